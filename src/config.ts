@@ -1,0 +1,190 @@
+import { isIP } from 'node:net';
+import { formatDuration, parseDurationMs } from './domain/duration.ts';
+
+/** A setting that cannot be used. The message names the variable, the rule and the value. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Everything the environment decides. Frozen; read once at start, passed down, never read again. */
+export interface Config {
+  /** Postgres to use; undefined means the embedded one under {@link dataDir}. */
+  readonly databaseUrl: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  /** Where `posthorn worker` answers /healthz and /readyz when no API runs in its process. */
+  readonly healthPort: number;
+  readonly redisUrl: string | undefined;
+  readonly dataDir: string;
+  /** Delay before each retry. Six tries in all with the default of five delays. */
+  readonly retryScheduleMs: readonly number[];
+  /** DNS, TCP and TLS together. */
+  readonly connectTimeoutMs: number;
+  /** From the start of the connection to the end of the response. */
+  readonly timeoutMs: number;
+  /** Requests in flight in one process; each lane may use at most half of it. */
+  readonly maxInFlight: number;
+  readonly retentionMs: number;
+  /** CIDRs of private receivers that may be called. All other private addresses are refused. */
+  readonly allowNetworks: readonly string[];
+  readonly logLevel: LogLevel;
+  /** How long a stop may wait for requests in flight. Longer than the timeout, so that none is cut. */
+  readonly graceMs: number;
+}
+
+export type LogLevel = (typeof logLevels)[number];
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the configuration from environment variables.
+ *
+ * @throws ConfigError naming the first variable that breaks its rule.
+ */
+export function readConfig(env: Env): Config {
+  const databaseUrl = text(env, 'DATABASE_URL');
+  const timeoutMs = duration(env, 'POSTHORN_TIMEOUT', {
+    fallback: '30s',
+    minMs: 100,
+    maxMs: 600_000,
+  });
+  return Object.freeze({
+    databaseUrl: databaseUrl === undefined ? undefined : postgresUrl(databaseUrl),
+    host: text(env, 'HOST') ?? '127.0.0.1',
+    port: integer(env, 'PORT', { fallback: 8080, min: 0, max: 65_535, unit: 'a TCP port' }),
+    healthPort: integer(env, 'POSTHORN_HEALTH_PORT', {
+      fallback: 8081,
+      min: 0,
+      max: 65_535,
+      unit: 'a TCP port',
+    }),
+    redisUrl: redisUrl(env),
+    dataDir: text(env, 'POSTHORN_DATA_DIR') ?? '.posthorn',
+    retryScheduleMs: schedule(env, 'POSTHORN_RETRY_SCHEDULE', '1m,5m,30m,2h,24h'),
+    connectTimeoutMs: duration(env, 'POSTHORN_CONNECT_TIMEOUT', {
+      fallback: '10s',
+      minMs: 100,
+      maxMs: 120_000,
+    }),
+    timeoutMs,
+    maxInFlight: integer(env, 'POSTHORN_MAX_IN_FLIGHT', {
+      fallback: 512,
+      min: 1,
+      max: 10_000,
+      unit: 'requests in flight per process',
+    }),
+    retentionMs: duration(env, 'POSTHORN_RETENTION', {
+      fallback: '30d',
+      minMs: 86_400_000,
+      maxMs: 3_650 * 86_400_000,
+    }),
+    allowNetworks: networks(env, 'POSTHORN_ALLOW_NETWORKS'),
+    logLevel: oneOf(env, 'POSTHORN_LOG_LEVEL', { among: logLevels, fallback: 'info' }),
+    graceMs: duration(env, 'POSTHORN_GRACE', {
+      fallback: `${timeoutMs + 5_000}ms`,
+      minMs: 0,
+      maxMs: 3_600_000,
+    }),
+  });
+}
+
+function text(env: Env, name: string): string | undefined {
+  const value = env[name]?.trim();
+  return value === undefined || value === '' ? undefined : value;
+}
+
+function postgresUrl(value: string): string {
+  if (URL.canParse(value) && /^postgres(ql)?:$/.test(new URL(value).protocol)) return value;
+  // The value may carry a password: it is not repeated.
+  throw new ConfigError(
+    'Cannot use DATABASE_URL as it must be a URL like postgres://user:password@host:5432/database',
+  );
+}
+
+function redisUrl(env: Env): string | undefined {
+  const value = text(env, 'REDIS_URL');
+  if (value === undefined) return undefined;
+  if (URL.canParse(value) && /^rediss?:$/.test(new URL(value).protocol)) return value;
+  throw new ConfigError('Cannot use REDIS_URL as it must be a URL like redis://host:6379');
+}
+
+function integer(
+  env: Env,
+  name: string,
+  { min, max, unit, fallback }: { min: number; max: number; unit: string; fallback: number },
+): number {
+  const value = text(env, name);
+  if (value === undefined) return fallback;
+  const parsed = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  if (parsed >= min && parsed <= max) return parsed;
+  throw new ConfigError(
+    `Cannot use ${name} as it must be a whole number from ${min} to ${max} (${unit}): current value is ${value}`,
+  );
+}
+
+function duration(
+  env: Env,
+  name: string,
+  { fallback, minMs, maxMs }: { fallback: string; minMs: number; maxMs: number },
+): number {
+  const value = text(env, name) ?? fallback;
+  const parsed = parseDurationMs(value);
+  if (parsed !== undefined && parsed >= minMs && parsed <= maxMs) return parsed;
+  throw new ConfigError(
+    `Cannot use ${name} as it must be a duration with a unit (ms, s, m, h, d) from ${formatDuration(minMs)} to ${formatDuration(maxMs)}: current value is ${value}`,
+  );
+}
+
+function schedule(env: Env, name: string, fallback: string): readonly number[] {
+  const value = text(env, name) ?? fallback;
+  const delays = value.split(',').map(parseDurationMs);
+  const legal = delays.filter(
+    (delay): delay is number => delay !== undefined && delay > 0 && delay <= 30 * dayMs,
+  );
+  if (legal.length === delays.length && delays.length <= 100) return Object.freeze(legal);
+  throw new ConfigError(
+    `Cannot use ${name} as it must be 1 to 100 durations from 1ms to 30d, separated by commas, like 1m,5m,30m: current value is ${value}`,
+  );
+}
+
+const dayMs = 86_400_000;
+
+function networks(env: Env, name: string): readonly string[] {
+  const values = (text(env, name) ?? '')
+    .split(',')
+    .map((value) => value.trim())
+    .filter((value) => value !== '');
+  for (const value of values) {
+    if (!isCidr(value)) {
+      throw new ConfigError(
+        `Cannot use ${name} as it must be addresses or CIDRs separated by commas, like 10.0.0.0/8,::1: current value is ${value}`,
+      );
+    }
+  }
+  return Object.freeze(values);
+}
+
+function isCidr(value: string): boolean {
+  const [address = '', prefix, rest] = value.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest !== undefined) return false;
+  return (
+    prefix === undefined ||
+    (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
+  );
+}
+
+function oneOf<const T extends string>(
+  env: Env,
+  name: string,
+  { among, fallback }: { among: readonly T[]; fallback: T },
+): T {
+  const value = text(env, name);
+  if (value === undefined) return fallback;
+  const found = among.find((candidate) => candidate === value);
+  if (found !== undefined) return found;
+  throw new ConfigError(
+    `Cannot use ${name} as it must be one of ${among.join(', ')}: current value is ${value}`,
+  );
+}

@@ -1,0 +1,15 @@
+import { pino } from 'pino';
+import type { LogLevel } from './config.ts';
+
+/** What the rest of the code needs of a logger; pino's is one. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** JSON lines on stdout. Bodies, secrets and query strings are never passed to it. */
+export function createLog(level: LogLevel): Log {
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+}
