@@ -1,0 +1,92 @@
+-- Partitions by day (UTC), named <table>_<yyyymmdd>.
+
+-- Makes the partitions of one day where they are missing; says how many it made.
+--
+-- A partition is made aside and then attached: CREATE TABLE … PARTITION OF would lock all readers and writers of the
+-- parent out, ATTACH does not. Rows that had to go to the default partition meanwhile are moved first.
+create function posthorn.make_partitions(day date) returns integer
+  language plpgsql
+  set search_path = pg_catalog, pg_temp
+  as $$
+declare
+  parent record;
+  partition_name text;
+  lower_bound uuid := posthorn.uuid_floor(day::timestamp at time zone 'UTC');
+  upper_bound uuid := posthorn.uuid_floor((day + 1)::timestamp at time zone 'UTC');
+  made integer := 0;
+begin
+  -- One maker at a time; the others then find the work done.
+  perform pg_advisory_xact_lock(1886352244, 0);
+  for parent in
+    select *
+    from (values
+      ('outbox', 'id', ''),
+      -- An attempt is updated once, soon: half of a page is left free so that 9 of 10 updates are HOT (at 80, 1 of 3).
+      ('attempts', 'webhook_id', 'with (fillfactor = 50)'),
+      ('outcomes', 'webhook_id', '')
+    ) as parents (name, key, storage)
+  loop
+    partition_name := format('%s_%s', parent.name, to_char(day, 'YYYYMMDD'));
+    continue when to_regclass(format('posthorn.%I', partition_name)) is not null;
+    execute format('create table posthorn.%I (like posthorn.%I including all) %s',
+      partition_name, parent.name, parent.storage);
+    execute format(
+      'with moved as (delete from posthorn.%I where %I >= %L and %I < %L returning *)
+       insert into posthorn.%I select * from moved',
+      parent.name || '_default', parent.key, lower_bound, parent.key, upper_bound, partition_name);
+    -- Known to hold, so that ATTACH need not read the rows again.
+    execute format('alter table posthorn.%I attach partition posthorn.%I for values from (%L) to (%L)',
+      parent.name, partition_name, lower_bound, upper_bound);
+    made := made + 1;
+  end loop;
+  return made;
+end
+$$;
+
+-- Drops a day of history, if all its webhooks have ended; says whether it did.
+create function posthorn.drop_partitions(day date) returns boolean
+  language plpgsql
+  set search_path = pg_catalog, pg_temp
+  as $$
+declare
+  parent text;
+  lower_bound uuid := posthorn.uuid_floor(day::timestamp at time zone 'UTC');
+  upper_bound uuid := posthorn.uuid_floor((day + 1)::timestamp at time zone 'UTC');
+begin
+  perform pg_advisory_xact_lock(1886352244, 0);
+  foreach parent in array array['outbox', 'attempts', 'outcomes'] loop
+    if to_regclass(format('posthorn.%I', format('%s_%s', parent, to_char(day, 'YYYYMMDD')))) is not null then
+      -- No insert can add a webhook of that day between the look and the drop.
+      execute format('lock table posthorn.%I in access exclusive mode', format('%s_%s', parent, to_char(day, 'YYYYMMDD')));
+    end if;
+  end loop;
+  if exists (
+    select
+    from posthorn.queue
+    where (webhook_id >= lower_bound and webhook_id < upper_bound)
+      or (outbox_id >= lower_bound and outbox_id < upper_bound)
+  ) then
+    return false;
+  end if;
+  foreach parent in array array['attempts', 'outcomes', 'outbox'] loop
+    execute format('drop table if exists posthorn.%I', format('%s_%s', parent, to_char(day, 'YYYYMMDD')));
+  end loop;
+  return true;
+end
+$$;
+
+-- The days that have a partition, oldest first.
+create function posthorn.partition_days() returns setof date
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+  as $$
+    select distinct to_date(substring(child.relname from '_(\d{8})$'), 'YYYYMMDD') as day
+    from pg_inherits as i
+    join pg_class as child on child.oid = i.inhrelid
+    where i.inhparent in ('posthorn.outbox'::regclass, 'posthorn.attempts'::regclass, 'posthorn.outcomes'::regclass)
+      and child.relname ~ '_\d{8}$'
+    order by day
+  $$;
+
+-- Yesterday's too: a transaction that began before midnight may bring its ids along.
+select posthorn.make_partitions((now() at time zone 'UTC')::date + ahead) from generate_series(-1, 3) as ahead;
