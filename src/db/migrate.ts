@@ -1,0 +1,83 @@
+import { fileURLToPath } from 'node:url';
+import { runner } from 'node-pg-migrate';
+import pg from 'pg';
+import type { Log } from '../log.ts';
+import { migrateGraphile } from '../worker/graphile.ts';
+import { lockClass } from '../worker/session.ts';
+import { createMaintenancePool } from './pools.ts';
+
+/** Key of the lock that lets one process migrate at a time; workers' numbers are above 0, other locks at 0 and -1. */
+const migrationLock = -2;
+
+/** The oldest and newest major version of Postgres that the tests run against. */
+const oldestMajor = 15;
+
+/**
+ * Brings the schema `posthorn` and Graphile Worker's own up to date. Safe when several processes start at once: the
+ * others wait, and then find the work done.
+ *
+ * @throws when Postgres is older than 15, cannot be reached, or the role may not create schemas in the database.
+ */
+export async function migrate({
+  databaseUrl,
+  log,
+}: {
+  databaseUrl: string;
+  log: Log;
+}): Promise<{ applied: string[] }> {
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'posthorn migrate',
+    connectionTimeoutMillis: 10_000,
+  });
+  client.on('error', (error) => log.warn({ error: error.message }, 'Lost the connection'));
+  await client.connect();
+  try {
+    await requireVersion(client);
+    await client.query('select pg_advisory_lock($1, $2)', [lockClass, migrationLock]);
+    const applied = await runner({
+      dbClient: client,
+      dir: fileURLToPath(new URL('../../migrations', import.meta.url)),
+      direction: 'up',
+      migrationsSchema: 'posthorn',
+      migrationsTable: 'migrations',
+      createMigrationsSchema: true,
+      noLock: true,
+      log: (message) => log.debug({ component: 'node-pg-migrate' }, message),
+    });
+    await migrateGraphileWith({ databaseUrl, log });
+    return { applied: applied.map(({ name }) => name) };
+  } finally {
+    // Ends the session, and with it the lock.
+    await client.end();
+  }
+}
+
+async function requireVersion(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ server_version_num: string }>('show server_version_num');
+  const version = Number(rows[0]?.server_version_num);
+  if (version >= oldestMajor * 10_000) return;
+  throw new Error(
+    `Cannot use this Postgres as it must be version ${oldestMajor} or later: current value is ${Math.floor(version / 10_000)}`,
+  );
+}
+
+async function migrateGraphileWith({
+  databaseUrl,
+  log,
+}: {
+  databaseUrl: string;
+  log: Log;
+}): Promise<void> {
+  const pool = createMaintenancePool({
+    databaseUrl,
+    log,
+    max: 2,
+    applicationName: 'posthorn migrate',
+  });
+  try {
+    await migrateGraphile(pool, log);
+  } finally {
+    await pool.end();
+  }
+}

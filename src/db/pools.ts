@@ -1,0 +1,53 @@
+import pg from 'pg';
+import type { Log } from '../log.ts';
+
+interface PoolOptions {
+  readonly databaseUrl: string;
+  readonly log: Log;
+  /** Connections at most. */
+  readonly max: number;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+}
+
+/**
+ * The pool of the hot statements: claim, record and their kin.
+ *
+ * The planner settings hold the plans where the indexes are: with a large share of the queue pending, `analyze` made
+ * it prefer hash joins and sequential scans (a claim took 21.6 ms instead of 10.4). Other pools keep the defaults.
+ */
+export function createEnginePool(options: PoolOptions): pg.Pool {
+  return createPool(options, [
+    'enable_seqscan=off',
+    'enable_hashjoin=off',
+    'enable_mergejoin=off',
+    'jit=off',
+    'statement_timeout=20s',
+    'lock_timeout=10s',
+  ]);
+}
+
+/** The pool of everything that is rare and may be slow: rescue, partitions, pruning, Graphile Worker's own statements. */
+export function createMaintenancePool(options: PoolOptions): pg.Pool {
+  return createPool(options, ['jit=off', 'lock_timeout=10s']);
+}
+
+function createPool(
+  { databaseUrl, log, max, applicationName }: PoolOptions,
+  settings: readonly string[],
+): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    max,
+    application_name: applicationName,
+    options: settings.map((setting) => `-c ${setting}`).join(' '),
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5_000,
+  });
+  // Without a listener a lost idle connection would end the process; the next query simply takes another one.
+  pool.on('error', (error) => log.warn({ error: error.message }, 'A database connection was lost'));
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
+}

@@ -1,0 +1,44 @@
+/** SQLSTATEs by the names that Postgres' documentation gives them (Appendix A). */
+const transientStates: Readonly<Record<string, string>> = {
+  '40001': 'serialization_failure',
+  '40P01': 'deadlock_detected',
+  '53100': 'disk_full',
+  '53200': 'out_of_memory',
+  '53300': 'too_many_connections',
+  '55P03': 'lock_not_available',
+  '57014': 'query_canceled',
+  '57P01': 'admin_shutdown',
+  '57P02': 'crash_shutdown',
+  '57P03': 'cannot_connect_now',
+  '57P05': 'idle_session_timeout',
+  '58030': 'io_error',
+  '25006': 'read_only_sql_transaction',
+};
+
+const transientNodeCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EMFILE',
+]);
+
+/**
+ * Whether the same statement may succeed later: the server is away, restarting, full or busy. What pg throws for a lost
+ * connection has no code, so an error that carries no SQLSTATE is one of the connection.
+ */
+export function isTransient(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === undefined) return true;
+  return code.startsWith('08') || code in transientStates || transientNodeCodes.has(code);
+}
+
+/** The SQLSTATE or Node error code of an error. */
+export function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}

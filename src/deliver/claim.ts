@@ -1,0 +1,142 @@
+import type { Pool } from 'pg';
+import { runSql, sqlFile } from '../db/sql-file.ts';
+import type { Sighting } from '../domain/visibility.ts';
+import type { LaneWish } from './lane-book.ts';
+
+/** A webhook that this process has leased: all that is needed to send it and to record how it ended. */
+export interface ClaimedWebhook {
+  readonly webhookId: string;
+  readonly outboxId: string;
+  readonly lane: string;
+  readonly priority: number;
+  /** The number of the attempt that was just begun. */
+  readonly number: number;
+  /** How many of the attempts so far do not count. */
+  readonly uncounted: number;
+  readonly dueMs: number;
+  readonly leasedBy: number;
+  readonly url: string;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>> | null;
+  readonly contentType: string;
+  readonly secret: string | null;
+  readonly maxAttempts: number | null;
+  readonly idempotencyKey: string | null;
+  readonly traceparent: string | null;
+}
+
+/** A lane with due webhooks in the discovery window. */
+export interface DiscoveredLane {
+  readonly lane: string;
+  readonly priority: number;
+  readonly waiting: number;
+  readonly dueMs: number;
+  readonly lastDueMs: number;
+}
+
+export interface Claim {
+  readonly webhooks: readonly ClaimedWebhook[];
+  readonly discovered: readonly DiscoveredLane[];
+  readonly look: Sighting;
+}
+
+export interface ClaimRequest {
+  readonly workerNumber: number;
+  readonly limit: number;
+  readonly wishes: readonly LaneWish[];
+  /** Where the discovery window starts; undefined: do not discover. */
+  readonly windowFromMs: number | undefined;
+  /** Lanes that may get less than the usual slots when discovered. */
+  readonly constrained: { readonly lanes: readonly string[]; readonly free: readonly number[] };
+  readonly usualSlots: number;
+  readonly leaseS: number;
+}
+
+interface ClaimRow {
+  webhook_id: string | null;
+  outbox_id: string;
+  lane: string;
+  priority: number;
+  number: number;
+  uncounted: number;
+  due_ms: number;
+  url: string;
+  body: string;
+  headers: Record<string, string> | null;
+  content_type: string;
+  secret: string | null;
+  max_attempts: number | null;
+  idempotency_key: string | null;
+  traceparent: string | null;
+  discovered: {
+    now: number;
+    xmin: string;
+    xmax: string;
+    lanes: [string, number, number, number, number][] | null;
+  } | null;
+}
+
+const claimSql = sqlFile('claim');
+/** Discovers as many rows as the page of claim.sql holds. A full page means that there may be more. */
+export const discoveryPage = 1_000;
+
+/**
+ * Leases due webhooks and begins their attempts, in one statement.
+ *
+ * A crash after it: the leases are freed by the rescue, the attempts closed as abandoned.
+ */
+export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<Claim> {
+  const { wishes } = request;
+  const rows = await runSql<ClaimRow>(pool, {
+    sql: claimSql,
+    values: [
+      request.workerNumber,
+      request.limit,
+      request.windowFromMs ?? Number.POSITIVE_INFINITY,
+      wishes.map((wish) => wish.lane),
+      wishes.map((wish) => wish.priority),
+      wishes.map((wish) => wish.quota),
+      wishes.map((wish) => wish.dueFromMs),
+      wishes.map((wish) => wish.rank),
+      request.constrained.lanes,
+      request.constrained.free,
+      request.usualSlots,
+      request.leaseS,
+    ],
+  });
+  const seen = rows.at(-1)?.discovered;
+  if (seen === null || seen === undefined) throw new Error('claim.sql returned no last row');
+  return {
+    webhooks: rows.slice(0, -1).map((row) => toWebhook(row, request.workerNumber)),
+    discovered: (seen.lanes ?? []).map(([lane, priority, waiting, dueMs, lastDueMs]) => ({
+      lane,
+      priority,
+      waiting,
+      dueMs,
+      lastDueMs,
+    })),
+    look: { nowMs: seen.now, xmin: Number(seen.xmin), xmax: Number(seen.xmax) },
+  };
+}
+
+function toWebhook(row: ClaimRow, workerNumber: number): ClaimedWebhook {
+  if (row.webhook_id === null) throw new Error('claim.sql returned a row without an id');
+  return {
+    webhookId: row.webhook_id,
+    outboxId: row.outbox_id,
+    lane: row.lane,
+    priority: row.priority,
+    number: row.number,
+    uncounted: row.uncounted,
+    dueMs: row.due_ms,
+    leasedBy: workerNumber,
+    url: row.url,
+    body: row.body,
+    headers: row.headers,
+    contentType: row.content_type,
+    secret: row.secret,
+    maxAttempts: row.max_attempts,
+    idempotencyKey: row.idempotency_key,
+    traceparent: row.traceparent,
+  };
+}

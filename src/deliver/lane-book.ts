@@ -1,0 +1,237 @@
+import { grow, halve, initialSlots, type LaneSlots } from '../domain/lane-slots.ts';
+import type { DiscoveredLane } from './claim.ts';
+
+/** A part of a claim: up to `quota` webhooks of one lane and priority that are due from `dueFromMs` on. */
+export interface LaneWish {
+  readonly lane: string;
+  readonly priority: number;
+  readonly quota: number;
+  readonly dueFromMs: number;
+  /** 0 goes before 1: the turns reserved for lesser priorities. */
+  readonly rank: number;
+}
+
+/** What a claimed webhook says about its place in the queue. */
+interface Claimed {
+  readonly lane: string;
+  readonly priority: number;
+  readonly dueMs: number;
+}
+
+interface WaitingLane {
+  readonly lane: string;
+  readonly priority: number;
+  dueFromMs: number;
+}
+
+interface ActiveLane {
+  state: LaneSlots;
+  inFlight: number;
+  usedMs: number;
+}
+
+const priorities = [0, 1, 2] as const;
+/** One claimed webhook in ten goes to a lesser priority than the best that waits, so that low is never starved. */
+const turnsPerReserved = 10;
+const forgetAfterMs = 600_000;
+
+/**
+ * Which lanes have work and how much each may have in flight, as this process knows it. Decides what the next claim
+ * asks for: high before normal before low, and within a priority an equal share to each lane that has free slots.
+ *
+ * Memory only: what it does not know, the discovery window and the scan of all lanes tell it. Nothing is lost with it.
+ */
+export class LaneBook {
+  readonly #maxSlots: number;
+  readonly #active = new Map<string, ActiveLane>();
+  readonly #waiting = new Map<string, WaitingLane>();
+  readonly #rings: readonly WaitingLane[][] = priorities.map(() => []);
+  #turns = 0;
+  #reservedTurns = 0;
+
+  constructor(options: { maxSlots: number }) {
+    this.#maxSlots = options.maxSlots;
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
+  /** How many slots a lane has that nobody told us about yet. */
+  get usualSlots(): number {
+    return Math.min(initialSlots, this.#maxSlots);
+  }
+
+  /** Chooses lanes for a claim of at most `room` webhooks. */
+  choose(room: number): LaneWish[] {
+    const wishes = new Map<WaitingLane, LaneWish>();
+    let left = room;
+    const reserved = Math.min(this.#dueReserved(room), left);
+    for (let turn = 0; turn < reserved; turn += 1) {
+      // Alternately low first and normal first, so that neither takes the other's turns.
+      const order = (this.#reservedTurns + turn) % 2 === 0 ? [2, 1] : [1, 2];
+      for (const priority of order) {
+        if (!this.#isOutranked(priority)) continue;
+        const taken = this.#take({ priority, room: 1, rank: 0, wishes });
+        left -= taken;
+        if (taken > 0) break;
+      }
+    }
+    for (const priority of priorities) {
+      if (left === 0) break;
+      left -= this.#take({ priority, room: left, rank: 1, wishes });
+    }
+    return [...wishes.values()];
+  }
+
+  /** Learns from a claim: which lanes gave what, and which lanes the window saw. */
+  learn(claim: {
+    readonly wishes: readonly LaneWish[];
+    readonly claimed: readonly Claimed[];
+    readonly discovered: readonly DiscoveredLane[];
+    /** The claim gave all it was asked for, so a lane that gave nothing may still have work. */
+    readonly wasFull: boolean;
+  }): void {
+    const given = new Map<string, { count: number; lastDueMs: number }>();
+    for (const webhook of claim.claimed) {
+      const name = key(webhook);
+      const known = given.get(name);
+      given.set(name, {
+        count: (known?.count ?? 0) + 1,
+        lastDueMs: Math.max(known?.lastDueMs ?? 0, webhook.dueMs),
+      });
+    }
+    for (const wish of claim.wishes) {
+      const waiting = this.#waiting.get(key(wish));
+      const got = given.get(key(wish));
+      if (waiting === undefined) continue;
+      if ((got?.count ?? 0) < wish.quota && !claim.wasFull) this.#forget(waiting);
+      // 1 ms back: the time is rounded on its way.
+      else if (got !== undefined) waiting.dueFromMs = got.lastDueMs - 1;
+    }
+    for (const seen of claim.discovered) {
+      if ((given.get(key(seen))?.count ?? 0) < seen.waiting) this.add(seen);
+    }
+    this.#countTurns(claim.claimed.length);
+  }
+
+  /** Notes that a lane has work due from a time on. */
+  add(lane: { readonly lane: string; readonly priority: number; readonly dueMs: number }): void {
+    const known = this.#waiting.get(key(lane));
+    if (known !== undefined) {
+      known.dueFromMs = Math.min(known.dueFromMs, lane.dueMs - 1);
+      return;
+    }
+    const waiting = { lane: lane.lane, priority: lane.priority, dueFromMs: lane.dueMs - 1 };
+    this.#waiting.set(key(lane), waiting);
+    this.#rings[lane.priority]?.push(waiting);
+  }
+
+  /** A request of the lane begins; the epoch is to be given back when it ends. */
+  begin(lane: string, nowMs: number): number {
+    const active = this.#active.get(lane);
+    if (active !== undefined) {
+      active.inFlight += 1;
+      active.usedMs = nowMs;
+      return active.state.epoch;
+    }
+    const state = { slots: this.usualSlots, epoch: 0 };
+    this.#active.set(lane, { state, inFlight: 1, usedMs: nowMs });
+    return state.epoch;
+  }
+
+  /** A request of the lane ended. `verdict` is what it says about how much the receiver can take. */
+  end(lane: string, { epoch, verdict }: { epoch: number; verdict: 'ok' | 'overload' | 'other' }) {
+    const active = this.#active.get(lane);
+    if (active === undefined) return;
+    const { inFlight, state } = active;
+    if (verdict === 'ok') active.state = grow(state, { inFlight, maxSlots: this.#maxSlots });
+    if (verdict === 'overload') active.state = halve(state, epoch);
+    active.inFlight -= 1;
+    if (active.inFlight === 0 && active.state.slots === this.usualSlots) this.#active.delete(lane);
+  }
+
+  /** Lanes with fewer free slots than usual: the claim must not give a lane it discovers more than these. */
+  constrained(): { lanes: string[]; free: number[] } {
+    const lanes: string[] = [];
+    const free: number[] = [];
+    for (const [lane, active] of this.#active) {
+      const slots = Math.max(0, active.state.slots - active.inFlight);
+      if (slots >= this.usualSlots) continue;
+      lanes.push(lane);
+      free.push(slots);
+    }
+    return { lanes, free };
+  }
+
+  /** Forgets what was learnt about lanes that have been idle for ten minutes. */
+  sweep(nowMs: number): void {
+    for (const [lane, active] of this.#active) {
+      if (active.inFlight === 0 && nowMs - active.usedMs > forgetAfterMs) this.#active.delete(lane);
+    }
+  }
+
+  #take(share: {
+    priority: number;
+    room: number;
+    rank: number;
+    wishes: Map<WaitingLane, LaneWish>;
+  }): number {
+    const ring = this.#rings[share.priority] ?? [];
+    const fair = Math.max(1, Math.ceil(share.room / Math.max(1, ring.length)));
+    let left = share.room;
+    for (let looked = ring.length; looked > 0 && left > 0; looked -= 1) {
+      const waiting = ring.shift();
+      if (waiting === undefined) break;
+      ring.push(waiting);
+      const wish = share.wishes.get(waiting);
+      const quota = Math.min(this.#freeSlots(waiting.lane, share.wishes), fair, left);
+      if (quota <= 0) continue;
+      share.wishes.set(waiting, {
+        lane: waiting.lane,
+        priority: waiting.priority,
+        quota: (wish?.quota ?? 0) + quota,
+        dueFromMs: waiting.dueFromMs,
+        rank: wish?.rank ?? share.rank,
+      });
+      left -= quota;
+    }
+    return share.room - left;
+  }
+
+  #freeSlots(lane: string, wishes: ReadonlyMap<WaitingLane, LaneWish>): number {
+    const active = this.#active.get(lane);
+    let free = active === undefined ? this.usualSlots : active.state.slots - active.inFlight;
+    // The same lane may already be wished for in another priority: its slots are one.
+    for (const priority of priorities) {
+      const other = this.#waiting.get(`${lane}:${priority}`);
+      if (other !== undefined) free -= wishes.get(other)?.quota ?? 0;
+    }
+    return free;
+  }
+
+  #isOutranked(priority: number): boolean {
+    return this.#rings.some((ring, better) => better < priority && ring.length > 0);
+  }
+
+  #dueReserved(room: number): number {
+    return Math.floor((this.#turns + room) / turnsPerReserved);
+  }
+
+  #countTurns(count: number): void {
+    this.#turns += count;
+    this.#reservedTurns += Math.floor(this.#turns / turnsPerReserved);
+    this.#turns %= turnsPerReserved;
+  }
+
+  #forget(waiting: WaitingLane): void {
+    this.#waiting.delete(key(waiting));
+    const ring = this.#rings[waiting.priority] ?? [];
+    const at = ring.indexOf(waiting);
+    if (at >= 0) ring.splice(at, 1);
+  }
+}
+
+function key({ lane, priority }: { lane: string; priority: number }): string {
+  return `${lane}:${priority}`;
+}

@@ -1,0 +1,244 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import { runSql, sqlFile } from '../db/sql-file.ts';
+import { Visibility } from '../domain/visibility.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import { type Claim, claimWebhooks, discoveryPage } from './claim.ts';
+import { LaneBook, type LaneWish } from './lane-book.ts';
+import type { Sender } from './sender.ts';
+import { Wake } from './wake.ts';
+
+/*
+ * The delivery loop: claims what is due, within the free slots, and hands it to the sender.
+ *
+ * In: rows of posthorn.queue. Out: attempts begun and requests under way. The `deliver` job runs it a slice at a time;
+ * what is in flight, and what is known of the lanes, outlives a slice. Claims nothing that has no free slot, so nothing
+ * waits here with a lease running (I6, I9). A crash: leases and open attempts are left to the rescue (I7).
+ */
+
+interface LoopOptions {
+  readonly pool: Pool;
+  readonly sender: Sender;
+  readonly events: Events;
+  readonly log: Log;
+  readonly maxInFlight: number;
+  readonly leaseS: number;
+}
+
+const scanSql = sqlFile('scan-lanes');
+const claimSize = 200;
+/** After a claim that found less than it could take: what arrives meanwhile is claimed together. */
+const gapMs = 8;
+/** Without a notification the queue is looked at this often; less when nothing has come for a while. */
+const pollMs = 100;
+const idlePollMs = 250;
+const idleAfterMs = 5_000;
+const scanEveryMs = 5_000;
+/** A scan may use this share of the time at most: it costs 8 µs a lane. */
+const scanShare = 50;
+/** How far back the window goes for producers that commit late. Those that hold on longer wait for a scan. */
+const lateCommitLimitMs = 10_000;
+
+export class DeliveryLoop {
+  readonly #options: LoopOptions;
+  readonly #book: LaneBook;
+  readonly #visibility = new Visibility(lateCommitLimitMs);
+  readonly #wake = new Wake();
+  readonly #claimFrom: number;
+  #stopped = false;
+  #isWanted = true;
+  #scan = { isWanted: true, lastMs: 0, costMs: 0 };
+  /** Where the next window starts, database time; undefined until the first look. */
+  #windowFromMs: number | undefined;
+  /** While pages are full: where the window starts once they are not. */
+  #afterPagesMs: number | undefined;
+  #lastLookMs = 0;
+  #lastWorkMs = 0;
+  /** While waiting for a slot: call when no more than this many are in flight. */
+  #callAtInFlight = -1;
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+    // One lane may use half of the slots, so that one endpoint that turns slow never takes them all.
+    this.#book = new LaneBook({ maxSlots: Math.max(1, Math.ceil(options.maxInFlight / 2)) });
+    // Claims of a few rows cost as much as claims of many: wait until an eighth of the slots is free.
+    this.#claimFrom = Math.max(1, Math.min(20, Math.floor(options.maxInFlight / 8)));
+  }
+
+  /** Something was enqueued, or came due. */
+  wake(): void {
+    this.#isWanted = true;
+    this.#wake.call();
+  }
+
+  /** Webhooks were put back that the window would not see. */
+  wakeAndScan(): void {
+    this.#scan.isWanted = true;
+    this.wake();
+  }
+
+  /** A request ended. */
+  slotFreed(): void {
+    if (this.#options.sender.inFlight <= this.#callAtInFlight) this.#wake.call();
+  }
+
+  /** No further claims; a slice under way ends soon. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wake.call();
+  }
+
+  /** Finds where the window starts and all lanes with work, and with that warms connection and plans up. */
+  async warmUp(workerNumber: number): Promise<void> {
+    await this.#claim({ workerNumber, limit: 0, wishes: [], discover: true });
+    await this.#scanLanes();
+  }
+
+  /** Runs until the time is over, the signal fires or the loop is stopped. Never throws. */
+  async runSlice(slice: {
+    readonly workerNumber: number;
+    readonly durationMs: number;
+    readonly signal: AbortSignal;
+  }): Promise<void> {
+    const endMs = performance.now() + slice.durationMs;
+    const wakeUp = () => this.#wake.call();
+    slice.signal.addEventListener('abort', wakeUp);
+    let failures = 0;
+    while (!this.#stopped && !slice.signal.aborted && performance.now() < endMs) {
+      try {
+        await this.#step(slice.workerNumber);
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        // The first and then every hundredth: Postgres may be away for long.
+        if (failures % 100 === 1) {
+          this.#options.log.warn({ error: String(error), failures }, 'Cannot claim webhooks');
+        }
+        await delay(Math.min(100 * 2 ** Math.min(failures, 5), 2_000));
+      }
+    }
+    slice.signal.removeEventListener('abort', wakeUp);
+  }
+
+  async #step(workerNumber: number): Promise<void> {
+    await this.#scanWhenDue();
+    const room = this.#options.maxInFlight - this.#options.sender.inFlight;
+    if (room < this.#claimFrom) {
+      await this.#waitForSlot(this.#options.maxInFlight - this.#claimFrom, pollMs);
+      return;
+    }
+    const limit = Math.min(room, claimSize);
+    const wishes = this.#book.choose(limit);
+    const nowMs = performance.now();
+    const pollAfterMs = nowMs - this.#lastWorkMs > idleAfterMs ? idlePollMs : pollMs;
+    const untilPollMs = this.#lastLookMs + pollAfterMs - nowMs;
+    const discover = this.#isWanted || this.#afterPagesMs !== undefined || untilPollMs <= 0;
+    if (wishes.length === 0 && !discover) {
+      await this.#waitForWork(untilPollMs);
+      return;
+    }
+    const claim = await this.#claim({ workerNumber, limit, wishes, discover });
+    const isFull = claim.webhooks.length >= limit;
+    if (claim.webhooks.length > 0) this.#lastWorkMs = performance.now();
+    if (!isFull && this.#afterPagesMs === undefined) await delay(gapMs);
+  }
+
+  /** Known lanes that wait for a slot are served when one is free; otherwise it is up to the next wake-up or poll. */
+  async #waitForWork(untilPollMs: number): Promise<void> {
+    const hasBlockedLanes = this.#book.waitingCount > 0;
+    await this.#waitForSlot(hasBlockedLanes ? this.#options.sender.inFlight - 1 : -1, untilPollMs);
+  }
+
+  async #waitForSlot(atInFlight: number, atMostMs: number): Promise<void> {
+    this.#callAtInFlight = atInFlight;
+    await this.#wake.wait(atMostMs);
+    this.#callAtInFlight = -1;
+  }
+
+  async #claim(request: {
+    readonly workerNumber: number;
+    readonly limit: number;
+    readonly wishes: readonly LaneWish[];
+    readonly discover: boolean;
+  }): Promise<Claim> {
+    const startedMs = performance.now();
+    if (request.discover) {
+      this.#isWanted = false;
+      this.#lastLookMs = startedMs;
+    }
+    const { pool, events, sender, leaseS } = this.#options;
+    const claim = await claimWebhooks(pool, {
+      workerNumber: request.workerNumber,
+      limit: request.limit,
+      wishes: request.wishes,
+      // Undefined at the first look, which only finds out where the window starts.
+      windowFromMs: request.discover ? this.#windowFromMs : undefined,
+      constrained: this.#book.constrained(),
+      usualSlots: this.#book.usualSlots,
+      leaseS,
+    }).catch((error: unknown) => {
+      this.#isWanted = true;
+      throw error;
+    });
+    if (this.#stopped) {
+      await sender.giveBack(claim.webhooks);
+    } else {
+      for (const webhook of claim.webhooks) void sender.send(webhook, this.#book);
+    }
+    this.#book.learn({
+      wishes: request.wishes,
+      claimed: claim.webhooks,
+      discovered: claim.discovered,
+      wasFull: claim.webhooks.length >= request.limit,
+    });
+    if (request.discover) this.#moveWindow(claim);
+    const durationMs = performance.now() - startedMs;
+    if (claim.webhooks.length > 0) {
+      events.emit('claimed', {
+        webhooks: claim.webhooks.length,
+        lanesSeen: claim.discovered.length,
+        durationMs,
+      });
+    }
+    return claim;
+  }
+
+  #moveWindow({ discovered, look }: Claim): void {
+    const next = this.#visibility.windowAfter(look) - 1;
+    const seen = discovered.reduce((sum, lane) => sum + lane.waiting, 0);
+    if (seen < discoveryPage) {
+      this.#windowFromMs = this.#afterPagesMs ?? next;
+      this.#afterPagesMs = undefined;
+      return;
+    }
+    // More than a page: go on where it ended, and afterwards where the first page would have had us go on.
+    this.#afterPagesMs ??= next;
+    const lastDueMs = discovered.reduce((last, lane) => Math.max(last, lane.lastDueMs), 0);
+    this.#windowFromMs = Math.max(lastDueMs, (this.#windowFromMs ?? 0) + 0.001);
+  }
+
+  async #scanWhenDue(): Promise<void> {
+    const pauseMs = Math.max(scanEveryMs, this.#scan.costMs * scanShare);
+    if (this.#scan.isWanted || performance.now() - this.#scan.lastMs >= pauseMs) {
+      await this.#scanLanes();
+    }
+  }
+
+  async #scanLanes(): Promise<void> {
+    const startedMs = performance.now();
+    this.#scan.isWanted = false;
+    const lanes = await runSql<{ lane: string; priority: number; due_ms: number }>(
+      this.#options.pool,
+      { sql: scanSql, values: [] },
+    );
+    for (const { lane, priority, due_ms: dueMs } of lanes)
+      this.#book.add({ lane, priority, dueMs });
+    this.#book.sweep(performance.now());
+    this.#scan = {
+      isWanted: this.#scan.isWanted,
+      lastMs: performance.now(),
+      costMs: performance.now() - startedMs,
+    };
+  }
+}

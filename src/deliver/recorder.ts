@@ -1,0 +1,175 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import { runSql, sqlFile } from '../db/sql-file.ts';
+import { isTransient } from '../db/sqlstate.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+
+/** How one attempt ended and what becomes of its webhook. */
+export interface AttemptRecord {
+  readonly webhookId: string;
+  readonly number: number;
+  readonly leasedBy: number;
+  readonly became: 'retry' | 'delivered' | 'failed';
+  readonly statusCode: number | null;
+  readonly error: string | null;
+  readonly errorMessage: string | null;
+  readonly responseBody: string | null;
+  readonly responseTruncated: boolean | null;
+  readonly durationMs: number;
+  /** performance.now() when the attempt ended. */
+  readonly endedAtMs: number;
+  readonly retryInMs: number | null;
+  readonly reason: string | null;
+  readonly counts: boolean;
+}
+
+interface RecorderOptions {
+  readonly pool: Pool;
+  readonly events: Events;
+  readonly log: Log;
+  /** How long a batch is tried again while Postgres is away. */
+  readonly patienceMs?: number;
+}
+
+const recordSql = sqlFile('record');
+const absorbSql = sqlFile('absorb-delivered');
+const batchSize = 500;
+const lingerMs = 5;
+const maxConcurrent = 3;
+
+/**
+ * Writes results to Postgres, many in one statement: what ends within 5 ms goes together.
+ *
+ * A statement that fails because Postgres is away is tried again for 30 s: a receiver's 2xx that is not written is a
+ * duplicate later. One that fails for its content is halved until the row at fault is alone, and that one is written
+ * without the receiver's words. A crash here: the leases are freed by the rescue, the webhooks are sent again.
+ */
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #patienceMs: number;
+  #pending: AttemptRecord[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#patienceMs = options.patienceMs ?? 30_000;
+  }
+
+  add(record: AttemptRecord): void {
+    this.#pending.push(record);
+    if (this.#pending.length >= batchSize) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), lingerMs);
+  }
+
+  /** Resolves when everything added so far is in Postgres or given up. */
+  async drain(): Promise<void> {
+    while (this.#pending.length > 0 || this.#running.size > 0) {
+      this.#flush();
+      await Promise.race(this.#running);
+    }
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    while (this.#pending.length > 0 && this.#running.size < maxConcurrent) {
+      const batch = this.#pending.splice(0, batchSize);
+      const run = this.#write(batch).finally(() => {
+        this.#running.delete(run);
+        if (this.#pending.length > 0) this.#flush();
+      });
+      this.#running.add(run);
+    }
+  }
+
+  async #write(batch: readonly AttemptRecord[]): Promise<void> {
+    const givenUpAt = performance.now() + this.#patienceMs;
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await this.#writeOnce(batch);
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        if (!isTransient(error)) return this.#isolate(batch, message);
+        if (performance.now() > givenUpAt) return this.#giveUp(batch, message);
+        await delay(Math.min(50 * 2 ** tries, 1_000));
+      }
+    }
+  }
+
+  async #writeOnce(batch: readonly AttemptRecord[]): Promise<void> {
+    const startedMs = performance.now();
+    const rows = await runSql<{ webhook_id: string }>(this.#options.pool, {
+      sql: recordSql,
+      values: [
+        batch.map((record) => record.webhookId),
+        batch.map((record) => record.number),
+        batch.map((record) => record.became),
+        batch.map((record) => record.statusCode),
+        batch.map((record) => record.error),
+        batch.map((record) => record.errorMessage),
+        batch.map((record) => record.responseBody),
+        batch.map((record) => record.responseTruncated),
+        batch.map((record) => record.durationMs),
+        batch.map((record) => startedMs - record.endedAtMs),
+        batch.map((record) => (record.retryInMs ?? 0) / 1_000),
+        batch.map((record) => record.reason),
+        batch.map((record) => (record.counts ? 0 : 1)),
+        batch.map((record) => record.leasedBy),
+      ],
+    });
+    if (rows.length < batch.length) await this.#absorb(batch, rows);
+    const durationMs = performance.now() - startedMs;
+    this.#options.events.emit('recorded', {
+      results: batch.length,
+      ours: rows.length,
+      durationMs,
+    });
+  }
+
+  /** A 2xx whose lease was lost still ends its webhook. */
+  async #absorb(
+    batch: readonly AttemptRecord[],
+    ours: readonly { webhook_id: string }[],
+  ): Promise<void> {
+    const recorded = new Set(ours.map((row) => row.webhook_id));
+    const late = batch.filter(
+      (record) => record.became === 'delivered' && !recorded.has(record.webhookId),
+    );
+    if (late.length === 0) return;
+    await runSql(this.#options.pool, {
+      sql: absorbSql,
+      values: [
+        late.map((record) => record.webhookId),
+        late.map((record) => record.number),
+        late.map((record) => record.statusCode),
+      ],
+    });
+  }
+
+  async #isolate(batch: readonly AttemptRecord[], message: string): Promise<void> {
+    const [only] = batch;
+    if (batch.length > 1) {
+      const half = Math.ceil(batch.length / 2);
+      await this.#write(batch.slice(0, half));
+      await this.#write(batch.slice(half));
+    } else if (only !== undefined && (only.responseBody ?? only.errorMessage) !== null) {
+      this.#options.log.error(
+        { webhookId: only.webhookId, error: message },
+        'Cannot record the answer of a receiver: recording the attempt without it',
+      );
+      await this.#write([{ ...only, responseBody: null, errorMessage: null }]);
+    } else {
+      this.#giveUp(batch, message);
+    }
+  }
+
+  #giveUp(batch: readonly AttemptRecord[], message: string): void {
+    this.#options.log.error(
+      { results: batch.length, error: message },
+      'Cannot record results: their webhooks will be sent again when the leases run out',
+    );
+    this.#options.events.emit('recordLost', { results: batch.length, error: message });
+  }
+}

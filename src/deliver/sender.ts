@@ -1,0 +1,191 @@
+import type { KeyObject } from 'node:crypto';
+import type { Pool } from 'pg';
+import { runSql, sqlFile } from '../db/sql-file.ts';
+import type { AttemptResult } from '../domain/attempt-result.ts';
+import { classify, type Verdict } from '../domain/classify.ts';
+import { decide } from '../domain/decide.ts';
+import { requestHeaders } from '../domain/request-headers.ts';
+import { responseText } from '../domain/response-text.ts';
+import { signingKey } from '../domain/signature.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import type { ClaimedWebhook } from './claim.ts';
+import type { HttpClient } from './http-client.ts';
+import type { LaneBook } from './lane-book.ts';
+import type { Recorder } from './recorder.ts';
+
+/*
+ * The road of one claimed webhook: sign, POST, classify, decide, hand to the recorder.
+ *
+ * Each step is pure or somebody else's; this file is the one caller that performs them, in order. Never throws: what
+ * cannot be sent is a failed attempt with a reason (I12). A crash here: the rescue closes the attempt as abandoned.
+ */
+
+interface SenderOptions {
+  readonly pool: Pool;
+  readonly http: HttpClient;
+  readonly recorder: Recorder;
+  readonly events: Events;
+  readonly log: Log;
+  readonly version: string;
+  readonly retryScheduleMs: readonly number[];
+}
+
+const giveBackSql = sqlFile('give-back');
+const closeAbandonedSql = sqlFile('close-abandoned');
+
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #inFlight = new Map<string, ClaimedWebhook>();
+  readonly #keys = new Map<string, KeyObject>();
+  #idle: { resolve: () => void }[] = [];
+  /** Called after each request. */
+  onSlotFreed: () => void = () => {};
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** The webhooks that this process is sending now. */
+  get webhookIds(): string[] {
+    return [...this.#inFlight.values()].map((webhook) => webhook.webhookId);
+  }
+
+  /** Resolves as soon as nothing is in flight. */
+  whenIdle(): Promise<void> {
+    if (this.#inFlight.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push({ resolve }));
+  }
+
+  /** Sends a claimed webhook and hands the result to the recorder. */
+  async send(webhook: ClaimedWebhook, book: LaneBook): Promise<void> {
+    const flight = `${webhook.webhookId}:${webhook.number}`;
+    this.#inFlight.set(flight, webhook);
+    const epoch = book.begin(webhook.lane, performance.now());
+    if (webhook.uncounted > 0) void this.#closeAbandoned(webhook);
+    const result = await this.#post(webhook);
+    const verdict = classify(result, new Date());
+    book.end(webhook.lane, { epoch, verdict: loadOf(verdict) });
+    this.#record(webhook, { result, verdict });
+    this.#inFlight.delete(flight);
+    this.onSlotFreed();
+    if (this.#inFlight.size > 0) return;
+    for (const { resolve } of this.#idle.splice(0)) resolve();
+  }
+
+  /** Gives back what was claimed while a stop was under way; the attempts never happened. */
+  async giveBack(webhooks: readonly ClaimedWebhook[]): Promise<void> {
+    const [first] = webhooks;
+    if (first === undefined) return;
+    await runSql(this.#options.pool, {
+      sql: giveBackSql,
+      values: [
+        webhooks.map((webhook) => webhook.webhookId),
+        webhooks.map((webhook) => webhook.number),
+        first.leasedBy,
+      ],
+    });
+  }
+
+  async #post(webhook: ClaimedWebhook): Promise<AttemptResult> {
+    const { http, version } = this.#options;
+    try {
+      const headers = requestHeaders(
+        {
+          id: webhook.webhookId,
+          body: webhook.body,
+          headers: webhook.headers,
+          contentType: webhook.contentType,
+          idempotencyKey: webhook.idempotencyKey,
+          traceparent: webhook.traceparent,
+          attempt: webhook.number,
+        },
+        {
+          timestampS: Math.floor(Date.now() / 1_000),
+          version,
+          keys: webhook.secret === null ? [] : [this.#key(webhook.secret)],
+        },
+      );
+      return await http.post({ url: webhook.url, headers, body: webhook.body });
+    } catch (error) {
+      // A row that the CHECKs let through and that cannot be sent must fail, not stop the loop.
+      const message = error instanceof Error ? error.message : 'unknown';
+      return {
+        kind: 'error',
+        code: 'request_invalid',
+        message: `Cannot build the request: ${message}`,
+        durationMs: 0,
+        retriedConnection: false,
+      };
+    }
+  }
+
+  #record(
+    webhook: ClaimedWebhook,
+    { result, verdict }: { result: AttemptResult; verdict: Verdict },
+  ): void {
+    const { recorder, events, retryScheduleMs } = this.#options;
+    const decision = decide({
+      verdict,
+      number: webhook.number,
+      uncounted: webhook.uncounted,
+      maxAttempts: webhook.maxAttempts,
+      scheduleMs: retryScheduleMs,
+      random: Math.random(),
+    });
+    const answer = result.kind === 'response' ? responseText(result) : undefined;
+    recorder.add({
+      webhookId: webhook.webhookId,
+      number: webhook.number,
+      leasedBy: webhook.leasedBy,
+      became: decision.became,
+      statusCode: result.kind === 'response' ? result.statusCode : null,
+      error: verdict.kind === 'delivered' ? null : verdict.reason,
+      errorMessage: result.kind === 'error' ? result.message : null,
+      responseBody: answer?.text ?? null,
+      responseTruncated: answer?.truncated ?? null,
+      durationMs: result.durationMs,
+      endedAtMs: performance.now(),
+      retryInMs: decision.became === 'retry' ? decision.inMs : null,
+      reason: decision.became === 'failed' ? decision.reason : null,
+      counts: decision.became !== 'retry' || decision.counts,
+    });
+    events.emit('attempted', {
+      webhookId: webhook.webhookId,
+      number: webhook.number,
+      result,
+      verdict,
+    });
+  }
+
+  async #closeAbandoned(webhook: ClaimedWebhook): Promise<void> {
+    try {
+      await runSql(this.#options.pool, {
+        sql: closeAbandonedSql,
+        values: [[webhook.webhookId], [webhook.number]],
+      });
+    } catch (error) {
+      this.#options.log.warn({ error: String(error) }, 'Cannot close an abandoned attempt');
+    }
+  }
+
+  /** Making a key costs more than signing with it, and a secret signs many webhooks. */
+  #key(secret: string): KeyObject {
+    const known = this.#keys.get(secret);
+    if (known !== undefined) return known;
+    if (this.#keys.size >= 10_000) this.#keys.clear();
+    const key = signingKey(secret);
+    this.#keys.set(secret, key);
+    return key;
+  }
+}
+
+function loadOf(verdict: Verdict): 'ok' | 'overload' | 'other' {
+  if (verdict.kind === 'delivered') return 'ok';
+  if (verdict.kind === 'repeat') return 'other';
+  return verdict.pressure === 'overload' ? 'overload' : 'other';
+}

@@ -1,0 +1,34 @@
+// Pure: no I/O, no clock, no randomness.
+
+/** What one try to send a webhook yields. A try never throws: what went wrong is a value with a stable code. */
+export type AttemptResult = ResponseResult | ErrorResult;
+
+/** Final response headers arrived; the status decides, whatever became of the body. */
+export interface ResponseResult {
+  readonly kind: 'response';
+  readonly statusCode: number;
+  readonly retryAfter: string | undefined;
+  readonly location: string | undefined;
+  /** As received, not decompressed, at most {@link maxBodyBytes}. */
+  readonly body: Uint8Array;
+  /** The body was longer, or broke off, or stalled. */
+  readonly truncated: boolean;
+  readonly contentEncoding: string | undefined;
+  readonly durationMs: number;
+  /** The first connection was a stale keep-alive one, so the request was sent again at once on a new one. */
+  readonly retriedConnection: boolean;
+}
+
+/** No final response headers arrived. */
+export interface ErrorResult {
+  readonly kind: 'error';
+  /** A key of `failureCodes`. */
+  readonly code: string;
+  /** For people; at most 500 characters, without query strings. */
+  readonly message: string;
+  readonly durationMs: number;
+  readonly retriedConnection: boolean;
+}
+
+/** Bytes of a response body that are read and kept. Enough for any error message, and a bound on memory. */
+export const maxBodyBytes = 16_384;

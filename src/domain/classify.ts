@@ -1,0 +1,74 @@
+// Pure: no I/O, no clock, no randomness.
+
+import type { AttemptResult } from './attempt-result.ts';
+import { failure, type Pressure } from './failure-codes.ts';
+import { retryAfterMs } from './retry-after.ts';
+
+/** What an attempt means for its webhook and its endpoint. */
+export type Verdict =
+  | { readonly kind: 'delivered' }
+  | {
+      readonly kind: 'retry';
+      readonly reason: string;
+      /** From Retry-After: not sooner than this, ms from now. */
+      readonly notBeforeMs: number | undefined;
+      readonly pressure: Pressure;
+    }
+  | { readonly kind: 'fail'; readonly reason: string; readonly pressure: Pressure }
+  /** Our own trouble: the attempt does not count. */
+  | { readonly kind: 'repeat'; readonly reason: string };
+
+const delivered: Verdict = { kind: 'delivered' };
+
+/** Judges an attempt. The reason is `http_<status>`, `gone`, `redirect` or a failure code. */
+export function classify(result: AttemptResult, now: Date): Verdict {
+  switch (result.kind) {
+    case 'response': {
+      const { statusCode, retryAfter } = result;
+      if (statusCode >= 200 && statusCode <= 299) return delivered;
+      if (mayRetry(statusCode)) {
+        const asked = statusCode === 429 || statusCode === 503;
+        return {
+          kind: 'retry',
+          reason: reasonOf(statusCode),
+          notBeforeMs: asked ? retryAfterMs(retryAfter, now) : undefined,
+          pressure: pressureOf(statusCode),
+        };
+      }
+      return { kind: 'fail', reason: reasonOf(statusCode), pressure: pressureOf(statusCode) };
+    }
+    case 'error': {
+      const { verdict, pressure } = failure(result.code);
+      const reason = result.code;
+      if (verdict === 'retry') return { kind: 'retry', reason, notBeforeMs: undefined, pressure };
+      if (verdict === 'fail') return { kind: 'fail', reason, pressure };
+      return { kind: 'repeat', reason };
+    }
+    default:
+      return result satisfies never;
+  }
+}
+
+/** All but the client errors that say that the same request will be refused again. Redirects: the URL may be fixed. */
+function mayRetry(statusCode: number): boolean {
+  if (statusCode < 400 || statusCode > 499) return true;
+  return statusCode === 408 || statusCode === 425 || statusCode === 429;
+}
+
+function reasonOf(statusCode: number): string {
+  if (statusCode === 410) return 'gone';
+  if (statusCode >= 300 && statusCode <= 399) return 'redirect';
+  return `http_${statusCode}`;
+}
+
+/**
+ * Statuses that concern the endpoint rather than the payload: it must authenticate us, or there is no such route, or
+ * it does not take what we send to anybody.
+ */
+const misconfigured = new Set([401, 403, 404, 405, 406, 407]);
+
+function pressureOf(statusCode: number): Pressure {
+  if (statusCode >= 500 || statusCode === 408 || statusCode === 429) return 'overload';
+  if (statusCode < 400 || misconfigured.has(statusCode)) return 'broken';
+  return 'neutral';
+}

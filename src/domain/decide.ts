@@ -1,0 +1,55 @@
+// Pure: no I/O, no clock, no randomness.
+
+import type { Verdict } from './classify.ts';
+import { retryDelayMs } from './retry-schedule.ts';
+
+/** What becomes of a webhook after an attempt. */
+export type Decision =
+  | { readonly became: 'delivered' }
+  | { readonly became: 'failed'; readonly reason: string }
+  | { readonly became: 'retry'; readonly inMs: number; readonly counts: boolean };
+
+interface DecisionInput {
+  readonly verdict: Verdict;
+  /** Of this attempt, 1 for the first. */
+  readonly number: number;
+  /** Attempts before this one that do not count. */
+  readonly uncounted: number;
+  readonly maxAttempts: number | null;
+  readonly scheduleMs: readonly number[];
+  /** In [0, 1). */
+  readonly random: number;
+}
+
+/** Our own trouble (no file descriptor, no network): again after 5 to 60 s, and the attempt is not held against it. */
+const localTroubleMs = 5_000;
+const localTroubleSpreadMs = 55_000;
+
+/** Turns what an attempt showed into what happens next. */
+export function decide(input: DecisionInput): Decision {
+  const { verdict, random } = input;
+  switch (verdict.kind) {
+    case 'delivered':
+      return { became: 'delivered' };
+    case 'fail':
+      return { became: 'failed', reason: verdict.reason };
+    case 'repeat': {
+      const inMs =
+        verdict.reason === 'aborted' ? 0 : localTroubleMs + random * localTroubleSpreadMs;
+      return { became: 'retry', inMs, counts: false };
+    }
+    case 'retry': {
+      const inMs = retryDelayMs({
+        scheduleMs: input.scheduleMs,
+        maxAttempts: input.maxAttempts,
+        counted: input.number - input.uncounted,
+        notBeforeMs: verdict.notBeforeMs,
+        random,
+      });
+      if (inMs === undefined) return { became: 'failed', reason: verdict.reason };
+      return { became: 'retry', inMs, counts: true };
+    }
+    default:
+      return verdict satisfies never;
+  }
+}

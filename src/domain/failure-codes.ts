@@ -1,0 +1,83 @@
+// Pure: no I/O, no clock, no randomness.
+
+/** What a result says about the endpoint. */
+export type Pressure =
+  /** It is too slow or too busy: halve its slots. */
+  | 'overload'
+  /** It, or its configuration, does not work. */
+  | 'broken'
+  /** Nothing: only this webhook is concerned. */
+  | 'neutral';
+
+interface Failure {
+  /** repeat: our own trouble, the attempt does not count. */
+  readonly verdict: 'retry' | 'fail' | 'repeat';
+  readonly pressure: Pressure;
+  /** What happened, and what the operator does about it. */
+  readonly meaning: string;
+}
+
+export type FailureCode = keyof typeof failureCodes;
+
+/** Every way in which an attempt can end without a response. The codes are stable: people query them. */
+export const failureCodes = {
+  connection_refused: broken('Nothing listens at that address and port. Check the URL.'),
+  connection_reset: broken('The receiver reset the connection before it answered.'),
+  connection_closed: broken('The receiver closed the connection before it answered.'),
+  host_unreachable: broken('No route to the address.'),
+  connect_timeout: slow('No connection (DNS, TCP, TLS) within the connect timeout.'),
+  timeout: slow('No response headers within the timeout.'),
+  dns_not_found: broken('The host name does not exist or has no address. Check the URL.'),
+  dns_failed: broken('The name server did not answer, or answered with an error.'),
+  tls_certificate_expired: broken('The certificate has expired. Renew it.'),
+  tls_certificate_not_yet_valid: broken(
+    'The certificate is not valid yet. Check the clocks of both sides.',
+  ),
+  tls_untrusted: broken(
+    'No known authority signed the certificate. Install a public one, with its intermediates.',
+  ),
+  tls_wrong_host: broken('The certificate is for another host name.'),
+  tls_handshake: broken('The TLS handshake failed. Is it an https port, with TLS 1.2 or later?'),
+  not_http: broken('The receiver did not answer in HTTP/1.1.'),
+  headers_overflow: broken('The response headers are larger than 16 KiB.'),
+  address_blocked: broken(
+    'The name has only private or reserved addresses. Allow them with POSTHORN_ALLOW_NETWORKS.',
+  ),
+  address_blocked_literal: hopeless(
+    'The URL holds a private or reserved address. Allow it with POSTHORN_ALLOW_NETWORKS.',
+  ),
+  url_invalid: hopeless('The URL is not http or https, or holds a user name, or cannot be parsed.'),
+  request_invalid: hopeless('A header cannot be sent over HTTP.'),
+  out_of_file_descriptors: ours('The process may not open more files. Raise ulimit -n.'),
+  out_of_ports: ours('No local port is free. Widen net.ipv4.ip_local_port_range.'),
+  out_of_memory: ours('The kernel has no memory left for sockets.'),
+  network_down: ours('The network interface is down.'),
+  not_permitted: ours('The kernel forbids the connection. Check the local firewall.'),
+  aborted: ours('The process is stopping.'),
+  unclassified: broken('An error that Posthorn does not know. Please report it.'),
+} as const satisfies Record<string, Failure>;
+
+/** The entry of a code; that of `unclassified` for one that is not in the table. */
+export function failure(code: string): Failure {
+  return isFailureCode(code) ? failureCodes[code] : failureCodes.unclassified;
+}
+
+function isFailureCode(code: string): code is FailureCode {
+  return Object.hasOwn(failureCodes, code);
+}
+
+function broken(meaning: string): Failure {
+  return { verdict: 'retry', pressure: 'broken', meaning };
+}
+
+function slow(meaning: string): Failure {
+  return { verdict: 'retry', pressure: 'overload', meaning };
+}
+
+function hopeless(meaning: string): Failure {
+  return { verdict: 'fail', pressure: 'neutral', meaning };
+}
+
+function ours(meaning: string): Failure {
+  return { verdict: 'repeat', pressure: 'neutral', meaning };
+}

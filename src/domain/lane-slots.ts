@@ -1,0 +1,29 @@
+// Pure: no I/O, no clock, no randomness.
+
+/**
+ * How many requests a lane may have in flight: one more with each success, half after a failure that says "too much".
+ * The same rule that TCP uses for its window, for the same reason: nobody knows what a receiver can take.
+ */
+export interface LaneSlots {
+  readonly slots: number;
+  /** Counts halvings. A request remembers the one it began in, so that failures of one burst halve once, not each. */
+  readonly epoch: number;
+}
+
+/** What a new lane begins with: enough for a small endpoint, little enough for a hanging one. */
+export const initialSlots = 8;
+
+/** After a success. A lane that does not use its slots does not earn more. */
+export function grow(
+  lane: LaneSlots,
+  { inFlight, maxSlots }: { inFlight: number; maxSlots: number },
+): LaneSlots {
+  if (lane.slots >= maxSlots || inFlight * 2 < lane.slots) return lane;
+  return { slots: lane.slots + 1, epoch: lane.epoch };
+}
+
+/** After a timeout, a 5xx or a 429 of a request that began in `epoch`. */
+export function halve(lane: LaneSlots, epoch: number): LaneSlots {
+  if (epoch !== lane.epoch) return lane;
+  return { slots: Math.max(1, Math.floor(lane.slots / 2)), epoch: lane.epoch + 1 };
+}

@@ -1,0 +1,78 @@
+// Pure: no I/O, no clock, no randomness.
+
+import type { KeyObject } from 'node:crypto';
+import { signatureHeaders } from './signature.ts';
+
+export interface HeaderInput {
+  readonly id: string;
+  readonly body: string | Buffer;
+  /** The producer's own headers. */
+  readonly headers: Readonly<Record<string, string>> | null;
+  readonly contentType: string;
+  readonly idempotencyKey: string | null;
+  readonly traceparent: string | null;
+  /** 1 for the first. */
+  readonly attempt: number;
+}
+
+export interface HeaderContext {
+  /** Unix time of this attempt, s. */
+  readonly timestampS: number;
+  /** Posthorn's, for User-Agent. */
+  readonly version: string;
+  /** Empty: not signed. */
+  readonly keys: readonly KeyObject[];
+}
+
+/**
+ * All headers of a request but Host, Connection and Content-Length, as a flat list of names and values.
+ *
+ * The producer's come first, ours always win. The id is the same on every try, the signatures are fresh.
+ */
+export function requestHeaders(webhook: HeaderInput, context: HeaderContext): string[] {
+  const { id, body } = webhook;
+  const { timestampS, version, keys } = context;
+  const headers = webhook.headers === null ? [] : customHeaders(webhook.headers);
+  if (!headers.some((name, index) => index % 2 === 0 && /^user-agent$/i.test(name))) {
+    headers.push('User-Agent', `Posthorn/${version}`);
+  }
+  const timestamp = String(timestampS);
+  headers.push(
+    'Content-Type',
+    webhook.contentType,
+    'X-Webhook-ID',
+    id,
+    'X-Webhook-Timestamp',
+    timestamp,
+    'X-Webhook-Attempt',
+    String(webhook.attempt),
+    'Idempotency-Key',
+    webhook.idempotencyKey ?? id,
+    'webhook-id',
+    id,
+    'webhook-timestamp',
+    timestamp,
+  );
+  if (webhook.traceparent !== null) headers.push('traceparent', webhook.traceparent);
+  if (keys.length > 0) {
+    const signatures = signatureHeaders({ id, timestampS, body, keys });
+    headers.push('X-Webhook-Signature', signatures['X-Webhook-Signature']);
+    headers.push('webhook-signature', signatures['webhook-signature']);
+  }
+  return headers;
+}
+
+/**
+ * What the connection or we ourselves set; a CHECK refuses them at INSERT, and a row that slipped through must not
+ * smuggle them in: Host would also choose the name that the certificate is checked for.
+ */
+const reserved =
+  /^(?:host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$/i;
+
+function customHeaders(headers: Readonly<Record<string, string>>): string[] {
+  const byName = new Map<string, [name: string, value: string]>();
+  for (const [name, value] of Object.entries(headers)) {
+    if (!reserved.test(name)) byName.set(name.toLowerCase(), [name, value]);
+  }
+  return [...byName.values()].flat();
+}

@@ -1,0 +1,35 @@
+import { EventEmitter } from 'node:events';
+import type { AttemptResult } from './domain/attempt-result.ts';
+import type { Verdict } from './domain/classify.ts';
+
+/** Everything that happens in a process and that logs, metrics and tests may want to know. */
+export interface PosthornEvents {
+  /** A claim came back. */
+  claimed: [{ webhooks: number; lanesSeen: number; durationMs: number }];
+  /** A request ended; its record is on its way. */
+  attempted: [{ webhookId: string; number: number; result: AttemptResult; verdict: Verdict }];
+  /** Results are in Postgres. `ours` of `results` still had our lease. */
+  recorded: [{ results: number; ours: number; durationMs: number }];
+  /** Results could not be written and were given up: their leases will run out and they are sent again. */
+  recordLost: [{ results: number; error: string }];
+  /** The worker has its number, is warm and claims. */
+  workerReady: [{ number: number }];
+  /** The worker lost its session; it claims nothing until it has another. */
+  workerLost: [{ number: number; reason: string }];
+  /** Leases and jobs of a dead worker were freed. */
+  rescued: [{ number: number; webhooks: number }];
+  /** A slice of the deliver job began or ended. */
+  sliceStarted: [{ number: number }];
+  sliceEnded: [{ number: number }];
+  /** Graphile Worker's runner ended without being asked and is started again. */
+  runnerRestarted: [{ reason: string }];
+  /** A maintenance task ran. */
+  maintained: [{ task: string; detail: Record<string, unknown> }];
+}
+
+export type Events = EventEmitter<PosthornEvents>;
+
+/** One emitter per process; logs, metrics and tests subscribe, the engine only emits. */
+export function createEvents(): Events {
+  return new EventEmitter<PosthornEvents>();
+}

@@ -1,0 +1,60 @@
+import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-worker';
+import type { Pool } from 'pg';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import { makePartitions } from './partitions.ts';
+import { prune } from './prune.ts';
+
+/** What the scheduled tasks need to know. */
+export interface MaintenanceOptions {
+  readonly retentionMs: number;
+}
+
+interface TaskOptions {
+  readonly maintenancePool: Pool;
+  readonly events: Events;
+  readonly log: Log;
+  readonly maintenance: MaintenanceOptions;
+}
+
+type Task = (options: TaskOptions) => Promise<Record<string, unknown>>;
+
+/** The scheduled tasks: name → when (UTC, crontab syntax) and what. Graphile enqueues each once over all workers. */
+const schedule: Readonly<Record<string, { readonly match: string; readonly run: Task }>> = {
+  'posthorn:partitions': {
+    match: '13 * * * *',
+    run: async ({ maintenancePool }) => ({ made: await makePartitions(maintenancePool) }),
+  },
+  'posthorn:prune': {
+    match: '43 * * * *',
+    run: ({ maintenancePool, maintenance }) =>
+      prune(maintenancePool, { retentionMs: maintenance.retentionMs }),
+  },
+};
+
+/** The crontab. Missed hours are not made up for: the next one does all there is to do. */
+export function cronItems(): ParsedCronItem[] {
+  return parseCronItems(
+    Object.entries(schedule).map(([task, { match }]) => ({
+      task,
+      match,
+      identifier: task,
+      // A task that fails is tried again by the next hour's; few attempts, so that no row stays for ever.
+      options: { backfillPeriod: 0, maxAttempts: 3, jobKey: task, jobKeyMode: 'replace' },
+    })),
+  );
+}
+
+/** The tasks behind the crontab. */
+export function maintenanceTasks(options: TaskOptions): TaskList {
+  return Object.fromEntries(
+    Object.entries(schedule).map(([task, { run }]) => [
+      task,
+      async () => {
+        const detail = await run(options);
+        options.log.info({ task, ...detail }, 'Maintenance done');
+        options.events.emit('maintained', { task, detail });
+      },
+    ]),
+  );
+}

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { createApi } from './api/app.ts';
+import { createHealth, type Readiness } from './api/health.ts';
+import { type ServedApi, serveApi } from './api/server.ts';
+import type { Config } from './config.ts';
+import { openDatabase } from './db/database.ts';
+import { migrate } from './db/migrate.ts';
+import { createEvents, type Events } from './events.ts';
+import type { Log } from './log.ts';
+import { checkDatabase } from './queries/check-database.ts';
+import { createQueryPool } from './queries/pool.ts';
+import { startWorker } from './worker/start-worker.ts';
+import type { Worker } from './worker/worker.ts';
+
+/** Which parts of Posthorn run in this process. */
+export interface PosthornOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly worker: boolean;
+  readonly api: boolean;
+  readonly events?: Events;
+}
+
+/** A running Posthorn. */
+export interface Posthorn {
+  /** Of the API, or of the health endpoints when only the worker runs here. */
+  readonly address: string;
+  /** A psql command line that opens the database. */
+  readonly psql: string;
+  readonly isEmbedded: boolean;
+  readonly events: Events;
+  /** Ends everything within the grace time; what was in flight is delivered and recorded. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Composes and starts Posthorn: database, migrations, worker, API.
+ *
+ * @throws when the database cannot be opened or migrated, or the port is taken. Nothing keeps running then.
+ */
+export async function startPosthorn(options: PosthornOptions): Promise<Posthorn> {
+  const { config, log, events = createEvents() } = options;
+  const database = await openDatabase({ config, log });
+  const undo: (() => Promise<unknown>)[] = [() => database.close()];
+  const stopAll = async () => {
+    for (const step of undo.splice(0).reverse()) {
+      await step().catch((error: unknown) => log.error({ error: String(error) }, 'Cannot stop'));
+    }
+  };
+  try {
+    await migrate({ databaseUrl: database.url, log });
+    const worker = options.worker ? startWorker({ ...options, events, database, undo }) : undefined;
+    const served = await serve({ ...options, worker, databaseUrl: database.url, undo });
+    return {
+      address: `http://${hostOf(config.host)}:${served.port}`,
+      psql: database.psql,
+      isEmbedded: database.isEmbedded,
+      events,
+      stop: stopAll,
+    };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+async function serve(options: {
+  readonly config: Config;
+  readonly log: Log;
+  readonly api: boolean;
+  readonly worker: Worker | undefined;
+  readonly databaseUrl: string;
+  readonly undo: (() => Promise<unknown>)[];
+}): Promise<ServedApi> {
+  const { config, log, worker, databaseUrl, undo } = options;
+  const pool = await createQueryPool({ databaseUrl, maximumPoolSize: options.api ? 10 : 1 });
+  undo.push(() => pool.end());
+  const readiness = async (): Promise<Readiness> => {
+    const database = await checkDatabase(pool);
+    const state = worker?.state ?? 'not here';
+    return {
+      ready: database === 'ok' && (state === 'ok' || state === 'not here'),
+      checks: { database, worker: state },
+    };
+  };
+  const app = options.api
+    ? createApi({
+        pool,
+        log,
+        readiness,
+        // The same in every process on this database, so that a cursor of one is good at the others.
+        cursorKey: createHash('sha256').update(`posthorn cursor ${databaseUrl}`).digest(),
+      })
+    : createHealth({ readiness });
+  const port = options.api ? config.port : config.healthPort;
+  const served = await serveApi({ app, host: config.host, port });
+  undo.push(() => served.close(Math.min(config.graceMs, 5_000)));
+  return served;
+}
+
+function hostOf(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,158 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { JobHelpers, Runner, TaskList } from 'graphile-worker';
+import type { Pool } from 'pg';
+import type { DeliveryLoop } from '../deliver/loop.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import { cronItems, type MaintenanceOptions, maintenanceTasks } from '../maintenance/crontab.ts';
+import { graphileSchema, startRunner } from './graphile.ts';
+
+/*
+ * The Graphile side of a worker: a supervised runner and the job `deliver:<number>`, which runs the delivery loop for a
+ * slice and then adds itself again under the same key.
+ *
+ * Jobs are the workforce, rows are the truth: when Graphile's tables are emptied, or its runner ends by itself (0.18
+ * resolves `runner.promise` after one lost statement), the job is added and the runner started again (I11).
+ */
+
+interface DeliverJobOptions {
+  readonly number: number;
+  readonly enginePool: Pool;
+  readonly maintenancePool: Pool;
+  readonly loop: DeliveryLoop;
+  readonly events: Events;
+  readonly log: Log;
+  readonly maintenance: MaintenanceOptions;
+  readonly sliceMs?: number;
+  /** The worker's session is over, or it stops. */
+  readonly signal: AbortSignal;
+}
+
+const usualSliceMs = 45_000;
+/** Without a slice for this long the job is added again; for thrice as long, the runner is started again. */
+const missingAfterMs = 3_000;
+
+export class DeliverJob {
+  readonly #options: DeliverJobOptions;
+  readonly #name: string;
+  #runner: Runner | undefined;
+  #supervision: Promise<void> | undefined;
+  #slice: Promise<void> = Promise.resolve();
+  #isInSlice = false;
+  #lastSliceMs = performance.now();
+
+  constructor(options: DeliverJobOptions) {
+    this.#options = options;
+    this.#name = `deliver:${options.number}`;
+  }
+
+  /** Starts the runner and the first slice. */
+  async start(): Promise<void> {
+    await this.#startRunner();
+    await this.#add();
+    this.#supervision = this.#supervise();
+  }
+
+  /** Adds the job again when no slice runs; starts the runner again when that does not help. */
+  async ensure(): Promise<void> {
+    if (this.#isInSlice || this.#options.signal.aborted) return;
+    const missingMs = performance.now() - this.#lastSliceMs;
+    if (missingMs > missingAfterMs) await this.#add();
+    // A runner whose task ids were deleted under it never sees the job: only a new one looks them up again.
+    if (missingMs > 3 * missingAfterMs)
+      await this.#runner?.stop('no deliver job ran').catch(() => {});
+  }
+
+  /** Ends the runner. The slice ends with the signal, which has fired by now. */
+  async stop(): Promise<void> {
+    await this.#supervision;
+    await this.#slice;
+  }
+
+  async #startRunner(): Promise<void> {
+    const { number, maintenancePool, log } = this.#options;
+    const { runner, poolId } = await startRunner({
+      pool: maintenancePool,
+      log,
+      taskList: this.#tasks(),
+      cronItems: cronItems(),
+    });
+    this.#runner = runner;
+    this.#lastSliceMs = performance.now();
+    // So that a rescuer knows whose jobs to unlock.
+    await maintenancePool.query(
+      'update posthorn.workers set graphile_pool = $2 where number = $1',
+      [number, poolId],
+    );
+  }
+
+  async #supervise(): Promise<void> {
+    const { signal, log, events } = this.#options;
+    const asked = new Promise<'asked'>((resolve) => {
+      if (signal.aborted) resolve('asked');
+      signal.addEventListener('abort', () => resolve('asked'), { once: true });
+    });
+    for (let failures = 0; !signal.aborted; ) {
+      const reason = await Promise.race([asked, this.#settled()]);
+      if (reason === 'asked') break;
+      log.warn({ reason }, 'The Graphile runner ended: starting it again');
+      events.emit('runnerRestarted', { reason });
+      await Promise.race([asked, delay(Math.min(250 * 2 ** failures, 5_000))]);
+      if (signal.aborted) break;
+      try {
+        await this.#startRunner();
+        await this.#add();
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        log.warn({ error: String(error) }, 'Cannot start the Graphile runner');
+      }
+    }
+    await this.#runner?.stop('the worker stops').catch(() => {});
+  }
+
+  async #settled(): Promise<string> {
+    try {
+      await this.#runner?.promise;
+      return 'it ended by itself';
+    } catch (error) {
+      return String(error);
+    }
+  }
+
+  async #add(): Promise<void> {
+    await this.#options.maintenancePool.query(
+      `select ${graphileSchema}.add_job($1, '{}'::json, job_key => $1, job_key_mode => 'replace', max_attempts => 32767)`,
+      [this.#name],
+    );
+  }
+
+  #tasks(): TaskList {
+    return {
+      ...maintenanceTasks(this.#options),
+      [this.#name]: async (_payload: unknown, helpers: JobHelpers) => {
+        // The successor may be picked up before the slice that added it has returned.
+        const slice = this.#slice.then(() => this.#runSlice(helpers));
+        this.#slice = slice;
+        await slice;
+      },
+    };
+  }
+
+  async #runSlice(helpers: JobHelpers): Promise<void> {
+    const { loop, events, signal, number, sliceMs = usualSliceMs } = this.#options;
+    if (signal.aborted) return;
+    this.#isInSlice = true;
+    events.emit('sliceStarted', { number });
+    const stopSignals = [signal, helpers.abortSignal].filter((one) => one !== undefined);
+    await loop.runSlice({
+      workerNumber: number,
+      durationMs: sliceMs,
+      signal: AbortSignal.any(stopSignals),
+    });
+    this.#isInSlice = false;
+    this.#lastSliceMs = performance.now();
+    events.emit('sliceEnded', { number });
+    if (!signal.aborted) await this.#add();
+  }
+}

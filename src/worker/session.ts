@@ -1,0 +1,110 @@
+import pg from 'pg';
+import type { Log } from '../log.ts';
+
+/*
+ * The session of a worker: one direct connection that holds the worker's number as an advisory lock and listens for
+ * wake-ups. Postgres frees the lock as soon as the process dies, which is how the others know (I7).
+ */
+
+/** First key of Posthorn's advisory locks ("post" in ASCII); the second is a worker's number, from 1. */
+export const lockClass = 0x706f7374;
+
+interface SessionOptions {
+  readonly databaseUrl: string;
+  readonly log: Log;
+  /** Something was enqueued. */
+  readonly onWake: () => void;
+  /** Webhooks were put back: all lanes have to be looked at. */
+  readonly onScan: () => void;
+  /** The session is gone, and with it the number. Called once. */
+  readonly onLost: (reason: string) => void;
+}
+
+/** A number that is ours until {@link close} or {@link SessionOptions.onLost}. */
+export interface WorkerSession {
+  readonly number: number;
+  close(): Promise<void>;
+}
+
+/** The channel of wake-ups; the payload is empty, or `scan`. */
+export const wakeChannel = 'posthorn_wake';
+
+const heartbeatMs = 2_000;
+const heartbeatTimeoutMs = 10_000;
+
+/** Connects, takes the lowest free number and listens. Throws when Postgres cannot be reached. */
+export async function openSession(options: SessionOptions): Promise<WorkerSession> {
+  const client = new pg.Client({
+    connectionString: options.databaseUrl,
+    application_name: 'posthorn worker',
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5_000,
+    query_timeout: heartbeatTimeoutMs,
+    // The server's side of the same: a worker whose network was cut loses its number after about 11 s.
+    options: '-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3',
+  });
+  let isOver = false;
+  let heartbeat: NodeJS.Timeout | undefined;
+  const end = (reason: string) => {
+    if (isOver) return;
+    isOver = true;
+    clearInterval(heartbeat);
+    // A half-open connection does not answer an orderly end.
+    client.end().catch(() => {});
+    options.onLost(reason);
+  };
+  client.on('error', (error) => end(error.message));
+  client.on('end', () => end('the connection was closed'));
+  client.on('notification', ({ payload }) => {
+    if (payload === 'scan') options.onScan();
+    else options.onWake();
+  });
+  try {
+    await client.connect();
+    const number = await takeNumber(client);
+    await client.query(`listen ${wakeChannel}`);
+    heartbeat = setInterval(() => {
+      client
+        .query('update posthorn.workers set seen_at = clock_timestamp() where number = $1', [
+          number,
+        ])
+        .catch((error: Error) => end(`no heartbeat: ${error.message}`));
+    }, heartbeatMs);
+    return {
+      number,
+      close: async () => {
+        if (isOver) return;
+        isOver = true;
+        clearInterval(heartbeat);
+        await client.end();
+      },
+    };
+  } catch (error) {
+    isOver = true;
+    await client.end().catch(() => {});
+    throw error;
+  }
+}
+
+/** The lowest number whose lock is free. Numbers are reused, so that Graphile's task table stays small. */
+async function takeNumber(client: pg.Client): Promise<number> {
+  for (;;) {
+    const { rows } = await client.query<{ number: number | null }>(
+      `with free as (
+         select n
+         from generate_series(1, 1 + (select count(*) from pg_locks where locktype = 'advisory')) as n
+         where not exists (
+           select
+           from pg_locks
+           where locktype = 'advisory' and classid = $1::integer::oid and objid = n::oid and objsubid = 2
+             and database = (select oid from pg_database where datname = current_database()))
+         order by n
+         limit 1)
+       select case when pg_try_advisory_lock($1::integer, n::integer) then n::integer end as number from free`,
+      [lockClass],
+    );
+    const number = rows[0]?.number;
+    if (number !== null && number !== undefined) return number;
+  }
+}

@@ -1,0 +1,82 @@
+import type { Config } from '../config.ts';
+import { createEnginePool, createMaintenancePool } from '../db/pools.ts';
+import { createHttpClient } from '../deliver/http-client.ts';
+import { DeliveryLoop } from '../deliver/loop.ts';
+import { Recorder } from '../deliver/recorder.ts';
+import { Sender } from '../deliver/sender.ts';
+import { createAddressPolicy } from '../domain/address-policy.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import { makePartitions } from '../maintenance/partitions.ts';
+import { version } from '../version.ts';
+import { Worker } from './worker.ts';
+
+/** Composes the engine, from the pools to the worker, and starts it. What has to be undone at the end is pushed to `undo`. */
+export function startWorker(options: {
+  readonly config: Config;
+  readonly log: Log;
+  readonly events: Events;
+  readonly database: { readonly url: string; readonly allowNetworks: readonly string[] };
+  readonly undo: (() => Promise<unknown>)[];
+}): Worker {
+  const { config, log, events, database, undo } = options;
+  const databaseUrl = database.url;
+  const enginePool = createEnginePool({
+    databaseUrl,
+    log,
+    max: 6,
+    applicationName: 'posthorn engine',
+  });
+  const maintenancePool = createMaintenancePool({
+    databaseUrl,
+    log,
+    max: 6,
+    applicationName: 'posthorn maintenance',
+  });
+  undo.push(() => Promise.all([enginePool.end(), maintenancePool.end()]));
+  const http = createHttpClient({
+    connectTimeoutMs: config.connectTimeoutMs,
+    timeoutMs: config.timeoutMs,
+    connections: config.maxInFlight,
+    allows: createAddressPolicy({ allow: database.allowNetworks }),
+  });
+  undo.push(() => http.close());
+  const recorder = new Recorder({ pool: enginePool, events, log });
+  const sender = new Sender({
+    pool: enginePool,
+    http,
+    recorder,
+    events,
+    log,
+    version,
+    retryScheduleMs: config.retryScheduleMs,
+  });
+  const loop = new DeliveryLoop({
+    pool: enginePool,
+    sender,
+    events,
+    log,
+    maxInFlight: config.maxInFlight,
+    // Longer than a request can take and than the recorder is patient, so that only the dead lose a lease.
+    leaseS: (config.timeoutMs + 60_000) / 1_000,
+  });
+  sender.onSlotFreed = () => loop.slotFreed();
+  const worker = new Worker({
+    databaseUrl,
+    enginePool,
+    maintenancePool,
+    loop,
+    sender,
+    recorder,
+    events,
+    log,
+    version,
+    maintenance: { retentionMs: config.retentionMs },
+  });
+  void makePartitions(maintenancePool).catch((error: unknown) => {
+    log.warn({ error: String(error) }, 'Cannot make partitions yet: the next hour tries again');
+  });
+  worker.start();
+  undo.push(() => worker.stop({ graceMs: config.graceMs, abort: () => http.destroy() }));
+  return worker;
+}

@@ -1,0 +1,174 @@
+import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { DeliveryLoop } from '../deliver/loop.ts';
+import type { Recorder } from '../deliver/recorder.ts';
+import type { Sender } from '../deliver/sender.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import type { MaintenanceOptions } from '../maintenance/crontab.ts';
+import { rescueDeadWorkers, rescueFormerHolder } from '../maintenance/rescue.ts';
+import { DeliverJob } from './deliver-job.ts';
+import { openSession, type WorkerSession } from './session.ts';
+
+/*
+ * A worker: a session that makes it a number, a Graphile runner with its `deliver` job and the crontab, and a timer
+ * that rescues dead workers. When the session is lost, the worker ends all of it and begins again under a new number;
+ * requests in flight go on meanwhile and are recorded. Only stop() ends it (I4, I7).
+ */
+
+interface WorkerOptions {
+  readonly databaseUrl: string;
+  readonly enginePool: Pool;
+  readonly maintenancePool: Pool;
+  readonly loop: DeliveryLoop;
+  readonly sender: Sender;
+  readonly recorder: Recorder;
+  readonly events: Events;
+  readonly log: Log;
+  readonly version: string;
+  readonly maintenance: MaintenanceOptions;
+  /** How long one run of the deliver job lasts. */
+  readonly sliceMs?: number;
+}
+
+export type WorkerState = 'starting' | 'ok' | 'lost' | 'stopped';
+
+const rescueEveryMs = 2_000;
+
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #stopping = new AbortController();
+  #state: WorkerState = 'starting';
+  #life: Promise<void> | undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+  }
+
+  get state(): WorkerState {
+    return this.#state;
+  }
+
+  /** Starts in the background and keeps trying; `workerReady` is emitted once it claims. */
+  start(): void {
+    this.#life ??= this.#live();
+  }
+
+  /**
+   * Claims nothing more, waits for what is in flight, records it and leaves.
+   *
+   * What is still in flight after `graceMs` is left to `abort` and sent again later.
+   */
+  async stop({ graceMs, abort }: { graceMs: number; abort: () => Promise<void> }): Promise<void> {
+    const { loop, sender, recorder } = this.#options;
+    loop.stop();
+    this.#stopping.abort();
+    const inTime = await Promise.race([
+      sender.whenIdle().then(() => true),
+      delay(graceMs, false, { ref: false }),
+    ]);
+    if (!inTime) await abort();
+    await sender.whenIdle();
+    await recorder.drain();
+    await this.#life;
+    this.#state = 'stopped';
+  }
+
+  async #live(): Promise<void> {
+    for (let failures = 0; !this.#stopping.signal.aborted; ) {
+      try {
+        await this.#liveOnce();
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        this.#state = 'lost';
+        this.#options.log.warn({ error: String(error) }, 'Cannot start the worker: trying again');
+      }
+      if (this.#stopping.signal.aborted) return;
+      await delay(Math.min(250 * 2 ** failures, 5_000), undefined, {
+        signal: this.#stopping.signal,
+      }).catch(() => {});
+    }
+  }
+
+  /** From one session to its loss or the stop. */
+  async #liveOnce(): Promise<void> {
+    const { databaseUrl, log, loop, sender, events, maintenancePool } = this.#options;
+    const over = new AbortController();
+    const ended = new Promise<void>((resolve) => {
+      over.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    let lostBecause: string | undefined;
+    const session = await openSession({
+      databaseUrl,
+      log,
+      onWake: () => loop.wake(),
+      onScan: () => loop.wakeAndScan(),
+      onLost: (reason) => {
+        lostBecause = reason;
+        over.abort();
+      },
+    });
+    const { number } = session;
+    const onStop = () => over.abort();
+    this.#stopping.signal.addEventListener('abort', onStop, { once: true });
+    if (this.#stopping.signal.aborted) over.abort();
+    const job = new DeliverJob({ ...this.#options, number, signal: over.signal });
+    let rescues: NodeJS.Timeout | undefined;
+    try {
+      await this.#takeOver(session);
+      await loop.warmUp(number);
+      await job.start();
+      rescues = setInterval(() => void this.#tend(job), rescueEveryMs);
+      this.#state = 'ok';
+      log.info({ worker: number }, 'Worker ready');
+      events.emit('workerReady', { number });
+      await ended;
+    } finally {
+      clearInterval(rescues);
+      this.#stopping.signal.removeEventListener('abort', onStop);
+      over.abort();
+      await job.stop();
+      if (lostBecause === undefined) {
+        // What is in flight needs the number until it is recorded.
+        await sender.whenIdle();
+        await this.#options.recorder.drain();
+        await maintenancePool
+          .query('delete from posthorn.workers where number = $1', [number])
+          .catch(() => {});
+      }
+      await session.close();
+    }
+    if (lostBecause !== undefined) {
+      this.#state = 'lost';
+      log.warn({ worker: number, reason: lostBecause }, 'Worker lost its session');
+      events.emit('workerLost', { number, reason: lostBecause });
+    }
+  }
+
+  /** The number is ours, which proves that whoever had it before is dead. */
+  async #takeOver({ number }: WorkerSession): Promise<void> {
+    const { maintenancePool, sender, events, version } = this.#options;
+    await rescueFormerHolder(maintenancePool, { number, keep: sender.webhookIds, events });
+    await maintenancePool.query(
+      `insert into posthorn.workers (number, host, pid, version)
+       values ($1, $2, $3, $4)
+       on conflict (number) do update
+         set host = excluded.host, pid = excluded.pid, version = excluded.version, graphile_pool = null,
+           started_at = clock_timestamp(), seen_at = clock_timestamp()`,
+      [number, hostname(), process.pid, version],
+    );
+  }
+
+  async #tend(job: DeliverJob): Promise<void> {
+    const { maintenancePool, events, log } = this.#options;
+    try {
+      await job.ensure();
+      const rescued = await rescueDeadWorkers(maintenancePool, events);
+      if (rescued.length > 0) log.warn({ workers: rescued }, 'Rescued the work of dead workers');
+    } catch (error) {
+      log.warn({ error: String(error) }, 'Cannot look after the other workers');
+    }
+  }
+}

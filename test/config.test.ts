@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, readConfig } from '../src/config.ts';
+
+describe('the settings', () => {
+  it('have the defaults that the documentation names', () => {
+    expect(readConfig({})).toEqual({
+      databaseUrl: undefined,
+      host: '127.0.0.1',
+      port: 8080,
+      healthPort: 8081,
+      redisUrl: undefined,
+      dataDir: '.posthorn',
+      retryScheduleMs: [60_000, 300_000, 1_800_000, 7_200_000, 86_400_000],
+      connectTimeoutMs: 10_000,
+      timeoutMs: 30_000,
+      maxInFlight: 512,
+      retentionMs: 30 * 86_400_000,
+      allowNetworks: [],
+      logLevel: 'info',
+      graceMs: 35_000,
+    });
+  });
+
+  it('treat an empty variable as one that is not set', () => {
+    expect(readConfig({ PORT: ' ', POSTHORN_TIMEOUT: '' }).port).toBe(8080);
+  });
+
+  it('wait for requests in flight longer than a request may take', () => {
+    expect(readConfig({ POSTHORN_TIMEOUT: '60s' }).graceMs).toBe(65_000);
+  });
+
+  it.each([
+    ['PORT', '80a', 'a whole number from 0 to 65535 (a TCP port): current value is 80a'],
+    ['PORT', '65536', 'current value is 65536'],
+    [
+      'POSTHORN_TIMEOUT',
+      '30',
+      'a duration with a unit (ms, s, m, h, d) from 100ms to 10m: current value is 30',
+    ],
+    ['POSTHORN_TIMEOUT', '1ms', 'from 100ms'],
+    ['POSTHORN_RETRY_SCHEDULE', '1m,,5m', '1 to 100 durations from 1ms to 30d'],
+    ['POSTHORN_RETRY_SCHEDULE', '31d', 'current value is 31d'],
+    ['POSTHORN_MAX_IN_FLIGHT', '0', 'requests in flight per process'],
+    ['POSTHORN_RETENTION', '1h', 'from 1d'],
+    ['POSTHORN_ALLOW_NETWORKS', '10.0.0.0/33', 'addresses or CIDRs'],
+    ['POSTHORN_ALLOW_NETWORKS', 'localhost', 'current value is localhost'],
+    ['POSTHORN_LOG_LEVEL', 'loud', 'one of trace, debug, info'],
+  ])('refuse %s=%s with the rule and the value', (name, value, part) => {
+    expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
+    expect(() => readConfig({ [name]: value })).toThrow(`Cannot use ${name}`);
+    expect(() => readConfig({ [name]: value })).toThrow(part);
+  });
+
+  it('never repeat a URL that may carry a password', () => {
+    expect(() => readConfig({ DATABASE_URL: 'mysql://u:hunter2@h/d' })).toThrow(/^(?!.*hunter2)/);
+    expect(() => readConfig({ REDIS_URL: 'http://u:hunter2@h' })).toThrow(/^(?!.*hunter2)/);
+  });
+});

@@ -1,0 +1,147 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LaneBook, type LaneWish } from '../../src/deliver/lane-book.ts';
+
+/** Answers each wish in full, up to what waits, and says which priority each webhook had. */
+function serve(book: LaneBook, waiting: Map<string, number>, room: number): number[] {
+  const wishes = book.choose(room);
+  const claimed: { lane: string; priority: number; dueMs: number }[] = [];
+  for (const wish of [...wishes].sort(byRankAndPriority)) {
+    const name = `${wish.lane}:${wish.priority}`;
+    const left = waiting.get(name) ?? 0;
+    const count = Math.min(left, wish.quota, room - claimed.length);
+    waiting.set(name, left - count);
+    for (let n = 0; n < count; n += 1) {
+      claimed.push({ lane: wish.lane, priority: wish.priority, dueMs: 1 });
+    }
+  }
+  book.learn({ wishes, claimed, discovered: [], wasFull: claimed.length >= room });
+  return claimed.map(({ priority }) => priority);
+}
+
+function byRankAndPriority(a: LaneWish, b: LaneWish): number {
+  return a.rank - b.rank || a.priority - b.priority;
+}
+
+describe('choosing lanes', () => {
+  it('shares the room equally among the lanes of a priority', () => {
+    const book = new LaneBook({ maxSlots: 100 });
+    for (const lane of ['a', 'b', 'c', 'd']) book.add({ lane, priority: 1, dueMs: 5 });
+    expect(book.choose(20).map(({ lane, quota }) => [lane, quota])).toEqual([
+      ['a', 5],
+      ['b', 5],
+      ['c', 5],
+      ['d', 5],
+    ]);
+  });
+
+  it('gives a lane no more than its free slots, over all its priorities', () => {
+    const book = new LaneBook({ maxSlots: 100 });
+    for (const priority of [0, 1, 2]) book.add({ lane: 'a', priority, dueMs: 5 });
+    for (let n = 0; n < 5; n += 1) book.begin('a', 0);
+    const total = book.choose(50).reduce((sum, { quota }) => sum + quota, 0);
+    expect(total).toBe(book.usualSlots - 5);
+  });
+
+  it('puts high before normal before low, and yet one in ten goes to the others', () => {
+    const book = new LaneBook({ maxSlots: 1 });
+    const waiting = new Map([
+      ['a:0', 100],
+      ['b:1', 100],
+      ['c:2', 100],
+    ]);
+    book.add({ lane: 'a', priority: 0, dueMs: 1 });
+    book.add({ lane: 'b', priority: 1, dueMs: 1 });
+    book.add({ lane: 'c', priority: 2, dueMs: 1 });
+    const served = Array.from({ length: 100 }, () => serve(book, waiting, 1)).flat();
+    expect(served.filter((priority) => priority === 0)).toHaveLength(90);
+    expect(served.filter((priority) => priority === 1)).toHaveLength(5);
+    expect(served.filter((priority) => priority === 2)).toHaveLength(5);
+  });
+
+  it('gives everything to low when nothing else waits', () => {
+    const book = new LaneBook({ maxSlots: 400 });
+    book.add({ lane: 'c', priority: 2, dueMs: 1 });
+    expect(book.choose(200)).toMatchObject([{ lane: 'c', quota: book.usualSlots, rank: 1 }]);
+  });
+
+  it('never asks for more than there is room for, nor twice for the same lane and priority', () => {
+    const lanes = fc.array(
+      fc.record({ lane: fc.constantFrom('a', 'b', 'c', 'd', 'e'), priority: fc.nat({ max: 2 }) }),
+    );
+    fc.assert(
+      fc.property(
+        lanes,
+        fc.integer({ min: 1, max: 200 }),
+        fc.integer({ min: 1, max: 64 }),
+        (seen, room, maxSlots) => {
+          const book = new LaneBook({ maxSlots });
+          for (const { lane, priority } of seen) book.add({ lane, priority, dueMs: 1 });
+          const wishes = book.choose(room);
+          const names = wishes.map(({ lane, priority }) => `${lane}:${priority}`);
+          expect(new Set(names).size).toBe(names.length);
+          expect(wishes.reduce((sum, { quota }) => sum + quota, 0)).toBeLessThanOrEqual(room);
+          for (const lane of new Set(wishes.map((wish) => wish.lane))) {
+            const ofLane = wishes.filter((wish) => wish.lane === lane);
+            expect(ofLane.reduce((sum, { quota }) => sum + quota, 0)).toBeLessThanOrEqual(
+              book.usualSlots,
+            );
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe('learning from a claim', () => {
+  it('drops a lane that gave less than was asked, and takes it up again when the window sees it', () => {
+    const book = new LaneBook({ maxSlots: 100 });
+    book.add({ lane: 'a', priority: 1, dueMs: 5 });
+    const wishes = book.choose(8);
+    book.learn({ wishes, claimed: [], discovered: [], wasFull: false });
+    expect(book.waitingCount).toBe(0);
+    book.learn({
+      wishes: [],
+      claimed: [{ lane: 'a', priority: 1, dueMs: 7 }],
+      discovered: [{ lane: 'a', priority: 1, waiting: 3, dueMs: 7, lastDueMs: 9 }],
+      wasFull: false,
+    });
+    expect(book.choose(8)).toMatchObject([{ lane: 'a', dueFromMs: 6 }]);
+  });
+
+  it('keeps a lane that got nothing because the claim was full', () => {
+    const book = new LaneBook({ maxSlots: 100 });
+    book.add({ lane: 'a', priority: 1, dueMs: 5 });
+    book.learn({ wishes: book.choose(8), claimed: [], discovered: [], wasFull: true });
+    expect(book.waitingCount).toBe(1);
+  });
+});
+
+describe('slots of a lane', () => {
+  it('grow with successes up to the maximum and halve once for a burst of overload', () => {
+    const book = new LaneBook({ maxSlots: 20 });
+    const epochs = Array.from({ length: 8 }, () => book.begin('a', 0));
+    for (const epoch of epochs) {
+      book.end('a', { epoch, verdict: 'ok' });
+      book.begin('a', 0);
+    }
+    book.add({ lane: 'a', priority: 1, dueMs: 1 });
+    expect(book.choose(100)).toMatchObject([{ quota: 8 }]);
+    const burst = Array.from({ length: 8 }, () => book.begin('a', 0));
+    for (const epoch of burst) book.end('a', { epoch, verdict: 'overload' });
+    expect(book.constrained()).toEqual({ lanes: ['a'], free: [0] });
+    for (let n = 0; n < 8; n += 1) book.end('a', { epoch: -1, verdict: 'other' });
+    // 16 slots halved once.
+    expect(book.choose(100)).toMatchObject([{ quota: 8 }]);
+  });
+
+  it('never fall below one', () => {
+    const book = new LaneBook({ maxSlots: 20 });
+    for (let n = 0; n < 10; n += 1) {
+      const epoch = book.begin('a', 0);
+      book.end('a', { epoch, verdict: 'overload' });
+    }
+    book.add({ lane: 'a', priority: 1, dueMs: 1 });
+    expect(book.choose(100)).toMatchObject([{ quota: 1 }]);
+  });
+});

@@ -1,0 +1,37 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { databaseUrlFor } from './database-url.ts';
+
+/** A migrated database of its own for a test file. */
+export interface TestDatabase extends AsyncDisposable {
+  readonly url: string;
+  /** For what the test itself asks and does. */
+  readonly pool: pg.Pool;
+  drop(): Promise<void>;
+}
+
+/** Clones the migrated template. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const serverUrl = inject('postgresUrl');
+  const name = `posthorn_test_${randomBytes(6).toString('hex')}`;
+  await asAdmin(serverUrl, `create database ${name} template ${inject('templateDatabase')}`);
+  const url = databaseUrlFor(serverUrl, name);
+  const pool = new pg.Pool({ connectionString: url, max: 40 });
+  pool.on('error', () => {});
+  const drop = async () => {
+    await pool.end();
+    await asAdmin(serverUrl, `drop database ${name} with (force)`);
+  };
+  return { url, pool, drop, [Symbol.asyncDispose]: drop };
+}
+
+async function asAdmin(serverUrl: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: serverUrl });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
