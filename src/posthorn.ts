@@ -19,6 +19,8 @@ export interface PosthornOptions {
   readonly worker: boolean;
   readonly api: boolean;
   readonly events?: Events;
+  /** How long one run of the deliver job lasts, ms. */
+  readonly sliceMs?: number;
 }
 
 /** A running Posthorn. */

@@ -34,6 +34,8 @@ export interface HttpClientOptions {
   readonly connectTimeoutMs: number;
   /** Absolute, from post() to the last byte read. */
   readonly timeoutMs: number;
+  /** Without a byte for this long the rest of a body is given up. Default: 5 s. */
+  readonly bodySilenceMs?: number;
   /** Per origin; at least the number of requests in flight, so that undici never makes one wait. */
   readonly connections: number;
   readonly allows: (ip: string) => boolean;
@@ -43,11 +45,8 @@ export interface HttpClientOptions {
   readonly ca?: string;
 }
 
-/** After this long without a byte the rest of a body is given up. */
-const bodySilenceMs = 5_000;
-
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const { timeoutMs, connections, allows, lookup, ca } = options;
+  const { timeoutMs, connections, allows, lookup, ca, bodySilenceMs = 5_000 } = options;
   const connector = createGuardedConnector({
     allows,
     lookup,

@@ -21,11 +21,11 @@ export function failureOf(
   phase: FailurePhase,
 ): { readonly code: FailureCode; readonly message: string } {
   const told = mostTelling(error);
-  const code =
-    phase.connecting && phase.secure ? (inHandshake[told.code] ?? codeOf(told)) : codeOf(told);
+  const cut = phase.connecting && phase.secure && inHandshake.has(told.code);
+  const code = cut ? 'tls_handshake' : codeOf(told);
   const text = told.message === '' ? told.code : told.message;
   // A message could quote the URL, whose query often holds a token.
-  return { code, message: storable(text).replace(/\?\S*/g, '').slice(0, 500) };
+  return { code, message: storable(text.replace(/\?\S*/g, '').slice(0, 500)) };
 }
 
 interface Told {
@@ -35,13 +35,9 @@ interface Told {
 }
 
 /** The connection broke before its keys were agreed on: a TLS fault of the receiver, e.g. an unknown server name. */
-const inHandshake: Readonly<Record<string, FailureCode>> = {
-  ECONNRESET: 'tls_handshake',
-  EPIPE: 'tls_handshake',
-  UND_ERR_SOCKET: 'tls_handshake',
-};
+const inHandshake = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
-const byCode: Readonly<Record<string, FailureCode>> = {
+const codes: Readonly<Record<string, FailureCode>> = {
   ECONNREFUSED: 'connection_refused',
   ECONNRESET: 'connection_reset',
   ECONNABORTED: 'connection_reset',
@@ -105,13 +101,14 @@ const byCode: Readonly<Record<string, FailureCode>> = {
   UND_ERR_ABORTED: 'aborted',
   ABORT_ERR: 'aborted',
 };
+const byCode = new Map(Object.entries(codes));
 
 function codeOf({ name, code, message }: Told): FailureCode {
-  if (name === 'HTTPParserError') return byCode[code] ?? 'not_http';
+  if (name === 'HTTPParserError') return byCode.get(code) ?? 'not_http';
   // "bad response": a 100 nobody asked for; "bad upgrade": a 101.
   if (code === 'UND_ERR_SOCKET' && message.startsWith('bad ')) return 'not_http';
   if (code === 'ECONNREFUSED' && message.startsWith('query')) return 'dns_failed';
-  const known = byCode[code];
+  const known = byCode.get(code);
   if (known !== undefined) return known;
   if (code.startsWith('EAI_')) return 'dns_failed';
   if (/^(?:UNABLE_TO_|CERT_|CRL_|ERROR_IN_C)/.test(code)) return 'tls_untrusted';
@@ -132,7 +129,7 @@ function mostTelling(error: unknown): Told {
 }
 
 function tell(error: unknown): Told {
-  if (!(error instanceof Error)) return { name: '', code: '', message: String(error) };
+  if (!(error instanceof Error)) return { name: '', code: '', message: 'Not an Error' };
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   return { name: error.name, code, message: error.message };
 }

@@ -18,6 +18,7 @@ export function startWorker(options: {
   readonly events: Events;
   readonly database: { readonly url: string; readonly allowNetworks: readonly string[] };
   readonly undo: (() => Promise<unknown>)[];
+  readonly sliceMs?: number;
 }): Worker {
   const { config, log, events, database, undo } = options;
   const databaseUrl = database.url;
@@ -72,6 +73,7 @@ export function startWorker(options: {
     log,
     version,
     maintenance: { retentionMs: config.retentionMs },
+    ...(options.sliceMs === undefined ? {} : { sliceMs: options.sliceMs }),
   });
   void makePartitions(maintenancePool).catch((error: unknown) => {
     log.warn({ error: String(error) }, 'Cannot make partitions yet: the next hour tries again');

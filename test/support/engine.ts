@@ -8,9 +8,14 @@ import type { TestDatabase } from './database.ts';
 /** A running Posthorn that delivers to loopback; POSTHORN_TEST_LOG shows what it says. */
 export async function startEngine(
   database: TestDatabase,
-  options: { env?: Record<string, string>; worker?: boolean; api?: boolean } = {},
+  options: {
+    env?: Record<string, string>;
+    worker?: boolean;
+    api?: boolean;
+    sliceMs?: number;
+  } = {},
 ): Promise<Posthorn & AsyncDisposable> {
-  const { worker = true, api = false, env = {} } = options;
+  const { worker = true, api = false, env = {}, sliceMs } = options;
   const events = createEvents();
   const ready = worker ? once(events, 'workerReady') : Promise.resolve();
   const posthorn = await startPosthorn({
@@ -25,6 +30,7 @@ export async function startEngine(
     events,
     worker,
     api,
+    ...(sliceMs === undefined ? {} : { sliceMs }),
   });
   await ready;
   return { ...posthorn, [Symbol.asyncDispose]: () => posthorn.stop() };

@@ -37,12 +37,14 @@ export async function findPostmaster(cluster: string): Promise<Postmaster | unde
   const lines = (await readFile(path, 'utf8').catch(() => '')).split('\n');
   const [pid, port] = [Number(lines[0]), Number(lines[3])];
   if (!Number.isInteger(pid) || pid <= 0 || !Number.isInteger(port)) return undefined;
+  if (await isZombie(pid)) await rm(path, { force: true });
   const identity = await identify(pid);
-  const command = identity && (await commandLine(pid));
-  if (identity && command && servesCluster(command, cluster)) return { identity, port };
+  if (identity === undefined) return undefined;
+  const command = await commandLine(pid);
   // When we could not ask, the file stays: without it a live server would shut itself down.
-  const isTaken = command !== undefined && (await isAlive(identity));
-  if (isTaken || (await isZombie(pid))) await rm(path, { force: true });
+  if (command === undefined) return undefined;
+  if (servesCluster(command, cluster)) return { identity, port };
+  if (await isAlive(identity)) await rm(path, { force: true });
   return undefined;
 }
 

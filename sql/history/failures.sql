@@ -1,0 +1,47 @@
+-- What failed in the last 24 hours, and why: a row per reason, the most frequent first.
+--
+-- psql "$DATABASE_URL" -f sql/history/failures.sql -v since='7 days'
+--
+-- A webhook fails long after it was enqueued, 27 to 30 hours with the default retries, and the history is ordered by
+-- when it was enqueued: "reach" is how much older than the period a webhook may be and still be found. It costs little,
+-- as outcomes_for_failures holds the failures alone.
+\if :{?since}
+\else
+  \set since '24 hours'
+\endif
+\if :{?reach}
+\else
+  \set reach '7 days'
+\endif
+
+with failures as materialized (
+  select webhook_id, outbox_id, lane, reason, attempts, finished_at
+  from posthorn.outcomes
+  where status = 'failed'
+    and webhook_id >= posthorn.uuid_floor(now() - :'since'::interval - :'reach'::interval)
+    and finished_at >= now() - :'since'::interval
+),
+reasons as (
+  select
+    coalesce(reason, 'unknown') as reason,
+    count(*) as webhooks,
+    count(distinct lane) as endpoints,
+    max(finished_at) as last_at,
+    (array_agg(webhook_id order by finished_at desc))[1] as last_id,
+    (array_agg(outbox_id order by finished_at desc))[1] as last_outbox_id,
+    (array_agg(attempts order by finished_at desc))[1] as last_number
+  from failures
+  group by 1
+)
+select
+  r.reason,
+  r.webhooks,
+  r.endpoints,
+  date_trunc('second', r.last_at) as last_at,
+  r.last_id,
+  split_part(o.url, '?', 1) as last_url,
+  left(a.error_message, 80) as last_message
+from reasons as r
+left join posthorn.outbox as o on o.id = r.last_outbox_id
+left join posthorn.attempts as a on a.webhook_id = r.last_id and a.number = r.last_number
+order by r.webhooks desc, r.reason;

@@ -1,0 +1,113 @@
+-- Why a webhook is not delivered, in one sentence.
+--
+-- psql "$DATABASE_URL" -f sql/history/why-not-delivered.sql -v id=01a20a3b-2900-72ae-a455-000000049293
+\if :{?id}
+
+with webhook as (
+  select
+    k.id,
+    o.url is not null as is_known,
+    split_part(o.url, '?', 1) as url,
+    o.send_at,
+    q.webhook_id is not null as is_live,
+    q.lane,
+    q.priority,
+    q.due_at,
+    q.lease_until,
+    q.leased_by,
+    coalesce(e.attempts, q.attempts) as attempts,
+    e.status,
+    e.reason,
+    e.finished_at
+  from (select :'id'::uuid as id) as k
+  left join posthorn.queue as q on q.webhook_id = k.id
+  left join posthorn.outcomes as e on e.webhook_id = k.id
+  left join posthorn.outbox as o on o.id = coalesce(q.outbox_id, e.outbox_id, k.id)
+),
+last_attempt as (
+  select
+    number,
+    started_at,
+    case
+      when status_code is not null then format('was answered with HTTP %s', status_code)
+      when error_message is not null then format('ended with %s (%s)', error, error_message)
+      when error is not null then format('ended with %s', error)
+      else 'has not been heard of since'
+    end as ending
+  from posthorn.attempts
+  where webhook_id = :'id'::uuid
+  order by number desc
+  limit 1
+)
+select
+  case
+    when not w.is_known then
+      'No webhook has this id: its transaction was rolled back or has not committed yet, or its history was dropped.'
+    when w.status = 'delivered' then
+      format('It was delivered at %s by attempt %s.', date_trunc('second', w.finished_at), w.attempts)
+    when w.status = 'cancelled' then
+      format('It was cancelled at %s after %s, so it is not sent any more.',
+        date_trunc('second', w.finished_at), said.attempts)
+    -- What src/domain/classify.ts does not retry: most 4xx, and what no retry can mend.
+    when w.status = 'failed' and (
+      w.reason in ('gone', 'address_blocked_literal', 'url_invalid', 'request_invalid')
+      or (w.reason like 'http\_4__' and w.reason not in ('http_408', 'http_425', 'http_429'))
+    ) then
+      format('It failed at %s after %s: the last one %s, and %s is not retried.',
+        date_trunc('second', w.finished_at), said.attempts, said.ending, w.reason)
+    when w.status = 'failed' then
+      format('It failed at %s as it was tried as often as it may be, with %s: the last one %s.',
+        date_trunc('second', w.finished_at), said.attempts, said.ending)
+    when not w.is_live then
+      'It is in the outbox, but neither waits nor has ended, which should never be: please report it.'
+    when w.lease_until > now() then
+      format('It is being sent now: worker %s began attempt %s%s.',
+        w.leased_by, w.attempts, ' ' || date_trunc('second', now() - a.started_at) || ' ago')
+    when w.due_at > now() and w.attempts = 0 then
+      format('It is not sent before %s, in %s, as its send_at says.',
+        date_trunc('second', w.due_at), date_trunc('second', w.due_at - now()))
+    when w.due_at > now() then
+      format('Attempt %s %s; the next one is due at %s, in %s.',
+        w.attempts, said.ending, date_trunc('second', w.due_at), date_trunc('second', w.due_at - now()))
+    when workers.alive = 0 then
+      format('It has been due for %s and no worker is alive: start one with "posthorn start" or "posthorn worker".',
+        date_trunc('second', now() - w.due_at))
+    when w.lease_until is not null then
+      format('Worker %s began attempt %s and has not said how it ended; its lease ran out %s ago, so the next free worker takes it.',
+        w.leased_by, w.attempts, date_trunc('second', now() - w.lease_until))
+    when before.leased + before.waiting = 0 then
+      format('It has been due for %s and is the next of its endpoint: it waits for a free slot.',
+        date_trunc('second', now() - w.due_at))
+    else
+      format('It has been due for %s and waits for a free slot of its endpoint, %s: before it, %s are being sent and %s wait.',
+        date_trunc('second', now() - w.due_at), w.url, before.leased,
+        case when before.waiting > 10000 then 'more than 10000' else before.waiting::text end)
+  end as why
+from webhook as w
+left join last_attempt as a on true
+cross join lateral (
+  select
+    format('%s %s', w.attempts, case w.attempts when 1 then 'attempt' else 'attempts' end) as attempts,
+    coalesce(a.ending, 'is not in the history') as ending
+) as said
+cross join (select count(*) as alive from posthorn.live_workers) as workers
+cross join lateral (
+  select
+    count(*) filter (where lease_until > now()) as leased,
+    count(*) filter (where lease_until is null or lease_until <= now()) as waiting
+  from (
+    select lease_until
+    from posthorn.queue as q
+    where q.priority < 1000
+      and q.lane = w.lane
+      and q.priority = w.priority
+      and q.due_at < w.due_at
+    order by q.due_at
+    -- A dead endpoint may have a million before it.
+    limit 10001
+  ) as earlier
+) as before;
+
+\else
+  \warn 'Cannot say why as the id of a webhook must be given: psql … -v id=<uuid>'
+\endif

@@ -1,0 +1,181 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Posthorn } from '../../src/posthorn.ts';
+import { graphileSchema } from '../../src/worker/graphile.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startEngine } from '../support/engine.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Receiver, startReceiver } from '../support/receiver.ts';
+
+// What a worker stands on is taken away under it: its backends, its leases, Graphile's tables.
+
+let database: TestDatabase;
+let posthorn: Posthorn;
+let receiver: Receiver;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  // Short slices, so that the job has to add itself again all the time.
+  posthorn = await startEngine(database, { sliceMs: 200 });
+});
+
+afterAll(async () => {
+  await posthorn.stop();
+  await database.drop();
+});
+
+beforeEach(async () => {
+  receiver = await startReceiver();
+  await database.pool.query(
+    'truncate posthorn.outbox, posthorn.queue, posthorn.attempts, posthorn.outcomes',
+  );
+  return () => receiver.close();
+});
+
+it('delivers everything though every backend is terminated in mid-run, and needs no restart', async () => {
+  await enqueue(300);
+  await receiver.until((requests) => requests.length > 20);
+  const lost = once(posthorn.events, 'workerLost');
+  const back = once(posthorn.events, 'workerReady');
+  await database.pool.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = current_database() and application_name like 'posthorn%'`,
+  );
+  await Promise.all([lost, back]);
+  await enqueue(300);
+  await delivered(600);
+  expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(600);
+});
+
+it("delivers everything though all of Graphile's tables are emptied in mid-run", async () => {
+  await enqueue(100);
+  await receiver.until((requests) => requests.length > 5);
+  await database.pool.query(
+    `truncate ${graphileSchema}._private_jobs, ${graphileSchema}._private_job_queues,
+       ${graphileSchema}._private_tasks, ${graphileSchema}._private_known_crontabs cascade`,
+  );
+  await once(posthorn.events, 'sliceEnded');
+  await enqueue(100);
+  await delivered(200);
+  // The job is there again and goes on adding itself.
+  await once(posthorn.events, 'sliceStarted');
+  await once(posthorn.events, 'sliceStarted');
+  expect(receiver.requests).toHaveLength(200);
+}, 60_000);
+
+it('starts the Graphile runner again when it ends without being asked', async () => {
+  const restarted = once(posthorn.events, 'runnerRestarted');
+  // A completion that fails ends the whole runner of graphile-worker 0.18.
+  await database.pool.query(
+    `create function pg_temp_fail() returns trigger language plpgsql as $$ begin raise 'no'; end $$`,
+  );
+  await database.pool.query(
+    `create trigger fail before delete on ${graphileSchema}._private_jobs
+     for each statement execute function pg_temp_fail()`,
+  );
+  await restarted;
+  await database.pool.query(`drop trigger fail on ${graphileSchema}._private_jobs`);
+  await enqueue(50);
+  await delivered(50);
+}, 60_000);
+
+it('a 2xx that comes after the lease was lost still ends the webhook', async () => {
+  const answer = await holdOne();
+  await loseLease();
+  answer(200);
+  await delivered(1);
+  const { rows } = await database.pool.query('select from posthorn.queue');
+  expect(rows).toHaveLength(0);
+});
+
+it('a failure that comes after the lease was lost changes nothing but its own attempt', async () => {
+  const answer = await holdOne();
+  await loseLease();
+  const recorded = once(posthorn.events, 'recorded');
+  answer(404);
+  await recorded;
+  const { rows } = await database.pool.query(
+    `select q.attempts, q.due_at > now() + interval '50 minutes' as waits, a.error
+     from posthorn.queue as q join posthorn.attempts as a using (webhook_id)`,
+  );
+  expect(rows).toEqual([{ attempts: 1, waits: true, error: 'http_404' }]);
+});
+
+it('a lease that ran out is taken over; the attempt nobody saw end is closed and does not count', async () => {
+  await database.pool.query(
+    `with enqueued as (
+       insert into posthorn.outbox (url, body, max_attempts, send_at)
+       values ($1, '{}', 1, now() + interval '1 hour')
+       returning id
+     )
+     insert into posthorn.attempts (webhook_id, number, worker) select id, 1, 77 from enqueued`,
+    [`${receiver.url}/orphan`],
+  );
+  await database.pool.query(
+    `update posthorn.queue
+     set attempts = 1, leased_by = 77, lease_until = now() - interval '1 second', due_at = now()`,
+  );
+  await delivered(1);
+  await eventually(async () => {
+    const { rows } = await database.pool.query(
+      'select number, error from posthorn.attempts where finished_at is not null order by number',
+    );
+    return (
+      JSON.stringify(rows) ===
+      JSON.stringify([
+        { number: 1, error: 'abandoned' },
+        { number: 2, error: null },
+      ])
+    );
+  }, 'both attempts are closed');
+});
+
+it('two workers share the work and send nothing twice', async () => {
+  await using _second = await startEngine(database);
+  receiver.answer((_request, response) => void setTimeout(() => response.end(), 5));
+  await enqueue(1_000);
+  await delivered(1_000);
+  expect(receiver.requests).toHaveLength(1_000);
+  const { rows } = await database.pool.query<{ workers: number }>(
+    'select count(distinct worker)::integer as workers from posthorn.attempts',
+  );
+  expect(rows).toEqual([{ workers: 2 }]);
+});
+
+/** Sends one webhook whose receiver waits; the returned function lets it answer. */
+async function holdOne(): Promise<(statusCode: number) => void> {
+  let answer = (_statusCode: number) => {};
+  receiver.answer((_request, response) => {
+    answer = (statusCode) => {
+      response.statusCode = statusCode;
+      response.end();
+    };
+  });
+  await enqueue(1);
+  await receiver.until((requests) => requests.length === 1);
+  return (statusCode) => answer(statusCode);
+}
+
+/** What a rescue does, with the next try far away so that nobody takes it. */
+async function loseLease(): Promise<void> {
+  await database.pool.query(
+    `update posthorn.queue
+     set lease_until = null, leased_by = null, uncounted = 1, due_at = now() + interval '1 hour'`,
+  );
+}
+
+async function enqueue(count: number): Promise<void> {
+  await database.pool.query(
+    `insert into posthorn.outbox (url, body) select $1 || n % 5, '{}' from generate_series(1, $2) as n`,
+    [`${receiver.url}/`, count],
+  );
+}
+
+async function delivered(count: number): Promise<void> {
+  await eventually(async () => {
+    const { rows } = await database.pool.query<{ count: number }>(
+      `select count(*)::integer as count from posthorn.outcomes where status = 'delivered'`,
+    );
+    return rows[0]?.count === count;
+  }, `${count} webhooks are delivered`);
+}

@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makePartitions } from '../../src/maintenance/partitions.ts';
+import { prune } from '../../src/maintenance/prune.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+const dayMs = 86_400_000;
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+
+afterAll(() => database.drop());
+
+describe('partitions', () => {
+  it('are there from yesterday to three days ahead, and made once', async () => {
+    expect(await partitionDays()).toEqual([-1, 0, 1, 2, 3].map(day));
+    expect(await makePartitions(database.pool)).toBe(0);
+  });
+
+  it('that are missing are made again, and take over what went to the default partition', async () => {
+    await database.pool.query(`select posthorn.drop_partitions((now() at time zone 'UTC')::date)`);
+    const { rows } = await database.pool.query<{ id: string }>(
+      `insert into posthorn.outbox (url, body) values ('https://example.com/', '{}') returning id`,
+    );
+    expect(await countOf('posthorn.outbox_default')).toBe(1);
+    expect(await makePartitions(database.pool)).toBe(3);
+    expect(await countOf('posthorn.outbox_default')).toBe(0);
+    const moved = await database.pool.query('select id from posthorn.outbox');
+    expect(moved.rows).toEqual(rows);
+    await database.pool.query('truncate posthorn.queue, posthorn.outbox');
+  });
+
+  it('can be made by several at once', async () => {
+    await database.pool.query(
+      `select posthorn.drop_partitions((now() at time zone 'UTC')::date + 2)`,
+    );
+    const made = await Promise.all([1, 2, 3].map(() => makePartitions(database.pool)));
+    expect(made.reduce((sum, one) => sum + one, 0)).toBe(3);
+  });
+
+  it('of attempts keep half of each page free, so that finishing an attempt is a HOT update', async () => {
+    const { rows } = await database.pool.query<{ reloptions: string[] }>(
+      `select reloptions from pg_class where oid = format('posthorn.attempts_%s',
+         to_char(now() at time zone 'UTC', 'YYYYMMDD'))::regclass`,
+    );
+    expect(rows[0]?.reloptions).toContain('fillfactor=50');
+  });
+});
+
+describe('pruning', () => {
+  it('drops days older than the retention, and no day that holds an unfinished webhook', async () => {
+    await oldWebhook({ daysAgo: 40, isFinished: true });
+    await oldWebhook({ daysAgo: 35, isFinished: true });
+    const unfinished = await oldWebhook({ daysAgo: 35, isFinished: false });
+    await oldWebhook({ daysAgo: 29, isFinished: true });
+    const result = await prune(database.pool, { retentionMs: 30 * dayMs });
+    expect(result).toMatchObject({ dropped: [day(-40)], kept: [day(-35)] });
+    expect(await countOf('posthorn.outbox')).toBe(3);
+    const { rows } = await database.pool.query('select webhook_id as id from posthorn.queue');
+    expect(rows).toEqual([{ id: unfinished }]);
+    await database.pool.query('truncate posthorn.queue');
+    expect(await prune(database.pool, { retentionMs: 30 * dayMs })).toMatchObject({
+      dropped: [day(-35)],
+    });
+    expect(await countOf('posthorn.outcomes')).toBe(1);
+  });
+
+  it('gives way to a long transaction instead of holding everybody up behind it', async () => {
+    await oldWebhook({ daysAgo: 50, isFinished: true });
+    const reader = await database.pool.connect();
+    await reader.query('begin');
+    await reader.query('select count(*) from posthorn.webhooks');
+    await expect(prune(database.pool, { retentionMs: 30 * dayMs })).rejects.toMatchObject({
+      code: '55P03',
+    });
+    await reader.query('rollback');
+    reader.release();
+    expect(await prune(database.pool, { retentionMs: 30 * dayMs })).toMatchObject({
+      dropped: [day(-50)],
+    });
+  });
+
+  it('forgets expired idempotency keys', async () => {
+    await database.pool.query(
+      `insert into posthorn.idempotency_keys (key, webhook_id, expires_at)
+       values ('old', posthorn.uuid_v7(), now() - interval '1 s'), ('new', posthorn.uuid_v7(), now() + interval '1 h')`,
+    );
+    expect(await prune(database.pool, { retentionMs: 30 * dayMs })).toMatchObject({
+      expiredKeys: 1,
+    });
+    const { rows } = await database.pool.query('select key from posthorn.idempotency_keys');
+    expect(rows).toEqual([{ key: 'new' }]);
+  });
+});
+
+/** A webhook whose id is of a day in the past, with a partition for it. */
+async function oldWebhook(webhook: { daysAgo: number; isFinished: boolean }): Promise<string> {
+  await database.pool.query('select posthorn.make_partitions($1::date)', [day(-webhook.daysAgo)]);
+  const client = await database.pool.connect();
+  await client.query('begin');
+  // The trigger refuses ids that are not of today.
+  await client.query('alter table posthorn.outbox disable trigger outbox_to_queue');
+  const { rows } = await client.query<{ id: string }>(
+    `insert into posthorn.outbox (id, url, body)
+     select
+       overlay(posthorn.uuid_floor(($1::date + time '12:00') at time zone 'UTC')::text placing
+         substring(posthorn.uuid_v7()::text from 15) from 15)::uuid,
+       'https://example.com/', '{}'
+     returning id`,
+    [day(-webhook.daysAgo)],
+  );
+  const id = rows[0]?.id ?? '';
+  await client.query(
+    webhook.isFinished
+      ? `insert into posthorn.outcomes (webhook_id, outbox_id, lane, status, attempts) values ($1, $1, 1, 'delivered', 1)`
+      : `insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at) values ($1, $1, 1, 1, now())`,
+    [id],
+  );
+  await client.query('alter table posthorn.outbox enable trigger outbox_to_queue');
+  await client.query('commit');
+  client.release();
+  return id;
+}
+
+async function partitionDays(): Promise<string[]> {
+  const { rows } = await database.pool.query<{ day: string }>(
+    'select day::text from posthorn.partition_days() as day',
+  );
+  return rows.map((row) => row.day);
+}
+
+async function countOf(table: string): Promise<number> {
+  const { rows } = await database.pool.query<{ count: number }>(
+    `select count(*)::integer as count from ${table}`,
+  );
+  return rows[0]?.count ?? 0;
+}
+
+/** The date that many days from today, UTC. */
+function day(ahead: number): string {
+  return new Date(Date.now() + ahead * dayMs).toISOString().slice(0, 10);
+}

@@ -1,0 +1,235 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from './support/database.ts';
+
+// What producers may say, in SQL alone: no worker runs here.
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+
+afterAll(() => database.drop());
+
+const legal = { url: 'https://example.com/hook', body: '{}' };
+const key24 = 'A'.repeat(32);
+
+describe('an illegal value is refused by a constraint named for its rule', () => {
+  it.each([
+    ['url', 'ftp://example.com/', 'outbox_url_is_http'],
+    ['url', 'example.com', 'outbox_url_is_http'],
+    ['url', '', 'outbox_url_is_http'],
+    ['url', 'http://', 'outbox_url_is_http'],
+    ['url', 'http://u:p@example.com/', 'outbox_url_is_http'],
+    ['url', 'http://example.com/#part', 'outbox_url_is_http'],
+    ['url', 'http://example.com/a b', 'outbox_url_is_http'],
+    ['url', 'http://example.com/\nx: y', 'outbox_url_is_http'],
+    ['url', 'http://example.com\\evil', 'outbox_url_is_http'],
+    ['url', ' http://example.com/', 'outbox_url_is_http'],
+    ['url', `http://example.com/${'a'.repeat(2048)}`, 'outbox_url_is_at_most_2048_bytes'],
+    ['body', 'x'.repeat(1_048_577), 'outbox_body_is_at_most_1_mib'],
+    ['headers', '[]', 'outbox_headers_is_object'],
+    ['headers', '"a"', 'outbox_headers_is_object'],
+    ['headers', '{"a": 1}', 'outbox_headers_values_are_strings'],
+    ['headers', '{"a": null}', 'outbox_headers_values_are_strings'],
+    ['headers', '{"a b": "x"}', 'outbox_headers_names_are_tokens'],
+    ['headers', '{"": "x"}', 'outbox_headers_names_are_tokens'],
+    ['headers', '{"a\\n": "x"}', 'outbox_headers_names_are_tokens'],
+    ['headers', '{"a": "x\\r\\ny: z"}', 'outbox_headers_values_are_printable_ascii'],
+    ['headers', '{"a": "x\\ny"}', 'outbox_headers_values_are_printable_ascii'],
+    ['headers', '{"a": "é"}', 'outbox_headers_values_are_printable_ascii'],
+    ['headers', '{"a": "1", "A": "2"}', 'outbox_headers_names_are_unique'],
+    ['headers', '{"HOST": "x"}', 'outbox_headers_names_are_not_reserved'],
+    ['headers', '{"webhook-id": "x"}', 'outbox_headers_names_are_not_reserved'],
+    ['headers', '{"Content-Length": "1"}', 'outbox_headers_names_are_not_reserved'],
+    ['headers', JSON.stringify({ a: 'x'.repeat(8_200) }), 'outbox_headers_are_at_most_8_kib'],
+    ['secret', '', 'outbox_secret_is_1_to_512_bytes'],
+    ['secret', 'x'.repeat(513), 'outbox_secret_is_1_to_512_bytes'],
+    ['secret', 'whsec_', 'outbox_secret_is_base64_after_whsec'],
+    ['secret', 'whsec_!!!!', 'outbox_secret_is_base64_after_whsec'],
+    ['secret', `whsec_${'A'.repeat(28)}`, 'outbox_secret_is_base64_after_whsec'],
+    ['secret', `whsec_${'A'.repeat(92)}`, 'outbox_secret_is_base64_after_whsec'],
+    ['content_type', 'json', 'outbox_content_type_is_media_type'],
+    ['content_type', 'a/b\r\nx: y', 'outbox_content_type_is_media_type'],
+    ['priority', 'urgent', 'outbox_priority_is_high_normal_or_low'],
+    ['priority', 'HIGH', 'outbox_priority_is_high_normal_or_low'],
+    ['send_at', 'infinity', 'outbox_send_at_is_within_a_year'],
+    ['send_at', '-infinity', 'outbox_send_at_is_within_a_year'],
+    ['send_at', '2999-01-01', 'outbox_send_at_is_within_a_year'],
+    ['max_attempts', 0, 'outbox_max_attempts_is_1_to_100'],
+    ['max_attempts', -1, 'outbox_max_attempts_is_1_to_100'],
+    ['max_attempts', 40_000, 'outbox_max_attempts_is_1_to_100'],
+    ['idempotency_key', '', 'outbox_idempotency_key_is_1_to_255_printable_ascii'],
+    ['idempotency_key', 'x'.repeat(256), 'outbox_idempotency_key_is_1_to_255_printable_ascii'],
+    ['idempotency_key', 'a\tb', 'outbox_idempotency_key_is_1_to_255_printable_ascii'],
+    ['traceparent', '00-xyz', 'outbox_traceparent_is_w3c'],
+    ['id', '11111111-1111-4111-8111-111111111111', 'outbox_id_is_uuid_v7'],
+    ['id', '00000000-0001-7111-8111-111111111111', 'outbox_id_is_of_today'],
+    ['id', 'ffffffff-0001-7111-8111-111111111111', 'outbox_id_is_of_today'],
+    ['created_at', 'infinity', 'outbox_created_at_is_finite'],
+  ])('%s %j: %s', async (column, value, constraint) => {
+    await expect(insert({ [column]: value })).rejects.toMatchObject({ code: '23514', constraint });
+    const { rows } = await database.pool.query('select from posthorn.queue');
+    expect(rows).toHaveLength(0);
+  });
+
+  it.each(['url', 'body', 'priority', 'content_type'])('%s must not be null', async (column) => {
+    await expect(insert({ [column]: null })).rejects.toMatchObject({ code: '23502', column });
+  });
+});
+
+it.each([
+  ['url', 'http://127.0.0.1:9000/a?b=c&d=%20e'],
+  ['url', 'HTTPS://[::1]:8443/x'],
+  ['url', 'https://bücher.example/ü'],
+  ['headers', '{"Authorization": "Bearer x y", "X-Empty": ""}'],
+  ['secret', 's'],
+  ['secret', `whsec_${key24}`],
+  ['content_type', 'application/vnd.a+json; charset="utf-8"'],
+  ['priority', 'low'],
+  ['send_at', '2000-01-01'],
+  ['max_attempts', 100],
+  ['idempotency_key', 'order 1 / created'],
+  ['body', ''],
+])('accepts %s %j', async (column, value) => {
+  await insert({ [column]: value });
+  await database.pool.query('delete from posthorn.queue');
+});
+
+describe('many at once', () => {
+  it('go into the queue by one statement, each once', async () => {
+    const { rowCount } = await database.pool.query(
+      `insert into posthorn.outbox (url, body)
+       select 'https://example.com/' || n % 7, '{}' from generate_series(1, 100000) as n`,
+    );
+    expect(rowCount).toBe(100_000);
+    const { rows } = await database.pool.query(
+      'select count(*)::integer as count, count(distinct lane)::integer as lanes from posthorn.queue',
+    );
+    expect(rows).toEqual([{ count: 100_000, lanes: 7 }]);
+    await database.pool.query('truncate posthorn.queue');
+  }, 60_000);
+
+  it('go into the queue by COPY', async () => {
+    const client = await database.pool.connect();
+    await client.query(
+      'create temporary table source as select n from generate_series(1, 100000) as n',
+    );
+    // COPY fires the same statement trigger; fed from the server so that no driver for it is needed.
+    const { rows: allowed } = await client.query<{ is_superuser: string }>('show is_superuser');
+    expect(allowed[0]?.is_superuser).toBe('on');
+    await client.query(
+      `copy posthorn.outbox (url, body) from program
+         $$seq 100000 | sed 's,.*,https://example.com/copied\t{"n":&},'$$`,
+    );
+    const { rows } = await client.query('select count(*)::integer as count from posthorn.queue');
+    expect(rows).toEqual([{ count: 100_000 }]);
+    client.release();
+    await database.pool.query('truncate posthorn.queue');
+  }, 60_000);
+});
+
+describe('an idempotency key', () => {
+  it('stands for one webhook: posthorn.enqueue returns its id again', async () => {
+    const first = await enqueueWithKey('k1');
+    expect(await enqueueWithKey('k1')).toBe(first);
+    const { rows } = await database.pool.query(
+      `select id from posthorn.outbox where idempotency_key = 'k1'`,
+    );
+    expect(rows).toEqual([{ id: first }]);
+  });
+
+  it('refuses a plain insert that repeats it', async () => {
+    await insert({ idempotency_key: 'k2' });
+    await expect(insert({ idempotency_key: 'k2' })).rejects.toMatchObject({
+      code: '23505',
+      constraint: 'outbox_idempotency_key_is_unique',
+    });
+    await expect(
+      database.pool.query(
+        `insert into posthorn.outbox (url, body, idempotency_key)
+         select 'https://example.com/', '{}', 'k3' from generate_series(1, 2)`,
+      ),
+    ).rejects.toMatchObject({ constraint: 'outbox_idempotency_key_is_unique' });
+  });
+
+  it('is free again when the transaction that used it rolls back', async () => {
+    const client = await database.pool.connect();
+    await client.query('begin');
+    await client.query(
+      `select posthorn.enqueue('https://a.example/', '{}', idempotency_key => 'k4')`,
+    );
+    await client.query('rollback');
+    client.release();
+    expect(await enqueueWithKey('k4')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('is one webhook also for 20 that come at the same time', async () => {
+    const ids = await Promise.all(Array.from({ length: 20 }, () => enqueueWithKey('k5')));
+    expect(new Set(ids).size).toBe(1);
+  });
+
+  it('is free again after it has expired', async () => {
+    const first = await enqueueWithKey('k6');
+    await database.pool.query(
+      `update posthorn.idempotency_keys set expires_at = now() - interval '1 s' where key = 'k6'`,
+    );
+    expect(await enqueueWithKey('k6')).not.toBe(first);
+  });
+});
+
+describe('posthorn.cancel', () => {
+  it('ends a webhook that waits, once', async () => {
+    const id = await enqueueWithKey('c1');
+    expect(await cancel(id)).toBe(true);
+    expect(await cancel(id)).toBe(false);
+    const { rows } = await database.pool.query(
+      'select status, reason, next_attempt_at from posthorn.webhooks where id = $1',
+      [id],
+    );
+    expect(rows).toEqual([{ status: 'cancelled', reason: 'cancelled', next_attempt_at: null }]);
+  });
+
+  it('leaves one that is being sent', async () => {
+    const id = await enqueueWithKey('c2');
+    await database.pool.query(
+      `update posthorn.queue set lease_until = now() + interval '1 minute', leased_by = 1 where webhook_id = $1`,
+      [id],
+    );
+    expect(await cancel(id)).toBe(false);
+  });
+});
+
+it('gives ids in the order of time, version 7', async () => {
+  const { rows } = await database.pool.query<{ id: string }>(
+    'select posthorn.uuid_v7()::text as id, pg_sleep(0.002) from generate_series(1, 20)',
+  );
+  const ids = rows.map(({ id }) => id);
+  expect(ids).toEqual([...ids].sort());
+  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab]/);
+});
+
+async function insert(values: Record<string, unknown>): Promise<void> {
+  const row: Record<string, unknown> = { ...legal, ...values };
+  const columns = Object.keys(row);
+  await database.pool.query(
+    `insert into posthorn.outbox (${columns.join(', ')})
+     values (${columns.map((_, at) => `$${at + 1}`).join(', ')})`,
+    Object.values(row),
+  );
+}
+
+async function enqueueWithKey(key: string): Promise<string> {
+  const { rows } = await database.pool.query<{ id: string }>(
+    'select posthorn.enqueue($1, $2, idempotency_key => $3) as id',
+    [legal.url, legal.body, key],
+  );
+  return rows[0]?.id ?? '';
+}
+
+async function cancel(id: string): Promise<boolean | undefined> {
+  const { rows } = await database.pool.query<{ cancel: boolean }>('select posthorn.cancel($1)', [
+    id,
+  ]);
+  return rows[0]?.cancel;
+}
