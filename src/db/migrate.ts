@@ -2,12 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import type { Log } from '../log.ts';
-import { migrateGraphile } from '../worker/graphile.ts';
-import { lockClass } from '../worker/session.ts';
+import { migrateGraphile } from './graphile.ts';
+import { lockClass, migrationLock } from './names.ts';
 import { createMaintenancePool } from './pools.ts';
-
-/** Key of the lock that lets one process migrate at a time; workers' numbers are above 0, other locks at 0 and -1. */
-const migrationLock = -2;
 
 /** The oldest and newest major version of Postgres that the tests run against. */
 const oldestMajor = 15;

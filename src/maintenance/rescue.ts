@@ -1,9 +1,8 @@
 import type { Pool, PoolClient } from 'pg';
+import { graphileSchema, lockClass, scanPayload, wakeChannel } from '../db/names.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { inTransaction } from '../db/transaction.ts';
 import type { Events } from '../events.ts';
-import { graphileSchema } from '../worker/graphile.ts';
-import { lockClass, wakeChannel } from '../worker/session.ts';
 
 /*
  * The rescue: frees what dead workers had leased, closes their open attempts, unlocks their Graphile jobs.
@@ -76,6 +75,6 @@ async function free(
   if (graphilePool !== null) {
     await client.query(`select ${graphileSchema}.force_unlock_workers(array[$1])`, [graphilePool]);
   }
-  await client.query('select pg_notify($1, $2)', [wakeChannel, 'scan']);
+  await client.query('select pg_notify($1, $2)', [wakeChannel, scanPayload]);
   events.emit('rescued', { number, webhooks: row?.released ?? 0 });
 }

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobHelpers, Runner, TaskList } from 'graphile-worker';
 import type { Pool } from 'pg';
+import { graphileSchema } from '../db/names.ts';
 import type { DeliveryLoop } from '../deliver/loop.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { cronItems, type MaintenanceOptions, maintenanceTasks } from '../maintenance/crontab.ts';
-import { graphileSchema, startRunner } from './graphile.ts';
+import { startRunner } from './runner.ts';
 
 /*
  * The Graphile side of a worker: a supervised runner and the job `deliver:<number>`, which runs the delivery loop for a

@@ -1,13 +1,11 @@
 import pg from 'pg';
+import { lockClass, scanPayload, wakeChannel } from '../db/names.ts';
 import type { Log } from '../log.ts';
 
 /*
  * The session of a worker: one direct connection that holds the worker's number as an advisory lock and listens for
  * wake-ups. Postgres frees the lock as soon as the process dies, which is how the others know (I7).
  */
-
-/** First key of Posthorn's advisory locks ("post" in ASCII); the second is a worker's number, from 1. */
-export const lockClass = 0x706f7374;
 
 interface SessionOptions {
   readonly databaseUrl: string;
@@ -25,9 +23,6 @@ export interface WorkerSession {
   readonly number: number;
   close(): Promise<void>;
 }
-
-/** The channel of wake-ups; the payload is empty, or `scan`. */
-export const wakeChannel = 'posthorn_wake';
 
 const heartbeatMs = 2_000;
 const heartbeatTimeoutMs = 10_000;
@@ -57,7 +52,7 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
   client.on('error', (error) => end(error.message));
   client.on('end', () => end('the connection was closed'));
   client.on('notification', ({ payload }) => {
-    if (payload === 'scan') options.onScan();
+    if (payload === scanPayload) options.onScan();
     else options.onWake();
   });
   try {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { graphileSchema } from '../../src/db/names.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
-import { graphileSchema } from '../../src/worker/graphile.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,32 +1,21 @@
 import { EventEmitter } from 'node:events';
 import {
-  Logger,
   type ParsedCronItem,
   type Runner,
   run,
-  runMigrations,
   type TaskList,
   type WorkerEvents,
 } from 'graphile-worker';
 import type { Pool } from 'pg';
+import { graphileLogger } from '../db/graphile.ts';
+import { graphileSchema } from '../db/names.ts';
 import type { Log } from '../log.ts';
-
-/**
- * Where Graphile Worker keeps its tables. Not its default: a database may already hold another Graphile Worker, of
- * another version, and migrating that one would stop its workers.
- */
-export const graphileSchema = 'posthorn_graphile';
 
 interface RunnerOptions {
   readonly pool: Pool;
   readonly log: Log;
   readonly taskList: TaskList;
   readonly cronItems: ParsedCronItem[];
-}
-
-/** Brings Graphile Worker's own tables up to date. */
-export async function migrateGraphile(pool: Pool, log: Log): Promise<void> {
-  await runMigrations({ pgPool: pool, schema: graphileSchema, logger: graphileLogger(log) });
 }
 
 /**
@@ -63,14 +52,4 @@ export async function startRunner(
     },
   });
   return { runner, poolId };
-}
-
-/** Graphile tells of every job and every start at info; that is our debug. */
-function graphileLogger(log: Log): Logger {
-  return new Logger((scope) => (level, message) => {
-    const fields = { component: 'graphile-worker', ...scope };
-    if (level === 'error') log.error(fields, message);
-    else if (level === 'warning') log.warn(fields, message);
-    else log.debug(fields, message);
-  });
 }

@@ -1,0 +1,19 @@
+import { Logger, runMigrations } from 'graphile-worker';
+import type { Pool } from 'pg';
+import type { Log } from '../log.ts';
+import { graphileSchema } from './names.ts';
+
+/** Brings Graphile Worker's own tables up to date. */
+export async function migrateGraphile(pool: Pool, log: Log): Promise<void> {
+  await runMigrations({ pgPool: pool, schema: graphileSchema, logger: graphileLogger(log) });
+}
+
+/** Graphile tells of every job and every start at info; that is our debug. */
+export function graphileLogger(log: Log): Logger {
+  return new Logger((scope) => (level, message) => {
+    const fields = { component: 'graphile-worker', ...scope };
+    if (level === 'error') log.error(fields, message);
+    else if (level === 'warning') log.warn(fields, message);
+    else log.debug(fields, message);
+  });
+}

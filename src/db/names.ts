@@ -1,0 +1,19 @@
+/** Names that Posthorn's processes meet under in the database; the migrations use the same. */
+
+/** First key of all advisory locks ("post" in ASCII). The second: a worker's number, from 1, or one of those below. */
+export const lockClass = 0x706f7374;
+
+/** One process at a time migrates. 0 is for making partitions, -1 guards the notification of producers. */
+export const migrationLock = -2;
+
+/** The channel of wake-ups. The payload is empty, or {@link scanPayload}. */
+export const wakeChannel = 'posthorn_wake';
+
+/** Webhooks were put back that are due since long: look at all lanes, not only at what is new. */
+export const scanPayload = 'scan';
+
+/**
+ * Where Graphile Worker keeps its tables. Not its default: a database may already hold another Graphile Worker, of
+ * another version, and migrating that one would stop its workers.
+ */
+export const graphileSchema = 'posthorn_graphile';

@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+// The house rules that a machine can check. CONTRIBUTING.md says why.
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => ({ name, text: readFileSync(join(root, 'src', name), 'utf8') }));
+
+/** What stands in a later row may import from earlier ones and from its own folder, never the other way. */
+const layers: readonly (readonly string[])[] = [
+  ['domain'],
+  ['config.ts', 'version.ts'],
+  ['events.ts', 'log.ts'],
+  ['db'],
+  ['outbox', 'queries', 'deliver'],
+  ['maintenance', 'api'],
+  ['worker'],
+  ['posthorn.ts'],
+  ['commands', 'index.ts'],
+  ['cli.ts'],
+];
+
+/** Starts with what a pure file may not have: I/O, clocks, randomness. */
+const impure =
+  /\b(Date\.now|performance\.now|Math\.random|randomBytes|randomUUID|setTimeout|setInterval|process\.|fetch\()|new Date\(\)|from 'node:(?!crypto'|net')|from '(?!node:|\.\.?\/)/;
+const pureHeader = '// Pure: no I/O, no clock, no randomness.';
+
+describe('every source file', () => {
+  it.each(files)('$name has at most 300 lines', ({ text }) => {
+    expect(text.split('\n').length).toBeLessThanOrEqual(301);
+  });
+
+  it.each(files)('$name imports only from its own layer or below', ({ name, text }) => {
+    for (const imported of importsOf({ name, text })) {
+      const [from, to] = [unitOf(name), unitOf(imported)];
+      if (from === to) continue;
+      expect(layerOf(to), `${name} imports ${imported}`).toBeLessThan(layerOf(from));
+    }
+  });
+
+  it.each(files.filter(({ name }) => name.startsWith('domain/')))(
+    '$name is pure and says so',
+    ({ text }) => {
+      expect(text.startsWith(pureHeader)).toBe(true);
+    },
+  );
+
+  it.each(files.filter(({ text }) => text.startsWith(pureHeader)))(
+    '$name keeps its word',
+    ({ text }) => {
+      const code = text.slice(pureHeader.length).replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
+      expect(impure.exec(code)?.[0]).toBeUndefined();
+    },
+  );
+});
+
+it('only the configuration and the commands know the environment', () => {
+  const readers = files.filter(({ text }) => text.includes('process.env')).map(({ name }) => name);
+  expect(readers.filter((name) => !name.startsWith('commands/'))).toEqual([]);
+});
+
+it('the rules fire', () => {
+  expect(impure.test('const now = Date.now();')).toBe(true);
+  expect(impure.test("import { readFile } from 'node:fs';")).toBe(true);
+  expect(impure.test("import pg from 'pg';")).toBe(true);
+  expect(importsOf({ name: 'domain/a.ts', text: "import x from '../db/pools.ts';" })).toEqual([
+    'db/pools.ts',
+  ]);
+  expect(layerOf('db')).toBeGreaterThan(layerOf('domain'));
+});
+
+function importsOf({ name, text }: { name: string; text: string }): string[] {
+  const here = resolve(root, 'src', dirname(name));
+  return [...text.matchAll(/(?:from|import)\s*\(?'(\.[^']+)'/g)].map(([, path = '']) =>
+    relative(join(root, 'src'), resolve(here, path)),
+  );
+}
+
+function unitOf(name: string): string {
+  return name.split('/')[0] ?? '';
+}
+
+function layerOf(unit: string): number {
+  const layer = layers.findIndex((units) => units.includes(unit));
+  if (layer < 0) throw new Error(`Cannot place ${unit} as it is in no layer of this test`);
+  return layer;
+}
