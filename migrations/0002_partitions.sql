@@ -88,5 +88,29 @@ create function posthorn.partition_days() returns setof date
     order by day
   $$;
 
+-- The time in a UUID v7.
+create function posthorn.uuid_time(id uuid) returns timestamptz
+  language sql immutable strict parallel safe
+  as $$
+    select pg_catalog.to_timestamp(
+      ('x' || pg_catalog.left(pg_catalog.replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)
+  $$;
+
+-- The days of what went to the default partitions because nobody had made theirs; normally none.
+create function posthorn.days_without_partition() returns setof date
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+  as $$
+    select distinct (posthorn.uuid_time(id) at time zone 'UTC')::date as day
+    from (
+      select id from posthorn.outbox_default
+      union all
+      select webhook_id from posthorn.attempts_default
+      union all
+      select webhook_id from posthorn.outcomes_default
+    ) as stranded
+    order by day
+  $$;
+
 -- Yesterday's too: a transaction that began before midnight may bring its ids along.
 select posthorn.make_partitions((now() at time zone 'UTC')::date + ahead) from generate_series(-1, 3) as ahead;

@@ -1,5 +1,5 @@
 import { lookup as systemLookup } from 'node:dns';
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction, Socket } from 'node:net';
 import { buildConnector } from 'undici';
 
 /*
@@ -25,19 +25,18 @@ export interface GuardedConnector {
   readonly connect: buildConnector.connector;
   /** When the connection that this error broke was opened (performance.now(), ms); undefined when it never was. */
   openedAt(error: Error): number | undefined;
-  /** Closes the connections that are open or being opened. */
+  /** Gives up the connections that are being opened, which undici leaves to their timeout. */
   destroy(): void;
 }
 
 export function createGuardedConnector(options: GuardedConnectorOptions): GuardedConnector {
   const { allows, timeoutMs, ca } = options;
   const openedAt = new WeakMap<Error, number>();
-  const end = new AbortController();
+  const opening = new Set<Socket>();
   const base = buildConnector({
     allowH2: false,
     timeout: timeoutMs,
     lookup: guardedLookup(allows, options.lookup ?? systemLookup),
-    signal: end.signal,
     ...(ca === undefined ? {} : { ca }),
   });
   const connect: buildConnector.connector = (target, callback) => {
@@ -46,7 +45,9 @@ export function createGuardedConnector(options: GuardedConnectorOptions): Guarde
       callback(new BlockedAddressError({ host: literal, addresses: [literal] }), null);
       return;
     }
-    base(target, (...[error, socket]) => {
+    // It returns the socket, though its type does not say so. A `signal` for all would keep a listener per socket.
+    const pending: unknown = base(target, (...[error, socket]) => {
+      if (pending instanceof Socket) opening.delete(pending);
       if (error !== null) return callback(error, null);
       const peer = socket.remoteAddress;
       if (peer === undefined || !allows(peer)) {
@@ -58,11 +59,14 @@ export function createGuardedConnector(options: GuardedConnectorOptions): Guarde
       socket.once('error', (broken) => openedAt.set(broken, openedAtMs));
       callback(null, socket);
     });
+    if (pending instanceof Socket) opening.add(pending);
   };
   return {
     connect,
     openedAt: (error) => openedAt.get(error),
-    destroy: () => end.abort(),
+    destroy() {
+      for (const socket of opening) socket.destroy();
+    },
   };
 }
 

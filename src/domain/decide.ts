@@ -24,6 +24,8 @@ interface DecisionInput {
 /** Our own trouble (no file descriptor, no network): again after 5 to 60 s, and the attempt is not held against it. */
 const localTroubleMs = 5_000;
 const localTroubleSpreadMs = 55_000;
+/** Hours of it in a row are no trouble but a state: somebody has to look, and a webhook must not circle for ever. */
+const mostUncounted = 1_000;
 
 /** Turns what an attempt showed into what happens next. */
 export function decide(input: DecisionInput): Decision {
@@ -34,6 +36,7 @@ export function decide(input: DecisionInput): Decision {
     case 'fail':
       return { became: 'failed', reason: verdict.reason };
     case 'repeat': {
+      if (input.uncounted >= mostUncounted) return { became: 'failed', reason: verdict.reason };
       const inMs =
         verdict.reason === 'aborted' ? 0 : localTroubleMs + random * localTroubleSpreadMs;
       return { became: 'retry', inMs, counts: false };

@@ -4,16 +4,29 @@ import { withLockTimeout } from '../db/transaction.ts';
 /** Days ahead for which there is a partition. The default partitions take what comes when nobody makes any. */
 const daysAhead = 3;
 
-/** Makes the partitions of yesterday to three days ahead where they are missing; says how many it made. */
+/**
+ * Makes the partitions of yesterday to three days ahead, and of all days that have rows in the default partitions, where
+ * they are missing; says how many it made.
+ */
 export async function makePartitions(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ day: string }>(
+    `select day::text
+     from (
+       select (now() at time zone 'UTC')::date + ahead as day from generate_series(-1, $1::integer) as ahead
+       union
+       select day from posthorn.days_without_partition() as day
+     ) as days
+     order by day`,
+    [daysAhead],
+  );
   let made = 0;
-  for (let ahead = -1; ahead <= daysAhead; ahead += 1) {
+  for (const { day } of rows) {
     made += await withLockTimeout(pool, async (client) => {
-      const { rows } = await client.query<{ made: number }>(
-        `select posthorn.make_partitions((now() at time zone 'UTC')::date + $1::integer) as made`,
-        [ahead],
+      const result = await client.query<{ made: number }>(
+        'select posthorn.make_partitions($1::date) as made',
+        [day],
       );
-      return rows[0]?.made ?? 0;
+      return result.rows[0]?.made ?? 0;
     });
   }
   return made;

@@ -109,8 +109,9 @@ test('a postmaster.pid whose pid now belongs to another program does not keep it
 
 test('a postmaster.pid of a killed server that nobody reaps does not keep it down', async () => {
   await (await directory.start()).stop();
-  // The shell's child is inherited by a sleep, which never asks how it ended.
-  const script = 'true & echo $!; exec sleep 60';
+  // The shell's child is inherited by a sleep, which never asks how it ended. The pid is said after
+  // the first exec, as that shell might still have asked.
+  const script = `true & exec sh -c 'echo $0; exec sleep 60' $!`;
   const parent = spawn('sh', ['-c', script], await serverAccount());
   try {
     const [output] = await once(parent.stdout, 'data');

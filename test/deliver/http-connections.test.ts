@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { classify } from '../../src/domain/classify.ts';
 import { host } from '../support/certificates.ts';
@@ -29,6 +30,23 @@ describe('stale connections', () => {
       expect(receiver.connections).toBe(2);
     },
   );
+
+  test('when all kept connections are stale, the retry uses none of them', async () => {
+    const used = new Set<Socket>();
+    await using receiver = await startReceiver({
+      onRequest: (socket) => {
+        if (used.has(socket)) socket.resetAndDestroy();
+        else socket.write(answer(200));
+        used.add(socket);
+      },
+    });
+    const client = open();
+    await settled(Promise.all([1, 2, 3].map(() => client.post(to(receiver.url)))));
+    expect(receiver.connections).toBe(3);
+    const result = await client.post(to(receiver.url));
+    expect(result).toMatchObject({ statusCode: 200, retriedConnection: true });
+    expect(receiver.connections).toBe(4);
+  });
 
   test('the second connection gets no third', async () => {
     await using receiver = await startReceiver({
@@ -89,7 +107,7 @@ describe('stopping', () => {
   test('destroy ends what is in flight, and its attempts do not count', async () => {
     const { promise: arrived, resolve } = Promise.withResolvers<void>();
     await using receiver = await startReceiver({ onRequest: () => resolve() });
-    const client = open({ timeoutMs: 20_000, connectTimeoutMs: 20_000, lookup: () => {} });
+    const client = open({ timeoutMs: 60_000, connectTimeoutMs: 60_000, lookup: () => {} });
     const waiting = client.post(to(receiver.url));
     const connecting = client.post(to(`https://${host}/`));
     await arrived;
@@ -104,7 +122,7 @@ describe('stopping', () => {
   test('destroy closes connections whose handshake is under way', async () => {
     const { promise: accepted, resolve } = Promise.withResolvers<void>();
     await using receiver = await startReceiver({ onConnection: () => resolve() });
-    const client = open({ timeoutMs: 20_000, connectTimeoutMs: 20_000 });
+    const client = open({ timeoutMs: 60_000, connectTimeoutMs: 60_000 });
     const posted = client.post(to(receiver.url.replace('http:', 'https:')));
     await accepted;
     await client.destroy();
@@ -125,6 +143,13 @@ describe('stopping', () => {
     await settled(Promise.resolve());
     await client.destroy();
     expect(await posted).toMatchObject({ kind: 'response', statusCode: 200, truncated: true });
+  });
+
+  test('after the deadline the connection is closed', async () => {
+    await using receiver = await startReceiver({ onRequest: () => {} });
+    const result = await open({ timeoutMs: 100 }).post(to(receiver.url));
+    expect(result).toMatchObject({ code: 'timeout', message: 'No response headers within 100 ms' });
+    await receiver.whenIdle();
   });
 
   test('a hundred requests at once share no connection and none waits', async () => {

@@ -32,6 +32,32 @@ describe('partitions', () => {
     await database.pool.query('truncate posthorn.queue, posthorn.outbox');
   });
 
+  it('are made for every day that somebody enqueued on while nobody made any', async () => {
+    await database.pool.query(
+      `select posthorn.drop_partitions((now() at time zone 'UTC')::date - 1)`,
+    );
+    const client = await database.pool.connect();
+    await client.query('begin');
+    await client.query('alter table posthorn.outbox disable trigger outbox_to_queue');
+    for (const daysAgo of [1, 9]) {
+      await client.query(
+        `insert into posthorn.outbox (id, url, body)
+         select overlay(posthorn.uuid_floor(now() - $1 * interval '1 day')::text placing '7' from 15 for 1)::uuid,
+           'https://example.com/', '{}'`,
+        [daysAgo],
+      );
+    }
+    await client.query('alter table posthorn.outbox enable trigger outbox_to_queue');
+    await client.query('commit');
+    client.release();
+    expect(await countOf('posthorn.outbox_default')).toBe(2);
+    await makePartitions(database.pool);
+    expect(await countOf('posthorn.outbox_default')).toBe(0);
+    expect(await partitionDays()).toEqual([-9, -1, 0, 1, 2, 3].map(day));
+    await database.pool.query(`select posthorn.drop_partitions($1::date)`, [day(-9)]);
+    await database.pool.query('truncate posthorn.outbox');
+  });
+
   it('can be made by several at once', async () => {
     await database.pool.query(
       `select posthorn.drop_partitions((now() at time zone 'UTC')::date + 2)`,

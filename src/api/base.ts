@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { Hono, type MiddlewareHandler } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import { timeout } from 'hono/timeout';
+import type { Log } from '../log.ts';
+import { problemOfError } from './database-problem.ts';
+import { answerProblem } from './problem.ts';
+import { problemKinds } from './problems.ts';
+
+/** What each request carries. */
+export interface ApiEnv {
+  Variables: { requestId: string };
+}
+
+/** Longer than a request may take to arrive (30 s) and a statement to run (10 s): only a frozen server takes longer. */
+const deadlineMs = 45_000;
+
+/** What all apps share: a request id, headers, a deadline, and problems for whatever goes wrong. */
+export function createBase(log: Log): Hono<ApiEnv> {
+  const app = new Hono<ApiEnv>();
+  app.use(async (c, next) => {
+    c.set('requestId', randomUUID());
+    await next();
+    c.header('X-Request-Id', c.var.requestId);
+    c.header('Cache-Control', 'no-store');
+    c.header('X-Content-Type-Options', 'nosniff');
+  });
+  app.use(timeout(deadlineMs));
+  app.notFound((c) =>
+    answerProblem(c, {
+      kind: 'route_not_found',
+      detail: 'Cannot find anything to do as the path must be one that the documentation names',
+    }),
+  );
+  app.onError((error, c) => {
+    const problem =
+      error instanceof HTTPException && error.status === 504
+        ? { kind: 'timeout' as const, detail: 'Cannot answer as the database did not in time' }
+        : problemOfError(error);
+    const { status } = problemKinds[problem.kind];
+    const fields = {
+      requestId: c.var.requestId,
+      method: c.req.method,
+      path: c.req.path,
+      status,
+      ...whatIsKnownOf(error),
+    };
+    if (status === 500) log.error(fields, 'A request failed');
+    else if (status > 500) log.warn(fields, 'A request could not be answered');
+    return answerProblem(c, problem);
+  });
+  return app;
+}
+
+/** For a path that exists, registered after its methods. */
+export function methodNotAllowed(allow: string): MiddlewareHandler<ApiEnv> {
+  return async (c) =>
+    answerProblem(c, {
+      kind: 'method_not_allowed',
+      detail: `Cannot do this as the method must be one of ${allow}: current value is ${c.req.method}`,
+      headers: { Allow: allow },
+    });
+}
+
+/** Name, code and message; never what slonik and pg put beside them, such as the values and the failing row. */
+function whatIsKnownOf(error: Error): object {
+  const cause = error.cause instanceof Error ? error.cause : undefined;
+  return {
+    error: error.name === 'Error' ? error.constructor.name : error.name,
+    message: error.message,
+    code: Reflect.get(cause ?? error, 'code'),
+    cause: cause?.message,
+    stack: error.stack?.split('\n').slice(1, 6).join('\n'),
+  };
+}

@@ -1,0 +1,53 @@
+import type { Context } from 'hono';
+import type { ApiEnv } from './base.ts';
+import { type ProblemCode, type ProblemKind, problemKinds } from './problems.ts';
+
+/** One thing that is wrong with a request, and where. */
+export interface ProblemPart {
+  /** RFC 6901, into the body. */
+  readonly pointer?: string;
+  readonly parameter?: string;
+  readonly header?: string;
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** What is wrong with a request. */
+export interface Problem {
+  readonly kind: ProblemCode;
+  readonly detail: string;
+  /** Finer than the kind, such as the name of a CHECK. */
+  readonly code?: string;
+  readonly errors?: readonly ProblemPart[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Answers with a problem (RFC 9457). */
+export function answerProblem(c: Context<ApiEnv>, problem: Problem): Response {
+  return c.body(problemJson(problem, c.var.requestId), problemKinds[problem.kind].status, {
+    ...problem.headers,
+    'content-type': 'application/problem+json',
+  });
+}
+
+/** The body of such an answer. */
+export function problemJson(problem: Problem, requestId: string): string {
+  const { kind, detail, code = kind, errors } = problem;
+  const { status, title }: ProblemKind = problemKinds[kind];
+  return JSON.stringify({
+    type: `urn:posthorn:problem:${kind}`,
+    title,
+    status,
+    detail,
+    code,
+    errors,
+    instance: `/requests/${requestId}`,
+  });
+}
+
+/** A value for a message: short, and in one line. */
+export function shown(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+  const line = text.replace(/[^\x20-\x7e]/g, '?');
+  return line.length <= 100 ? line : `${line.slice(0, 100)}…`;
+}

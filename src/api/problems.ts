@@ -1,0 +1,126 @@
+/** What an answer with an error means, and what to do about it. */
+export interface ProblemKind {
+  readonly status: 400 | 404 | 405 | 408 | 409 | 413 | 415 | 431 | 500 | 503 | 504;
+  readonly title: string;
+  /** For whoever operates or calls Posthorn. */
+  readonly whatToDo: string;
+}
+
+/**
+ * Every problem that the API answers with. Its name is the end of the answer's "type" and, unless there is a finer one,
+ * its "code".
+ */
+export const problemKinds = {
+  invalid_request: {
+    status: 400,
+    title: 'The request is not valid HTTP',
+    whatToDo:
+      'Look at the client or the proxy in front: the request line, a header or the body cannot be read.',
+  },
+  empty_body: {
+    status: 400,
+    title: 'The request has no body',
+    whatToDo: 'Send a JSON object.',
+  },
+  invalid_utf8: {
+    status: 400,
+    title: 'The body is not UTF-8',
+    whatToDo: 'Encode the body as UTF-8. Replacing the bytes silently would change the webhook.',
+  },
+  invalid_json: {
+    status: 400,
+    title: 'The body is not JSON',
+    whatToDo: 'Send JSON as in RFC 8259, without a byte order mark, comments or trailing commas.',
+  },
+  not_an_object: {
+    status: 400,
+    title: 'The body is not a JSON object',
+    whatToDo: 'Put the fields into an object.',
+  },
+  too_deep: {
+    status: 400,
+    title: 'The JSON is nested too deep',
+    whatToDo: "Nest at most 64 arrays and objects, or send the webhook's body as a string.",
+  },
+  duplicate_key: {
+    status: 400,
+    title: 'A key is there twice',
+    whatToDo: 'Send each field once: which of the two counts differs from reader to reader.',
+  },
+  invalid_webhook: {
+    status: 400,
+    title: 'The webhook breaks a rule',
+    whatToDo:
+      'Look at "errors": each names the field and the rule. Codes that begin with outbox_ are CHECKs in Postgres.',
+  },
+  invalid_parameter: {
+    status: 400,
+    title: 'A query parameter is not valid',
+    whatToDo: 'Look at "errors": each names the parameter and the rule.',
+  },
+  invalid_id: {
+    status: 400,
+    title: 'The id is not a UUID',
+    whatToDo: 'Use the id as it was returned: 36 characters, lower case.',
+  },
+  webhook_not_found: {
+    status: 404,
+    title: 'There is no such webhook',
+    whatToDo: 'Check the id; history older than POSTHORN_RETENTION has been dropped.',
+  },
+  route_not_found: {
+    status: 404,
+    title: 'There is nothing at this path',
+    whatToDo: 'Check the path: there is no trailing slash and no version in it.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'The path does not take this method',
+    whatToDo: 'Use a method that the Allow header names.',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'The request did not arrive in time',
+    whatToDo: 'Send the headers within 10 s and the whole request within 30 s.',
+  },
+  idempotency_conflict: {
+    status: 409,
+    title: 'The idempotency key stands for another webhook',
+    whatToDo: 'Use a new key for new content. A key is remembered for 7 days.',
+  },
+  body_too_large: {
+    status: 413,
+    title: 'The body is too large',
+    whatToDo: 'Send less: a link to the data instead of the data.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The body is not application/json',
+    whatToDo: 'Send Content-Type: application/json, in UTF-8 and not compressed.',
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'The headers are too large',
+    whatToDo: 'Send at most 16 KiB of request line and headers.',
+  },
+  internal_error: {
+    status: 500,
+    title: 'Posthorn made a mistake',
+    whatToDo:
+      'Search the log for the request id, which is the end of "instance", and report what is there.',
+  },
+  database_unavailable: {
+    status: 503,
+    title: 'The database cannot be used now',
+    whatToDo:
+      'Try again after Retry-After. Operators: /readyz and the log say what is wrong with Postgres.',
+  },
+  timeout: {
+    status: 504,
+    title: 'The database took too long',
+    whatToDo:
+      'Try again, with an idempotency key. Operators: look for locks and for a disk that is full or slow.',
+  },
+} as const satisfies Readonly<Record<string, ProblemKind>>;
+
+export type ProblemCode = keyof typeof problemKinds;

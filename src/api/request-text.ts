@@ -1,0 +1,77 @@
+import type { Context } from 'hono';
+import type { ApiEnv } from './base.ts';
+import { type Problem, shown } from './problem.ts';
+
+/**
+ * Reads the body of a request as text: application/json, UTF-8, not compressed, at most so many bytes.
+ *
+ * It stops at the limit, whatever Content-Length says. Wrong bytes are refused: a lenient decoder would put U+FFFD in
+ * their place and so change the webhook.
+ */
+export async function readRequestText(
+  c: Context<ApiEnv>,
+  maximumBytes: number,
+): Promise<{ readonly text: string } | { readonly problem: Problem }> {
+  const unsupported = unsupportedMedia(c);
+  if (unsupported !== undefined) return { problem: unsupported };
+  if (Number(c.req.header('content-length') ?? 0) > maximumBytes) return tooLarge(maximumBytes);
+  const bytes = await readBytes(c.req.raw.body, maximumBytes);
+  if (bytes === 'too large') return tooLarge(maximumBytes);
+  if (bytes === 'cut off') {
+    return refused(
+      'invalid_request',
+      'Cannot read the body as it must arrive whole: it was cut off',
+    );
+  }
+  if (bytes.length === 0) {
+    return refused('empty_body', 'Cannot read the body as it must be a JSON object: it is empty');
+  }
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
+  } catch {
+    return refused('invalid_utf8', 'Cannot read the body as it must be UTF-8: some bytes are not');
+  }
+}
+
+function unsupportedMedia(c: Context<ApiEnv>): Problem | undefined {
+  const type = c.req.header('content-type') ?? '';
+  const encoding = c.req.header('content-encoding') ?? 'identity';
+  const isJson = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*$/i.test(type);
+  if (isJson && encoding.toLowerCase() === 'identity') return undefined;
+  return {
+    kind: 'unsupported_media_type',
+    detail: isJson
+      ? `Cannot read the body as it must not be compressed: current Content-Encoding is ${shown(encoding)}`
+      : `Cannot read the body as its Content-Type must be application/json in UTF-8: current value is ${shown(type)}`,
+    headers: isJson ? { 'Accept-Encoding': 'identity' } : { Accept: 'application/json' },
+  };
+}
+
+async function readBytes(
+  stream: ReadableStream<Uint8Array> | null,
+  maximumBytes: number,
+): Promise<Uint8Array | 'too large' | 'cut off'> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of stream ?? []) {
+      length += chunk.length;
+      if (length > maximumBytes) return 'too large';
+      chunks.push(chunk);
+    }
+  } catch {
+    return 'cut off';
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(maximumBytes: number): { readonly problem: Problem } {
+  return refused(
+    'body_too_large',
+    `Cannot read the body as the request must be at most ${maximumBytes} bytes: it is larger`,
+  );
+}
+
+function refused(kind: Problem['kind'], detail: string): { readonly problem: Problem } {
+  return { problem: { kind, detail } };
+}

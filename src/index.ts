@@ -1,0 +1,7 @@
+export { type Config, ConfigError, readConfig } from './config.ts';
+export { migrate } from './db/migrate.ts';
+export { createLog, type Log } from './log.ts';
+export { enqueue } from './outbox/enqueue.ts';
+export { enqueueWithSlonik } from './outbox/enqueue-with-slonik.ts';
+export type { NewWebhook } from './outbox/webhook.ts';
+export { type Posthorn, type PosthornOptions, startPosthorn } from './posthorn.ts';

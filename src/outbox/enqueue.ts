@@ -1,0 +1,56 @@
+import { toEnqueueArguments } from './enqueue-arguments.ts';
+import type { NewWebhook } from './webhook.ts';
+
+/** What a producer already has: a Client, PoolClient or Pool of pg, or anything with the same query(). */
+export interface Queryable {
+  query(text: string, values: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
+}
+
+/**
+ * Enqueues a webhook in the transaction that the client is in, and returns its id.
+ *
+ * It is delivered if and only if that transaction commits: nothing is sent, and no other connection is used, before. With
+ * an idempotency key that is known already, the id of the webhook it stands for is returned and nothing is enqueued.
+ *
+ * @throws TypeError when the webhook could not arrive as it is; the transaction is not touched then.
+ * @throws the client's error when a CHECK of posthorn.outbox is violated (SQLSTATE 23514, `constraint` names the rule).
+ */
+export async function enqueue(client: Queryable, webhook: NewWebhook): Promise<string> {
+  const given = toEnqueueArguments(webhook);
+  const { rows } = await client.query(enqueueSql, [
+    given.url,
+    given.body,
+    given.headers,
+    given.secret,
+    given.contentType,
+    given.priority,
+    given.sendAt,
+    given.maxAttempts,
+    given.idempotencyKey,
+    given.traceparent,
+  ]);
+  return idOf(rows[0]);
+}
+
+const enqueueSql = `
+  select posthorn.enqueue(
+    url => $1::text,
+    body => $2::text,
+    headers => $3::jsonb,
+    secret => $4::text,
+    content_type => $5::text,
+    priority => $6::text,
+    send_at => $7::timestamptz,
+    max_attempts => $8::integer,
+    idempotency_key => $9::text,
+    traceparent => $10::text
+  ) as id`;
+
+function idOf(row: unknown): string {
+  if (typeof row === 'object' && row !== null && 'id' in row && typeof row.id === 'string') {
+    return row.id;
+  }
+  throw new TypeError(
+    'Cannot tell the id of the webhook as query() must resolve to { rows: [{ id }] }: it resolved to something else',
+  );
+}

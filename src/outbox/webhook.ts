@@ -1,0 +1,25 @@
+/** A webhook to be delivered. What is left out has the default that posthorn.outbox gives it. */
+export interface NewWebhook {
+  /** http or https. Everything before the "?" is the endpoint, whose webhooks share their slots. */
+  readonly url: string;
+  /**
+   * The request's body, at most 1 MiB. A string is sent byte for byte as UTF-8. Anything else must be a plain JSON value
+   * and is serialised once, here, with JSON.stringify(): every attempt sends the same bytes.
+   */
+  readonly body: string | object;
+  /** Further headers, at most 8 KiB. Not those that Posthorn or the connection sets, like Host or webhook-id. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** The key of the signature: `whsec_` and base64 of 24 to 64 bytes, or 1 to 512 bytes of any other text. */
+  readonly secret?: string | undefined;
+  /** application/json unless given. */
+  readonly contentType?: string | undefined;
+  readonly priority?: 'high' | 'normal' | 'low' | undefined;
+  /** Not before this time; within a year. */
+  readonly sendAt?: Date | undefined;
+  /** From 1 to 100. Unless given, one more than the retry schedule has delays. */
+  readonly maxAttempts?: number | undefined;
+  /** 1 to 255 printable ASCII characters. For 7 days the same key stands for the same webhook. */
+  readonly idempotencyKey?: string | undefined;
+  /** W3C trace context, sent along with each attempt. */
+  readonly traceparent?: string | undefined;
+}

@@ -1,0 +1,37 @@
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import pg from 'pg';
+
+/** A database URL in the parts that slonik takes. */
+export interface SlonikConnection {
+  readonly uri: string;
+  readonly password: string | undefined;
+  readonly ssl: TlsOptions | undefined;
+}
+
+/**
+ * Lets pg read the database URL, so that every pool of a process understands it alike, and puts it together again for
+ * slonik, whose own parser refuses sslmode=verify-full and, given sslrootcert, connects without TLS.
+ */
+export function slonikConnection(
+  databaseUrl: string,
+  settings: readonly string[],
+): SlonikConnection {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  // Percent-encoded as a whole: a socket's directory has slashes, an IPv6 address has colons.
+  const host = encodeURIComponent(client.host.replace(/^\[(.*)\]$/, '$1'));
+  const uri = new URL(
+    `postgres://${host}:${client.port}/${encodeURIComponent(client.database ?? '')}`,
+  );
+  uri.username = encodeURIComponent(client.user ?? '');
+  const given = new URL(databaseUrl).searchParams;
+  const options = settings.map((setting) => `-c ${setting}`);
+  uri.searchParams.set('options', [given.get('options') ?? '', ...options].join(' ').trim());
+  uri.searchParams.set('application_name', given.get('application_name') ?? 'posthorn api');
+  return { uri: uri.href, password: client.password ?? undefined, ssl: tlsOf(client.ssl) };
+}
+
+/** Typed as a boolean, but an object as soon as the URL names a mode or a certificate. */
+function tlsOf(ssl: unknown): TlsOptions | undefined {
+  if (typeof ssl === 'object' && ssl !== null) return ssl;
+  return ssl === true ? {} : undefined;
+}

@@ -1,0 +1,50 @@
+import { type CommonQueryMethods, sql } from 'slonik';
+import { z } from 'zod';
+import { type WebhookRow, webhookColumns, webhookRow } from './webhook-row.ts';
+
+const attemptRow = z.object({
+  number: z.int(),
+  started_at: z.string(),
+  /** Null while it is under way. */
+  finished_at: z.string().nullable(),
+  duration_ms: z.number().nullable(),
+  status_code: z.int().nullable(),
+  error: z.string().nullable(),
+  error_message: z.string().nullable(),
+  response_body: z.string().nullable(),
+  response_truncated: z.boolean().nullable(),
+  worker: z.int(),
+});
+
+export type AttemptRow = z.infer<typeof attemptRow>;
+
+/** A webhook with all its attempts, first to last. */
+export type FoundWebhook = WebhookRow & { readonly attempts: readonly AttemptRow[] };
+
+/** Finds a webhook by its id; undefined when there is none, or none any more. */
+export async function findWebhook(
+  connection: Pick<CommonQueryMethods, 'any' | 'maybeOne'>,
+  id: string,
+): Promise<FoundWebhook | undefined> {
+  const webhook = await connection.maybeOne(sql.type(webhookRow)`
+    select ${webhookColumns}
+    from posthorn.webhooks as w
+    where w.id = ${id}::uuid`);
+  if (webhook === null) return undefined;
+  const attempts = await connection.any(sql.type(attemptRow)`
+    select
+      number,
+      started_at,
+      finished_at,
+      duration_ms,
+      status_code,
+      error,
+      error_message,
+      response_body,
+      response_truncated,
+      worker
+    from posthorn.attempts
+    where webhook_id = ${id}::uuid
+    order by number`);
+  return { ...webhook, attempts };
+}

@@ -1,0 +1,65 @@
+import { type CommonQueryMethods, sql } from 'slonik';
+import { z } from 'zod';
+import { type EnqueueArguments, enqueueStatement } from './enqueue-statement.ts';
+import { type WebhookStatus, webhookStatuses } from './webhook-row.ts';
+
+/** What became of a webhook that was to be sent. */
+export type SentWebhook =
+  | { readonly kind: 'accepted'; readonly id: string }
+  /** The idempotency key stands for this webhook already. Its status is null when its history has been dropped. */
+  | { readonly kind: 'replayed'; readonly id: string; readonly status: WebhookStatus | null }
+  /** The idempotency key stands for a webhook with other content. Nothing was enqueued. */
+  | { readonly kind: 'conflict'; readonly id: string };
+
+/**
+ * Enqueues a webhook in a transaction of its own.
+ *
+ * With an idempotency key, the webhook that is already there must have the same content, byte for byte; the traceparent
+ * may differ, as each try of a caller has its own. Concurrent calls with one key wait for each other and get one id.
+ *
+ * @throws slonik's errors; CheckIntegrityConstraintViolationError when a CHECK of posthorn.outbox is violated.
+ */
+export async function sendWebhook(
+  pool: Pick<CommonQueryMethods, 'oneFirst' | 'transaction'>,
+  webhook: EnqueueArguments,
+): Promise<SentWebhook> {
+  const { idempotencyKey } = webhook;
+  if (idempotencyKey === null) {
+    return { kind: 'accepted', id: await pool.oneFirst(enqueueStatement(webhook)) };
+  }
+  return await pool.transaction(async (transaction) => {
+    const id = await transaction.oneFirst(enqueueStatement(webhook));
+    // A statement of its own: its snapshot sees what another transaction committed while this one waited for the key.
+    const known = await transaction.maybeOne(comparison({ ...webhook, idempotencyKey }));
+    if (known?.is_new === true) return { kind: 'accepted', id };
+    if (known?.is_same === false) return { kind: 'conflict', id };
+    return { kind: 'replayed', id, status: known?.status ?? null };
+  });
+}
+
+const compared = z.object({
+  is_new: z.boolean(),
+  is_same: z.boolean(),
+  status: z.enum(webhookStatuses).nullable(),
+});
+
+/** Whether this transaction wrote the key, and whether the key's webhook has this content. */
+function comparison(webhook: EnqueueArguments & { readonly idempotencyKey: string }) {
+  return sql.type(compared)`
+    select
+      coalesce(k.xmin = pg_current_xact_id_if_assigned()::xid, false) as is_new,
+      o.id is null or (
+        o.url = ${webhook.url}::text
+        and o.body = ${webhook.body}::text
+        and o.headers is not distinct from ${webhook.headers}::jsonb
+        and o.secret is not distinct from ${webhook.secret}::text
+        and o.content_type = coalesce(${webhook.contentType}::text, 'application/json')
+        and o.priority = coalesce(${webhook.priority}::text, 'normal')
+        and o.send_at is not distinct from ${webhook.sendAt}::timestamptz
+        and o.max_attempts is not distinct from ${webhook.maxAttempts}::integer
+      ) as is_same,
+      (select w.status from posthorn.webhooks as w where w.id = k.webhook_id) as status
+    from posthorn.idempotency_keys as k
+    left join posthorn.outbox as o on o.id = k.webhook_id
+    where k.key = ${webhook.idempotencyKey}`;
+}

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { readConfig } from '../src/config.ts';
+
+// docs/configuration.md against src/config.ts, in both directions.
+
+const source = readFileSync(new URL('../src/config.ts', import.meta.url), 'utf8');
+const page = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8');
+
+/** How config.ts reads a variable: text(env, 'NAME'), duration(env, 'NAME', …). */
+const read = new Set(all(/\(\s*env,\s*'(\w+)'/g, source));
+const rows = [...page.matchAll(/^\| \[`(\w+)`\]\(#(\w+)\) \| (.*?) \| (.*) \|$/gm)];
+
+it('reads variables in the way that this test looks for', () => {
+  expect(read.size).toBeGreaterThan(10);
+  expect(all(/'((?:POSTHORN_)[A-Z_]+)'/g, source).filter((name) => !read.has(name))).toEqual([]);
+});
+
+it('has a row and a section for every variable, and for nothing else', () => {
+  expect(rows.map(([, name]) => name).toSorted()).toEqual([...read].toSorted());
+  expect(all(/^### `(\w+)`$/gm, page).toSorted()).toEqual([...read].toSorted());
+});
+
+it.each(rows)('links %s to its section', (...[, name, anchor]) => {
+  expect(anchor).toBe(name?.toLowerCase());
+});
+
+it('names no variable that is not read', () => {
+  const named = all(/\b(POSTHORN_[A-Z_]+|[A-Z]+_URL)\b/g, page);
+  expect(named.filter((name) => !read.has(name))).toEqual([]);
+});
+
+it('names the defaults that are in force', () => {
+  const documented = rows.flatMap(([, name = '', , cell = '']) => {
+    const value = /^`(.+)`$/.exec(cell)?.[1];
+    return value === undefined ? [] : [[name, value]];
+  });
+  expect(documented.length).toBeGreaterThan(8);
+  expect(readConfig(Object.fromEntries(documented))).toEqual(readConfig({}));
+});
+
+it.each(rows)('names the bounds that %s has', (...[, name = '', , , rule = '']) => {
+  const [, least, most] =
+    /from (\w+) to (\w+)|(?<=, )(\d+) to (\d+)/.exec(rule)?.filter(Boolean) ?? [];
+  if (least === undefined || most === undefined) return;
+  expect(() => readConfig({ [name]: 'wrong' })).toThrow(`from ${least} to ${most}`);
+});
+
+function all(pattern: RegExp, text: string): string[] {
+  return [...text.matchAll(pattern)].map((match) => match[1] ?? '');
+}
