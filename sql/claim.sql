@@ -8,7 +8,8 @@
 -- $12 lease, seconds
 --
 -- A row per claimed webhook, and one last row whose "discovered" is a JSON object:
--- { now: ms, xmin, xmax: the snapshot's, lanes: [[lane, priority, waiting, first due ms, last due ms], …] }
+-- { now: ms, xmin, xmax: the snapshot's, age: of transaction 3, from which the next transaction's id follows,
+--   lanes: [[lane, priority, waiting, first due ms, last due ms], …] }
 --
 -- Why it is written so (each was measured, see docs/adr/0002): the always-true predicates on priority tie each lookup
 -- to its index whatever the statistics say; the locking select is a materialized CTE and the update takes its ids as an
@@ -104,6 +105,7 @@ select
     'now', (extract(epoch from now()) * 1000)::float8,
     'xmin', pg_snapshot_xmin(pg_current_snapshot())::text,
     'xmax', pg_snapshot_xmax(pg_current_snapshot())::text,
+    'age', age('3'::xid),
     'lanes', (
       select json_agg(json_build_array(
         lane::text,

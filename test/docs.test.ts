@@ -39,10 +39,16 @@ it('names the defaults that are in force', () => {
   expect(readConfig(Object.fromEntries(documented))).toEqual(readConfig({}));
 });
 
-it.each(rows)('names the bounds that %s has', (...[, name = '', , , rule = '']) => {
-  const [, least, most] =
-    /from (\w+) to (\w+)|(?<=, )(\d+) to (\d+)/.exec(rule)?.filter(Boolean) ?? [];
-  if (least === undefined || most === undefined) return;
+const bounded = rows.flatMap(([, name = '', , , rule = '']) => {
+  const [, least, most] = /(?:from |, )(\d\w*) to (\d\w*)/.exec(rule) ?? [];
+  return least === undefined || most === undefined ? [] : [{ name, least, most }];
+});
+
+it('finds bounds in the rules', () => {
+  expect(bounded.length).toBeGreaterThan(6);
+});
+
+it.each(bounded)('names the bounds of $name, $least to $most', ({ name, least, most }) => {
   expect(() => readConfig({ [name]: 'wrong' })).toThrow(`from ${least} to ${most}`);
 });
 

@@ -120,6 +120,21 @@ describe('a webhook inserted in a transaction', () => {
   });
 });
 
+it('no webhook waits for the scan of all lanes, however the transactions of its neighbours overlap', async () => {
+  const produce = async () => {
+    for (let n = 0; n < 25; n += 1) await enqueue('/many');
+  };
+  await Promise.all(Array.from({ length: 16 }, produce));
+  await receiver.until((requests) => requests.length === 400);
+  const { rows } = await database.pool.query<{ slowest_s: number }>(
+    `select extract(epoch from max(a.started_at - o.created_at))::float8 as slowest_s
+     from posthorn.attempts as a join posthorn.outbox as o on o.id = a.webhook_id
+     where o.url = $1`,
+    [`${receiver.url}/many`],
+  );
+  expect(rows[0]?.slowest_s).toBeLessThan(2);
+});
+
 describe('the signatures', () => {
   const whsec = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 

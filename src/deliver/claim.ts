@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { runSql, sqlFile } from '../db/sql-file.ts';
-import type { Sighting } from '../domain/visibility.ts';
+import { nextXidOf, type Sighting } from '../domain/visibility.ts';
 import type { LaneWish } from './lane-book.ts';
 
 /** A webhook that this process has leased: all that is needed to send it and to record how it ended. */
@@ -72,6 +72,7 @@ interface ClaimRow {
     now: number;
     xmin: string;
     xmax: string;
+    age: number;
     lanes: [string, number, number, number, number][] | null;
   } | null;
 }
@@ -115,7 +116,11 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
       dueMs,
       lastDueMs,
     })),
-    look: { nowMs: seen.now, xmin: Number(seen.xmin), xmax: Number(seen.xmax) },
+    look: {
+      nowMs: seen.now,
+      xmin: Number(seen.xmin),
+      nextXid: nextXidOf({ ageOfThree: seen.age, xmax: Number(seen.xmax) }),
+    },
   };
 }
 

@@ -45,8 +45,9 @@ export function createGuardedConnector(options: GuardedConnectorOptions): Guarde
       callback(new BlockedAddressError({ host: literal, addresses: [literal] }), null);
       return;
     }
-    // It returns the socket, though its type does not say so. A `signal` for all would keep a listener per socket.
-    const pending: unknown = base(target, (...[error, socket]) => {
+    let pending: unknown;
+    // It returns the socket, though its type does not say so. One `signal` for all sockets keeps a listener of each.
+    pending = base(target, (...[error, socket]) => {
       if (pending instanceof Socket) opening.delete(pending);
       if (error !== null) return callback(error, null);
       const peer = socket.remoteAddress;

@@ -109,13 +109,14 @@ test('a postmaster.pid whose pid now belongs to another program does not keep it
 
 test('a postmaster.pid of a killed server that nobody reaps does not keep it down', async () => {
   await (await directory.start()).stop();
-  // The shell's child is inherited by a sleep, which never asks how it ended. The pid is said after
-  // the first exec, as that shell might still have asked.
-  const script = `true & exec sh -c 'echo $0; exec sleep 60' $!`;
+  // The shell's child is inherited by programs that never ask how it ended. The pid is said after
+  // the first exec, and the child killed only then, as that first shell might still have asked.
+  const script = `sleep 60 & exec sh -c 'echo $0; exec sleep 60' $!`;
   const parent = spawn('sh', ['-c', script], await serverAccount());
   try {
     const [output] = await once(parent.stdout, 'data');
     const pid = Number(String(output));
+    process.kill(pid, 'SIGKILL');
     await eventually(() => isZombie(pid), 'process is a zombie');
     await leavePidFile(pid);
     expect(await answers((await directory.start()).url)).toBe(true);

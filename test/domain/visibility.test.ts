@@ -1,35 +1,50 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Visibility } from '../../src/domain/visibility.ts';
+import { nextXidOf, Visibility } from '../../src/domain/visibility.ts';
 
 describe('the start of the next window', () => {
   it('is this look when no transaction is running', () => {
     const visibility = new Visibility(10_000);
-    expect(visibility.windowAfter({ nowMs: 1_000, xmin: 7, xmax: 7 })).toBe(1_000);
+    expect(visibility.windowAfter({ nowMs: 1_000, xmin: 7, nextXid: 7 })).toBe(1_000);
   });
 
   it('stays at the last look before the oldest running transaction began', () => {
     const visibility = new Visibility(10_000);
-    visibility.windowAfter({ nowMs: 1_000, xmin: 7, xmax: 7 });
-    visibility.windowAfter({ nowMs: 1_100, xmin: 7, xmax: 9 });
-    expect(visibility.windowAfter({ nowMs: 1_200, xmin: 7, xmax: 9 })).toBe(1_000);
-    expect(visibility.windowAfter({ nowMs: 1_300, xmin: 9, xmax: 9 })).toBe(1_300);
+    visibility.windowAfter({ nowMs: 1_000, xmin: 7, nextXid: 7 });
+    visibility.windowAfter({ nowMs: 1_100, xmin: 7, nextXid: 9 });
+    expect(visibility.windowAfter({ nowMs: 1_200, xmin: 7, nextXid: 9 })).toBe(1_000);
+    expect(visibility.windowAfter({ nowMs: 1_300, xmin: 9, nextXid: 9 })).toBe(1_300);
   });
 
   it('goes no further back than its limit', () => {
     const visibility = new Visibility(10_000);
-    visibility.windowAfter({ nowMs: 1_000, xmin: 7, xmax: 7 });
-    expect(visibility.windowAfter({ nowMs: 60_000, xmin: 7, xmax: 9 })).toBe(50_000);
+    visibility.windowAfter({ nowMs: 1_000, xmin: 7, nextXid: 7 });
+    expect(visibility.windowAfter({ nowMs: 60_000, xmin: 7, nextXid: 9 })).toBe(50_000);
   });
 });
 
-/** Transactions that insert at some time and commit at a later one; looks in between. */
+describe('the next transaction id', () => {
+  it('is told by the age of the first one', () => {
+    expect(nextXidOf({ ageOfThree: 1_000, xmax: 1_001 })).toBe(1_003);
+    expect(nextXidOf({ ageOfThree: 1_000, xmax: 1_003 })).toBe(1_003);
+  });
+
+  it('goes on past 2^32, where the age starts again and is taken for negative past 2^31', () => {
+    expect(nextXidOf({ ageOfThree: 5, xmax: 2 ** 32 - 2 })).toBe(2 ** 32 + 8);
+    expect(nextXidOf({ ageOfThree: -2, xmax: 2 ** 32 - 1 })).toBe(2 ** 32 + 1);
+    expect(nextXidOf({ ageOfThree: -(2 ** 31), xmax: 5 * 2 ** 32 + 2 ** 31 })).toBe(
+      5 * 2 ** 32 + 2 ** 31 + 3,
+    );
+  });
+});
+
+/** Transactions that insert at some time and end at a later one; looks in between. */
 const history = fc.array(
   fc.record({
     kind: fc.constantFrom('begin' as const, 'commit' as const, 'look' as const),
     pick: fc.nat(),
   }),
-  { maxLength: 60 },
+  { maxLength: 80 },
 );
 
 it('never passes a row that is not visible yet', () => {
@@ -38,25 +53,31 @@ it('never passes a row that is not visible yet', () => {
       const visibility = new Visibility(1_000_000);
       const running: { id: number; dueMs: number }[] = [];
       const unseen = new Set<number>();
-      let nextId = 10;
+      let nextXid = 10;
+      let latestEnded = 9;
       let nowMs = 0;
-      let windowFromMs = visibility.windowAfter({ nowMs, xmin: nextId, xmax: nextId });
+      let windowFromMs = visibility.windowAfter({ nowMs, xmin: nextXid, nextXid });
       for (const { kind, pick } of steps) {
         nowMs += 25;
         if (kind === 'begin') {
-          running.push({ id: nextId, dueMs: nowMs });
-          nextId += 1;
+          running.push({ id: nextXid, dueMs: nowMs });
+          nextXid += 1;
         } else if (kind === 'commit' && running.length > 0) {
           const [committed] = running.splice(pick % running.length, 1);
-          if (committed !== undefined) unseen.add(committed.dueMs);
+          if (committed === undefined) continue;
+          unseen.add(committed.dueMs);
+          latestEnded = Math.max(latestEnded, committed.id);
         } else if (kind === 'look') {
           // The look sees what is committed and due from the window on; nothing may be left behind it.
           for (const dueMs of unseen) expect(dueMs).toBeGreaterThanOrEqual(windowFromMs);
           unseen.clear();
-          const xmin = Math.min(nextId, ...running.map(({ id }) => id));
-          windowFromMs = visibility.windowAfter({ nowMs, xmin, xmax: nextId });
+          // As Postgres takes a snapshot: what runs above the latest id that has ended does not count.
+          const xmax = latestEnded + 1;
+          const xmin = Math.min(xmax, ...running.map(({ id }) => id));
+          windowFromMs = visibility.windowAfter({ nowMs, xmin, nextXid });
         }
       }
     }),
+    { numRuns: 2_000 },
   );
 });

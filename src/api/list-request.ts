@@ -1,0 +1,88 @@
+import { type WebhookStatus, webhookStatuses } from '../queries/webhook-row.ts';
+import { readCursor } from './cursor.ts';
+import { type Problem, type ProblemPart, shown } from './problem.ts';
+
+/** What GET /webhooks asks for, or everything that is wrong with it. */
+export type ListRequest =
+  | {
+      readonly ok: true;
+      readonly status: WebhookStatus | undefined;
+      readonly limit: number;
+      readonly before: string | undefined;
+    }
+  | { readonly ok: false; readonly problem: Problem };
+
+const defaultLimit = 50;
+const maximumLimit = 200;
+
+/** Reads the query parameters of GET /webhooks. */
+export function readListRequest(
+  parameters: URLSearchParams,
+  { cursorKey }: { readonly cursorKey: Uint8Array },
+): ListRequest {
+  const errors = strayParameters(parameters, ['status', 'limit', 'cursor']);
+  const givenStatus = parameters.get('status');
+  const status = webhookStatuses.find((candidate) => candidate === givenStatus);
+  if (givenStatus !== null && status === undefined) {
+    errors.push(
+      fault('status', { mustBe: `one of ${webhookStatuses.join(', ')}`, value: givenStatus }),
+    );
+  }
+  const givenLimit = parameters.get('limit') ?? String(defaultLimit);
+  const limit = /^[1-9]\d{0,2}$/.test(givenLimit) ? Number(givenLimit) : Number.NaN;
+  if (!(limit <= maximumLimit)) {
+    errors.push(
+      fault('limit', { mustBe: `a whole number from 1 to ${maximumLimit}`, value: givenLimit }),
+    );
+  }
+  const cursor = parameters.get('cursor');
+  const filter = cursorFilter(status);
+  const before = cursor === null ? undefined : readCursor(cursor, { filter, key: cursorKey });
+  if (cursor !== null && before === undefined) {
+    errors.push(
+      fault('cursor', { mustBe: 'the next_cursor of a page with the same status', value: cursor }),
+    );
+  }
+  const [first] = errors;
+  if (first === undefined) return { ok: true, status, limit, before };
+  return {
+    ok: false,
+    problem: { kind: 'invalid_parameter', code: first.code, detail: first.detail, errors },
+  };
+}
+
+/** Parameters that are unknown, or there twice. Both are mistakes that would else go unnoticed. */
+export function strayParameters(
+  parameters: URLSearchParams,
+  known: readonly string[],
+): ProblemPart[] {
+  const errors: ProblemPart[] = [];
+  for (const name of new Set(parameters.keys())) {
+    const parameter = name.slice(0, 100);
+    if (!known.includes(name)) {
+      const expected = known.length === 0 ? 'none' : `among ${known.join(', ')}`;
+      const detail = `Cannot answer as the query parameters must be ${expected}: ${shown(name)} is there`;
+      errors.push({ parameter, code: 'unknown_parameter', detail });
+    } else if (parameters.getAll(name).length > 1) {
+      const detail = `Cannot answer as ${name} must be given once: it is there more often`;
+      errors.push({ parameter, code: 'repeated_parameter', detail });
+    }
+  }
+  return errors.slice(0, 20);
+}
+
+/** What a cursor is bound to. */
+export function cursorFilter(status: WebhookStatus | undefined): string {
+  return `webhooks status=${status ?? ''}`;
+}
+
+function fault(
+  parameter: string,
+  { mustBe, value }: { readonly mustBe: string; readonly value: string },
+): ProblemPart {
+  return {
+    parameter,
+    code: `invalid_${parameter}`,
+    detail: `Cannot list webhooks as ${parameter} must be ${mustBe}: current value is ${shown(value)}`,
+  };
+}

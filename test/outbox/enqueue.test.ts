@@ -1,0 +1,224 @@
+import type { Client, PoolClient } from 'pg';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { enqueue, type Queryable } from '../../src/outbox/enqueue.ts';
+import type { NewWebhook } from '../../src/outbox/webhook.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+const url = 'https://example.com/hooks';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+
+afterAll(async () => {
+  await database.drop();
+});
+
+async function stored(id: string): Promise<Record<string, unknown> | undefined> {
+  const { rows } = await database.pool.query('select * from posthorn.outbox where id = $1', [id]);
+  return rows[0];
+}
+
+async function inTransaction(
+  work: (client: PoolClient) => Promise<void>,
+  end: string,
+): Promise<void> {
+  const client = await database.pool.connect();
+  try {
+    await client.query('begin');
+    await work(client);
+    await client.query(end);
+  } finally {
+    client.release();
+  }
+}
+
+describe('a webhook', () => {
+  it('is stored with all that was said, and the defaults of what was not', async () => {
+    const id = await enqueue(database.pool, { url, body: { a: [1, 'ä'] } });
+    expect(await stored(id)).toMatchObject({
+      url,
+      body: '{"a":[1,"ä"]}',
+      headers: null,
+      secret: null,
+      content_type: 'application/json',
+      priority: 'normal',
+      send_at: null,
+      max_attempts: null,
+      idempotency_key: null,
+      traceparent: null,
+    });
+    const sendAt = new Date(Date.now() + 3_600_000);
+    const full = await enqueue(database.pool, {
+      url,
+      body: 'plain',
+      headers: { 'X-Tenant': 'a' },
+      secret: 'a secret',
+      contentType: 'text/plain',
+      priority: 'high',
+      sendAt,
+      maxAttempts: 3,
+      idempotencyKey: 'all fields',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    });
+    expect(await stored(full)).toMatchObject({
+      body: 'plain',
+      headers: { 'X-Tenant': 'a' },
+      secret: 'a secret',
+      content_type: 'text/plain',
+      priority: 'high',
+      send_at: sendAt,
+      max_attempts: 3,
+      idempotency_key: 'all fields',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    });
+  });
+
+  it.each([
+    ['empty', ''],
+    ['beyond the basic plane', "𝄞 ä \u0001 \r\n\t \\ ' $1 %s"],
+    ['JSON that a parser would change', '{"n":12345678901234567890,"e":1e400,"z":-0,"a":1,"a":2}'],
+  ])('has its body kept byte for byte when it is %s', async (_what, body) => {
+    const id = await enqueue(database.pool, { url, body });
+    const row = await stored(id);
+    expect(row?.['body']).toBe(body);
+  });
+});
+
+describe('in a transaction', () => {
+  it('that rolls back, nothing is left', async () => {
+    let id = '';
+    await inTransaction(async (client) => {
+      id = await enqueue(client, { url, body: '1', idempotencyKey: 'rolled back' });
+    }, 'rollback');
+    expect(await stored(id)).toBeUndefined();
+    const { rows } = await database.pool.query(
+      `select from posthorn.queue where webhook_id = $1
+       union all select from posthorn.idempotency_keys where key = 'rolled back'`,
+      [id],
+    );
+    expect(rows).toHaveLength(0);
+  });
+
+  it('that commits, a savepoint rolled back leaves nothing of its own', async () => {
+    const ids: string[] = [];
+    await inTransaction(async (client) => {
+      ids.push(await enqueue(client, { url, body: '1' }));
+      await client.query('savepoint a');
+      ids.push(await enqueue(client, { url, body: '2', idempotencyKey: 'savepoint' }));
+      await client.query('rollback to savepoint a');
+      ids.push(await enqueue(client, { url, body: '3', idempotencyKey: 'savepoint' }));
+    }, 'commit');
+    const rows = await Promise.all(ids.map(stored));
+    expect(rows.map((row) => row?.['body'])).toEqual(['1', undefined, '3']);
+    const { rows: queued } = await database.pool.query(
+      'select webhook_id from posthorn.queue where webhook_id = any($1)',
+      [ids],
+    );
+    expect(queued).toHaveLength(2);
+  });
+});
+
+describe('an idempotency key', () => {
+  it('gives the same id and one row', async () => {
+    const webhook = { url, body: '1', idempotencyKey: 'same' } as const;
+    const first = await enqueue(database.pool, webhook);
+    expect(await enqueue(database.pool, webhook)).toBe(first);
+    expect(await countWithKey('same')).toBe(1);
+  });
+
+  it('gives the same id and one row in two transactions at once', async () => {
+    const webhook = { url, body: '1', idempotencyKey: 'concurrent' } as const;
+    const [one, other] = [await database.pool.connect(), await database.pool.connect()];
+    await one.query('begin');
+    await other.query('begin');
+    const first = await enqueue(one, webhook);
+    const second = enqueue(other, webhook);
+    await untilWaiting();
+    await one.query('commit');
+    expect(await second).toBe(first);
+    await other.query('commit');
+    expect(await countWithKey('concurrent')).toBe(1);
+    one.release();
+    other.release();
+  });
+
+  it('is free again when the transaction that had it rolls back', async () => {
+    const webhook = { url, body: '1', idempotencyKey: 'freed' } as const;
+    const [one, other] = [await database.pool.connect(), await database.pool.connect()];
+    await one.query('begin');
+    await other.query('begin');
+    const first = await enqueue(one, webhook);
+    const second = enqueue(other, webhook);
+    await untilWaiting();
+    await one.query('rollback');
+    expect(await second).not.toBe(first);
+    await other.query('commit');
+    expect(await countWithKey('freed')).toBe(1);
+    one.release();
+    other.release();
+  });
+});
+
+describe('is refused, and the transaction goes on,', () => {
+  const cycle: Record<string, unknown> = {};
+  cycle['self'] = cycle;
+
+  it.each<[string, Partial<Record<keyof NewWebhook, unknown>>, string]>([
+    ['a lone surrogate in the body', { body: 'a\ud800' }, 'body must be well-formed Unicode'],
+    ['a NUL in the body', { body: 'a\0' }, 'body must not contain NUL'],
+    ['a lone surrogate in the secret', { secret: '\udc00' }, 'secret must be well-formed Unicode'],
+    ['a NUL in a header', { headers: { a: '\0' } }, 'header value must not contain NUL'],
+    ['a header without a value', { headers: { a: undefined } }, 'header value must be a string'],
+    ['a number as the url', { url: 1 }, 'url must be a string: current type is number'],
+    ['no body', { body: undefined }, 'body must be a string or a JSON value'],
+    ['a function as the body', { body: () => 1 }, 'body must be a string or a JSON value'],
+    ['a BigInt in the body', { body: { a: 1n } }, 'body must be a JSON value'],
+    ['a cycle in the body', { body: cycle }, 'body must be a JSON value'],
+    ['an invalid date', { sendAt: new Date('no') }, 'sendAt must be a valid Date'],
+  ])('%s', async (_what, part, message) => {
+    let id = '';
+    await inTransaction(async (client) => {
+      const webhook = { url, body: '1', ...part } as NewWebhook;
+      const refused = enqueue(client, webhook);
+      await expect(refused).rejects.toThrow(TypeError);
+      await expect(refused).rejects.toThrow(message);
+      id = await enqueue(client, { url, body: 'after' });
+    }, 'commit');
+    expect(await stored(id)).toMatchObject({ body: 'after' });
+  });
+});
+
+it('leaves the other rules to Postgres, which names the one that is broken', async () => {
+  const refused = enqueue(database.pool, { url: 'ftp://example.com/', body: '1' });
+  await expect(refused).rejects.toMatchObject({ code: '23514', constraint: 'outbox_url_is_http' });
+});
+
+it('takes whatever has a query() like that of pg', async () => {
+  expectTypeOf<Client>().toExtend<Queryable>();
+  expectTypeOf<PoolClient>().toExtend<Queryable>();
+  const own = { query: async () => ({ rows: [{ id: 'x' }] }) };
+  expect(await enqueue(own, { url, body: '1' })).toBe('x');
+  const odd = { query: async () => ({ rows: [] }) };
+  await expect(enqueue(odd, { url, body: '1' })).rejects.toThrow('query() must resolve to');
+});
+
+async function countWithKey(key: string): Promise<number> {
+  const { rows } = await database.pool.query<{ count: number }>(
+    'select count(*)::int as count from posthorn.outbox where idempotency_key = $1',
+    [key],
+  );
+  return rows[0]?.count ?? 0;
+}
+
+/** Until some transaction of this database waits for another. */
+async function untilWaiting(): Promise<void> {
+  for (;;) {
+    const { rows } = await database.pool.query(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    if (rows.length > 0) return;
+  }
+}
