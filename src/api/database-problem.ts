@@ -21,11 +21,14 @@ export function problemOfError(error: unknown): Problem {
   if (code === '40001' || code === '40P01') return unavailable;
   if (lostConnections.some((kind) => error instanceof kind)) return unavailable;
   if (code !== undefined && isTransient(source)) return unavailable;
-  return {
-    kind: 'internal_error',
-    detail: 'Cannot answer as something unexpected happened; the log says what',
-  };
+  return internalError;
 }
+
+/** Of what is inside, nothing is said. */
+export const internalError: Problem = {
+  kind: 'internal_error',
+  detail: 'Cannot answer as something unexpected happened; the log says what',
+};
 
 const lostConnections = [
   BackendTerminatedError,

@@ -1,9 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { answerClientError } from './client-error.ts';
-import { problemJson } from './problem.ts';
+import { internalError } from './database-problem.ts';
+import { type Problem, problemJson } from './problem.ts';
+import { problemKinds } from './problems.ts';
 
 /** An app that is being served. */
 export interface ServedApi {
@@ -32,12 +36,13 @@ export async function serveApi(options: {
     }),
   );
   server.on('clientError', answerClientError);
+  const closeIdle = trackConnections(server);
   server.listen({ host: options.host, port: options.port });
   await once(server, 'listening');
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : options.port,
-    close: (graceMs) => close(server, graceMs),
+    close: (graceMs) => close(server, { graceMs, closeIdle }),
   };
 }
 
@@ -49,21 +54,56 @@ const limits = {
   // Longer than load balancers keep theirs (60 s), or they would send a request into a connection just closed.
   keepAliveTimeout: 65_000,
   maxHeaderSize: 16 * 1024,
+  // Looked at by the listener, whose answer is a problem.
+  requireHostHeader: false,
 };
 
-/** The Host header or the path cannot be made a URL. */
-function unreadable(): Response {
-  const detail = 'Cannot read the request as its Host and path must make a URL: they do not';
-  return new Response(problemJson({ kind: 'invalid_request', detail }, 'unknown'), {
-    status: 400,
-    headers: { 'content-type': 'application/problem+json' },
+/** Without a Host, or with one that makes no URL together with the path, there is no request to give to the app. */
+function unreadable(error: unknown): Response {
+  const isTheirs = error instanceof Error && error.name === 'RequestError';
+  const problem: Problem = isTheirs
+    ? {
+        kind: 'invalid_request',
+        detail: 'Cannot read the request as its Host and path must make a URL: they do not',
+      }
+    : internalError;
+  return new Response(problemJson(problem, randomUUID()), {
+    status: problemKinds[problem.kind].status,
+    headers: { 'content-type': 'application/problem+json', connection: 'close' },
   });
 }
 
-/** A connection under way becomes idle when its request ends, and is then closed, too. */
-async function close(server: Server, graceMs: number): Promise<void> {
+/**
+ * Returns what closes the connections that no request is under way on. Node's own closeIdleConnections() spares those on
+ * which there never was one, such as a browser's spare connection, and they would hold a stop up for its whole grace.
+ */
+function trackConnections(server: Server): () => void {
+  const requestsOf = new Map<Socket, number>();
+  const count = (socket: Socket, change: number) => {
+    const requests = requestsOf.get(socket);
+    if (requests !== undefined) requestsOf.set(socket, requests + change);
+  };
+  server.on('connection', (socket) => {
+    requestsOf.set(socket, 0);
+    socket.once('close', () => requestsOf.delete(socket));
+  });
+  server.on('request', ({ socket }, response) => {
+    count(socket, 1);
+    response.once('close', () => count(socket, -1));
+  });
+  return () => {
+    for (const [socket, requests] of requestsOf) if (requests === 0) socket.destroySoon();
+  };
+}
+
+/** A connection under way becomes idle when its request ends, and is closed by a later sweep. */
+async function close(
+  server: Server,
+  { graceMs, closeIdle }: { readonly graceMs: number; readonly closeIdle: () => void },
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  const sweep = setInterval(() => server.closeIdleConnections(), 20);
+  closeIdle();
+  const sweep = setInterval(closeIdle, 20);
   const ended = new AbortController();
   const graceOver = delay(graceMs, undefined, { signal: ended.signal }).catch(() => {});
   await Promise.race([closed, graceOver]);

@@ -46,9 +46,11 @@ export async function startEmbeddedPostgres(
 ): Promise<EmbeddedPostgres> {
   const stopping = new AbortController();
   try {
+    // First: whoever has no binaries is to be told so, and not that a directory cannot be written.
+    const binaries = await findBinaries();
     const user: User = {
       site: await openSite(options.dataDir),
-      binaries: await findBinaries(),
+      binaries,
       settings: options.settings ?? {},
       log: options.log,
       handle: randomUUID(),

@@ -1,13 +1,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { isZombie } from '../../src/db/embedded/process-identity.ts';
+import { commandLine, isZombie } from '../../src/db/embedded/process-identity.ts';
 import { startEmbeddedPostgres } from '../../src/db/embedded-postgres.ts';
 import { answers, DataDirectory, isRunning, query } from '../support/embedded-postgres.ts';
 import { eventually } from '../support/eventually.ts';
@@ -109,13 +109,16 @@ test('a postmaster.pid whose pid now belongs to another program does not keep it
 
 test('a postmaster.pid of a killed server that nobody reaps does not keep it down', async () => {
   await (await directory.start()).stop();
-  // The shell's child is inherited by programs that never ask how it ended. The pid is said after
-  // the first exec, and the child killed only then, as that first shell might still have asked.
-  const script = `sleep 60 & exec sh -c 'echo $0; exec sleep 60' $!`;
+  // The shell's child is inherited by a sleep, which never asks how it ended.
+  const script = 'sleep 61 & echo $!; exec sleep 62';
   const parent = spawn('sh', ['-c', script], await serverAccount());
   try {
     const [output] = await once(parent.stdout, 'data');
     const pid = Number(String(output));
+    await eventually(
+      async () => (await commandLine(parent.pid ?? 0)) === 'sleep 62',
+      'shell is out of the way',
+    );
     process.kill(pid, 'SIGKILL');
     await eventually(() => isZombie(pid), 'process is a zombie');
     await leavePidFile(pid);
@@ -138,8 +141,10 @@ test('another port is taken, and kept, when the last one is in use', async () =>
   expect((await directory.start()).port).toBe(second.port);
 });
 
-test('two directories have a server each, even when started at once', async () => {
+test('two directories have a server each, even when both want one port at once', async () => {
   const other = join(directory.path, 'other');
+  await mkdir(other);
+  await copyFile(join(directory.path, 'postgres.json'), join(other, 'postgres.json'));
   const [one, two] = await Promise.all([directory.start(), directory.start(other)]);
   expect(one.port).not.toBe(two.port);
   expect(await answers(one.url)).toBe(true);

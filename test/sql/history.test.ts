@@ -66,7 +66,7 @@ describe.skipIf(!hasPsql)('the report', () => {
     const [p50, p95, p99] = (report('deliveries').findLast((row) => row[6] !== '') ?? [])
       .slice(6)
       .map(Number);
-    expect([p50, p95, p99]).toEqual([60, 60, 60]);
+    expect([p50, p95, p99].map((seconds) => Math.round(seconds ?? 0))).toEqual([60, 60, 60]);
     expect(report('deliveries', { since: '24 hours' })).toHaveLength(25);
   });
 

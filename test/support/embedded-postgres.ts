@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -88,6 +88,9 @@ export class DataDirectory {
 
   async #open(): Promise<void> {
     this.path = await mkdtemp(join(tmpdir(), 'posthorn-embedded-'));
+    // Not the default: another run on this machine would take the port while our server is down.
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    await writeFile(join(this.path, 'postgres.json'), JSON.stringify({ port, owner: null }));
     this.messages = [];
   }
 

@@ -1,0 +1,34 @@
+# docker build -t posthorn .
+# docker run -e DATABASE_URL=postgres://… -p 127.0.0.1:8080:8080 posthorn            worker and API
+# docker run -e DATABASE_URL=postgres://… posthorn worker                            one of several workers
+
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+# First the manifest alone: as long as it does not change, the installation comes from the cache.
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+RUN npm run build
+# The embedded Postgres is one of the dev dependencies, so that the image holds none: it needs DATABASE_URL.
+RUN npm prune --omit=dev --no-audit --no-fund
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production
+# Inside a container loopback is the container itself; what the host can reach is decided by docker run -p.
+ENV HOST=0.0.0.0
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+# Read at run time: the statements, and the migrations that each start applies.
+COPY sql sql
+COPY migrations migrations
+# The files belong to root: the process cannot change its own program.
+USER node
+EXPOSE 8080
+# Where an API runs it answers on PORT, a worker alone on POSTHORN_HEALTH_PORT.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["node", "-e", "Promise.any([process.env.PORT || 8080, process.env.POSTHORN_HEALTH_PORT || 8081].map(async (port) => { const response = await fetch(`http://127.0.0.1:${port}/healthz`); if (!response.ok) throw response.status; })).then(() => process.exit(0), () => process.exit(1))"]
+# Without a shell in between, so that SIGTERM reaches the process.
+ENTRYPOINT ["node", "dist/cli.js"]
+CMD ["start"]

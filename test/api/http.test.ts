@@ -1,0 +1,190 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createHealth, type Readiness } from '../../src/api/health.ts';
+import { serveApi } from '../../src/api/server.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { serveTestApi, type TestApi } from './served-api.ts';
+
+let database: TestDatabase;
+let api: TestApi;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  api = await serveTestApi(database.url);
+});
+
+afterAll(async () => {
+  await api.close();
+  await database.drop();
+});
+
+/** Sends bytes as they are and reads until the server closes. */
+async function raw(port: number, request: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(request);
+  let answer = '';
+  socket.on('data', (chunk) => {
+    answer += chunk.toString();
+  });
+  await once(socket, 'close');
+  return answer;
+}
+
+describe('routes', () => {
+  it.each(['/', '/nope', '/webhooks/', '/webhooks/a/b', '/HEALTHZ'])(
+    'do not include %s',
+    async (path) => {
+      const { status, json, headers } = await api.ask(path);
+      expect([status, json.code]).toEqual([404, 'route_not_found']);
+      expect(headers.get('content-type')).toBe('application/problem+json');
+    },
+  );
+
+  it.each([
+    ['GET', '/webhooks/send', 'POST'],
+    ['DELETE', '/webhooks', 'GET, HEAD'],
+    ['POST', '/webhooks', 'GET, HEAD'],
+    ['PATCH', '/webhooks/00000000-0000-7000-8000-000000000000', 'GET, HEAD'],
+    ['OPTIONS', '/webhooks/send', 'POST'],
+    ['POST', '/healthz', 'GET, HEAD'],
+    ['PUT', '/readyz', 'GET, HEAD'],
+  ])('do not take %s %s, and say what they take', async (method, path, allow) => {
+    const { status, json, headers } = await api.ask(path, { method });
+    expect([status, json.code]).toEqual([405, 'method_not_allowed']);
+    expect(headers.get('allow')).toBe(allow);
+    expect(headers.get('access-control-allow-origin')).toBeNull();
+  });
+
+  it('answer HEAD like GET, without the body', async () => {
+    const { status, text, headers } = await api.ask('/webhooks', { method: 'HEAD' });
+    expect([status, text]).toEqual([200, '']);
+    expect(headers.get('content-type')).toBe('application/json');
+  });
+
+  it('answer with a request id, and are not kept in caches', async () => {
+    const { headers } = await api.ask('/healthz');
+    expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+  });
+});
+
+describe('what is not HTTP is answered with a problem', () => {
+  it.each([
+    ['400 ', 'invalid_request', 'BREW / HTTP/1.1\r\n\r\n'],
+    ['400 ', 'invalid_request', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n'],
+    ['400 ', 'invalid_request', 'GET /a\\b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
+    ['400 ', 'invalid_request', 'GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n'],
+    [
+      '400 ',
+      'invalid_request',
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
+    ],
+    ['431 ', 'headers_too_large', `GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(17_000)}\r\n\r\n`],
+    ['431 ', 'headers_too_large', `GET /${'a'.repeat(17_000)} HTTP/1.1\r\nHost: x\r\n\r\n`],
+  ])('%s%s: %.40s', async (status, code, request) => {
+    const answer = await raw(api.port, request);
+    expect(answer).toContain(`HTTP/1.1 ${status}`);
+    expect(answer.toLowerCase()).toContain('content-type: application/problem+json');
+    expect(answer).toContain(`"code":"${code}"`);
+  });
+});
+
+describe('health', () => {
+  async function withHealth(
+    readiness: () => Promise<Readiness>,
+    ask: (url: string) => Promise<void>,
+  ): Promise<void> {
+    const app = createHealth({ readiness });
+    const served = await serveApi({ app, host: '127.0.0.1', port: 0 });
+    await ask(`http://127.0.0.1:${served.port}`);
+    await served.close(0);
+  }
+
+  it('is alive, and ready when all parts are', async () => {
+    const checks = { database: 'ok', worker: 'not here' };
+    await withHealth(
+      async () => ({ ready: true, checks }),
+      async (url) => {
+        expect((await fetch(`${url}/healthz?probe=1`)).status).toBe(200);
+        const answer = await fetch(`${url}/readyz`);
+        expect(answer.status).toBe(200);
+        expect(await answer.json()).toEqual({ ready: true, checks });
+        expect((await fetch(`${url}/webhooks`)).status).toBe(404);
+      },
+    );
+  });
+
+  it('is alive but not ready when a part is not, and says which', async () => {
+    const checks = { database: 'unreachable', worker: 'starting' };
+    await withHealth(
+      async () => ({ ready: false, checks }),
+      async (url) => {
+        expect((await fetch(`${url}/healthz`)).status).toBe(200);
+        const answer = await fetch(`${url}/readyz`);
+        expect(answer.status).toBe(503);
+        expect(await answer.json()).toEqual({ ready: false, checks });
+      },
+    );
+  });
+
+  it('is not ready when it cannot be told', async () => {
+    await withHealth(
+      () => Promise.reject(new Error('no')),
+      async (url) => {
+        expect((await fetch(`${url}/readyz`)).status).toBe(503);
+      },
+    );
+  });
+});
+
+describe('close', () => {
+  /** An app whose answer comes when it is told. */
+  async function serveSlow() {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<Response>();
+    const app = {
+      fetch: () => {
+        asked.resolve();
+        return answer.promise;
+      },
+    };
+    const served = await serveApi({ app, host: '127.0.0.1', port: 0 });
+    return { served, asked: asked.promise, answer, url: `http://127.0.0.1:${served.port}/` };
+  }
+
+  it('lets a request under way end, and does not wait for connections that are idle', async () => {
+    const { served, asked, answer, url } = await serveSlow();
+    const idle = connect(served.port, '127.0.0.1');
+    await once(idle, 'connect');
+    const response = fetch(url);
+    await asked;
+    const start = performance.now();
+    const closed = served.close(10_000);
+    answer.resolve(new Response('done'));
+    expect(await (await response).text()).toBe('done');
+    await closed;
+    expect(performance.now() - start).toBeLessThan(5_000);
+    await expect(fetch(url)).rejects.toThrow();
+    idle.destroy();
+  });
+
+  it('cuts what does not end in time', async () => {
+    const { served, asked, url } = await serveSlow();
+    const response = fetch(url).then(
+      () => 'answered',
+      () => 'cut',
+    );
+    await asked;
+    await served.close(50);
+    expect(await response).toBe('cut');
+  });
+});
+
+it('rejects when the port is taken', async () => {
+  const app = createHealth({ readiness: async () => ({ ready: true, checks: {} }) });
+  await expect(serveApi({ app, host: '127.0.0.1', port: api.port })).rejects.toMatchObject({
+    code: 'EADDRINUSE',
+  });
+});

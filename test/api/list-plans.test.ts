@@ -1,0 +1,116 @@
+import { sql } from 'slonik';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { z } from 'zod';
+import { findWebhook } from '../../src/queries/find-webhook.ts';
+import { listWebhooks } from '../../src/queries/list-webhooks.ts';
+import { webhookStatuses } from '../../src/queries/webhook-row.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { serveTestApi, type TestApi } from './served-api.ts';
+
+// A page must cost the same whether there are a thousand webhooks or ten million: it is counted how many rows Postgres
+// reads for it, out of 120,000 finished ones in 30 partitions and 120,000 waiting ones.
+
+let database: TestDatabase;
+let api: TestApi;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const { pool } = database;
+  await pool.query(
+    `select posthorn.make_partitions((now() at time zone 'UTC')::date - day) from generate_series(2, 30) as day`,
+  );
+  await pool.query('alter table posthorn.outbox disable trigger outbox_to_queue');
+  await pool.query(`
+    create table seed as
+    select
+      overlay(posthorn.uuid_floor(now() - n * interval '10 s')::text placing right(gen_random_uuid()::text, 17) from 20)::uuid as floor,
+      n
+    from generate_series(1, 240000) as n;
+    alter table seed add id uuid;
+    update seed set id = overlay(overlay(floor::text placing '7' from 15 for 1) placing 'a' from 20 for 1)::uuid;
+    insert into posthorn.outbox (id, url, body) select id, 'http://example.com/', '1' from seed;
+    insert into posthorn.outcomes (webhook_id, outbox_id, lane, status, attempts)
+    select id, id, 1,
+      case when n % 1000 = 1 then 'failed' when n % 1000 = 3 then 'cancelled' else 'delivered' end::posthorn.webhook_status, 1
+    from seed where n % 2 = 1;
+    insert into posthorn.attempts (webhook_id, number, worker) select id, 1, 1 from seed where n % 2 = 1;
+    insert into posthorn.queue (webhook_id, outbox_id, lane, due_at, priority, lease_until)
+    select id, id, 1, now(), 1, case when n > 239000 then now() + interval '1 hour' end
+    from seed where n % 2 = 0`);
+  api = await serveTestApi(database.url);
+}, 120_000);
+
+afterAll(async () => {
+  await api.close();
+  await database.drop();
+});
+
+type Connection = Parameters<typeof listWebhooks>[0] & Parameters<typeof findWebhook>[0];
+
+const counters = sql.type(z.object({ sequential: z.coerce.number(), by_index: z.coerce.number() }))`
+  select
+    (select sum(seq_tup_read) from pg_stat_xact_user_tables where schemaname = 'posthorn')::text
+      as sequential,
+    (select sum(pg_stat_get_xact_tuples_returned(indexrelid))
+      from pg_stat_user_indexes where schemaname = 'posthorn')::text as by_index`;
+
+/** How many rows the work read. Within a transaction, Postgres' counters are exact. */
+async function rowsRead(work: (connection: Connection) => Promise<unknown>) {
+  return await api.pool.transaction(async (transaction) => {
+    const before = await transaction.one(counters);
+    await work(transaction);
+    const after = await transaction.one(counters);
+    return {
+      sequential: after.sequential - before.sequential,
+      byIndex: after.by_index - before.by_index,
+    };
+  });
+}
+
+// With the statistics of an empty table, as after a restore, and with true ones.
+for (const statistics of ['none', 'analyzed']) {
+  it.each(['any', ...webhookStatuses.filter((status) => status !== 'delivering')])(
+    `reads no more than a page needs, with statistics "${statistics}" and status "%s"`,
+    async (filter) => {
+      if (statistics === 'analyzed') await database.pool.query('analyze');
+      const status = webhookStatuses.find((candidate) => candidate === filter);
+      const read = await rowsRead(async (connection) => {
+        const page = await listWebhooks(connection, { status, limit: 50, before: undefined });
+        expect(page.webhooks).toHaveLength(50);
+      });
+      expect(read.sequential).toBe(0);
+      expect(read.byIndex).toBeLessThan(1_000);
+    },
+  );
+}
+
+it('reads at most 100,000 rows for a page of those being delivered, and finds them all in the end', async () => {
+  const first = await listWebhooks(api.pool, {
+    status: 'delivering',
+    limit: 50,
+    before: undefined,
+  });
+  expect(first.webhooks).toHaveLength(0);
+  expect(first.before).not.toBeNull();
+  const read = await rowsRead((connection) =>
+    listWebhooks(connection, { status: 'delivering', limit: 50, before: undefined }),
+  );
+  expect(read.sequential).toBe(0);
+  expect(read.byIndex).toBeLessThan(101_000);
+  const found = new Set<string>();
+  for (let before = first.before; before !== null; ) {
+    const page = await listWebhooks(api.pool, { status: 'delivering', limit: 50, before });
+    for (const { id } of page.webhooks) found.add(id);
+    before = page.before;
+  }
+  expect(found.size).toBe(500);
+});
+
+it('reads one webhook by its id alone', async () => {
+  const { rows } = await database.pool.query<{ id: string }>(
+    'select id from seed where n = 100001',
+  );
+  const read = await rowsRead((connection) => findWebhook(connection, rows[0]?.id ?? ''));
+  expect(read.sequential).toBe(0);
+  expect(read.byIndex).toBeLessThan(20);
+});
