@@ -1,0 +1,192 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { version } from '../src/version.ts';
+import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { eventually } from './support/eventually.ts';
+import { type PosthornProcess, spawnPosthorn } from './support/process.ts';
+import { type Receiver, startReceiver } from './support/receiver.ts';
+
+// The program as a user meets it: its commands, what it prints, how it ends.
+
+let receiver: Receiver;
+
+beforeAll(async () => {
+  receiver = await startReceiver();
+});
+
+afterAll(() => receiver.close());
+
+describe('posthorn start without DATABASE_URL', () => {
+  let dataDir: string;
+
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'posthorn-cli-'));
+  });
+
+  afterAll(() => rm(dataDir, { recursive: true, force: true }));
+
+  it('runs everything, says where it is, delivers to loopback, and keeps its data', async () => {
+    const env = { POSTHORN_DATA_DIR: dataDir, PORT: '0', POSTHORN_ALLOW_NETWORKS: '' };
+    await using posthorn = spawnPosthorn('start', env);
+    await posthorn.line(/Worker ready/);
+    const address = await addressOf(posthorn);
+    expect(posthorn.output.join('\n')).toMatch(/receivers on loopback .* are allowed/);
+    expect(posthorn.output.join('\n')).toContain(`curl -X POST ${address}/webhooks/send`);
+    expect(await readiness(address)).toEqual({
+      status: 200,
+      body: { ready: true, checks: { database: 'ok', worker: 'ok' } },
+    });
+    const id = await send(address, { url: `${receiver.url}/first`, body: { hello: 'world' } });
+    expect(await finished(address, id)).toMatchObject({ status: 'delivered', attempt_count: 1 });
+    expect(await posthorn.end('SIGINT')).toBe(0);
+
+    await using again = spawnPosthorn('start', env);
+    await again.line(/Worker ready/);
+    expect(await finished(await addressOf(again), id)).toMatchObject({ status: 'delivered' });
+    expect(await again.end('SIGTERM')).toBe(0);
+  }, 60_000);
+});
+
+describe('with DATABASE_URL', () => {
+  let database: TestDatabase;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+
+  afterAll(() => database.drop());
+
+  it('worker and api run apart, and each tells how it is', async () => {
+    const env = { DATABASE_URL: database.url, PORT: '0', POSTHORN_HEALTH_PORT: '0' };
+    await using api = spawnPosthorn('api', env);
+    await using worker = spawnPosthorn('worker', env);
+    await worker.line(/Worker ready/);
+    const apiAddress = await addressOf(api);
+    const workerAddress = await addressOf(worker);
+    expect(await readiness(apiAddress)).toMatchObject({
+      status: 200,
+      body: { checks: { worker: 'not here' } },
+    });
+    expect(await readiness(workerAddress)).toMatchObject({
+      status: 200,
+      body: { checks: { worker: 'ok' } },
+    });
+    expect((await fetch(`${workerAddress}/healthz`)).status).toBe(200);
+    expect((await fetch(`${workerAddress}/webhooks`)).status).toBe(404);
+    const id = await send(apiAddress, { url: `${receiver.url}/apart`, body: 'text' });
+    expect(await finished(apiAddress, id)).toMatchObject({ status: 'delivered' });
+    expect(await worker.end('SIGTERM')).toBe(0);
+    expect(await api.end('SIGTERM')).toBe(0);
+  });
+
+  it('several migrate at once', async () => {
+    await database.pool.query(
+      'drop schema posthorn cascade; drop schema posthorn_graphile cascade',
+    );
+    const runs = await Promise.all(
+      [1, 2, 3].map(() => run(['migrate'], { DATABASE_URL: database.url })),
+    );
+    expect(runs.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0]);
+    const printed = runs.map(({ stdout }) => stdout.trim()).sort();
+    expect(printed[0]).toMatch(/^Applied 0001_tables, /);
+    expect(printed.slice(1)).toEqual(Array(2).fill('The schema is up to date.'));
+  });
+
+  it('a port that is taken is an error, and nothing stays behind', async () => {
+    const taken = createServer();
+    const port = await new Promise<number>((resolve) => {
+      taken.listen(0, '127.0.0.1', () => {
+        const address = taken.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
+    });
+    const { exitCode, stderr } = await run(['start'], {
+      DATABASE_URL: database.url,
+      PORT: String(port),
+    });
+    taken.close();
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(String(port));
+  });
+});
+
+describe('the command line', () => {
+  it('explains itself', async () => {
+    expect(await run(['--help'])).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('posthorn start'),
+    });
+    expect(await run(['--version'])).toMatchObject({ exitCode: 0, stdout: `${version}\n` });
+  });
+
+  it.each([
+    [['dance'], {}, 'Cannot run "dance" as it is not a command'],
+    [['start', '--loud'], {}, "Unknown option '--loud'"],
+    [['start'], { PORT: 'http' }, 'Cannot use PORT as it must be a whole number'],
+  ])('refuses %j with %j', async (args, env, message) => {
+    const { exitCode, stderr } = await run(args, env);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(message);
+  });
+
+  it('says what is wrong with a database that cannot be reached, without its password', async () => {
+    const { exitCode, stderr } = await run(['migrate'], {
+      DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/d',
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/Cannot go on: .*ECONNREFUSED/);
+    expect(stderr).not.toContain('hunter2');
+  });
+});
+
+async function run(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
+  const { PATH = '', HOME = '' } = process.env;
+  try {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [cli, ...args], {
+      env: { PATH, HOME, ...env },
+    });
+    return { exitCode: 0, stdout, stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { exitCode: code, stdout, stderr };
+  }
+}
+
+async function addressOf(process: PosthornProcess): Promise<string> {
+  const line = await process.line(/^ {2}(API|health) /);
+  return /http:\S+/.exec(line)?.[0] ?? '';
+}
+
+async function readiness(address: string): Promise<{ status: number; body: unknown }> {
+  const response = await fetch(`${address}/readyz`);
+  return { status: response.status, body: await response.json() };
+}
+
+async function send(address: string, webhook: Record<string, unknown>): Promise<string> {
+  const response = await fetch(`${address}/webhooks/send`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(webhook),
+  });
+  expect(response.status).toBe(202);
+  const { id } = (await response.json()) as { id: string };
+  return id;
+}
+
+async function finished(address: string, id: string): Promise<Record<string, unknown>> {
+  return eventually(async () => {
+    const response = await fetch(`${address}/webhooks/${id}`);
+    const webhook = (await response.json()) as Record<string, unknown>;
+    return webhook['finished_at'] !== null && webhook;
+  }, `webhook ${id} has ended`);
+}
