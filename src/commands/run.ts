@@ -5,13 +5,21 @@ import { startPosthorn } from '../posthorn.ts';
 import { version } from '../version.ts';
 import { banner } from './banner.ts';
 
+const sameSignalMs = 500;
+
 /** `posthorn start`, `worker` and `api`: runs until SIGTERM or Ctrl-C. A second signal ends it at once. */
 export async function runCommand(parts: { worker: boolean; api: boolean }): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
   const stopped = new AbortController();
+  let stoppingSinceMs = 0;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (stopped.signal.aborted) process.exit(1);
+    if (stopped.signal.aborted) {
+      // One Ctrl-C may come twice: from the terminal to all, and once more from npm, which passes it on.
+      if (performance.now() - stoppingSinceMs > sameSignalMs) process.exit(1);
+      return;
+    }
+    stoppingSinceMs = performance.now();
     log.info(
       { signal },
       'Stopping: what is in flight is finished first; a second signal ends it now',

@@ -47,7 +47,9 @@ function createPool(
     keepAliveInitialDelayMillis: 5_000,
   });
   // Without a listener a lost idle connection would end the process; the next query simply takes another one.
-  pool.on('error', (error) => log.warn({ error: error.message }, 'A database connection was lost'));
+  pool.on('error', (error) => {
+    if (!pool.ending) log.warn({ error: error.message }, 'A database connection was lost');
+  });
   pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
