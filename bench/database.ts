@@ -1,0 +1,103 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { startEmbeddedPostgres } from '../src/db/embedded-postgres.ts';
+import { migrate } from '../src/db/migrate.ts';
+import { createLog } from '../src/log.ts';
+import { postmasterOf } from './machine.ts';
+
+/** The Postgres server that is measured. */
+export interface Server extends AsyncDisposable {
+  readonly isEmbedded: boolean;
+  /** Version and the settings that decide about durability. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Undefined when Postgres runs elsewhere: then its CPU time is unknown. */
+  readonly postmasterPid: number | undefined;
+  /** A migrated database of its own, as every round has: no round finds the tables of another. */
+  createDatabase(): Promise<RoundDatabase>;
+}
+
+export interface RoundDatabase extends AsyncDisposable {
+  readonly url: string;
+  /** The benchmark's own connection. Every statement on it is a transaction that the counters see. */
+  readonly client: pg.Client;
+}
+
+const log = createLog('warn');
+
+/** Starts an embedded Postgres in a temporary directory with its defaults, or uses `url`. */
+export async function openServer(url: string | undefined): Promise<Server> {
+  await using stack = new AsyncDisposableStack();
+  const serverUrl = url ?? (await startTemporary(stack));
+  const admin = await connect(serverUrl);
+  stack.defer(() => admin.end());
+  const prefix = `posthorn_bench_${process.pid}`;
+  const template = `${prefix}_template`;
+  stack.defer(() => drop(admin, template));
+  await admin.query(`create database ${template}`);
+  await migrate({ databaseUrl: urlOf(serverUrl, template), log });
+  const { rows } = await admin.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const settings = await settingsOf(admin);
+  const disposal = stack.move();
+  let databases = 0;
+  return {
+    isEmbedded: url === undefined,
+    settings,
+    postmasterPid: postmasterOf(rows[0]?.pid ?? 0),
+    async createDatabase() {
+      databases += 1;
+      const name = `${prefix}_${databases}`;
+      await admin.query(`create database ${name} template ${template}`);
+      const client = await connect(urlOf(serverUrl, name));
+      return {
+        url: urlOf(serverUrl, name),
+        client,
+        async [Symbol.asyncDispose]() {
+          await client.end();
+          await drop(admin, name);
+        },
+      };
+    },
+    [Symbol.asyncDispose]: () => disposal.disposeAsync(),
+  };
+}
+
+async function startTemporary(stack: AsyncDisposableStack): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'posthorn-bench-'));
+  stack.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const postgres = stack.use(await startEmbeddedPostgres({ dataDir, log }));
+  return postgres.url;
+}
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'posthorn bench',
+    connectionTimeoutMillis: 10_000,
+    statement_timeout: 120_000,
+  });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+async function drop(admin: pg.Client, name: string): Promise<void> {
+  await admin.query(`drop database if exists ${name} with (force)`);
+}
+
+function urlOf(serverUrl: string, name: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function settingsOf(client: pg.Client): Promise<Record<string, string>> {
+  const { rows } = await client.query<{ name: string; value: string }>(
+    `select name, current_setting(name) as value
+     from pg_settings
+     where name in ('server_version', 'fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'wal_level')
+     order by name`,
+  );
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+}

@@ -1,0 +1,65 @@
+import { clockMs } from './clock.ts';
+import { coreCount, cpuMsOf, familyCpuMs, machineCpu } from './machine.ts';
+
+/** Whose CPU time is told apart. */
+export interface Cast {
+  /** The processes that are measured: the workers, or the yardstick. */
+  readonly senders: readonly number[];
+  readonly receiver: number;
+  readonly postmaster: number | undefined;
+  /** Ours too, so that they are not taken for noise. */
+  readonly others?: readonly number[];
+}
+
+/** What happened between two points in time. */
+export interface Window {
+  readonly durationMs: number;
+  /** CPU times, ms; undefined where it cannot be seen. */
+  readonly senderCpuMs: number | undefined;
+  readonly receiverCpuMs: number | undefined;
+  readonly postgresCpuMs: number | undefined;
+  /** Share of all cores that others used: programs that are not ours, and the hypervisor. 0 to 1. */
+  readonly foreign: number | undefined;
+  readonly stolen: number | undefined;
+}
+
+/** Begins a window; the function that is returned ends it. */
+export function openWindow(cast: Cast): () => Window {
+  const before = read(cast);
+  return () => {
+    const after = read(cast);
+    const durationMs = after.atMs - before.atMs;
+    const senderCpuMs = minus(after.senders, before.senders);
+    const receiverCpuMs = minus(after.receiver, before.receiver);
+    const postgresCpuMs = minus(after.postgres, before.postgres);
+    const oursMs =
+      (senderCpuMs ?? 0) + (receiverCpuMs ?? 0) + (postgresCpuMs ?? 0) + after.rest - before.rest;
+    const capacityMs = durationMs * coreCount();
+    const busyMs = minus(after.machine?.busyMs, before.machine?.busyMs);
+    const stolenMs = minus(after.machine?.stolenMs, before.machine?.stolenMs);
+    return {
+      durationMs,
+      senderCpuMs,
+      receiverCpuMs,
+      postgresCpuMs,
+      foreign: busyMs === undefined ? undefined : Math.max(0, (busyMs - oursMs) / capacityMs),
+      stolen: stolenMs === undefined ? undefined : stolenMs / capacityMs,
+    };
+  };
+}
+
+function read({ senders, receiver, postmaster, others = [] }: Cast) {
+  const { user, system } = process.cpuUsage();
+  return {
+    atMs: clockMs(),
+    senders: cpuMsOf(senders),
+    receiver: cpuMsOf([receiver]),
+    postgres: postmaster === undefined ? undefined : familyCpuMs(postmaster),
+    rest: (user + system) / 1_000 + (cpuMsOf(others) ?? 0),
+    machine: machineCpu(),
+  };
+}
+
+function minus(after: number | undefined, before: number | undefined): number | undefined {
+  return after === undefined || before === undefined ? undefined : after - before;
+}

@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { end, endWithUs } from './ending.ts';
+
+/** `posthorn worker`, started as its users start it: by its command line and the environment. */
+export class WorkerProcess implements AsyncDisposable {
+  readonly pid: number;
+  /** Rejects when the worker ends by itself. */
+  readonly failed: Promise<never>;
+  readonly #process: ChildProcess;
+  #isStopping = false;
+  #tail = '';
+
+  constructor(options: { databaseUrl: string; profile: string | undefined }) {
+    const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
+    const { databaseUrl, profile } = options;
+    const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+    this.#process = spawn(process.execPath, [...flags, cli, 'worker'], {
+      env: {
+        ...process.env,
+        DATABASE_URL: databaseUrl,
+        // The receiver is on loopback, which no webhook may reach unless the operator says so.
+        POSTHORN_ALLOW_NETWORKS: '127.0.0.0/8',
+        POSTHORN_HEALTH_PORT: '0',
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own: Ctrl-C is for the benchmark, which then stops it.
+      detached: true,
+    });
+    this.pid = this.#process.pid ?? 0;
+    endWithUs(this.#process);
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      stream?.on('data', (text: Buffer) => {
+        this.#tail = `${this.#tail}${text}`.slice(-4_000);
+      });
+    }
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => {});
+    this.failed = promise;
+    this.#process.on('error', reject);
+    this.#process.on('exit', () => {
+      if (!this.#isStopping) reject(new Error('The worker ended by itself'));
+    });
+  }
+
+  /** The last it printed. */
+  get tail(): string {
+    return this.#tail;
+  }
+
+  /** Sends SIGTERM and waits. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    if (!(await end(this.#process))) throw new Error(`The worker did not stop:\n${this.#tail}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopping = true;
+    await end(this.#process);
+  }
+}
