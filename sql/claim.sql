@@ -9,12 +9,13 @@
 --
 -- A row per claimed webhook, and one last row whose "discovered" is a JSON object:
 -- { now: ms, xmin, xmax: the snapshot's, age: of transaction 3, from which the next transaction's id follows,
---   lanes: [[lane, priority, waiting, first due ms, last due ms], …] }
+--   lanes: [[lane, priority, waiting, first due ms, last due ms, whether its breaker keeps it], …] }
 --
 -- Why it is written so (each was measured, see docs/adr/0002): the always-true predicates on priority tie each lookup
 -- to its index whatever the statistics say; the locking select is a materialized CTE and the update takes its ids as an
 -- array, because as a join or an IN-subquery a nested loop runs it once per row and the limit is lost; both lookups
--- have a lower bound on due_at, so that dead index entries kept by an old transaction are not walked again.
+-- have a lower bound on due_at, so that dead index entries kept by an old transaction are not walked again. Breakers are
+-- read here and not from a worker's memory, so that what one worker opened no other one claims.
 with discovered as materialized (
   select lane, priority, count(*)::integer as waiting, min(due_at) as first_due, max(due_at) as last_due
   from (
@@ -29,7 +30,7 @@ with discovered as materialized (
   ) as page
   group by lane, priority
 ),
-wanted as (
+asked as (
   select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from
   from unnest($4::bigint[], $5::smallint[], $6::integer[], $7::float8[], $8::smallint[])
     as known (lane, priority, quota, due_from, rank)
@@ -43,6 +44,15 @@ wanted as (
       from unnest($4::bigint[], $5::smallint[]) as known (lane, priority)
       where known.lane = d.lane and known.priority = d.priority
     )
+),
+wanted as (
+  select *
+  from asked as a
+  where not exists (
+    select
+    from posthorn.breakers as b
+    where b.lane = a.lane and (b.state = 'open' or b.paused_until > now())
+  )
   order by rank, priority, due_from
 ),
 candidates as materialized (
@@ -108,11 +118,19 @@ select
     'age', age('3'::xid),
     'lanes', (
       select json_agg(json_build_array(
-        lane::text,
-        priority,
-        waiting,
-        (extract(epoch from first_due) * 1000)::float8,
-        (extract(epoch from last_due) * 1000)::float8))
-      from discovered
+        d.lane::text,
+        d.priority,
+        d.waiting,
+        (extract(epoch from d.first_due) * 1000)::float8,
+        (extract(epoch from d.last_due) * 1000)::float8,
+        kept.lane is not null))
+      from discovered as d
+      left join lateral (
+        select b.lane
+        from posthorn.breakers as b
+        where b.lane = d.lane and (b.state = 'open' or b.paused_until > now())
+        -- Keeps it a lookup by primary key per lane: as an EXISTS it became a hashed scan of all breakers.
+        limit 1
+      ) as kept on true
     )
   )

@@ -5,7 +5,9 @@
 -- $9 durations, ms  $10 ms since the attempt ended  $11 seconds until the retry  $12 reasons of the end
 -- $13 1 where the attempt does not count, else 0  $14 worker numbers
 --
--- Returns the ids that were ours to record. The fence is (webhook_id, attempts, leased_by) and nothing else: with a
+-- $15 lanes that have shown to be alive
+--
+-- Returns the ids that were ours to record, and the lanes whose breaker was open and is closed now. The fence is (webhook_id, attempts, leased_by) and nothing else: with a
 -- status in it the planner took a partial index and halved the throughput. `= any($1)` beside the join keeps the
 -- lookup on the primary key whatever the statistics say.
 with results as materialized (
@@ -64,7 +66,27 @@ finished as (
   where a.webhook_id = any ($1::uuid[])
     and a.webhook_id = r.webhook_id
     and a.number = r.number
+),
+healed as (
+  -- No row, no write: that is every lane that is healthy.
+  delete from posthorn.breakers
+  where lane = any ($15::bigint[])
+    and (paused_until is null or paused_until <= now())
+  returning lane, state
+),
+-- A request that was in flight when the receiver asked for a pause was answered well: the pause stays.
+calmed as (
+  update posthorn.breakers as b
+  set state = 'closed', consecutive = 0, trips = 0, open_until = null, probe_until = null, probe_by = null
+  from (select lane, state from posthorn.breakers where lane = any ($15::bigint[]) and paused_until > now()) as before
+  where b.lane = before.lane
+    and (b.state = 'open' or b.consecutive > 0)
+  returning b.lane, before.state
 )
-select webhook_id from ended
+select webhook_id, null::text as closed_lane from ended
 union all
-select webhook_id from waiting
+select webhook_id, null from waiting
+union all
+select null, lane::text from healed where state = 'open'
+union all
+select null, lane::text from calmed where state = 'open'

@@ -1,6 +1,6 @@
 -- Every lane that has work, by a loose index scan: one index descent per (lane, priority), about 8 µs each.
 -- The backstop of discovery: run at start, every 5 s or more, and after a rescue. Finds what a producer committed long
--- after its insert, and leases given back. "head" is how far back the lane's oldest webhook is due.
+-- after its insert, leases given back, and lanes whose pause is over. Lanes that a breaker keeps are left out.
 with recursive heads as (
   (
     select lane, priority, due_at
@@ -22,5 +22,10 @@ with recursive heads as (
   ) as next
 )
 select lane, priority, (extract(epoch from due_at) * 1000)::float8 as due_ms
-from heads
+from heads as h
 where due_at <= now()
+  and not exists (
+    select
+    from posthorn.breakers as b
+    where b.lane = h.lane and (b.state = 'open' or b.paused_until > now())
+  )

@@ -12,6 +12,12 @@ export interface PosthornEvents {
   recorded: [{ results: number; ours: number; durationMs: number }];
   /** Results could not be written and were given up: their leases will run out and they are sent again. */
   recordLost: [{ results: number; error: string }];
+  /** Breakers opened: nothing more is sent to these lanes but a probe now and then. */
+  breakersOpened: [{ lanes: readonly string[] }];
+  /** Breakers closed after a success. */
+  breakersClosed: [{ lanes: readonly string[] }];
+  /** Most lanes fail for reasons of the network, so the trouble is taken for ours; or that is over. */
+  egress: [{ isDown: boolean }];
   /** The worker has its number, is warm and claims. */
   workerReady: [{ number: number }];
   /** The worker lost its session; it claims nothing until it has another. */

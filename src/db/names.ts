@@ -6,11 +6,14 @@ export const lockClass = 0x706f7374;
 /** One process at a time migrates. 0 is for making partitions, -1 guards the notification of producers. */
 export const migrationLock = -2;
 
-/** The channel of wake-ups. The payload is empty, or {@link scanPayload}. */
+/** The channel of wake-ups. The payload is empty, {@link scanPayload}, or {@link closedPayload} and a lane. */
 export const wakeChannel = 'posthorn_wake';
 
 /** Webhooks were put back that are due since long: look at all lanes, not only at what is new. */
 export const scanPayload = 'scan';
+
+/** The breaker of the lane that follows is closed again. */
+export const closedPayload = 'closed:';
 
 /**
  * Where Graphile Worker keeps its tables. Not its default: a database may already hold another Graphile Worker, of

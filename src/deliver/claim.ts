@@ -23,6 +23,8 @@ export interface ClaimedWebhook {
   readonly maxAttempts: number | null;
   readonly idempotencyKey: string | null;
   readonly traceparent: string | null;
+  /** Sent to find out whether its lane is well again. */
+  readonly isProbe: boolean;
 }
 
 /** A lane with due webhooks in the discovery window. */
@@ -32,6 +34,8 @@ export interface DiscoveredLane {
   readonly waiting: number;
   readonly dueMs: number;
   readonly lastDueMs: number;
+  /** A breaker keeps it: nothing of it is claimed now. */
+  readonly isKept: boolean;
 }
 
 export interface Claim {
@@ -52,7 +56,8 @@ export interface ClaimRequest {
   readonly leaseS: number;
 }
 
-interface ClaimRow {
+/** A row as claim.sql and probe.sql return it. */
+export interface ClaimRow {
   webhook_id: string | null;
   outbox_id: string;
   lane: string;
@@ -73,7 +78,7 @@ interface ClaimRow {
     xmin: string;
     xmax: string;
     age: number;
-    lanes: [string, number, number, number, number][] | null;
+    lanes: [string, number, number, number, number, boolean][] | null;
   } | null;
 }
 
@@ -109,12 +114,13 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
   if (seen === null || seen === undefined) throw new Error('claim.sql returned no last row');
   return {
     webhooks: rows.slice(0, -1).map((row) => toWebhook(row, request.workerNumber)),
-    discovered: (seen.lanes ?? []).map(([lane, priority, waiting, dueMs, lastDueMs]) => ({
+    discovered: (seen.lanes ?? []).map(([lane, priority, waiting, dueMs, lastDueMs, isKept]) => ({
       lane,
       priority,
       waiting,
       dueMs,
       lastDueMs,
+      isKept,
     })),
     look: {
       nowMs: seen.now,
@@ -124,7 +130,8 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
   };
 }
 
-function toWebhook(row: ClaimRow, workerNumber: number): ClaimedWebhook {
+/** A claimed row as the rest of the engine knows it. */
+export function toWebhook(row: ClaimRow, workerNumber: number): ClaimedWebhook {
   if (row.webhook_id === null) throw new Error('claim.sql returned a row without an id');
   return {
     webhookId: row.webhook_id,
@@ -143,5 +150,6 @@ function toWebhook(row: ClaimRow, workerNumber: number): ClaimedWebhook {
     maxAttempts: row.max_attempts,
     idempotencyKey: row.idempotency_key,
     traceparent: row.traceparent,
+    isProbe: false,
   };
 }

@@ -110,7 +110,7 @@ export class LaneBook {
       else if (got !== undefined) waiting.dueFromMs = got.lastDueMs - 1;
     }
     for (const seen of claim.discovered) {
-      if ((given.get(key(seen))?.count ?? 0) < seen.waiting) this.add(seen);
+      if (!seen.isKept && (given.get(key(seen))?.count ?? 0) < seen.waiting) this.add(seen);
     }
     this.#countTurns(claim.claimed.length);
   }
@@ -149,6 +149,17 @@ export class LaneBook {
     if (verdict === 'overload') active.state = halve(state, epoch);
     active.inFlight -= 1;
     if (active.inFlight === 0 && active.state.slots === this.usualSlots) this.#active.delete(lane);
+  }
+
+  /** The lane is well again after its breaker was open: one request at first, and then as many more as succeed. */
+  slowStart(lane: string, nowMs: number): void {
+    const active = this.#active.get(lane);
+    const epoch = (active?.state.epoch ?? 0) + 1;
+    this.#active.set(lane, {
+      state: { slots: 1, epoch },
+      inFlight: active?.inFlight ?? 0,
+      usedMs: nowMs,
+    });
   }
 
   /** Lanes with fewer free slots than usual: the claim must not give a lane it discovers more than these. */

@@ -4,6 +4,7 @@ import { runSql, sqlFile } from '../db/sql-file.ts';
 import { Visibility } from '../domain/visibility.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import type { Breakers } from './breakers.ts';
 import { type Claim, claimWebhooks, discoveryPage } from './claim.ts';
 import { LaneBook, type LaneWish } from './lane-book.ts';
 import type { Sender } from './sender.ts';
@@ -20,6 +21,7 @@ import { Wake } from './wake.ts';
 interface LoopOptions {
   readonly pool: Pool;
   readonly sender: Sender;
+  readonly breakers: Breakers;
   readonly events: Events;
   readonly log: Log;
   readonly maxInFlight: number;
@@ -37,6 +39,9 @@ const idleAfterMs = 5_000;
 const scanEveryMs = 5_000;
 /** A scan may use this share of the time at most: it costs 8 µs a lane. */
 const scanShare = 50;
+/** Breakers are asked this often for probes that are due; the intervals begin with 24 s. */
+const probeEveryMs = 1_000;
+const mostProbes = 20;
 /** How far back the window goes for producers that commit late. Those that hold on longer wait for a scan. */
 const lateCommitLimitMs = 10_000;
 
@@ -55,6 +60,7 @@ export class DeliveryLoop {
   #afterPagesMs: number | undefined;
   #lastLookMs = 0;
   #lastWorkMs = 0;
+  #lastProbeMs = 0;
   /** While waiting for a slot: call when no more than this many are in flight. */
   #callAtInFlight = -1;
 
@@ -76,6 +82,12 @@ export class DeliveryLoop {
   wakeAndScan(): void {
     this.#scan.isWanted = true;
     this.wake();
+  }
+
+  /** The breaker of a lane is closed again: its backlog is taken up now, and slowly. */
+  laneClosed(lane: string): void {
+    this.#book.slowStart(lane, performance.now());
+    this.wakeAndScan();
   }
 
   /** A request ended. */
@@ -128,7 +140,9 @@ export class DeliveryLoop {
       await this.#waitForSlot(this.#options.maxInFlight - this.#claimFrom, pollMs);
       return;
     }
-    const limit = Math.min(room, claimSize);
+    await this.#probeWhenDue(workerNumber);
+    const limit = Math.min(this.#options.maxInFlight - this.#options.sender.inFlight, claimSize);
+    if (limit <= 0) return;
     const wishes = this.#book.choose(limit);
     const nowMs = performance.now();
     const pollAfterMs = nowMs - this.#lastWorkMs > idleAfterMs ? idlePollMs : pollMs;
@@ -216,6 +230,18 @@ export class DeliveryLoop {
     this.#afterPagesMs ??= next;
     const lastDueMs = discovered.reduce((last, lane) => Math.max(last, lane.lastDueMs), 0);
     this.#windowFromMs = Math.max(lastDueMs, (this.#windowFromMs ?? 0) + 0.001);
+  }
+
+  async #probeWhenDue(workerNumber: number): Promise<void> {
+    const { breakers, sender, leaseS } = this.#options;
+    if (performance.now() - this.#lastProbeMs < probeEveryMs) return;
+    this.#lastProbeMs = performance.now();
+    const probes = await breakers.takeProbes({
+      workerNumber,
+      limit: Math.min(mostProbes, this.#claimFrom),
+      leaseS,
+    });
+    for (const webhook of probes) void sender.send(webhook, this.#book);
   }
 
   async #scanWhenDue(): Promise<void> {

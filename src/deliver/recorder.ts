@@ -2,8 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { isTransient } from '../db/sqlstate.ts';
+import { type LaneResult, laneNews } from '../domain/breaker.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import type { Breakers } from './breakers.ts';
 
 /** How one attempt ended and what becomes of its webhook. */
 export interface AttemptRecord {
@@ -22,14 +24,23 @@ export interface AttemptRecord {
   readonly retryInMs: number | null;
   readonly reason: string | null;
   readonly counts: boolean;
+  /** What it says about its lane. */
+  readonly laneResult: LaneResult;
 }
 
 interface RecorderOptions {
   readonly pool: Pool;
+  readonly breakers: Breakers;
   readonly events: Events;
   readonly log: Log;
   /** How long a batch is tried again while Postgres is away. */
   readonly patienceMs?: number;
+}
+
+/** Either a webhook that was ours to record, or a lane whose breaker was open and is closed now. */
+interface RecordedRow {
+  webhook_id: string | null;
+  closed_lane: string | null;
 }
 
 const recordSql = sqlFile('record');
@@ -100,7 +111,9 @@ export class Recorder {
 
   async #writeOnce(batch: readonly AttemptRecord[]): Promise<void> {
     const startedMs = performance.now();
-    const rows = await runSql<{ webhook_id: string }>(this.#options.pool, {
+    const news = laneNews(batch.map((record) => record.laneResult));
+    const alive = news.filter(({ failures, succeeded }) => succeeded && failures === 0);
+    const rows = await runSql<RecordedRow>(this.#options.pool, {
       sql: recordSql,
       values: [
         batch.map((record) => record.webhookId),
@@ -117,23 +130,26 @@ export class Recorder {
         batch.map((record) => record.reason),
         batch.map((record) => (record.counts ? 0 : 1)),
         batch.map((record) => record.leasedBy),
+        alive.map(({ lane }) => lane),
       ],
     });
-    if (rows.length < batch.length) await this.#absorb(batch, rows);
+    const ours = rows.flatMap((row) => (row.webhook_id === null ? [] : [row.webhook_id]));
+    if (ours.length < batch.length) await this.#absorb(batch, ours);
+    await this.#options.breakers.tellClosed(
+      rows.flatMap((row) => (row.closed_lane === null ? [] : [row.closed_lane])),
+    );
+    await this.#options.breakers.count(news);
     const durationMs = performance.now() - startedMs;
     this.#options.events.emit('recorded', {
       results: batch.length,
-      ours: rows.length,
+      ours: ours.length,
       durationMs,
     });
   }
 
   /** A 2xx whose lease was lost still ends its webhook. */
-  async #absorb(
-    batch: readonly AttemptRecord[],
-    ours: readonly { webhook_id: string }[],
-  ): Promise<void> {
-    const recorded = new Set(ours.map((row) => row.webhook_id));
+  async #absorb(batch: readonly AttemptRecord[], ours: readonly string[]): Promise<void> {
+    const recorded = new Set(ours);
     const late = batch.filter(
       (record) => record.became === 'delivered' && !recorded.has(record.webhookId),
     );

@@ -9,6 +9,7 @@ import { responseText } from '../domain/response-text.ts';
 import { signingKey } from '../domain/signature.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import type { Breakers } from './breakers.ts';
 import type { ClaimedWebhook } from './claim.ts';
 import type { HttpClient } from './http-client.ts';
 import type { LaneBook } from './lane-book.ts';
@@ -25,6 +26,7 @@ interface SenderOptions {
   readonly pool: Pool;
   readonly http: HttpClient;
   readonly recorder: Recorder;
+  readonly breakers: Breakers;
   readonly events: Events;
   readonly log: Log;
   readonly version: string;
@@ -69,6 +71,10 @@ export class Sender {
     if (webhook.uncounted > 0) void this.#closeAbandoned(webhook);
     const result = await this.#post(webhook);
     const verdict = classify(result, new Date());
+    this.#options.breakers.noteAnswer(webhook.lane, {
+      failed: result.kind === 'error' && verdict.kind === 'retry',
+      nowMs: performance.now(),
+    });
     book.end(webhook.lane, { epoch, verdict: loadOf(verdict) });
     this.#record(webhook, { result, verdict });
     this.#inFlight.delete(flight);
@@ -153,6 +159,12 @@ export class Sender {
       retryInMs: decision.became === 'retry' ? decision.inMs : null,
       reason: decision.became === 'failed' ? decision.reason : null,
       counts: decision.became !== 'retry' || decision.counts,
+      laneResult: {
+        lane: webhook.lane,
+        url: webhook.url,
+        verdict,
+        isProbe: webhook.isProbe,
+      },
     });
     events.emit('attempted', {
       webhookId: webhook.webhookId,
@@ -187,5 +199,6 @@ export class Sender {
 function loadOf(verdict: Verdict): 'ok' | 'overload' | 'other' {
   if (verdict.kind === 'delivered') return 'ok';
   if (verdict.kind === 'repeat') return 'other';
-  return verdict.pressure === 'overload' ? 'overload' : 'other';
+  // What cannot be reached cannot take more either: after an outage the lane begins with few slots.
+  return verdict.pressure === 'neutral' ? 'other' : 'overload';
 }

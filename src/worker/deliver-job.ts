@@ -32,6 +32,7 @@ interface DeliverJobOptions {
 const usualSliceMs = 45_000;
 /** Without a slice for this long the job is added again; for thrice as long, the runner is started again. */
 const missingAfterMs = 3_000;
+const stopWithinMs = 5_000;
 
 export class DeliverJob {
   readonly #options: DeliverJobOptions;
@@ -41,6 +42,7 @@ export class DeliverJob {
   #slice: Promise<void> = Promise.resolve();
   #isInSlice = false;
   #lastSliceMs = performance.now();
+  #abandonRunner: (reason: string) => void = () => {};
 
   constructor(options: DeliverJobOptions) {
     this.#options = options;
@@ -60,13 +62,13 @@ export class DeliverJob {
     const missingMs = performance.now() - this.#lastSliceMs;
     if (missingMs > missingAfterMs) await this.#add();
     // A runner whose task ids were deleted under it never sees the job: only a new one looks them up again.
-    if (missingMs > 3 * missingAfterMs)
-      await this.#runner?.stop('no deliver job ran').catch(() => {});
+    if (missingMs > 3 * missingAfterMs) this.#abandonRunner('no deliver job ran');
   }
 
   /** Ends the runner. The slice ends with the signal, which has fired by now. */
   async stop(): Promise<void> {
-    await this.#supervision;
+    // Not supervised yet: the start failed half-way.
+    await (this.#supervision ?? this.#stopRunner('the worker stops'));
     await this.#slice;
   }
 
@@ -94,10 +96,13 @@ export class DeliverJob {
       signal.addEventListener('abort', () => resolve('asked'), { once: true });
     });
     for (let failures = 0; !signal.aborted; ) {
-      const reason = await Promise.race([asked, this.#settled()]);
+      const abandoned = Promise.withResolvers<string>();
+      this.#abandonRunner = abandoned.resolve;
+      const reason = await Promise.race([asked, this.#settled(), abandoned.promise]);
       if (reason === 'asked') break;
       log.warn({ reason }, 'The Graphile runner ended: starting it again');
       events.emit('runnerRestarted', { reason });
+      await this.#stopRunner(reason);
       await Promise.race([asked, delay(Math.min(250 * 2 ** failures, 5_000))]);
       if (signal.aborted) break;
       try {
@@ -109,7 +114,13 @@ export class DeliverJob {
         log.warn({ error: String(error) }, 'Cannot start the Graphile runner');
       }
     }
-    await this.#runner?.stop('the worker stops').catch(() => {});
+    await this.#stopRunner('the worker stops');
+  }
+
+  /** A runner whose connections were cut may wait for them for ever; what it has locked is freed by the rescue. */
+  async #stopRunner(reason: string): Promise<void> {
+    const stopped = this.#runner?.stop(reason).catch(() => {});
+    await Promise.race([stopped, delay(stopWithinMs, undefined, { ref: false })]);
   }
 
   async #settled(): Promise<string> {
@@ -134,7 +145,8 @@ export class DeliverJob {
       [this.#name]: async (_payload: unknown, helpers: JobHelpers) => {
         // The successor may be picked up before the slice that added it has returned.
         const slice = this.#slice.then(() => this.#runSlice(helpers));
-        this.#slice = slice;
+        // One that could not add its successor fails its job; those that come later must run all the same.
+        this.#slice = slice.catch(() => {});
         await slice;
       },
     };

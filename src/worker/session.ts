@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { lockClass, scanPayload, wakeChannel } from '../db/names.ts';
+import { closedPayload, lockClass, scanPayload, wakeChannel } from '../db/names.ts';
 import type { Log } from '../log.ts';
 
 /*
@@ -14,6 +14,8 @@ interface SessionOptions {
   readonly onWake: () => void;
   /** Webhooks were put back: all lanes have to be looked at. */
   readonly onScan: () => void;
+  /** The breaker of a lane is closed again. */
+  readonly onLaneClosed: (lane: string) => void;
   /** The session is gone, and with it the number. Called once. */
   readonly onLost: (reason: string) => void;
 }
@@ -51,8 +53,10 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
   };
   client.on('error', (error) => end(error.message));
   client.on('end', () => end('the connection was closed'));
-  client.on('notification', ({ payload }) => {
-    if (payload === scanPayload) options.onScan();
+  client.on('notification', ({ payload = '' }) => {
+    if (payload.startsWith(closedPayload))
+      options.onLaneClosed(payload.slice(closedPayload.length));
+    else if (payload === scanPayload) options.onScan();
     else options.onWake();
   });
   try {

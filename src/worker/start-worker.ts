@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts';
 import { createEnginePool, createMaintenancePool } from '../db/pools.ts';
+import { Breakers } from '../deliver/breakers.ts';
 import { createHttpClient } from '../deliver/http-client.ts';
 import { DeliveryLoop } from '../deliver/loop.ts';
 import { Recorder } from '../deliver/recorder.ts';
@@ -42,11 +43,13 @@ export function startWorker(options: {
     allows: createAddressPolicy({ allow: database.allowNetworks }),
   });
   undo.push(() => http.close());
-  const recorder = new Recorder({ pool: enginePool, events, log });
+  const breakers = new Breakers({ pool: enginePool, events, log });
+  const recorder = new Recorder({ pool: enginePool, breakers, events, log });
   const sender = new Sender({
     pool: enginePool,
     http,
     recorder,
+    breakers,
     events,
     log,
     version,
@@ -55,6 +58,7 @@ export function startWorker(options: {
   const loop = new DeliveryLoop({
     pool: enginePool,
     sender,
+    breakers,
     events,
     log,
     maxInFlight: config.maxInFlight,

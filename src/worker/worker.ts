@@ -105,6 +105,7 @@ export class Worker {
       log,
       onWake: () => loop.wake(),
       onScan: () => loop.wakeAndScan(),
+      onLaneClosed: (lane) => loop.laneClosed(lane),
       onLost: (reason) => {
         lostBecause = reason;
         over.abort();

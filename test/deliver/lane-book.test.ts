@@ -103,7 +103,7 @@ describe('learning from a claim', () => {
     book.learn({
       wishes: [],
       claimed: [{ lane: 'a', priority: 1, dueMs: 7 }],
-      discovered: [{ lane: 'a', priority: 1, waiting: 3, dueMs: 7, lastDueMs: 9 }],
+      discovered: [{ lane: 'a', priority: 1, waiting: 3, dueMs: 7, lastDueMs: 9, isKept: false }],
       wasFull: false,
     });
     expect(book.choose(8)).toMatchObject([{ lane: 'a', dueFromMs: 6 }]);

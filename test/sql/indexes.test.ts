@@ -62,7 +62,7 @@ it('records by primary keys alone', async () => {
   const plan = await explain(
     'record',
     `'{${rows[0]?.id}}', '{1}', '{delivered}', '{200}', '{null}', '{null}', '{ok}',
-     '{false}', '{1}', '{1}', '{0}', '{null}', '{0}', '{1}'`,
+     '{false}', '{1}', '{1}', '{0}', '{null}', '{0}', '{1}', '{7}'`,
   );
   expect(plan).toContain('queue_pkey');
   expect(plan).toMatch(/attempts_\d{8}_pkey/);

@@ -163,6 +163,7 @@ async function record(claimed: { webhook_id: string; number: number }[]): Promis
     claimed.map(() => null),
     claimed.map(() => 0),
     claimed.map(() => 1),
+    [deadLane],
   ]);
   expect(rows).toHaveLength(claimed.length - 1);
   const counts = await client.query(

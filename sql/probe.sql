@@ -1,0 +1,81 @@
+-- Takes the probes that are due: one webhook of each lane whose breaker has been open for long enough. The row lock and
+-- the lease make it one probe per open interval over all workers; a prober that dies frees it when the lease runs out.
+--
+-- $1 worker number  $2 most probes to take  $3 lease of the webhook and of the probe, seconds
+--
+-- Returns the columns of claim.sql, without its last row. A lane with nothing due is not probed.
+with ripe as materialized (
+  select b.lane, due.webhook_id
+  from posthorn.breakers as b
+  cross join lateral (
+    select first.webhook_id
+    from unnest(array[0, 1, 2]::smallint[]) as p (priority)
+    cross join lateral (
+      select q.webhook_id
+      from posthorn.queue as q
+      where q.priority < 1000
+        and (q.lease_until is null or q.lease_until < now())
+        and q.lane = b.lane
+        and q.priority = p.priority
+        and q.due_at <= now()
+      order by q.due_at
+      limit 1
+    ) as first
+    order by p.priority
+    limit 1
+  ) as due
+  where b.state = 'open'
+    and b.open_until <= now()
+    and (b.probe_until is null or b.probe_until < now())
+    and (b.paused_until is null or b.paused_until <= now())
+  order by b.open_until
+  limit $2::integer
+  for update of b skip locked
+),
+taken as (
+  update posthorn.breakers as b
+  set probe_until = now() + $3::float8 * interval '1 second', probe_by = $1::integer
+  from ripe as r
+  where b.lane = r.lane
+  returning r.webhook_id
+),
+candidates as materialized (
+  select q.webhook_id
+  from posthorn.queue as q
+  where q.webhook_id = any (array(select webhook_id from taken))
+    and (q.lease_until is null or q.lease_until < now())
+  for update skip locked
+),
+claimed as (
+  update posthorn.queue
+  set
+    attempts = attempts + 1,
+    uncounted = uncounted + (lease_until is not null)::integer,
+    lease_until = now() + $3::float8 * interval '1 second',
+    leased_by = $1::integer
+  where webhook_id = any (array(select webhook_id from candidates))
+  returning webhook_id, outbox_id, lane, priority, attempts, uncounted, due_at
+),
+begun as (
+  insert into posthorn.attempts (webhook_id, number, worker)
+  select webhook_id, attempts, $1::integer
+  from claimed
+)
+select
+  c.webhook_id,
+  c.outbox_id,
+  c.lane,
+  c.priority,
+  c.attempts as number,
+  c.uncounted,
+  (extract(epoch from c.due_at) * 1000)::float8 as due_ms,
+  o.url,
+  o.body,
+  o.headers,
+  o.content_type,
+  o.secret,
+  o.max_attempts,
+  o.idempotency_key,
+  o.traceparent
+from claimed as c
+join posthorn.outbox as o on o.id = c.outbox_id

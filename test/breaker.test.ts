@@ -1,0 +1,270 @@
+import { once } from 'node:events';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Posthorn } from '../src/posthorn.ts';
+import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { startEngine } from './support/engine.ts';
+import { eventually } from './support/eventually.ts';
+import { type Receiver, startReceiver } from './support/receiver.ts';
+
+// A lane that is down: it is left alone, asked now and then, and taken up again slowly. Two workers share the breaker.
+
+let database: TestDatabase;
+let engines: (Posthorn & AsyncDisposable)[];
+let receiver: Receiver;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+
+afterAll(() => database.drop());
+
+beforeEach(async () => {
+  await database.pool.query(
+    'truncate posthorn.outbox, posthorn.queue, posthorn.attempts, posthorn.outcomes, posthorn.breakers',
+  );
+  receiver = await startReceiver();
+  engines = await Promise.all([startEngine(database), startEngine(database)]);
+});
+
+afterEach(async () => {
+  // First, so that no stop has to wait for an answer that never comes.
+  await receiver.close();
+  await Promise.all(engines.map((engine) => engine.stop()));
+});
+
+describe('a lane that fails', () => {
+  it('opens its breaker after five failures in a row over ten seconds, not before', async () => {
+    failWith(500);
+    await enqueue(6);
+    await counted(6);
+    expect(await breaker()).toMatchObject({ state: 'closed', trips: 0 });
+    await age('failing_since', 11);
+    await enqueue(1);
+    const open = await eventually(async () => {
+      const row = await breaker();
+      return row?.['state'] === 'open' && row;
+    }, 'the breaker opens');
+    expect(open).toMatchObject({
+      consecutive: 7,
+      trips: 1,
+      last_error: 'http_500',
+      url: `${receiver.url}/hook`,
+    });
+    expect(open['opens_for_s']).toBeGreaterThan(23);
+    expect(open['opens_for_s']).toBeLessThan(37);
+  });
+
+  it('costs no write and no request while it is open, and its neighbours notice nothing', async () => {
+    await openBreaker();
+    const before = receiver.requests.length;
+    await enqueue(200);
+    const versions = await queueVersions();
+    const neighbour = await startReceiver();
+    await enqueue(50, `${neighbour.url}/hook`);
+    await neighbour.until((requests) => requests.length === 50);
+    await neighbour.close();
+    expect(receiver.requests).toHaveLength(before);
+    expect(await queueVersions()).toEqual(versions);
+    const { rows } = await database.pool.query(
+      'select from posthorn.queue where attempts > 0 and lane = posthorn.lane_of($1)',
+      [`${receiver.url}/hook`],
+    );
+    // Only those that failed before wait for their retry.
+    expect(rows).toHaveLength(7);
+  });
+
+  it('is asked by one probe per interval over all workers; a failure doubles the interval', async () => {
+    await openBreaker();
+    await enqueue(100);
+    const before = receiver.requests.length;
+    await age('open_until', 60);
+    await receiver.until((requests) => requests.length > before);
+    const again = await eventually(async () => {
+      const row = await breaker();
+      return row?.['trips'] === 2 && row;
+    }, 'the breaker opens again');
+    expect(again['opens_for_s']).toBeGreaterThan(47);
+    expect(again['opens_for_s']).toBeLessThan(73);
+    expect(again).toMatchObject({ state: 'open', probe_until: null });
+    expect(receiver.requests).toHaveLength(before + 1);
+  });
+
+  it('is taken up again as soon as a probe succeeds', async () => {
+    await openBreaker();
+    await enqueue(100);
+    const before = receiver.requests.length;
+    receiver.answer((_request, response) => response.end());
+    const closed = Promise.race(engines.map(({ events }) => once(events, 'breakersClosed')));
+    await age('open_until', 60);
+    await closed;
+    await receiver.until((requests) => requests.length >= before + 100);
+    await eventually(async () => (await breaker()) === undefined, 'the breaker is gone');
+  });
+
+  it('gets another probe when the prober died', async () => {
+    await openBreaker();
+    await enqueue(1);
+    const before = receiver.requests.length;
+    receiver.answer(() => {});
+    await age('open_until', 60);
+    await receiver.until((requests) => requests.length === before + 1);
+    receiver.answer((_request, response) => response.end());
+    // What a death leaves: a lease that runs out, of the webhook and of the probe.
+    await database.pool.query(
+      `update posthorn.queue set lease_until = now() - interval '1 s', leased_by = 99 where lease_until is not null`,
+    );
+    await age('probe_until', 200);
+    await receiver.until((requests) => requests.length === before + 2);
+    await eventually(async () => (await breaker()) === undefined, 'the breaker is gone');
+  });
+
+  it('shows in psql why its webhooks wait', async () => {
+    await openBreaker();
+    await enqueue(1);
+    const { rows } = await database.pool.query(
+      `select b.url, b.state, count(*)::integer as backlog
+       from posthorn.breakers as b join posthorn.queue as q using (lane)
+       group by b.url, b.state`,
+    );
+    expect(rows).toEqual([{ url: `${receiver.url}/hook`, state: 'open', backlog: 8 }]);
+  });
+});
+
+it('a receiver that asks for a pause by 429 and Retry-After is left alone as a whole', async () => {
+  receiver.answer((_request, response) => {
+    response.writeHead(429, { 'retry-after': '120' });
+    response.end();
+  });
+  await enqueue(1);
+  const row = await eventually(breaker, 'the lane is paused');
+  expect(row['state']).toBe('closed');
+  expect(row['paused_for_s']).toBeGreaterThan(110);
+  const before = receiver.requests.length;
+  await enqueue(20);
+  const neighbour = await startReceiver();
+  await enqueue(20, `${neighbour.url}/hook`);
+  await neighbour.until((requests) => requests.length === 20);
+  await neighbour.close();
+  expect(receiver.requests).toHaveLength(before);
+  receiver.answer((_request, response) => response.end());
+  await age('paused_until', 130);
+  await receiver.until((requests) => requests.length === before + 20);
+});
+
+it('a lane that answers now and then keeps its breaker closed', async () => {
+  let count = 0;
+  receiver.answer((_request, response) => {
+    count += 1;
+    response.statusCode = count % 4 === 0 ? 200 : 503;
+    response.end();
+  });
+  for (let round = 0; round < 5; round += 1) {
+    await enqueue(8);
+    await attempted(8 * (round + 1));
+    await age('failing_since', 5);
+  }
+  expect((await breaker())?.['state'] ?? 'closed').toBe('closed');
+});
+
+it('a lane that never failed has no row', async () => {
+  await enqueue(100);
+  await receiver.until((requests) => requests.length === 100);
+  await attempted(100);
+  expect(await breaker()).toBeUndefined();
+});
+
+it('an outage of our own opens nothing', async () => {
+  const [engine, other] = engines;
+  await other?.stop();
+  if (engine === undefined) throw new Error('no engine');
+  const down = once(engine.events, 'egress');
+  // Nobody listens there: refused, for twelve lanes at once.
+  await database.pool.query(
+    `insert into posthorn.outbox (url, body)
+     select 'http://127.0.0.1:1/lane-' || n, '{}' from generate_series(1, 40) as n`,
+  );
+  await attempted(40);
+  await down;
+  await database.pool.query(
+    `update posthorn.breakers set failing_since = now() - interval '1 minute', consecutive = 9`,
+  );
+  await database.pool.query(
+    `insert into posthorn.outbox (url, body)
+     select 'http://127.0.0.1:1/lane-' || n, '{}' from generate_series(1, 40) as n`,
+  );
+  await attempted(80);
+  const { rows } = await database.pool.query(`select from posthorn.breakers where state = 'open'`);
+  expect(rows).toHaveLength(0);
+});
+
+function failWith(statusCode: number): void {
+  receiver.answer((_request, response) => {
+    response.statusCode = statusCode;
+    response.end();
+  });
+}
+
+/** Seven failures, aged so that they are spread over more than ten seconds. */
+async function openBreaker(): Promise<void> {
+  failWith(500);
+  await enqueue(6);
+  await counted(6);
+  await age('failing_since', 11);
+  await enqueue(1);
+  await eventually(async () => (await breaker())?.['state'] === 'open', 'the breaker opens');
+}
+
+async function enqueue(count: number, url = `${receiver.url}/hook`): Promise<void> {
+  await database.pool.query(
+    `insert into posthorn.outbox (url, body) select $1, '{}' from generate_series(1, $2)`,
+    [url, count],
+  );
+}
+
+/** Waits until the breaker has counted that many failures in a row. */
+async function counted(count: number): Promise<void> {
+  await eventually(
+    async () => (await breaker())?.['consecutive'] === count,
+    `${count} failures are counted`,
+  );
+}
+
+/** Waits until that many attempts are recorded. */
+async function attempted(count: number): Promise<void> {
+  await eventually(async () => {
+    const { rows } = await database.pool.query<{ count: number }>(
+      'select count(*)::integer as count from posthorn.attempts where finished_at is not null',
+    );
+    return rows[0]?.count === count;
+  }, `${count} attempts are recorded`);
+}
+
+async function breaker(): Promise<Record<string, unknown> | undefined> {
+  const { rows } = await database.pool.query(
+    `select *,
+       extract(epoch from open_until - last_failure_at)::float8 as opens_for_s,
+       extract(epoch from paused_until - now())::float8 as paused_for_s
+     from posthorn.breakers
+     where lane = posthorn.lane_of($1)`,
+    [`${receiver.url}/hook`],
+  );
+  return rows[0];
+}
+
+async function age(column: string, seconds: number): Promise<void> {
+  await database.pool.query(
+    `update posthorn.breakers set ${column} = ${column} - $1 * interval '1 second'
+     where lane = posthorn.lane_of($2)`,
+    [seconds, `${receiver.url}/hook`],
+  );
+}
+
+/** Which version of each waiting row of the lane there is: any write would change it. */
+async function queueVersions(): Promise<unknown[]> {
+  const { rows } = await database.pool.query(
+    `select webhook_id, xmin::text, ctid::text from posthorn.queue
+     where lane = posthorn.lane_of($1) order by webhook_id`,
+    [`${receiver.url}/hook`],
+  );
+  return rows;
+}
