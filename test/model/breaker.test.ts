@@ -1,0 +1,295 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { sqlFile } from '../../src/db/sql-file.ts';
+import { Breakers } from '../../src/deliver/breakers.ts';
+import { breakerRules, type LaneNews } from '../../src/domain/breaker.ts';
+import { createEvents } from '../../src/events.ts';
+import { createLog } from '../../src/log.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+// The breaker of one lane against a model of it: random events in random order, with time moved by aging the rows.
+// A failure prints its seed and path, which replay it.
+
+const lane = '42';
+let database: TestDatabase;
+let breakers: Breakers;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  breakers = new Breakers({
+    pool: database.pool,
+    events: createEvents(),
+    log: createLog('silent'),
+  });
+});
+
+afterAll(() => database.drop());
+
+/** What the breaker should be. Times in seconds on the model's clock. */
+interface Model {
+  now: number;
+  row: Row | undefined;
+  /** A probe is out that has not ended. */
+  hasProbe: boolean;
+}
+
+interface Row {
+  state: 'open' | 'closed';
+  consecutive: number;
+  trips: number;
+  failingSince: number;
+  openUntil: number;
+  /** Until the comparison has seen the real one. */
+  openUntilLeast: number;
+  probeUntil: number;
+  pausedUntil: number;
+}
+
+type Step =
+  | { readonly kind: 'fail'; readonly count: number; readonly afterSuccess: boolean }
+  | { readonly kind: 'succeed' }
+  | { readonly kind: 'pause'; readonly seconds: number }
+  | { readonly kind: 'pass'; readonly seconds: number }
+  | { readonly kind: 'probe' }
+  | { readonly kind: 'endProbe'; readonly how: 'failed' | 'succeeded' | 'released' };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('fail' as const),
+      count: fc.integer({ min: 1, max: 4 }),
+      afterSuccess: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('succeed' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('pause' as const),
+      seconds: fc.integer({ min: 1, max: 300 }),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('pass' as const),
+      seconds: fc.constantFrom(1, 8, 40, 100, 1_200),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('probe' as const) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('endProbe' as const),
+      how: fc.constantFrom('failed' as const, 'succeeded' as const, 'released' as const),
+    }),
+  },
+);
+
+const failing: Step = { kind: 'fail', count: 4, afterSuccess: false };
+/** From the beginning, or from an open breaker whose probe is due: what is rare otherwise happens often then. */
+const beginning = fc.constantFrom<readonly Step[]>(
+  [],
+  [failing, { kind: 'pass', seconds: 40 }, failing, { kind: 'pass', seconds: 40 }],
+);
+
+it('behaves as its model, whatever happens in whatever order', async () => {
+  await fc.assert(
+    fc.asyncProperty(beginning, fc.array(step, { maxLength: 40 }), async (before, steps) => {
+      await database.pool.query(
+        'truncate posthorn.breakers, posthorn.queue, posthorn.outbox, posthorn.attempts',
+      );
+      await database.pool.query(
+        `insert into posthorn.outbox (url, body) select 'http://a.example/', '{}' from generate_series(1, 3)`,
+      );
+      await database.pool.query('update posthorn.queue set lane = $1', [lane]);
+      const model: Model = { now: 0, row: undefined, hasProbe: false };
+      for (const one of [...before, ...steps]) {
+        await perform(model, one);
+        await compare(model, one);
+      }
+    }),
+    { numRuns: 150 },
+  );
+}, 120_000);
+
+async function perform(model: Model, one: Step): Promise<void> {
+  switch (one.kind) {
+    case 'fail':
+      await breakers.count([news({ failures: one.count, succeeded: one.afterSuccess })]);
+      return fail(model, one);
+    case 'succeed':
+      await succeed();
+      return heal(model);
+    case 'pause':
+      await breakers.count([news({ pauseS: one.seconds })]);
+      model.row ??= fresh(model.now);
+      model.row.pausedUntil = Math.max(model.row.pausedUntil, model.now + one.seconds);
+      return;
+    case 'pass':
+      model.now += one.seconds;
+      return age(one.seconds);
+    case 'probe':
+      return probe(model);
+    case 'endProbe':
+      return endProbe(model, one.how);
+    default:
+      return one satisfies never;
+  }
+}
+
+function fail(model: Model, { count, afterSuccess }: { count: number; afterSuccess: boolean }) {
+  model.row ??= fresh(model.now);
+  const { row, now } = model;
+  // Open, it listens to its probe alone.
+  if (row.state === 'open') return;
+  if (afterSuccess || row.consecutive === 0) row.failingSince = now;
+  row.consecutive = afterSuccess ? count : row.consecutive + count;
+  const isLong = now - row.failingSince >= breakerRules.overS;
+  if (row.consecutive >= breakerRules.failures && isLong) open(row, now);
+}
+
+/** openUntil is the latest it may be; the comparison takes the real one over. */
+function open(row: Row, now: number): void {
+  row.state = 'open';
+  const openS = Math.min(breakerRules.openS * 2 ** row.trips, breakerRules.mostOpenS);
+  row.openUntil = now + openS * 1.2;
+  row.openUntilLeast = now + openS * 0.8;
+  row.trips += 1;
+  row.probeUntil = Number.NEGATIVE_INFINITY;
+}
+
+function heal(model: Model): void {
+  const { row, now } = model;
+  if (row === undefined) return;
+  if (row.pausedUntil <= now) {
+    model.row = undefined;
+  } else {
+    Object.assign(row, { ...fresh(row.failingSince), pausedUntil: row.pausedUntil });
+  }
+}
+
+async function probe(model: Model): Promise<void> {
+  // Both workers want it: together they get one at most.
+  const taken = await Promise.all(
+    [1, 2].map((workerNumber) => breakers.takeProbes({ workerNumber, limit: 10, leaseS: 90 })),
+  );
+  const { row, now } = model;
+  const isRipe =
+    row !== undefined &&
+    row.state === 'open' &&
+    row.openUntil <= now &&
+    row.probeUntil <= now &&
+    row.pausedUntil <= now;
+  expect(taken.flat()).toHaveLength(isRipe ? 1 : 0);
+  if (!isRipe) return;
+  row.probeUntil = now + 90;
+  model.hasProbe = true;
+  // The webhook itself is not part of this model: it waits again at once.
+  await database.pool.query('update posthorn.queue set lease_until = null, leased_by = null');
+}
+
+async function endProbe(model: Model, how: 'failed' | 'succeeded' | 'released'): Promise<void> {
+  const { row, now } = model;
+  if (!model.hasProbe) return;
+  model.hasProbe = false;
+  if (how === 'succeeded') {
+    await succeed();
+    heal(model);
+    return;
+  }
+  const isFailed = how === 'failed';
+  await breakers.count([
+    news({ failures: isFailed ? 1 : 0, probeFailed: isFailed, probeReleased: !isFailed }),
+  ]);
+  if (row === undefined) {
+    model.row = fresh(now);
+    if (isFailed) model.row.consecutive = 1;
+  } else if (row.state === 'closed') {
+    if (isFailed) fail(model, { count: 1, afterSuccess: false });
+  } else if (isFailed) {
+    row.consecutive += 1;
+    open(row, now);
+  } else {
+    row.probeUntil = Number.NEGATIVE_INFINITY;
+  }
+}
+
+async function compare(model: Model, after: Step): Promise<void> {
+  const { rows } = await database.pool.query<{
+    state: string;
+    consecutive: number;
+    trips: number;
+    open_in: number | null;
+  }>(
+    `select state, consecutive, trips, extract(epoch from open_until - clock_timestamp())::float8 as open_in
+     from posthorn.breakers where lane = $1`,
+    [lane],
+  );
+  const [real] = rows;
+  const { row, now } = model;
+  const what = `after ${JSON.stringify(after)}`;
+  if (row === undefined) {
+    expect(real, what).toBeUndefined();
+    return;
+  }
+  expect(real, what).toMatchObject({
+    state: row.state,
+    consecutive: row.consecutive,
+    trips: row.trips,
+  });
+  if (row.state !== 'open' || after.kind === 'pass') return;
+  // Jitter of 20 % either way; from here on the model knows the interval that was drawn.
+  const openUntil = now + (real?.open_in ?? 0);
+  expect(openUntil, what).toBeLessThanOrEqual(row.openUntil + 1);
+  expect(openUntil, what).toBeGreaterThanOrEqual(row.openUntilLeast - 1);
+  row.openUntil = openUntil;
+  row.openUntilLeast = openUntil;
+}
+
+function fresh(failingSince: number): Row {
+  return {
+    state: 'closed',
+    consecutive: 0,
+    trips: 0,
+    failingSince,
+    openUntil: Number.NEGATIVE_INFINITY,
+    openUntilLeast: Number.NEGATIVE_INFINITY,
+    probeUntil: Number.NEGATIVE_INFINITY,
+    pausedUntil: Number.NEGATIVE_INFINITY,
+  };
+}
+
+function news(some: Partial<LaneNews>): LaneNews {
+  return {
+    lane,
+    url: 'http://a.example/',
+    failures: 0,
+    succeeded: false,
+    probeFailed: false,
+    probeReleased: false,
+    error: 'http_500',
+    pauseS: null,
+    ...some,
+  };
+}
+
+/** Records nothing but that the lane is alive, as a batch with a 2xx does. */
+async function succeed(): Promise<void> {
+  await database.pool.query(sqlFile('record').text, [
+    ...Array.from({ length: 14 }, () => []),
+    [lane],
+  ]);
+}
+
+async function age(seconds: number): Promise<void> {
+  await database.pool.query(
+    `update posthorn.breakers set
+       failing_since = failing_since - $1 * interval '1 second',
+       open_until = open_until - $1 * interval '1 second',
+       probe_until = probe_until - $1 * interval '1 second',
+       paused_until = paused_until - $1 * interval '1 second'`,
+    [seconds],
+  );
+}
