@@ -28,7 +28,12 @@ select
   l.due_now,
   date_trunc('second', now() - l.oldest_due_at) as oldest_due_for,
   date_trunc('second', l.next_due_at) as next_due_at,
-  l.leased
+  l.leased,
+  case
+    when b.state = 'open' then format('open until %s', date_trunc('second', b.open_until))
+    when b.paused_until > now() then format('paused until %s', date_trunc('second', b.paused_until))
+  end as breaker
 from lanes as l
+left join posthorn.breakers as b on b.lane = l.lane
 left join posthorn.outbox as o on o.id = l.outbox_id
 order by l.due_now desc, l.waiting desc;

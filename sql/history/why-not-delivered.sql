@@ -72,6 +72,17 @@ select
     when workers.alive = 0 then
       format('It has been due for %s and no worker is alive: start one with "posthorn start" or "posthorn worker".',
         date_trunc('second', now() - w.due_at))
+    when b.state = 'open' then
+      format('It has been due for %s, but its endpoint %s has failed since %s (%s times in a row, last with %s): %s.',
+        date_trunc('second', now() - w.due_at), b.url, date_trunc('second', b.failing_since), b.consecutive, b.last_error,
+        case
+          when b.probe_until > now() then 'another webhook is being sent to it as a probe'
+          when b.open_until > now() then format('a probe is sent at %s', date_trunc('second', b.open_until))
+          else 'a probe is about to be sent'
+        end)
+    when b.paused_until > now() then
+      format('It has been due for %s, but its endpoint %s has asked to be left alone until %s.',
+        date_trunc('second', now() - w.due_at), b.url, date_trunc('second', b.paused_until))
     when w.lease_until is not null then
       format('Worker %s began attempt %s and has not said how it ended; its lease ran out %s ago, so the next free worker takes it.',
         w.leased_by, w.attempts, date_trunc('second', now() - w.lease_until))
@@ -85,6 +96,7 @@ select
   end as why
 from webhook as w
 left join last_attempt as a on true
+left join posthorn.breakers as b on b.lane = w.lane
 cross join lateral (
   select
     format('%s %s', w.attempts, case w.attempts when 1 then 'attempt' else 'attempts' end) as attempts,

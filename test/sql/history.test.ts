@@ -138,6 +138,21 @@ describe.skipIf(!hasPsql)('the report', () => {
       expect(why(ids['due'] ?? '')).toMatch(
         /is the next of its endpoint: it waits for a free slot/,
       );
+      await client.query(
+        `insert into posthorn.breakers (lane, url, state, consecutive, last_error, open_until)
+         values (posthorn.lane_of('https://due.example/'), 'https://due.example/', 'open', 7, 'http_503', now() + interval '20 s')`,
+      );
+      expect(why(ids['due'] ?? '')).toMatch(
+        /its endpoint https:\/\/due\.example\/ has failed since .* \(7 times in a row, last with http_503\): a probe is sent at /,
+      );
+      expect(report('backlog').find(([url]) => url === 'https://due.example/')?.[6]).toMatch(
+        /^open until /,
+      );
+      await client.query(
+        `update posthorn.breakers set state = 'closed', open_until = null, paused_until = now() + interval '1 h'`,
+      );
+      expect(why(ids['due'] ?? '')).toMatch(/has asked to be left alone until /);
+      await client.query('delete from posthorn.breakers');
       expect(why(ids['stuck'] ?? '')).toMatch(
         /^Worker 7 began attempt 1 and .* ran out 00:0\d:\d\d ago/,
       );
