@@ -150,3 +150,12 @@ create function posthorn.cancel(webhook_id uuid) returns boolean
     )
     select exists (select from recorded)
   $$;
+
+-- Nobody but the owner, and whom the owner grants it to: they act with the owner's rights.
+revoke execute on function
+  posthorn.enqueue(text, text, jsonb, text, text, text, timestamptz, integer, text, text),
+  posthorn.cancel(uuid),
+  posthorn.outbox_to_queue(),
+  posthorn.make_partitions(date),
+  posthorn.drop_partitions(date)
+from public;

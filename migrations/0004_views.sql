@@ -12,7 +12,7 @@ select
   end as status,
   coalesce(e.attempts, q.attempts, 0::smallint) as attempts,
   o.created_at,
-  q.due_at as next_attempt_at,
+  case when q.lease_until > now() then null else q.due_at end as next_attempt_at,
   e.finished_at,
   coalesce(
     e.last_status_code,

@@ -97,17 +97,18 @@ select
   c.attempts as number,
   c.uncounted,
   (extract(epoch from c.due_at) * 1000)::float8 as due_ms,
-  o.url,
-  o.body,
+  -- Deleted by hand: sent nowhere, it fails for want of a URL and does not come back for ever.
+  coalesce(o.url, '') as url,
+  coalesce(o.body, '') as body,
   o.headers,
-  o.content_type,
+  coalesce(o.content_type, '') as content_type,
   o.secret,
   o.max_attempts,
   o.idempotency_key,
   o.traceparent,
   null::json as discovered
 from claimed as c
-join posthorn.outbox as o on o.id = c.outbox_id
+left join posthorn.outbox as o on o.id = c.outbox_id
 union all
 select
   null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,

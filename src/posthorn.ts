@@ -10,7 +10,7 @@ import type { Log } from './log.ts';
 import { checkDatabase } from './queries/check-database.ts';
 import { createQueryPool } from './queries/pool.ts';
 import { startWorker } from './worker/start-worker.ts';
-import type { Worker } from './worker/worker.ts';
+import type { Worker, WorkerState } from './worker/worker.ts';
 
 /** Which parts of Posthorn run in this process. */
 export interface PosthornOptions {
@@ -30,6 +30,8 @@ export interface Posthorn {
   /** A psql command line that opens the database. */
   readonly psql: string;
   readonly isEmbedded: boolean;
+  /** Private networks that may be called. */
+  readonly allowNetworks: readonly string[];
   readonly events: Events;
   /** Ends everything within the grace time; what was in flight is delivered and recorded. */
   stop(): Promise<void>;
@@ -51,12 +53,20 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
   };
   try {
     await migrate({ databaseUrl: database.url, log });
-    const worker = options.worker ? startWorker({ ...options, events, database, undo }) : undefined;
-    const served = await serve({ ...options, worker, databaseUrl: database.url, undo });
+    let worker: Worker | undefined;
+    // Before the worker: a process whose port is taken must not begin to deliver.
+    const served = await serve({
+      ...options,
+      workerState: () => worker?.state ?? (options.worker ? 'starting' : 'not here'),
+      databaseUrl: database.url,
+      undo,
+    });
+    if (options.worker) worker = startWorker({ ...options, events, database, undo });
     return {
       address: `http://${hostOf(config.host)}:${served.port}`,
       psql: database.psql,
       isEmbedded: database.isEmbedded,
+      allowNetworks: database.allowNetworks,
       events,
       stop: stopAll,
     };
@@ -70,16 +80,16 @@ async function serve(options: {
   readonly config: Config;
   readonly log: Log;
   readonly api: boolean;
-  readonly worker: Worker | undefined;
+  readonly workerState: () => WorkerState | 'not here';
   readonly databaseUrl: string;
   readonly undo: (() => Promise<unknown>)[];
 }): Promise<ServedApi> {
-  const { config, log, worker, databaseUrl, undo } = options;
+  const { config, log, databaseUrl, undo } = options;
   const pool = await createQueryPool({ databaseUrl, maximumPoolSize: options.api ? 10 : 1 });
   undo.push(() => pool.end());
   const readiness = async (): Promise<Readiness> => {
     const database = await checkDatabase(pool);
-    const state = worker?.state ?? 'not here';
+    const state = options.workerState();
     return {
       ready: database === 'ok' && (state === 'ok' || state === 'not here'),
       checks: { database, worker: state },
@@ -95,11 +105,19 @@ async function serve(options: {
       })
     : createHealth({ readiness });
   const port = options.api ? config.port : config.healthPort;
-  const served = await serveApi({ app, host: config.host, port });
+  const served = await serveApi({ app, host: config.host, port }).catch((cause: Error) => {
+    const name = options.api ? 'PORT' : 'POSTHORN_HEALTH_PORT';
+    throw new Error(
+      `Cannot listen as HOST and ${name} must be an address of this machine and a free port: current value is ${hostOf(config.host)}:${port} (${cause.message})`,
+      { cause },
+    );
+  });
   undo.push(() => served.close(Math.min(config.graceMs, 5_000)));
   return served;
 }
 
+/** Listening everywhere is no address to send to. */
 function hostOf(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
   return host.includes(':') ? `[${host}]` : host;
 }

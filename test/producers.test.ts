@@ -200,6 +200,62 @@ describe('posthorn.cancel', () => {
   });
 });
 
+describe('a role that is not the owner', () => {
+  const role = `shop_${process.pid}`;
+
+  beforeAll(async () => {
+    await database.pool.query(`create role ${role}`);
+    await database.pool.query(`grant usage on schema posthorn to ${role}`);
+    // As the README says.
+    await database.pool.query(
+      `grant insert (url, body, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key, traceparent),
+         select (id) on posthorn.outbox to ${role}`,
+    );
+  });
+
+  afterAll(async () => {
+    await database.pool.query(`drop owned by ${role}`);
+    await database.pool.query(`drop role ${role}`);
+  });
+
+  /** Runs a statement as the role, and takes back what it did. */
+  async function as(statement: string): Promise<unknown[]> {
+    const client = await database.pool.connect();
+    try {
+      await client.query('begin');
+      await client.query(`set local role ${role}`);
+      return (await client.query(statement)).rows;
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  }
+
+  it('may insert and learn the id', async () => {
+    const rows = await as(
+      `insert into posthorn.outbox (url, body, headers, idempotency_key)
+       values ('https://example.com/', '{}', '{"a": "b"}', 'of the shop') returning id`,
+    );
+    expect(rows).toHaveLength(1);
+  });
+
+  it.each([
+    'select body from posthorn.outbox',
+    'select * from posthorn.queue',
+    'select * from posthorn.webhooks',
+    `update posthorn.outbox set url = 'https://evil.example/'`,
+    'delete from posthorn.outbox',
+    'truncate posthorn.outbox',
+    `insert into posthorn.outbox (url, body, created_at) values ('https://a.example/', '', now())`,
+    `insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at) values (gen_random_uuid(), gen_random_uuid(), 1, 1, now())`,
+    `select posthorn.cancel(gen_random_uuid())`,
+    `select posthorn.enqueue('https://a.example/', '')`,
+    'select posthorn.drop_partitions(current_date)',
+  ])('may not: %s', async (statement) => {
+    await expect(as(statement)).rejects.toMatchObject({ code: '42501' });
+  });
+});
+
 it('gives ids in the order of time, version 7', async () => {
   const { rows } = await database.pool.query<{ id: string }>(
     'select posthorn.uuid_v7()::text as id, pg_sleep(0.002) from generate_series(1, 20)',

@@ -328,6 +328,21 @@ it('fails what cannot be sent, with a reason, and goes on', async () => {
   expect(await ended(good)).toMatchObject({ status: 'delivered' });
 });
 
+it('fails a webhook whose row somebody deleted by hand, instead of taking it up for ever', async () => {
+  const id = await enqueue('/deleted', { send_at: new Date(Date.now() + 3_600_000) });
+  await database.pool.query('delete from posthorn.outbox where id = $1', [id]);
+  await makeDue(id);
+  const reason = await eventually(async () => {
+    const { rows } = await database.pool.query<{ reason: string }>(
+      'select reason from posthorn.outcomes where webhook_id = $1',
+      [id],
+    );
+    return rows[0]?.reason;
+  }, 'the webhook has ended');
+  expect(reason).toBe('url_invalid');
+  expect(receiver.requests).toHaveLength(0);
+});
+
 it('makes no producer wait for another', async () => {
   const holders = await Promise.all([database.pool.connect(), database.pool.connect()]);
   for (const holder of holders) {

@@ -5,6 +5,8 @@ interface BannerOptions {
     readonly address: string;
     readonly psql: string;
     readonly isEmbedded: boolean;
+    /** Private networks that may be called. */
+    readonly allowNetworks: readonly string[];
   };
   readonly parts: { readonly worker: boolean; readonly api: boolean };
   readonly version: string;
@@ -12,37 +14,50 @@ interface BannerOptions {
 
 /** What a start prints: where everything is, and how to send the first webhook. */
 export function banner({ posthorn, parts, version }: BannerOptions): string {
-  const lines = [
+  const { address, psql, isEmbedded } = posthorn;
+  // With the embedded database there is likely a receiver on this machine to watch.
+  const receiver = isEmbedded ? 'http://127.0.0.1:9000/hook' : 'https://example.com/hook';
+  return [
     '',
     `Posthorn ${version} is running (${runningParts(parts)}).`,
     '',
-    `  ${parts.api ? 'API      ' : 'health   '} ${posthorn.address}`,
-    `  psql      ${posthorn.psql}`,
+    `  ${parts.api ? 'API      ' : 'health   '} ${address}`,
+    `  psql      ${psql}`,
+    ...(isEmbedded
+      ? [
+          '  database  embedded Postgres, for trying out and for small services; DATABASE_URL chooses another',
+        ]
+      : []),
+    ...(parts.worker ? receivers(posthorn) : []),
+    '',
+    'Send a webhook in a transaction of your own:',
+    '',
+    `  insert into posthorn.outbox (url, body) values ('${receiver}', '{"hello": "world"}') returning id;`,
+    '',
+    ...(parts.api
+      ? [
+          'or over HTTP:',
+          '',
+          `  curl -X POST ${address}/webhooks/send -H 'content-type: application/json' \\`,
+          `    -d '{"url": "${receiver}", "body": {"hello": "world"}}'`,
+          '',
+        ]
+      : []),
+  ].join('\n');
+}
+
+function receivers({ isEmbedded, allowNetworks }: BannerOptions['posthorn']): string[] {
+  if (allowNetworks.length === 0) {
+    return [
+      '  receivers public addresses only; POSTHORN_ALLOW_NETWORKS allows loopback and private ones',
+    ];
+  }
+  return [
+    `  receivers public addresses, and on loopback and private networks these: ${allowNetworks.join(', ')}`,
+    ...(isEmbedded
+      ? ['            (loopback is allowed because the database is the embedded one)']
+      : []),
   ];
-  if (posthorn.isEmbedded) {
-    lines.push(
-      '  database  embedded Postgres, for trying out and for small services; DATABASE_URL chooses another',
-      '  receivers on loopback (127.0.0.0/8, ::1) are allowed, because the database is the embedded one;',
-      '            other private networks are refused: POSTHORN_ALLOW_NETWORKS allows them',
-    );
-  }
-  if (parts.api) {
-    lines.push(
-      '',
-      'Send a webhook:',
-      '',
-      `  curl -X POST ${posthorn.address}/webhooks/send -H 'content-type: application/json' \\`,
-      `    -d '{"url": "https://example.com/hook", "body": {"hello": "world"}}'`,
-    );
-  }
-  lines.push(
-    '',
-    'or, in a transaction of your own:',
-    '',
-    `  insert into posthorn.outbox (url, body) values ('https://example.com/hook', '{"hello": "world"}') returning id;`,
-    '',
-  );
-  return lines.join('\n');
 }
 
 function runningParts({ worker, api }: BannerOptions['parts']): string {

@@ -16,8 +16,11 @@ export async function runCommand(parts: { worker: boolean; api: boolean }): Prom
   const onSignal = (signal: NodeJS.Signals) => {
     if (stopped.signal.aborted) {
       // One Ctrl-C may come twice: from the terminal to all, and once more from npm, which passes it on.
-      if (performance.now() - stoppingSinceMs > sameSignalMs) process.exit(1);
-      return;
+      if (performance.now() - stoppingSinceMs < sameSignalMs) return;
+      console.error(
+        'Ended at once. What was in flight is sent again; an embedded Postgres keeps running, and the next start takes it over.',
+      );
+      process.exit(1);
     }
     stoppingSinceMs = performance.now();
     log.info(

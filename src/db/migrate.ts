@@ -28,7 +28,9 @@ export async function migrate({
     connectionTimeoutMillis: 10_000,
   });
   client.on('error', (error) => log.warn({ error: error.message }, 'Lost the connection'));
-  await client.connect();
+  await client.connect().catch((cause: Error) => {
+    throw new Error(`the database of DATABASE_URL must be reachable: ${cause.message}`, { cause });
+  });
   try {
     await requireVersion(client);
     await client.query('select pg_advisory_lock($1, $2)', [lockClass, migrationLock]);
@@ -38,7 +40,8 @@ export async function migrate({
       direction: 'up',
       migrationsSchema: 'posthorn',
       migrationsTable: 'migrations',
-      createMigrationsSchema: true,
+      // `create schema if not exists` asks for the right to create one even if it exists.
+      createMigrationsSchema: !(await hasSchema(client)),
       noLock: true,
       log: (message) => log.debug({ component: 'node-pg-migrate' }, message),
     });
@@ -48,6 +51,13 @@ export async function migrate({
     // Ends the session, and with it the lock.
     await client.end();
   }
+}
+
+async function hasSchema(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ has: boolean }>(
+    `select to_regnamespace('posthorn') is not null as has`,
+  );
+  return rows[0]?.has === true;
 }
 
 async function requireVersion(client: pg.Client): Promise<void> {

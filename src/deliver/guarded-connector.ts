@@ -80,7 +80,7 @@ export class BlockedAddressError extends Error {
     const literal = addresses.length === 1 && addresses[0] === host;
     super(
       literal
-        ? `Cannot connect to ${host} as it is a private or reserved address`
+        ? `Cannot connect to ${host} as it is a private or reserved address: POSTHORN_ALLOW_NETWORKS allows networks`
         : `Cannot connect to ${host} as its addresses are private or reserved: ${addresses.join(', ')}`,
     );
     this.code = literal ? 'address_blocked_literal' : 'address_blocked';

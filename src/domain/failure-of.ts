@@ -25,7 +25,10 @@ export function failureOf(
   const code = cut ? 'tls_handshake' : codeOf(told);
   const text = told.message === '' ? told.code : told.message;
   // A message could quote the URL, whose query often holds a token.
-  return { code, message: storable(text.replace(/\?\S*/g, '').slice(0, 500)) };
+  return {
+    code,
+    message: storable(text.replace(/\?\S*/g, '').replace(/\s+/g, ' ').trim().slice(0, 500)),
+  };
 }
 
 interface Told {

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { graphileSchema } from '../db/names.ts';
 import { withLockTimeout } from '../db/transaction.ts';
 
 /** What a run of the pruning did. */
@@ -8,6 +9,8 @@ export interface PruneResult extends Record<string, unknown> {
   /** Days that are old enough and still hold unfinished webhooks. */
   readonly kept: readonly string[];
   readonly expiredKeys: number;
+  /** Graphile jobs that can never run again: what a killed worker left of a job that was replacing itself. */
+  readonly deadJobs: number;
 }
 
 const keysPerStatement = 10_000;
@@ -39,7 +42,7 @@ export async function prune(
     });
     (isDropped ? dropped : kept).push(day);
   }
-  return { dropped, kept, expiredKeys: await pruneKeys(pool) };
+  return { dropped, kept, expiredKeys: await pruneKeys(pool), deadJobs: await pruneJobs(pool) };
 }
 
 async function pruneKeys(pool: Pool): Promise<number> {
@@ -59,4 +62,12 @@ async function pruneKeys(pool: Pool): Promise<number> {
     total += rowCount ?? 0;
     if ((rowCount ?? 0) < keysPerStatement) return total;
   }
+}
+
+/** What Graphile Worker's own cleanup calls DELETE_PERMAFAILED_JOBS. */
+async function pruneJobs(pool: Pool): Promise<number> {
+  const { rowCount } = await pool.query(
+    `delete from ${graphileSchema}._private_jobs where attempts = max_attempts and locked_at is null`,
+  );
+  return rowCount ?? 0;
 }

@@ -17,19 +17,31 @@ export interface Queryable {
  */
 export async function enqueue(client: Queryable, webhook: NewWebhook): Promise<string> {
   const given = toEnqueueArguments(webhook);
-  const { rows } = await client.query(enqueueSql, [
-    given.url,
-    given.body,
-    given.headers,
-    given.secret,
-    given.contentType,
-    given.priority,
-    given.sendAt,
-    given.maxAttempts,
-    given.idempotencyKey,
-    given.traceparent,
-  ]);
+  const { rows } = await withoutDetail(
+    client.query(enqueueSql, [
+      given.url,
+      given.body,
+      given.headers,
+      given.secret,
+      given.contentType,
+      given.priority,
+      given.sendAt,
+      given.maxAttempts,
+      given.idempotencyKey,
+      given.traceparent,
+    ]),
+  );
   return idOf(rows[0]);
+}
+
+/** Of a violated CHECK, Postgres' detail holds the whole row: its secret and body would end in the caller's log. */
+async function withoutDetail<Result>(query: Promise<Result>): Promise<Result> {
+  try {
+    return await query;
+  } catch (error) {
+    if (typeof error === 'object' && error !== null && 'detail' in error) error.detail = undefined;
+    throw error;
+  }
 }
 
 const enqueueSql = `

@@ -32,7 +32,7 @@ interface WorkerOptions {
   readonly sliceMs?: number;
 }
 
-export type WorkerState = 'starting' | 'ok' | 'lost' | 'stopped';
+export type WorkerState = 'starting' | 'ok' | 'lost' | 'stopping' | 'stopped';
 
 const rescueEveryMs = 2_000;
 
@@ -62,6 +62,7 @@ export class Worker {
    */
   async stop({ graceMs, abort }: { graceMs: number; abort: () => Promise<void> }): Promise<void> {
     const { loop, sender, recorder } = this.#options;
+    this.#state = 'stopping';
     loop.stop();
     this.#stopping.abort();
     const inTime = await Promise.race([

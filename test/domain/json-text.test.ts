@@ -149,7 +149,10 @@ describe('agrees with JSON.parse()', () => {
           const from = at % (changed.length + 1);
           changed = changed.slice(0, from) + insert + changed.slice(from + remove);
         }
-        expect(fault(changed) !== 'invalid_json').toBe(isJson(changed));
+        const found = fault(changed);
+        // What is refused for one of these is not read to its end.
+        if (found === 'duplicate_key' || found === 'too_deep') return;
+        expect(found !== 'invalid_json').toBe(isJson(changed));
       }),
       { numRuns: 2_000 },
     );

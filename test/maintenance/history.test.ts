@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { graphileSchema } from '../../src/db/names.ts';
 import { makePartitions } from '../../src/maintenance/partitions.ts';
 import { prune } from '../../src/maintenance/prune.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -106,6 +107,14 @@ describe('pruning', () => {
     expect(await prune(database.pool, { retentionMs: 30 * dayMs })).toMatchObject({
       dropped: [day(-50)],
     });
+  });
+
+  it('removes Graphile jobs that can never run again', async () => {
+    await database.pool.query(`select ${graphileSchema}.add_job('deliver:99')`);
+    await database.pool.query(`update ${graphileSchema}._private_jobs set attempts = max_attempts`);
+    await database.pool.query(`select ${graphileSchema}.add_job('deliver:98')`);
+    expect(await prune(database.pool, { retentionMs: 30 * dayMs })).toMatchObject({ deadJobs: 1 });
+    expect(await countOf(`${graphileSchema}._private_jobs`)).toBe(1);
   });
 
   it('forgets expired idempotency keys', async () => {

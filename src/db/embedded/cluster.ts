@@ -34,6 +34,8 @@ const defaults = {
   autovacuum_naptime: '15s',
   log_min_messages: 'warning',
   log_checkpoints: 'off',
+  // Without the details: of a violated CHECK they are the whole row, secret and body included.
+  log_error_verbosity: 'terse',
   timezone: 'UTC',
   log_timezone: 'UTC',
 };
