@@ -54,12 +54,8 @@ declare
   upper_bound uuid := posthorn.uuid_floor((day + 1)::timestamp at time zone 'UTC');
 begin
   perform pg_advisory_xact_lock(1886352244, 0);
-  foreach parent in array array['outbox', 'attempts', 'outcomes'] loop
-    if to_regclass(format('posthorn.%I', format('%s_%s', parent, to_char(day, 'YYYYMMDD')))) is not null then
-      -- No insert can add a webhook of that day between the look and the drop.
-      execute format('lock table posthorn.%I in access exclusive mode', format('%s_%s', parent, to_char(day, 'YYYYMMDD')));
-    end if;
-  end loop;
+  -- Looked for before any table is locked, because it reads the whole queue. Nothing is added later: the trigger refuses
+  -- ids that are not of today.
   if exists (
     select
     from posthorn.queue
@@ -68,6 +64,8 @@ begin
   ) then
     return false;
   end if;
+  -- DROP locks the parent after the partition, a claim the other way round. With the parents first nobody deadlocks.
+  lock table only posthorn.outbox, only posthorn.attempts, only posthorn.outcomes in access exclusive mode;
   foreach parent in array array['attempts', 'outcomes', 'outbox'] loop
     execute format('drop table if exists posthorn.%I', format('%s_%s', parent, to_char(day, 'YYYYMMDD')));
   end loop;

@@ -30,4 +30,6 @@ create table posthorn.breakers (
   autovacuum_vacuum_cost_delay = 0
 );
 
+create index breakers_for_probe on posthorn.breakers (open_until) where state = 'open';
+
 comment on table posthorn.breakers is 'The lanes that fail, and whether they are sent to. A lane without a row is healthy.';

@@ -5,9 +5,20 @@
 --
 -- Returns the columns of claim.sql, without its last row. A lane with nothing due is not probed.
 with ripe as materialized (
-  select b.lane, due.webhook_id
+  select b.lane
   from posthorn.breakers as b
-  cross join lateral (
+  where b.state = 'open'
+    and b.open_until <= now()
+    and (b.probe_until is null or b.probe_until < now())
+    and (b.paused_until is null or b.paused_until <= now())
+  order by b.open_until
+  limit $2::integer
+  for update skip locked
+),
+found as materialized (
+  select r.lane, due.webhook_id
+  from ripe as r
+  left join lateral (
     select first.webhook_id
     from unnest(array[0, 1, 2]::smallint[]) as p (priority)
     cross join lateral (
@@ -15,7 +26,7 @@ with ripe as materialized (
       from posthorn.queue as q
       where q.priority < 1000
         and (q.lease_until is null or q.lease_until < now())
-        and q.lane = b.lane
+        and q.lane = r.lane
         and q.priority = p.priority
         and q.due_at <= now()
       order by q.due_at
@@ -23,21 +34,23 @@ with ripe as materialized (
     ) as first
     order by p.priority
     limit 1
-  ) as due
-  where b.state = 'open'
-    and b.open_until <= now()
-    and (b.probe_until is null or b.probe_until < now())
-    and (b.paused_until is null or b.paused_until <= now())
-  order by b.open_until
-  limit $2::integer
-  for update of b skip locked
+  ) as due on true
+),
+postponed as (
+  -- Nothing to probe with: looked at again later, so that such lanes do not stand before the others for ever.
+  update posthorn.breakers as b
+  set open_until = now() + interval '30 seconds'
+  from found as f
+  where b.lane = f.lane
+    and f.webhook_id is null
 ),
 taken as (
   update posthorn.breakers as b
   set probe_until = now() + $3::float8 * interval '1 second', probe_by = $1::integer
-  from ripe as r
-  where b.lane = r.lane
-  returning r.webhook_id
+  from found as f
+  where b.lane = f.lane
+    and f.webhook_id is not null
+  returning f.webhook_id
 ),
 candidates as materialized (
   select q.webhook_id

@@ -9,10 +9,10 @@ with released as (
   set
     lease_until = null,
     leased_by = null,
-    uncounted = uncounted + 1,
+    uncounted = least(uncounted + 1, 32000),
     due_at = case
       when uncounted < 2 then due_at
-      else clock_timestamp() + least(power(2, uncounted), 300) * interval '1 second'
+      else clock_timestamp() + least(power(2, least(uncounted, 9)), 300) * interval '1 second'
     end
   where leased_by = $1::integer
     and webhook_id <> all ($2::uuid[])

@@ -37,6 +37,23 @@ export function isTransient(error: unknown): boolean {
   return code.startsWith('08') || code in transientStates || transientNodeCodes.has(code);
 }
 
+/**
+ * Whether the server says that a statement failed, and so did nothing. Without its word (a lost connection, class 08 or
+ * 57P, no SQLSTATE at all) the statement may have been committed.
+ */
+export function isFaultOfStatement(error: unknown): boolean {
+  const code = codeOf(error) ?? '';
+  return /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P)/.test(code) && !/^E[A-Z]+$/.test(code);
+}
+
+/**
+ * Whether the values themselves are at fault, so that the same statement can never succeed: data exceptions, violated
+ * constraints, limits of the program (classes 22, 23 and 54). Everything else may be over in a while.
+ */
+export function isFaultOfContent(error: unknown): boolean {
+  return /^(22|23|54)/.test(codeOf(error) ?? '');
+}
+
 /** The SQLSTATE or Node error code of an error. */
 export function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;

@@ -51,7 +51,7 @@ export interface ClaimRequest {
   /** Where the discovery window starts; undefined: do not discover. */
   readonly windowFromMs: number | undefined;
   /** Lanes that may get less than the usual slots when discovered. */
-  readonly constrained: { readonly lanes: readonly string[]; readonly free: readonly number[] };
+  readonly constrained: Readonly<Record<string, number>>;
   readonly usualSlots: number;
   readonly leaseS: number;
 }
@@ -104,8 +104,7 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
       wishes.map((wish) => wish.quota),
       wishes.map((wish) => wish.dueFromMs),
       wishes.map((wish) => wish.rank),
-      request.constrained.lanes,
-      request.constrained.free,
+      JSON.stringify(request.constrained),
       request.usualSlots,
       request.leaseS,
     ],

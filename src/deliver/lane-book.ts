@@ -163,16 +163,14 @@ export class LaneBook {
   }
 
   /** Lanes with fewer free slots than usual: the claim must not give a lane it discovers more than these. */
-  constrained(): { lanes: string[]; free: number[] } {
-    const lanes: string[] = [];
-    const free: number[] = [];
+  constrained(): Record<string, number> {
+    const free: Record<string, number> = {};
     for (const [lane, active] of this.#active) {
       const slots = Math.max(0, active.state.slots - active.inFlight);
       if (slots >= this.usualSlots) continue;
-      lanes.push(lane);
-      free.push(slots);
+      free[lane] = slots;
     }
-    return { lanes, free };
+    return free;
   }
 
   /** Forgets what was learnt about lanes that have been idle for ten minutes. */

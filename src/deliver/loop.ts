@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { runSql, sqlFile } from '../db/sql-file.ts';
+import { isFaultOfStatement } from '../db/sqlstate.ts';
 import { Visibility } from '../domain/visibility.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -26,6 +27,8 @@ interface LoopOptions {
   readonly log: Log;
   readonly maxInFlight: number;
   readonly leaseS: number;
+  /** Frees what this worker has leased and does not know of. */
+  readonly releaseUnknown: (workerNumber: number) => Promise<void>;
 }
 
 const scanSql = sqlFile('scan-lanes');
@@ -61,6 +64,8 @@ export class DeliveryLoop {
   #lastLookMs = 0;
   #lastWorkMs = 0;
   #lastProbeMs = 0;
+  /** A claim whose answer was lost may have leased webhooks that nobody here knows of. */
+  #mayHoldUnknown = false;
   /** While waiting for a slot: call when no more than this many are in flight. */
   #callAtInFlight = -1;
 
@@ -87,7 +92,9 @@ export class DeliveryLoop {
   /** The breaker of a lane is closed again: its backlog is taken up now, and slowly. */
   laneClosed(lane: string): void {
     this.#book.slowStart(lane, performance.now());
-    this.wakeAndScan();
+    // Of this lane alone: a scan of all lanes for each one that comes back would be most of what the worker does.
+    for (const priority of [0, 1, 2]) this.#book.add({ lane, priority, dueMs: 0 });
+    this.wake();
   }
 
   /** A request ended. */
@@ -134,6 +141,10 @@ export class DeliveryLoop {
   }
 
   async #step(workerNumber: number): Promise<void> {
+    if (this.#mayHoldUnknown) {
+      await this.#options.releaseUnknown(workerNumber);
+      this.#mayHoldUnknown = false;
+    }
     await this.#scanWhenDue();
     const room = this.#options.maxInFlight - this.#options.sender.inFlight;
     if (room < this.#claimFrom) {
@@ -193,6 +204,7 @@ export class DeliveryLoop {
       leaseS,
     }).catch((error: unknown) => {
       this.#isWanted = true;
+      this.#mayHoldUnknown ||= !isFaultOfStatement(error);
       throw error;
     });
     if (this.#stopped) {
@@ -236,18 +248,25 @@ export class DeliveryLoop {
     const { breakers, sender, leaseS } = this.#options;
     if (performance.now() - this.#lastProbeMs < probeEveryMs) return;
     this.#lastProbeMs = performance.now();
-    const probes = await breakers.takeProbes({
-      workerNumber,
-      limit: Math.min(mostProbes, this.#claimFrom),
-      leaseS,
-    });
-    for (const webhook of probes) void sender.send(webhook, this.#book);
+    const probes = await breakers
+      .takeProbes({ workerNumber, limit: Math.min(mostProbes, this.#claimFrom), leaseS })
+      .catch((error: unknown) => {
+        this.#mayHoldUnknown ||= !isFaultOfStatement(error);
+        throw error;
+      });
+    if (this.#stopped) await sender.giveBack(probes);
+    else for (const webhook of probes) void sender.send(webhook, this.#book);
   }
 
   async #scanWhenDue(): Promise<void> {
     const pauseMs = Math.max(scanEveryMs, this.#scan.costMs * scanShare);
-    if (this.#scan.isWanted || performance.now() - this.#scan.lastMs >= pauseMs) {
+    if (!this.#scan.isWanted && performance.now() - this.#scan.lastMs < pauseMs) return;
+    try {
       await this.#scanLanes();
+    } catch (error) {
+      // Only the backstop: the window goes on finding what is new. Tried again after the usual pause.
+      this.#scan.lastMs = performance.now();
+      this.#options.log.warn({ error: String(error) }, 'Cannot scan the lanes');
     }
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { runSql, sqlFile } from '../db/sql-file.ts';
-import { isTransient } from '../db/sqlstate.ts';
+import { isFaultOfContent } from '../db/sqlstate.ts';
 import { type LaneResult, laneNews } from '../domain/breaker.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -45,6 +45,7 @@ interface RecordedRow {
 
 const recordSql = sqlFile('record');
 const absorbSql = sqlFile('absorb-delivered');
+const correctSql = sqlFile('correct-outcomes');
 const batchSize = 500;
 const lingerMs = 5;
 const maxConcurrent = 3;
@@ -62,6 +63,7 @@ export class Recorder {
   #pending: AttemptRecord[] = [];
   #timer: NodeJS.Timeout | undefined;
   readonly #running = new Set<Promise<void>>();
+  readonly #writing = new Set<readonly AttemptRecord[]>();
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -72,6 +74,11 @@ export class Recorder {
     this.#pending.push(record);
     if (this.#pending.length >= batchSize) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), lingerMs);
+  }
+
+  /** The webhooks whose results are not in Postgres yet. */
+  get webhookIds(): string[] {
+    return [...this.#pending, ...[...this.#writing].flat()].map((record) => record.webhookId);
   }
 
   /** Resolves when everything added so far is in Postgres or given up. */
@@ -87,8 +94,10 @@ export class Recorder {
     this.#timer = undefined;
     while (this.#pending.length > 0 && this.#running.size < maxConcurrent) {
       const batch = this.#pending.splice(0, batchSize);
+      this.#writing.add(batch);
       const run = this.#write(batch).finally(() => {
         this.#running.delete(run);
+        this.#writing.delete(batch);
         if (this.#pending.length > 0) this.#flush();
       });
       this.#running.add(run);
@@ -102,7 +111,7 @@ export class Recorder {
         return await this.#writeOnce(batch);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        if (!isTransient(error)) return this.#isolate(batch, message);
+        if (isFaultOfContent(error)) return this.#isolate(batch, message);
         if (performance.now() > givenUpAt) return this.#giveUp(batch, message);
         await delay(Math.min(50 * 2 ** tries, 1_000));
       }
@@ -154,14 +163,12 @@ export class Recorder {
       (record) => record.became === 'delivered' && !recorded.has(record.webhookId),
     );
     if (late.length === 0) return;
-    await runSql(this.#options.pool, {
-      sql: absorbSql,
-      values: [
-        late.map((record) => record.webhookId),
-        late.map((record) => record.number),
-        late.map((record) => record.statusCode),
-      ],
-    });
+    const values = [
+      late.map((record) => record.webhookId),
+      late.map((record) => record.statusCode),
+    ];
+    await runSql(this.#options.pool, { sql: absorbSql, values });
+    await runSql(this.#options.pool, { sql: correctSql, values });
   }
 
   async #isolate(batch: readonly AttemptRecord[], message: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Pool } from 'pg';
+import { scanPayload, wakeChannel } from '../db/names.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { AttemptResult } from '../domain/attempt-result.ts';
 import { classify, type Verdict } from '../domain/classify.ts';
@@ -95,6 +96,8 @@ export class Sender {
         first.leasedBy,
       ],
     });
+    // They are due since before the others' windows.
+    await this.#options.pool.query('select pg_notify($1, $2)', [wakeChannel, scanPayload]);
   }
 
   async #post(webhook: ClaimedWebhook): Promise<AttemptResult> {

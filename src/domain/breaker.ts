@@ -43,7 +43,8 @@ export function laneNews(results: readonly LaneResult[]): LaneNews[] {
   for (const result of results) {
     byLane.set(result.lane, add(byLane.get(result.lane) ?? nothing(result), result));
   }
-  return [...byLane.values()];
+  // In one order, so that two workers that write about the same lanes do not deadlock.
+  return [...byLane.values()].sort((a, b) => (a.lane < b.lane ? -1 : 1));
 }
 
 function nothing({ lane, url }: LaneResult): LaneNews {

@@ -39,6 +39,8 @@ export class Visibility {
 
   /** Remembers a look and returns the time, ms, from which the next one has to search. */
   windowAfter(look: Sighting): number {
+    // The clock was set back: what was noted by the old one would hide what is due by the new one.
+    if (look.nowMs < (this.#looks.at(-1)?.nowMs ?? 0)) this.#looks.length = 0;
     const last = this.#looks.at(-1);
     // A look every 20 ms is fine enough, and bounds what is kept.
     if (last === undefined || look.nowMs - last.nowMs >= 20) this.#looks.push(look);

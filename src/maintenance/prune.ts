@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { graphileSchema } from '../db/names.ts';
-import { withLockTimeout } from '../db/transaction.ts';
+import { isLockFailure, withLockTimeout } from '../db/transaction.ts';
 
 /** What a run of the pruning did. */
 export interface PruneResult extends Record<string, unknown> {
@@ -8,6 +8,10 @@ export interface PruneResult extends Record<string, unknown> {
   readonly dropped: readonly string[];
   /** Days that are old enough and still hold unfinished webhooks. */
   readonly kept: readonly string[];
+  /** Days that somebody's long transaction keeps locked: the next run tries again. */
+  readonly postponed: readonly string[];
+  /** Breakers of lanes that have nothing waiting and have not been sent to for a day. */
+  readonly forgottenBreakers: number;
   readonly expiredKeys: number;
   /** Graphile jobs that can never run again: what a killed worker left of a job that was replacing itself. */
   readonly deadJobs: number;
@@ -32,17 +36,19 @@ export async function prune(
   );
   const dropped: string[] = [];
   const kept: string[] = [];
+  const postponed: string[] = [];
   for (const { day } of rows) {
-    const isDropped = await withLockTimeout(pool, async (client) => {
-      const result = await client.query<{ dropped: boolean }>(
-        'select posthorn.drop_partitions($1::date) as dropped',
-        [day],
-      );
-      return result.rows[0]?.dropped === true;
-    });
-    (isDropped ? dropped : kept).push(day);
+    const end = await dropDay(pool, day);
+    ({ dropped, kept, postponed })[end].push(day);
   }
-  return { dropped, kept, expiredKeys: await pruneKeys(pool), deadJobs: await pruneJobs(pool) };
+  return {
+    dropped,
+    kept,
+    postponed,
+    forgottenBreakers: await pruneBreakers(pool),
+    expiredKeys: await pruneKeys(pool),
+    deadJobs: await pruneJobs(pool),
+  };
 }
 
 async function pruneKeys(pool: Pool): Promise<number> {
@@ -68,6 +74,30 @@ async function pruneKeys(pool: Pool): Promise<number> {
 async function pruneJobs(pool: Pool): Promise<number> {
   const { rowCount } = await pool.query(
     `delete from ${graphileSchema}._private_jobs where attempts = max_attempts and locked_at is null`,
+  );
+  return rowCount ?? 0;
+}
+
+async function dropDay(pool: Pool, day: string): Promise<'dropped' | 'kept' | 'postponed'> {
+  try {
+    return await withLockTimeout(pool, async (client) => {
+      const { rows } = await client.query<{ dropped: boolean }>(
+        'select posthorn.drop_partitions($1::date) as dropped',
+        [day],
+      );
+      return rows[0]?.dropped === true ? 'dropped' : 'kept';
+    });
+  } catch (error) {
+    if (isLockFailure(error)) return 'postponed';
+    throw error;
+  }
+}
+
+async function pruneBreakers(pool: Pool): Promise<number> {
+  const { rowCount } = await pool.query(
+    `delete from posthorn.breakers as b
+     where greatest(b.failing_since, b.last_failure_at, b.paused_until) < now() - interval '1 day'
+       and not exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = b.lane)`,
   );
   return rowCount ?? 0;
 }

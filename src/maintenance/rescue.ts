@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { graphileSchema, lockClass, scanPayload, wakeChannel } from '../db/names.ts';
-import { runSql, sqlFile } from '../db/sql-file.ts';
+import { sqlFile } from '../db/sql-file.ts';
 import { inTransaction } from '../db/transaction.ts';
 import type { Events } from '../events.ts';
 
@@ -12,9 +12,20 @@ import type { Events } from '../events.ts';
  */
 
 const rescueSql = sqlFile('rescue');
+const rescueMs = 600_000;
+
+interface RescueOptions {
+  readonly number: number;
+  /** Webhooks that this very process is sending or recording: they are in good hands. */
+  readonly keep: readonly string[];
+  readonly events: Events;
+}
 
 /** Rescues every worker that died; says which numbers. */
-export async function rescueDeadWorkers(pool: Pool, events: Events): Promise<number[]> {
+export async function rescueDeadWorkers(
+  pool: Pool,
+  { keep, events }: Omit<RescueOptions, 'number'>,
+): Promise<number[]> {
   const { rows } = await pool.query<{ number: number }>(
     `select w.number
      from posthorn.workers as w
@@ -23,26 +34,27 @@ export async function rescueDeadWorkers(pool: Pool, events: Events): Promise<num
   );
   const rescued: number[] = [];
   for (const { number } of rows) {
-    if (await rescueDeadWorker(pool, { number, events })) rescued.push(number);
+    if (await rescueDeadWorker(pool, { number, keep, events })) rescued.push(number);
   }
   return rescued;
 }
 
-/**
- * Rescues the former holder of a number that is ours now.
- *
- * `keep`: webhooks that this very process is sending, from before it lost its session.
- */
-export async function rescueFormerHolder(
-  pool: Pool,
-  options: { number: number; keep: readonly string[]; events: Events },
-): Promise<void> {
-  await inTransaction(pool, (client) => free(client, options));
+/** Rescues the former holder of a number that is ours now. */
+export async function rescueFormerHolder(pool: Pool, options: RescueOptions): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    await release(client, options);
+    await unlockJobs(client, options.number);
+  });
+}
+
+/** Frees what we have leased ourselves and do not know of: a claim that was committed and whose answer was lost. */
+export async function rescueOwn(pool: Pool, options: RescueOptions): Promise<void> {
+  await inTransaction(pool, (client) => release(client, options));
 }
 
 async function rescueDeadWorker(
   pool: Pool,
-  { number, events }: { number: number; events: Events },
+  { number, keep, events }: RescueOptions,
 ): Promise<boolean> {
   return inTransaction(pool, async (client) => {
     // Held until the commit: nobody can be that worker, and nobody else rescues it.
@@ -51,30 +63,32 @@ async function rescueDeadWorker(
       [lockClass, number],
     );
     if (rows[0]?.isFree !== true) return false;
-    await free(client, { number, keep: [], events });
-    await client.query('delete from posthorn.workers where number = $1', [number]);
+    await release(client, { number, keep, events });
+    await unlockJobs(client, number);
+    // For webhooks that were kept the number goes on to stand, so that they are rescued if this process dies as well.
+    await client.query(
+      `delete from posthorn.workers
+       where number = $1 and not exists (select from posthorn.queue where leased_by = $1)`,
+      [number],
+    );
     return true;
   });
 }
 
-async function free(
-  client: PoolClient,
-  { number, keep, events }: { number: number; keep: readonly string[]; events: Events },
-): Promise<void> {
+async function release(client: PoolClient, { number, keep, events }: RescueOptions): Promise<void> {
   // Reads the whole queue: only after a death, so it may take its time.
-  await client.query("set local statement_timeout = '10min'");
-  const [row] = await runSql<{ released: number }>(client, {
-    sql: rescueSql,
-    values: [number, keep],
-  });
-  const { rows } = await client.query<{ graphile_pool: string | null }>(
-    'select graphile_pool from posthorn.workers where number = $1',
+  await client.query(`set local statement_timeout = '${rescueMs}ms'`);
+  const query = { ...rescueSql, values: [number, keep], query_timeout: rescueMs };
+  const { rows } = await client.query<{ released: number }>(query);
+  await client.query('select pg_notify($1, $2)', [wakeChannel, scanPayload]);
+  events.emit('rescued', { number, webhooks: rows[0]?.released ?? 0 });
+}
+
+async function unlockJobs(client: PoolClient, number: number): Promise<void> {
+  await client.query(
+    `select ${graphileSchema}.force_unlock_workers(array[graphile_pool])
+     from posthorn.workers
+     where number = $1 and graphile_pool is not null`,
     [number],
   );
-  const graphilePool = rows[0]?.graphile_pool ?? null;
-  if (graphilePool !== null) {
-    await client.query(`select ${graphileSchema}.force_unlock_workers(array[$1])`, [graphilePool]);
-  }
-  await client.query('select pg_notify($1, $2)', [wakeChannel, scanPayload]);
-  events.emit('rescued', { number, webhooks: row?.released ?? 0 });
 }

@@ -69,7 +69,8 @@ export class DeliverJob {
   async stop(): Promise<void> {
     // Not supervised yet: the start failed half-way.
     await (this.#supervision ?? this.#stopRunner('the worker stops'));
-    await this.#slice;
+    // Its claim may hang on a connection that carries nothing any more, until that is given up.
+    await Promise.race([this.#slice, delay(stopWithinMs, undefined, { ref: false })]);
   }
 
   async #startRunner(): Promise<void> {

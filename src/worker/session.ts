@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { closedPayload, lockClass, scanPayload, wakeChannel } from '../db/names.ts';
 import type { Log } from '../log.ts';
@@ -9,6 +10,8 @@ import type { Log } from '../log.ts';
 
 interface SessionOptions {
   readonly databaseUrl: string;
+  /** The number to take if it is free, or becomes free within 3 s. */
+  readonly preferred: number | undefined;
   readonly log: Log;
   /** Something was enqueued. */
   readonly onWake: () => void;
@@ -46,7 +49,7 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
   const end = (reason: string) => {
     if (isOver) return;
     isOver = true;
-    clearInterval(heartbeat);
+    clearTimeout(heartbeat);
     // A half-open connection does not answer an orderly end.
     client.end().catch(() => {});
     options.onLost(reason);
@@ -61,21 +64,27 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
   });
   try {
     await client.connect();
-    const number = await takeNumber(client);
+    const number = (await takePreferred(client, options.preferred)) ?? (await takeNumber(client));
     await client.query(`listen ${wakeChannel}`);
-    heartbeat = setInterval(() => {
-      client
-        .query('update posthorn.workers set seen_at = clock_timestamp() where number = $1', [
-          number,
-        ])
-        .catch((error: Error) => end(`no heartbeat: ${error.message}`));
-    }, heartbeatMs);
+    // The next one only after the last: a connection that carries nothing must not gather queries.
+    const beat = async () => {
+      try {
+        await client.query(
+          'update posthorn.workers set seen_at = clock_timestamp() where number = $1',
+          [number],
+        );
+        if (!isOver) heartbeat = setTimeout(() => void beat(), heartbeatMs);
+      } catch (error) {
+        end(`no heartbeat: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    };
+    heartbeat = setTimeout(() => void beat(), heartbeatMs);
     return {
       number,
       close: async () => {
         if (isOver) return;
         isOver = true;
-        clearInterval(heartbeat);
+        clearTimeout(heartbeat);
         await client.end();
       },
     };
@@ -84,6 +93,23 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
     await client.end().catch(() => {});
     throw error;
   }
+}
+
+/** After a lost connection Postgres may need a moment to free the lock that our former session held. */
+async function takePreferred(
+  client: pg.Client,
+  preferred: number | undefined,
+): Promise<number | undefined> {
+  if (preferred === undefined) return undefined;
+  for (const deadlineMs = performance.now() + 3_000; performance.now() < deadlineMs; ) {
+    const { rows } = await client.query<{ taken: boolean }>(
+      'select pg_try_advisory_lock($1::integer, $2::integer) as taken',
+      [lockClass, preferred],
+    );
+    if (rows[0]?.taken === true) return preferred;
+    await delay(200);
+  }
+  return undefined;
 }
 
 /** The lowest number whose lock is free. Numbers are reused, so that Graphile's task table stays small. */

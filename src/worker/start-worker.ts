@@ -9,6 +9,7 @@ import { createAddressPolicy } from '../domain/address-policy.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { makePartitions } from '../maintenance/partitions.ts';
+import { rescueOwn } from '../maintenance/rescue.ts';
 import { version } from '../version.ts';
 import { Worker } from './worker.ts';
 
@@ -64,6 +65,12 @@ export function startWorker(options: {
     maxInFlight: config.maxInFlight,
     // Longer than a request can take and than the recorder is patient, so that only the dead lose a lease.
     leaseS: (config.timeoutMs + 60_000) / 1_000,
+    releaseUnknown: (number) =>
+      rescueOwn(maintenancePool, {
+        number,
+        keep: [...sender.webhookIds, ...recorder.webhookIds],
+        events,
+      }),
   });
   sender.onSlotFreed = () => loop.slotFreed();
   const worker = new Worker({

@@ -41,6 +41,8 @@ export class Worker {
   readonly #stopping = new AbortController();
   #state: WorkerState = 'starting';
   #life: Promise<void> | undefined;
+  /** Taken again after a lost session if it is free: the leases of what is in flight carry it. */
+  #lastNumber: number | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -103,16 +105,19 @@ export class Worker {
     let lostBecause: string | undefined;
     const session = await openSession({
       databaseUrl,
+      preferred: this.#lastNumber,
       log,
       onWake: () => loop.wake(),
       onScan: () => loop.wakeAndScan(),
       onLaneClosed: (lane) => loop.laneClosed(lane),
       onLost: (reason) => {
         lostBecause = reason;
+        this.#state = 'lost';
         over.abort();
       },
     });
     const { number } = session;
+    this.#lastNumber = number;
     const onStop = () => over.abort();
     this.#stopping.signal.addEventListener('abort', onStop, { once: true });
     if (this.#stopping.signal.aborted) over.abort();
@@ -151,8 +156,8 @@ export class Worker {
 
   /** The number is ours, which proves that whoever had it before is dead. */
   async #takeOver({ number }: WorkerSession): Promise<void> {
-    const { maintenancePool, sender, events, version } = this.#options;
-    await rescueFormerHolder(maintenancePool, { number, keep: sender.webhookIds, events });
+    const { maintenancePool, events, version } = this.#options;
+    await rescueFormerHolder(maintenancePool, { number, keep: this.#keep(), events });
     await maintenancePool.query(
       `insert into posthorn.workers (number, host, pid, version)
        values ($1, $2, $3, $4)
@@ -163,11 +168,16 @@ export class Worker {
     );
   }
 
+  /** What this process is sending or recording, under whatever number it claimed it. */
+  #keep(): string[] {
+    return [...this.#options.sender.webhookIds, ...this.#options.recorder.webhookIds];
+  }
+
   async #tend(job: DeliverJob): Promise<void> {
     const { maintenancePool, events, log } = this.#options;
     try {
       await job.ensure();
-      const rescued = await rescueDeadWorkers(maintenancePool, events);
+      const rescued = await rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events });
       if (rescued.length > 0) log.warn({ workers: rescued }, 'Rescued the work of dead workers');
     } catch (error) {
       log.warn({ error: String(error) }, 'Cannot look after the other workers');

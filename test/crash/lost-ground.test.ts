@@ -79,6 +79,45 @@ it('starts the Graphile runner again when it ends without being asked', async ()
   await delivered(50);
 }, 60_000);
 
+it('frees what a claim had leased whose answer was lost with its connection', async () => {
+  await enqueue(1);
+  await delivered(1);
+  const [worker] = (await database.pool.query('select worker from posthorn.attempts')).rows;
+  // What such a claim leaves: leases of a worker that lives and knows nothing of them.
+  await database.pool.query(
+    `with enqueued as (
+       insert into posthorn.outbox (url, body, send_at) values ($1, '{}', now() + interval '1 hour') returning id
+     )
+     insert into posthorn.attempts (webhook_id, number, worker) select id, 1, $2 from enqueued`,
+    [`${receiver.url}/lost`, worker.worker],
+  );
+  await database.pool.query(
+    `update posthorn.queue
+     set attempts = 1, leased_by = $1, lease_until = now() + interval '10 minutes', due_at = now()`,
+    [worker.worker],
+  );
+  await cutClaim();
+  await delivered(2);
+});
+
+it('what is in flight is not sent again when only the session is lost', async () => {
+  const answers: (() => void)[] = [];
+  receiver.answer((_request, response) => answers.push(() => response.end()));
+  await enqueue(30);
+  await receiver.until((requests) => requests.length === 30);
+  const back = once(posthorn.events, 'workerReady');
+  await database.pool.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = current_database() and application_name = 'posthorn worker'`,
+  );
+  await back;
+  // Time for the rescue timer, which looks every 2 s, to take its own process for dead.
+  await once(posthorn.events, 'sliceEnded');
+  for (const answer of answers) answer();
+  await delivered(30);
+  expect(receiver.requests).toHaveLength(30);
+});
+
 it('a 2xx that comes after the lease was lost still ends the webhook', async () => {
   const answer = await holdOne();
   await loseLease();
@@ -141,6 +180,23 @@ it('two workers share the work and send nothing twice', async () => {
   );
   expect(rows).toEqual([{ workers: 2 }]);
 });
+
+/** Holds a claim up in the middle and takes its connection away. */
+async function cutClaim(): Promise<void> {
+  const holder = await database.pool.connect();
+  await holder.query('begin');
+  await holder.query('lock table posthorn.queue in access exclusive mode');
+  await eventually(async () => {
+    const { rowCount } = await database.pool.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and application_name = 'posthorn engine'
+         and wait_event_type = 'Lock' and query like '%discovered%'`,
+    );
+    return (rowCount ?? 0) > 0;
+  }, 'a claim waits');
+  await holder.query('commit');
+  holder.release();
+}
 
 /** Sends one webhook whose receiver waits; the returned function lets it answer. */
 async function holdOne(): Promise<(statusCode: number) => void> {

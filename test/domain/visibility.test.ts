@@ -16,6 +16,13 @@ describe('the start of the next window', () => {
     expect(visibility.windowAfter({ nowMs: 1_300, xmin: 9, nextXid: 9 })).toBe(1_300);
   });
 
+  it('follows a clock that was set back', () => {
+    const visibility = new Visibility(10_000);
+    visibility.windowAfter({ nowMs: 3_600_000, xmin: 7, nextXid: 7 });
+    expect(visibility.windowAfter({ nowMs: 1_000, xmin: 7, nextXid: 8 })).toBe(-9_000);
+    expect(visibility.windowAfter({ nowMs: 1_100, xmin: 9, nextXid: 9 })).toBe(1_100);
+  });
+
   it('goes no further back than its limit', () => {
     const visibility = new Visibility(10_000);
     visibility.windowAfter({ nowMs: 1_000, xmin: 7, nextXid: 7 });

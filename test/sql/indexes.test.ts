@@ -44,10 +44,7 @@ afterAll(async () => {
 });
 
 it('claims by queue_for_discovery, queue_for_claim and primary keys alone', async () => {
-  const plan = await explain(
-    'claim',
-    "1, 200, 0, '{7}', '{1}', '{5}', '{0}', '{1}', '{}', '{}', 8, 90",
-  );
+  const plan = await explain('claim', "1, 200, 0, '{7}', '{1}', '{5}', '{0}', '{1}', '{}', 8, 90");
   expect(plan).toContain('queue_for_discovery');
   expect(plan).toContain('queue_for_claim');
   expect(plan).toContain('queue_pkey');
