@@ -62,7 +62,10 @@ export function methodNotAllowed(allow: string): MiddlewareHandler<ApiEnv> {
     });
 }
 
-/** Name, code and message; never what slonik and pg put beside them, such as the values and the failing row. */
+/**
+ * Name, code and message; never what slonik and pg put beside them: the values, and "detail", which is the failing row
+ * with its secret and body.
+ */
 function whatIsKnownOf(error: Error): object {
   const cause = error.cause instanceof Error ? error.cause : undefined;
   return {
@@ -70,6 +73,12 @@ function whatIsKnownOf(error: Error): object {
     message: error.message,
     code: Reflect.get(cause ?? error, 'code'),
     cause: cause?.message,
-    stack: error.stack?.split('\n').slice(1, 6).join('\n'),
+    stack: placesIn(error.stack ?? ''),
   };
+}
+
+/** The first places of a stack, without the message above them. */
+function placesIn(stack: string): string {
+  const places = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  return places.slice(0, 5).join('\n');
 }

@@ -7,6 +7,7 @@ import {
 } from 'slonik';
 import { codeOf, isTransient } from '../db/sqlstate.ts';
 import { PoolBusyError } from '../queries/pool.ts';
+import { brokenOutboxRule } from './outbox-rules.ts';
 import type { Problem } from './problem.ts';
 
 /** What an error from the database means to the caller. Anything that is not known to be harmless is our mistake. */
@@ -63,31 +64,22 @@ function sourceOf(error: unknown): unknown {
   return source;
 }
 
-/** A CHECK is named outbox_<column>_<rule>. */
+/**
+ * Of a broken CHECK only the names are read: its "detail" is the whole row, with the secret and the body. One of another
+ * table than the outbox is no mistake of the caller.
+ */
 function brokenRule(source: unknown): Problem {
-  const name =
-    typeof source === 'object' && source !== null ? Reflect.get(source, 'constraint') : '';
-  const code = typeof name === 'string' && name !== '' ? name : 'check_violation';
-  const rule = code.replace(/^outbox_/, '').replaceAll('_', ' ');
-  const column = columns.find((candidate) => code.startsWith(`outbox_${candidate}_`));
-  const detail = `Cannot send the webhook as this must hold: ${rule}`;
-  return {
-    kind: 'invalid_webhook',
-    code,
-    detail,
-    errors: [{ ...(column === undefined ? {} : { pointer: `/${column}` }), code, detail }],
-  };
+  const { constraint, table } = namesIn(source);
+  if (constraint === '' || !/^outbox(_|$)/.test(table)) return internalError;
+  const part = brokenOutboxRule(constraint);
+  return { kind: 'invalid_webhook', code: constraint, detail: part.detail, errors: [part] };
 }
 
-const columns = [
-  'url',
-  'body',
-  'headers',
-  'secret',
-  'content_type',
-  'priority',
-  'send_at',
-  'max_attempts',
-  'idempotency_key',
-  'traceparent',
-];
+/** Empty when Postgres named none. A partition is named outbox_<day>. */
+function namesIn(source: unknown): { readonly constraint: string; readonly table: string } {
+  const text = (name: string) => {
+    const value = typeof source === 'object' && source !== null ? Reflect.get(source, name) : '';
+    return typeof value === 'string' ? value : '';
+  };
+  return { constraint: text('constraint'), table: text('table') };
+}

@@ -45,6 +45,11 @@ export function problemJson(problem: Problem, requestId: string): string {
   });
 }
 
+/** The step of a JSON pointer (RFC 6901) to a member. */
+export function pointerTo(name: string): string {
+  return `/${name.slice(0, 128).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
 /** A value for a message: short, and in one line. */
 export function shown(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));

@@ -1,16 +1,24 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
-import { readJsonObject } from '../domain/json-text.ts';
+import type { OutboxRuleName } from './outbox-rules.ts';
+import { readHeaders } from './send-headers.ts';
+import { textOf } from './send-text.ts';
 
-/** A field's value as posthorn.enqueue() takes it, or what it must be instead. */
+/** A field's value as posthorn.enqueue() takes it, or all that is wrong with it. */
 export type FieldResult =
   | { readonly ok: true; readonly value: string | number | null }
-  | { readonly ok: false; readonly mustBe: string; readonly at?: string };
+  | { readonly ok: false; readonly faults: readonly FieldFault[] };
+
+/** What a field, or a header in it, must be instead; or the rule of the outbox that a header breaks. */
+export type FieldFault =
+  | { readonly mustBe: string; readonly at?: string }
+  | { readonly rule: OutboxRuleName; readonly header: string };
 
 /**
  * How each field of POST /webhooks/send is read from its JSON text. Rules that Postgres' CHECKs state as well as here are
- * left to them, such as which headers are reserved: they hold for every producer, and name themselves when broken.
+ * left to them, such as what a secret looks like: they hold for every producer, and name themselves when broken. Those on
+ * single headers are looked at here too, as a CHECK cannot say which header it was.
  */
 export const sendFields = {
   url: (json) => readUrl(textOf(json)),
@@ -19,7 +27,7 @@ export const sendFields = {
     json.startsWith('"')
       ? orElse(textOf(json), 'well-formed Unicode without NUL, when it is a string')
       : { ok: true, value: json },
-  headers: (json) => readHeaders(json),
+  headers: readHeaders,
   secret: (json) => orElse(textOf(json), 'a string of well-formed Unicode without NUL'),
   content_type: (json) => orElse(textOf(json), 'a media type'),
   priority: (json) =>
@@ -35,18 +43,17 @@ export type SendField = keyof typeof sendFields;
 /** 1 to 255 printable ASCII characters: the field and the header. */
 export function readIdempotencyKey(text: string | undefined): FieldResult {
   const key = text !== undefined && /^[ -~]{1,255}$/.test(text) ? text : undefined;
-  return orElse(key, '1 to 255 printable ASCII characters');
+  return orElse(key, idempotencyKeyRule);
 }
 
-/** A JSON string that Postgres can store as it is: UTF-8 has no lone surrogates, and Postgres no NUL. */
-function textOf(json: string): string | undefined {
-  if (!json.startsWith('"')) return undefined;
-  const text = String(JSON.parse(json));
-  return text.isWellFormed() && !text.includes('\0') ? text : undefined;
-}
+export const idempotencyKeyRule = '1 to 255 printable ASCII characters';
 
 function orElse(value: string | undefined, mustBe: string): FieldResult {
-  return value === undefined ? { ok: false, mustBe } : { ok: true, value };
+  return value === undefined ? refused(mustBe) : { ok: true, value };
+}
+
+function refused(mustBe: string): FieldResult {
+  return { ok: false, faults: [{ mustBe }] };
 }
 
 function among(allowed: readonly string[], value: string | undefined): string | undefined {
@@ -56,35 +63,17 @@ function among(allowed: readonly string[], value: string | undefined): string | 
 /** Normalised as browsers do. What the URL parser would mend silently (blanks, "\", "http:host") is refused. */
 function readUrl(text: string | undefined): FieldResult {
   if (text === undefined || !/^https?:\/\/[^/\\?#]/i.test(text) || /[\s\\\p{Cc}]/u.test(text)) {
-    return { ok: false, mustBe: 'an absolute http or https URL without blanks and backslashes' };
+    return refused('an absolute http or https URL without blanks and backslashes');
   }
-  if (!URL.canParse(text)) return { ok: false, mustBe: 'a URL with a valid host and port' };
+  if (!URL.canParse(text)) return refused('a URL with a valid host and port');
   const url = new URL(text);
   if (url.username !== '' || url.password !== '') {
-    return {
-      ok: false,
-      mustBe: 'a URL without user name and password; sign with a secret instead',
-    };
+    return refused('a URL without user name and password; sign with a secret instead');
   }
   if (url.href.includes('#')) {
-    return { ok: false, mustBe: 'a URL without a fragment, which HTTP does not send' };
+    return refused('a URL without a fragment, which HTTP does not send');
   }
   return { ok: true, value: url.href };
-}
-
-/** Passed on as JSON text: Postgres makes the jsonb. Only what jsonb would drop or cannot hold is refused here. */
-function readHeaders(json: string): FieldResult {
-  const object = readJsonObject(json);
-  if (!object.ok) {
-    const mustBe = 'an object of strings in which each name comes once';
-    return { ok: false, mustBe };
-  }
-  for (const [name, value] of object.members) {
-    if (textOf(JSON.stringify(name)) === undefined || textOf(value) === undefined) {
-      return { ok: false, mustBe: 'a string of printable ASCII', at: name };
-    }
-  }
-  return { ok: true, value: json };
 }
 
 const time = z.iso.datetime({ offset: true });
@@ -93,7 +82,7 @@ const time = z.iso.datetime({ offset: true });
 function readTime(text: string | undefined): FieldResult {
   const at = time.safeParse(text).success ? new Date(text ?? '') : undefined;
   if (at === undefined || Number.isNaN(at.getTime()) || at.getUTCFullYear() < 1970) {
-    return { ok: false, mustBe: 'an RFC 3339 time with a zone, like 2030-01-31T12:00:00Z' };
+    return refused('an RFC 3339 time with a zone, like 2030-01-31T12:00:00Z');
   }
   return { ok: true, value: at.toISOString() };
 }
@@ -101,7 +90,5 @@ function readTime(text: string | undefined): FieldResult {
 function readCount(json: string): FieldResult {
   const count = /^[-\d]/.test(json) ? Number(json) : Number.NaN;
   const isLegal = Number.isInteger(count) && count >= 1 && count <= 100;
-  return isLegal
-    ? { ok: true, value: count }
-    : { ok: false, mustBe: 'a whole number from 1 to 100' };
+  return isLegal ? { ok: true, value: count } : refused('a whole number from 1 to 100');
 }

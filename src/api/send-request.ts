@@ -2,8 +2,15 @@
 
 import { readJsonObject } from '../domain/json-text.ts';
 import type { EnqueueArguments } from '../queries/enqueue-statement.ts';
-import { type Problem, type ProblemPart, shown } from './problem.ts';
-import { readIdempotencyKey, type SendField, sendFields } from './send-fields.ts';
+import { brokenOutboxRule } from './outbox-rules.ts';
+import { type Problem, type ProblemPart, pointerTo, shown } from './problem.ts';
+import {
+  type FieldFault,
+  idempotencyKeyRule,
+  readIdempotencyKey,
+  type SendField,
+  sendFields,
+} from './send-fields.ts';
 
 /** A webhook to enqueue, or everything that is wrong with the request. */
 export type SendRequest =
@@ -49,7 +56,7 @@ function readFields(members: ReadonlyMap<string, string>): {
     } else if (json !== 'null' || isRequired(name)) {
       const result = sendFields[name](json);
       if (result.ok) values.set(name, result.value);
-      else errors.push(fieldError(name, { ...result, json }));
+      else errors.push(...result.faults.map((fault) => fieldError(name, { fault, json })));
     }
   }
   for (const name of required) {
@@ -75,19 +82,16 @@ const shownFields: readonly SendField[] = ['priority', 'send_at', 'max_attempts'
 
 function fieldError(
   name: SendField,
-  { mustBe, at, json }: { readonly mustBe: string; readonly at?: string; readonly json: string },
+  { fault, json }: { readonly fault: FieldFault; readonly json: string },
 ): ProblemPart {
+  if ('rule' in fault) return brokenOutboxRule(fault.rule, fault);
+  const { mustBe, at } = fault;
   const current = shownFields.includes(name) ? `: current value is ${shown(json)}` : ': it is not';
   return {
     pointer: at === undefined ? `/${name}` : `/${name}${pointerTo(at)}`,
     code: `invalid_${name}`,
     detail: `Cannot send the webhook as ${name}${at === undefined ? '' : ` ${shown(at)}`} must be ${mustBe}${current}`,
   };
-}
-
-/** RFC 6901. */
-function pointerTo(name: string): string {
-  return `/${name.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
 /** The key may come as the field, as the header, or as both if they agree. */
@@ -104,7 +108,7 @@ function mergeKey(
     return { ok: false, error: { header: name, code, detail } } as const;
   };
   const key = readIdempotencyKey(header);
-  if (!key.ok) return refuse('invalid_idempotency_key', key.mustBe);
+  if (!key.ok) return refuse('invalid_idempotency_key', idempotencyKeyRule);
   if (field !== undefined && field !== header) {
     return refuse('idempotency_keys_differ', 'the same as the field idempotency_key');
   }

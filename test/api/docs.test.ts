@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { createApi } from '../../src/api/app.ts';
+import { reservedHeaders } from '../../src/api/outbox-rules.ts';
+import { problemKinds } from '../../src/api/problems.ts';
+import { sendFields } from '../../src/api/send-fields.ts';
+import { createQueryPool } from '../../src/queries/pool.ts';
+import { createTestDatabase } from '../support/database.ts';
+
+const docs = readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8');
+
+/** Without the marks of code, and with the quotes of "errors" as marks. */
+function plain(text: string): string {
+  return text.replaceAll(/[`"]/g, '');
+}
+
+describe('docs/api.md', () => {
+  it('names every problem with its status, and no others', () => {
+    const rows = [...docs.matchAll(/^\| `(\w+)` \| (\d{3}) \| /gm)].map(([, name, status]) => [
+      name,
+      Number(status),
+    ]);
+    expect(rows).toEqual(Object.entries(problemKinds).map(([name, kind]) => [name, kind.status]));
+  });
+
+  it.each(Object.entries(problemKinds))('says what to do about %s', (name, { whatToDo }) => {
+    const row = docs.split('\n').find((line) => line.startsWith(`| \`${name}\` | `)) ?? '';
+    const [sentence = ''] = plain(whatToDo).split(/(?<=\.) Codes that begin/);
+    expect(plain(row)).toContain(sentence);
+  });
+
+  it('has a chapter on every route, and on no others', async () => {
+    const chapters = [...docs.matchAll(/^## `(\w+ \/\S*)`$/gm)].map(([, route]) => route);
+    expect(chapters.sort()).toEqual((await routes()).sort());
+    expect(chapters).toContain('POST /webhooks/send');
+  });
+
+  it.each(Object.keys(sendFields))('has a row for the field %s', (field) => {
+    expect(docs).toMatch(new RegExp(`^\\| \`${field}\` \\| [^|]+ \\| `, 'm'));
+  });
+
+  it.each(reservedHeaders)('names the reserved header %s', (name) => {
+    expect(docs).toContain(`\`${name}\``);
+  });
+
+  it('links to chapters that it has', () => {
+    const anchors = [...docs.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\w -]/g, '')
+        .replaceAll(' ', '-'),
+    );
+    for (const [, anchor] of docs.matchAll(/\]\(#([^)]+)\)/g)) expect(anchors).toContain(anchor);
+  });
+});
+
+/** What the app answers to, from the app itself. */
+async function routes(): Promise<string[]> {
+  const database = await createTestDatabase();
+  const pool = await createQueryPool({ databaseUrl: database.url, maximumPoolSize: 1 });
+  const nothing = () => {};
+  const app = createApi({
+    pool,
+    log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
+    readiness: async () => ({ ready: true, checks: {} }),
+    cursorKey: Buffer.from('a key'),
+  });
+  await pool.end();
+  await database.drop();
+  return app.routes
+    .filter(({ method }) => method !== 'ALL')
+    .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
+}

@@ -1,0 +1,190 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { brokenOutboxRule, outboxRules, reservedHeaders } from '../../src/api/outbox-rules.ts';
+import { sendFields } from '../../src/api/send-fields.ts';
+import { readHeaders } from '../../src/api/send-headers.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { serveTestApi, type TestApi } from './served-api.ts';
+
+const url = 'https://example.com/hooks';
+
+let database: TestDatabase;
+let api: TestApi;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  api = await serveTestApi(database.url);
+});
+
+afterAll(async () => {
+  await api.close();
+  await database.drop();
+});
+
+describe('the rules of the outbox', () => {
+  const folder = new URL('../../migrations/', import.meta.url);
+  const migrations = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'));
+  const namesIn = (sql: string) =>
+    [
+      ...sql.matchAll(/\bconstraint (outbox_\w+) check\b/g),
+      ...sql.matchAll(/\braise check_violation using\s+constraint = '(outbox_\w+)'/g),
+    ].map(([, name]) => name);
+
+  it('are all that the migrations state, and no others', () => {
+    expect(Object.keys(outboxRules).sort()).toEqual(migrations.flatMap(namesIn).sort());
+  });
+
+  it('are found in the first migration, or the test above would compare nothing', () => {
+    const first = readFileSync(new URL('0001_tables.sql', folder), 'utf8');
+    expect(namesIn(first)).toContain('outbox_secret_is_base64_after_whsec');
+    expect(namesIn(first).length).toBeGreaterThan(15);
+  });
+
+  it('are those of the table itself', async () => {
+    const { rows } = await database.pool.query<{ name: string }>(
+      `select conname as name from pg_constraint where conrelid = 'posthorn.outbox'::regclass and contype = 'c'`,
+    );
+    const raised = 'outbox_id_is_of_today';
+    expect([...rows.map(({ name }) => name), raised].sort()).toEqual(
+      Object.keys(outboxRules).sort(),
+    );
+  });
+
+  it.each(Object.entries(outboxRules))(
+    'say %s in a sentence and point to its field',
+    (name, rule) => {
+      const { detail, code, pointer } = brokenOutboxRule(name);
+      expect(detail).toMatch(/^Cannot send the webhook as .+ must .+: current value is not shown$/);
+      expect(code).toBe(name);
+      if ('field' in rule) {
+        expect(Object.keys(sendFields)).toContain(rule.field);
+        expect(name.startsWith(`outbox_${rule.field}_`)).toBe(true);
+        expect(pointer).toBe(`/${rule.field}`);
+      } else {
+        expect(pointer).toBeUndefined();
+      }
+    },
+  );
+});
+
+describe('a header is judged by the API as by Postgres', () => {
+  const reserved = reservedHeaders.flatMap((name) => [
+    name.replace('*', ''),
+    name.replace('*', 'anything').toUpperCase(),
+    name.replace('*', 'a.b').toLowerCase(),
+  ]);
+  const free = [
+    'X-Shop',
+    'Authorization',
+    'User-Agent',
+    'Hosts',
+    'X-Host',
+    'tea',
+    'x-webhook',
+    'webhook',
+  ];
+  const strange = [
+    '',
+    'a b',
+    'a:b',
+    'ä',
+    'Host\n',
+    '\nHost',
+    'a\n',
+    'ſet-Host',
+    'Hoſt',
+    'a'.repeat(128),
+    'a'.repeat(129),
+  ];
+  const values = ['', 'x', ' ~', 'a\nb', 'a\r\nb: c', '\t', 'ä', '\x7f'];
+
+  const samples: readonly Record<string, string>[] = [
+    ...[...reserved, ...free, ...strange].map((name) => ({ [name]: 'x' })),
+    ...values.map((value) => ({ a: value })),
+    { a: '1', A: '2' },
+    { a: '1', b: '2' },
+  ];
+
+  it.each(samples)('%j', async (headers) => {
+    const byPostgres = await database.pool
+      .query('insert into posthorn.outbox (url, body, headers) values ($1, $2, $3)', [
+        url,
+        'x',
+        JSON.stringify(headers),
+      ])
+      .then(
+        () => [],
+        (error: object) => [Reflect.get(error, 'constraint')],
+      );
+    const read = readHeaders(JSON.stringify(headers));
+    const byApi = read.ok ? [] : read.faults.map((fault) => ('rule' in fault ? fault.rule : fault));
+    expect(byApi).toEqual(byPostgres);
+  });
+});
+
+describe('headers that break rules', () => {
+  it('are all named, with what else is wrong', async () => {
+    const headers = { Host: 'a', ok: 'b', 'x/y': 'c', 'Webhook-Id': 'd\n', OK: 'e', n: 1 };
+    const { status, json } = await api.send({ url: 'x', body: 1, headers });
+    expect(status).toBe(400);
+    expect(json.errors).toMatchObject([
+      { pointer: '/url', code: 'invalid_url' },
+      { pointer: '/headers/Host', code: 'outbox_headers_names_are_not_reserved' },
+      { pointer: '/headers/x~1y', code: 'outbox_headers_names_are_tokens' },
+      { pointer: '/headers/Webhook-Id', code: 'outbox_headers_names_are_not_reserved' },
+      { pointer: '/headers/Webhook-Id', code: 'outbox_headers_values_are_printable_ascii' },
+      { pointer: '/headers/OK', code: 'outbox_headers_names_are_unique' },
+      { pointer: '/headers/n', code: 'invalid_headers' },
+    ]);
+    expect(json.errors).toContainEqual(
+      expect.objectContaining({
+        detail: expect.stringMatching(/Transfer-Encoding.+: current header is Host$/),
+      }),
+    );
+  });
+
+  it('together are refused by Postgres, with the rule in full', async () => {
+    const { status, json } = await api.send({ url, body: 1, headers: { a: 'b'.repeat(8_192) } });
+    expect([status, json.code]).toEqual([400, 'outbox_headers_are_at_most_8_kib']);
+    expect(json.detail).toBe(
+      'Cannot send the webhook as its headers must be at most 8 KiB (8192 bytes) together, as JSON: current value is not shown',
+    );
+  });
+});
+
+describe('a CHECK that is not ours', () => {
+  it('on the outbox is the caller’s to keep, and is named', async () => {
+    await using own = await openOwn();
+    await own.database.pool.query(
+      `alter table posthorn.outbox add constraint only_our_customers check (url like 'https://shop.example/%')`,
+    );
+    const { status, json } = await own.api.send({ url, body: 1 });
+    expect([status, json.code]).toEqual([400, 'only_our_customers']);
+    expect(json.detail).toBe(
+      'Cannot send the webhook as the constraint only_our_customers of posthorn.outbox must hold: current value is not shown',
+    );
+  });
+
+  it('on another table is no mistake of the caller', async () => {
+    await using own = await openOwn();
+    await own.database.pool.query(
+      'alter table posthorn.queue add constraint queue_stays_empty check (false)',
+    );
+    const { status, json } = await own.api.send({ url, body: 1 });
+    expect([status, json.code]).toEqual([500, 'internal_error']);
+    expect(own.api.logged).toMatchObject([{ level: 'error', fields: { code: '23514' } }]);
+  });
+});
+
+async function openOwn(): Promise<AsyncDisposable & { database: TestDatabase; api: TestApi }> {
+  const own = await createTestDatabase();
+  const ownApi = await serveTestApi(own.url);
+  return {
+    database: own,
+    api: ownApi,
+    [Symbol.asyncDispose]: async () => {
+      await ownApi.close();
+      await own.drop();
+    },
+  };
+}
