@@ -1,3 +1,4 @@
+import { reservedHeaders } from '../domain/reserved-headers.ts';
 // Pure: no I/O, no clock, no randomness.
 
 import { type ProblemPart, pointerTo, shown } from './problem.ts';
@@ -8,28 +9,6 @@ interface OutboxRule {
   /** Ends "Cannot send the webhook as". */
   readonly rule: string;
 }
-
-/** Names as in {@link outboxRules}: "*" stands for any ending. Case does not matter. */
-export const reservedHeaders = [
-  'Host',
-  'Connection',
-  'Keep-Alive',
-  'Proxy-*',
-  'TE',
-  'Trailer',
-  'Transfer-Encoding',
-  'Upgrade',
-  'Expect',
-  'Content-Length',
-  'Content-Type',
-  'Content-Encoding',
-  'Accept-Encoding',
-  'Cookie',
-  'Idempotency-Key',
-  'traceparent',
-  'webhook-*',
-  'x-webhook-*',
-] as const;
 
 /** Every CHECK of posthorn.outbox. Its name is the problem's code; a test compares them with the migrations. */
 export const outboxRules = {

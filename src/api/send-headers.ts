@@ -1,7 +1,8 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { readJsonObject } from '../domain/json-text.ts';
-import { type OutboxRuleName, reservedHeaders } from './outbox-rules.ts';
+import { isReservedHeader } from '../domain/reserved-headers.ts';
+import type { OutboxRuleName } from './outbox-rules.ts';
 import type { FieldFault, FieldResult } from './send-fields.ts';
 import { textOf } from './send-text.ts';
 
@@ -40,10 +41,8 @@ export function readHeaders(json: string): FieldResult {
 
 const token = /^[-!#$%&'*+.^_`|~0-9A-Za-z]{1,128}$/;
 
-const reserved = new RegExp(`^(?:${reservedHeaders.join('|').replaceAll('*', '.*')})$`, 'i');
-
 function brokenByName(name: string, seen: ReadonlySet<string>): OutboxRuleName | undefined {
   if (!token.test(name)) return 'outbox_headers_names_are_tokens';
-  if (reserved.test(name)) return 'outbox_headers_names_are_not_reserved';
+  if (isReservedHeader(name)) return 'outbox_headers_names_are_not_reserved';
   return seen.has(name.toLowerCase()) ? 'outbox_headers_names_are_unique' : undefined;
 }

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { brokenOutboxRule, outboxRules, reservedHeaders } from '../../src/api/outbox-rules.ts';
+import { brokenOutboxRule, outboxRules } from '../../src/api/outbox-rules.ts';
 import { sendFields } from '../../src/api/send-fields.ts';
 import { readHeaders } from '../../src/api/send-headers.ts';
+import { reservedHeaders } from '../../src/domain/reserved-headers.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { serveTestApi, type TestApi } from './served-api.ts';
 

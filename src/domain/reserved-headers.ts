@@ -1,0 +1,33 @@
+// Pure: no I/O, no clock, no randomness.
+
+/**
+ * What the connection or we ourselves set. Host would also choose the name that the certificate is checked for. The CHECK
+ * outbox_headers_names_are_not_reserved says the same; a test compares them. A star stands for any ending.
+ */
+export const reservedHeaders = [
+  'Host',
+  'Connection',
+  'Keep-Alive',
+  'Proxy-*',
+  'TE',
+  'Trailer',
+  'Transfer-Encoding',
+  'Upgrade',
+  'Expect',
+  'Content-Length',
+  'Content-Type',
+  'Content-Encoding',
+  'Accept-Encoding',
+  'Cookie',
+  'Idempotency-Key',
+  'traceparent',
+  'webhook-*',
+  'x-webhook-*',
+] as const;
+
+const pattern = new RegExp(`^(?:${reservedHeaders.join('|').replaceAll('*', '.*')})$`, 'i');
+
+/** Whether a header is not the producer's to set. */
+export function isReservedHeader(name: string): boolean {
+  return pattern.test(name);
+}

@@ -1,0 +1,37 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { graphileSchema } from '../../src/db/names.ts';
+import { cronItems } from '../../src/maintenance/crontab.ts';
+import type { Posthorn } from '../../src/posthorn.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startEngine } from '../support/engine.ts';
+
+let database: TestDatabase;
+let posthorn: Posthorn;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  posthorn = await startEngine(database);
+});
+
+afterAll(async () => {
+  await posthorn.stop();
+  await database.drop();
+});
+
+describe('the crontab', () => {
+  it('has its tasks once an hour, and Graphile knows them', async () => {
+    const tasks = cronItems().map(({ task }) => task);
+    expect(tasks).toEqual(['posthorn:partitions', 'posthorn:prune']);
+    const { rows } = await database.pool.query(
+      `select identifier from ${graphileSchema}._private_known_crontabs order by identifier`,
+    );
+    expect(rows.map(({ identifier }) => identifier)).toEqual(tasks);
+  });
+
+  it.each(cronItems().map(({ task }) => [task]))('runs %s as a job', async (task) => {
+    const done = once(posthorn.events, 'maintained');
+    await database.pool.query(`select ${graphileSchema}.add_job($1)`, [task]);
+    expect(await done).toMatchObject([{ task }]);
+  });
+});
