@@ -36,6 +36,19 @@ export function createMaintenancePool(options: PoolOptions): pg.Pool {
   return createPool({ ...options, queryMs: maintenanceQueryMs }, ['jit=off', 'lock_timeout=10s']);
 }
 
+const clientsOf = new WeakMap<pg.Pool, Set<pg.PoolClient>>();
+
+/**
+ * Gives all connections of a pool up; whoever needs one gets a new one. For when there is reason to think that they carry
+ * nothing any more, as after a failover: each would have to be found out by a statement that waits for its timeout.
+ * Statements under way fail as with a lost connection.
+ */
+export function retireConnections(pool: pg.Pool): void {
+  for (const client of clientsOf.get(pool) ?? []) {
+    if (client instanceof pg.Client) client.end().catch(() => {});
+  }
+}
+
 function createPool(
   { databaseUrl, log, max, applicationName, queryMs }: PoolOptions & { queryMs: number },
   settings: readonly string[],
@@ -55,6 +68,12 @@ function createPool(
   pool.on('error', (error) => {
     if (!pool.ending) log.warn({ error: error.message }, 'A database connection was lost');
   });
-  pool.on('connect', (client) => client.on('error', () => {}));
+  const clients = new Set<pg.PoolClient>();
+  clientsOf.set(pool, clients);
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+    clients.add(client);
+  });
+  pool.on('remove', (client) => clients.delete(client));
   return pool;
 }

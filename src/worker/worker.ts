@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
+import { retireConnections } from '../db/pools.ts';
 import type { DeliveryLoop } from '../deliver/loop.ts';
 import type { Recorder } from '../deliver/recorder.ts';
 import type { Sender } from '../deliver/sender.ts';
@@ -97,7 +98,7 @@ export class Worker {
 
   /** From one session to its loss or the stop. */
   async #liveOnce(): Promise<void> {
-    const { databaseUrl, log, loop, sender, events, maintenancePool } = this.#options;
+    const { databaseUrl, log, loop, sender, events, enginePool, maintenancePool } = this.#options;
     const over = new AbortController();
     const ended = new Promise<void>((resolve) => {
       over.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -113,6 +114,9 @@ export class Worker {
       onLost: (reason) => {
         lostBecause = reason;
         this.#state = 'lost';
+        // What took the session may have taken them all.
+        retireConnections(enginePool);
+        retireConnections(maintenancePool);
         over.abort();
       },
     });
