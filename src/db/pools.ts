@@ -36,7 +36,8 @@ export function createMaintenancePool(options: PoolOptions): pg.Pool {
   return createPool({ ...options, queryMs: maintenanceQueryMs }, ['jit=off', 'lock_timeout=10s']);
 }
 
-const clientsOf = new WeakMap<pg.Pool, Set<pg.PoolClient>>();
+/** The clients of a pool that somebody holds. */
+const heldOf = new WeakMap<pg.Pool, Set<pg.PoolClient>>();
 
 /**
  * Gives all connections of a pool up; whoever needs one gets a new one. For when there is reason to think that they carry
@@ -44,8 +45,15 @@ const clientsOf = new WeakMap<pg.Pool, Set<pg.PoolClient>>();
  * Statements under way fail as with a lost connection.
  */
 export function retireConnections(pool: pg.Pool): void {
-  for (const client of clientsOf.get(pool) ?? []) {
+  for (const client of heldOf.get(pool) ?? []) {
     if (client instanceof pg.Client) client.end().catch(() => {});
+  }
+  // One that is idle leaves the pool only by being taken out and not given back.
+  for (let idle = pool.idleCount; idle > 0; idle -= 1) {
+    pool.connect().then(
+      (client) => client.release(true),
+      () => {},
+    );
   }
 }
 
@@ -68,12 +76,10 @@ function createPool(
   pool.on('error', (error) => {
     if (!pool.ending) log.warn({ error: error.message }, 'A database connection was lost');
   });
-  const clients = new Set<pg.PoolClient>();
-  clientsOf.set(pool, clients);
-  pool.on('connect', (client) => {
-    client.on('error', () => {});
-    clients.add(client);
-  });
-  pool.on('remove', (client) => clients.delete(client));
+  pool.on('connect', (client) => client.on('error', () => {}));
+  const held = new Set<pg.PoolClient>();
+  heldOf.set(pool, held);
+  pool.on('acquire', (client) => held.add(client));
+  pool.on('release', (_error, client) => held.delete(client));
   return pool;
 }

@@ -141,7 +141,7 @@ export class Worker {
       this.#stopping.signal.removeEventListener('abort', onStop);
       over.abort();
       await job.stop();
-      if (lostBecause === undefined) {
+      if (this.#stopping.signal.aborted && lostBecause === undefined) {
         // What is in flight needs the number until it is recorded.
         await sender.whenIdle();
         await this.#options.recorder.drain();
