@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { closedPayload, lockClass, scanPayload, wakeChannel } from '../db/names.ts';
-import type { Log } from '../log.ts';
 
 /*
  * The session of a worker: one direct connection that holds the worker's number as an advisory lock and listens for
@@ -12,7 +11,6 @@ interface SessionOptions {
   readonly databaseUrl: string;
   /** The number to take if it is free, or becomes free within 3 s. */
   readonly preferred: number | undefined;
-  readonly log: Log;
   /** Something was enqueued. */
   readonly onWake: () => void;
   /** Webhooks were put back: all lanes have to be looked at. */

@@ -14,7 +14,7 @@ import { openSession, type WorkerSession } from './session.ts';
 
 /*
  * A worker: a session that makes it a number, a Graphile runner with its `deliver` job and the crontab, and a timer
- * that rescues dead workers. When the session is lost, the worker ends all of it and begins again under a new number;
+ * that rescues dead workers. When the session is lost, the worker ends all of it and begins again, under its former number if that is free;
  * requests in flight go on meanwhile and are recorded. Only stop() ends it (I4, I7).
  */
 
@@ -107,7 +107,6 @@ export class Worker {
     const session = await openSession({
       databaseUrl,
       preferred: this.#lastNumber,
-      log,
       onWake: () => loop.wake(),
       onScan: () => loop.wakeAndScan(),
       onLaneClosed: (lane) => loop.laneClosed(lane),
