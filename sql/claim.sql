@@ -9,13 +9,16 @@
 --
 -- A row per claimed webhook, and one last row whose "discovered" is a JSON object:
 -- { now: ms, xmin, xmax: the snapshot's, age: of transaction 3, from which the next transaction's id follows,
---   lanes: [[lane, priority, waiting, first due ms, last due ms, whether its breaker keeps it], …] }
+--   lanes: [[lane, priority, waiting, first due ms, last due ms, access], …] }
+-- where access says whether the lane may be claimed: 'open', 'own' (limited, and this worker's), 'free' (limited, and no
+-- worker's yet), 'taken' (another worker's) or 'kept' (by a breaker, or as its endpoint is paused or disabled).
 --
 -- Why it is written so (each was measured, see docs/adr/0002): the always-true predicates on priority tie each lookup
 -- to its index whatever the statistics say; the locking select is a materialized CTE and the update takes its ids as an
 -- array, because as a join or an IN-subquery a nested loop runs it once per row and the limit is lost; both lookups
--- have a lower bound on due_at, so that dead index entries kept by an old transaction are not walked again. Breakers are
--- read here and not from a worker's memory, so that what one worker opened no other one claims.
+-- have a lower bound on due_at, so that dead index entries kept by an old transaction are not walked again. Breakers and
+-- rules are read here and not from a worker's memory, so that what one worker opened no other one claims, and what
+-- somebody paused is not sent.
 with discovered as materialized (
   select lane, priority, count(*)::integer as waiting, min(due_at) as first_due, max(due_at) as last_due
   from (
@@ -35,13 +38,13 @@ known_names as materialized (
   from unnest($4::bigint[], $5::smallint[]) as known (lane, priority)
 ),
 asked as (
-  select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from
+  select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from, true as is_wished
   from unnest($4::bigint[], $5::smallint[], $6::integer[], $7::float8[], $8::smallint[])
     as known (lane, priority, quota, due_from, rank)
   union all
   -- A key of a jsonb object is found by binary search. As joins these were nested loops, because the others are off here:
   -- 60 ms a claim with 512 lanes in flight, seconds with thousands of lanes that recover from an outage.
-  select d.lane, d.priority, least(d.waiting, room.free), 1::smallint, d.first_due
+  select d.lane, d.priority, least(d.waiting, room.free), 1::smallint, d.first_due, false
   from discovered as d
   cross join lateral (
     select coalesce(($9::jsonb ->> d.lane::text)::integer, $10::integer) as free
@@ -49,14 +52,20 @@ asked as (
   where room.free > 0
     and not coalesce((select names from known_names) ? (d.lane || ':' || d.priority), false)
 ),
-wanted as (
-  select *
+wanted as materialized (
+  select a.*, coalesce(r.is_ordered, false) as is_ordered
   from asked as a
+  left join posthorn.lane_rules as r on r.lane = a.lane
   where not exists (
-    select
-    from posthorn.breakers as b
-    where b.lane = a.lane and (b.state = 'open' or b.paused_until > now())
-  )
+      select
+      from posthorn.breakers as b
+      where b.lane = a.lane and (b.state = 'open' or b.paused_until > now())
+    )
+    -- A limited lane is claimed by its owner alone, and only as far as the owner's wish goes.
+    and (
+      r.lane is null
+      or (a.is_wished and r.owner = $1::integer and not r.is_held and (r.retry_at is null or r.retry_at <= now()))
+    )
   order by rank, priority, due_from
 ),
 candidates as materialized (
@@ -75,7 +84,28 @@ candidates as materialized (
     limit wanted.quota
     for update skip locked
   ) as due
-  limit $2::integer
+  where not wanted.is_ordered
+  limit $2::integer - (select count(*) from wanted where is_ordered)
+),
+-- Of an ordered lane the first one, whoever may have it: if that is being sent, or somebody is about to, then none.
+heads as materialized (
+  select q.webhook_id
+  from wanted
+  cross join lateral (
+    select webhook_id
+    from posthorn.queue
+    where priority < 1000
+      and lane = wanted.lane
+      and priority = wanted.priority
+      and due_at >= wanted.due_from
+      and due_at <= now()
+    order by due_at, webhook_id
+    limit 1
+  ) as head
+  join posthorn.queue as q on q.webhook_id = head.webhook_id
+  where wanted.is_ordered
+    and (q.lease_until is null or q.lease_until < now())
+  for update of q skip locked
 ),
 claimed as (
   update posthorn.queue
@@ -85,7 +115,7 @@ claimed as (
     uncounted = uncounted + (lease_until is not null)::integer,
     lease_until = now() + $11::float8 * interval '1 second',
     leased_by = $1::integer
-  where webhook_id = any (array(select webhook_id from candidates))
+  where webhook_id = any (array(select webhook_id from candidates union all select webhook_id from heads))
   returning webhook_id, outbox_id, lane, priority, attempts, uncounted, due_at
 ),
 begun as (
@@ -102,20 +132,28 @@ select
   c.uncounted,
   (extract(epoch from c.due_at) * 1000)::float8 as due_ms,
   -- Deleted by hand: sent nowhere, it fails for want of a URL and does not come back for ever.
-  coalesce(o.url, '') as url,
+  coalesce(o.url, e.url, '') as url,
   coalesce(o.body, '') as body,
   o.headers,
   coalesce(o.content_type, '') as content_type,
-  o.secret,
+  coalesce(o.secret, e.secret) as secret,
   o.max_attempts,
   o.idempotency_key,
   o.traceparent,
+  o.endpoint_id,
+  o.endpoint_id is not null and coalesce(e.status, 'deleted') = 'deleted' as is_endpoint_deleted,
+  coalesce(e.ordered, false) as is_ordered,
+  coalesce(e.gone_answers, 0::smallint) as gone_answers,
+  e.timeout_ms,
+  e.retry_schedule_s,
   null::json as discovered
 from claimed as c
 left join posthorn.outbox as o on o.id = c.outbox_id
+left join posthorn.endpoints as e on e.id = o.endpoint_id
 union all
 select
-  null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+  null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+  null,
   json_build_object(
     'now', (extract(epoch from now()) * 1000)::float8,
     'xmin', pg_snapshot_xmin(pg_current_snapshot())::text,
@@ -128,7 +166,7 @@ select
         d.waiting,
         (extract(epoch from d.first_due) * 1000)::float8,
         (extract(epoch from d.last_due) * 1000)::float8,
-        kept.lane is not null))
+        case when kept.lane is not null then 'kept' else coalesce(rule.access, 'open') end))
       from discovered as d
       left join lateral (
         select b.lane
@@ -137,5 +175,17 @@ select
         -- Keeps it a lookup by primary key per lane: as an EXISTS it became a hashed scan of all breakers.
         limit 1
       ) as kept on true
+      left join lateral (
+        select
+          case
+            when r.is_held or r.retry_at > now() then 'kept'
+            when r.owner = $1::integer then 'own'
+            when r.owner is null then 'free'
+            else 'taken'
+          end as access
+        from posthorn.lane_rules as r
+        where r.lane = d.lane
+        limit 1
+      ) as rule on true
     )
   )

@@ -11,6 +11,11 @@ with ripe as materialized (
     and b.open_until <= now()
     and (b.probe_until is null or b.probe_until < now())
     and (b.paused_until is null or b.paused_until <= now())
+    and not exists (
+      select
+      from posthorn.lane_rules as r
+      where r.lane = b.lane and (r.is_held or r.retry_at > now())
+    )
   order by b.open_until
   limit $2::integer
   for update skip locked
@@ -83,13 +88,20 @@ select
   c.uncounted,
   (extract(epoch from c.due_at) * 1000)::float8 as due_ms,
   -- Deleted by hand: sent nowhere, it fails for want of a URL and does not come back for ever.
-  coalesce(o.url, '') as url,
+  coalesce(o.url, e.url, '') as url,
   coalesce(o.body, '') as body,
   o.headers,
   coalesce(o.content_type, '') as content_type,
-  o.secret,
+  coalesce(o.secret, e.secret) as secret,
   o.max_attempts,
   o.idempotency_key,
-  o.traceparent
+  o.traceparent,
+  o.endpoint_id,
+  o.endpoint_id is not null and coalesce(e.status, 'deleted') = 'deleted' as is_endpoint_deleted,
+  coalesce(e.ordered, false) as is_ordered,
+  coalesce(e.gone_answers, 0::smallint) as gone_answers,
+  e.timeout_ms,
+  e.retry_schedule_s
 from claimed as c
 left join posthorn.outbox as o on o.id = c.outbox_id
+left join posthorn.endpoints as e on e.id = o.endpoint_id

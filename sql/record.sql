@@ -2,14 +2,14 @@
 --
 -- $1 webhook ids  $2 attempt numbers  $3 what became of the webhook: 'retry', 'delivered' or 'failed'
 -- $4 status codes  $5 errors  $6 error messages  $7 response bodies  $8 whether they were cut
--- $9 durations, ms  $10 ms since the attempt ended  $11 seconds until the retry  $12 reasons of the end
+-- $9 durations, ms  $10 ms since the attempt ended  $11 seconds until the retry; null: it keeps its place, as its lane is
+-- ordered and held meanwhile (hold-lanes.sql)  $12 reasons of the end
 -- $13 1 where the attempt does not count, else 0  $14 worker numbers
---
 -- $15 lanes that have shown to be alive
 --
--- Returns the ids that were ours to record, and the lanes whose breaker was open and is closed now. The fence is (webhook_id, attempts, leased_by) and nothing else: with a
--- status in it the planner took a partial index and halved the throughput. `= any($1)` beside the join keeps the
--- lookup on the primary key whatever the statistics say.
+-- Returns the ids that were ours to record, and the lanes whose breaker was open and is closed now. The fence is
+-- (webhook_id, attempts, leased_by) and nothing else: with a status in it the planner took a partial index and halved the
+-- throughput. `= any($1)` beside the join keeps the lookup on the primary key whatever the statistics say.
 with results as materialized (
   select *
   from unnest(
@@ -33,7 +33,7 @@ ended as (
 waiting as (
   update posthorn.queue as q
   set
-    due_at = clock_timestamp() + (r.retry_in_s - r.ago_ms / 1000) * interval '1 second',
+    due_at = coalesce(clock_timestamp() + (r.retry_in_s - r.ago_ms / 1000) * interval '1 second', q.due_at),
     uncounted = q.uncounted + r.uncounted,
     lease_until = null,
     leased_by = null

@@ -3,7 +3,8 @@
 --
 -- $1 worker number  $2 webhook ids to leave as they are: in flight in the process that takes the number over
 --
--- A webhook that was there for several deaths in a row waits, longer each time: it may be their cause.
+-- A webhook that was there for several deaths in a row waits, longer each time: it may be their cause. Not in an
+-- ordered lane, where it would be overtaken.
 with released as (
   update posthorn.queue
   set
@@ -12,6 +13,7 @@ with released as (
     uncounted = least(uncounted + 1, 32000),
     due_at = case
       when uncounted < 2 then due_at
+      when exists (select from posthorn.lane_rules as r where r.lane = queue.lane and r.is_ordered) then due_at
       else clock_timestamp() + least(power(2, least(uncounted, 9)), 300) * interval '1 second'
     end
   where leased_by = $1::integer

@@ -1,6 +1,11 @@
 -- Every lane that has work, by a loose index scan: one index descent per (lane, priority), about 8 µs each.
 -- The backstop of discovery: run at start, every 5 s or more, and after a rescue. Finds what a producer committed long
--- after its insert, leases given back, and lanes whose pause is over. Lanes that a breaker keeps are left out.
+-- after its insert, leases given back, and lanes whose pause is over. Lanes that a breaker keeps, or that are held, are
+-- left out.
+--
+-- $1 worker number
+--
+-- "access" is that of claim.sql.
 with recursive heads as (
   (
     select lane, priority, due_at
@@ -21,9 +26,20 @@ with recursive heads as (
     limit 1
   ) as next
 )
-select lane, priority, (extract(epoch from due_at) * 1000)::float8 as due_ms
+select
+  h.lane,
+  h.priority,
+  (extract(epoch from h.due_at) * 1000)::float8 as due_ms,
+  case
+    when r.lane is null then 'open'
+    when r.owner = $1::integer then 'own'
+    when r.owner is null then 'free'
+    else 'taken'
+  end as access
 from heads as h
-where due_at <= now()
+left join posthorn.lane_rules as r on r.lane = h.lane
+where h.due_at <= now()
+  and not coalesce(r.is_held or r.retry_at > now(), false)
   and not exists (
     select
     from posthorn.breakers as b

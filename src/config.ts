@@ -25,6 +25,8 @@ export interface Config {
   /** Requests in flight in one process; each lane may use at most half of it. */
   readonly maxInFlight: number;
   readonly retentionMs: number;
+  /** Without a success for so long, and after 20 failures at least, a registered endpoint is disabled. */
+  readonly disableAfterMs: number;
   /** CIDRs of private receivers that may be called. All other private addresses are refused. */
   readonly allowNetworks: readonly string[];
   readonly logLevel: LogLevel;
@@ -77,6 +79,11 @@ export function readConfig(env: Env): Config {
     retentionMs: duration(env, 'POSTHORN_RETENTION', {
       fallback: '30d',
       minMs: 86_400_000,
+      maxMs: 3_650 * 86_400_000,
+    }),
+    disableAfterMs: duration(env, 'POSTHORN_DISABLE_AFTER', {
+      fallback: '5d',
+      minMs: 60_000,
       maxMs: 3_650 * 86_400_000,
     }),
     allowNetworks: networks(env, 'POSTHORN_ALLOW_NETWORKS'),

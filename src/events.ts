@@ -16,6 +16,8 @@ export interface PosthornEvents {
   breakersOpened: [{ lanes: readonly string[] }];
   /** Breakers closed after a success. */
   breakersClosed: [{ lanes: readonly string[] }];
+  /** Endpoints were disabled, as they failed for days or answered 410 Gone twice; their webhooks are held. */
+  endpointsDisabled: [{ ids: readonly string[]; reason: 'failing' | 'gone' }];
   /** Most lanes fail for reasons of the network, so the trouble is taken for ours; or that is over. */
   egress: [{ isDown: boolean }];
   /** The worker has its number, is warm and claims. */

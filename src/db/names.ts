@@ -6,14 +6,17 @@ export const lockClass = 0x706f7374;
 /** One process at a time migrates. 0 is for making partitions, -1 guards the notification of producers. */
 export const migrationLock = -2;
 
-/** The channel of wake-ups. The payload is empty, {@link scanPayload}, or {@link closedPayload} and a lane. */
+/** The channel of wake-ups. The payload is empty, {@link scanPayload}, or one of the two below with a lane. */
 export const wakeChannel = 'posthorn_wake';
 
 /** Webhooks were put back that are due since long: look at all lanes, not only at what is new. */
 export const scanPayload = 'scan';
 
-/** The breaker of the lane that follows is closed again. */
+/** The lane that follows is sent to again: its breaker is closed, or its endpoint was resumed or enabled. */
 export const closedPayload = 'closed:';
+
+/** The endpoint of the lane that follows is limited or held in another way than before. */
+export const rulesPayload = 'rules:';
 
 /**
  * Where Graphile Worker keeps its tables. Not its default: a database may already hold another Graphile Worker, of

@@ -23,6 +23,17 @@ export interface ClaimedWebhook {
   readonly maxAttempts: number | null;
   readonly idempotencyKey: string | null;
   readonly traceparent: string | null;
+  /** The registered endpoint it goes to. */
+  readonly endpointId: string | null;
+  /** Its endpoint was deleted: it is not sent. */
+  readonly isEndpointDeleted: boolean;
+  /** It is the only one of its lane, and keeps its place when it is tried again. */
+  readonly isOrdered: boolean;
+  /** Answers 410 Gone of the endpoint before this one. */
+  readonly goneAnswers: number;
+  /** The endpoint's own; null: the usual one. */
+  readonly timeoutMs: number | null;
+  readonly retryScheduleMs: readonly number[] | null;
   /** Sent to find out whether its lane is well again. */
   readonly isProbe: boolean;
 }
@@ -34,9 +45,14 @@ export interface DiscoveredLane {
   readonly waiting: number;
   readonly dueMs: number;
   readonly lastDueMs: number;
-  /** A breaker keeps it: nothing of it is claimed now. */
-  readonly isKept: boolean;
+  readonly access: LaneAccess;
 }
+
+/**
+ * Whether a lane may be claimed: as any other; only by its owner, which is this worker; nobody's or another's so far; not
+ * now, because of its breaker or because its endpoint is held.
+ */
+export type LaneAccess = 'open' | 'own' | 'free' | 'taken' | 'kept';
 
 export interface Claim {
   readonly webhooks: readonly ClaimedWebhook[];
@@ -73,12 +89,18 @@ export interface ClaimRow {
   max_attempts: number | null;
   idempotency_key: string | null;
   traceparent: string | null;
+  endpoint_id: string | null;
+  is_endpoint_deleted: boolean;
+  is_ordered: boolean;
+  gone_answers: number;
+  timeout_ms: number | null;
+  retry_schedule_s: number[] | null;
   discovered: {
     now: number;
     xmin: string;
     xmax: string;
     age: number;
-    lanes: [string, number, number, number, number, boolean][] | null;
+    lanes: [string, number, number, number, number, LaneAccess][] | null;
   } | null;
 }
 
@@ -113,13 +135,13 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
   if (seen === null || seen === undefined) throw new Error('claim.sql returned no last row');
   return {
     webhooks: rows.slice(0, -1).map((row) => toWebhook(row, request.workerNumber)),
-    discovered: (seen.lanes ?? []).map(([lane, priority, waiting, dueMs, lastDueMs, isKept]) => ({
+    discovered: (seen.lanes ?? []).map(([lane, priority, waiting, dueMs, lastDueMs, access]) => ({
       lane,
       priority,
       waiting,
       dueMs,
       lastDueMs,
-      isKept,
+      access,
     })),
     look: {
       nowMs: seen.now,
@@ -149,6 +171,12 @@ export function toWebhook(row: ClaimRow, workerNumber: number): ClaimedWebhook {
     maxAttempts: row.max_attempts,
     idempotencyKey: row.idempotency_key,
     traceparent: row.traceparent,
+    endpointId: row.endpoint_id,
+    isEndpointDeleted: row.is_endpoint_deleted,
+    isOrdered: row.is_ordered,
+    goneAnswers: row.gone_answers,
+    timeoutMs: row.timeout_ms,
+    retryScheduleMs: row.retry_schedule_s?.map((delayS) => delayS * 1_000) ?? null,
     isProbe: false,
   };
 }

@@ -18,6 +18,8 @@ export interface HttpRequest {
   /** Names and values, flat or as a record. */
   readonly headers: string[] | Record<string, string>;
   readonly body: string | Buffer;
+  /** In place of the client's own. */
+  readonly timeoutMs?: number | null;
 }
 
 export interface HttpClient {
@@ -72,14 +74,21 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const targets = new Targets();
   const openedAt = connector.openedAt;
   return {
-    post({ url, headers, body }) {
+    post({ url, headers, body, timeoutMs: ownTimeoutMs }) {
       const target = targets.get(url);
       if (target === undefined) return Promise.resolve(urlInvalid);
       const { origin, path, secure } = target;
       const dispatch = { origin, path, method: 'POST' as const, headers, body };
       return new Promise((resolve) => {
         new HttpAttempt(
-          { target: dispatch, secure, timeoutMs, agent, freshAgent, openedAt },
+          {
+            target: dispatch,
+            secure,
+            timeoutMs: ownTimeoutMs ?? timeoutMs,
+            agent,
+            freshAgent,
+            openedAt,
+          },
           resolve,
         );
       });

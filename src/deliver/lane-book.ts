@@ -1,5 +1,7 @@
 import { grow, halve, initialSlots, type LaneSlots } from '../domain/lane-slots.ts';
 import type { DiscoveredLane } from './claim.ts';
+import { type LaneRule, OwnedLanes } from './owned-lanes.ts';
+import { priorities, type WaitingLane, WaitingLanes } from './waiting-lanes.ts';
 
 /** A part of a claim: up to `quota` webhooks of one lane and priority that are due from `dueFromMs` on. */
 export interface LaneWish {
@@ -18,34 +20,29 @@ interface Claimed {
   readonly dueMs: number;
 }
 
-interface WaitingLane {
-  readonly lane: string;
-  readonly priority: number;
-  dueFromMs: number;
-}
-
 interface ActiveLane {
   state: LaneSlots;
   inFlight: number;
   usedMs: number;
 }
 
-const priorities = [0, 1, 2] as const;
 /** One claimed webhook in ten goes to a lesser priority than the best that waits, so that low is never starved. */
 const turnsPerReserved = 10;
 const forgetAfterMs = 600_000;
+/** A limited lane without work for this long is given up, so that it is not this process's for ever. */
+const releaseAfterMs = 5_000;
 
 /**
  * Which lanes have work and how much each may have in flight, as this process knows it. Decides what the next claim
- * asks for: high before normal before low, and within a priority an equal share to each lane that has free slots.
+ * asks for: high before normal before low, and within a priority an equal share to each lane that has room.
  *
  * Memory only: what it does not know, the discovery window and the scan of all lanes tell it. Nothing is lost with it.
  */
 export class LaneBook {
   readonly #maxSlots: number;
   readonly #active = new Map<string, ActiveLane>();
-  readonly #waiting = new Map<string, WaitingLane>();
-  readonly #rings: readonly WaitingLane[][] = priorities.map(() => []);
+  readonly #waiting = new WaitingLanes();
+  readonly #owned = new OwnedLanes();
   #turns = 0;
   #reservedTurns = 0;
 
@@ -62,8 +59,14 @@ export class LaneBook {
     return Math.min(initialSlots, this.#maxSlots);
   }
 
+  /** When the next lane is ready that waits for nothing but a time; infinite when there is none. */
+  get nextReadyMs(): number {
+    return this.#waiting.nextReadyMs;
+  }
+
   /** Chooses lanes for a claim of at most `room` webhooks. */
-  choose(room: number): LaneWish[] {
+  choose(room: number, nowMs: number): LaneWish[] {
+    this.#waiting.unparkReady(nowMs);
     const wishes = new Map<WaitingLane, LaneWish>();
     let left = room;
     const reserved = Math.min(this.#dueReserved(room), left);
@@ -72,14 +75,14 @@ export class LaneBook {
       const order = (this.#reservedTurns + turn) % 2 === 0 ? [2, 1] : [1, 2];
       for (const priority of order) {
         if (!this.#isOutranked(priority)) continue;
-        const taken = this.#take({ priority, room: 1, rank: 0, wishes });
+        const taken = this.#take({ priority, room: 1, rank: 0, wishes, nowMs });
         left -= taken;
         if (taken > 0) break;
       }
     }
     for (const priority of priorities) {
       if (left === 0) break;
-      left -= this.#take({ priority, room: left, rank: 1, wishes });
+      left -= this.#take({ priority, room: left, rank: 1, wishes, nowMs });
     }
     return [...wishes.values()];
   }
@@ -102,33 +105,33 @@ export class LaneBook {
       });
     }
     for (const wish of claim.wishes) {
-      const waiting = this.#waiting.get(key(wish));
+      const waiting = this.#waiting.get(wish);
       const got = given.get(key(wish));
       if (waiting === undefined) continue;
-      if ((got?.count ?? 0) < wish.quota && !claim.wasFull) this.#forget(waiting);
+      if ((got?.count ?? 0) < wish.quota && !claim.wasFull) this.#waiting.forget(waiting);
       // 1 ms back: the time is rounded on its way.
       else if (got !== undefined) waiting.dueFromMs = got.lastDueMs - 1;
     }
     for (const seen of claim.discovered) {
-      if (!seen.isKept && (given.get(key(seen))?.count ?? 0) < seen.waiting) this.add(seen);
+      if ((given.get(key(seen))?.count ?? 0) < seen.waiting) this.add(seen);
     }
     this.#countTurns(claim.claimed.length);
   }
 
   /** Notes that a lane has work due from a time on. */
   add(lane: { readonly lane: string; readonly priority: number; readonly dueMs: number }): void {
-    const known = this.#waiting.get(key(lane));
-    if (known !== undefined) {
-      known.dueFromMs = Math.min(known.dueFromMs, lane.dueMs - 1);
-      return;
-    }
-    const waiting = { lane: lane.lane, priority: lane.priority, dueFromMs: lane.dueMs - 1 };
-    this.#waiting.set(key(lane), waiting);
-    this.#rings[lane.priority]?.push(waiting);
+    this.#waiting.add(lane);
+  }
+
+  /** Notes that a lane may have work, whatever its priority and however old. */
+  addAll(lane: string): void {
+    for (const priority of priorities) this.#waiting.add({ lane, priority, dueMs: 0 });
+    this.#waiting.unpark(lane);
   }
 
   /** A request of the lane begins; the epoch is to be given back when it ends. */
   begin(lane: string, nowMs: number): number {
+    this.#owned.begin(lane, nowMs);
     const active = this.#active.get(lane);
     if (active !== undefined) {
       active.inFlight += 1;
@@ -142,6 +145,7 @@ export class LaneBook {
 
   /** A request of the lane ended. `verdict` is what it says about how much the receiver can take. */
   end(lane: string, { epoch, verdict }: { epoch: number; verdict: 'ok' | 'overload' | 'other' }) {
+    this.#waiting.unpark(lane);
     const active = this.#active.get(lane);
     if (active === undefined) return;
     const { inFlight, state } = active;
@@ -173,6 +177,40 @@ export class LaneBook {
     return free;
   }
 
+  /** Whether this process keeps the limits of the lane. */
+  owns(lane: string): boolean {
+    return this.#owned.has(lane);
+  }
+
+  /** The lane is limited, and this process's: it keeps to the rule from now on. */
+  own(lane: string, { rule, nowMs }: { rule: LaneRule; nowMs: number }): void {
+    this.#owned.own(lane, { rule, nowMs });
+    this.#waiting.unpark(lane);
+  }
+
+  /** The lane is not limited any more, or another's. */
+  disown(lane: string): void {
+    this.#owned.disown(lane);
+    this.#waiting.unpark(lane);
+  }
+
+  /** The webhook at the head of an ordered lane is tried again at this time, and nothing else of it is sent before. */
+  hold(lane: string, untilMs: number): void {
+    this.#owned.hold(lane, untilMs);
+  }
+
+  /** Gives up the limited lanes that have had no work for a while; says which. */
+  releaseIdle(nowMs: number): string[] {
+    const idle = this.#owned.names.filter(
+      (lane) =>
+        !this.#waiting.hasLane(lane) &&
+        (this.#active.get(lane)?.inFlight ?? 0) === 0 &&
+        this.#owned.isIdle(lane, { nowMs, afterMs: releaseAfterMs }),
+    );
+    for (const lane of idle) this.#owned.disown(lane);
+    return idle;
+  }
+
   /** Forgets what was learnt about lanes that have been idle for ten minutes. */
   sweep(nowMs: number): void {
     for (const [lane, active] of this.#active) {
@@ -185,18 +223,24 @@ export class LaneBook {
     room: number;
     rank: number;
     wishes: Map<WaitingLane, LaneWish>;
+    nowMs: number;
   }): number {
-    const ring = this.#rings[share.priority] ?? [];
-    const fair = Math.max(1, Math.ceil(share.room / Math.max(1, ring.length)));
+    const { priority, nowMs, wishes } = share;
+    const lanes = this.#waiting.inRing(priority);
+    const fair = Math.max(1, Math.ceil(share.room / Math.max(1, lanes)));
     let left = share.room;
-    for (let looked = ring.length; looked > 0 && left > 0; looked -= 1) {
-      const waiting = ring.shift();
+    for (let looked = 0; looked < lanes && left > 0; looked += 1) {
+      const waiting = this.#waiting.next(priority);
       if (waiting === undefined) break;
-      ring.push(waiting);
-      const wish = share.wishes.get(waiting);
-      const quota = Math.min(this.#freeSlots(waiting.lane, share.wishes), fair, left);
+      const free = this.#freeSlots(waiting.lane, nowMs);
+      if (free <= 0) {
+        this.#waiting.park(waiting, this.#owned.readyAtMs(waiting.lane, nowMs));
+        continue;
+      }
+      const quota = Math.min(free - this.#wished(waiting.lane, wishes), fair, left);
       if (quota <= 0) continue;
-      share.wishes.set(waiting, {
+      const wish = wishes.get(waiting);
+      wishes.set(waiting, {
         lane: waiting.lane,
         priority: waiting.priority,
         quota: (wish?.quota ?? 0) + quota,
@@ -208,19 +252,25 @@ export class LaneBook {
     return share.room - left;
   }
 
-  #freeSlots(lane: string, wishes: ReadonlyMap<WaitingLane, LaneWish>): number {
+  #freeSlots(lane: string, nowMs: number): number {
     const active = this.#active.get(lane);
-    let free = active === undefined ? this.usualSlots : active.state.slots - active.inFlight;
-    // The same lane may already be wished for in another priority: its slots are one.
+    const inFlight = active?.inFlight ?? 0;
+    const free = (active?.state.slots ?? this.usualSlots) - inFlight;
+    return Math.min(free, this.#owned.room(lane, { inFlight, nowMs }));
+  }
+
+  /** The same lane may already be wished for in another priority: its slots are one. */
+  #wished(lane: string, wishes: ReadonlyMap<WaitingLane, LaneWish>): number {
+    let wished = 0;
     for (const priority of priorities) {
-      const other = this.#waiting.get(`${lane}:${priority}`);
-      if (other !== undefined) free -= wishes.get(other)?.quota ?? 0;
+      const other = this.#waiting.get({ lane, priority });
+      if (other !== undefined) wished += wishes.get(other)?.quota ?? 0;
     }
-    return free;
+    return wished;
   }
 
   #isOutranked(priority: number): boolean {
-    return this.#rings.some((ring, better) => better < priority && ring.length > 0);
+    return priorities.some((better) => better < priority && this.#waiting.inRing(better) > 0);
   }
 
   #dueReserved(room: number): number {
@@ -231,13 +281,6 @@ export class LaneBook {
     this.#turns += count;
     this.#reservedTurns += Math.floor(this.#turns / turnsPerReserved);
     this.#turns %= turnsPerReserved;
-  }
-
-  #forget(waiting: WaitingLane): void {
-    this.#waiting.delete(key(waiting));
-    const ring = this.#rings[waiting.priority] ?? [];
-    const at = ring.indexOf(waiting);
-    if (at >= 0) ring.splice(at, 1);
   }
 }
 

@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { runSql, sqlFile } from '../db/sql-file.ts';
 import { isFaultOfStatement } from '../db/sqlstate.ts';
 import { Visibility } from '../domain/visibility.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
-import { type Claim, claimWebhooks, discoveryPage } from './claim.ts';
+import { type Claim, claimWebhooks, type DiscoveredLane, discoveryPage } from './claim.ts';
 import { LaneBook, type LaneWish } from './lane-book.ts';
+import { LaneScan } from './lane-scan.ts';
+import { LimitedLanes } from './limited-lanes.ts';
 import type { Sender } from './sender.ts';
 import { Wake } from './wake.ts';
 
@@ -31,7 +32,6 @@ interface LoopOptions {
   readonly releaseUnknown: (workerNumber: number) => Promise<void>;
 }
 
-const scanSql = sqlFile('scan-lanes');
 const claimSize = 200;
 /** After a claim that found less than it could take: what arrives meanwhile is claimed together. */
 const gapMs = 8;
@@ -39,9 +39,6 @@ const gapMs = 8;
 const pollMs = 100;
 const idlePollMs = 250;
 const idleAfterMs = 5_000;
-const scanEveryMs = 5_000;
-/** A scan may use this share of the time at most: it costs 8 µs a lane. */
-const scanShare = 50;
 /** Breakers are asked this often for probes that are due; the intervals begin with 24 s. */
 const probeEveryMs = 1_000;
 const mostProbes = 20;
@@ -51,12 +48,13 @@ const lateCommitLimitMs = 10_000;
 export class DeliveryLoop {
   readonly #options: LoopOptions;
   readonly #book: LaneBook;
+  readonly #limited: LimitedLanes;
+  readonly #scan: LaneScan;
   readonly #visibility = new Visibility(lateCommitLimitMs);
   readonly #wake = new Wake();
   readonly #claimFrom: number;
   #stopped = false;
   #isWanted = true;
-  #scan = { isWanted: true, lastMs: 0, costMs: 0 };
   /** Where the next window starts, database time; undefined until the first look. */
   #windowFromMs: number | undefined;
   /** While pages are full: where the window starts once they are not. */
@@ -72,7 +70,11 @@ export class DeliveryLoop {
   constructor(options: LoopOptions) {
     this.#options = options;
     // One lane may use half of the slots, so that one endpoint that turns slow never takes them all.
-    this.#book = new LaneBook({ maxSlots: Math.max(1, Math.ceil(options.maxInFlight / 2)) });
+    const book = new LaneBook({ maxSlots: Math.max(1, Math.ceil(options.maxInFlight / 2)) });
+    const { pool, log } = options;
+    this.#book = book;
+    this.#limited = new LimitedLanes({ pool, book });
+    this.#scan = new LaneScan({ pool, book, limited: this.#limited, log });
     // Claims of a few rows cost as much as claims of many: wait until an eighth of the slots is free.
     this.#claimFrom = Math.max(1, Math.min(20, Math.floor(options.maxInFlight / 8)));
   }
@@ -85,21 +87,30 @@ export class DeliveryLoop {
 
   /** Webhooks were put back that the window would not see. */
   wakeAndScan(): void {
-    this.#scan.isWanted = true;
+    this.#scan.want();
     this.wake();
   }
 
   /** The breaker of a lane is closed again: its backlog is taken up now, and slowly. */
   laneClosed(lane: string): void {
     this.#book.slowStart(lane, performance.now());
-    // Of this lane alone: a scan of all lanes for each one that comes back would be most of what the worker does.
-    for (const priority of [0, 1, 2]) this.#book.add({ lane, priority, dueMs: 0 });
-    this.wake();
+    this.rulesChanged(lane);
+  }
+
+  /** The endpoint of a lane is limited or held in another way than before. */
+  rulesChanged(lane: string): void {
+    this.#limited.want(lane, 'changed');
+    this.#wake.call();
   }
 
   /** A request ended. */
   slotFreed(): void {
     if (this.#options.sender.inFlight <= this.#callAtInFlight) this.#wake.call();
+  }
+
+  /** An ordered lane may go on. */
+  laneFreed(): void {
+    this.#wake.call();
   }
 
   /** No further claims; a slice under way ends soon. */
@@ -111,7 +122,7 @@ export class DeliveryLoop {
   /** Finds where the window starts and all lanes with work, and with that warms connection and plans up. */
   async warmUp(workerNumber: number): Promise<void> {
     await this.#claim({ workerNumber, limit: 0, wishes: [], discover: true });
-    await this.#scanLanes();
+    await this.#scan.run(workerNumber);
   }
 
   /** Runs until the time is over, the signal fires or the loop is stopped. Never throws. */
@@ -145,7 +156,8 @@ export class DeliveryLoop {
       await this.#options.releaseUnknown(workerNumber);
       this.#mayHoldUnknown = false;
     }
-    await this.#scanWhenDue();
+    await this.#scan.runWhenDue(workerNumber);
+    await this.#limited.take(workerNumber);
     const room = this.#options.maxInFlight - this.#options.sender.inFlight;
     if (room < this.#claimFrom) {
       await this.#waitForSlot(this.#options.maxInFlight - this.#claimFrom, pollMs);
@@ -154,8 +166,8 @@ export class DeliveryLoop {
     await this.#probeWhenDue(workerNumber);
     const limit = Math.min(this.#options.maxInFlight - this.#options.sender.inFlight, claimSize);
     if (limit <= 0) return;
-    const wishes = this.#book.choose(limit);
     const nowMs = performance.now();
+    const wishes = this.#book.choose(limit, nowMs);
     const pollAfterMs = nowMs - this.#lastWorkMs > idleAfterMs ? idlePollMs : pollMs;
     const untilPollMs = this.#lastLookMs + pollAfterMs - nowMs;
     const discover = this.#isWanted || this.#afterPagesMs !== undefined || untilPollMs <= 0;
@@ -166,13 +178,16 @@ export class DeliveryLoop {
     const claim = await this.#claim({ workerNumber, limit, wishes, discover });
     const isFull = claim.webhooks.length >= limit;
     if (claim.webhooks.length > 0) this.#lastWorkMs = performance.now();
-    if (!isFull && this.#afterPagesMs === undefined) await delay(gapMs);
+    const hasMore = isFull || this.#afterPagesMs !== undefined || this.#limited.hasWanted;
+    if (!hasMore) await delay(gapMs);
   }
 
   /** Known lanes that wait for a slot are served when one is free; otherwise it is up to the next wake-up or poll. */
   async #waitForWork(untilPollMs: number): Promise<void> {
     const hasBlockedLanes = this.#book.waitingCount > 0;
-    await this.#waitForSlot(hasBlockedLanes ? this.#options.sender.inFlight - 1 : -1, untilPollMs);
+    const untilReadyMs = Math.max(0, this.#book.nextReadyMs - performance.now());
+    const atMostMs = Math.min(untilPollMs, untilReadyMs);
+    await this.#waitForSlot(hasBlockedLanes ? this.#options.sender.inFlight - 1 : -1, atMostMs);
   }
 
   async #waitForSlot(atInFlight: number, atMostMs: number): Promise<void> {
@@ -215,7 +230,7 @@ export class DeliveryLoop {
     this.#book.learn({
       wishes: request.wishes,
       claimed: claim.webhooks,
-      discovered: claim.discovered,
+      discovered: claim.discovered.filter((seen) => this.#mayAdd(seen)),
       wasFull: claim.webhooks.length >= request.limit,
     });
     if (request.discover) this.#moveWindow(claim);
@@ -228,6 +243,14 @@ export class DeliveryLoop {
       });
     }
     return claim;
+  }
+
+  /** A limited lane has to be this worker's before it is claimed. */
+  #mayAdd({ lane, access }: DiscoveredLane): boolean {
+    if (access === 'open' || (access === 'own' && this.#book.owns(lane))) return true;
+    if (access === 'own') this.#limited.want(lane, 'left behind');
+    if (access === 'free') this.#limited.want(lane, 'seen');
+    return false;
   }
 
   #moveWindow({ discovered, look }: Claim): void {
@@ -256,34 +279,5 @@ export class DeliveryLoop {
       });
     if (this.#stopped) await sender.giveBack(probes);
     else for (const webhook of probes) void sender.send(webhook, this.#book);
-  }
-
-  async #scanWhenDue(): Promise<void> {
-    const pauseMs = Math.max(scanEveryMs, this.#scan.costMs * scanShare);
-    if (!this.#scan.isWanted && performance.now() - this.#scan.lastMs < pauseMs) return;
-    try {
-      await this.#scanLanes();
-    } catch (error) {
-      // Only the backstop: the window goes on finding what is new. Tried again after the usual pause.
-      this.#scan.lastMs = performance.now();
-      this.#options.log.warn({ error: String(error) }, 'Cannot scan the lanes');
-    }
-  }
-
-  async #scanLanes(): Promise<void> {
-    const startedMs = performance.now();
-    this.#scan.isWanted = false;
-    const lanes = await runSql<{ lane: string; priority: number; due_ms: number }>(
-      this.#options.pool,
-      { sql: scanSql, values: [] },
-    );
-    for (const { lane, priority, due_ms: dueMs } of lanes)
-      this.#book.add({ lane, priority, dueMs });
-    this.#book.sweep(performance.now());
-    this.#scan = {
-      isWanted: this.#scan.isWanted,
-      lastMs: performance.now(),
-      costMs: performance.now() - startedMs,
-    };
   }
 }

@@ -6,6 +6,7 @@ import { type LaneResult, laneNews } from '../domain/breaker.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
+import type { GoneEndpoints } from './gone-endpoints.ts';
 
 /** How one attempt ended and what becomes of its webhook. */
 export interface AttemptRecord {
@@ -26,11 +27,19 @@ export interface AttemptRecord {
   readonly counts: boolean;
   /** What it says about its lane. */
   readonly laneResult: LaneResult;
+  /** Its lane is ordered: it is tried again before any other, which wait for it. */
+  readonly keepsPlace: boolean;
+  readonly endpointId: string | null;
+  /** Answers 410 Gone of the endpoint before this one. */
+  readonly goneAnswers: number;
+  /** Called when it is in Postgres, or given up. */
+  readonly onSettled?: (() => void) | undefined;
 }
 
 interface RecorderOptions {
   readonly pool: Pool;
   readonly breakers: Breakers;
+  readonly endpoints: GoneEndpoints;
   readonly events: Events;
   readonly log: Log;
   /** How long a batch is tried again while Postgres is away. */
@@ -44,6 +53,7 @@ interface RecordedRow {
 }
 
 const recordSql = sqlFile('record');
+const holdSql = sqlFile('hold-lanes');
 const absorbSql = sqlFile('absorb-delivered');
 const correctSql = sqlFile('correct-outcomes');
 const batchSize = 500;
@@ -72,7 +82,9 @@ export class Recorder {
 
   add(record: AttemptRecord): void {
     this.#pending.push(record);
-    if (this.#pending.length >= batchSize) this.#flush();
+    // The next of an ordered lane waits for it.
+    const isAwaited = record.onSettled !== undefined;
+    if (isAwaited || this.#pending.length >= batchSize) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), lingerMs);
   }
 
@@ -122,6 +134,7 @@ export class Recorder {
     const startedMs = performance.now();
     const news = laneNews(batch.map((record) => record.laneResult));
     const alive = news.filter(({ failures, succeeded }) => succeeded && failures === 0);
+    await this.#holdLanes(batch, startedMs);
     const rows = await runSql<RecordedRow>(this.#options.pool, {
       sql: recordSql,
       values: [
@@ -135,7 +148,7 @@ export class Recorder {
         batch.map((record) => record.responseTruncated),
         batch.map((record) => record.durationMs),
         batch.map((record) => startedMs - record.endedAtMs),
-        batch.map((record) => (record.retryInMs ?? 0) / 1_000),
+        batch.map((record) => (record.keepsPlace ? null : (record.retryInMs ?? 0) / 1_000)),
         batch.map((record) => record.reason),
         batch.map((record) => (record.counts ? 0 : 1)),
         batch.map((record) => record.leasedBy),
@@ -148,11 +161,29 @@ export class Recorder {
       rows.flatMap((row) => (row.closed_lane === null ? [] : [row.closed_lane])),
     );
     await this.#options.breakers.count(news);
+    await this.#options.endpoints.note(batch);
+    for (const { onSettled } of batch) onSettled?.();
     const durationMs = performance.now() - startedMs;
     this.#options.events.emit('recorded', {
       results: batch.length,
       ours: ours.length,
       durationMs,
+    });
+  }
+
+  /** Before the queue says that they are free: their lanes must not be claimed in between. */
+  async #holdLanes(batch: readonly AttemptRecord[], nowMs: number): Promise<void> {
+    const held = batch.filter(({ became, keepsPlace }) => keepsPlace && became === 'retry');
+    if (held.length === 0) return;
+    await runSql(this.#options.pool, {
+      sql: holdSql,
+      values: [
+        held.map((record) => record.laneResult.lane),
+        held.map((record) => record.webhookId),
+        held.map((record) => record.number),
+        held.map((record) => record.leasedBy),
+        held.map((record) => ((record.retryInMs ?? 0) - (nowMs - record.endedAtMs)) / 1_000),
+      ],
     });
   }
 
@@ -194,5 +225,6 @@ export class Recorder {
       'Cannot record results: their webhooks will be sent again when the leases run out',
     );
     this.#options.events.emit('recordLost', { results: batch.length, error: message });
+    for (const { onSettled } of batch) onSettled?.();
   }
 }

@@ -4,7 +4,7 @@ import { scanPayload, wakeChannel } from '../db/names.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { AttemptResult } from '../domain/attempt-result.ts';
 import { classify, type Verdict } from '../domain/classify.ts';
-import { decide } from '../domain/decide.ts';
+import { type Decision, decide } from '../domain/decide.ts';
 import { requestHeaders } from '../domain/request-headers.ts';
 import { responseText } from '../domain/response-text.ts';
 import { signingKey } from '../domain/signature.ts';
@@ -44,6 +44,8 @@ export class Sender {
   #idle: { resolve: () => void }[] = [];
   /** Called after each request. */
   onSlotFreed: () => void = () => {};
+  /** Called when the result of an ordered webhook is in Postgres, so that the next may be claimed. */
+  onLaneFreed: () => void = () => {};
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -76,8 +78,30 @@ export class Sender {
       failed: result.kind === 'error' && verdict.kind === 'retry',
       nowMs: performance.now(),
     });
-    book.end(webhook.lane, { epoch, verdict: loadOf(verdict) });
-    this.#record(webhook, { result, verdict });
+    const decision = decide({
+      verdict,
+      number: webhook.number,
+      uncounted: webhook.uncounted,
+      maxAttempts: webhook.maxAttempts,
+      scheduleMs: webhook.retryScheduleMs ?? this.#options.retryScheduleMs,
+      random: Math.random(),
+    });
+    const endLane = () => book.end(webhook.lane, { epoch, verdict: loadOf(verdict) });
+    if (webhook.isOrdered) {
+      if (decision.became === 'retry') book.hold(webhook.lane, performance.now() + decision.inMs);
+      this.#record(webhook, {
+        result,
+        verdict,
+        decision,
+        onSettled: () => {
+          endLane();
+          this.onLaneFreed();
+        },
+      });
+    } else {
+      endLane();
+      this.#record(webhook, { result, verdict, decision });
+    }
     this.#inFlight.delete(flight);
     this.onSlotFreed();
     if (this.#inFlight.size > 0) return;
@@ -102,6 +126,7 @@ export class Sender {
 
   async #post(webhook: ClaimedWebhook): Promise<AttemptResult> {
     const { http, version } = this.#options;
+    if (webhook.isEndpointDeleted) return endpointDeleted;
     try {
       const headers = requestHeaders(
         {
@@ -119,7 +144,8 @@ export class Sender {
           keys: webhook.secret === null ? [] : [this.#key(webhook.secret)],
         },
       );
-      return await http.post({ url: webhook.url, headers, body: webhook.body });
+      const { url, body, timeoutMs } = webhook;
+      return await http.post({ url, headers, body, timeoutMs });
     } catch (error) {
       // A row that the CHECKs let through and that cannot be sent must fail, not stop the loop.
       const message = error instanceof Error ? error.message : 'unknown';
@@ -135,17 +161,19 @@ export class Sender {
 
   #record(
     webhook: ClaimedWebhook,
-    { result, verdict }: { result: AttemptResult; verdict: Verdict },
-  ): void {
-    const { recorder, events, retryScheduleMs } = this.#options;
-    const decision = decide({
+    {
+      result,
       verdict,
-      number: webhook.number,
-      uncounted: webhook.uncounted,
-      maxAttempts: webhook.maxAttempts,
-      scheduleMs: retryScheduleMs,
-      random: Math.random(),
-    });
+      decision,
+      onSettled,
+    }: {
+      result: AttemptResult;
+      verdict: Verdict;
+      decision: Decision;
+      onSettled?: () => void;
+    },
+  ): void {
+    const { recorder, events } = this.#options;
     const answer = result.kind === 'response' ? responseText(result) : undefined;
     recorder.add({
       webhookId: webhook.webhookId,
@@ -168,6 +196,10 @@ export class Sender {
         verdict,
         isProbe: webhook.isProbe,
       },
+      keepsPlace: webhook.isOrdered,
+      endpointId: webhook.endpointId,
+      goneAnswers: webhook.goneAnswers,
+      onSettled,
     });
     events.emit('attempted', {
       webhookId: webhook.webhookId,
@@ -198,6 +230,14 @@ export class Sender {
     return key;
   }
 }
+
+const endpointDeleted: AttemptResult = {
+  kind: 'error',
+  code: 'endpoint_deleted',
+  message: 'Cannot send as the endpoint must be registered: it was deleted',
+  durationMs: 0,
+  retriedConnection: false,
+};
 
 function loadOf(verdict: Verdict): 'ok' | 'overload' | 'other' {
   if (verdict.kind === 'delivered') return 'ok';

@@ -47,6 +47,7 @@ export const failureCodes = {
     'The URL holds a private or reserved address. Allow it with POSTHORN_ALLOW_NETWORKS.',
   ),
   url_invalid: hopeless('The URL is not http or https, or holds a user name, or cannot be parsed.'),
+  endpoint_deleted: hopeless('Its registered endpoint was deleted while the webhook waited.'),
   request_invalid: hopeless('A header cannot be sent over HTTP.'),
   out_of_file_descriptors: ours('The process may not open more files. Raise ulimit -n.'),
   out_of_ports: ours('No local port is free. Widen net.ipv4.ip_local_port_range.'),

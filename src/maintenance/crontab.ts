@@ -2,12 +2,14 @@ import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-wor
 import type { Pool } from 'pg';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import { disableFailing } from './disable.ts';
 import { makePartitions } from './partitions.ts';
 import { prune } from './prune.ts';
 
 /** What the scheduled tasks need to know. */
 export interface MaintenanceOptions {
   readonly retentionMs: number;
+  readonly disableAfterMs: number;
 }
 
 interface TaskOptions {
@@ -24,6 +26,15 @@ const schedule: Readonly<Record<string, { readonly match: string; readonly run: 
   'posthorn:partitions': {
     match: '13 * * * *',
     run: async ({ maintenancePool }) => ({ made: await makePartitions(maintenancePool) }),
+  },
+  'posthorn:disable': {
+    match: '*/5 * * * *',
+    run: async ({ maintenancePool, maintenance, events }) => ({
+      disabled: await disableFailing(maintenancePool, {
+        disableAfterMs: maintenance.disableAfterMs,
+        events,
+      }),
+    }),
   },
   'posthorn:prune': {
     match: '43 * * * *',

@@ -13,6 +13,8 @@ export interface PruneResult extends Record<string, unknown> {
   /** Breakers of lanes that have nothing waiting and have not been sent to for a day. */
   readonly forgottenBreakers: number;
   readonly expiredKeys: number;
+  /** Deleted endpoints whose webhooks have all been dropped. */
+  readonly forgottenEndpoints: number;
   /** Graphile jobs that can never run again: what a killed worker left of a job that was replacing itself. */
   readonly deadJobs: number;
 }
@@ -47,8 +49,21 @@ export async function prune(
     postponed,
     forgottenBreakers: await pruneBreakers(pool),
     expiredKeys: await pruneKeys(pool),
+    forgottenEndpoints: await pruneEndpoints(pool, retentionMs),
     deadJobs: await pruneJobs(pool),
   };
+}
+
+/** Kept for as long as the history may name them. A day more, as history is dropped by days. */
+async function pruneEndpoints(pool: Pool, retentionMs: number): Promise<number> {
+  const { rowCount } = await pool.query(
+    `delete from posthorn.endpoints as e
+     where e.status = 'deleted'
+       and e.status_since < now() - $1::float8 * interval '1 millisecond' - interval '1 day'
+       and not exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = e.lane)`,
+    [retentionMs],
+  );
+  return rowCount ?? 0;
 }
 
 async function pruneKeys(pool: Pool): Promise<number> {

@@ -52,6 +52,19 @@ export async function rescueOwn(pool: Pool, options: RescueOptions): Promise<voi
   await inTransaction(pool, (client) => release(client, options));
 }
 
+/** A worker that stops in order has nothing left to rescue; its limited lanes are free at once. */
+export async function leave(pool: Pool, number: number): Promise<void> {
+  await pool.query(
+    `with freed as (
+       update posthorn.lane_rules set owner = null where owner = $1 returning lane
+     ), gone as (
+       delete from posthorn.workers where number = $1
+     )
+     select pg_notify($2, $3) where exists (select from freed)`,
+    [number, wakeChannel, scanPayload],
+  );
+}
+
 async function rescueDeadWorker(
   pool: Pool,
   { number, keep, events }: RescueOptions,
@@ -65,6 +78,13 @@ async function rescueDeadWorker(
     if (rows[0]?.isFree !== true) return false;
     await release(client, { number, keep, events });
     await unlockJobs(client, number);
+    // What it has sent lately is not known: whoever takes its lanes next may not use their rates at once.
+    await client.query(
+      `update posthorn.lane_rules
+       set owner = null, rate_from = now() + interval '1 second' / rate_limit_per_s
+       where owner = $1`,
+      [number],
+    );
     // For webhooks that were kept the number goes on to stand, so that they are rescued if this process dies as well.
     await client.query(
       `delete from posthorn.workers

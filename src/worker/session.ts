@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { closedPayload, lockClass, scanPayload, wakeChannel } from '../db/names.ts';
+import { closedPayload, lockClass, rulesPayload, scanPayload, wakeChannel } from '../db/names.ts';
 
 /*
  * The session of a worker: one direct connection that holds the worker's number as an advisory lock and listens for
@@ -17,6 +17,8 @@ interface SessionOptions {
   readonly onScan: () => void;
   /** The breaker of a lane is closed again. */
   readonly onLaneClosed: (lane: string) => void;
+  /** The endpoint of a lane is limited or held in another way than before. */
+  readonly onRulesChanged: (lane: string) => void;
   /** The session is gone, and with it the number. Called once. */
   readonly onLost: (reason: string) => void;
 }
@@ -57,6 +59,8 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
   client.on('notification', ({ payload = '' }) => {
     if (payload.startsWith(closedPayload))
       options.onLaneClosed(payload.slice(closedPayload.length));
+    else if (payload.startsWith(rulesPayload))
+      options.onRulesChanged(payload.slice(rulesPayload.length));
     else if (payload === scanPayload) options.onScan();
     else options.onWake();
   });

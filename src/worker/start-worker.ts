@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import { createEnginePool, createMaintenancePool } from '../db/pools.ts';
 import { Breakers } from '../deliver/breakers.ts';
+import { GoneEndpoints } from '../deliver/gone-endpoints.ts';
 import { createHttpClient } from '../deliver/http-client.ts';
 import { DeliveryLoop } from '../deliver/loop.ts';
 import { Recorder } from '../deliver/recorder.ts';
@@ -12,6 +13,9 @@ import { makePartitions } from '../maintenance/partitions.ts';
 import { rescueOwn } from '../maintenance/rescue.ts';
 import { version } from '../version.ts';
 import { Worker } from './worker.ts';
+
+/** A registered endpoint may ask for this much, as a CHECK says. */
+const mostTimeoutMs = 60_000;
 
 /** Composes the engine, from the pools to the worker, and starts it. What has to be undone at the end is pushed to `undo`. */
 export function startWorker(options: {
@@ -45,7 +49,8 @@ export function startWorker(options: {
   });
   undo.push(() => http.close());
   const breakers = new Breakers({ pool: enginePool, events, log });
-  const recorder = new Recorder({ pool: enginePool, breakers, events, log });
+  const endpoints = new GoneEndpoints({ pool: enginePool, events, log });
+  const recorder = new Recorder({ pool: enginePool, breakers, endpoints, events, log });
   const sender = new Sender({
     pool: enginePool,
     http,
@@ -64,7 +69,7 @@ export function startWorker(options: {
     log,
     maxInFlight: config.maxInFlight,
     // Longer than a request can take and than the recorder is patient, so that only the dead lose a lease.
-    leaseS: (config.timeoutMs + 60_000) / 1_000,
+    leaseS: (Math.max(config.timeoutMs, mostTimeoutMs) + 60_000) / 1_000,
     releaseUnknown: (number) =>
       rescueOwn(maintenancePool, {
         number,
@@ -73,6 +78,7 @@ export function startWorker(options: {
       }),
   });
   sender.onSlotFreed = () => loop.slotFreed();
+  sender.onLaneFreed = () => loop.laneFreed();
   const worker = new Worker({
     databaseUrl,
     enginePool,
@@ -83,7 +89,7 @@ export function startWorker(options: {
     events,
     log,
     version,
-    maintenance: { retentionMs: config.retentionMs },
+    maintenance: { retentionMs: config.retentionMs, disableAfterMs: config.disableAfterMs },
     ...(options.sliceMs === undefined ? {} : { sliceMs: options.sliceMs }),
   });
   void makePartitions(maintenancePool).catch((error: unknown) => {

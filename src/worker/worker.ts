@@ -8,7 +8,7 @@ import type { Sender } from '../deliver/sender.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { MaintenanceOptions } from '../maintenance/crontab.ts';
-import { rescueDeadWorkers, rescueFormerHolder } from '../maintenance/rescue.ts';
+import { leave, rescueDeadWorkers, rescueFormerHolder } from '../maintenance/rescue.ts';
 import { DeliverJob } from './deliver-job.ts';
 import { openSession, type WorkerSession } from './session.ts';
 
@@ -110,6 +110,7 @@ export class Worker {
       onWake: () => loop.wake(),
       onScan: () => loop.wakeAndScan(),
       onLaneClosed: (lane) => loop.laneClosed(lane),
+      onRulesChanged: (lane) => loop.rulesChanged(lane),
       onLost: (reason) => {
         lostBecause = reason;
         this.#state = 'lost';
@@ -144,9 +145,7 @@ export class Worker {
         // What is in flight needs the number until it is recorded.
         await sender.whenIdle();
         await this.#options.recorder.drain();
-        await maintenancePool
-          .query('delete from posthorn.workers where number = $1', [number])
-          .catch(() => {});
+        await leave(maintenancePool, number).catch(() => {});
       }
       await session.close();
     }

@@ -4,7 +4,7 @@ import { LaneBook, type LaneWish } from '../../src/deliver/lane-book.ts';
 
 /** Answers each wish in full, up to what waits, and says which priority each webhook had. */
 function serve(book: LaneBook, waiting: Map<string, number>, room: number): number[] {
-  const wishes = book.choose(room);
+  const wishes = book.choose(room, 0);
   const claimed: { lane: string; priority: number; dueMs: number }[] = [];
   for (const wish of [...wishes].sort(byRankAndPriority)) {
     const name = `${wish.lane}:${wish.priority}`;
@@ -27,7 +27,7 @@ describe('choosing lanes', () => {
   it('shares the room equally among the lanes of a priority', () => {
     const book = new LaneBook({ maxSlots: 100 });
     for (const lane of ['a', 'b', 'c', 'd']) book.add({ lane, priority: 1, dueMs: 5 });
-    expect(book.choose(20).map(({ lane, quota }) => [lane, quota])).toEqual([
+    expect(book.choose(20, 0).map(({ lane, quota }) => [lane, quota])).toEqual([
       ['a', 5],
       ['b', 5],
       ['c', 5],
@@ -39,7 +39,7 @@ describe('choosing lanes', () => {
     const book = new LaneBook({ maxSlots: 100 });
     for (const priority of [0, 1, 2]) book.add({ lane: 'a', priority, dueMs: 5 });
     for (let n = 0; n < 5; n += 1) book.begin('a', 0);
-    const total = book.choose(50).reduce((sum, { quota }) => sum + quota, 0);
+    const total = book.choose(50, 0).reduce((sum, { quota }) => sum + quota, 0);
     expect(total).toBe(book.usualSlots - 5);
   });
 
@@ -62,7 +62,7 @@ describe('choosing lanes', () => {
   it('gives everything to low when nothing else waits', () => {
     const book = new LaneBook({ maxSlots: 400 });
     book.add({ lane: 'c', priority: 2, dueMs: 1 });
-    expect(book.choose(200)).toMatchObject([{ lane: 'c', quota: book.usualSlots, rank: 1 }]);
+    expect(book.choose(200, 0)).toMatchObject([{ lane: 'c', quota: book.usualSlots, rank: 1 }]);
   });
 
   it('never asks for more than there is room for, nor twice for the same lane and priority', () => {
@@ -77,7 +77,7 @@ describe('choosing lanes', () => {
         (seen, room, maxSlots) => {
           const book = new LaneBook({ maxSlots });
           for (const { lane, priority } of seen) book.add({ lane, priority, dueMs: 1 });
-          const wishes = book.choose(room);
+          const wishes = book.choose(room, 0);
           const names = wishes.map(({ lane, priority }) => `${lane}:${priority}`);
           expect(new Set(names).size).toBe(names.length);
           expect(wishes.reduce((sum, { quota }) => sum + quota, 0)).toBeLessThanOrEqual(room);
@@ -97,22 +97,22 @@ describe('learning from a claim', () => {
   it('drops a lane that gave less than was asked, and takes it up again when the window sees it', () => {
     const book = new LaneBook({ maxSlots: 100 });
     book.add({ lane: 'a', priority: 1, dueMs: 5 });
-    const wishes = book.choose(8);
+    const wishes = book.choose(8, 0);
     book.learn({ wishes, claimed: [], discovered: [], wasFull: false });
     expect(book.waitingCount).toBe(0);
     book.learn({
       wishes: [],
       claimed: [{ lane: 'a', priority: 1, dueMs: 7 }],
-      discovered: [{ lane: 'a', priority: 1, waiting: 3, dueMs: 7, lastDueMs: 9, isKept: false }],
+      discovered: [{ lane: 'a', priority: 1, waiting: 3, dueMs: 7, lastDueMs: 9, access: 'open' }],
       wasFull: false,
     });
-    expect(book.choose(8)).toMatchObject([{ lane: 'a', dueFromMs: 6 }]);
+    expect(book.choose(8, 0)).toMatchObject([{ lane: 'a', dueFromMs: 6 }]);
   });
 
   it('keeps a lane that got nothing because the claim was full', () => {
     const book = new LaneBook({ maxSlots: 100 });
     book.add({ lane: 'a', priority: 1, dueMs: 5 });
-    book.learn({ wishes: book.choose(8), claimed: [], discovered: [], wasFull: true });
+    book.learn({ wishes: book.choose(8, 0), claimed: [], discovered: [], wasFull: true });
     expect(book.waitingCount).toBe(1);
   });
 });
@@ -126,13 +126,13 @@ describe('slots of a lane', () => {
       book.begin('a', 0);
     }
     book.add({ lane: 'a', priority: 1, dueMs: 1 });
-    expect(book.choose(100)).toMatchObject([{ quota: 8 }]);
+    expect(book.choose(100, 0)).toMatchObject([{ quota: 8 }]);
     const burst = Array.from({ length: 8 }, () => book.begin('a', 0));
     for (const epoch of burst) book.end('a', { epoch, verdict: 'overload' });
     expect(book.constrained()).toEqual({ a: 0 });
     for (let n = 0; n < 8; n += 1) book.end('a', { epoch: -1, verdict: 'other' });
     // 16 slots halved once.
-    expect(book.choose(100)).toMatchObject([{ quota: 8 }]);
+    expect(book.choose(100, 0)).toMatchObject([{ quota: 8 }]);
   });
 
   it('never fall below one', () => {
@@ -142,6 +142,6 @@ describe('slots of a lane', () => {
       book.end('a', { epoch, verdict: 'overload' });
     }
     book.add({ lane: 'a', priority: 1, dueMs: 1 });
-    expect(book.choose(100)).toMatchObject([{ quota: 1 }]);
+    expect(book.choose(100, 0)).toMatchObject([{ quota: 1 }]);
   });
 });

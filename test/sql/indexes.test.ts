@@ -31,6 +31,10 @@ beforeAll(async () => {
     `insert into posthorn.attempts (webhook_id, number, worker, finished_at)
      select webhook_id, 1, 1, now() from posthorn.outcomes`,
   );
+  await client.query(
+    `insert into posthorn.endpoints (url, max_in_flight)
+     select 'http://127.0.0.1/' || n, case when n % 2 = 0 then 5 end from generate_series(1, 20000) as n`,
+  );
   await client.query('analyze');
   // As the engine's connections are set.
   await client.query(
@@ -49,6 +53,8 @@ it('claims by queue_for_discovery, queue_for_claim and primary keys alone', asyn
   expect(plan).toContain('queue_for_claim');
   expect(plan).toContain('queue_pkey');
   expect(plan).toMatch(/outbox_\d{8}_pkey/);
+  expect(plan).toContain('endpoints_pkey');
+  expect(plan).toContain('lane_rules_pkey');
   expect(plan).not.toContain('Seq Scan');
 });
 
@@ -67,16 +73,16 @@ it('records by primary keys alone', async () => {
 });
 
 it('scans the lanes by queue_for_claim alone', async () => {
-  const plan = await explain('scan-lanes', undefined);
+  const plan = await explain('scan-lanes', '1');
   expect(plan).toContain('queue_for_claim');
   expect(plan).not.toContain('Seq Scan');
 });
 
-async function explain(name: string, args: string | undefined): Promise<string> {
+async function explain(name: string, args: string): Promise<string> {
   const statement = `statement_${name.replace('-', '_')}`;
   await client.query(`prepare ${statement} as ${sqlFile(name).text}`);
   const { rows } = await client.query<Record<string, string>>(
-    `explain (costs off) execute ${statement}${args === undefined ? '' : `(${args})`}`,
+    `explain (costs off) execute ${statement}(${args})`,
   );
   return rows.map((row) => row['QUERY PLAN']).join('\n');
 }

@@ -29,6 +29,7 @@ const planModes: Readonly<Record<string, readonly string[]>> = {
 
 const deadLane = '6001';
 const laneCount = 5_000;
+const heldLanes = 200;
 const lanes = Array.from({ length: 100 }, (_, at) => String(at + 1));
 
 let database: TestDatabase;
@@ -39,6 +40,19 @@ beforeAll(async () => {
   client = await database.pool.connect();
   await client.query('alter table posthorn.outbox disable trigger outbox_to_queue');
   await client.query('alter table posthorn.queue set (autovacuum_enabled = off)');
+  // Their statistics say "nothing there" as well.
+  await client.query('alter table posthorn.lane_rules set (autovacuum_enabled = off)');
+  await client.query('alter table posthorn.endpoints set (autovacuum_enabled = off)');
+  await client.query('vacuum analyze posthorn.lane_rules, posthorn.endpoints');
+  await client.query(
+    `insert into posthorn.endpoints (url, max_in_flight)
+     select 'http://limited.example/', 5 from generate_series(1, 50000)`,
+  );
+  await client.query(
+    `insert into posthorn.lane_rules (lane, is_held, is_ordered)
+     select 1000 + n, true, false from generate_series(1, $1::integer) as n`,
+    [heldLanes],
+  );
 }, 120_000);
 
 afterAll(async () => {
@@ -79,7 +93,7 @@ function holdTheirLimits() {
       expect(claimed).toHaveLength(200);
       expect(claimed.filter(({ lane }) => lane === deadLane)).toHaveLength(0);
       expect(await leased()).toBe(200);
-      expect(await scanLanes()).toBe(laneCount + 1);
+      expect(await scanLanes()).toBe(laneCount + 1 - heldLanes);
       await record(claimed);
     } finally {
       await client.query('rollback');
@@ -141,7 +155,7 @@ async function leased(): Promise<number> {
 }
 
 async function scanLanes(): Promise<number> {
-  return (await client.query(sqlFile('scan-lanes').text)).rows.length;
+  return (await client.query(sqlFile('scan-lanes').text, [1])).rows.length;
 }
 
 /** A third delivered, a third failed, a third to be retried; the first under a number that is not its own. */

@@ -1,0 +1,82 @@
+import type { Pool } from 'pg';
+import { runSql, sqlFile } from '../db/sql-file.ts';
+import type { Log } from '../log.ts';
+import type { LaneAccess } from './claim.ts';
+import type { LaneBook } from './lane-book.ts';
+import type { LimitedLanes } from './limited-lanes.ts';
+
+/*
+ * The scan of all lanes: the backstop of discovery.
+ *
+ * In: the heads of all lanes. Out: lanes in the book. Finds what the window cannot see any more: late commits, leases
+ * given back, lanes whose pause is over. At start, when somebody asks for it, and every 5 s.
+ */
+
+interface LaneScanOptions {
+  readonly pool: Pool;
+  readonly book: LaneBook;
+  readonly limited: LimitedLanes;
+  readonly log: Log;
+}
+
+interface ScannedRow {
+  lane: string;
+  priority: number;
+  due_ms: number;
+  access: Exclude<LaneAccess, 'kept'>;
+}
+
+const scanSql = sqlFile('scan-lanes');
+const everyMs = 5_000;
+/** A scan may use this share of the time at most: it costs 8 µs a lane. */
+const share = 50;
+
+export class LaneScan {
+  readonly #options: LaneScanOptions;
+  #isWanted = true;
+  #lastMs = 0;
+  #costMs = 0;
+
+  constructor(options: LaneScanOptions) {
+    this.#options = options;
+  }
+
+  /** The next one is due now. */
+  want(): void {
+    this.#isWanted = true;
+  }
+
+  /** Never throws: only a backstop, and tried again after the usual pause. */
+  async runWhenDue(workerNumber: number): Promise<void> {
+    const pauseMs = Math.max(everyMs, this.#costMs * share);
+    if (!this.#isWanted && performance.now() - this.#lastMs < pauseMs) return;
+    try {
+      await this.run(workerNumber);
+    } catch (error) {
+      this.#lastMs = performance.now();
+      this.#options.log.warn({ error: String(error) }, 'Cannot scan the lanes');
+    }
+  }
+
+  async run(workerNumber: number): Promise<void> {
+    const { pool, book, limited } = this.#options;
+    const startedMs = performance.now();
+    this.#isWanted = false;
+    const rows = await runSql<ScannedRow>(pool, { sql: scanSql, values: [workerNumber] });
+    for (const row of rows) this.#note(row);
+    book.sweep(performance.now());
+    await limited.releaseIdle(workerNumber);
+    this.#lastMs = performance.now();
+    this.#costMs = this.#lastMs - startedMs;
+  }
+
+  #note({ lane, priority, due_ms: dueMs, access }: ScannedRow): void {
+    const { book, limited } = this.#options;
+    if (access === 'open' || (access === 'own' && book.owns(lane))) {
+      book.add({ lane, priority, dueMs });
+    } else {
+      // Those of others too: one of them may be frozen.
+      limited.want(lane, access === 'own' ? 'left behind' : 'seen');
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import type { Pool } from 'pg';
+import { runSql, sqlFile } from '../db/sql-file.ts';
+import type { LaneBook } from './lane-book.ts';
+import type { LaneRule } from './owned-lanes.ts';
+
+/*
+ * Which limited lanes (rate, most in flight, ordered) are this worker's. A lane has one owner at a time, so that a limit
+ * that one process keeps holds over all of them; the claim checks the owner in SQL.
+ *
+ * In: lanes that were seen with work. Out: rules in the lane book. A crash: the rescue clears the owner up; a frozen owner
+ * is passed over after 20 s (I6).
+ */
+
+interface LimitedLanesOptions {
+  readonly pool: Pool;
+  readonly book: LaneBook;
+}
+
+interface TakenRow {
+  lane: string;
+  is_ordered: boolean;
+  max_in_flight: number | null;
+  rate_limit_per_s: number | null;
+  rate_in_ms: number | null;
+  retry_in_ms: number | null;
+}
+
+/**
+ * Why a lane is wanted: it was seen with work; its rules changed, or it is back; it carries our number though we do not
+ * know it, so that a former holder of the number sent to it, nobody knows how much.
+ */
+type Reason = 'seen' | 'changed' | 'left behind';
+
+const takeSql = sqlFile('take-lanes');
+const releaseSql = sqlFile('release-lanes');
+/** Lanes per statement. */
+const mostTaken = 500;
+
+export class LimitedLanes {
+  readonly #options: LimitedLanesOptions;
+  readonly #wanted = new Map<string, Reason>();
+
+  constructor(options: LimitedLanesOptions) {
+    this.#options = options;
+  }
+
+  get hasWanted(): boolean {
+    return this.#wanted.size > 0;
+  }
+
+  /** Notes that a lane should be this worker's if it can be. */
+  want(lane: string, reason: Reason): void {
+    this.#wanted.set(lane, reason);
+  }
+
+  /** Takes what is wanted and can be had. What turns out not to be limited any more is claimed like any other lane. */
+  async take(workerNumber: number): Promise<void> {
+    const { pool, book } = this.#options;
+    const lanes = [...this.#wanted].slice(0, mostTaken);
+    if (lanes.length === 0) return;
+    const rows = await runSql<TakenRow>(pool, {
+      sql: takeSql,
+      values: [workerNumber, lanes.map(([lane]) => lane)],
+    });
+    const nowMs = performance.now();
+    const taken = new Map(rows.map((row) => [row.lane, row]));
+    for (const [lane, reason] of lanes) {
+      const row = taken.get(lane);
+      this.#wanted.delete(lane);
+      if (row === undefined) book.disown(lane);
+      else book.own(lane, { rule: ruleOf(row, reason), nowMs });
+      if (row !== undefined || reason === 'changed') book.addAll(lane);
+    }
+  }
+
+  /** Gives up those that have been idle. */
+  async releaseIdle(workerNumber: number): Promise<void> {
+    const idle = this.#options.book.releaseIdle(performance.now());
+    if (idle.length === 0) return;
+    await runSql(this.#options.pool, { sql: releaseSql, values: [workerNumber, idle] });
+  }
+}
+
+function ruleOf(row: TakenRow, reason: Reason): LaneRule {
+  const ratePerS = row.rate_limit_per_s;
+  const unknownMs = reason === 'left behind' && ratePerS !== null ? 1_000 / ratePerS : 0;
+  return {
+    isOrdered: row.is_ordered,
+    maxInFlight: row.max_in_flight,
+    ratePerS,
+    rateInMs: Math.max(0, row.rate_in_ms ?? 0, unknownMs),
+    retryInMs: Math.max(0, row.retry_in_ms ?? 0),
+  };
+}

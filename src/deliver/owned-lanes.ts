@@ -1,0 +1,101 @@
+import { allowedBy, createPace, type Pace, readyAtMs, spend, usedUp } from '../domain/pace.ts';
+
+/** What this process must keep to with a lane that it owns. */
+export interface LaneRule {
+  readonly isOrdered: boolean;
+  readonly maxInFlight: number | null;
+  readonly ratePerS: number | null;
+  /** The rate may be used from now + this on; 0: nothing of it is used. */
+  readonly rateInMs: number;
+  /** Ordered: the webhook at the head is tried again in this time. */
+  readonly retryInMs: number;
+}
+
+interface OwnedLane {
+  readonly isOrdered: boolean;
+  readonly maxInFlight: number;
+  pace: Pace | undefined;
+  heldUntilMs: number;
+  usedMs: number;
+}
+
+/**
+ * The limited lanes that are this process's alone (posthorn.lane_rules.owner): their limits are kept here, in memory, and
+ * so hold over all workers. Times are ms of performance.now().
+ */
+export class OwnedLanes {
+  readonly #lanes = new Map<string, OwnedLane>();
+
+  get names(): string[] {
+    return [...this.#lanes.keys()];
+  }
+
+  has(lane: string): boolean {
+    return this.#lanes.has(lane);
+  }
+
+  /** Takes a lane's rule over. What is known of its pace goes on to hold, even if the rate is another one now. */
+  own(lane: string, { rule, nowMs }: { rule: LaneRule; nowMs: number }): void {
+    const known = this.#lanes.get(lane);
+    this.#lanes.set(lane, {
+      isOrdered: rule.isOrdered,
+      maxInFlight: rule.isOrdered ? 1 : (rule.maxInFlight ?? Number.POSITIVE_INFINITY),
+      pace: rule.ratePerS === null ? undefined : paceOf(rule.ratePerS, { rule, known, nowMs }),
+      heldUntilMs: nowMs + rule.retryInMs,
+      usedMs: nowMs,
+    });
+  }
+
+  disown(lane: string): void {
+    this.#lanes.delete(lane);
+  }
+
+  /** How many more requests the rules allow; infinite for lanes without. */
+  room(lane: string, { inFlight, nowMs }: { inFlight: number; nowMs: number }): number {
+    const owned = this.#lanes.get(lane);
+    if (owned === undefined) return Number.POSITIVE_INFINITY;
+    if (owned.heldUntilMs > nowMs) return 0;
+    const slots = owned.maxInFlight - inFlight;
+    return owned.pace === undefined ? slots : Math.min(slots, allowedBy(owned.pace, nowMs));
+  }
+
+  /** When time alone will give the lane room again; 0 when it is not time that it waits for. */
+  readyAtMs(lane: string, nowMs: number): number {
+    const owned = this.#lanes.get(lane);
+    if (owned === undefined) return 0;
+    if (owned.heldUntilMs > nowMs) return owned.heldUntilMs;
+    if (owned.pace === undefined || allowedBy(owned.pace, nowMs) > 0) return 0;
+    return readyAtMs(owned.pace);
+  }
+
+  /** A request of the lane begins. */
+  begin(lane: string, nowMs: number): void {
+    const owned = this.#lanes.get(lane);
+    if (owned === undefined) return;
+    owned.usedMs = nowMs;
+    if (owned.pace !== undefined) owned.pace = spend(owned.pace, nowMs);
+  }
+
+  /** The head of an ordered lane is tried again at this time, and nothing else of it is sent before. */
+  hold(lane: string, untilMs: number): void {
+    const owned = this.#lanes.get(lane);
+    if (owned !== undefined) owned.heldUntilMs = Math.max(owned.heldUntilMs, untilMs);
+  }
+
+  /** Whether the lane has been without a request for so long, and whoever takes it next may use its whole rate. */
+  isIdle(lane: string, { nowMs, afterMs }: { nowMs: number; afterMs: number }): boolean {
+    const owned = this.#lanes.get(lane);
+    if (owned === undefined || nowMs - owned.usedMs < afterMs) return false;
+    return owned.pace === undefined || owned.pace.nextMs <= nowMs;
+  }
+}
+
+function paceOf(
+  ratePerS: number,
+  { rule, known, nowMs }: { rule: LaneRule; known: OwnedLane | undefined; nowMs: number },
+): Pace {
+  const fresh = createPace(ratePerS);
+  const nextMs = known?.pace?.nextMs;
+  if (nextMs !== undefined) return { ...fresh, nextMs: Math.min(nextMs, nowMs + fresh.intervalMs) };
+  return rule.rateInMs > 0 ? usedUp(fresh, nowMs + rule.rateInMs) : fresh;
+}

@@ -1,0 +1,121 @@
+/** A lane with webhooks of one priority that are due. */
+export interface WaitingLane {
+  readonly lane: string;
+  readonly priority: number;
+  dueFromMs: number;
+}
+
+export const priorities = [0, 1, 2] as const;
+
+/**
+ * The lanes that wait, in a ring per priority. One that has no room is parked outside of its ring until it has some: with
+ * 100,000 lanes waiting, each turn of the others must not walk past it.
+ */
+export class WaitingLanes {
+  readonly #known = new Map<string, WaitingLane>();
+  readonly #rings = priorities.map(() => new Ring<WaitingLane>());
+  readonly #parked = new Map<string, Set<WaitingLane>>();
+  /** Parked until a time. */
+  readonly #readyAtMs = new Map<string, number>();
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** How many lanes of a priority are not parked. */
+  inRing(priority: number): number {
+    return this.#rings[priority]?.size ?? 0;
+  }
+
+  /** The next lane in turn. */
+  next(priority: number): WaitingLane | undefined {
+    return this.#rings[priority]?.next();
+  }
+
+  get(lane: { readonly lane: string; readonly priority: number }): WaitingLane | undefined {
+    return this.#known.get(key(lane));
+  }
+
+  /** Whether anything of the lane waits, whatever its priority. */
+  hasLane(lane: string): boolean {
+    return priorities.some((priority) => this.#known.has(key({ lane, priority })));
+  }
+
+  /** Notes that a lane has work due from a time on. */
+  add({ lane, priority, dueMs }: { lane: string; priority: number; dueMs: number }): void {
+    const known = this.#known.get(key({ lane, priority }));
+    // 1 ms back: the time is rounded on its way.
+    if (known !== undefined) {
+      known.dueFromMs = Math.min(known.dueFromMs, dueMs - 1);
+      return;
+    }
+    const waiting = { lane, priority, dueFromMs: dueMs - 1 };
+    this.#known.set(key(waiting), waiting);
+    this.#rings[priority]?.add(waiting);
+  }
+
+  forget(waiting: WaitingLane): void {
+    this.#known.delete(key(waiting));
+    this.#rings[waiting.priority]?.delete(waiting);
+    const parked = this.#parked.get(waiting.lane);
+    if (parked?.delete(waiting) === true && parked.size === 0) this.unpark(waiting.lane);
+  }
+
+  /** Takes a lane out of its ring until {@link unpark}, or until a time if there is one. */
+  park(waiting: WaitingLane, readyAtMs: number): void {
+    this.#rings[waiting.priority]?.delete(waiting);
+    const parked = this.#parked.get(waiting.lane) ?? new Set();
+    this.#parked.set(waiting.lane, parked.add(waiting));
+    if (readyAtMs > 0) this.#readyAtMs.set(waiting.lane, readyAtMs);
+  }
+
+  /** The lane may have room again. */
+  unpark(lane: string): void {
+    this.#readyAtMs.delete(lane);
+    const parked = this.#parked.get(lane);
+    if (parked === undefined) return;
+    this.#parked.delete(lane);
+    for (const waiting of parked) this.#rings[waiting.priority]?.add(waiting);
+  }
+
+  /** Those whose time has come. */
+  unparkReady(nowMs: number): void {
+    for (const [lane, readyAtMs] of this.#readyAtMs) if (readyAtMs <= nowMs) this.unpark(lane);
+  }
+
+  /** When the first of those that wait for a time is ready; infinite when there is none. */
+  get nextReadyMs(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const readyAtMs of this.#readyAtMs.values()) next = Math.min(next, readyAtMs);
+    return next;
+  }
+}
+
+function key({ lane, priority }: { lane: string; priority: number }): string {
+  return `${lane}:${priority}`;
+}
+
+/** Everyone in turn. An iterator that stays open: one made anew would walk over the gaps that deletions leave. */
+class Ring<Item> {
+  readonly #items = new Set<Item>();
+  #turn = this.#items.values();
+
+  get size(): number {
+    return this.#items.size;
+  }
+
+  add(item: Item): void {
+    this.#items.add(item);
+  }
+
+  delete(item: Item): void {
+    this.#items.delete(item);
+  }
+
+  next(): Item | undefined {
+    const { value, done } = this.#turn.next();
+    if (done !== true) return value;
+    this.#turn = this.#items.values();
+    return this.#turn.next().value;
+  }
+}

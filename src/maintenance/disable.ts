@@ -1,0 +1,29 @@
+import type { Pool } from 'pg';
+import type { Events } from '../events.ts';
+
+/** One blip and then silence is no reason: there must have been this many failures in a row. */
+const leastFailures = 20;
+
+/**
+ * Disables the registered endpoints that have had no success for so long. What they have waiting is held, not failed, and
+ * goes on in order when they are enabled again. Returns their ids.
+ */
+export async function disableFailing(
+  pool: Pool,
+  { disableAfterMs, events }: { disableAfterMs: number; events: Events },
+): Promise<string[]> {
+  const { rows } = await pool.query<{ id: string }>(
+    `update posthorn.endpoints as e
+     set status = 'disabled', status_reason = 'failing'
+     from posthorn.breakers as b
+     where b.lane = e.lane
+       and b.consecutive >= $1
+       and b.failing_since <= now() - $2::float8 * interval '1 millisecond'
+       and e.status = 'active'
+     returning e.id`,
+    [leastFailures, disableAfterMs],
+  );
+  const ids = rows.map(({ id }) => id);
+  if (ids.length > 0) events.emit('endpointsDisabled', { ids, reason: 'failing' });
+  return ids;
+}
