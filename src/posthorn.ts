@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createApi } from './api/app.ts';
 import { createHealth, type Readiness } from './api/health.ts';
 import { type ServedApi, serveApi } from './api/server.ts';
+import { LaneCache } from './cache/lane-cache.ts';
 import type { Config } from './config.ts';
 import { openDatabase } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
@@ -52,16 +53,18 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     }
   };
   try {
-    await migrate({ databaseUrl: database.url, log });
+    const { identity } = await migrate({ databaseUrl: database.url, log });
+    const cache = openCache({ config, log, identity, undo });
     let worker: Worker | undefined;
     // Before the worker: a process whose port is taken must not begin to deliver.
     const served = await serve({
       ...options,
       workerState: () => worker?.state ?? (options.worker ? 'starting' : 'not here'),
       databaseUrl: database.url,
+      cache,
       undo,
     });
-    if (options.worker) worker = startWorker({ ...options, events, database, undo });
+    if (options.worker) worker = startWorker({ ...options, events, database, cache, undo });
     return {
       address: `http://${hostOf(config.host)}:${served.port}`,
       psql: database.psql,
@@ -76,12 +79,27 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
   }
 }
 
+/** The optional Redis. It is not waited for: everything works the same without it. */
+function openCache(options: {
+  readonly config: Config;
+  readonly log: Log;
+  readonly identity: string;
+  readonly undo: (() => Promise<unknown>)[];
+}): LaneCache | undefined {
+  const { config, log, identity, undo } = options;
+  if (config.redisUrl === undefined) return undefined;
+  const cache = new LaneCache({ url: config.redisUrl, log, namespace: identity });
+  undo.push(async () => cache.close());
+  return cache;
+}
+
 async function serve(options: {
   readonly config: Config;
   readonly log: Log;
   readonly api: boolean;
   readonly workerState: () => WorkerState | 'not here';
   readonly databaseUrl: string;
+  readonly cache: LaneCache | undefined;
   readonly undo: (() => Promise<unknown>)[];
 }): Promise<ServedApi> {
   const { config, log, databaseUrl, undo } = options;

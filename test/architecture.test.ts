@@ -17,6 +17,7 @@ const layers: readonly (readonly string[])[] = [
   ['events.ts', 'log.ts'],
   ['db'],
   ['queries'],
+  ['cache'],
   ['outbox', 'deliver'],
   ['maintenance', 'api'],
   ['worker'],

@@ -13,6 +13,8 @@ const oldestMajor = 15;
  * Brings the schema `posthorn` and Graphile Worker's own up to date. Safe when several processes start at once: the
  * others wait, and then find the work done.
  *
+ * Returns the migrations it applied, and what tells this database from all others.
+ *
  * @throws when Postgres is older than 15, cannot be reached, or the role may not create schemas in the database.
  */
 export async function migrate({
@@ -21,7 +23,7 @@ export async function migrate({
 }: {
   databaseUrl: string;
   log: Log;
-}): Promise<{ applied: string[] }> {
+}): Promise<{ applied: string[]; identity: string }> {
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: 'posthorn migrate',
@@ -46,11 +48,21 @@ export async function migrate({
       log: (message) => log.debug({ component: 'node-pg-migrate' }, message),
     });
     await migrateGraphileWith({ databaseUrl, log });
-    return { applied: applied.map(({ name }) => name) };
+    return { applied: applied.map(({ name }) => name), identity: await identityOf(client) };
   } finally {
     // Ends the session, and with it the lock.
     await client.end();
   }
+}
+
+/** Tells this database from all others, by what does not change in its life: 32 hex digits. */
+async function identityOf(client: pg.Client): Promise<string> {
+  const { rows } = await client.query<{ identity: string }>(
+    `select md5(concat_ws(' ', d.oid, d.datname, (select min(run_on) from posthorn.migrations))) as identity
+     from pg_database as d
+     where d.datname = current_database()`,
+  );
+  return rows[0]?.identity ?? '';
 }
 
 async function hasSchema(client: pg.Client): Promise<boolean> {

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { LaneCache } from '../cache/lane-cache.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { Log } from '../log.ts';
 import type { LaneAccess } from './claim.ts';
@@ -9,7 +10,8 @@ import type { LimitedLanes } from './limited-lanes.ts';
  * The scan of all lanes: the backstop of discovery.
  *
  * In: the heads of all lanes. Out: lanes in the book. Finds what the window cannot see any more: late commits, leases
- * given back, lanes whose pause is over. At start, when somebody asks for it, and every 5 s.
+ * given back, lanes whose pause is over. At start, when somebody asks for it, and every 5 s. With a cache, one worker's scan
+ * serves the others: they take hints from it, and scan themselves when it does not answer.
  */
 
 interface LaneScanOptions {
@@ -17,6 +19,8 @@ interface LaneScanOptions {
   readonly book: LaneBook;
   readonly limited: LimitedLanes;
   readonly log: Log;
+  /** Shared with the other workers: one scan for all. */
+  readonly cache: LaneCache | undefined;
 }
 
 interface ScannedRow {
@@ -30,12 +34,15 @@ const scanSql = sqlFile('scan-lanes');
 const everyMs = 5_000;
 /** A scan may use this share of the time at most: it costs 8 µs a lane. */
 const share = 50;
+/** Hints taken at once. */
+const hintsAtOnce = 500;
 
 export class LaneScan {
   readonly #options: LaneScanOptions;
   #isWanted = true;
   #lastMs = 0;
   #costMs = 0;
+  #hasHints = false;
 
   constructor(options: LaneScanOptions) {
     this.#options = options;
@@ -48,10 +55,9 @@ export class LaneScan {
 
   /** Never throws: only a backstop, and tried again after the usual pause. */
   async runWhenDue(workerNumber: number): Promise<void> {
-    const pauseMs = Math.max(everyMs, this.#costMs * share);
-    if (!this.#isWanted && performance.now() - this.#lastMs < pauseMs) return;
     try {
-      await this.run(workerNumber);
+      if (this.#isDue()) await this.#scanOrAsk(workerNumber);
+      else if (this.#hasHints) await this.#takeHints();
     } catch (error) {
       this.#lastMs = performance.now();
       this.#options.log.warn({ error: String(error) }, 'Cannot scan the lanes');
@@ -59,7 +65,7 @@ export class LaneScan {
   }
 
   async run(workerNumber: number): Promise<void> {
-    const { pool, book, limited } = this.#options;
+    const { pool, book, limited, cache } = this.#options;
     const startedMs = performance.now();
     this.#isWanted = false;
     const rows = await runSql<ScannedRow>(pool, { sql: scanSql, values: [workerNumber] });
@@ -68,6 +74,37 @@ export class LaneScan {
     await limited.releaseIdle(workerNumber);
     this.#lastMs = performance.now();
     this.#costMs = this.#lastMs - startedMs;
+    // Not waited for: it is for the others.
+    void cache?.share(
+      rows
+        .filter(({ access }) => access === 'open')
+        .map(({ lane, priority, due_ms: dueMs }) => ({ lane, priority, dueMs })),
+    );
+  }
+
+  #isDue(): boolean {
+    const pauseMs = Math.max(everyMs, this.#costMs * share);
+    return this.#isWanted || performance.now() - this.#lastMs >= pauseMs;
+  }
+
+  /** What somebody asked for is not in an earlier scan of somebody else's. */
+  async #scanOrAsk(workerNumber: number): Promise<void> {
+    const { cache, limited } = this.#options;
+    if (cache === undefined || this.#isWanted || (await cache.mayScan())) {
+      return this.run(workerNumber);
+    }
+    this.#lastMs = performance.now();
+    await this.#takeHints();
+    await limited.releaseIdle(workerNumber);
+  }
+
+  /** More of them as soon as these are used up. */
+  async #takeHints(): Promise<void> {
+    const { cache, book } = this.#options;
+    if (book.waitingCount >= hintsAtOnce) return;
+    const hints = (await cache?.hints(hintsAtOnce)) ?? [];
+    for (const hint of hints) book.add(hint);
+    this.#hasHints = hints.length === hintsAtOnce;
   }
 
   #note({ lane, priority, due_ms: dueMs, access }: ScannedRow): void {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
+import type { LaneCache } from '../cache/lane-cache.ts';
 import { isFaultOfStatement } from '../db/sqlstate.ts';
 import { Visibility } from '../domain/visibility.ts';
 import type { Events } from '../events.ts';
@@ -24,6 +25,7 @@ interface LoopOptions {
   readonly pool: Pool;
   readonly sender: Sender;
   readonly breakers: Breakers;
+  readonly cache: LaneCache | undefined;
   readonly events: Events;
   readonly log: Log;
   readonly maxInFlight: number;
@@ -71,10 +73,10 @@ export class DeliveryLoop {
     this.#options = options;
     // One lane may use half of the slots, so that one endpoint that turns slow never takes them all.
     const book = new LaneBook({ maxSlots: Math.max(1, Math.ceil(options.maxInFlight / 2)) });
-    const { pool, log } = options;
+    const { pool, log, cache } = options;
     this.#book = book;
     this.#limited = new LimitedLanes({ pool, book });
-    this.#scan = new LaneScan({ pool, book, limited: this.#limited, log });
+    this.#scan = new LaneScan({ pool, book, limited: this.#limited, log, cache });
     // Claims of a few rows cost as much as claims of many: wait until an eighth of the slots is free.
     this.#claimFrom = Math.max(1, Math.min(20, Math.floor(options.maxInFlight / 8)));
   }

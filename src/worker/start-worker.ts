@@ -1,3 +1,4 @@
+import type { LaneCache } from '../cache/lane-cache.ts';
 import type { Config } from '../config.ts';
 import { createEnginePool, createMaintenancePool } from '../db/pools.ts';
 import { Breakers } from '../deliver/breakers.ts';
@@ -22,11 +23,12 @@ export function startWorker(options: {
   readonly config: Config;
   readonly log: Log;
   readonly events: Events;
+  readonly cache?: LaneCache | undefined;
   readonly database: { readonly url: string; readonly allowNetworks: readonly string[] };
   readonly undo: (() => Promise<unknown>)[];
   readonly sliceMs?: number;
 }): Worker {
-  const { config, log, events, database, undo } = options;
+  const { config, log, events, cache, database, undo } = options;
   const databaseUrl = database.url;
   const enginePool = createEnginePool({
     databaseUrl,
@@ -65,6 +67,7 @@ export function startWorker(options: {
     pool: enginePool,
     sender,
     breakers,
+    cache,
     events,
     log,
     maxInFlight: config.maxInFlight,
@@ -79,6 +82,7 @@ export function startWorker(options: {
   });
   sender.onSlotFreed = () => loop.slotFreed();
   sender.onLaneFreed = () => loop.laneFreed();
+  cache?.listen(() => loop.wake());
   const worker = new Worker({
     databaseUrl,
     enginePool,

@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import type { Log } from '../log.ts';
+import { type LaneHint, memberOf, parseHint, scoreOf } from './lane-hint.ts';
+import { RedisLink } from './redis-link.ts';
+import { WakeLine } from './wake-line.ts';
+
+/*
+ * The optional cache in Redis: which lanes have due work, found by one worker's scan for all of them, and a wake-up call
+ * for workers that NOTIFY does not reach at once.
+ *
+ * Postgres stays the truth. What is read here are hints: a wrong one costs an index lookup, a missing one the time until
+ * the worker's own scan. Nothing here throws, and nothing waits longer than a command's deadline (I11).
+ */
+
+interface LaneCacheOptions {
+  readonly url: string;
+  readonly log: Log;
+  /** Tells two databases on one Redis apart. */
+  readonly namespace: string;
+  /** Certificate authorities to trust in place of Node's, PEM. */
+  readonly ca?: string | undefined;
+}
+
+/** How long the worker that won may be the one that scans: a little less than the pause between scans. */
+const scanLockMs = 4_500;
+/** Whatever Redis says, each worker scans by itself this often. */
+const ownScanMs = 30_000;
+const mostShared = 50_000;
+const sharedPerCommand = 1_000;
+/** Hints are of no use when the next scan is long over. */
+const sharedForMs = 15_000;
+
+export class LaneCache {
+  readonly #link: RedisLink;
+  readonly #wakeLine: WakeLine;
+  readonly #lockKey: string;
+  readonly #lanesKey: string;
+  #lastOwnScanMs = 0;
+
+  constructor({ url, log, namespace, ca }: LaneCacheOptions) {
+    // In braces: a cluster keeps them together.
+    const prefix = `posthorn:{${namespace}}:`;
+    this.#lockKey = `${prefix}scan`;
+    this.#lanesKey = `${prefix}lanes`;
+    this.#link = new RedisLink({ url, log, ca });
+    this.#wakeLine = new WakeLine({ link: this.#link, key: `${prefix}wake`, url, log, ca });
+  }
+
+  /** Whether Redis answered when it was last asked. */
+  get isUsable(): boolean {
+    return this.#link.isUp;
+  }
+
+  /** Whether this worker should scan the lanes itself. At once true when Redis does not answer. */
+  async mayScan(): Promise<boolean> {
+    if (!this.#link.isUp) {
+      this.#link.probe();
+      return true;
+    }
+    if (performance.now() - this.#lastOwnScanMs > ownScanMs) return true;
+    const answer = await this.#link.ask({
+      keys: [],
+      run: async (client) => {
+        const [won, leftMs] = await Promise.all([
+          client.set(this.#lockKey, '1', {
+            condition: 'NX',
+            expiration: { type: 'PX', value: scanLockMs },
+          }),
+          client.pTTL(this.#lockKey),
+        ]);
+        if (won === 'OK') return true;
+        if (leftMs > 0 && leftMs <= scanLockMs) return false;
+        // Not written by us: it would keep everybody from scanning for ever.
+        await client.unlink(this.#lockKey);
+        return true;
+      },
+    });
+    return answer ?? true;
+  }
+
+  /** Shares what a scan found; the best of it, if that is very much. */
+  async share(lanes: readonly LaneHint[]): Promise<void> {
+    this.#lastOwnScanMs = performance.now();
+    if (!this.#link.isUp) return;
+    const best = lanes.length <= mostShared ? lanes : bestOf(lanes);
+    const key = `${this.#lanesKey}:${randomBytes(8).toString('hex')}`;
+    for (let from = 0; from < best.length; from += sharedPerCommand) {
+      const members = best
+        .slice(from, from + sharedPerCommand)
+        .map((hint) => ({ value: memberOf(hint), score: scoreOf(hint) }));
+      const added = await this.#link.ask({
+        keys: [],
+        run: (client) => Promise.all([client.zAdd(key, members), client.pExpire(key, sharedForMs)]),
+      });
+      if (added === undefined) return;
+    }
+    // As a whole, so that nobody reads half of it; what an earlier scan found is gone with it.
+    await this.#link.ask<unknown>({
+      keys: [],
+      run: (client) =>
+        best.length > 0 ? client.rename(key, this.#lanesKey) : client.unlink(this.#lanesKey),
+    });
+  }
+
+  /**
+   * Takes the best lanes out, in priority order and then by age. Out, so that two workers get different ones; what is lost
+   * with a worker the next scan finds.
+   */
+  async hints(limit: number): Promise<readonly LaneHint[]> {
+    if (!this.#link.isUp) return [];
+    const found = await this.#link.ask({
+      keys: [this.#lanesKey],
+      run: (client) => client.zPopMinCount(this.#lanesKey, limit),
+    });
+    return (found ?? []).flatMap((entry) => parseHint(entry) ?? []);
+  }
+
+  /** Waits for calls from now on. */
+  listen(onWake: () => void): void {
+    this.#wakeLine.listen(onWake);
+  }
+
+  /** Calls a worker. Not waited for, and many at once are one. */
+  wake(): void {
+    this.#wakeLine.call();
+  }
+
+  close(): void {
+    this.#wakeLine.close();
+    this.#link.close();
+  }
+}
+
+function bestOf(lanes: readonly LaneHint[]): LaneHint[] {
+  return lanes.toSorted((a, b) => scoreOf(a) - scoreOf(b)).slice(0, mostShared);
+}

@@ -1,0 +1,41 @@
+// Pure: no I/O, no clock, no randomness.
+
+/** A lane with due work, as one worker tells the others. */
+export interface LaneHint {
+  readonly lane: string;
+  readonly priority: number;
+  readonly dueMs: number;
+}
+
+/** More than any time in ms until the year 2286, so that one number orders by priority and then by age. */
+const priorityStep = 1e13;
+const leastLane = -(2n ** 63n);
+const mostLane = 2n ** 63n - 1n;
+
+export function memberOf({ lane, priority }: LaneHint): string {
+  return `${lane}:${priority}`;
+}
+
+export function scoreOf({ priority, dueMs }: LaneHint): number {
+  return priority * priorityStep + Math.min(Math.max(0, dueMs), priorityStep - 1);
+}
+
+/** Reads what Redis gave back; undefined for what no worker has written so. */
+export function parseHint({
+  value,
+  score,
+}: {
+  value: unknown;
+  score: unknown;
+}): LaneHint | undefined {
+  if (typeof value !== 'string' || typeof score !== 'number') return undefined;
+  const match = /^(0|-?[1-9]\d{0,18}):([012])$/.exec(value);
+  if (match === null) return undefined;
+  const [, lane = '', digit = ''] = match;
+  const number = BigInt(lane);
+  const priority = Number(digit);
+  const dueMs = score - priority * priorityStep;
+  if (number < leastLane || number > mostLane) return undefined;
+  if (!(dueMs >= 0 && dueMs < priorityStep)) return undefined;
+  return { lane, priority, dueMs };
+}

@@ -1,0 +1,84 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  createRedisClient,
+  isWrongType,
+  type RedisClient,
+  type RedisLink,
+  type RedisLinkOptions,
+} from './redis-link.ts';
+
+/*
+ * Wake-up calls through Redis: a list from which one waiting worker at a time takes a call (BLPOP). For what NOTIFY does not
+ * reach: at most one open transaction notifies, and the others are found by the poll.
+ */
+
+interface WakeLineOptions extends RedisLinkOptions {
+  readonly link: RedisLink;
+  readonly key: string;
+}
+
+const gatherMs = 5;
+/** More calls than this wake nobody any more. */
+const mostCalls = 16;
+const keptMs = 5_000;
+const waitS = 5;
+const pauseMs = 500;
+
+export class WakeLine {
+  readonly #options: WakeLineOptions;
+  readonly #over = new AbortController();
+  #waiter: RedisClient | undefined;
+  #isCalling = false;
+
+  constructor(options: WakeLineOptions) {
+    this.#options = options;
+  }
+
+  /** Waits for calls until {@link close}. */
+  listen(onWake: () => void): void {
+    void this.#listen(onWake);
+  }
+
+  call(): void {
+    if (this.#isCalling || this.#over.signal.aborted) return;
+    this.#isCalling = true;
+    const { link, key } = this.#options;
+    setTimeout(() => {
+      this.#isCalling = false;
+      void link.ask({
+        keys: [key],
+        run: (client) =>
+          Promise.all([
+            client.lPush(key, '1'),
+            client.lTrim(key, 0, mostCalls - 1),
+            client.pExpire(key, keptMs),
+          ]),
+      });
+    }, gatherMs);
+  }
+
+  close(): void {
+    this.#over.abort();
+    if (this.#waiter?.isOpen === true) this.#waiter.destroy();
+  }
+
+  /** A connection of its own: one that waits answers nothing else. */
+  async #listen(onWake: () => void): Promise<void> {
+    const { signal } = this.#over;
+    const client = createRedisClient(this.#options);
+    this.#waiter = client;
+    // What is wrong with Redis, the link says.
+    client.on('error', () => {});
+    client.connect().catch(() => {});
+    while (!signal.aborted) {
+      try {
+        const call = await client.blPop(this.#options.key, waitS);
+        if (call !== null && !signal.aborted) onWake();
+      } catch (error) {
+        if (isWrongType(error)) await client.unlink(this.#options.key).catch(() => {});
+        await delay(pauseMs, undefined, { signal }).catch(() => {});
+      }
+    }
+    if (client.isOpen) client.destroy();
+  }
+}
