@@ -102,7 +102,7 @@ async function serve(options: {
   readonly cache: LaneCache | undefined;
   readonly undo: (() => Promise<unknown>)[];
 }): Promise<ServedApi> {
-  const { config, log, databaseUrl, undo } = options;
+  const { config, log, databaseUrl, cache, undo } = options;
   const pool = await createQueryPool({ databaseUrl, maximumPoolSize: options.api ? 10 : 1 });
   undo.push(() => pool.end());
   const readiness = async (): Promise<Readiness> => {
@@ -118,6 +118,7 @@ async function serve(options: {
         pool,
         log,
         readiness,
+        onSent: cache === undefined ? undefined : () => cache.wake(),
         // The same in every process on this database, so that a cursor of one is good at the others.
         cursorKey: createHash('sha256').update(`posthorn cursor ${databaseUrl}`).digest(),
       })

@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import { timeout } from 'hono/timeout';
 import type { Log } from '../log.ts';
 import { problemOfError } from './database-problem.ts';
-import { answerProblem } from './problem.ts';
+import { answerProblem, shown } from './problem.ts';
 import { problemKinds } from './problems.ts';
 
 /** What each request carries. */
@@ -26,6 +26,7 @@ export function createBase(log: Log): Hono<ApiEnv> {
     c.header('X-Content-Type-Options', 'nosniff');
   });
   app.use(timeout(deadlineMs));
+  app.use(refuseOtherSites);
   app.notFound((c) =>
     answerProblem(c, {
       kind: 'route_not_found',
@@ -50,6 +51,28 @@ export function createBase(log: Log): Hono<ApiEnv> {
     return answerProblem(c, problem);
   });
   return app;
+}
+
+/**
+ * A page of another site can make a browser POST without asking first, if the request is simple enough. Browsers say where
+ * a request comes from; programs say nothing, and are let in.
+ */
+const refuseOtherSites: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  const isSafe = ['GET', 'HEAD', 'OPTIONS'].includes(c.req.method);
+  const site = c.req.header('sec-fetch-site') ?? 'none';
+  const origin = c.req.header('origin');
+  const isOwn =
+    (site === 'none' || site === 'same-origin') &&
+    (origin === undefined || hostOf(origin) === c.req.header('host'));
+  if (isSafe || isOwn) return next();
+  return answerProblem(c, {
+    kind: 'cross_origin',
+    detail: `Cannot do this as the request must not come from a page of another site: current origin is ${shown(origin ?? site)}`,
+  });
+};
+
+function hostOf(origin: string): string | undefined {
+  return URL.parse(origin)?.host;
 }
 
 /** For a path that exists, registered after its methods. */

@@ -7,6 +7,7 @@ import {
 } from 'slonik';
 import { codeOf, isTransient } from '../db/sqlstate.ts';
 import { PoolBusyError } from '../queries/pool.ts';
+import { brokenEndpointRule } from './endpoint-rules.ts';
 import { brokenOutboxRule } from './outbox-rules.ts';
 import type { Problem } from './problem.ts';
 
@@ -14,7 +15,8 @@ import type { Problem } from './problem.ts';
 export function problemOfError(error: unknown): Problem {
   const source = sourceOf(error);
   const code = codeOf(source);
-  if (code === '23514') return brokenRule(source);
+  // 23503: of an endpoint that a webhook names.
+  if (code === '23514' || code === '23503') return brokenRule(source);
   // slonik keeps nothing of a 22P02 but the message.
   if (code?.startsWith('22') || error instanceof InvalidInputError) return unusableValue;
   if (code === '57014') return tooSlow;
@@ -66,13 +68,18 @@ function sourceOf(error: unknown): unknown {
 
 /**
  * Of a broken CHECK only the names are read: its "detail" is the whole row, with the secret and the body. One of another
- * table than the outbox is no mistake of the caller.
+ * table than these two is no mistake of the caller.
  */
 function brokenRule(source: unknown): Problem {
   const { constraint, table } = namesIn(source);
-  if (constraint === '' || !/^outbox(_|$)/.test(table)) return internalError;
-  const part = brokenOutboxRule(constraint);
-  return { kind: 'invalid_webhook', code: constraint, detail: part.detail, errors: [part] };
+  if (constraint === '') return internalError;
+  if (/^outbox(_|$)/.test(table)) {
+    const part = brokenOutboxRule(constraint);
+    return { kind: 'invalid_webhook', code: constraint, detail: part.detail, errors: [part] };
+  }
+  if (table !== 'endpoints') return internalError;
+  const part = brokenEndpointRule(constraint);
+  return { kind: 'invalid_endpoint', code: constraint, detail: part.detail, errors: [part] };
 }
 
 /** Empty when Postgres named none. A partition is named outbox_<day>. */

@@ -1,12 +1,11 @@
-import { type WebhookStatus, webhookStatuses } from '../queries/webhook-row.ts';
 import { readCursor } from './cursor.ts';
 import { type Problem, type ProblemPart, shown } from './problem.ts';
 
-/** What GET /webhooks asks for, or everything that is wrong with it. */
-export type ListRequest =
+/** What a list is asked for, or everything that is wrong with it. */
+export type ListRequest<Status extends string> =
   | {
       readonly ok: true;
-      readonly status: WebhookStatus | undefined;
+      readonly status: Status | undefined;
       readonly limit: number;
       readonly before: string | undefined;
     }
@@ -15,32 +14,48 @@ export type ListRequest =
 const defaultLimit = 50;
 const maximumLimit = 200;
 
-/** Reads the query parameters of GET /webhooks. */
-export function readListRequest(
+/** Reads the query parameters of a list: status, limit and cursor. */
+export function readListRequest<Status extends string>(
   parameters: URLSearchParams,
-  { cursorKey }: { readonly cursorKey: Uint8Array },
-): ListRequest {
+  {
+    what,
+    statuses,
+    cursorKey,
+  }: {
+    readonly what: 'webhooks' | 'endpoints';
+    readonly statuses: readonly Status[];
+    readonly cursorKey: Uint8Array;
+  },
+): ListRequest<Status> {
   const errors = strayParameters(parameters, ['status', 'limit', 'cursor']);
   const givenStatus = parameters.get('status');
-  const status = webhookStatuses.find((candidate) => candidate === givenStatus);
+  const status = statuses.find((candidate) => candidate === givenStatus);
   if (givenStatus !== null && status === undefined) {
     errors.push(
-      fault('status', { mustBe: `one of ${webhookStatuses.join(', ')}`, value: givenStatus }),
+      fault('status', { what, mustBe: `one of ${statuses.join(', ')}`, value: givenStatus }),
     );
   }
   const givenLimit = parameters.get('limit') ?? String(defaultLimit);
   const limit = /^[1-9]\d{0,2}$/.test(givenLimit) ? Number(givenLimit) : Number.NaN;
   if (!(limit <= maximumLimit)) {
     errors.push(
-      fault('limit', { mustBe: `a whole number from 1 to ${maximumLimit}`, value: givenLimit }),
+      fault('limit', {
+        what,
+        mustBe: `a whole number from 1 to ${maximumLimit}`,
+        value: givenLimit,
+      }),
     );
   }
   const cursor = parameters.get('cursor');
-  const filter = cursorFilter(status);
+  const filter = cursorFilter(what, status);
   const before = cursor === null ? undefined : readCursor(cursor, { filter, key: cursorKey });
   if (cursor !== null && before === undefined) {
     errors.push(
-      fault('cursor', { mustBe: 'the next_cursor of a page with the same status', value: cursor }),
+      fault('cursor', {
+        what,
+        mustBe: 'the next_cursor of a page with the same status',
+        value: cursor,
+      }),
     );
   }
   const [first] = errors;
@@ -72,17 +87,21 @@ export function strayParameters(
 }
 
 /** What a cursor is bound to. */
-export function cursorFilter(status: WebhookStatus | undefined): string {
-  return `webhooks status=${status ?? ''}`;
+export function cursorFilter(what: 'webhooks' | 'endpoints', status: string | undefined): string {
+  return `${what} status=${status ?? ''}`;
 }
 
 function fault(
   parameter: string,
-  { mustBe, value }: { readonly mustBe: string; readonly value: string },
+  {
+    what,
+    mustBe,
+    value,
+  }: { readonly what: string; readonly mustBe: string; readonly value: string },
 ): ProblemPart {
   return {
     parameter,
     code: `invalid_${parameter}`,
-    detail: `Cannot list webhooks as ${parameter} must be ${mustBe}: current value is ${shown(value)}`,
+    detail: `Cannot list ${what} as ${parameter} must be ${mustBe}: current value is ${shown(value)}`,
   };
 }

@@ -1,20 +1,21 @@
 import { reservedHeaders } from '../domain/reserved-headers.ts';
 // Pure: no I/O, no clock, no randomness.
 
-import { type ProblemPart, pointerTo, shown } from './problem.ts';
-
-/** What a CHECK of posthorn.outbox demands, and of which field; of none when Postgres sets the column itself. */
-interface OutboxRule {
-  readonly field?: string;
-  /** Ends "Cannot send the webhook as". */
-  readonly rule: string;
-}
+import type { ProblemPart } from './problem.ts';
+import { brokenTableRule, type TableRule } from './table-rules.ts';
 
 /** Every CHECK of posthorn.outbox. Its name is the problem's code; a test compares them with the migrations. */
 export const outboxRules = {
   outbox_id_is_uuid_v7: { rule: 'its id must be a UUID v7' },
   outbox_id_is_of_today: { rule: 'its id must be a UUID v7 whose time is within a day of now' },
   outbox_created_at_is_finite: { rule: 'its time of creation must be finite' },
+  outbox_has_a_url_or_an_endpoint_id: {
+    rule: 'its url or its endpoint_id must be given, and not both',
+  },
+  outbox_endpoint_id_is_registered: {
+    field: 'endpoint_id',
+    rule: 'its endpoint_id must be that of a registered endpoint that is not deleted',
+  },
   outbox_url_is_http: {
     field: 'url',
     rule: 'its url must be an absolute http or https URL without blanks, backslashes, user name, password and fragment',
@@ -87,7 +88,7 @@ export const outboxRules = {
     field: 'traceparent',
     rule: 'its traceparent must be that of W3C Trace Context: version, trace id, parent id and flags in lower-case hex, like 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
   },
-} as const satisfies Readonly<Record<string, OutboxRule>>;
+} as const satisfies Readonly<Record<string, TableRule>>;
 
 export type OutboxRuleName = keyof typeof outboxRules;
 
@@ -96,23 +97,10 @@ export function brokenOutboxRule(
   name: string,
   { header }: { readonly header?: string } = {},
 ): ProblemPart {
-  const { field, rule } = ruleOf(name);
-  const found =
-    header === undefined ? 'current value is not shown' : `current header is ${shown(header)}`;
-  const pointer =
-    field === undefined
-      ? {}
-      : { pointer: `/${field}${header === undefined ? '' : pointerTo(header)}` };
-  return { ...pointer, code: name, detail: `Cannot send the webhook as ${rule}: ${found}` };
-}
-
-/** A CHECK that an operator added has nothing but its name. */
-function ruleOf(name: string): OutboxRule {
-  return isOutboxRule(name)
-    ? outboxRules[name]
-    : { rule: `the constraint ${shown(name)} of posthorn.outbox must hold` };
-}
-
-function isOutboxRule(name: string): name is OutboxRuleName {
-  return Object.hasOwn(outboxRules, name);
+  return brokenTableRule(name, {
+    rules: outboxRules,
+    doing: 'send the webhook',
+    table: 'outbox',
+    header,
+  });
 }

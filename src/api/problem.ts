@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import type { JsonFault } from '../domain/json-text.ts';
 import type { ApiEnv } from './base.ts';
 import { type ProblemCode, type ProblemKind, problemKinds } from './problems.ts';
 
@@ -28,6 +29,24 @@ export function answerProblem(c: Context<ApiEnv>, problem: Problem): Response {
     ...problem.headers,
     'content-type': 'application/problem+json',
   });
+}
+
+/** A problem of many parts, of which the first gives it its code; 20 are told. */
+export function invalid(kind: ProblemCode, errors: readonly ProblemPart[]): Problem {
+  const [first] = errors;
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  return {
+    kind,
+    ...(first === undefined ? {} : { code: first.code }),
+    detail: `${first?.detail ?? ''}${more}`,
+    errors: errors.slice(0, 20),
+  };
+}
+
+/** A body that is no JSON object. */
+export function notAnObject({ fault, detail }: { fault: JsonFault; detail: string }): Problem {
+  const rule = fault === 'not_an_object' ? 'a JSON object' : 'JSON that is strictly valid';
+  return { kind: fault, detail: `Cannot read the body as it must be ${rule}: ${detail}` };
 }
 
 /** The body of such an answer. */

@@ -1,6 +1,6 @@
 /** What an answer with an error means, and what to do about it. */
 export interface ProblemKind {
-  readonly status: 400 | 404 | 405 | 408 | 409 | 413 | 415 | 431 | 500 | 503 | 504;
+  readonly status: 400 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 431 | 500 | 503 | 504;
   readonly title: string;
   /** For whoever operates or calls Posthorn. */
   readonly whatToDo: string;
@@ -53,6 +53,12 @@ export const problemKinds = {
     whatToDo:
       'Look at "errors": each names the field and the rule. Codes that begin with outbox_ are CHECKs in Postgres.',
   },
+  invalid_endpoint: {
+    status: 400,
+    title: 'The endpoint breaks a rule',
+    whatToDo:
+      'Look at "errors": each names the field and the rule. Codes that begin with endpoints_ are CHECKs in Postgres.',
+  },
   invalid_parameter: {
     status: 400,
     title: 'A query parameter is not valid',
@@ -63,10 +69,20 @@ export const problemKinds = {
     title: 'The id is not a UUID',
     whatToDo: 'Use the id as it was returned: 36 characters, lower case.',
   },
+  cross_origin: {
+    status: 403,
+    title: 'A page of another site may not do this',
+    whatToDo: 'Call the API from a program, or from a page that Posthorn itself serves.',
+  },
   webhook_not_found: {
     status: 404,
     title: 'There is no such webhook',
     whatToDo: 'Check the id; history older than POSTHORN_RETENTION has been dropped.',
+  },
+  endpoint_not_found: {
+    status: 404,
+    title: 'There is no such endpoint',
+    whatToDo: 'Check the id; a deleted endpoint can be looked at and not be changed.',
   },
   route_not_found: {
     status: 404,
@@ -87,6 +103,11 @@ export const problemKinds = {
     status: 409,
     title: 'The idempotency key stands for another webhook',
     whatToDo: 'Use a new key for new content. A key is remembered for 7 days.',
+  },
+  endpoint_state_conflict: {
+    status: 409,
+    title: 'The endpoint is not in a state for this',
+    whatToDo: 'Resume what is paused, enable what is disabled.',
   },
   body_too_large: {
     status: 413,

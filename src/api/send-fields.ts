@@ -1,19 +1,10 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
-import type { OutboxRuleName } from './outbox-rules.ts';
+import { isCanonicalUuid } from './canonical-uuid.ts';
+import { type FieldResult, orElse, refused } from './read-fields.ts';
 import { readHeaders } from './send-headers.ts';
 import { textOf } from './send-text.ts';
-
-/** A field's value as posthorn.enqueue() takes it, or all that is wrong with it. */
-export type FieldResult =
-  | { readonly ok: true; readonly value: string | number | null }
-  | { readonly ok: false; readonly faults: readonly FieldFault[] };
-
-/** What a field, or a header in it, must be instead; or the rule of the outbox that a header breaks. */
-export type FieldFault =
-  | { readonly mustBe: string; readonly at?: string }
-  | { readonly rule: OutboxRuleName; readonly header: string };
 
 /**
  * How each field of POST /webhooks/send is read from its JSON text. Rules that Postgres' CHECKs state as well as here are
@@ -21,14 +12,15 @@ export type FieldFault =
  * single headers are looked at here too, as a CHECK cannot say which header it was.
  */
 export const sendFields = {
-  url: (json) => readUrl(textOf(json)),
+  url: readUrl,
+  endpoint_id: (json) => readEndpointId(textOf(json)),
   /** A string is sent as that string, any other value as it was written. */
   body: (json) =>
     json.startsWith('"')
       ? orElse(textOf(json), 'well-formed Unicode without NUL, when it is a string')
       : { ok: true, value: json },
   headers: readHeaders,
-  secret: (json) => orElse(textOf(json), 'a string of well-formed Unicode without NUL'),
+  secret: readText,
   content_type: (json) => orElse(textOf(json), 'a media type'),
   priority: (json) =>
     orElse(among(['high', 'normal', 'low'], textOf(json)), '"high", "normal" or "low"'),
@@ -48,20 +40,13 @@ export function readIdempotencyKey(text: string | undefined): FieldResult {
 
 export const idempotencyKeyRule = '1 to 255 printable ASCII characters';
 
-function orElse(value: string | undefined, mustBe: string): FieldResult {
-  return value === undefined ? refused(mustBe) : { ok: true, value };
-}
-
-function refused(mustBe: string): FieldResult {
-  return { ok: false, faults: [{ mustBe }] };
-}
-
 function among(allowed: readonly string[], value: string | undefined): string | undefined {
   return allowed.find((candidate) => candidate === value);
 }
 
 /** Normalised as browsers do. What the URL parser would mend silently (blanks, "\", "http:host") is refused. */
-function readUrl(text: string | undefined): FieldResult {
+export function readUrl(json: string): FieldResult {
+  const text = textOf(json);
   if (text === undefined || !/^https?:\/\/[^/\\?#]/i.test(text) || /[\s\\\p{Cc}]/u.test(text)) {
     return refused('an absolute http or https URL without blanks and backslashes');
   }
@@ -76,6 +61,15 @@ function readUrl(text: string | undefined): FieldResult {
   return { ok: true, value: url.href };
 }
 
+export function readText(json: string): FieldResult {
+  return orElse(textOf(json), 'a string of well-formed Unicode without NUL');
+}
+
+function readEndpointId(text: string | undefined): FieldResult {
+  const id = text !== undefined && isCanonicalUuid(text) ? text : undefined;
+  return orElse(id, 'the id of an endpoint: a UUID in lower case with dashes');
+}
+
 const time = z.iso.datetime({ offset: true });
 
 /** A time that has passed means now. The upper bound is a CHECK's. */
@@ -88,7 +82,16 @@ function readTime(text: string | undefined): FieldResult {
 }
 
 function readCount(json: string): FieldResult {
-  const count = /^[-\d]/.test(json) ? Number(json) : Number.NaN;
-  const isLegal = Number.isInteger(count) && count >= 1 && count <= 100;
-  return isLegal ? { ok: true, value: count } : refused('a whole number from 1 to 100');
+  return readNumber(json, { min: 1, max: 100, isWhole: true });
+}
+
+/** A number of a field, within bounds. */
+export function readNumber(
+  json: string,
+  { min, max, isWhole }: { readonly min: number; readonly max: number; readonly isWhole: boolean },
+): FieldResult {
+  const value = /^[-\d]/.test(json) ? Number(json) : Number.NaN;
+  const isLegal = value >= min && value <= max && (!isWhole || Number.isInteger(value));
+  const kind = isWhole ? 'a whole number' : 'a number';
+  return isLegal ? { ok: true, value } : refused(`${kind} from ${min} to ${max}`);
 }

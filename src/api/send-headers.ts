@@ -3,7 +3,7 @@
 import { readJsonObject } from '../domain/json-text.ts';
 import { isReservedHeader } from '../domain/reserved-headers.ts';
 import type { OutboxRuleName } from './outbox-rules.ts';
-import type { FieldFault, FieldResult } from './send-fields.ts';
+import type { FieldFault, FieldResult } from './read-fields.ts';
 import { textOf } from './send-text.ts';
 
 /**

@@ -11,7 +11,7 @@ import type { NewWebhook } from './webhook.ts';
  */
 export function toEnqueueArguments(webhook: NewWebhook): EnqueueArguments {
   return {
-    url: text('url', webhook.url),
+    ...addressOf(webhook),
     body: bodyText(webhook.body),
     headers: webhook.headers === undefined ? null : headersText(webhook.headers),
     secret: optionalText('secret', webhook.secret),
@@ -22,6 +22,15 @@ export function toEnqueueArguments(webhook: NewWebhook): EnqueueArguments {
     idempotencyKey: optionalText('idempotencyKey', webhook.idempotencyKey),
     traceparent: optionalText('traceparent', webhook.traceparent),
   };
+}
+
+function addressOf({ url, endpointId }: NewWebhook): Pick<EnqueueArguments, 'url' | 'endpointId'> {
+  if ((url === undefined) === (endpointId === undefined)) {
+    throw new TypeError(
+      `Cannot enqueue a webhook as its url or its endpointId must be given: ${url === undefined ? 'both are missing' : 'both are there'}`,
+    );
+  }
+  return { url: optionalText('url', url), endpointId: optionalText('endpointId', endpointId) };
 }
 
 function bodyText(body: string | object): string {

@@ -13,7 +13,8 @@ export interface Queryable {
  * an idempotency key that is known already, the id of the webhook it stands for is returned and nothing is enqueued.
  *
  * @throws TypeError when the webhook could not arrive as it is; the transaction is not touched then.
- * @throws the client's error when a CHECK of posthorn.outbox is violated (SQLSTATE 23514, `constraint` names the rule).
+ * @throws the client's error when a rule of posthorn.outbox is violated: SQLSTATE 23514, or 23503 for an endpoint that is
+ * not registered; `constraint` names the rule.
  */
 export async function enqueue(client: Queryable, webhook: NewWebhook): Promise<string> {
   const given = toEnqueueArguments(webhook);
@@ -29,6 +30,7 @@ export async function enqueue(client: Queryable, webhook: NewWebhook): Promise<s
       given.maxAttempts,
       given.idempotencyKey,
       given.traceparent,
+      given.endpointId,
     ]),
   );
   return idOf(rows[0]);
@@ -55,7 +57,8 @@ const enqueueSql = `
     send_at => $7::timestamptz,
     max_attempts => $8::integer,
     idempotency_key => $9::text,
-    traceparent => $10::text
+    traceparent => $10::text,
+    endpoint_id => $11::uuid
   ) as id`;
 
 function idOf(row: unknown): string {

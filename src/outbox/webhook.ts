@@ -1,7 +1,19 @@
-/** A webhook to be delivered. What is left out has the default that posthorn.outbox gives it. */
-export interface NewWebhook {
+/** A webhook to be delivered, to a URL or to a registered endpoint. What is left out has the default of posthorn.outbox. */
+export type NewWebhook = WebhookContent & (ToUrl | ToEndpoint);
+
+interface ToUrl {
   /** http or https. Everything before the "?" is the endpoint, whose webhooks share their slots. */
   readonly url: string;
+  readonly endpointId?: undefined;
+}
+
+interface ToEndpoint {
+  /** The id of a registered endpoint, whose URL, secret and limits apply. */
+  readonly endpointId: string;
+  readonly url?: undefined;
+}
+
+interface WebhookContent {
   /**
    * The request's body, at most 1 MiB. A string is sent byte for byte as UTF-8. Anything else must be a plain JSON value
    * and is serialised once, here, with JSON.stringify(): every attempt sends the same bytes.

@@ -3,7 +3,9 @@ import { z } from 'zod';
 
 /** The arguments of posthorn.enqueue(); null leaves a default to Postgres. */
 export interface EnqueueArguments {
-  readonly url: string;
+  /** Either this or the endpoint. */
+  readonly url: string | null;
+  readonly endpointId: string | null;
   readonly body: string;
   /** An object of strings, as JSON text. */
   readonly headers: string | null;
@@ -24,6 +26,7 @@ export function enqueueStatement(given: EnqueueArguments): QuerySqlToken<typeof 
   return sql.type(idRow)`
     select posthorn.enqueue(
       url => ${given.url}::text,
+      endpoint_id => ${given.endpointId}::uuid,
       body => ${given.body}::text,
       headers => ${given.headers}::jsonb,
       secret => ${given.secret}::text,

@@ -49,7 +49,8 @@ function comparison(webhook: EnqueueArguments & { readonly idempotencyKey: strin
     select
       coalesce(k.xmin = pg_current_xact_id_if_assigned()::xid, false) as is_new,
       o.id is null or (
-        o.url = ${webhook.url}::text
+        o.url is not distinct from ${webhook.url}::text
+        and o.endpoint_id is not distinct from ${webhook.endpointId}::uuid
         and o.body = ${webhook.body}::text
         and o.headers is not distinct from ${webhook.headers}::jsonb
         and o.secret is not distinct from ${webhook.secret}::text

@@ -14,12 +14,16 @@ export type WebhookStatus = (typeof webhookStatuses)[number];
 /** A webhook as people may see it: no body, no secret, no header. Times are RFC 3339 in UTC. */
 export const webhookRow = z.object({
   id: z.string(),
-  url: z.string(),
+  /** Of a registered endpoint, its present one; null when even that is forgotten. */
+  url: z.string().nullable(),
+  endpoint_id: z.string().nullable(),
   status: z.enum(webhookStatuses),
   attempt_count: z.int(),
   created_at: z.string(),
-  /** Null when it has ended. */
+  /** Null when it has ended, and while its endpoint is paused or disabled. */
   next_attempt_at: z.string().nullable(),
+  /** What keeps a pending webhook from being sent. */
+  waits_for: z.string().nullable(),
   /** Null until it has ended. */
   finished_at: z.string().nullable(),
   last_status_code: z.int().nullable(),
@@ -42,10 +46,12 @@ export type WebhookRow = z.infer<typeof webhookRow>;
 export const webhookColumns: FragmentSqlToken = sql.fragment`
   w.id,
   w.url,
+  w.endpoint_id,
   w.status,
   w.attempts as attempt_count,
   w.created_at,
   w.next_attempt_at,
+  w.waits_for,
   w.finished_at,
   w.last_status_code,
   w.last_error,

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newEndpointFields } from '../../src/api/endpoint-fields.ts';
+import { brokenEndpointRule, endpointRules } from '../../src/api/endpoint-rules.ts';
 import { brokenOutboxRule, outboxRules } from '../../src/api/outbox-rules.ts';
 import { sendFields } from '../../src/api/send-fields.ts';
 import { readHeaders } from '../../src/api/send-headers.ts';
@@ -22,35 +24,65 @@ afterAll(async () => {
   await database.drop();
 });
 
-describe('the rules of the outbox', () => {
-  const folder = new URL('../../migrations/', import.meta.url);
-  const migrations = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'));
-  const namesIn = (sql: string) =>
-    [
-      ...sql.matchAll(/\bconstraint (outbox_\w+) check\b/g),
-      ...sql.matchAll(/\braise check_violation using\s+constraint = '(outbox_\w+)'/g),
-    ].map(([, name]) => name);
+const folder = new URL('../../migrations/', import.meta.url);
+const migrations = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'));
+/** Of a table: its CHECKs, and what its triggers raise. */
+const namesIn = (sql: string, table: string) =>
+  [
+    ...sql.matchAll(/\bconstraint (\w+) check\b/g),
+    ...sql.matchAll(/\braise (?:check|foreign_key)_violation using\s+constraint = '(\w+)'/g),
+  ].flatMap(([, name = '']) => (name.startsWith(`${table}_`) ? [name] : []));
+const raised = [
+  'outbox_id_is_of_today',
+  'outbox_endpoint_id_is_registered',
+  'endpoints_deleted_is_final',
+];
 
+describe.each([
+  ['outbox', outboxRules],
+  ['endpoints', endpointRules],
+])('the rules of %s', (table, rules) => {
   it('are all that the migrations state, and no others', () => {
-    expect(Object.keys(outboxRules).sort()).toEqual(migrations.flatMap(namesIn).sort());
-  });
-
-  it('are found in the first migration, or the test above would compare nothing', () => {
-    const first = readFileSync(new URL('0001_tables.sql', folder), 'utf8');
-    expect(namesIn(first)).toContain('outbox_secret_is_base64_after_whsec');
-    expect(namesIn(first).length).toBeGreaterThan(15);
+    const stated = new Set(migrations.flatMap((sql) => namesIn(sql, table)));
+    expect(Object.keys(rules).sort()).toEqual([...stated].sort());
   });
 
   it('are those of the table itself', async () => {
     const { rows } = await database.pool.query<{ name: string }>(
-      `select conname as name from pg_constraint where conrelid = 'posthorn.outbox'::regclass and contype = 'c'`,
+      `select conname as name from pg_constraint where conrelid = $1::regclass and contype = 'c'`,
+      [`posthorn.${table}`],
     );
-    const raised = 'outbox_id_is_of_today';
-    expect([...rows.map(({ name }) => name), raised].sort()).toEqual(
-      Object.keys(outboxRules).sort(),
-    );
+    const ofTable = raised.filter((name) => name.startsWith(`${table}_`));
+    expect([...rows.map(({ name }) => name), ...ofTable].sort()).toEqual(Object.keys(rules).sort());
   });
+});
 
+it('the rules are found in the first migration, or the test above would compare nothing', () => {
+  const first = readFileSync(new URL('0001_tables.sql', folder), 'utf8');
+  expect(namesIn(first, 'outbox')).toContain('outbox_secret_is_base64_after_whsec');
+  expect(namesIn(first, 'outbox').length).toBeGreaterThan(15);
+});
+
+describe('the rules of endpoints', () => {
+  it.each(Object.entries(endpointRules))(
+    'say %s in a sentence and point to its field',
+    (name, rule) => {
+      const { detail, code, pointer } = brokenEndpointRule(name);
+      expect(detail).toMatch(
+        /^Cannot save the endpoint as .+ must .+: current value is not shown$/,
+      );
+      expect(code).toBe(name);
+      const field = 'field' in rule ? rule.field : undefined;
+      expect(pointer).toBe(field === undefined ? undefined : `/${field}`);
+      if (field !== undefined) {
+        expect(Object.keys(newEndpointFields.readers)).toContain(field);
+        expect(name.startsWith(`endpoints_${field}_`)).toBe(true);
+      }
+    },
+  );
+});
+
+describe('the rules of the outbox', () => {
   it.each(Object.entries(outboxRules))(
     'say %s in a sentence and point to its field',
     (name, rule) => {

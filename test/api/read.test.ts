@@ -60,6 +60,8 @@ describe('GET /webhooks/:id', () => {
     expect(json).toEqual({
       id: sent.json.id,
       url: `${url}?a=b`,
+      endpoint_id: null,
+      waits_for: 'slot',
       status: 'pending',
       attempt_count: 0,
       attempts: [],

@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import type { Context, Hono } from 'hono';
+import { endpointStatuses } from '../queries/endpoint-row.ts';
+import { findEndpoint } from '../queries/find-endpoint.ts';
+import { listEndpoints } from '../queries/list-endpoints.ts';
+import { changeEndpoint, createEndpoint } from '../queries/save-endpoint.ts';
+import { sendTest } from '../queries/send-test.ts';
+import { setEndpointStatus } from '../queries/set-endpoint-status.ts';
+import { type ApiEnv, methodNotAllowed } from './base.ts';
+import { writeCursor } from './cursor.ts';
+import { type EndpointAction, endpointActions } from './endpoint-actions.ts';
+import { changedEndpointFields, type EndpointField, newEndpointFields } from './endpoint-fields.ts';
+import { cursorFilter, readListRequest } from './list-request.ts';
+import { answerProblem, invalid, type Problem } from './problem.ts';
+import { type FieldSet, type FieldValues, readFields } from './read-fields.ts';
+import { readId, readMembers, refuseParameters } from './route-input.ts';
+import { sendFields } from './send-fields.ts';
+import { defaultBodyLimitBytes, type RouteOptions, requestLimit } from './webhook-routes.ts';
+
+/** Register endpoints, look at them, change them, hold them and try them. */
+export function addEndpointRoutes(app: Hono<ApiEnv>, options: RouteOptions): void {
+  app.post('/endpoints', (c) => create(c, options));
+  app.get('/endpoints', (c) => list(c, options));
+  app.all('/endpoints', methodNotAllowed('GET, HEAD, POST'));
+  app.get('/endpoints/:id', (c) => withEndpoint(c, (id) => answer(c, { id, options })));
+  app.patch('/endpoints/:id', (c) => withEndpoint(c, (id) => change(c, { id, options })));
+  app.delete('/endpoints/:id', (c) => withEndpoint(c, (id) => remove(c, { id, options })));
+  app.all('/endpoints/:id', methodNotAllowed('GET, HEAD, PATCH, DELETE'));
+  app.post('/endpoints/:id/test', (c) => withEndpoint(c, (id) => test(c, { id, options })));
+  app.all('/endpoints/:id/test', methodNotAllowed('POST'));
+  for (const action of endpointActions) {
+    const path = `/endpoints/:id/${action.name}`;
+    app.post(path, (c) => withEndpoint(c, (id) => act(c, { id, action, options })));
+    app.all(path, methodNotAllowed('POST'));
+  }
+}
+
+interface Target {
+  readonly id: string;
+  readonly options: RouteOptions;
+}
+
+/** Fields of an endpoint take a few KiB. */
+const requestBytes = 65_536;
+
+async function withEndpoint(
+  c: Context<ApiEnv>,
+  act: (id: string) => Promise<Response>,
+): Promise<Response> {
+  const stray = refuseParameters(c);
+  if (stray !== undefined) return stray;
+  const id = readId(c, 'endpoint');
+  return typeof id === 'string' ? act(id) : answerProblem(c, id);
+}
+
+async function create(c: Context<ApiEnv>, options: RouteOptions): Promise<Response> {
+  const stray = refuseParameters(c);
+  if (stray !== undefined) return stray;
+  const values = await readEndpoint(c, newEndpointFields);
+  if ('kind' in values) return answerProblem(c, values);
+  const isOwn = values.has('secret');
+  const secret = `whsec_${randomBytes(32).toString('base64')}`;
+  const id = await createEndpoint(
+    options.pool,
+    isOwn ? values : new Map([...values, ['secret', secret]]),
+  );
+  c.header('Location', `/endpoints/${id}`);
+  const endpoint = await findEndpoint(options.pool, id);
+  // The one time that a secret is shown: nobody else knows it.
+  return c.json(isOwn ? endpoint : { ...endpoint, secret }, 201);
+}
+
+async function change(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
+  const values = await readEndpoint(c, changedEndpointFields);
+  if ('kind' in values) return answerProblem(c, values);
+  if (values.size === 0) {
+    const detail = `Cannot save the endpoint as one of ${Object.keys(changedEndpointFields.readers).join(', ')} must be given: there is none`;
+    return answerProblem(c, { kind: 'invalid_endpoint', code: 'nothing_to_change', detail });
+  }
+  const isThere = await changeEndpoint(options.pool, { id, values });
+  return isThere ? answer(c, { id, options }) : answerProblem(c, notFound(id));
+}
+
+async function remove(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
+  const from = ['active', 'paused', 'disabled'] as const;
+  const changed = await setEndpointStatus(options.pool, { id, from, to: 'deleted' });
+  return changed.kind === 'done' ? c.body(null, 204) : answerProblem(c, notFound(id));
+}
+
+async function act(
+  c: Context<ApiEnv>,
+  { id, action, options }: Target & { readonly action: EndpointAction },
+): Promise<Response> {
+  const members = await readMembers(c, { maximumBytes: requestBytes, isOptional: true });
+  if ('kind' in members) return answerProblem(c, members);
+  if (members.size > 0) return answerProblem(c, takesNoFields(action.name));
+  const changed = await setEndpointStatus(options.pool, { id, ...action });
+  switch (changed.kind) {
+    case 'done':
+      return answer(c, { id, options });
+    case 'missing':
+      return answerProblem(c, notFound(id));
+    case 'conflict':
+      return answerProblem(c, {
+        kind: 'endpoint_state_conflict',
+        detail: `Cannot ${action.name} the endpoint as it must be ${action.from.join(' or ')}: current value is ${changed.status}; ${action.instead}`,
+      });
+    default:
+      return changed satisfies never;
+  }
+}
+
+async function test(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
+  const { pool, bodyLimitBytes = defaultBodyLimitBytes, onSent } = options;
+  const maximumBytes = requestLimit(bodyLimitBytes);
+  const members = await readMembers(c, { maximumBytes, isOptional: true });
+  if ('kind' in members) return answerProblem(c, members);
+  const { values, errors } = readFields(members, testFields);
+  if (errors.length > 0) return answerProblem(c, invalid('invalid_webhook', errors));
+  const body = values.get('body');
+  const webhookId = await sendTest(pool, { id, body: typeof body === 'string' ? body : null });
+  if (webhookId === undefined) return answerProblem(c, notFound(id));
+  onSent?.();
+  c.header('Location', `/webhooks/${webhookId}`);
+  return c.json({ id: webhookId, status: 'pending' }, 202);
+}
+
+const testFields: FieldSet<'body'> = {
+  doing: 'send the test',
+  readers: { body: sendFields.body },
+  required: [],
+  ignoresNull: false,
+  nullable: [],
+  shown: [],
+  brokenRule: (code) => ({ code, detail: 'Cannot send the test' }),
+};
+
+async function list(c: Context<ApiEnv>, { pool, cursorKey }: RouteOptions): Promise<Response> {
+  const request = readListRequest(new URL(c.req.url).searchParams, {
+    what: 'endpoints',
+    statuses: endpointStatuses,
+    cursorKey,
+  });
+  if (!request.ok) return answerProblem(c, request.problem);
+  const { endpoints, before } = await listEndpoints(pool, request);
+  const filter = cursorFilter('endpoints', request.status);
+  const next = before === null ? null : writeCursor(before, { filter, key: cursorKey });
+  return c.json({ endpoints, next_cursor: next });
+}
+
+async function answer(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
+  const endpoint = await findEndpoint(options.pool, id);
+  return endpoint === undefined ? answerProblem(c, notFound(id)) : c.json(endpoint);
+}
+
+async function readEndpoint(
+  c: Context<ApiEnv>,
+  fields: FieldSet<EndpointField>,
+): Promise<FieldValues<EndpointField> | Problem> {
+  const members = await readMembers(c, { maximumBytes: requestBytes, isOptional: false });
+  if ('kind' in members) return members;
+  const { values, errors } = readFields(members, fields);
+  return errors.length > 0 ? invalid('invalid_endpoint', errors) : values;
+}
+
+function notFound(id: string): Problem {
+  const detail = `Cannot find the endpoint as there must be one with this id that is not deleted: current value is ${id}`;
+  return { kind: 'endpoint_not_found', detail };
+}
+
+function takesNoFields(name: string): Problem {
+  return {
+    kind: 'invalid_endpoint',
+    code: 'unknown_field',
+    detail: `Cannot ${name} the endpoint as the request must be without fields: some are there`,
+  };
+}

@@ -1,0 +1,54 @@
+// Pure: no I/O, no clock, no randomness.
+
+import type { ProblemPart } from './problem.ts';
+import { brokenTableRule, type TableRule } from './table-rules.ts';
+
+/** Every CHECK of posthorn.endpoints. Its name is the problem's code; a test compares them with the migrations. */
+export const endpointRules = {
+  endpoints_id_is_uuid_v7: { rule: 'its id must be a UUID v7' },
+  endpoints_deleted_is_final: { rule: 'a deleted one must stay as it is' },
+  endpoints_url_is_http: {
+    field: 'url',
+    rule: 'its url must be an absolute http or https URL without blanks, backslashes, user name, password and fragment',
+  },
+  endpoints_url_is_at_most_2048_bytes: {
+    field: 'url',
+    rule: 'its url must be at most 2048 bytes, with everything outside ASCII percent-encoded',
+  },
+  endpoints_description_is_at_most_1_kib: {
+    field: 'description',
+    rule: 'its description must be at most 1 KiB (1024 bytes) in UTF-8',
+  },
+  endpoints_secret_is_1_to_512_bytes: {
+    field: 'secret',
+    rule: 'its secret must be 1 to 512 bytes in UTF-8',
+  },
+  endpoints_secret_is_base64_after_whsec: {
+    field: 'secret',
+    rule: 'its secret must be whsec_ and 24 to 64 bytes in base64, or any text that does not begin with whsec_',
+  },
+  endpoints_max_in_flight_is_1_to_10000: {
+    field: 'max_in_flight',
+    rule: 'its max_in_flight must be a whole number from 1 to 10000',
+  },
+  endpoints_rate_limit_per_s_is_0_001_to_10000: {
+    field: 'rate_limit_per_s',
+    rule: 'its rate_limit_per_s must be a number from 0.001 to 10000',
+  },
+  endpoints_timeout_ms_is_100_to_60000: {
+    field: 'timeout_ms',
+    rule: 'its timeout_ms must be a whole number from 100 to 60000',
+  },
+  endpoints_retry_schedule_s_is_0_to_99_delays_of_at_most_30_days: {
+    field: 'retry_schedule_s',
+    rule: 'its retry_schedule_s must be at most 99 whole numbers from 0 to 2592000',
+  },
+} as const satisfies Readonly<Record<string, TableRule>>;
+
+export function brokenEndpointRule(name: string): ProblemPart {
+  return brokenTableRule(name, {
+    rules: endpointRules,
+    doing: 'save the endpoint',
+    table: 'endpoints',
+  });
+}

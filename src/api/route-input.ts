@@ -1,0 +1,43 @@
+import type { Context } from 'hono';
+import { readJsonObject } from '../domain/json-text.ts';
+import type { ApiEnv } from './base.ts';
+import { isCanonicalUuid } from './canonical-uuid.ts';
+import { strayParameters } from './list-request.ts';
+import { answerProblem, notAnObject, type Problem, shown } from './problem.ts';
+import { readRequestText } from './request-text.ts';
+
+/** The id in the path, or what is wrong with it. */
+export function readId(c: Context<ApiEnv>, what: 'webhook' | 'endpoint'): string | Problem {
+  const id = c.req.param('id') ?? '';
+  if (isCanonicalUuid(id)) return id;
+  const detail = `Cannot look for the ${what} as its id must be a UUID in lower case with dashes: current value is ${shown(id)}`;
+  return { kind: 'invalid_id', detail };
+}
+
+/** The members of the JSON object in the body, or what is wrong with it. Without a body, none if it is optional. */
+export async function readMembers(
+  c: Context<ApiEnv>,
+  { maximumBytes, isOptional }: { readonly maximumBytes: number; readonly isOptional: boolean },
+): Promise<ReadonlyMap<string, string> | Problem> {
+  const hasBody =
+    Number(c.req.header('content-length') ?? 0) > 0 ||
+    c.req.header('transfer-encoding') !== undefined;
+  if (isOptional && !hasBody) return new Map();
+  const read = await readRequestText(c, maximumBytes);
+  if ('problem' in read) return read.problem;
+  const object = readJsonObject(read.text);
+  return object.ok ? object.members : notAnObject(object);
+}
+
+/** For routes that take no query parameters. */
+export function refuseParameters(c: Context<ApiEnv>): Response | undefined {
+  const errors = strayParameters(new URL(c.req.url).searchParams, []);
+  const [first] = errors;
+  if (first === undefined) return undefined;
+  return answerProblem(c, {
+    kind: 'invalid_parameter',
+    code: first.code,
+    detail: first.detail,
+    errors,
+  });
+}

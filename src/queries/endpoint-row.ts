@@ -1,0 +1,47 @@
+import { type FragmentSqlToken, sql } from 'slonik';
+import { z } from 'zod';
+
+export const endpointStatuses = ['active', 'paused', 'disabled', 'deleted'] as const;
+
+export type EndpointStatus = (typeof endpointStatuses)[number];
+
+/** A registered endpoint as people may see it: not its secret. Times are RFC 3339 in UTC. */
+export const endpointRow = z.object({
+  id: z.string(),
+  url: z.string(),
+  description: z.string(),
+  has_secret: z.boolean(),
+  status: z.enum(endpointStatuses),
+  /** Why it is not active: by_request, failing or gone. */
+  status_reason: z.string().nullable(),
+  status_since: z.string(),
+  max_in_flight: z.int().nullable(),
+  rate_limit_per_s: z.number().nullable(),
+  timeout_ms: z.int().nullable(),
+  retry_schedule_s: z.array(z.int()).nullable(),
+  ordered: z.boolean(),
+  created_at: z.string(),
+  updated_at: z.string(),
+  /** A 64-bit integer as text: JSON readers take numbers for doubles. */
+  lane: z.string(),
+});
+
+export type EndpointRow = z.infer<typeof endpointRow>;
+
+/** The columns of {@link endpointRow}, of posthorn.endpoints as e. */
+export const endpointColumns: FragmentSqlToken = sql.fragment`
+  e.id,
+  e.url,
+  e.description,
+  e.secret is not null as has_secret,
+  e.status,
+  e.status_reason,
+  e.status_since,
+  e.max_in_flight,
+  e.rate_limit_per_s,
+  e.timeout_ms,
+  e.retry_schedule_s,
+  e.ordered,
+  e.created_at,
+  e.updated_at,
+  e.lane::text as lane`;

@@ -1,0 +1,49 @@
+import { type CommonQueryMethods, type FragmentSqlToken, sql } from 'slonik';
+import { z } from 'zod';
+
+type Value = string | number | null;
+
+/** The columns that people set, and how a value becomes one; null is the default. */
+const columns = {
+  url: (value) => sql.fragment`${value}::text`,
+  description: (value) => sql.fragment`coalesce(${value}::text, '')`,
+  secret: (value) => sql.fragment`${value}::text`,
+  max_in_flight: (value) => sql.fragment`${value}::integer`,
+  rate_limit_per_s: (value) => sql.fragment`${value}::double precision`,
+  timeout_ms: (value) => sql.fragment`${value}::integer`,
+  retry_schedule_s: (value) => sql.fragment`${value}::integer[]`,
+  ordered: (value) => sql.fragment`coalesce(${value}::boolean, false)`,
+} as const satisfies Readonly<Record<string, (value: Value) => FragmentSqlToken>>;
+
+export type EndpointColumn = keyof typeof columns;
+
+const idRow = z.object({ id: z.string() });
+
+/** Registers an endpoint; returns its id. */
+export async function createEndpoint(
+  connection: Pick<CommonQueryMethods, 'oneFirst'>,
+  values: ReadonlyMap<EndpointColumn, Value>,
+): Promise<string> {
+  const names = [...values.keys()].map((name) => sql.identifier([name]));
+  const given = [...values].map(([name, value]) => columns[name](value));
+  return await connection.oneFirst(sql.type(idRow)`
+    insert into posthorn.endpoints (${sql.join(names, sql.fragment`, `)})
+    values (${sql.join(given, sql.fragment`, `)})
+    returning id`);
+}
+
+/** Changes an endpoint; false when there is none, or it was deleted. */
+export async function changeEndpoint(
+  connection: Pick<CommonQueryMethods, 'maybeOne'>,
+  { id, values }: { readonly id: string; readonly values: ReadonlyMap<EndpointColumn, Value> },
+): Promise<boolean> {
+  const assignments = [...values].map(
+    ([name, value]) => sql.fragment`${sql.identifier([name])} = ${columns[name](value)}`,
+  );
+  const row = await connection.maybeOne(sql.type(idRow)`
+    update posthorn.endpoints
+    set ${sql.join(assignments, sql.fragment`, `)}
+    where id = ${id}::uuid and status <> 'deleted'
+    returning id`);
+  return row !== null;
+}
