@@ -23,17 +23,19 @@ with lanes as (
   limit :rows
 )
 select
-  split_part(o.url, '?', 1) as url,
+  split_part(coalesce(o.url, p.url), '?', 1) as url,
   l.waiting,
   l.due_now,
   date_trunc('second', now() - l.oldest_due_at) as oldest_due_for,
   date_trunc('second', l.next_due_at) as next_due_at,
   l.leased,
   case
+    when p.status in ('paused', 'disabled') then format('endpoint %s since %s', p.status, date_trunc('second', p.status_since))
     when b.state = 'open' then format('open until %s', date_trunc('second', b.open_until))
     when b.paused_until > now() then format('paused until %s', date_trunc('second', b.paused_until))
-  end as breaker
+  end as held
 from lanes as l
 left join posthorn.breakers as b on b.lane = l.lane
 left join posthorn.outbox as o on o.id = l.outbox_id
+left join posthorn.endpoints as p on p.id = o.endpoint_id
 order by l.due_now desc, l.waiting desc;

@@ -42,7 +42,7 @@ slowest as (
   limit :rows
 )
 select
-  split_part(o.url, '?', 1) as url,
+  split_part(coalesce(o.url, p.url), '?', 1) as url,
   s.attempts,
   round(s.percentiles_ms[1]) as p50_ms,
   round(s.percentiles_ms[2]) as p95_ms,
@@ -50,4 +50,5 @@ select
   round(100.0 * (s.attempts - s.answered_2xx) / s.attempts, 1) as not_2xx_percent
 from slowest as s
 left join posthorn.outbox as o on o.id = s.outbox_id
+left join posthorn.endpoints as p on p.id = o.endpoint_id
 order by s.percentiles_ms[2] desc;

@@ -6,7 +6,7 @@
 with webhook as (
   select
     k.id,
-    o.url,
+    coalesce(o.url, p.url) as url,
     o.priority,
     o.content_type,
     octet_length(o.body) as body_bytes,
@@ -25,6 +25,7 @@ with webhook as (
   left join posthorn.queue as q on q.webhook_id = k.id
   left join posthorn.outcomes as e on e.webhook_id = k.id
   left join posthorn.outbox as o on o.id = coalesce(q.outbox_id, e.outbox_id, k.id)
+  left join posthorn.endpoints as p on p.id = o.endpoint_id
 ),
 life as (
   select

@@ -6,8 +6,11 @@
 with webhook as (
   select
     k.id,
-    o.url is not null as is_known,
-    split_part(o.url, '?', 1) as url,
+    o.id is not null as is_known,
+    split_part(coalesce(o.url, p.url), '?', 1) as url,
+    p.status as endpoint_status,
+    p.status_reason,
+    p.status_since,
     o.send_at,
     q.webhook_id is not null as is_live,
     q.lane,
@@ -23,6 +26,7 @@ with webhook as (
   left join posthorn.queue as q on q.webhook_id = k.id
   left join posthorn.outcomes as e on e.webhook_id = k.id
   left join posthorn.outbox as o on o.id = coalesce(q.outbox_id, e.outbox_id, k.id)
+  left join posthorn.endpoints as p on p.id = o.endpoint_id
 ),
 last_attempt as (
   select
@@ -48,6 +52,9 @@ select
     when w.status = 'cancelled' then
       format('It was cancelled at %s after %s, so it is not sent any more.',
         date_trunc('second', w.finished_at), said.attempts)
+    when w.reason = 'endpoint_deleted' then
+      format('It failed at %s as its endpoint %s was deleted while it waited.',
+        date_trunc('second', w.finished_at), w.url)
     -- What src/domain/classify.ts does not retry: most 4xx, and what no retry can mend.
     when w.status = 'failed' and (
       w.reason in ('gone', 'address_blocked_literal', 'url_invalid', 'request_invalid')
@@ -63,6 +70,14 @@ select
     when w.lease_until > now() then
       format('It is being sent now: worker %s began attempt %s%s.',
         w.leased_by, w.attempts, ' ' || date_trunc('second', now() - a.started_at) || ' ago')
+    when w.endpoint_status in ('paused', 'disabled') then
+      format('Its endpoint %s has been %s since %s, %s: it is held until that is undone.',
+        w.url, w.endpoint_status, date_trunc('second', w.status_since),
+        case w.status_reason
+          when 'failing' then 'as it had no success for days'
+          when 'gone' then 'as it answered 410 Gone twice'
+          else 'as somebody asked for'
+        end)
     when w.due_at > now() and w.attempts = 0 then
       format('It is not sent before %s, in %s, as its send_at says.',
         date_trunc('second', w.due_at), date_trunc('second', w.due_at - now()))
@@ -83,6 +98,11 @@ select
     when b.paused_until > now() then
       format('It has been due for %s, but its endpoint %s has asked to be left alone until %s.',
         date_trunc('second', now() - w.due_at), b.url, date_trunc('second', b.paused_until))
+    when r.retry_at > now() then
+      format('It has been due for %s, but its endpoint %s takes webhooks in order, and the first one %s is tried again at %s.',
+        date_trunc('second', now() - w.due_at), w.url,
+        case when before.leased + before.waiting = 0 then '(this one)' else 'before it' end,
+        date_trunc('second', r.retry_at))
     when w.lease_until is not null then
       format('Worker %s began attempt %s and has not said how it ended; its lease ran out %s ago, so the next free worker takes it.',
         w.leased_by, w.attempts, date_trunc('second', now() - w.lease_until))
@@ -97,6 +117,7 @@ select
 from webhook as w
 left join last_attempt as a on true
 left join posthorn.breakers as b on b.lane = w.lane
+left join posthorn.lane_rules as r on r.lane = w.lane
 cross join lateral (
   select
     format('%s %s', w.attempts, case w.attempts when 1 then 'attempt' else 'attempts' end) as attempts,

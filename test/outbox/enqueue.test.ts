@@ -35,6 +35,32 @@ async function inTransaction(
   }
 }
 
+describe('a webhook to a registered endpoint', () => {
+  it('names it in place of a URL', async () => {
+    const { rows } = await database.pool.query<{ id: string }>(
+      'insert into posthorn.endpoints (url) values ($1) returning id',
+      [url],
+    );
+    const endpointId = rows[0]?.id ?? '';
+    const id = await enqueue(database.pool, { endpointId, body: {} });
+    expect(await stored(id)).toMatchObject({ url: null, endpoint_id: endpointId });
+  });
+
+  it('is refused when there is none, and when there is a URL as well', async () => {
+    const endpointId = '01a20d7f-4449-7506-bf90-21b36e74e172';
+    await expect(enqueue(database.pool, { endpointId, body: {} })).rejects.toMatchObject({
+      code: '23503',
+      constraint: 'outbox_endpoint_id_is_registered',
+    });
+    // @ts-expect-error: one of them
+    await expect(enqueue(database.pool, { endpointId, url, body: {} })).rejects.toThrow(
+      'Cannot enqueue a webhook as its url or its endpointId must be given: both are there',
+    );
+    // @ts-expect-error: one of them
+    await expect(enqueue(database.pool, { body: {} })).rejects.toThrow('both are missing');
+  });
+});
+
 describe('a webhook', () => {
   it('is stored with all that was said, and the defaults of what was not', async () => {
     const id = await enqueue(database.pool, { url, body: { a: [1, 'ä'] } });

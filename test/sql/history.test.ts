@@ -172,6 +172,46 @@ describe.skipIf(!hasPsql)('the report', () => {
     }
   });
 
+  it('tells of registered endpoints: their state, what waits for them, and why', async () => {
+    const { rows } = await database.pool.query<{ id: string; webhook: string }>(
+      `with endpoint as (
+         insert into posthorn.endpoints (url, secret, ordered)
+         values ('https://registered.example/?hidden-query', 'hidden-secret', true)
+         returning id
+       )
+       select id, posthorn.uuid_v7() as webhook from endpoint`,
+    );
+    const { id = '', webhook = '' } = rows[0] ?? {};
+    await database.pool.query(
+      `insert into posthorn.outbox (id, endpoint_id, body) values ($1, $2, 'hidden-body')`,
+      [webhook, id],
+    );
+    const set = (assignment: string) =>
+      database.pool.query(`update posthorn.endpoints set ${assignment} where id = $1`, [id]);
+    const state = () => report('endpoints').map((row) => [row[1], row[2], row[7]]);
+    try {
+      expect(state()).toEqual([['https://registered.example/', 'limited', '1']]);
+      await database.pool.query(`update posthorn.lane_rules set retry_at = now() + interval '1 h'`);
+      expect(state()).toEqual([['https://registered.example/', 'ordered, waits for a retry', '1']]);
+      await set(`status = 'paused'`);
+      expect(state()).toEqual([['https://registered.example/', 'paused, by_request', '1']]);
+      expect(why(webhook)).toMatch(
+        /^Its endpoint https:\/\/registered\.example\/ has been paused since .*, as somebody asked for: it is held/,
+      );
+      expect(report('backlog').find(([url]) => url === 'https://registered.example/')?.[6]).toMatch(
+        /^endpoint paused since /,
+      );
+      await set(`status = 'disabled', status_reason = 'gone'`);
+      expect(why(webhook)).toMatch(/as it answered 410 Gone twice/);
+      expect(report('webhook', { id: webhook })[0]?.[2]).toMatch(/POST https:\/\/registered/);
+    } finally {
+      await database.pool.query('delete from posthorn.queue where webhook_id = $1', [webhook]);
+      await database.pool.query('delete from posthorn.outbox where id = $1', [webhook]);
+      await database.pool.query('delete from posthorn.endpoints');
+    }
+    expect(report('endpoints')).toEqual([]);
+  });
+
   it.each(['webhook', 'why-not-delivered'])('%s says that it needs an id', (name) => {
     expect(psql(name, {})).toEqual({ stdout: '', stderr: expect.stringContaining('-v id=<uuid>') });
   });

@@ -1,0 +1,60 @@
+-- Which registered endpoints are not simply well: held, failing, or limited and behind; the longest first.
+--
+-- psql "$DATABASE_URL" -f sql/history/endpoints.sql -v rows=100
+--
+-- Reads endpoints, their rules and breakers, and of each one's queue at most 10,000 entries.
+\if :{?rows}
+\else
+  \set rows 20
+\endif
+
+with unwell as (
+  select
+    e.id,
+    e.lane,
+    e.url,
+    e.status,
+    e.status_reason,
+    b.state,
+    b.consecutive,
+    b.last_error,
+    b.paused_until,
+    b.open_until,
+    r.owner,
+    r.retry_at,
+    r.lane is not null and e.status = 'active' as is_limited,
+    case when e.status = 'active' then b.failing_since else e.status_since end as since
+  from posthorn.endpoints as e
+  left join posthorn.breakers as b on b.lane = e.lane
+  left join posthorn.lane_rules as r on r.lane = e.lane
+  where e.status <> 'deleted'
+    and (e.status <> 'active' or b.lane is not null or r.lane is not null)
+)
+select
+  u.id,
+  split_part(u.url, '?', 1) as url,
+  case
+    when u.status <> 'active' then concat_ws(', ', u.status::text, u.status_reason)
+    when u.state = 'open' then 'breaker open'
+    when u.paused_until > now() then 'paused by Retry-After'
+    when u.consecutive > 0 then 'failing'
+    when u.retry_at > now() then 'ordered, waits for a retry'
+    else 'limited'
+  end as state,
+  date_trunc('second', u.since) as since,
+  u.consecutive as failures,
+  u.last_error,
+  date_trunc('second', coalesce(
+    case when u.state = 'open' then u.open_until end,
+    case when u.paused_until > now() then u.paused_until end,
+    case when u.retry_at > now() then u.retry_at end)) as next_attempt_at,
+  case when backlog.waiting > 10000 then 'more than 10000' else backlog.waiting::text end as waiting,
+  u.owner as worker
+from unwell as u
+cross join lateral (
+  select count(*) as waiting
+  from (select from posthorn.queue as q where q.priority < 1000 and q.lane = u.lane limit 10001) as entries
+) as backlog
+where not u.is_limited or backlog.waiting > 0 or u.state is not null
+order by u.since nulls last, u.id
+limit :rows;
