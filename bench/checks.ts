@@ -1,7 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
 import type { Standing } from './counters.ts';
-import type { ReceiverCounters } from './receiver.ts';
+import type { ReceiverCounters } from './receiver-books.ts';
 
 /*
  * What must hold for figures to count: every webhook delivered exactly once, signed, and recorded. Each function

@@ -5,13 +5,15 @@ import { answerParent } from './parent.ts';
 import { bodyOf, pathOf, secretOf } from './traffic.ts';
 
 /*
- * The producer of the latency mode, a process of its own: a webhook per transaction, at a fixed rate whatever the
+ * The producer of steady traffic, a process of its own: a webhook per transaction, at a fixed rate whatever the
  * database does (open loop), so that a slow commit does not hide the wait behind it.
  */
 
 export interface ProducerRequest {
   readonly databaseUrl: string;
   readonly receiverPort: number;
+  /** The first of them, and how many there are. */
+  readonly firstEndpoint?: number;
   readonly endpoints: number;
   readonly perSecond: number;
   readonly webhooks: number;
@@ -47,11 +49,11 @@ async function openAll(pool: pg.Pool): Promise<void> {
 
 async function insertAtRate(
   pool: pg.Pool,
-  { receiverPort, endpoints, perSecond, webhooks }: ProducerRequest,
+  { receiverPort, firstEndpoint = 0, endpoints, perSecond, webhooks }: ProducerRequest,
 ): Promise<ProducerResult> {
   const result: ProducerResult = new Map();
   const insert = async (sequence: number) => {
-    const endpoint = sequence % endpoints;
+    const endpoint = firstEndpoint + (sequence % endpoints);
     const sentMs = clockMs();
     const { rows } = await pool.query<{ id: string }>({
       name: 'insert',

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Backlog, evenBacklog } from './backlog.ts';
 import type { Bench } from './bench.ts';
 import { receiverViolations, standingViolations } from './checks.ts';
 import {
@@ -11,10 +12,9 @@ import {
   readStanding,
 } from './counters.ts';
 import type { RoundDatabase } from './database.ts';
+import { Fleet } from './fleet.ts';
 import { memoryOf } from './machine.ts';
-import { insertSql, pathOf, secretOf } from './traffic.ts';
 import { openWindow, type Window } from './window.ts';
-import { WorkerProcess } from './worker-process.ts';
 
 /** One drain by the product. Everything but rates, times and memory is for all webhooks of the round together. */
 export interface ProductRun {
@@ -29,36 +29,37 @@ export interface ProductRun {
   readonly bytesOnDisk: Readonly<Record<string, number>>;
   /** Peak of all workers, bytes. */
   readonly workerMemory: number | undefined;
+  /** Requests for a webhook that had come before. */
+  readonly doubles: number;
   readonly violations: readonly string[];
 }
 
 /** Fills a new database with webhooks while no worker runs, starts the workers and waits until all is recorded. */
-export async function runProduct(bench: Bench): Promise<ProductRun> {
+export async function runProduct(
+  bench: Bench,
+  backlog: Backlog = evenBacklog(bench.options),
+): Promise<ProductRun> {
   const { options, server, receiver, progress, signal } = bench;
-  const { webhooks, workers } = options;
+  const { webhooks } = backlog;
   progress.now('product: inserting');
   await using database = await server.createDatabase();
-  const inserted = await insertWebhooks(database, bench);
+  const inserted = await insertWebhooks(database, backlog.insert(receiver.port));
   await receiver.reset({ expected: webhooks, delayMs: options.delayMs });
   const before = await readCounts(database.client);
-  await using stack = new AsyncDisposableStack();
-  const processes = Array.from({ length: workers }, () =>
-    stack.use(new WorkerProcess({ databaseUrl: database.url, profile: options.profile })),
-  );
-  const failed = Promise.race(processes.map((worker) => worker.failed));
-  const drained = drain(bench, { database, pids: processes.map(({ pid }) => pid) });
-  const { window, polls } = await progress
-    .during(Promise.race([drained, failed]), async () => {
-      const { uniqueIds } = await receiver.counters();
-      return `product: ${uniqueIds} of ${webhooks}`;
-    })
-    .catch((cause: unknown) => {
-      const said = processes.map(({ tail }) => tail).join('\n');
-      throw new Error(`Cannot drain: ${String(cause)}\nThe workers said:\n${said}`, { cause });
-    });
-  const memory = processes.map(({ pid }) => memoryOf(pid)?.peak);
-  await Promise.all(processes.map((worker) => worker.stop()));
+  await using fleet = new Fleet({
+    databaseUrl: database.url,
+    workers: options.workers,
+    profile: options.profile,
+  });
+  const drained = drain(bench, { database, pids: fleet.pids, webhooks });
+  const { window, polls } = await progress.during(fleet.during(drained), async () => {
+    const { uniqueIds } = await receiver.counters();
+    return `product: ${uniqueIds} of ${webhooks}`;
+  });
+  const memory = fleet.pids.map((pid) => memoryOf(pid)?.peak);
+  await fleet.stop();
   signal.throwIfAborted();
+  const counters = await receiver.counters();
   const delivery = countsBetween(before, await readCounts(database.client));
   return {
     perSecond: (webhooks / window.durationMs) * 1_000,
@@ -68,34 +69,33 @@ export async function runProduct(bench: Bench): Promise<ProductRun> {
     // Our own questions are not the product's.
     delivery: { ...delivery, transactions: delivery.transactions - polls - readingCosts },
     bytesOnDisk: await readSizes(database.client),
+    doubles: counters.requests - counters.uniqueIds,
     workerMemory: memory.reduce((sum = Number.NaN, one = Number.NaN) => sum + one, 0),
     violations: [
-      ...receiverViolations(await receiver.counters(), webhooks),
+      ...receiverViolations(counters, webhooks),
       ...standingViolations(await readStanding(database.client), webhooks),
     ],
   };
 }
 
-async function insertWebhooks({ client }: RoundDatabase, { options, receiver }: Bench) {
-  const { webhooks, endpoints } = options;
-  const numbers = Array.from({ length: endpoints }, (_, endpoint) => endpoint);
+async function insertWebhooks(
+  { client }: RoundDatabase,
+  { text, values }: ReturnType<Backlog['insert']>,
+) {
   await client.query('checkpoint');
   const before = await readCounts(client);
   const startedMs = performance.now();
-  await client.query(insertSql, [
-    webhooks,
-    numbers.map((endpoint) => `http://127.0.0.1:${receiver.port}${pathOf(endpoint)}`),
-    numbers.map(secretOf),
-  ]);
+  await client.query(text, [...values]);
   const durationMs = performance.now() - startedMs;
   return { durationMs, counts: countsBetween(before, await readCounts(client)) };
 }
 
 async function drain(
   { options, server, receiver, signal }: Bench,
-  { database, pids }: { database: RoundDatabase; pids: readonly number[] },
+  run: { database: RoundDatabase; pids: readonly number[]; webhooks: number },
 ): Promise<{ window: Window; polls: number }> {
-  const { webhooks, delayMs } = options;
+  const { database, pids, webhooks } = run;
+  const { delayMs } = options;
   const startMs = 30_000;
   const deadlineMs = startMs + webhooks * 5 + (webhooks * delayMs) / 50;
   const all = receiver.event('all', deadlineMs);

@@ -1,5 +1,6 @@
 import { Child } from './child.ts';
-import type { ReceiverCounters, ReceiverEvent, ReceiverRequest } from './receiver.ts';
+import type { Mood, ReceiverEvent, ReceiverRequest } from './receiver.ts';
+import type { ReceiverCounters, Watched } from './receiver-books.ts';
 
 const answerMs = 10_000;
 
@@ -39,6 +40,21 @@ export class ReceiverClient implements AsyncDisposable {
   /** When each id came, clockMs(). */
   async arrivals(): Promise<Map<string, number>> {
     return (await this.#ask({ ask: 'arrivals' })) as Map<string, number>;
+  }
+
+  /** From now on the path has this mood, and books of its own. */
+  async mood(path: string, mood: Mood): Promise<void> {
+    await this.#ask({ ask: 'mood', path, mood });
+  }
+
+  /** What came to a path since it has a mood. */
+  async watched(path: string): Promise<Watched> {
+    return (await this.#ask({ ask: 'watched', path })) as Watched;
+  }
+
+  /** The path is as all others again. */
+  async unwatch(path: string): Promise<void> {
+    await this.#ask({ ask: 'unwatch', path });
   }
 
   /** The first request came; or as many different ids as expected. */

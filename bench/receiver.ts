@@ -1,27 +1,19 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
 import { clockMs } from './clock.ts';
 import { answerParent } from './parent.ts';
+import { Books, WatchedBooks } from './receiver-books.ts';
 import { type ReceivedRequest, RequestParser } from './request-parser.ts';
-import { secretOf } from './traffic.ts';
 
 /*
  * The receiver, a process of its own: 200 to every POST, as cheap as Node does it, and exact books about what came.
  *
  * node:net and a parser of a few lines in place of node:http, whose 50 µs a request would be a good part of what is
- * measured. Every id is noted; the signature of one request in a hundred is checked, with code of its own.
+ * measured. Every id is noted; the signature of one request in a hundred is checked. Single endpoints can be told to
+ * misbehave; they have books of their own.
  */
 
-export interface ReceiverCounters {
-  readonly requests: number;
-  readonly uniqueIds: number;
-  readonly signaturesChecked: number;
-  readonly badSignatures: number;
-  readonly connections: number;
-  /** When the first and the last request came, clockMs(). */
-  readonly firstMs: number;
-  readonly lastMs: number;
-}
+/** How an endpoint that is watched behaves: answers 200, answers 500, or accepts and never answers. */
+export type Mood = 'well' | 'failing' | 'hanging';
 
 /** What the parent may ask for. */
 export type ReceiverRequest =
@@ -29,17 +21,29 @@ export type ReceiverRequest =
   | { readonly ask: 'reset'; readonly expected: number; readonly delayMs: number }
   | { readonly ask: 'counters' }
   /** When each id came first. */
-  | { readonly ask: 'arrivals' };
+  | { readonly ask: 'arrivals' }
+  /** From now on the path has this mood, and books of its own. Requests that hang are answered with 200. */
+  | { readonly ask: 'mood'; readonly path: string; readonly mood: Mood }
+  /** What came to a path since it has a mood. */
+  | { readonly ask: 'watched'; readonly path: string }
+  /** The path is as all others again. */
+  | { readonly ask: 'unwatch'; readonly path: string };
 
 export type ReceiverEvent = 'first' | 'all';
 
-const checkOneIn = 100;
-const answer = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+interface WatchedPath {
+  mood: Mood;
+  readonly books: WatchedBooks;
+  readonly hanging: Set<Socket>;
+}
 
-let arrivals = new Map<string, number>();
-let counters = newCounters();
+const ok = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+const sorry = Buffer.from('HTTP/1.1 500 Internal Server Error\r\ncontent-length: 5\r\n\r\nsorry');
+
+let books = new Books();
 let expected = Number.POSITIVE_INFINITY;
 let delayMs = 0;
+const watched = new Map<string, WatchedPath>();
 
 const server = createServer({ noDelay: true }, serve);
 server.listen({ host: '127.0.0.1', port: 0, backlog: 4_096 }, () => {
@@ -53,72 +57,86 @@ server.listen({ host: '127.0.0.1', port: 0, backlog: 4_096 }, () => {
 function reply(request: ReceiverRequest): unknown {
   switch (request.ask) {
     case 'reset':
-      arrivals = new Map();
-      counters = newCounters();
+      books = new Books();
       expected = request.expected;
       delayMs = request.delayMs;
       return true;
     case 'counters':
-      return { ...counters, uniqueIds: arrivals.size } satisfies ReceiverCounters;
+      return books.counters;
     case 'arrivals':
-      return arrivals;
+      return books.arrivals;
+    case 'mood':
+      changeMood(request.path, request.mood);
+      return true;
+    case 'watched':
+      return (watched.get(request.path)?.books ?? new WatchedBooks()).watched;
+    case 'unwatch':
+      watched.delete(request.path);
+      return true;
     default:
       return request satisfies never;
   }
 }
 
+function changeMood(path: string, mood: Mood): void {
+  const known = watched.get(path);
+  if (known === undefined) {
+    watched.set(path, { mood, books: new WatchedBooks(), hanging: new Set() });
+    return;
+  }
+  known.mood = mood;
+  for (const socket of known.hanging) accept(socket, known);
+  known.hanging.clear();
+}
+
 function serve(socket: Socket): void {
-  counters.connections += 1;
+  books.connections += 1;
   const parser = new RequestParser((request) => {
-    note(request);
-    if (delayMs === 0) socket.write(answer);
-    else setTimeout(() => socket.write(answer), delayMs);
+    const path = watched.size === 0 ? undefined : watched.get(request.path);
+    if (path !== undefined) answerWatched(socket, { path, request });
+    else {
+      note(request);
+      if (delayMs === 0) socket.write(ok);
+      else setTimeout(() => socket.write(ok), delayMs);
+    }
   });
   socket.on('data', (chunk) => parser.push(chunk));
   // Senders reset connections when they end.
   socket.on('error', () => socket.destroy());
-}
-
-function note(request: ReceivedRequest): void {
-  const nowMs = clockMs();
-  counters.requests += 1;
-  counters.lastMs = nowMs;
-  if (counters.requests === 1) {
-    counters.firstMs = nowMs;
-    process.send?.({ event: 'first' satisfies ReceiverEvent });
-  }
-  const id = request.header('webhook-id') ?? '';
-  if (!arrivals.has(id)) {
-    arrivals.set(id, nowMs);
-    if (arrivals.size === expected) process.send?.({ event: 'all' satisfies ReceiverEvent });
-  }
-  if (counters.requests % checkOneIn === 1) {
-    counters.signaturesChecked += 1;
-    if (!isSigned(request, id)) counters.badSignatures += 1;
-  }
-}
-
-/** Standard Webhooks: HMAC-SHA256 of `id.timestamp.body` under the key of the endpoint. */
-function isSigned(request: ReceivedRequest, id: string): boolean {
-  const secret = secretOf(Number(request.path.split('/').at(-1)));
-  const wanted = createHmac('sha256', Buffer.from(secret.slice('whsec_'.length), 'base64'))
-    .update(`${id}.${request.header('webhook-timestamp')}.`)
-    .update(request.body)
-    .digest();
-  const given = request.header('webhook-signature') ?? '';
-  return given.split(' ').some((signature) => {
-    const bytes = Buffer.from(signature.replace(/^v1,/, ''), 'base64');
-    return bytes.length === wanted.length && timingSafeEqual(bytes, wanted);
+  socket.on('close', () => {
+    for (const { hanging } of watched.values()) hanging.delete(socket);
   });
 }
 
-function newCounters() {
-  return {
-    requests: 0,
-    signaturesChecked: 0,
-    badSignatures: 0,
-    connections: 0,
-    firstMs: 0,
-    lastMs: 0,
-  };
+function note(request: ReceivedRequest): void {
+  const { before, isNew } = books.note(request, clockMs());
+  if (before === 0) process.send?.({ event: 'first' satisfies ReceiverEvent });
+  if (isNew && books.arrivals.size === expected) {
+    process.send?.({ event: 'all' satisfies ReceiverEvent });
+  }
+}
+
+function answerWatched(
+  socket: Socket,
+  { path, request }: { path: WatchedPath; request: ReceivedRequest },
+): void {
+  path.books.note(request, clockMs());
+  switch (path.mood) {
+    case 'well':
+      accept(socket, path);
+      return;
+    case 'failing':
+      socket.write(sorry);
+      return;
+    case 'hanging':
+      path.hanging.add(socket);
+      return;
+    default:
+      path.mood satisfies never;
+  }
+}
+
+function accept(socket: Socket, { books: its }: WatchedPath): void {
+  its.accepted += 1;
+  socket.write(ok);
 }

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 export const bodyBytes = 1_024;
 
 /** The endpoint's number is the path, so that the receiver knows whose secret signs. */
-export function pathOf(endpoint: number): string {
+export function pathOf(endpoint: number | ''): string {
   return `/hook/${endpoint}`;
 }
 
@@ -31,12 +31,3 @@ const ending = `${middle}${'x'.repeat(
 export function bodyOf(sequence: number): string {
   return `${opening}${String(sequence).padStart(sequenceDigits, '0')}${ending}`;
 }
-
-/** SQL that inserts $1 webhooks over the URLs $2 and their secrets $3; the bodies are those of {@link bodyOf}. */
-export const insertSql = `
-  insert into posthorn.outbox (url, body, secret)
-  select
-    ($2::text[])[1 + n % cardinality($2::text[])],
-    '${opening}' || lpad(n::text, ${sequenceDigits}, '0') || '${ending}',
-    ($3::text[])[1 + n % cardinality($2::text[])]
-  from generate_series(0, $1::integer - 1) as n`;

@@ -23,6 +23,11 @@ export interface Window {
   readonly stolen: number | undefined;
 }
 
+/** Share of all cores that was not ours, 0 to 1. */
+export function noiseOf({ foreign = 0, stolen = 0 }: Window): number {
+  return foreign + stolen;
+}
+
 /** Begins a window; the function that is returned ends it. */
 export function openWindow(cast: Cast): () => Window {
   const before = read(cast);

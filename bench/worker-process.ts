@@ -11,7 +11,12 @@ export class WorkerProcess implements AsyncDisposable {
   #isStopping = false;
   #tail = '';
 
-  constructor(options: { databaseUrl: string; profile: string | undefined }) {
+  constructor(options: {
+    readonly databaseUrl: string;
+    readonly profile: string | undefined;
+    /** Settings beside the defaults. */
+    readonly env?: Readonly<Record<string, string>>;
+  }) {
     const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
     const { databaseUrl, profile } = options;
     const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
@@ -22,6 +27,7 @@ export class WorkerProcess implements AsyncDisposable {
         // The receiver is on loopback, which no webhook may reach unless the operator says so.
         POSTHORN_ALLOW_NETWORKS: '127.0.0.0/8',
         POSTHORN_HEALTH_PORT: '0',
+        ...options.env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
       // A group of its own: Ctrl-C is for the benchmark, which then stops it.

@@ -15,6 +15,7 @@ describe('the settings', () => {
       timeoutMs: 30_000,
       maxInFlight: 512,
       retentionMs: 30 * 86_400_000,
+      disableAfterMs: 432_000_000,
       allowNetworks: [],
       logLevel: 'info',
       graceMs: 35_000,

@@ -1,0 +1,91 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Bench } from './bench.ts';
+import { openServer, type Server } from './database.ts';
+import { runDrain } from './drain.ts';
+import { runIsolation } from './isolation/isolation.ts';
+import { runLatency } from './latency.ts';
+import { coreCount, cpuModel } from './machine.ts';
+import { type BenchOptions, readOptions, usage } from './options.ts';
+import { Progress } from './progress.ts';
+import { ReceiverClient } from './receiver-client.ts';
+import { type Result, renderSections } from './report.ts';
+
+/*
+ * `npm run bench`: the drain of a backlog, the latency, or how little endpoints cost each other; see docs/benchmarks.md.
+ *
+ * Ends with exit code 1 when a webhook was not delivered exactly once, or a row is not as it must be. Whatever ends
+ * it, Ctrl-C included, its processes are stopped and its directory is removed.
+ */
+
+const modes: Readonly<Record<BenchOptions['mode'], (bench: Bench) => Promise<Result>>> = {
+  drain: runDrain,
+  latency: runLatency,
+  isolation: runIsolation,
+};
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const stopping = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => stopping.abort(new Error(`Stopped by ${name}`)));
+  }
+  process.on('uncaughtException', (error) => stopping.abort(error));
+  // Whoever read the output has gone, as `| head` does: the run goes on, and the file is written.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  try {
+    const options = readOptions(args);
+    if (options === 'help') {
+      console.log(usage);
+      return 0;
+    }
+    return await measure(options, stopping.signal);
+  } catch (error) {
+    console.error(`\n${error instanceof Error ? error.message : String(error)}`);
+    if (error instanceof TypeError) console.error(usage);
+    return 1;
+  }
+}
+
+async function measure(options: BenchOptions, signal: AbortSignal): Promise<number> {
+  const progress = new Progress();
+  progress.now('starting Postgres and the receiver');
+  await using server = await openServer(process.env['BENCH_DATABASE_URL']);
+  await using receiver = await ReceiverClient.start(signal);
+  const bench: Bench = { options, server, receiver, progress, signal };
+  const result = await modes[options.mode](bench);
+  console.log(`\n${result.title}\n${setupOf(server)}\n${renderSections(result.sections)}\n`);
+  const path = await save({ options, server, result });
+  console.log(`All figures: ${path}`);
+  for (const violation of result.violations) console.error(`VIOLATED: ${violation}`);
+  return result.violations.length === 0 ? 0 : 1;
+}
+
+function setupOf({ settings, isEmbedded }: Server): string {
+  const list = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
+  return (
+    `${coreCount()} cores (${cpuModel()}) shared by all processes; Node ${process.version}; ` +
+    `${isEmbedded ? 'embedded' : 'given'} Postgres: ${list.join(', ')}`
+  );
+}
+
+async function save({
+  options,
+  server,
+  result,
+}: {
+  options: BenchOptions;
+  server: Server;
+  result: Result;
+}): Promise<string> {
+  const directory = fileURLToPath(new URL('results/', import.meta.url));
+  await mkdir(directory, { recursive: true });
+  const at = new Date().toISOString();
+  const name = options.name ?? `${options.mode}-${at.replaceAll(':', '').slice(0, 17)}`;
+  const machine = { cores: coreCount(), model: cpuModel(), node: process.version };
+  const content = { at, options, machine, postgres: server.settings, ...result };
+  const path = `${directory}${name}.json`;
+  await writeFile(path, `${JSON.stringify(content, null, 2)}\n`);
+  return path;
+}
