@@ -1,4 +1,4 @@
-import { grow, halve, initialSlots, type LaneSlots } from '../domain/lane-slots.ts';
+import { ActiveLanes } from './active-lanes.ts';
 import type { DiscoveredLane } from './claim.ts';
 import { type LaneRule, OwnedLanes } from './owned-lanes.ts';
 import { priorities, type WaitingLane, WaitingLanes } from './waiting-lanes.ts';
@@ -20,15 +20,8 @@ interface Claimed {
   readonly dueMs: number;
 }
 
-interface ActiveLane {
-  state: LaneSlots;
-  inFlight: number;
-  usedMs: number;
-}
-
 /** One claimed webhook in ten goes to a lesser priority than the best that waits, so that low is never starved. */
 const turnsPerReserved = 10;
-const forgetAfterMs = 600_000;
 /** A limited lane without work for this long is given up, so that it is not this process's for ever. */
 const releaseAfterMs = 5_000;
 
@@ -39,15 +32,14 @@ const releaseAfterMs = 5_000;
  * Memory only: what it does not know, the discovery window and the scan of all lanes tell it. Nothing is lost with it.
  */
 export class LaneBook {
-  readonly #maxSlots: number;
-  readonly #active = new Map<string, ActiveLane>();
+  readonly #active: ActiveLanes;
   readonly #waiting = new WaitingLanes();
   readonly #owned = new OwnedLanes();
   #turns = 0;
   #reservedTurns = 0;
 
   constructor(options: { maxSlots: number }) {
-    this.#maxSlots = options.maxSlots;
+    this.#active = new ActiveLanes(options.maxSlots);
   }
 
   get waitingCount(): number {
@@ -56,7 +48,7 @@ export class LaneBook {
 
   /** How many slots a lane has that nobody told us about yet. */
   get usualSlots(): number {
-    return Math.min(initialSlots, this.#maxSlots);
+    return this.#active.usualSlots;
   }
 
   /** When the next lane is ready that waits for nothing but a time; infinite when there is none. */
@@ -132,49 +124,33 @@ export class LaneBook {
   /** A request of the lane begins; the epoch is to be given back when it ends. */
   begin(lane: string, nowMs: number): number {
     this.#owned.begin(lane, nowMs);
-    const active = this.#active.get(lane);
-    if (active !== undefined) {
-      active.inFlight += 1;
-      active.usedMs = nowMs;
-      return active.state.epoch;
-    }
-    const state = { slots: this.usualSlots, epoch: 0 };
-    this.#active.set(lane, { state, inFlight: 1, usedMs: nowMs });
-    return state.epoch;
+    return this.#active.begin(lane, nowMs);
   }
 
   /** A request of the lane ended. `verdict` is what it says about how much the receiver can take. */
-  end(lane: string, { epoch, verdict }: { epoch: number; verdict: 'ok' | 'overload' | 'other' }) {
+  end(lane: string, result: { epoch: number; verdict: 'ok' | 'overload' | 'other' }): void {
+    this.#active.end(lane, result);
     this.#waiting.unpark(lane);
-    const active = this.#active.get(lane);
-    if (active === undefined) return;
-    const { inFlight, state } = active;
-    if (verdict === 'ok') active.state = grow(state, { inFlight, maxSlots: this.#maxSlots });
-    if (verdict === 'overload') active.state = halve(state, epoch);
-    active.inFlight -= 1;
-    if (active.inFlight === 0 && active.state.slots === this.usualSlots) this.#active.delete(lane);
   }
 
   /** The lane is well again after its breaker was open: one request at first, and then as many more as succeed. */
   slowStart(lane: string, nowMs: number): void {
-    const active = this.#active.get(lane);
-    const epoch = (active?.state.epoch ?? 0) + 1;
-    this.#active.set(lane, {
-      state: { slots: 1, epoch },
-      inFlight: active?.inFlight ?? 0,
-      usedMs: nowMs,
-    });
+    this.#active.slowStart(lane, nowMs);
+  }
+
+  /** Notes whether a lane works off a backlog: what it was given last had waited for long. */
+  noteAge(lane: string, age: { isBehind: boolean }): void {
+    this.#active.noteAge(lane, age);
+  }
+
+  /** While what has just arrived has to wait, lanes that work off a backlog take less and less, and do not grow. */
+  setStrain(isStrained: boolean): void {
+    this.#active.setStrain(isStrained);
   }
 
   /** Lanes with fewer free slots than usual: the claim must not give a lane it discovers more than these. */
   constrained(): Record<string, number> {
-    const free: Record<string, number> = {};
-    for (const [lane, active] of this.#active) {
-      const slots = Math.max(0, active.state.slots - active.inFlight);
-      if (slots >= this.usualSlots) continue;
-      free[lane] = slots;
-    }
-    return free;
+    return this.#active.constrained();
   }
 
   /** Whether this process keeps the limits of the lane. */
@@ -204,7 +180,7 @@ export class LaneBook {
     const idle = this.#owned.names.filter(
       (lane) =>
         !this.#waiting.hasLane(lane) &&
-        (this.#active.get(lane)?.inFlight ?? 0) === 0 &&
+        this.#active.inFlight(lane) === 0 &&
         this.#owned.isIdle(lane, { nowMs, afterMs: releaseAfterMs }),
     );
     for (const lane of idle) this.#owned.disown(lane);
@@ -213,9 +189,7 @@ export class LaneBook {
 
   /** Forgets what was learnt about lanes that have been idle for ten minutes. */
   sweep(nowMs: number): void {
-    for (const [lane, active] of this.#active) {
-      if (active.inFlight === 0 && nowMs - active.usedMs > forgetAfterMs) this.#active.delete(lane);
-    }
+    this.#active.sweep(nowMs);
   }
 
   #take(share: {
@@ -253,10 +227,8 @@ export class LaneBook {
   }
 
   #freeSlots(lane: string, nowMs: number): number {
-    const active = this.#active.get(lane);
-    const inFlight = active?.inFlight ?? 0;
-    const free = (active?.state.slots ?? this.usualSlots) - inFlight;
-    return Math.min(free, this.#owned.room(lane, { inFlight, nowMs }));
+    const inFlight = this.#active.inFlight(lane);
+    return Math.min(this.#active.freeSlots(lane), this.#owned.room(lane, { inFlight, nowMs }));
   }
 
   /** The same lane may already be wished for in another priority: its slots are one. */

@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { LaneCache } from '../cache/lane-cache.ts';
 import { isFaultOfStatement } from '../db/sqlstate.ts';
-import { Visibility } from '../domain/visibility.ts';
+import { behindAfterMs, Strain } from '../domain/strain.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
-import { type Claim, claimWebhooks, type DiscoveredLane, discoveryPage } from './claim.ts';
+import { type Claim, claimWebhooks, type DiscoveredLane } from './claim.ts';
+import { DiscoveryWindow } from './discovery-window.ts';
 import { LaneBook, type LaneWish } from './lane-book.ts';
 import { LaneScan } from './lane-scan.ts';
 import { LimitedLanes } from './limited-lanes.ts';
@@ -44,23 +45,18 @@ const idleAfterMs = 5_000;
 /** Breakers are asked this often for probes that are due; the intervals begin with 24 s. */
 const probeEveryMs = 1_000;
 const mostProbes = 20;
-/** How far back the window goes for producers that commit late. Those that hold on longer wait for a scan. */
-const lateCommitLimitMs = 10_000;
 
 export class DeliveryLoop {
   readonly #options: LoopOptions;
   readonly #book: LaneBook;
   readonly #limited: LimitedLanes;
   readonly #scan: LaneScan;
-  readonly #visibility = new Visibility(lateCommitLimitMs);
+  readonly #window = new DiscoveryWindow();
   readonly #wake = new Wake();
+  readonly #strain = new Strain();
   readonly #claimFrom: number;
   #stopped = false;
   #isWanted = true;
-  /** Where the next window starts, database time; undefined until the first look. */
-  #windowFromMs: number | undefined;
-  /** While pages are full: where the window starts once they are not. */
-  #afterPagesMs: number | undefined;
   #lastLookMs = 0;
   #lastWorkMs = 0;
   #lastProbeMs = 0;
@@ -172,7 +168,7 @@ export class DeliveryLoop {
     const wishes = this.#book.choose(limit, nowMs);
     const pollAfterMs = nowMs - this.#lastWorkMs > idleAfterMs ? idlePollMs : pollMs;
     const untilPollMs = this.#lastLookMs + pollAfterMs - nowMs;
-    const discover = this.#isWanted || this.#afterPagesMs !== undefined || untilPollMs <= 0;
+    const discover = this.#isWanted || this.#window.hasMore || untilPollMs <= 0;
     if (wishes.length === 0 && !discover) {
       await this.#waitForWork(untilPollMs);
       return;
@@ -180,8 +176,23 @@ export class DeliveryLoop {
     const claim = await this.#claim({ workerNumber, limit, wishes, discover });
     const isFull = claim.webhooks.length >= limit;
     if (claim.webhooks.length > 0) this.#lastWorkMs = performance.now();
-    const hasMore = isFull || this.#afterPagesMs !== undefined || this.#limited.hasWanted;
+    const hasMore = isFull || this.#window.hasMore || this.#limited.hasWanted;
     if (!hasMore) await delay(gapMs);
+    const tookMs = performance.now() - nowMs;
+    this.#noteStrain(claim, hasMore ? tookMs : tookMs - gapMs);
+  }
+
+  /** Backlogs hold back when the process is so busy that what has just arrived has to wait for them. */
+  #noteStrain({ webhooks, look }: Claim, roundMs: number): void {
+    let hasFresh = false;
+    for (const { lane, dueMs } of webhooks) {
+      const isBehind = look.nowMs - dueMs > behindAfterMs;
+      hasFresh ||= !isBehind;
+      this.#book.noteAge(lane, { isBehind });
+    }
+    const nowMs = performance.now();
+    this.#strain.note({ roundMs, hasFresh, nowMs });
+    this.#book.setStrain(this.#strain.isHigh(nowMs));
   }
 
   /** Known lanes that wait for a slot are served when one is free; otherwise it is up to the next wake-up or poll. */
@@ -214,8 +225,7 @@ export class DeliveryLoop {
       workerNumber: request.workerNumber,
       limit: request.limit,
       wishes: request.wishes,
-      // Undefined at the first look, which only finds out where the window starts.
-      windowFromMs: request.discover ? this.#windowFromMs : undefined,
+      windowFromMs: request.discover ? this.#window.fromMs : undefined,
       constrained: this.#book.constrained(),
       usualSlots: this.#book.usualSlots,
       leaseS,
@@ -235,7 +245,7 @@ export class DeliveryLoop {
       discovered: claim.discovered.filter((seen) => this.#mayAdd(seen)),
       wasFull: claim.webhooks.length >= request.limit,
     });
-    if (request.discover) this.#moveWindow(claim);
+    if (request.discover) this.#window.move(claim);
     const durationMs = performance.now() - startedMs;
     if (claim.webhooks.length > 0) {
       events.emit('claimed', {
@@ -253,20 +263,6 @@ export class DeliveryLoop {
     if (access === 'own') this.#limited.want(lane, 'left behind');
     if (access === 'free') this.#limited.want(lane, 'seen');
     return false;
-  }
-
-  #moveWindow({ discovered, look }: Claim): void {
-    const next = this.#visibility.windowAfter(look) - 1;
-    const seen = discovered.reduce((sum, lane) => sum + lane.waiting, 0);
-    if (seen < discoveryPage) {
-      this.#windowFromMs = this.#afterPagesMs ?? next;
-      this.#afterPagesMs = undefined;
-      return;
-    }
-    // More than a page: go on where it ended, and afterwards where the first page would have had us go on.
-    this.#afterPagesMs ??= next;
-    const lastDueMs = discovered.reduce((last, lane) => Math.max(last, lane.lastDueMs), 0);
-    this.#windowFromMs = Math.max(lastDueMs, (this.#windowFromMs ?? 0) + 0.001);
   }
 
   async #probeWhenDue(workerNumber: number): Promise<void> {

@@ -27,3 +27,9 @@ export function halve(lane: LaneSlots, epoch: number): LaneSlots {
   if (epoch !== lane.epoch) return lane;
   return { slots: Math.max(1, Math.floor(lane.slots / 2)), epoch: lane.epoch + 1 };
 }
+
+/** While the process is busy and the lane works off a backlog: what it has more than a new lane goes, bit by bit. */
+export function ease(lane: LaneSlots): LaneSlots {
+  if (lane.slots <= initialSlots) return lane;
+  return { slots: Math.max(initialSlots, Math.floor(lane.slots * 0.75)), epoch: lane.epoch };
+}

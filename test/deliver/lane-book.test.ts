@@ -145,3 +145,32 @@ describe('slots of a lane', () => {
     expect(book.choose(100, 0)).toMatchObject([{ quota: 1 }]);
   });
 });
+
+describe('while what has just arrived has to wait', () => {
+  it('lanes that work off a backlog give slots back, bit by bit, and do not grow; others do', () => {
+    const book = new LaneBook({ maxSlots: 64 });
+    const slotsOf = (lane: string) => {
+      book.add({ lane, priority: 1, dueMs: 1 });
+      const wish = book.choose(1_000, 0).find((one) => one.lane === lane);
+      return wish?.quota ?? 0;
+    };
+    const serve = (lane: string, { isBehind }: { isBehind: boolean }) => {
+      for (let round = 0; round < 10; round += 1) {
+        const epochs = Array.from({ length: 40 }, () => book.begin(lane, 0));
+        book.noteAge(lane, { isBehind });
+        for (const epoch of epochs) book.end(lane, { epoch, verdict: 'ok' });
+      }
+    };
+    serve('behind', { isBehind: true });
+    serve('fresh', { isBehind: false });
+    expect([slotsOf('behind'), slotsOf('fresh')]).toEqual([64, 64]);
+    book.setStrain(true);
+    expect([slotsOf('behind'), slotsOf('fresh')]).toEqual([48, 64]);
+    for (let round = 0; round < 20; round += 1) book.setStrain(true);
+    serve('behind', { isBehind: true });
+    expect([slotsOf('behind'), slotsOf('fresh')]).toEqual([book.usualSlots, 64]);
+    book.setStrain(false);
+    serve('behind', { isBehind: true });
+    expect(slotsOf('behind')).toBe(64);
+  });
+});

@@ -1,0 +1,38 @@
+import { Visibility } from '../domain/visibility.ts';
+import { type Claim, discoveryPage } from './claim.ts';
+
+/** How far back the window goes for producers that commit late. Those that hold on longer wait for a scan. */
+const lateCommitLimitMs = 10_000;
+
+/** From when on the next claim looks at the queue, so that it sees whatever may have appeared since the last one. */
+export class DiscoveryWindow {
+  readonly #visibility = new Visibility(lateCommitLimitMs);
+  #fromMs: number | undefined;
+  /** While pages are full: where the window starts once they are not. */
+  #afterPagesMs: number | undefined;
+
+  /** Database time, ms; undefined until the first look, which only finds out where the window starts. */
+  get fromMs(): number | undefined {
+    return this.#fromMs;
+  }
+
+  /** The last page was full: there may be more. */
+  get hasMore(): boolean {
+    return this.#afterPagesMs !== undefined;
+  }
+
+  /** Moves on after a claim that looked. */
+  move({ discovered, look }: Claim): void {
+    const next = this.#visibility.windowAfter(look) - 1;
+    const seen = discovered.reduce((sum, lane) => sum + lane.waiting, 0);
+    if (seen < discoveryPage) {
+      this.#fromMs = this.#afterPagesMs ?? next;
+      this.#afterPagesMs = undefined;
+      return;
+    }
+    // More than a page: go on where it ended, and afterwards where the first page would have had us go on.
+    this.#afterPagesMs ??= next;
+    const lastDueMs = discovered.reduce((last, lane) => Math.max(last, lane.lastDueMs), 0);
+    this.#fromMs = Math.max(lastDueMs, (this.#fromMs ?? 0) + 0.001);
+  }
+}
