@@ -1,4 +1,4 @@
-import { ease, grow, halve, initialSlots, type LaneSlots } from '../domain/lane-slots.ts';
+import { ease, grow, halve, initialSlots, type LaneSlots, restMs } from '../domain/lane-slots.ts';
 
 interface ActiveLane {
   state: LaneSlots;
@@ -6,9 +6,22 @@ interface ActiveLane {
   usedMs: number;
   /** It works off a backlog. */
   isBehind: boolean;
+  /** Failures in a row with the last slot, and until when it is left alone for them. */
+  failures: number;
+  restUntilMs: number;
 }
 
 const forgetAfterMs = 600_000;
+
+/** What a request's end says about how much the receiver can take. */
+export interface LaneEnd {
+  /** As given by begin(). */
+  readonly epoch: number;
+  readonly verdict: 'ok' | 'overload' | 'other';
+  readonly nowMs: number;
+}
+
+const unknown = { isBehind: false, failures: 0, restUntilMs: 0 } as const;
 
 /** How much each lane may have in flight and has, as this process has learnt it. A lane without an entry has the usual slots. */
 export class ActiveLanes {
@@ -29,9 +42,15 @@ export class ActiveLanes {
     return this.#lanes.get(lane)?.inFlight ?? 0;
   }
 
-  freeSlots(lane: string): number {
+  freeSlots(lane: string, nowMs: number): number {
     const active = this.#lanes.get(lane);
-    return active === undefined ? this.usualSlots : active.state.slots - active.inFlight;
+    return active === undefined ? this.usualSlots : free(active, nowMs);
+  }
+
+  /** Until when a lane that fails is left alone; 0 when it is not. */
+  restUntilMs(lane: string, nowMs: number): number {
+    const restUntilMs = this.#lanes.get(lane)?.restUntilMs ?? 0;
+    return restUntilMs > nowMs ? restUntilMs : 0;
   }
 
   /** A request of the lane begins; the epoch is to be given back when it ends. */
@@ -43,21 +62,19 @@ export class ActiveLanes {
       return active.state.epoch;
     }
     const state = { slots: this.usualSlots, epoch: 0 };
-    this.#lanes.set(lane, { state, inFlight: 1, usedMs: nowMs, isBehind: false });
+    this.#lanes.set(lane, { ...unknown, state, inFlight: 1, usedMs: nowMs });
     return state.epoch;
   }
 
-  /** A request of the lane ended. `verdict` is what it says about how much the receiver can take. */
-  end(lane: string, { epoch, verdict }: { epoch: number; verdict: 'ok' | 'overload' | 'other' }) {
+  /** A request of the lane ended. */
+  end(lane: string, { epoch, verdict, nowMs }: LaneEnd): void {
     const active = this.#lanes.get(lane);
     if (active === undefined) return;
-    const { inFlight, state } = active;
-    if (verdict === 'ok' && !(this.#isStrained && active.isBehind)) {
-      active.state = grow(state, { inFlight, maxSlots: this.#maxSlots });
-    }
-    if (verdict === 'overload') active.state = halve(state, epoch);
+    if (verdict === 'ok') this.#succeed(active);
+    if (verdict === 'overload') fail(active, { epoch, nowMs });
     active.inFlight -= 1;
-    if (active.inFlight === 0 && active.state.slots === this.usualSlots) this.#lanes.delete(lane);
+    const isUsual = active.state.slots === this.usualSlots && active.restUntilMs <= nowMs;
+    if (active.inFlight === 0 && isUsual) this.#lanes.delete(lane);
   }
 
   /** The lane is well again after its breaker was open: one request at first, and then as many more as succeed. */
@@ -69,6 +86,8 @@ export class ActiveLanes {
       inFlight: active?.inFlight ?? 0,
       usedMs: nowMs,
       isBehind: true,
+      failures: 0,
+      restUntilMs: 0,
     });
   }
 
@@ -88,14 +107,14 @@ export class ActiveLanes {
   }
 
   /** Lanes with fewer free slots than usual: the claim must not give a lane it discovers more than these. */
-  constrained(): Record<string, number> {
-    const free: Record<string, number> = {};
+  constrained(nowMs: number): Record<string, number> {
+    const constrained: Record<string, number> = {};
     for (const [lane, active] of this.#lanes) {
-      const slots = Math.max(0, active.state.slots - active.inFlight);
+      const slots = Math.max(0, free(active, nowMs));
       if (slots >= this.usualSlots) continue;
-      free[lane] = slots;
+      constrained[lane] = slots;
     }
-    return free;
+    return constrained;
   }
 
   /** Forgets what was learnt about lanes that have been idle for ten minutes. */
@@ -104,4 +123,23 @@ export class ActiveLanes {
       if (active.inFlight === 0 && nowMs - active.usedMs > forgetAfterMs) this.#lanes.delete(lane);
     }
   }
+
+  #succeed(active: ActiveLane): void {
+    active.failures = 0;
+    active.restUntilMs = 0;
+    if (this.#isStrained && active.isBehind) return;
+    active.state = grow(active.state, { inFlight: active.inFlight, maxSlots: this.#maxSlots });
+  }
+}
+
+function free({ state, inFlight, restUntilMs }: ActiveLane, nowMs: number): number {
+  return restUntilMs > nowMs ? 0 : state.slots - inFlight;
+}
+
+function fail(active: ActiveLane, { epoch, nowMs }: { epoch: number; nowMs: number }): void {
+  const { state } = active;
+  active.state = halve(state, epoch);
+  if (state.slots > 1) return;
+  active.failures += 1;
+  active.restUntilMs = nowMs + restMs(active.failures);
 }

@@ -1,4 +1,4 @@
-import { ActiveLanes } from './active-lanes.ts';
+import { ActiveLanes, type LaneEnd } from './active-lanes.ts';
 import type { DiscoveredLane } from './claim.ts';
 import { type LaneRule, OwnedLanes } from './owned-lanes.ts';
 import { priorities, type WaitingLane, WaitingLanes } from './waiting-lanes.ts';
@@ -127,9 +127,9 @@ export class LaneBook {
     return this.#active.begin(lane, nowMs);
   }
 
-  /** A request of the lane ended. `verdict` is what it says about how much the receiver can take. */
-  end(lane: string, result: { epoch: number; verdict: 'ok' | 'overload' | 'other' }): void {
-    this.#active.end(lane, result);
+  /** A request of the lane ended. */
+  end(lane: string, end: LaneEnd): void {
+    this.#active.end(lane, end);
     this.#waiting.unpark(lane);
   }
 
@@ -149,8 +149,8 @@ export class LaneBook {
   }
 
   /** Lanes with fewer free slots than usual: the claim must not give a lane it discovers more than these. */
-  constrained(): Record<string, number> {
-    return this.#active.constrained();
+  constrained(nowMs: number): Record<string, number> {
+    return this.#active.constrained(nowMs);
   }
 
   /** Whether this process keeps the limits of the lane. */
@@ -208,7 +208,7 @@ export class LaneBook {
       if (waiting === undefined) break;
       const free = this.#freeSlots(waiting.lane, nowMs);
       if (free <= 0) {
-        this.#waiting.park(waiting, this.#owned.readyAtMs(waiting.lane, nowMs));
+        this.#waiting.park(waiting, this.#readyAtMs(waiting.lane, nowMs));
         continue;
       }
       const quota = Math.min(free - this.#wished(waiting.lane, wishes), fair, left);
@@ -228,7 +228,15 @@ export class LaneBook {
 
   #freeSlots(lane: string, nowMs: number): number {
     const inFlight = this.#active.inFlight(lane);
-    return Math.min(this.#active.freeSlots(lane), this.#owned.room(lane, { inFlight, nowMs }));
+    return Math.min(
+      this.#active.freeSlots(lane, nowMs),
+      this.#owned.room(lane, { inFlight, nowMs }),
+    );
+  }
+
+  /** When time alone will give the lane room; 0 when it is not time that it waits for. */
+  #readyAtMs(lane: string, nowMs: number): number {
+    return Math.max(this.#owned.readyAtMs(lane, nowMs), this.#active.restUntilMs(lane, nowMs));
   }
 
   /** The same lane may already be wished for in another priority: its slots are one. */

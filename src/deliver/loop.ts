@@ -226,7 +226,8 @@ export class DeliveryLoop {
       limit: request.limit,
       wishes: request.wishes,
       windowFromMs: request.discover ? this.#window.fromMs : undefined,
-      constrained: this.#book.constrained(),
+      // Thousands of lanes, at times: only for what is discovered.
+      constrained: request.discover ? this.#book.constrained(startedMs) : {},
       usualSlots: this.#book.usualSlots,
       leaseS,
     }).catch((error: unknown) => {

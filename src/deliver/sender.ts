@@ -86,7 +86,8 @@ export class Sender {
       scheduleMs: webhook.retryScheduleMs ?? this.#options.retryScheduleMs,
       random: Math.random(),
     });
-    const endLane = () => book.end(webhook.lane, { epoch, verdict: loadOf(verdict) });
+    const endLane = () =>
+      book.end(webhook.lane, { epoch, verdict: loadOf(verdict), nowMs: performance.now() });
     if (webhook.isOrdered) {
       if (decision.became === 'retry') book.hold(webhook.lane, performance.now() + decision.inMs);
       this.#record(webhook, {

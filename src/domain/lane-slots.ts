@@ -33,3 +33,14 @@ export function ease(lane: LaneSlots): LaneSlots {
   if (lane.slots <= initialSlots) return lane;
   return { slots: Math.max(initialSlots, Math.floor(lane.slots * 0.75)), epoch: lane.epoch };
 }
+
+const firstRestMs = 125;
+const mostRestMs = 2_000;
+
+/**
+ * How long a lane that fails with its last slot is left alone, ms: a receiver that refuses at once would else be asked
+ * hundreds of times a second until its breaker opens, and each webhook would lose an attempt. `failures` in a row, from 1.
+ */
+export function restMs(failures: number): number {
+  return Math.min(firstRestMs * 2 ** Math.min(failures - 1, 10), mostRestMs);
+}

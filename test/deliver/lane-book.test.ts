@@ -122,15 +122,15 @@ describe('slots of a lane', () => {
     const book = new LaneBook({ maxSlots: 20 });
     const epochs = Array.from({ length: 8 }, () => book.begin('a', 0));
     for (const epoch of epochs) {
-      book.end('a', { epoch, verdict: 'ok' });
+      book.end('a', { epoch, verdict: 'ok', nowMs: 0 });
       book.begin('a', 0);
     }
     book.add({ lane: 'a', priority: 1, dueMs: 1 });
     expect(book.choose(100, 0)).toMatchObject([{ quota: 8 }]);
     const burst = Array.from({ length: 8 }, () => book.begin('a', 0));
-    for (const epoch of burst) book.end('a', { epoch, verdict: 'overload' });
-    expect(book.constrained()).toEqual({ a: 0 });
-    for (let n = 0; n < 8; n += 1) book.end('a', { epoch: -1, verdict: 'other' });
+    for (const epoch of burst) book.end('a', { epoch, verdict: 'overload', nowMs: 0 });
+    expect(book.constrained(0)).toEqual({ a: 0 });
+    for (let n = 0; n < 8; n += 1) book.end('a', { epoch: -1, verdict: 'other', nowMs: 0 });
     // 16 slots halved once.
     expect(book.choose(100, 0)).toMatchObject([{ quota: 8 }]);
   });
@@ -139,10 +139,36 @@ describe('slots of a lane', () => {
     const book = new LaneBook({ maxSlots: 20 });
     for (let n = 0; n < 10; n += 1) {
       const epoch = book.begin('a', 0);
-      book.end('a', { epoch, verdict: 'overload' });
+      book.end('a', { epoch, verdict: 'overload', nowMs: 0 });
     }
     book.add({ lane: 'a', priority: 1, dueMs: 1 });
-    expect(book.choose(100, 0)).toMatchObject([{ quota: 1 }]);
+    expect(book.choose(100, 10_000)).toMatchObject([{ quota: 1 }]);
+  });
+});
+
+describe('a lane that fails with its last slot', () => {
+  it('is left alone, longer each time, and no more after a success', () => {
+    const book = new LaneBook({ maxSlots: 8 });
+    book.add({ lane: 'a', priority: 1, dueMs: 1 });
+    let nowMs = 0;
+    const send = (verdict: 'ok' | 'overload') => {
+      expect(book.choose(10, nowMs)).toHaveLength(1);
+      book.end('a', { epoch: book.begin('a', nowMs), verdict, nowMs });
+    };
+    // 8, 4, 2, 1.
+    for (let failure = 0; failure < 3; failure += 1) send('overload');
+    for (const restMs of [125, 250, 500, 1_000, 2_000, 2_000]) {
+      send('overload');
+      expect(book.choose(10, nowMs + restMs - 1)).toEqual([]);
+      expect(book.constrained(nowMs + restMs - 1)).toEqual({ a: 0 });
+      expect(book.nextReadyMs).toBe(nowMs + restMs);
+      nowMs += restMs;
+    }
+    send('ok');
+    send('overload');
+    send('overload');
+    expect(book.choose(10, nowMs + 124)).toEqual([]);
+    expect(book.choose(10, nowMs + 125)).toHaveLength(1);
   });
 });
 
@@ -158,7 +184,7 @@ describe('while what has just arrived has to wait', () => {
       for (let round = 0; round < 10; round += 1) {
         const epochs = Array.from({ length: 40 }, () => book.begin(lane, 0));
         book.noteAge(lane, { isBehind });
-        for (const epoch of epochs) book.end(lane, { epoch, verdict: 'ok' });
+        for (const epoch of epochs) book.end(lane, { epoch, verdict: 'ok', nowMs: 0 });
       }
     };
     serve('behind', { isBehind: true });

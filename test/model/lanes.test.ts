@@ -150,7 +150,8 @@ class World {
 
   end(verdict: 'ok' | 'overload' | 'other'): void {
     const flight = this.#flights.shift();
-    if (flight !== undefined) this.book.end(flight.lane, { epoch: flight.epoch, verdict });
+    if (flight !== undefined)
+      this.book.end(flight.lane, { epoch: flight.epoch, verdict, nowMs: this.nowMs });
   }
 
   #arrive({ lane, priority, count }: { lane: Lane; priority: number; count: number }): void {
