@@ -356,8 +356,39 @@ begin
 end
 $$;
 
+-- As in 0003, and: an ordered endpoint does not wait any longer for the retry of what was cancelled.
+create or replace function posthorn.cancel(webhook_id uuid) returns boolean
+  language sql
+  security definer
+  set search_path = pg_catalog, pg_temp
+  as $$
+    with ended as (
+      delete from posthorn.queue as q
+      where q.webhook_id = cancel.webhook_id
+        and (q.lease_until is null or q.lease_until < now())
+      returning q.webhook_id, q.outbox_id, q.lane, q.attempts
+    ), recorded as (
+      insert into posthorn.outcomes (webhook_id, outbox_id, lane, status, attempts, reason)
+      select e.webhook_id, e.outbox_id, e.lane, 'cancelled', e.attempts, 'cancelled'
+      from ended as e
+      returning 1
+    ), freed as (
+      update posthorn.lane_rules as r
+      set retry_at = null
+      from ended as e
+      where r.lane = e.lane
+        and r.retry_at is not null
+        -- Of an ordered lane only the first one has been tried.
+        and e.attempts > 0
+      returning r.lane
+    )
+    select exists (select from recorded)
+      and coalesce((select pg_notify('posthorn_wake', 'rules:' || lane) is not null from freed), true)
+  $$;
+
 revoke execute on function
   posthorn.enqueue(text, text, jsonb, text, text, text, timestamptz, integer, text, text, uuid),
+  posthorn.cancel(uuid),
   posthorn.endpoint_changes(),
   posthorn.endpoint_to_lane_rule()
 from public;

@@ -6,6 +6,8 @@ import type { Verdict } from './domain/classify.ts';
 export interface PosthornEvents {
   /** A claim came back. */
   claimed: [{ webhooks: number; lanesSeen: number; durationMs: number }];
+  /** All lanes were looked at. */
+  scanned: [{ lanes: number; durationMs: number }];
   /** A request ended; its record is on its way. */
   attempted: [{ webhookId: string; number: number; result: AttemptResult; verdict: Verdict }];
   /** Results are in Postgres. `ours` of `results` still had our lease. */

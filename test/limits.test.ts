@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { lockClass } from '../src/db/names.ts';
 import type { Posthorn } from '../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { registerEndpoint } from './support/endpoints.ts';
@@ -152,6 +154,29 @@ describe('an ordered endpoint', () => {
     expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(990);
   });
 
+  it('goes on at once when the one that holds it up is cancelled', async () => {
+    receiver.answer((request, response) => {
+      response.statusCode = request.body.toString() === '1' ? 500 : 200;
+      response.end();
+    });
+    const endpoint = await registerEndpoint(database, {
+      url: receiver.url,
+      ordered: true,
+      retry_schedule_s: [3_600],
+    });
+    await endpoint.enqueue(3);
+    const { id } = await eventually(async () => {
+      const { rows } = await database.pool.query<{ id: string }>(
+        `select id from posthorn.webhooks where attempts = 1 and waits_for = 'retry_of_the_first'`,
+      );
+      return rows[0];
+    }, 'the first one is to be tried again in an hour');
+    const { rows } = await database.pool.query('select posthorn.cancel($1) as cancelled', [id]);
+    expect(rows).toEqual([{ cancelled: true }]);
+    await receiver.until((requests) => requests.length === 3);
+    expect(bodiesOf(receiver.requests)).toEqual([1, 2, 3]);
+  });
+
   it('goes on with the next when one has failed for good', async () => {
     receiver.answer((request, response) => {
       response.statusCode = request.body.toString() === '2' ? 400 : 200;
@@ -222,6 +247,29 @@ describe('what limits an endpoint', () => {
       );
       return left.rowCount === 0;
     }, 'all are free again');
+  }, 30_000);
+
+  it('is taken over from a worker that is frozen, and not from one that works', async () => {
+    const endpoint = await registerEndpoint(database, { url: receiver.url, max_in_flight: 1 });
+    // As a frozen worker: it holds its lock, and does nothing.
+    const session = await database.pool.connect();
+    await session.query('select pg_advisory_lock($1, 77)', [lockClass]);
+    await session.query(
+      `insert into posthorn.workers (number, host, pid, version, seen_at)
+       values (77, 'frozen', 1, '1.2.3', now() + interval '1 hour')`,
+    );
+    await database.pool.query('update posthorn.lane_rules set owner = 77');
+    await endpoint.enqueue(3);
+    const scans = Promise.all(engines.map(({ events }) => once(events, 'scanned')));
+    await scans;
+    expect(receiver.requests).toHaveLength(0);
+    await session.query(
+      `update posthorn.workers set seen_at = now() - interval '21 s' where number = 77`,
+    );
+    await receiver.until((requests) => requests.length === 3);
+    await session.query('delete from posthorn.workers where number = 77');
+    await session.query('select pg_advisory_unlock($1, 77)', [lockClass]);
+    session.release();
   }, 30_000);
 
   it('costs its neighbours nothing', async () => {

@@ -5,6 +5,7 @@ import { runDead } from './dead.ts';
 import { runHang } from './hang.ts';
 import { runIdle } from './idle.ts';
 import { runLanes } from './lanes.ts';
+import { runLimits } from './limits.ts';
 import { runWorkers } from './workers.ts';
 
 interface Plan {
@@ -19,6 +20,7 @@ const plans: Readonly<Record<Scenario, Plan>> = {
   dead: { run: runDead, rounds: 1, seconds: 40 },
   lanes: { run: runLanes, rounds: 5, seconds: 0 },
   workers: { run: runWorkers, rounds: 3, seconds: 0 },
+  limits: { run: runLimits, rounds: 3, seconds: 0 },
   idle: { run: runIdle, rounds: 2, seconds: 20 },
 };
 

@@ -21,21 +21,23 @@ interface LaneCacheOptions {
   readonly ca?: string | undefined;
 }
 
-/** How long the worker that won may be the one that scans: a little less than the pause between scans. */
+/** Who wins the lock has this long to scan and to say when the next scan is due. */
 const scanLockMs = 4_500;
-/** Whatever Redis says, each worker scans by itself this often. */
+/** Longer than this, a lock is not one of ours. */
+const mostLockMs = 60_000;
+/** Whatever Redis says, each worker scans by itself this often, or as often as it would without Redis. */
 const ownScanMs = 30_000;
 const mostShared = 50_000;
 const sharedPerCommand = 1_000;
 /** Hints are of no use when the next scan is long over. */
-const sharedForMs = 15_000;
+const keptMs = 10_000;
 
 export class LaneCache {
   readonly #link: RedisLink;
   readonly #wakeLine: WakeLine;
   readonly #lockKey: string;
   readonly #lanesKey: string;
-  #lastOwnScanMs = 0;
+  #ownScanDueMs = 0;
 
   constructor({ url, log, namespace, ca }: LaneCacheOptions) {
     // In braces: a cluster keeps them together.
@@ -57,7 +59,7 @@ export class LaneCache {
       this.#link.probe();
       return true;
     }
-    if (performance.now() - this.#lastOwnScanMs > ownScanMs) return true;
+    if (performance.now() > this.#ownScanDueMs) return true;
     const answer = await this.#link.ask({
       keys: [],
       run: async (client) => {
@@ -69,7 +71,7 @@ export class LaneCache {
           client.pTTL(this.#lockKey),
         ]);
         if (won === 'OK') return true;
-        if (leftMs > 0 && leftMs <= scanLockMs) return false;
+        if (leftMs > 0 && leftMs <= mostLockMs) return false;
         // Not written by us: it would keep everybody from scanning for ever.
         await client.unlink(this.#lockKey);
         return true;
@@ -78,10 +80,15 @@ export class LaneCache {
     return answer ?? true;
   }
 
-  /** Shares what a scan found; the best of it, if that is very much. */
-  async share(lanes: readonly LaneHint[]): Promise<void> {
-    this.#lastOwnScanMs = performance.now();
+  /** Shares what a scan found; the best of it, if that is very much. Nobody scans before the next one is due. */
+  async share(
+    lanes: readonly LaneHint[],
+    { nextInMs }: { readonly nextInMs: number },
+  ): Promise<void> {
+    this.#ownScanDueMs = performance.now() + Math.max(ownScanMs, nextInMs);
     if (!this.#link.isUp) return;
+    const lockMs = Math.min(Math.max(Math.floor(nextInMs * 0.9), 1), mostLockMs);
+    const sharedForMs = lockMs + keptMs;
     const best = lanes.length <= mostShared ? lanes : bestOf(lanes);
     const key = `${this.#lanesKey}:${randomBytes(8).toString('hex')}`;
     for (let from = 0; from < best.length; from += sharedPerCommand) {
@@ -94,6 +101,11 @@ export class LaneCache {
       });
       if (added === undefined) return;
     }
+    await this.#link.ask({
+      keys: [],
+      run: (client) =>
+        client.set(this.#lockKey, '1', { expiration: { type: 'PX', value: lockMs } }),
+    });
     // As a whole, so that nobody reads half of it; what an earlier scan found is gone with it.
     await this.#link.ask<unknown>({
       keys: [],

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { LaneCache } from '../cache/lane-cache.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
+import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { LaneAccess } from './claim.ts';
 import type { LaneBook } from './lane-book.ts';
@@ -18,6 +19,7 @@ interface LaneScanOptions {
   readonly pool: Pool;
   readonly book: LaneBook;
   readonly limited: LimitedLanes;
+  readonly events: Events;
   readonly log: Log;
   /** Shared with the other workers: one scan for all. */
   readonly cache: LaneCache | undefined;
@@ -65,7 +67,7 @@ export class LaneScan {
   }
 
   async run(workerNumber: number): Promise<void> {
-    const { pool, book, limited, cache } = this.#options;
+    const { pool, book, limited, events, cache } = this.#options;
     const startedMs = performance.now();
     this.#isWanted = false;
     const rows = await runSql<ScannedRow>(pool, { sql: scanSql, values: [workerNumber] });
@@ -74,17 +76,22 @@ export class LaneScan {
     await limited.releaseIdle(workerNumber);
     this.#lastMs = performance.now();
     this.#costMs = this.#lastMs - startedMs;
+    events.emit('scanned', { lanes: rows.length, durationMs: this.#costMs });
     // Not waited for: it is for the others.
     void cache?.share(
       rows
         .filter(({ access }) => access === 'open')
         .map(({ lane, priority, due_ms: dueMs }) => ({ lane, priority, dueMs })),
+      { nextInMs: this.#pauseMs },
     );
   }
 
+  get #pauseMs(): number {
+    return Math.max(everyMs, this.#costMs * share);
+  }
+
   #isDue(): boolean {
-    const pauseMs = Math.max(everyMs, this.#costMs * share);
-    return this.#isWanted || performance.now() - this.#lastMs >= pauseMs;
+    return this.#isWanted || performance.now() - this.#lastMs >= this.#pauseMs;
   }
 
   /** What somebody asked for is not in an earlier scan of somebody else's. */
@@ -94,6 +101,8 @@ export class LaneScan {
       return this.run(workerNumber);
     }
     this.#lastMs = performance.now();
+    // Somebody else's scan costs nothing here.
+    this.#costMs = 0;
     await this.#takeHints();
     await limited.releaseIdle(workerNumber);
   }

@@ -69,10 +69,10 @@ export class DeliveryLoop {
     this.#options = options;
     // One lane may use half of the slots, so that one endpoint that turns slow never takes them all.
     const book = new LaneBook({ maxSlots: Math.max(1, Math.ceil(options.maxInFlight / 2)) });
-    const { pool, log, cache } = options;
+    const { pool, events, log, cache } = options;
     this.#book = book;
     this.#limited = new LimitedLanes({ pool, book });
-    this.#scan = new LaneScan({ pool, book, limited: this.#limited, log, cache });
+    this.#scan = new LaneScan({ pool, book, limited: this.#limited, events, log, cache });
     // Claims of a few rows cost as much as claims of many: wait until an eighth of the slots is free.
     this.#claimFrom = Math.max(1, Math.min(20, Math.floor(options.maxInFlight / 8)));
   }

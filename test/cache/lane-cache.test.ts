@@ -15,6 +15,8 @@ const namespace = 'test';
 const key = (name: string) => `posthorn:{${namespace}}:${name}`;
 const lane = (n: number, priority = 1) => ({ lane: String(n), priority, dueMs: 1_000 + n });
 
+const soon = { nextInMs: 5_000 };
+
 let redis: RedisServer;
 let caches: LaneCache[];
 let said: string[];
@@ -44,18 +46,30 @@ describe.skipIf(!hasRedis)('the lane cache', () => {
   it('lets one worker scan for all, and gives the others what it found, best first', async () => {
     const [first, second] = [await open(), await open()];
     // Each scans once by itself, whatever Redis says.
-    await first.share([]);
-    await second.share([]);
+    await first.share([], soon);
+    await second.share([], soon);
+    await redis.client.unlink(key('scan'));
     expect([await first.mayScan(), await second.mayScan()].toSorted()).toEqual([false, true]);
-    await first.share([lane(3), lane(1, 2), lane(7), lane(9, 0)]);
+    await first.share([lane(3), lane(1, 2), lane(7), lane(9, 0)], soon);
     expect(await second.hints(3)).toEqual([lane(9, 0), lane(3), lane(7)]);
     // Taken out: another worker gets other lanes.
     expect(await first.hints(3)).toEqual([lane(1, 2)]);
   });
 
+  it('lets nobody scan before the next scan is due', async () => {
+    const [first, second] = [await open(), await open()];
+    await second.share([], soon);
+    await first.share([], { nextInMs: 40_000 });
+    expect(await second.mayScan()).toBe(false);
+    expect(await redis.client.pTTL(key('scan'))).toBeGreaterThan(30_000);
+  });
+
   it('gives two workers different lanes', async () => {
     const [first, second] = [await open(), await open()];
-    await first.share(Array.from({ length: 5_000 }, (_, n) => lane(n)));
+    await first.share(
+      Array.from({ length: 5_000 }, (_, n) => lane(n)),
+      soon,
+    );
     const taken = await Promise.all(
       Array.from({ length: 10 }, (_, n) => (n % 2 === 0 ? first : second).hints(500)),
     );
@@ -64,18 +78,18 @@ describe.skipIf(!hasRedis)('the lane cache', () => {
 
   it('replaces what an earlier scan found', async () => {
     const cache = await open();
-    await cache.share([lane(1), lane(2)]);
-    await cache.share([lane(3)]);
+    await cache.share([lane(1), lane(2)], soon);
+    await cache.share([lane(3)], soon);
     expect(await cache.hints(10)).toEqual([lane(3)]);
-    await cache.share([lane(4)]);
-    await cache.share([]);
+    await cache.share([lane(4)], soon);
+    await cache.share([], soon);
     expect(await cache.hints(10)).toEqual([]);
   });
 
   it('leaves nothing behind that stays', async () => {
     const cache = await open();
     await cache.mayScan();
-    await cache.share([lane(1)]);
+    await cache.share([lane(1)], soon);
     await cache.mayScan();
     cache.wake();
     await eventually(
@@ -90,7 +104,7 @@ describe.skipIf(!hasRedis)('the lane cache', () => {
   it('keeps databases apart', async () => {
     const cache = await open();
     const other = await open({ namespace: 'other' });
-    await cache.share([lane(1)]);
+    await cache.share([lane(1)], soon);
     expect(await other.hints(10)).toEqual([]);
   });
 
@@ -110,24 +124,27 @@ describe.skipIf(!hasRedis)('the lane cache', () => {
 
   it('shares the best of very much', async () => {
     const cache = await open();
-    await cache.share(Array.from({ length: 60_000 }, (_, n) => lane(60_000 - n)));
+    await cache.share(
+      Array.from({ length: 60_000 }, (_, n) => lane(60_000 - n)),
+      soon,
+    );
     expect(await redis.client.zCard(key('lanes'))).toBe(50_000);
     expect(await cache.hints(1)).toEqual([lane(1)]);
   });
 
   it('is empty after FLUSHALL, and goes on', async () => {
     const cache = await open();
-    await cache.share([lane(1)]);
+    await cache.share([lane(1)], soon);
     await redis.client.flushAll();
     expect(await cache.hints(10)).toEqual([]);
     expect(await cache.mayScan()).toBe(true);
-    await cache.share([lane(2)]);
+    await cache.share([lane(2)], soon);
     expect(await cache.hints(10)).toEqual([lane(2)]);
   });
 
   it('does without Redis when it is killed, and uses it again when it is back', async () => {
     const cache = await open();
-    await cache.share([lane(1)]);
+    await cache.share([lane(1)], soon);
     await redis.kill();
     await eventually(async () => (await cache.mayScan()) && !cache.isUsable, 'it is given up');
     expect(await cache.hints(10)).toEqual([]);
@@ -143,7 +160,7 @@ describe.skipIf(!hasRedis)('the lane cache', () => {
 
   it('answers at once while Redis is frozen, but for the first question', async () => {
     const cache = await open();
-    await cache.share([lane(1)]);
+    await cache.share([lane(1)], soon);
     redis.signal('SIGSTOP');
     try {
       const startedMs = performance.now();
@@ -167,7 +184,7 @@ describe.skipIf(!hasRedis)('the lane cache', () => {
 
   it('is not fooled by a lock that would never end', async () => {
     const cache = await open();
-    await cache.share([]);
+    await cache.share([], soon);
     await redis.client.set(key('scan'), 'somebody else');
     expect(await cache.mayScan()).toBe(true);
     await redis.client.set(key('scan'), 'x', { expiration: { type: 'EX', value: 3_600 } });
@@ -180,7 +197,7 @@ describe.skipIf(!hasRedis)('the lane cache', () => {
 
   it('drops what no worker has written, and what is of another type', async () => {
     const cache = await open();
-    await cache.share([lane(5)]);
+    await cache.share([lane(5)], soon);
     await redis.client.zAdd(key('lanes'), [
       { value: 'nonsense', score: 0 },
       { value: '1:7', score: 1 },
@@ -191,7 +208,7 @@ describe.skipIf(!hasRedis)('the lane cache', () => {
     await redis.client.set(key('lanes'), 'a string');
     expect(await cache.hints(10)).toEqual([]);
     expect(cache.isUsable).toBe(true);
-    await cache.share([lane(6)]);
+    await cache.share([lane(6)], soon);
     expect(await cache.hints(10)).toEqual([lane(6)]);
     await redis.client.set(key('wake'), 'a string');
     let calls = 0;
@@ -211,7 +228,7 @@ describe.skipIf(!hasRedis)('the lane cache', () => {
       const cache = await open({ patient: false });
       await eventually(async () => {
         await cache.mayScan();
-        await cache.share([lane(1)]);
+        await cache.share([lane(1)], soon);
         return said.some((line) => line.includes('OOM'));
       }, 'it says why');
       expect(await cache.mayScan()).toBe(true);
@@ -223,7 +240,7 @@ describe.skipIf(!hasRedis)('the lane cache', () => {
   it('does without a Redis that is not there, and ends at once', async () => {
     const cache = await open({ url: 'redis://:hunter2@127.0.0.1:1', patient: false });
     expect(await cache.mayScan()).toBe(true);
-    await cache.share([lane(1)]);
+    await cache.share([lane(1)], soon);
     expect(await cache.hints(10)).toEqual([]);
     cache.listen(() => {});
     cache.wake();
@@ -246,7 +263,7 @@ describe.skipIf(!hasRedis)('the lane cache', () => {
   it('logs in as a user, to a database by number', async () => {
     await using guarded = await startRedis(['--user', 'posthorn', 'on', '>pw', '~*', '+@all']);
     const cache = await open({ url: `redis://posthorn:pw@127.0.0.1:${guarded.port}/3` });
-    await cache.share([lane(1)]);
+    await cache.share([lane(1)], soon);
     expect(await cache.hints(1)).toEqual([lane(1)]);
   });
 
@@ -263,7 +280,7 @@ describe.skipIf(!hasRedis)('the lane cache', () => {
     ]);
     const url = `rediss://127.0.0.1:${encrypted.port}`;
     const trusting = await open({ url, ca });
-    await trusting.share([lane(1)]);
+    await trusting.share([lane(1)], soon);
     expect(await trusting.hints(1)).toEqual([lane(1)]);
     await open({ url, patient: false });
     await eventually(
