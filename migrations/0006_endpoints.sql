@@ -92,7 +92,7 @@ begin
       constraint = 'endpoints_deleted_is_final', schema = 'posthorn', table = 'endpoints', column = 'status',
       message = 'Cannot change the endpoint as a deleted one must stay as it is';
   end if;
-  if new.gone_answers = old.gone_answers then
+  if new.gone_answers = old.gone_answers or new.status <> old.status then
     new.updated_at := clock_timestamp();
   end if;
   if new.status <> old.status then

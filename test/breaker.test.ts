@@ -19,9 +19,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 beforeEach(async () => {
-  await database.pool.query(
-    'truncate posthorn.outbox, posthorn.queue, posthorn.attempts, posthorn.outcomes, posthorn.breakers',
-  );
+  await database.empty();
   receiver = await startReceiver();
   engines = await Promise.all([startEngine(database), startEngine(database)]);
 });

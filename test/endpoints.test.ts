@@ -23,9 +23,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 beforeEach(async () => {
-  await database.pool.query(
-    'truncate posthorn.outbox, posthorn.queue, posthorn.attempts, posthorn.outcomes, posthorn.breakers, posthorn.endpoints, posthorn.lane_rules',
-  );
+  await database.empty();
   receiver = await startReceiver();
   engines = await Promise.all([startEngine(database), startEngine(database)]);
 });

@@ -18,10 +18,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-beforeEach(async () => {
-  await database.pool.query('truncate posthorn.endpoints, posthorn.lane_rules, posthorn.breakers');
-  await database.pool.query('truncate posthorn.outbox, posthorn.queue');
-});
+beforeEach(() => database.empty());
 
 describe('POST /endpoints', () => {
   it('registers an endpoint with the defaults, and shows the secret that it made, once', async () => {

@@ -26,9 +26,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   receiver = await startReceiver();
-  await database.pool.query(
-    'truncate posthorn.outbox, posthorn.queue, posthorn.attempts, posthorn.outcomes',
-  );
+  await database.empty();
   return () => receiver.close();
 });
 

@@ -17,9 +17,7 @@ afterAll(() => database.drop());
 
 beforeEach(async () => {
   receiver = await startReceiver();
-  await database.pool.query(
-    'truncate posthorn.outbox, posthorn.queue, posthorn.attempts, posthorn.outcomes',
-  );
+  await database.empty();
   return () => receiver.close();
 });
 

@@ -8,6 +8,8 @@ export interface TestDatabase extends AsyncDisposable {
   readonly url: string;
   /** For what the test itself asks and does. */
   readonly pool: pg.Pool;
+  /** Deletes all webhooks, what became of them, and all endpoints. */
+  empty(): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -19,11 +21,17 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const url = databaseUrlFor(serverUrl, name);
   const pool = new pg.Pool({ connectionString: url, max: 40 });
   pool.on('error', () => {});
+  const empty = async () => {
+    await pool.query(
+      `truncate posthorn.outbox, posthorn.queue, posthorn.attempts, posthorn.outcomes,
+         posthorn.idempotency_keys, posthorn.breakers, posthorn.endpoints, posthorn.lane_rules`,
+    );
+  };
   const drop = async () => {
     await pool.end();
     await asAdmin(serverUrl, `drop database ${name} with (force)`);
   };
-  return { url, pool, drop, [Symbol.asyncDispose]: drop };
+  return { url, pool, empty, drop, [Symbol.asyncDispose]: drop };
 }
 
 async function asAdmin(serverUrl: string, statement: string): Promise<void> {
