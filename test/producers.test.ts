@@ -112,6 +112,21 @@ describe('many at once', () => {
     await database.pool.query('truncate posthorn.queue');
   }, 60_000);
 
+  it('have ids in the order of the statement', async () => {
+    const { rows } = await database.pool.query<{ body: string }>(
+      `with inserted as (
+         insert into posthorn.outbox (url, body)
+         select 'https://example.com/', n::text from generate_series(1, 5000) as n
+         returning id, body
+       )
+       select body from inserted order by id`,
+    );
+    expect(rows.map(({ body }) => Number(body))).toEqual(
+      Array.from({ length: 5_000 }, (_, at) => at + 1),
+    );
+    await database.pool.query('truncate posthorn.queue');
+  });
+
   it('go into the queue by COPY', async () => {
     const client = await database.pool.connect();
     await client.query(
