@@ -1,5 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
+import type { Priority } from './producer.ts';
 import { bodyOf, pathOf, secretOf } from './traffic.ts';
 
 /** Webhooks that are due before a worker runs: the statement that inserts them, to a receiver on a port. */
@@ -50,15 +51,19 @@ export function backlogTo(endpoints: readonly number[]): Backlog {
 }
 
 /** Many webhooks with a body of two bytes to one endpoint. */
-export function smallBacklog(shape: { webhooks: number; endpoint: number }): Backlog {
-  const { webhooks, endpoint } = shape;
+export function smallBacklog(shape: {
+  webhooks: number;
+  endpoint: number;
+  priority?: Priority;
+}): Backlog {
+  const { webhooks, endpoint, priority = 'normal' } = shape;
   return {
     webhooks,
     insert: (port) => ({
       text: `
-        insert into posthorn.outbox (url, body, secret)
-        select $2, '{}', $3 from generate_series(1, $1::integer)`,
-      values: [webhooks, urlOf(port, endpoint), secretOf(endpoint)],
+        insert into posthorn.outbox (url, body, secret, priority)
+        select $2, '{}', $3, $4 from generate_series(1, $1::integer)`,
+      values: [webhooks, urlOf(port, endpoint), secretOf(endpoint), priority],
     }),
   };
 }

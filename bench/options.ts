@@ -28,7 +28,7 @@ export interface BenchOptions {
 }
 
 export type Scenario = (typeof scenarios)[number];
-const scenarios = ['hang', 'dead', 'lanes', 'workers', 'limits', 'idle'] as const;
+const scenarios = ['hang', 'dead', 'lanes', 'workers', 'priorities', 'limits', 'idle'] as const;
 
 export const usage = `Usage: npm run bench -- [options]
 
@@ -41,7 +41,7 @@ export const usage = `Usage: npm run bench -- [options]
   --seconds 10       of each rate of --latency
   --isolation        measure how little endpoints, backlogs and workers cost each other instead;
                      each scenario has its own --rounds, --seconds, --endpoints and --workers
-  --only NAME        one scenario: hang, dead, lanes, workers, limits or idle
+  --only NAME        hang, dead, lanes, workers, priorities, limits or idle
   --backlog 1000000  webhooks that wait for the dead endpoint
   --timeout 5        seconds until the workers give up the endpoint that hangs
   --name NAME        of the file in bench/results

@@ -17,7 +17,10 @@ export interface ProducerRequest {
   readonly endpoints: number;
   readonly perSecond: number;
   readonly webhooks: number;
+  readonly priority?: Priority;
 }
+
+export type Priority = 'high' | 'normal' | 'low';
 
 /** When each webhook's insert was sent and when its commit was known, clockMs(). */
 export type ProducerResult = Map<string, { readonly sentMs: number; readonly committedMs: number }>;
@@ -49,7 +52,14 @@ async function openAll(pool: pg.Pool): Promise<void> {
 
 async function insertAtRate(
   pool: pg.Pool,
-  { receiverPort, firstEndpoint = 0, endpoints, perSecond, webhooks }: ProducerRequest,
+  {
+    receiverPort,
+    firstEndpoint = 0,
+    endpoints,
+    perSecond,
+    webhooks,
+    priority = 'normal',
+  }: ProducerRequest,
 ): Promise<ProducerResult> {
   const result: ProducerResult = new Map();
   const insert = async (sequence: number) => {
@@ -57,11 +67,12 @@ async function insertAtRate(
     const sentMs = clockMs();
     const { rows } = await pool.query<{ id: string }>({
       name: 'insert',
-      text: 'insert into posthorn.outbox (url, body, secret) values ($1, $2, $3) returning id',
+      text: 'insert into posthorn.outbox (url, body, secret, priority) values ($1, $2, $3, $4) returning id',
       values: [
         `http://127.0.0.1:${receiverPort}${pathOf(endpoint)}`,
         bodyOf(sequence),
         secretOf(endpoint),
+        priority,
       ],
     });
     result.set(rows[0]?.id ?? '', { sentMs, committedMs: clockMs() });

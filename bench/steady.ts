@@ -3,7 +3,7 @@ import { receiverViolations } from './checks.ts';
 import { Child } from './child.ts';
 import type { RoundDatabase } from './database.ts';
 import type { Fleet } from './fleet.ts';
-import type { ProducerRequest, ProducerResult } from './producer.ts';
+import type { Priority, ProducerRequest, ProducerResult } from './producer.ts';
 import { percentile } from './statistics.ts';
 import { openWindow, type Window } from './window.ts';
 
@@ -31,6 +31,7 @@ interface Traffic {
   readonly endpoints: number;
   readonly perSecond: number;
   readonly webhooks: number;
+  readonly priority?: Priority;
   /** Processes of ours that work beside, so that they are not taken for noise. */
   readonly others?: readonly number[];
 }
@@ -48,7 +49,16 @@ export async function startProducer({ signal }: Bench): Promise<Child<ProducerRe
 /** Commits webhooks one by one at a fixed rate to a running fleet, and says how long after its commit each arrived. */
 export async function runSteady(
   { options, server, receiver, signal }: Bench,
-  { database, producer, fleet, endpoints, perSecond, webhooks, others = [] }: Traffic,
+  {
+    database,
+    producer,
+    fleet,
+    endpoints,
+    perSecond,
+    webhooks,
+    priority = 'normal',
+    others = [],
+  }: Traffic,
 ): Promise<Steady> {
   const withinMs = (webhooks / perSecond) * 1_000 + patienceMs;
   await receiver.reset({ expected: webhooks, delayMs: options.delayMs });
@@ -68,6 +78,7 @@ export async function runSteady(
         endpoints,
         perSecond,
         webhooks,
+        priority,
       },
       { signal, withinMs },
     ),

@@ -6,6 +6,7 @@ import { runHang } from './hang.ts';
 import { runIdle } from './idle.ts';
 import { runLanes } from './lanes.ts';
 import { runLimits } from './limits.ts';
+import { runPriorities } from './priorities.ts';
 import { runWorkers } from './workers.ts';
 
 interface Plan {
@@ -20,6 +21,7 @@ const plans: Readonly<Record<Scenario, Plan>> = {
   dead: { run: runDead, rounds: 1, seconds: 40 },
   lanes: { run: runLanes, rounds: 5, seconds: 0 },
   workers: { run: runWorkers, rounds: 3, seconds: 0 },
+  priorities: { run: runPriorities, rounds: 2, seconds: 15 },
   limits: { run: runLimits, rounds: 3, seconds: 0 },
   idle: { run: runIdle, rounds: 2, seconds: 20 },
 };
