@@ -1,4 +1,5 @@
 import { ease, grow, halve, initialSlots, type LaneSlots, restMs } from '../domain/lane-slots.ts';
+import type { StrainLevel } from '../domain/strain.ts';
 
 interface ActiveLane {
   state: LaneSlots;
@@ -6,6 +7,8 @@ interface ActiveLane {
   usedMs: number;
   /** It works off a backlog. */
   isBehind: boolean;
+  /** Slots gained since the last round. */
+  gained: number;
   /** Failures in a row with the last slot, and until when it is left alone for them. */
   failures: number;
   restUntilMs: number;
@@ -21,13 +24,13 @@ export interface LaneEnd {
   readonly nowMs: number;
 }
 
-const unknown = { isBehind: false, failures: 0, restUntilMs: 0 } as const;
+const unknown = { isBehind: false, gained: 0, failures: 0, restUntilMs: 0 } as const;
 
 /** How much each lane may have in flight and has, as this process has learnt it. A lane without an entry has the usual slots. */
 export class ActiveLanes {
   readonly #maxSlots: number;
   readonly #lanes = new Map<string, ActiveLane>();
-  #isStrained = false;
+  #strain: StrainLevel = 'none';
 
   constructor(maxSlots: number) {
     this.#maxSlots = maxSlots;
@@ -86,6 +89,7 @@ export class ActiveLanes {
       inFlight: active?.inFlight ?? 0,
       usedMs: nowMs,
       isBehind: true,
+      gained: 0,
       failures: 0,
       restUntilMs: 0,
     });
@@ -97,12 +101,16 @@ export class ActiveLanes {
     if (active !== undefined) active.isBehind = isBehind;
   }
 
-  /** While what has just arrived has to wait, lanes that work off a backlog take less and less, and do not grow. */
-  setStrain(isStrained: boolean): void {
-    this.#isStrained = isStrained;
-    if (!isStrained) return;
+  /**
+   * After each round. While there is something that has just arrived, lanes that work off a backlog grow by one slot a
+   * round; while it has to wait, not at all, and they take less and less.
+   */
+  setStrain(level: StrainLevel): void {
+    this.#strain = level;
+    if (level === 'none') return;
     for (const active of this.#lanes.values()) {
-      if (active.isBehind) active.state = ease(active.state);
+      active.gained = 0;
+      if (level === 'high' && active.isBehind) active.state = ease(active.state);
     }
   }
 
@@ -127,8 +135,12 @@ export class ActiveLanes {
   #succeed(active: ActiveLane): void {
     active.failures = 0;
     active.restUntilMs = 0;
-    if (this.#isStrained && active.isBehind) return;
-    active.state = grow(active.state, { inFlight: active.inFlight, maxSlots: this.#maxSlots });
+    if (active.isBehind && this.#strain !== 'none') {
+      if (this.#strain === 'high' || active.gained > 0) return;
+    }
+    const { state, inFlight } = active;
+    active.state = grow(state, { inFlight, maxSlots: this.#maxSlots });
+    active.gained += active.state.slots - state.slots;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { StrainLevel } from '../domain/strain.ts';
 import { ActiveLanes, type LaneEnd } from './active-lanes.ts';
 import type { DiscoveredLane } from './claim.ts';
 import { type LaneRule, OwnedLanes } from './owned-lanes.ts';
@@ -37,6 +38,7 @@ export class LaneBook {
   readonly #owned = new OwnedLanes();
   #turns = 0;
   #reservedTurns = 0;
+  #isShared = false;
 
   constructor(options: { maxSlots: number }) {
     this.#active = new ActiveLanes(options.maxSlots);
@@ -74,7 +76,10 @@ export class LaneBook {
     }
     for (const priority of priorities) {
       if (left === 0) break;
-      left -= this.#take({ priority, room: left, rank: 1, wishes, nowMs });
+      const taken = this.#take({ priority, room: left, rank: 1, wishes, nowMs });
+      left -= taken;
+      // While backlogs hold back, what the better ones leave is left for what may arrive: the lesser have their turns.
+      if (this.#isShared && taken > 0) break;
     }
     return [...wishes.values()];
   }
@@ -143,9 +148,10 @@ export class LaneBook {
     this.#active.noteAge(lane, age);
   }
 
-  /** While what has just arrived has to wait, lanes that work off a backlog take less and less, and do not grow. */
-  setStrain(isStrained: boolean): void {
-    this.#active.setStrain(isStrained);
+  /** After each round: whether backlogs have to hold back for what has just arrived. */
+  setStrain(level: StrainLevel): void {
+    this.#isShared = level !== 'none';
+    this.#active.setStrain(level);
   }
 
   /** Lanes with fewer free slots than usual: the claim must not give a lane it discovers more than these. */

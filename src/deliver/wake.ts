@@ -8,12 +8,14 @@ export class Wake {
     else this.#answer();
   }
 
-  /** Waits for a call, at most this many ms. */
-  async wait(atMostMs: number): Promise<void> {
-    if (!this.#called) {
+  /** Waits for a call, at most this many ms; whether there was one. */
+  async wait(atMostMs: number): Promise<boolean> {
+    let wasCalled = this.#called;
+    if (!wasCalled) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, atMostMs);
         this.#answer = () => {
+          wasCalled = true;
           clearTimeout(timer);
           resolve();
         };
@@ -21,5 +23,6 @@ export class Wake {
     }
     this.#answer = undefined;
     this.#called = false;
+    return wasCalled;
   }
 }

@@ -10,6 +10,9 @@ const mostBaselineMs = 15;
 /** Waiting for longer than this, a webhook is one of a backlog: a little later makes no difference to it. */
 export const behindAfterMs = 1_000;
 
+/** none: nothing has just arrived. shared: there is such, and it does not wait. high: it does. */
+export type StrainLevel = 'none' | 'shared' | 'high';
+
 /**
  * Whether the process, or the machine, is so busy that webhooks that have just arrived wait, and there are such. Then lanes
  * that work off a backlog have to hold back; with nothing but backlogs there is nobody to hold back for.
@@ -34,8 +37,9 @@ export class Strain {
     this.#quickestMs = Math.min(this.#quickestMs, roundMs);
   }
 
-  isHigh(nowMs: number): boolean {
+  level(nowMs: number): StrainLevel {
+    if (nowMs - this.#freshAtMs > freshForMs) return 'none';
     const quickestMs = Math.min(this.#quickestMs, this.#quickestBeforeMs);
-    return this.#roundMs > quickestMs * 2 + 2 && nowMs - this.#freshAtMs < freshForMs;
+    return this.#roundMs > quickestMs * 2 + 2 ? 'high' : 'shared';
   }
 }

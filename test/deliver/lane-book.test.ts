@@ -190,13 +190,31 @@ describe('while what has just arrived has to wait', () => {
     serve('behind', { isBehind: true });
     serve('fresh', { isBehind: false });
     expect([slotsOf('behind'), slotsOf('fresh')]).toEqual([64, 64]);
-    book.setStrain(true);
+    book.setStrain('high');
     expect([slotsOf('behind'), slotsOf('fresh')]).toEqual([48, 64]);
-    for (let round = 0; round < 20; round += 1) book.setStrain(true);
+    for (let round = 0; round < 20; round += 1) book.setStrain('high');
     serve('behind', { isBehind: true });
     expect([slotsOf('behind'), slotsOf('fresh')]).toEqual([book.usualSlots, 64]);
-    book.setStrain(false);
+    book.setStrain('shared');
+    serve('behind', { isBehind: true });
+    expect(slotsOf('behind')).toBe(book.usualSlots + 1);
+    book.setStrain('none');
     serve('behind', { isBehind: true });
     expect(slotsOf('behind')).toBe(64);
+  });
+
+  it('a lesser priority gets its turns alone, though the better one has few free slots', () => {
+    const book = new LaneBook({ maxSlots: 8 });
+    for (let n = 0; n < 7; n += 1) book.begin('normal', 0);
+    book.add({ lane: 'normal', priority: 1, dueMs: 1 });
+    book.add({ lane: 'low', priority: 2, dueMs: 1 });
+    const chosen = (room: number) =>
+      book.choose(room, 0).map(({ lane, quota }) => `${lane} ${quota}`);
+    expect(chosen(8)).toEqual(['normal 1', 'low 7']);
+    book.setStrain('shared');
+    expect(chosen(8)).toEqual(['normal 1']);
+    expect(chosen(20)).toEqual(['low 2', 'normal 1']);
+    book.begin('normal', 0);
+    expect(chosen(8)).toEqual(['low 8']);
   });
 });
