@@ -40,6 +40,6 @@ export class Strain {
   level(nowMs: number): StrainLevel {
     if (nowMs - this.#freshAtMs > freshForMs) return 'none';
     const quickestMs = Math.min(this.#quickestMs, this.#quickestBeforeMs);
-    return this.#roundMs > quickestMs * 2 + 2 ? 'high' : 'shared';
+    return this.#roundMs > quickestMs * 2 + 1 ? 'high' : 'shared';
   }
 }
