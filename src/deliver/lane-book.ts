@@ -38,6 +38,7 @@ export class LaneBook {
   readonly #owned = new OwnedLanes();
   #turns = 0;
   #reservedTurns = 0;
+  #lastClaimed = 0;
   #isShared = false;
 
   constructor(options: { maxSlots: number }) {
@@ -63,7 +64,8 @@ export class LaneBook {
     this.#waiting.unparkReady(nowMs);
     const wishes = new Map<WaitingLane, LaneWish>();
     let left = room;
-    const reserved = Math.min(this.#dueReserved(room), left);
+    // While better priorities hold back, a tenth of what they take, not of what there is room for.
+    const reserved = this.#dueReserved(this.#isShared ? Math.min(this.#lastClaimed, room) : room);
     for (let turn = 0; turn < reserved; turn += 1) {
       // Alternately low first and normal first, so that neither takes the other's turns.
       const order = (this.#reservedTurns + turn) % 2 === 0 ? [2, 1] : [1, 2];
@@ -264,6 +266,7 @@ export class LaneBook {
   }
 
   #countTurns(count: number): void {
+    this.#lastClaimed = count;
     this.#turns += count;
     this.#reservedTurns += Math.floor(this.#turns / turnsPerReserved);
     this.#turns %= turnsPerReserved;

@@ -213,7 +213,11 @@ describe('while what has just arrived has to wait', () => {
     expect(chosen(8)).toEqual(['normal 1', 'low 7']);
     book.setStrain('shared');
     expect(chosen(8)).toEqual(['normal 1']);
-    expect(chosen(20)).toEqual(['low 2', 'normal 1']);
+    // A tenth of what was claimed last.
+    const claimed = Array.from({ length: 20 }, () => ({ lane: 'x', priority: 1, dueMs: 1 }));
+    book.learn({ wishes: [], claimed, discovered: [], wasFull: true });
+    expect(chosen(8)).toEqual(['normal 1']);
+    expect(chosen(50)).toEqual(['low 2', 'normal 1']);
     book.begin('normal', 0);
     expect(chosen(8)).toEqual(['low 8']);
   });
