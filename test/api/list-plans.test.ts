@@ -1,10 +1,12 @@
 import { sql } from 'slonik';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
+import { findEndpoint } from '../../src/queries/find-endpoint.ts';
 import { findWebhook } from '../../src/queries/find-webhook.ts';
 import { listWebhooks } from '../../src/queries/list-webhooks.ts';
 import { webhookStatuses } from '../../src/queries/webhook-row.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { registerEndpoint } from '../support/endpoints.ts';
 import { serveTestApi, type TestApi } from './served-api.ts';
 
 // A page must cost the same whether there are a thousand webhooks or ten million: it is counted how many rows Postgres
@@ -12,6 +14,8 @@ import { serveTestApi, type TestApi } from './served-api.ts';
 
 let database: TestDatabase;
 let api: TestApi;
+/** All that waits is for it. */
+let endpointId: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -20,6 +24,7 @@ beforeAll(async () => {
     `select posthorn.make_partitions((now() at time zone 'UTC')::date - day) from generate_series(2, 30) as day`,
   );
   await pool.query('alter table posthorn.outbox disable trigger outbox_to_queue');
+  endpointId = (await registerEndpoint(database, { url: 'http://example.com/' })).id;
   await pool.query(`
     create table seed as
     select
@@ -35,7 +40,7 @@ beforeAll(async () => {
     from seed where n % 2 = 1;
     insert into posthorn.attempts (webhook_id, number, worker) select id, 1, 1 from seed where n % 2 = 1;
     insert into posthorn.queue (webhook_id, outbox_id, lane, due_at, priority, lease_until)
-    select id, id, 1, now(), 1, case when n > 239000 then now() + interval '1 hour' end
+    select id, id, (select lane from posthorn.endpoints), now(), 1, case when n > 239000 then now() + interval '1 hour' end
     from seed where n % 2 = 0`);
   api = await serveTestApi(database.url);
 }, 120_000);
@@ -45,7 +50,9 @@ afterAll(async () => {
   await database.drop();
 });
 
-type Connection = Parameters<typeof listWebhooks>[0] & Parameters<typeof findWebhook>[0];
+type Connection = Parameters<typeof listWebhooks>[0] &
+  Parameters<typeof findWebhook>[0] &
+  Parameters<typeof findEndpoint>[0];
 
 const counters = sql.type(z.object({ sequential: z.coerce.number(), by_index: z.coerce.number() }))`
   select
@@ -82,6 +89,15 @@ for (const statistics of ['none', 'analyzed']) {
       expect(read.byIndex).toBeLessThan(1_000);
     },
   );
+
+  it(`counts no more of an endpoint's backlog than it tells, with statistics "${statistics}"`, async () => {
+    const read = await rowsRead(async (connection) => {
+      const endpoint = await findEndpoint(connection, endpointId);
+      expect(endpoint?.backlog.is_at_least).toBe(true);
+    });
+    expect(read.sequential).toBe(0);
+    expect(read.byIndex).toBeLessThan(10_100);
+  });
 }
 
 it('reads at most 100,000 rows for a page of those being delivered, and finds them all in the end', async () => {
