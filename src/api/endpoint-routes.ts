@@ -118,6 +118,10 @@ async function test(c: Context<ApiEnv>, { id, options }: Target): Promise<Respon
   const { values, errors } = readFields(members, testFields);
   if (errors.length > 0) return answerProblem(c, invalid('invalid_webhook', errors));
   const body = values.get('body');
+  if (Buffer.byteLength(String(body ?? '')) > bodyLimitBytes) {
+    const detail = `Cannot send the test as its body must be at most ${bodyLimitBytes} bytes: it is larger`;
+    return answerProblem(c, { kind: 'body_too_large', detail });
+  }
   const webhookId = await sendTest(pool, { id, body: typeof body === 'string' ? body : null });
   if (webhookId === undefined) return answerProblem(c, notFound(id));
   onSent?.();

@@ -324,6 +324,8 @@ describe('POST /endpoints/{id}/test', () => {
     ]);
     expect(rows).toEqual([{ body: '{"n":1}' }]);
     expect((await post(`/endpoints/${id}/test`, { url })).json.code).toBe('unknown_field');
+    const large = await post(`/endpoints/${id}/test`, { body: 'x'.repeat(262_145) });
+    expect([large.status, large.json.code]).toEqual([413, 'body_too_large']);
   });
 });
 
