@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { migrate } from '../src/db/migrate.ts';
+import { createLog } from '../src/log.ts';
 import type { Posthorn } from '../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
@@ -86,11 +88,8 @@ describe.skipIf(!hasRedis)('with Redis, in mid-load', () => {
 
 async function writeNonsense(): Promise<void> {
   for (const key of await redis.client.keys('posthorn:*')) await redis.client.unlink(key);
-  const { rows } = await database.pool.query<{ identity: string }>(
-    `select md5(concat_ws(' ', d.oid, d.datname, (select min(run_on) from posthorn.migrations))) as identity
-     from pg_database as d where d.datname = current_database()`,
-  );
-  const prefix = `posthorn:{${rows[0]?.identity}}:`;
+  const { identity } = await migrate({ databaseUrl: database.url, log: createLog('silent') });
+  const prefix = `posthorn:{${identity}}:`;
   await redis.client.set(`${prefix}scan`, 'for ever');
   await redis.client.set(`${prefix}wake`, 'a string');
   await redis.client.zAdd(`${prefix}lanes`, [

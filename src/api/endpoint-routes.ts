@@ -7,14 +7,14 @@ import { changeEndpoint, createEndpoint } from '../queries/save-endpoint.ts';
 import { sendTest } from '../queries/send-test.ts';
 import { setEndpointStatus } from '../queries/set-endpoint-status.ts';
 import { type ApiEnv, methodNotAllowed } from './base.ts';
-import { writeCursor } from './cursor.ts';
 import { type EndpointAction, endpointActions } from './endpoint-actions.ts';
 import { changedEndpointFields, type EndpointField, newEndpointFields } from './endpoint-fields.ts';
-import { cursorFilter, readListRequest } from './list-request.ts';
+import { readListRequest } from './list-request.ts';
 import { answerProblem, invalid, type Problem } from './problem.ts';
 import { type FieldSet, type FieldValues, readFields } from './read-fields.ts';
 import { readId, readMembers, refuseParameters } from './route-input.ts';
 import { sendFields } from './send-fields.ts';
+import { oversize } from './send-request.ts';
 import { defaultBodyLimitBytes, type RouteOptions, requestLimit } from './webhook-routes.ts';
 
 /** Register endpoints, look at them, change them, hold them and try them. */
@@ -58,16 +58,15 @@ async function create(c: Context<ApiEnv>, options: RouteOptions): Promise<Respon
   if (stray !== undefined) return stray;
   const values = await readEndpoint(c, newEndpointFields);
   if ('kind' in values) return answerProblem(c, values);
-  const isOwn = values.has('secret');
-  const secret = `whsec_${randomBytes(32).toString('base64')}`;
+  const secret = values.has('secret') ? undefined : `whsec_${randomBytes(32).toString('base64')}`;
   const id = await createEndpoint(
     options.pool,
-    isOwn ? values : new Map([...values, ['secret', secret]]),
+    secret === undefined ? values : new Map([...values, ['secret', secret]]),
   );
   c.header('Location', `/endpoints/${id}`);
   const endpoint = await findEndpoint(options.pool, id);
   // The one time that a secret is shown: nobody else knows it.
-  return c.json(isOwn ? endpoint : { ...endpoint, secret }, 201);
+  return c.json({ ...endpoint, secret }, 201);
 }
 
 async function change(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
@@ -117,12 +116,11 @@ async function test(c: Context<ApiEnv>, { id, options }: Target): Promise<Respon
   if ('kind' in members) return answerProblem(c, members);
   const { values, errors } = readFields(members, testFields);
   if (errors.length > 0) return answerProblem(c, invalid('invalid_webhook', errors));
-  const body = values.get('body');
-  if (Buffer.byteLength(String(body ?? '')) > bodyLimitBytes) {
-    const detail = `Cannot send the test as its body must be at most ${bodyLimitBytes} bytes: it is larger`;
-    return answerProblem(c, { kind: 'body_too_large', detail });
-  }
-  const webhookId = await sendTest(pool, { id, body: typeof body === 'string' ? body : null });
+  const given = values.get('body');
+  const body = typeof given === 'string' ? given : null;
+  const problem = oversize(body ?? '', { doing: 'send the test', bodyLimitBytes });
+  if (problem !== undefined) return answerProblem(c, problem);
+  const webhookId = await sendTest(pool, { id, body });
   if (webhookId === undefined) return answerProblem(c, notFound(id));
   onSent?.();
   c.header('Location', `/webhooks/${webhookId}`);
@@ -147,9 +145,7 @@ async function list(c: Context<ApiEnv>, { pool, cursorKey }: RouteOptions): Prom
   });
   if (!request.ok) return answerProblem(c, request.problem);
   const { endpoints, before } = await listEndpoints(pool, request);
-  const filter = cursorFilter('endpoints', request.status);
-  const next = before === null ? null : writeCursor(before, { filter, key: cursorKey });
-  return c.json({ endpoints, next_cursor: next });
+  return c.json({ endpoints, next_cursor: request.cursorTo(before) });
 }
 
 async function answer(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {

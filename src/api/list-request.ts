@@ -1,4 +1,4 @@
-import { readCursor } from './cursor.ts';
+import { readCursor, writeCursor } from './cursor.ts';
 import { type Problem, type ProblemPart, shown } from './problem.ts';
 
 /** What a list is asked for, or everything that is wrong with it. */
@@ -8,6 +8,8 @@ export type ListRequest<Status extends string> =
       readonly status: Status | undefined;
       readonly limit: number;
       readonly before: string | undefined;
+      /** The cursor of the page that begins there; null after the last one. */
+      readonly cursorTo: (before: string | null) => string | null;
     }
   | { readonly ok: false; readonly problem: Problem };
 
@@ -47,7 +49,8 @@ export function readListRequest<Status extends string>(
     );
   }
   const cursor = parameters.get('cursor');
-  const filter = cursorFilter(what, status);
+  // What a cursor is bound to.
+  const filter = `${what} status=${status ?? ''}`;
   const before = cursor === null ? undefined : readCursor(cursor, { filter, key: cursorKey });
   if (cursor !== null && before === undefined) {
     errors.push(
@@ -59,7 +62,11 @@ export function readListRequest<Status extends string>(
     );
   }
   const [first] = errors;
-  if (first === undefined) return { ok: true, status, limit, before };
+  if (first === undefined) {
+    const cursorTo = (next: string | null) =>
+      next === null ? null : writeCursor(next, { filter, key: cursorKey });
+    return { ok: true, status, limit, before, cursorTo };
+  }
   return {
     ok: false,
     problem: { kind: 'invalid_parameter', code: first.code, detail: first.detail, errors },
@@ -84,11 +91,6 @@ export function strayParameters(
     }
   }
   return errors.slice(0, 20);
-}
-
-/** What a cursor is bound to. */
-export function cursorFilter(what: 'webhooks' | 'endpoints', status: string | undefined): string {
-  return `${what} status=${status ?? ''}`;
 }
 
 function fault(

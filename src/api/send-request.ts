@@ -32,12 +32,20 @@ export function readSendRequest(
     return { ok: false, problem: invalid('invalid_webhook', errors) };
   }
   const body = String(values.get('body'));
-  const bodyBytes = Buffer.byteLength(body);
-  if (bodyBytes > options.bodyLimitBytes) {
-    const detail = `Cannot send the webhook as its body must be at most ${options.bodyLimitBytes} bytes: current size is ${bodyBytes}`;
-    return { ok: false, problem: { kind: 'body_too_large', detail } };
-  }
+  const problem = oversize(body, { doing: 'send the webhook', ...options });
+  if (problem !== undefined) return { ok: false, problem };
   return { ok: true, webhook: { ...argumentsOf(values), body, idempotencyKey: key.value } };
+}
+
+/** What is wrong with a body that is larger than the limit. */
+export function oversize(
+  body: string,
+  { doing, bodyLimitBytes }: { readonly doing: string; readonly bodyLimitBytes: number },
+): Problem | undefined {
+  const bodyBytes = Buffer.byteLength(body);
+  if (bodyBytes <= bodyLimitBytes) return undefined;
+  const detail = `Cannot ${doing} as its body must be at most ${bodyLimitBytes} bytes: current size is ${bodyBytes}`;
+  return { kind: 'body_too_large', detail };
 }
 
 const sendFieldSet: FieldSet<SendField> = {

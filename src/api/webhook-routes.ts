@@ -6,8 +6,7 @@ import { listWebhooks } from '../queries/list-webhooks.ts';
 import { sendWebhook } from '../queries/send-webhook.ts';
 import { webhookStatuses } from '../queries/webhook-row.ts';
 import { type ApiEnv, methodNotAllowed } from './base.ts';
-import { writeCursor } from './cursor.ts';
-import { cursorFilter, readListRequest } from './list-request.ts';
+import { readListRequest } from './list-request.ts';
 import { answerProblem } from './problem.ts';
 import { readRequestText } from './request-text.ts';
 import { readId, refuseParameters } from './route-input.ts';
@@ -92,7 +91,5 @@ async function list(c: Context<ApiEnv>, { pool, cursorKey }: RouteOptions): Prom
   });
   if (!request.ok) return answerProblem(c, request.problem);
   const { webhooks, before } = await listWebhooks(pool, request);
-  const filter = cursorFilter('webhooks', request.status);
-  const next = before === null ? null : writeCursor(before, { filter, key: cursorKey });
-  return c.json({ webhooks, next_cursor: next });
+  return c.json({ webhooks, next_cursor: request.cursorTo(before) });
 }

@@ -60,22 +60,19 @@ export class LaneCache {
       return true;
     }
     if (performance.now() > this.#ownScanDueMs) return true;
-    const answer = await this.#link.ask({
-      keys: [],
-      run: async (client) => {
-        const [won, leftMs] = await Promise.all([
-          client.set(this.#lockKey, '1', {
-            condition: 'NX',
-            expiration: { type: 'PX', value: scanLockMs },
-          }),
-          client.pTTL(this.#lockKey),
-        ]);
-        if (won === 'OK') return true;
-        if (leftMs > 0 && leftMs <= mostLockMs) return false;
-        // Not written by us: it would keep everybody from scanning for ever.
-        await client.unlink(this.#lockKey);
-        return true;
-      },
+    const answer = await this.#link.ask(async (client) => {
+      const [won, leftMs] = await Promise.all([
+        client.set(this.#lockKey, '1', {
+          condition: 'NX',
+          expiration: { type: 'PX', value: scanLockMs },
+        }),
+        client.pTTL(this.#lockKey),
+      ]);
+      if (won === 'OK') return true;
+      if (leftMs > 0 && leftMs <= mostLockMs) return false;
+      // Not written by us: it would keep everybody from scanning for ever.
+      await client.unlink(this.#lockKey);
+      return true;
     });
     return answer ?? true;
   }
@@ -95,23 +92,18 @@ export class LaneCache {
       const members = best
         .slice(from, from + sharedPerCommand)
         .map((hint) => ({ value: memberOf(hint), score: scoreOf(hint) }));
-      const added = await this.#link.ask({
-        keys: [],
-        run: (client) => Promise.all([client.zAdd(key, members), client.pExpire(key, sharedForMs)]),
-      });
+      const added = await this.#link.ask((client) =>
+        Promise.all([client.zAdd(key, members), client.pExpire(key, sharedForMs)]),
+      );
       if (added === undefined) return;
     }
-    await this.#link.ask({
-      keys: [],
-      run: (client) =>
-        client.set(this.#lockKey, '1', { expiration: { type: 'PX', value: lockMs } }),
-    });
+    await this.#link.ask((client) =>
+      client.set(this.#lockKey, '1', { expiration: { type: 'PX', value: lockMs } }),
+    );
     // As a whole, so that nobody reads half of it; what an earlier scan found is gone with it.
-    await this.#link.ask<unknown>({
-      keys: [],
-      run: (client) =>
-        best.length > 0 ? client.rename(key, this.#lanesKey) : client.unlink(this.#lanesKey),
-    });
+    await this.#link.ask<unknown>((client) =>
+      best.length > 0 ? client.rename(key, this.#lanesKey) : client.unlink(this.#lanesKey),
+    );
   }
 
   /**
@@ -120,10 +112,10 @@ export class LaneCache {
    */
   async hints(limit: number): Promise<readonly LaneHint[]> {
     if (!this.#link.isUp) return [];
-    const found = await this.#link.ask({
-      keys: [this.#lanesKey],
-      run: (client) => client.zPopMinCount(this.#lanesKey, limit),
-    });
+    const found = await this.#link.ask(
+      (client) => client.zPopMinCount(this.#lanesKey, limit),
+      [this.#lanesKey],
+    );
     return (found ?? []).flatMap((entry) => parseHint(entry) ?? []);
   }
 

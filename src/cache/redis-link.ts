@@ -23,7 +23,7 @@ const mostPauseMs = 4_000;
 
 /** Settings of every connection. The URL holds a password: no error that is passed on repeats it. */
 export function createRedisClient({ url, ca }: RedisLinkOptions): RedisClient {
-  const client: RedisClient = createClient({
+  return createClient({
     url,
     disableOfflineQueue: true,
     commandsQueueMaxLength: 1_000,
@@ -33,7 +33,6 @@ export function createRedisClient({ url, ca }: RedisLinkOptions): RedisClient {
       ...(ca === undefined ? {} : { tls: true, ca }),
     },
   });
-  return client;
 }
 
 export class RedisLink {
@@ -63,20 +62,17 @@ export class RedisLink {
 
   /** Asks whether Redis is there, unless it was asked a moment ago. Not waited for. */
   probe(): void {
-    void this.ask({ keys: [], run: (client) => client.ping() });
+    void this.ask((client) => client.ping());
   }
 
   /**
    * Runs commands; undefined when there is no answer in time, or none is expected. Never throws. Keys that hold what
-   * nobody of us has written are deleted.
+   * nobody of us has written are deleted, if they are named.
    */
-  async ask<Answer>({
-    keys,
-    run,
-  }: {
-    readonly keys: readonly string[];
-    readonly run: (client: RedisClient) => Promise<Answer>;
-  }): Promise<Answer | undefined> {
+  async ask<Answer>(
+    run: (client: RedisClient) => Promise<Answer>,
+    keys: readonly string[] = [],
+  ): Promise<Answer | undefined> {
     if (this.#isClosed || !this.#client.isReady) return undefined;
     if (performance.now() < this.#pausedUntilMs) return undefined;
     let timer: NodeJS.Timeout | undefined;

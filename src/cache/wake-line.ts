@@ -45,15 +45,15 @@ export class WakeLine {
     const { link, key } = this.#options;
     setTimeout(() => {
       this.#isCalling = false;
-      void link.ask({
-        keys: [key],
-        run: (client) =>
+      void link.ask(
+        (client) =>
           Promise.all([
             client.lPush(key, '1'),
             client.lTrim(key, 0, mostCalls - 1),
             client.pExpire(key, keptMs),
           ]),
-      });
+        [key],
+      );
     }, gatherMs);
   }
 

@@ -7,8 +7,8 @@ interface ActiveLane {
   usedMs: number;
   /** It works off a backlog. */
   isBehind: boolean;
-  /** Slots gained since the last round. */
-  gained: number;
+  /** The round in which it last gained a slot. */
+  grewIn: number;
   /** Failures in a row with the last slot, and until when it is left alone for them. */
   failures: number;
   restUntilMs: number;
@@ -24,13 +24,14 @@ export interface LaneEnd {
   readonly nowMs: number;
 }
 
-const unknown = { isBehind: false, gained: 0, failures: 0, restUntilMs: 0 } as const;
+const unknown = { isBehind: false, grewIn: -1, failures: 0, restUntilMs: 0 } as const;
 
 /** How much each lane may have in flight and has, as this process has learnt it. A lane without an entry has the usual slots. */
 export class ActiveLanes {
   readonly #maxSlots: number;
   readonly #lanes = new Map<string, ActiveLane>();
   #strain: StrainLevel = 'none';
+  #round = 0;
 
   constructor(maxSlots: number) {
     this.#maxSlots = maxSlots;
@@ -39,6 +40,11 @@ export class ActiveLanes {
   /** How many slots a lane has that nobody told us about yet. */
   get usualSlots(): number {
     return Math.min(initialSlots, this.#maxSlots);
+  }
+
+  /** Whether lanes that work off a backlog hold back. */
+  get isShared(): boolean {
+    return this.#strain !== 'none';
   }
 
   inFlight(lane: string): number {
@@ -85,13 +91,11 @@ export class ActiveLanes {
     const active = this.#lanes.get(lane);
     const epoch = (active?.state.epoch ?? 0) + 1;
     this.#lanes.set(lane, {
+      ...unknown,
       state: { slots: 1, epoch },
       inFlight: active?.inFlight ?? 0,
       usedMs: nowMs,
       isBehind: true,
-      gained: 0,
-      failures: 0,
-      restUntilMs: 0,
     });
   }
 
@@ -107,10 +111,10 @@ export class ActiveLanes {
    */
   setStrain(level: StrainLevel): void {
     this.#strain = level;
-    if (level === 'none') return;
+    this.#round += 1;
+    if (level !== 'high') return;
     for (const active of this.#lanes.values()) {
-      active.gained = 0;
-      if (level === 'high' && active.isBehind) active.state = ease(active.state);
+      if (active.isBehind) active.state = ease(active.state);
     }
   }
 
@@ -135,12 +139,14 @@ export class ActiveLanes {
   #succeed(active: ActiveLane): void {
     active.failures = 0;
     active.restUntilMs = 0;
-    if (active.isBehind && this.#strain !== 'none') {
-      if (this.#strain === 'high' || active.gained > 0) return;
-    }
+    if (active.isBehind && !this.#mayGrowBehind(active)) return;
     const { state, inFlight } = active;
     active.state = grow(state, { inFlight, maxSlots: this.#maxSlots });
-    active.gained += active.state.slots - state.slots;
+    if (active.state !== state) active.grewIn = this.#round;
+  }
+
+  #mayGrowBehind({ grewIn }: ActiveLane): boolean {
+    return this.#strain === 'none' || (this.#strain === 'shared' && grewIn !== this.#round);
   }
 }
 

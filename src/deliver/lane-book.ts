@@ -2,7 +2,7 @@ import type { StrainLevel } from '../domain/strain.ts';
 import { ActiveLanes, type LaneEnd } from './active-lanes.ts';
 import type { DiscoveredLane } from './claim.ts';
 import { type LaneRule, OwnedLanes } from './owned-lanes.ts';
-import { priorities, type WaitingLane, WaitingLanes } from './waiting-lanes.ts';
+import { key, priorities, type WaitingLane, WaitingLanes } from './waiting-lanes.ts';
 
 /** A part of a claim: up to `quota` webhooks of one lane and priority that are due from `dueFromMs` on. */
 export interface LaneWish {
@@ -39,7 +39,6 @@ export class LaneBook {
   #turns = 0;
   #reservedTurns = 0;
   #lastClaimed = 0;
-  #isShared = false;
 
   constructor(options: { maxSlots: number }) {
     this.#active = new ActiveLanes(options.maxSlots);
@@ -65,7 +64,9 @@ export class LaneBook {
     const wishes = new Map<WaitingLane, LaneWish>();
     let left = room;
     // While better priorities hold back, a tenth of what they take, not of what there is room for.
-    const reserved = this.#dueReserved(this.#isShared ? Math.min(this.#lastClaimed, room) : room);
+    const reserved = this.#dueReserved(
+      this.#active.isShared ? Math.min(this.#lastClaimed, room) : room,
+    );
     for (let turn = 0; turn < reserved; turn += 1) {
       // Alternately low first and normal first, so that neither takes the other's turns.
       const order = (this.#reservedTurns + turn) % 2 === 0 ? [2, 1] : [1, 2];
@@ -81,7 +82,7 @@ export class LaneBook {
       const taken = this.#take({ priority, room: left, rank: 1, wishes, nowMs });
       left -= taken;
       // While backlogs hold back, what the better ones leave is left for what may arrive: the lesser have their turns.
-      if (this.#isShared && taken > 0) break;
+      if (this.#active.isShared && taken > 0) break;
     }
     return [...wishes.values()];
   }
@@ -152,7 +153,6 @@ export class LaneBook {
 
   /** After each round: whether backlogs have to hold back for what has just arrived. */
   setStrain(level: StrainLevel): void {
-    this.#isShared = level !== 'none';
     this.#active.setStrain(level);
   }
 
@@ -271,8 +271,4 @@ export class LaneBook {
     this.#reservedTurns += Math.floor(this.#turns / turnsPerReserved);
     this.#turns %= turnsPerReserved;
   }
-}
-
-function key({ lane, priority }: { lane: string; priority: number }): string {
-  return `${lane}:${priority}`;
 }

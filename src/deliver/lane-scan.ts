@@ -118,11 +118,8 @@ export class LaneScan {
 
   #note({ lane, priority, due_ms: dueMs, access }: ScannedRow): void {
     const { book, limited } = this.#options;
-    if (access === 'open' || (access === 'own' && book.owns(lane))) {
-      book.add({ lane, priority, dueMs });
-    } else {
-      // Those of others too: one of them may be frozen.
-      limited.want(lane, access === 'own' ? 'left behind' : 'seen');
-    }
+    if (limited.admits({ lane, access })) book.add({ lane, priority, dueMs });
+    // One of the others may be frozen.
+    else if (access === 'taken') limited.want(lane, 'seen');
   }
 }

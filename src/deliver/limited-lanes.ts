@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { runSql, sqlFile } from '../db/sql-file.ts';
+import type { LaneAccess } from './claim.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LaneRule } from './owned-lanes.ts';
 
@@ -46,6 +47,14 @@ export class LimitedLanes {
 
   get hasWanted(): boolean {
     return this.#wanted.size > 0;
+  }
+
+  /** Whether a lane that was seen with work may be claimed as it is; one that has to be this worker's first is wanted. */
+  admits({ lane, access }: { readonly lane: string; readonly access: LaneAccess }): boolean {
+    if (access === 'open' || (access === 'own' && this.#options.book.owns(lane))) return true;
+    if (access === 'own') this.want(lane, 'left behind');
+    if (access === 'free') this.want(lane, 'seen');
+    return false;
   }
 
   /** Notes that a lane should be this worker's if it can be. */

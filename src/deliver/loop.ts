@@ -7,7 +7,7 @@ import { behindAfterMs, Strain } from '../domain/strain.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
-import { type Claim, claimWebhooks, type DiscoveredLane } from './claim.ts';
+import { type Claim, claimWebhooks } from './claim.ts';
 import { DiscoveryWindow } from './discovery-window.ts';
 import { LaneBook, type LaneWish } from './lane-book.ts';
 import { LaneScan } from './lane-scan.ts';
@@ -260,7 +260,7 @@ export class DeliveryLoop {
     this.#book.learn({
       wishes: request.wishes,
       claimed: claim.webhooks,
-      discovered: claim.discovered.filter((seen) => this.#mayAdd(seen)),
+      discovered: claim.discovered.filter((seen) => this.#limited.admits(seen)),
       wasFull: claim.webhooks.length >= request.limit,
     });
     if (request.discover) this.#window.move(claim);
@@ -273,14 +273,6 @@ export class DeliveryLoop {
       });
     }
     return claim;
-  }
-
-  /** A limited lane has to be this worker's before it is claimed. */
-  #mayAdd({ lane, access }: DiscoveredLane): boolean {
-    if (access === 'open' || (access === 'own' && this.#book.owns(lane))) return true;
-    if (access === 'own') this.#limited.want(lane, 'left behind');
-    if (access === 'free') this.#limited.want(lane, 'seen');
-    return false;
   }
 
   async #probeWhenDue(workerNumber: number): Promise<void> {

@@ -12,7 +12,6 @@ export interface LaneRule {
 }
 
 interface OwnedLane {
-  readonly isOrdered: boolean;
   readonly maxInFlight: number;
   pace: Pace | undefined;
   heldUntilMs: number;
@@ -38,7 +37,6 @@ export class OwnedLanes {
   own(lane: string, { rule, nowMs }: { rule: LaneRule; nowMs: number }): void {
     const known = this.#lanes.get(lane);
     this.#lanes.set(lane, {
-      isOrdered: rule.isOrdered,
       maxInFlight: rule.isOrdered ? 1 : (rule.maxInFlight ?? Number.POSITIVE_INFINITY),
       pace: rule.ratePerS === null ? undefined : paceOf(rule.ratePerS, { rule, known, nowMs }),
       heldUntilMs: nowMs + rule.retryInMs,

@@ -88,21 +88,17 @@ export class Sender {
     });
     const endLane = () =>
       book.end(webhook.lane, { epoch, verdict: loadOf(verdict), nowMs: performance.now() });
+    let onSettled: (() => void) | undefined;
     if (webhook.isOrdered) {
       if (decision.became === 'retry') book.hold(webhook.lane, performance.now() + decision.inMs);
-      this.#record(webhook, {
-        result,
-        verdict,
-        decision,
-        onSettled: () => {
-          endLane();
-          this.onLaneFreed();
-        },
-      });
+      onSettled = () => {
+        endLane();
+        this.onLaneFreed();
+      };
     } else {
       endLane();
-      this.#record(webhook, { result, verdict, decision });
     }
+    this.#record(webhook, { result, verdict, decision, onSettled });
     this.#inFlight.delete(flight);
     this.onSlotFreed();
     if (this.#inFlight.size > 0) return;
@@ -171,7 +167,7 @@ export class Sender {
       result: AttemptResult;
       verdict: Verdict;
       decision: Decision;
-      onSettled?: () => void;
+      onSettled: (() => void) | undefined;
     },
   ): void {
     const { recorder, events } = this.#options;

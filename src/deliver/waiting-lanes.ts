@@ -91,7 +91,8 @@ export class WaitingLanes {
   }
 }
 
-function key({ lane, priority }: { lane: string; priority: number }): string {
+/** Names a lane's part of one priority. */
+export function key({ lane, priority }: { lane: string; priority: number }): string {
   return `${lane}:${priority}`;
 }
 

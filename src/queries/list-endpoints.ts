@@ -5,6 +5,7 @@ import {
   endpointColumns,
   endpointRow,
 } from './endpoint-row.ts';
+import { highestId } from './list-webhooks.ts';
 
 /** A page of endpoints, newest first. */
 export interface EndpointPage {
@@ -36,5 +37,3 @@ export async function listEndpoints(
   const endpoints = rows.slice(0, limit);
   return { endpoints, before: rows.length > limit ? (endpoints.at(-1)?.id ?? null) : null };
 }
-
-const highestId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';

@@ -39,7 +39,8 @@ export async function listWebhooks(
   };
 }
 
-const highestId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+/** Above every id: where the first page begins. */
+export const highestId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** Rows that one page may read to fill itself. */
 const maximumWalk = 100_000;
