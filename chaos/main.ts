@@ -1,0 +1,156 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Progress } from '../bench/progress.ts';
+import { everything, soak } from './mixed.ts';
+import { type RunResult, runScenario } from './run.ts';
+import type { Scenario } from './scenario.ts';
+import { scenarios } from './scenarios.ts';
+
+/*
+ * `npm run chaos`: harms a running Posthorn in every way we know and checks that no webhook is lost; see
+ * docs/reliability.md. Exit code 1 when an invariant does not hold. Whatever ends it, its processes end with it.
+ */
+
+const all: readonly Scenario[] = [...scenarios, everything, soak];
+
+const usage = `Usage: npm run chaos -- [options]
+
+  (none)          every fault once, about 3 minutes
+  --all           every scenario with its own counts: hours
+  --only a,b      ${all.map(({ name }) => name).join(', ')}
+  --kills 200     the scenario "kills" with so many
+  --minutes 30    the scenario "soak" for so long
+  --repeats 3     of the faults, in place of the scenario's own
+  --webhooks 1000 at least, in place of the scenario's own
+  --seed 1        decides which fault comes when; printed with every run
+
+Needs a redis-server for the scenarios with Redis, and root for those that fill a disk; without, they are left out.`;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const stopping = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => stopping.abort(new Error(`Stopped by ${name}`)));
+  }
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        all: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        kills: { type: 'string' },
+        minutes: { type: 'string' },
+        repeats: { type: 'string' },
+        webhooks: { type: 'string' },
+        seed: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) {
+      console.log(usage);
+      return 0;
+    }
+    const chosen = choose(values);
+    const seed = whole(values.seed, 'seed') ?? Math.floor(Math.random() * 1_000_000);
+    const results: RunResult[] = [];
+    for (const scenario of chosen) {
+      results.push(
+        await run(scenario, {
+          seed,
+          repeats:
+            (scenario.name === 'kills' ? whole(values.kills, 'kills') : undefined) ??
+            whole(values.repeats, 'repeats'),
+          webhooks: whole(values.webhooks, 'webhooks'),
+          minutes: whole(values.minutes, 'minutes') ?? (scenario.name === 'soak' ? 30 : undefined),
+          signal: stopping.signal,
+        }),
+      );
+    }
+    return results.every(({ violations }) => violations.length === 0) ? 0 : 1;
+  } catch (error) {
+    console.error(`\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    if (error instanceof TypeError) console.error(usage);
+    return 1;
+  }
+}
+
+function choose(values: {
+  all?: boolean;
+  only?: string | undefined;
+  kills?: string | undefined;
+  minutes?: string | undefined;
+}): readonly Scenario[] {
+  if (values.only !== undefined) return values.only.split(',').map(named);
+  if (values.all === true) return all.filter(isPossible);
+  const picked = [
+    ...(values.kills === undefined ? [] : ['kills']),
+    ...(values.minutes === undefined ? [] : ['soak']),
+  ];
+  return picked.length > 0 ? picked.map(named) : [everything];
+}
+
+function isPossible({ name, diskMb }: Scenario): boolean {
+  if (diskMb === undefined || process.getuid?.() === 0) return true;
+  console.error(`Left out: ${name}, as mounting a small disk needs root`);
+  return false;
+}
+
+function named(name: string): Scenario {
+  const found = all.find((scenario) => scenario.name === name);
+  if (found !== undefined) return found;
+  throw new TypeError(
+    `Cannot use --only as it must be of ${all.map((one) => one.name).join(', ')}: current value is ${name}`,
+  );
+}
+
+function whole(value: string | undefined, option: string): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
+  throw new TypeError(
+    `Cannot use --${option} as it must be a whole number from 1: current value is ${value}`,
+  );
+}
+
+async function run(
+  scenario: Scenario,
+  options: {
+    readonly seed: number;
+    readonly repeats: number | undefined;
+    readonly webhooks: number | undefined;
+    readonly minutes: number | undefined;
+    readonly signal: AbortSignal;
+  },
+): Promise<RunResult> {
+  const progress = new Progress();
+  const { seed, signal, minutes } = options;
+  progress.done(`${scenario.name} (seed ${seed}): ${scenario.fault}`);
+  const result = await runScenario(scenario, {
+    seed,
+    signal,
+    minutes,
+    repeats: options.repeats ?? scenario.repeats,
+    webhooks: options.webhooks ?? scenario.webhooks,
+    onFault: (what) => progress.done(`  ${what}`),
+    onProgress: ({ elapsedS, committed, accepted, faults, phase }) =>
+      progress.now(
+        `  ${elapsedS.toFixed(0)} s${minutes === undefined ? '' : ` of ${minutes * 60}`} · ${phase} · ${committed || ''} ${accepted} accepted · ${faults} faults`,
+      ),
+  });
+  console.log(`\n${scenario.name}: ${scenario.target}`);
+  for (const [name, value] of Object.entries(result.figures)) console.log(`  ${name}: ${value}`);
+  console.log(`  took: ${result.elapsedS} s`);
+  for (const violation of result.violations) console.error(`  VIOLATED ${violation}`);
+  console.log(result.violations.length === 0 ? '  holds\n' : '  DOES NOT HOLD\n');
+  await save(result);
+  return result;
+}
+
+async function save(result: RunResult): Promise<void> {
+  const directory = fileURLToPath(new URL('results/', import.meta.url));
+  await mkdir(directory, { recursive: true });
+  const at = new Date().toISOString();
+  const path = `${directory}${result.scenario}-${at.replaceAll(':', '').slice(0, 17)}.json`;
+  await writeFile(path, `${JSON.stringify({ at, ...result }, null, 2)}\n`);
+}

@@ -1,0 +1,210 @@
+import { openSync, writeSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { answerParent } from '../bench/parent.ts';
+import { Random } from './random.ts';
+import { type EndpointName, hashOf, type ProducerLine, plainLanes, secret } from './traffic.ts';
+
+/*
+ * A producer, a process of its own: inserts webhooks in transactions, as an application does, and logs what it knows of
+ * each to an append-only file. A COMMIT whose answer is lost is `unknown`: both is right, as long as it is all or nothing.
+ */
+
+export interface ProducerTask {
+  readonly ask: 'produce';
+  readonly name: string;
+  readonly databaseUrl: string;
+  readonly logFile: string;
+  readonly seed: number;
+  readonly perSecond: number;
+  readonly atLeast: number;
+  readonly receiverUrl: string;
+  /** Ids of the registered endpoints; one producer has them, so that their order is known. */
+  readonly endpoints: Readonly<Record<EndpointName, string>> | undefined;
+}
+
+export type ProducerQuestion =
+  | ProducerTask
+  | { readonly ask: 'counters' }
+  /** Ends as soon as `atLeast` webhooks are committed; answers then. */
+  | { readonly ask: 'finish' };
+
+export interface ProducerCounters {
+  readonly committed: number;
+  readonly aborted: number;
+  readonly unknown: number;
+  readonly errors: Readonly<Record<string, number>>;
+  /** Ms from begin to the answer of the commit. */
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+const rolledBack = 0.03;
+const tickMs = 20;
+const endpointsPerS = { ordered: 8, limited: 20, rated: 15 } as const;
+
+let finishing = false;
+let running: Promise<void> = Promise.resolve();
+let committed = 0;
+let aborted = 0;
+let unknown = 0;
+const errors: Record<string, number> = {};
+const durationsMs: number[] = [];
+
+answerParent<ProducerQuestion>({
+  ready: true,
+  answer: async (question) => {
+    if (question.ask === 'produce') running = produce(question);
+    if (question.ask === 'finish') {
+      finishing = true;
+      await running;
+    }
+    return counters();
+  },
+});
+
+function counters(): ProducerCounters {
+  const sorted = durationsMs.toSorted((a, b) => a - b);
+  return {
+    committed,
+    aborted,
+    unknown,
+    errors,
+    p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
+    maxMs: sorted.at(-1) ?? 0,
+  };
+}
+
+async function produce(task: ProducerTask): Promise<void> {
+  const random = new Random(task.seed);
+  const file = openSync(task.logFile, 'a');
+  const log = (line: ProducerLine) => writeSync(file, `${JSON.stringify(line)}\n`);
+  let client: pg.Client | undefined;
+  let owed = 0;
+  let lastMs = performance.now();
+  let sent = 0;
+  for (let number = 1; !finishing || committed < task.atLeast; number += 1) {
+    await delay(tickMs);
+    const nowMs = performance.now();
+    // After an outage no more than a second is made up for.
+    owed = Math.min(owed + ((nowMs - lastMs) / 1_000) * task.perSecond, task.perSecond);
+    lastMs = nowMs;
+    if (owed < 1) continue;
+    const tx = `${task.name}-${number}`;
+    try {
+      client ??= await connect(task.databaseUrl);
+      const rows = rowsOf(task, { random, count: Math.floor(owed), tx });
+      await transact(client, { rows, tx, log, rollBack: random.next() < rolledBack });
+      sent += rows.length;
+      owed -= rows.length;
+      if (sent % 50 === 0) durationsMs.splice(0, Math.max(0, durationsMs.length - 100_000));
+    } catch (error) {
+      const code = (error as { code?: unknown }).code;
+      const name = typeof code === 'string' ? code : 'connection';
+      errors[name] = (errors[name] ?? 0) + 1;
+      const broken = client;
+      client = undefined;
+      // Not waited for: a half-open connection does not answer.
+      broken?.end().catch(() => {});
+      await delay(100);
+    }
+  }
+  await client?.end().catch(() => {});
+}
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'chaos producer',
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 30_000,
+  });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+interface Row {
+  readonly url: string | null;
+  readonly endpointId: string | null;
+  readonly body: string;
+  readonly priority: string;
+}
+
+function rowsOf(
+  task: ProducerTask,
+  { random, count, tx }: { random: Random; count: number; tx: string },
+): Row[] {
+  const rows: Row[] = Array.from({ length: count }, (_, at) => ({
+    url: `${task.receiverUrl}/plain/${random.whole(0, plainLanes - 1)}`,
+    endpointId: null,
+    body: JSON.stringify({ tx, at, data: 'ä'.repeat(random.whole(0, 400)) }),
+    priority: random.pick(['high', 'normal', 'normal', 'normal', 'low']),
+  }));
+  for (const [name, perS] of Object.entries(endpointsPerS)) {
+    const id = task.endpoints?.[name as EndpointName];
+    if (id === undefined || random.next() > (perS * tickMs) / 1_000) continue;
+    rows.push({
+      url: null,
+      endpointId: id,
+      body: JSON.stringify({ tx, name }),
+      priority: 'normal',
+    });
+  }
+  return rows;
+}
+
+async function transact(
+  client: pg.Client,
+  {
+    rows,
+    tx,
+    log,
+    rollBack,
+  }: {
+    rows: readonly Row[];
+    tx: string;
+    log: (line: ProducerLine) => void;
+    rollBack: boolean;
+  },
+): Promise<void> {
+  const startedMs = performance.now();
+  await client.query('begin');
+  const { rows: inserted } = await client.query<{ id: string }>(
+    `insert into posthorn.outbox (url, endpoint_id, body, priority, secret)
+     select url, endpoint_id, body, priority, $5
+     from unnest($1::text[], $2::uuid[], $3::text[], $4::text[]) as r (url, endpoint_id, body, priority)
+     returning id`,
+    [
+      rows.map((row) => row.url),
+      rows.map((row) => row.endpointId),
+      rows.map((row) => row.body),
+      rows.map((row) => row.priority),
+      secret,
+    ],
+  );
+  log({
+    tx,
+    event: 'rows',
+    rows: inserted.map(({ id }, at) => [id, hashOf(rows[at]?.body ?? '')]),
+  });
+  if (rollBack) {
+    log({ tx, event: 'abort' });
+    aborted += 1;
+    await client.query('rollback');
+    return;
+  }
+  try {
+    const { command } = await client.query('commit');
+    // COMMIT of a transaction that had failed answers ROLLBACK.
+    if (command !== 'COMMIT') throw Object.assign(new Error(command), { code: 'ROLLBACK' });
+  } catch (error) {
+    const isRefused = (error as { code?: unknown }).code === 'ROLLBACK';
+    log({ tx, event: isRefused ? 'abort' : 'unknown' });
+    if (!isRefused) unknown += 1;
+    throw error;
+  }
+  log({ tx, event: 'ack' });
+  committed += rows.length;
+  durationsMs.push(performance.now() - startedMs);
+}

@@ -1,0 +1,158 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { answerParent } from '../bench/parent.ts';
+import { type ReceivedRequest, RequestParser } from '../bench/request-parser.ts';
+import { Random } from './random.ts';
+import { type Answer, type Arrival, hashOf, secret } from './traffic.ts';
+
+/*
+ * The receiver, a process of its own: logs every request to a file, checks its signature, and answers as it is told.
+ *
+ * It is never harmed itself: its log is one half of the proof.
+ */
+
+export interface Mood {
+  /** Shares of all requests. */
+  readonly failed: number;
+  readonly reset: number;
+  /** Ms until the answer, from and to. */
+  readonly delayMs: readonly [number, number];
+}
+
+export type ReceiverQuestion =
+  | { readonly ask: 'open'; readonly logFile: string; readonly seed: number; readonly mood: Mood }
+  | { readonly ask: 'mood'; readonly mood: Mood }
+  | { readonly ask: 'counters' }
+  | { readonly ask: 'close' };
+
+export interface ReceiverCounters {
+  readonly requests: number;
+  readonly accepted: number;
+  /** Most requests of the endpoint `limited` that were open at once. */
+  readonly mostLimited: number;
+}
+
+const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
+let logFile = '';
+let random = new Random(0);
+let mood: Mood = { failed: 0, reset: 0, delayMs: [0, 0] };
+let lines: string[] = [];
+let requests = 0;
+let accepted = 0;
+let openLimited = 0;
+let mostLimited = 0;
+
+const server = createServer({ noDelay: true }, serve);
+server.listen({ host: '127.0.0.1', port: 0, backlog: 4_096 }, () => {
+  const address = server.address();
+  answerParent<ReceiverQuestion>({
+    ready: typeof address === 'object' ? address?.port : undefined,
+    answer: reply,
+  });
+});
+setInterval(flush, 100);
+
+function reply(question: ReceiverQuestion): unknown {
+  switch (question.ask) {
+    case 'open':
+      logFile = question.logFile;
+      random = new Random(question.seed);
+      mood = question.mood;
+      requests = 0;
+      accepted = 0;
+      mostLimited = 0;
+      lines = [];
+      return true;
+    case 'mood':
+      mood = question.mood;
+      return true;
+    case 'counters':
+      return { requests, accepted, mostLimited } satisfies ReceiverCounters;
+    case 'close':
+      flush();
+      return { requests, accepted, mostLimited } satisfies ReceiverCounters;
+    default:
+      return question satisfies never;
+  }
+}
+
+function flush(): void {
+  if (lines.length === 0) return;
+  appendFileSync(logFile, `${lines.join('\n')}\n`);
+  lines = [];
+}
+
+function serve(socket: Socket): void {
+  let open = 0;
+  const parser = new RequestParser((request) => {
+    const isLimited = request.path === '/limited';
+    if (isLimited) {
+      open += 1;
+      openLimited += 1;
+      mostLimited = Math.max(mostLimited, openLimited);
+    }
+    const arrival = read(request);
+    const delayMs = random.between(...mood.delayMs);
+    const answer = () => {
+      // Until its answer a request is open, and with its connection it is over.
+      if (isLimited && open > 0) {
+        open -= 1;
+        openLimited -= 1;
+      }
+      respond(socket, arrival);
+    };
+    if (delayMs < 1) answer();
+    else setTimeout(answer, delayMs);
+  });
+  socket.on('data', (chunk) => parser.push(chunk));
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => {
+    openLimited -= open;
+    open = 0;
+  });
+}
+
+function read(request: ReceivedRequest): Arrival {
+  requests += 1;
+  const nowMs = Date.now();
+  const id = request.header('webhook-id') ?? '';
+  const timestamp = request.header('webhook-timestamp') ?? '';
+  const skewS = Number(timestamp) - nowMs / 1_000;
+  const wanted = createHmac('sha256', key)
+    .update(`${id}.${timestamp}.`)
+    .update(request.body)
+    .digest();
+  const given = Buffer.from(
+    (request.header('webhook-signature') ?? '').replace(/^v1,/, ''),
+    'base64',
+  );
+  const isSigned =
+    Math.abs(skewS) <= 300 && given.length === wanted.length && timingSafeEqual(given, wanted);
+  const dice = random.next();
+  let answer: Answer = 'accepted';
+  if (dice < mood.failed) answer = 'failed';
+  else if (dice < mood.failed + mood.reset) answer = 'reset';
+  return {
+    atMs: nowMs,
+    id,
+    attempt: Number(request.header('x-webhook-attempt')),
+    answer,
+    isSigned,
+    hash: hashOf(request.body),
+    path: request.path,
+    skewS,
+  };
+}
+
+const ok = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+const sorry = Buffer.from('HTTP/1.1 500 Internal Server Error\r\ncontent-length: 5\r\n\r\nsorry');
+
+function respond(socket: Socket, arrival: Arrival): void {
+  // A sender that is gone gets no answer: it was not told that the webhook was accepted, but it was.
+  lines.push(JSON.stringify(arrival));
+  if (arrival.answer === 'accepted') accepted += 1;
+  if (!socket.writable) return;
+  if (arrival.answer === 'reset') socket.resetAndDestroy();
+  else socket.write(arrival.answer === 'accepted' ? ok : sorry);
+}

@@ -1,0 +1,352 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { Child } from '../bench/child.ts';
+import { migrate } from '../src/db/migrate.ts';
+import { createLog } from '../src/log.ts';
+import { hasRedis, startRedis } from '../test/support/redis.ts';
+import { readBooks } from './books.ts';
+import { check, type Verdict } from './check.ts';
+import { LineProxy } from './line-proxy.ts';
+import { ChaosPostgres } from './postgres.ts';
+import type { ProducerCounters, ProducerQuestion } from './producer.ts';
+import { Random } from './random.ts';
+import type { ReceiverCounters, ReceiverQuestion } from './receiver.ts';
+import type { Scenario } from './scenario.ts';
+import { type FaultNote, Stage } from './stage.ts';
+import { type EndpointName, endpoints } from './traffic.ts';
+import { WorkerSlot } from './workers.ts';
+
+/*
+ * One scenario from an empty cluster to the verdict: producers, workers and receiver run in processes of their own; the
+ * supervisor has the proxies and does the harm; when all is healed and quiet, the books are compared.
+ */
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly repeats: number;
+  readonly webhooks: number;
+  readonly minutes: number | undefined;
+  readonly signal: AbortSignal;
+  /** How far it is, once a second; and each fault. */
+  readonly onProgress: (state: RunState) => void;
+  readonly onFault: (what: string) => void;
+}
+
+export interface RunState {
+  readonly elapsedS: number;
+  readonly committed: number;
+  readonly accepted: number;
+  readonly faults: number;
+  readonly phase: 'load' | 'quieting' | 'checking';
+}
+
+export interface RunResult extends Verdict {
+  readonly scenario: string;
+  readonly seed: number;
+  readonly elapsedS: number;
+  readonly faults: readonly FaultNote[];
+}
+
+/** Retries come quickly, so that a run ends; the order of magnitude does not matter to what is proved. */
+const retryS = Array.from({ length: 60 }, (_, at) => (at < 10 ? 1 : 3));
+const producerCount = 2;
+const quietWithinMs = 240_000;
+const answerMs = 30_000;
+
+export async function runScenario(scenario: Scenario, options: RunOptions): Promise<RunResult> {
+  await using stack = new AsyncDisposableStack();
+  const { signal, seed } = options;
+  const startedMs = performance.now();
+  const directory = await mkdtemp(join(tmpdir(), 'posthorn-chaos-logs-'));
+  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  const receiverLog = join(directory, 'receiver.log');
+  const postgres = stack.use(
+    await ChaosPostgres.start(scenario.diskMb === undefined ? {} : { diskMb: scenario.diskMb }),
+  );
+  await migrate({ databaseUrl: postgres.url, log: createLog('warn') });
+  const { child: receiver, ready } = await Child.start<ReceiverQuestion>('../chaos/receiver.ts', {
+    signal,
+    withinMs: answerMs,
+  });
+  stack.use(receiver);
+  const ask = (question: ReceiverQuestion) =>
+    receiver.ask(question, { signal, withinMs: answerMs });
+  await ask({ ask: 'open', logFile: receiverLog, seed, mood: scenario.mood });
+  const receiverProxy = stack.use(
+    await LineProxy.start({ host: '127.0.0.1', port: Number(ready) }),
+  );
+  const spoilsReceiver = ['network', 'everything', 'soak'].includes(scenario.name);
+  const receiverUrl = `http://127.0.0.1:${spoilsReceiver ? receiverProxy.port : Number(ready)}`;
+  const endpointIds = await registerEndpoints(postgres.url, receiverUrl);
+  const redis = scenario.redis === true && hasRedis ? stack.use(await startRedis()) : undefined;
+  const redisProxy =
+    redis === undefined
+      ? undefined
+      : stack.use(await LineProxy.start({ host: '127.0.0.1', port: redis.port }));
+  const postgresProxies: LineProxy[] = [];
+  const workers: WorkerSlot[] = [];
+  for (let at = 0; at < scenario.workers; at += 1) {
+    const proxy = stack.use(await LineProxy.start({ host: '127.0.0.1', port: postgres.port }));
+    postgresProxies.push(proxy);
+    const slot = new WorkerSlot(`worker ${at + 1}`, {
+      DATABASE_URL: postgres.urlAt(proxy.port),
+      POSTHORN_ALLOW_NETWORKS: '127.0.0.0/8',
+      POSTHORN_HEALTH_PORT: '0',
+      POSTHORN_RETRY_SCHEDULE: retryS.map((seconds) => `${seconds}s`).join(','),
+      POSTHORN_TIMEOUT: '5s',
+      ...(redisProxy === undefined ? {} : { REDIS_URL: `redis://127.0.0.1:${redisProxy.port}` }),
+      ...scenario.env,
+    });
+    stack.use(slot);
+    const clockMs = scenario.clocksMs?.[at];
+    slot.start(clockMs === undefined ? {} : { clockMs });
+    workers.push(slot);
+  }
+  await Promise.all(workers.map((slot) => slot.ready()));
+  const stage = new Stage({
+    random: new Random(seed),
+    repeats: options.repeats,
+    postgres,
+    workers,
+    postgresProxies,
+    receiverProxy,
+    redis,
+    redisProxy,
+    signal,
+    onFault: options.onFault,
+    untilMs:
+      options.minutes === undefined ? undefined : performance.now() + options.minutes * 60_000,
+  });
+  const producers = await startProducers(stack, {
+    scenario,
+    options,
+    directory,
+    postgres,
+    receiverUrl,
+    endpointIds,
+  });
+  const sampler = new Sampler({ stage, scenario });
+  let phase: RunState['phase'] = 'load';
+  let committed = 0;
+  const look = setInterval(() => {
+    sampler.take();
+    ask({ ask: 'counters' }).then(
+      (answer) => {
+        const { accepted } = answer as ReceiverCounters;
+        const elapsedS = (performance.now() - startedMs) / 1_000;
+        options.onProgress({ elapsedS, committed, accepted, faults: stage.faults.length, phase });
+      },
+      () => {},
+    );
+  }, 1_000);
+  stack.defer(() => clearInterval(look));
+  await stage.wait(1_500);
+  await scenario.inject(stage);
+  // What still runs of a killed worker's successors is brought up; what is healed stays healed.
+  for (const slot of workers) slot.start();
+  const counters: ProducerCounters[] = [];
+  for (const producer of producers) {
+    const answer = (await producer.ask(
+      { ask: 'finish' },
+      { signal, withinMs: 1_800_000 },
+    )) as ProducerCounters;
+    counters.push(answer);
+    committed += answer.committed;
+  }
+  phase = 'quieting';
+  const client = await openClient(postgres.url);
+  stack.defer(() => client.end());
+  const quietAfterMs = await untilQuiet(client, { signal });
+  clearInterval(look);
+  phase = 'checking';
+  const { mostLimited } = (await ask({ ask: 'close' })) as ReceiverCounters;
+  const books = await readBooks({
+    producers: producers.map((_, at) => producerLog(directory, at)),
+    receiver: receiverLog,
+  });
+  const verdict = await check({ client, books, stage, scenario, retryS, mostLimited });
+  const violations = [...verdict.violations];
+  if (quietAfterMs === undefined)
+    violations.unshift(`I1 all is quiet within ${quietWithinMs / 1_000} s`);
+  return {
+    scenario: scenario.name,
+    seed,
+    elapsedS: Math.round((performance.now() - startedMs) / 1_000),
+    faults: stage.faults,
+    violations,
+    figures: {
+      ...verdict.figures,
+      faults: stage.faults.length,
+      'quiet after s': Math.round((quietAfterMs ?? quietWithinMs) / 1_000),
+      'producer errors': JSON.stringify(mergeErrors(counters)),
+      'producer p99 ms': Math.round(Math.max(...counters.map(({ p99Ms }) => p99Ms))),
+      'producer max ms': Math.round(Math.max(...counters.map(({ maxMs }) => maxMs))),
+      'log lines of workers': workers.reduce((sum, { logLines }) => sum + logLines, 0),
+      ...(await sampler.figures(client)),
+    },
+  };
+}
+
+async function startProducers(
+  stack: AsyncDisposableStack,
+  run: {
+    readonly scenario: Scenario;
+    readonly options: RunOptions;
+    readonly directory: string;
+    readonly postgres: ChaosPostgres;
+    readonly receiverUrl: string;
+    readonly endpointIds: Record<EndpointName, string>;
+  },
+): Promise<Child<ProducerQuestion>[]> {
+  const { scenario, options } = run;
+  const limits = { signal: options.signal, withinMs: answerMs };
+  const producers: Child<ProducerQuestion>[] = [];
+  for (let at = 0; at < producerCount; at += 1) {
+    const { child } = await Child.start<ProducerQuestion>('../chaos/producer.ts', limits);
+    stack.use(child);
+    producers.push(child);
+    await child.ask(
+      {
+        ask: 'produce',
+        name: `p${at}`,
+        databaseUrl: run.postgres.url,
+        logFile: producerLog(run.directory, at),
+        seed: options.seed + at + 1,
+        perSecond: scenario.perSecond / producerCount,
+        atLeast: Math.ceil(options.webhooks / producerCount),
+        receiverUrl: run.receiverUrl,
+        endpoints: at === 0 ? run.endpointIds : undefined,
+      },
+      limits,
+    );
+  }
+  return producers;
+}
+
+function producerLog(directory: string, at: number): string {
+  return join(directory, `producer-${at}.log`);
+}
+
+async function registerEndpoints(
+  databaseUrl: string,
+  receiverUrl: string,
+): Promise<Record<EndpointName, string>> {
+  const client = await openClient(databaseUrl);
+  try {
+    const ids: Record<string, string> = {};
+    for (const [name, limits] of Object.entries(endpoints)) {
+      const columns = Object.keys(limits);
+      const { rows } = await client.query<{ id: string }>(
+        `insert into posthorn.endpoints (url, ${columns.join(', ')}) values ($1, $2) returning id`,
+        [`${receiverUrl}/${name}`, Object.values(limits)[0]],
+      );
+      ids[name] = rows[0]?.id ?? '';
+    }
+    return ids as Record<EndpointName, string>;
+  } finally {
+    await client.end();
+  }
+}
+
+async function openClient(url: string): Promise<pg.Client> {
+  for (let tries = 0; ; tries += 1) {
+    const client = new pg.Client({ connectionString: url, application_name: 'chaos supervisor' });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      if (tries === 100) throw error;
+      await delay(200);
+    }
+  }
+}
+
+/** Nothing to do, nothing under way. The time that took; undefined when it did not come. */
+async function untilQuiet(
+  client: pg.Client,
+  { signal }: { signal: AbortSignal },
+): Promise<number | undefined> {
+  const startedMs = performance.now();
+  while (performance.now() - startedMs < quietWithinMs) {
+    const { rows } = await client.query<{ quiet: boolean }>(
+      `select not exists (select from posthorn.queue)
+         and not exists (select from posthorn.attempts where finished_at is null) as quiet`,
+    );
+    if (rows[0]?.quiet === true) return performance.now() - startedMs;
+    await delay(250, undefined, { signal });
+  }
+  return undefined;
+}
+
+function mergeErrors(counters: readonly ProducerCounters[]): Record<string, number> {
+  const merged: Record<string, number> = {};
+  for (const { errors } of counters) {
+    for (const [code, count] of Object.entries(errors)) merged[code] = (merged[code] ?? 0) + count;
+  }
+  return merged;
+}
+
+/** Memory of the workers and size of the queue over time. */
+class Sampler {
+  readonly #stage: Stage;
+  readonly #isSoak: boolean;
+  #ticks = 0;
+  readonly #rss: { slot: string; pid: number; atMs: number; mb: number }[] = [];
+  #queueMb = 0;
+
+  constructor({ stage, scenario }: { stage: Stage; scenario: Scenario }) {
+    this.#stage = stage;
+    this.#isSoak = scenario.name === 'soak';
+  }
+
+  take(): void {
+    this.#ticks += 1;
+    for (const slot of this.#stage.parts.workers) {
+      const mb = slot.isRunning ? slot.rssMb : undefined;
+      if (mb !== undefined) {
+        this.#rss.push({ slot: slot.name, pid: slot.pid, atMs: performance.now(), mb });
+      }
+    }
+    if (!this.#isSoak || this.#ticks % 10 !== 0) return;
+    this.#stage
+      .withClient(async (client) => {
+        const { rows } = await client.query<{ mb: number }>(
+          `select (pg_total_relation_size('posthorn.queue') / 1048576.0)::float8 as mb`,
+        );
+        this.#queueMb = Math.max(this.#queueMb, rows[0]?.mb ?? 0);
+      })
+      .catch(() => {});
+  }
+
+  async figures(client: pg.Client): Promise<Record<string, number>> {
+    const { rows } = await client.query<{ mb: number }>(
+      `select (pg_total_relation_size('posthorn.queue') / 1048576.0)::float8 as mb`,
+    );
+    return {
+      'RSS of a worker, most MB': Math.round(Math.max(0, ...this.#rss.map(({ mb }) => mb))),
+      ...(this.#isSoak
+        ? {
+            'RSS growth of the longest-lived worker, MB/h': this.#growth(),
+            'queue with indexes, most MB': Math.round(this.#queueMb),
+          }
+        : {}),
+      'queue with indexes at the end, MB': Math.round(rows[0]?.mb ?? 0),
+    };
+  }
+
+  /** The slope of the second half of the life of the process that lived longest: the first half warms up. */
+  #growth(): number {
+    const byPid = Map.groupBy(this.#rss, ({ pid }) => pid);
+    const longest = [...byPid.values()].sort((a, b) => b.length - a.length)[0] ?? [];
+    const half = longest.slice(Math.floor(longest.length / 2));
+    const meanMs = half.reduce((sum, { atMs }) => sum + atMs, 0) / half.length;
+    const meanMb = half.reduce((sum, { mb }) => sum + mb, 0) / half.length;
+    const covariance = half.reduce((sum, { atMs, mb }) => sum + (atMs - meanMs) * (mb - meanMb), 0);
+    const variance = half.reduce((sum, { atMs }) => sum + (atMs - meanMs) ** 2, 0);
+    return Math.round((covariance / Math.max(1, variance)) * 3_600_000 * 10) / 10;
+  }
+}

@@ -1,0 +1,29 @@
+import type { Mood } from './receiver.ts';
+import type { Stage } from './stage.ts';
+
+/** A run: which load, which faults, what is promised. */
+export interface Scenario {
+  readonly name: string;
+  /** What is done to it, for the table. */
+  readonly fault: string;
+  /** The promise, for the table. */
+  readonly target: string;
+  /** Committed at least. */
+  readonly webhooks: number;
+  readonly perSecond: number;
+  readonly workers: number;
+  readonly mood: Mood;
+  /** How often the fault comes. */
+  readonly repeats: number;
+  /** Redis before the workers. */
+  readonly redis?: boolean;
+  /** Postgres on a disk of that size. */
+  readonly diskMb?: number;
+  /** Each worker's clock is wrong by so many ms. */
+  readonly clocksMs?: readonly number[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** No webhook may come twice. */
+  readonly noExtras?: boolean;
+  /** Does it all, `stage.repeats` times. Leaves nothing broken. */
+  inject(stage: Stage): Promise<void>;
+}

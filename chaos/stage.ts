@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import type { RedisServer } from '../test/support/redis.ts';
+import type { LineProxy } from './line-proxy.ts';
+import type { ChaosPostgres } from './postgres.ts';
+import type { Random } from './random.ts';
+import type { Death, WorkerSlot } from './workers.ts';
+
+/** Something that was done to the run. */
+export interface FaultNote {
+  readonly atMs: number;
+  readonly what: string;
+}
+
+interface StageParts {
+  readonly random: Random;
+  readonly repeats: number;
+  readonly postgres: ChaosPostgres;
+  readonly workers: readonly WorkerSlot[];
+  /** One before Postgres for each worker. */
+  readonly postgresProxies: readonly LineProxy[];
+  readonly receiverProxy: LineProxy;
+  readonly redis: RedisServer | undefined;
+  readonly redisProxy: LineProxy | undefined;
+  readonly signal: AbortSignal;
+  readonly onFault: (what: string) => void;
+  /** Changes the receiver's answers to all there is; undefined: as the scenario has it. */
+  readonly untilMs: number | undefined;
+}
+
+/** What a scenario acts on, and the notes it takes. */
+export class Stage {
+  readonly parts: StageParts;
+  readonly faults: FaultNote[] = [];
+  readonly deaths: Death[] = [];
+  /** When Postgres took connections again, after each time it was away; Date.now(). */
+  readonly backMs: number[] = [];
+  /** What went otherwise than it must, seen by the scenario itself. */
+  readonly violations: string[] = [];
+  /** Figures of the scenario itself. */
+  readonly figures: Record<string, number | string> = {};
+
+  constructor(parts: StageParts) {
+    this.parts = parts;
+  }
+
+  get random(): Random {
+    return this.parts.random;
+  }
+
+  note(what: string): void {
+    this.faults.push({ atMs: Date.now(), what });
+    this.parts.onFault(what);
+  }
+
+  /** @throws when the run is to end. */
+  async wait(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.parts.signal });
+  }
+
+  async waitBetween(fromMs: number, toMs: number): Promise<void> {
+    await this.wait(this.random.between(fromMs, toMs));
+  }
+
+  /** A worker that runs and claims. */
+  async anyWorker(): Promise<WorkerSlot> {
+    for (;;) {
+      const able = this.parts.workers.filter((slot) => slot.isRunning && slot.number !== undefined);
+      if (able.length > 0) return this.random.pick(able);
+      await this.wait(50);
+    }
+  }
+
+  /** A connection of the supervisor's own, straight to Postgres. */
+  async withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const client = new pg.Client({
+      connectionString: this.parts.postgres.url,
+      application_name: 'chaos supervisor',
+      connectionTimeoutMillis: 10_000,
+    });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return await work(client);
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+}
