@@ -8,6 +8,7 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
 import { type Claim, claimWebhooks } from './claim.ts';
+import type { DatabaseClock } from './database-clock.ts';
 import { DiscoveryWindow } from './discovery-window.ts';
 import { LaneBook, type LaneWish } from './lane-book.ts';
 import { LaneScan } from './lane-scan.ts';
@@ -27,6 +28,7 @@ interface LoopOptions {
   readonly pool: Pool;
   readonly sender: Sender;
   readonly breakers: Breakers;
+  readonly clock: DatabaseClock;
   readonly cache: LaneCache | undefined;
   readonly events: Events;
   readonly log: Log;
@@ -237,7 +239,7 @@ export class DeliveryLoop {
       this.#isWanted = false;
       this.#lastLookMs = startedMs;
     }
-    const { pool, events, sender, leaseS } = this.#options;
+    const { pool, events, sender, clock, leaseS } = this.#options;
     const claim = await claimWebhooks(pool, {
       workerNumber: request.workerNumber,
       limit: request.limit,
@@ -252,6 +254,7 @@ export class DeliveryLoop {
       this.#mayHoldUnknown ||= !isFaultOfStatement(error);
       throw error;
     });
+    clock.note({ nowMs: claim.look.nowMs, askedMs: startedMs, answeredMs: performance.now() });
     if (this.#stopped) {
       await sender.giveBack(claim.webhooks);
     } else {

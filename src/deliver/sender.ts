@@ -12,6 +12,7 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
 import type { ClaimedWebhook } from './claim.ts';
+import type { DatabaseClock } from './database-clock.ts';
 import type { HttpClient } from './http-client.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { Recorder } from './recorder.ts';
@@ -28,6 +29,7 @@ interface SenderOptions {
   readonly http: HttpClient;
   readonly recorder: Recorder;
   readonly breakers: Breakers;
+  readonly clock: DatabaseClock;
   readonly events: Events;
   readonly log: Log;
   readonly version: string;
@@ -73,7 +75,7 @@ export class Sender {
     const epoch = book.begin(webhook.lane, performance.now());
     if (webhook.uncounted > 0) void this.#closeAbandoned(webhook);
     const result = await this.#post(webhook);
-    const verdict = classify(result, new Date());
+    const verdict = classify(result, new Date(this.#options.clock.nowMs()));
     this.#options.breakers.noteAnswer(webhook.lane, {
       failed: result.kind === 'error' && verdict.kind === 'retry',
       nowMs: performance.now(),
@@ -122,7 +124,7 @@ export class Sender {
   }
 
   async #post(webhook: ClaimedWebhook): Promise<AttemptResult> {
-    const { http, version } = this.#options;
+    const { http, clock, version } = this.#options;
     if (webhook.isEndpointDeleted) return endpointDeleted;
     try {
       const headers = requestHeaders(
@@ -136,7 +138,7 @@ export class Sender {
           attempt: webhook.number,
         },
         {
-          timestampS: Math.floor(Date.now() / 1_000),
+          timestampS: Math.floor(clock.nowMs() / 1_000),
           version,
           keys: webhook.secret === null ? [] : [this.#key(webhook.secret)],
         },

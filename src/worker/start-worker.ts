@@ -2,6 +2,7 @@ import type { LaneCache } from '../cache/lane-cache.ts';
 import type { Config } from '../config.ts';
 import { createEnginePool, createMaintenancePool } from '../db/pools.ts';
 import { Breakers } from '../deliver/breakers.ts';
+import { DatabaseClock } from '../deliver/database-clock.ts';
 import { GoneEndpoints } from '../deliver/gone-endpoints.ts';
 import { createHttpClient } from '../deliver/http-client.ts';
 import { DeliveryLoop } from '../deliver/loop.ts';
@@ -50,6 +51,7 @@ export function startWorker(options: {
     allows: createAddressPolicy({ allow: database.allowNetworks }),
   });
   undo.push(() => http.close());
+  const clock = new DatabaseClock(log);
   const breakers = new Breakers({ pool: enginePool, events, log });
   const endpoints = new GoneEndpoints({ pool: enginePool, events, log });
   const recorder = new Recorder({ pool: enginePool, breakers, endpoints, events, log });
@@ -58,6 +60,7 @@ export function startWorker(options: {
     http,
     recorder,
     breakers,
+    clock,
     events,
     log,
     version,
@@ -67,6 +70,7 @@ export function startWorker(options: {
     pool: enginePool,
     sender,
     breakers,
+    clock,
     cache,
     events,
     log,
