@@ -112,15 +112,22 @@ async function checkRows({ subject, figures, expectNone }: Finding): Promise<voi
     `select webhook_id, o.attempts from posthorn.outcomes as o
      where o.attempts <> (select count(*) from posthorn.attempts as a where a.webhook_id = o.webhook_id)`,
   );
-  await found(
-    'I6 no retry starts before its time',
-    `select webhook_id, number, started_at - finished_at as after
+  const { rows: early } = await client.query<{ number: number; startedMs: number }>(
+    `select webhook_id, number, (extract(epoch from started_at) * 1000)::float8 as "startedMs"
      from (
-       select a.webhook_id, a.number, lead(a.started_at) over w as started_at, a.finished_at, a.error, o.endpoint_id
-       from posthorn.attempts as a join posthorn.outbox as o on o.id = a.webhook_id
-       window w as (partition by a.webhook_id order by a.number)
+       select webhook_id, number, lead(started_at) over w as started_at, finished_at, error
+       from posthorn.attempts
+       window w as (partition by webhook_id order by number)
      ) as pair
-     where error like 'http_5%' and started_at < finished_at + interval '${(subject.retryS[0] ?? 0) * 0.95} seconds'`,
+     where error like 'http\\_5%' and started_at < finished_at + $1::float8 * interval '0.95 seconds'`,
+    [subject.retryS[0]],
+  );
+  // The lease was lost with the session: the webhook was free, and its failure came late.
+  const withoutLease = early.filter(({ startedMs }) => lostSessionBefore(subject.stage, startedMs));
+  figures['retried at once after a lost lease'] = withoutLease.length;
+  expectNone(
+    'I6 no retry starts before its time',
+    early.filter((retry) => !withoutLease.includes(retry)),
   );
   const { rows } = await client.query<{ attempts: number }>(
     'select count(*)::integer as attempts from posthorn.attempts',
@@ -130,6 +137,12 @@ async function checkRows({ subject, figures, expectNone }: Finding): Promise<voi
     `select locked_by from posthorn_graphile._private_jobs where locked_at < now() - interval '90 seconds'`,
   );
   expectNone('I7 no Graphile job stays locked by a dead worker', jobs.rows);
+}
+
+/** Whether some worker may have lost its session before: a pause or a silent line lasts a minute. */
+function lostSessionBefore({ faults }: Stage, atMs: number): boolean {
+  const cuts = /SIGSTOP|Postgres|pg_ctl|postmaster|terminated|exhausted|disk|EXCLUSIVE/;
+  return faults.some((fault) => cuts.test(fault.what) && Math.abs(atMs - fault.atMs) < 90_000);
 }
 
 /** I3: delivered means that the receiver accepted that very body, signed. */
@@ -183,14 +196,18 @@ async function checkExtras({ subject, figures, expectNone }: Finding): Promise<v
   if (scenario.noExtras === true) expectNone('I4 nothing is sent twice', extras);
   // The attempt that was accepted ended without that answer: the worker died, or the connection was lost.
   const answers = [...followed];
-  const { rows: answered } = await client.query(
-    `select a.webhook_id, a.number, a.error, a.status_code
+  const { rows: answered } = await client.query<{ finishedMs: number }>(
+    `select a.webhook_id, a.number, a.error, (extract(epoch from a.finished_at) * 1000)::float8 as "finishedMs"
      from unnest($1::uuid[], $2::integer[]) as accepted (id, number)
      join posthorn.attempts as a on a.webhook_id = accepted.id and a.number = accepted.number
      where a.error is null or a.error like 'http\\_%'`,
     [answers.map(({ id }) => id), answers.map(({ attempt }) => attempt)],
   );
-  expectNone('I4 nothing is sent again after an answer that was recorded', answered);
+  // One that was cut off recorded its answer late; until then others had the webhook.
+  expectNone(
+    'I4 nothing is sent again after an answer that was recorded',
+    answered.filter(({ finishedMs }) => !lostSessionBefore(subject.stage, finishedMs)),
+  );
 }
 
 /** I7: what a dead worker was sending is sent again within 15 s. */
@@ -272,7 +289,10 @@ function checkLimits({ subject, figures, expectNone }: Finding): void {
     while ((rated[to] ?? 0) - (rated[from] ?? 0) >= 1_000) from += 1;
     most = Math.max(most, to - from + 1);
   }
-  figures[`most in a second at rate ${endpoints.rated.rate_limit_per_s}`] = most;
+  const rate = endpoints.rated.rate_limit_per_s;
+  figures[`most in a second at rate ${rate}`] = most;
+  // A tenth of the rate may be saved up, and the receiver's second is not the worker's.
+  if (!zombies) expectNone('rate_limit_per_s is kept', most > rate * 1.2 ? [most] : []);
 }
 
 function round(value: number): number {

@@ -1,6 +1,6 @@
 import pg from 'pg';
+import type { ProxyMode } from '../test/support/line-proxy.ts';
 import type { Failpoint } from './failpoint.ts';
-import type { ProxyMode } from './line-proxy.ts';
 import type { Stage } from './stage.ts';
 
 /*

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import type { LineProxy } from '../test/support/line-proxy.ts';
 import type { RedisServer } from '../test/support/redis.ts';
-import type { LineProxy } from './line-proxy.ts';
 import type { ChaosPostgres } from './postgres.ts';
 import type { Random } from './random.ts';
 import type { Death, WorkerSlot } from './workers.ts';

@@ -36,6 +36,11 @@ interface WorkerOptions {
 export type WorkerState = 'starting' | 'ok' | 'lost' | 'stopping' | 'stopped';
 
 const rescueEveryMs = 2_000;
+/**
+ * What took our session may have taken all of them: the others get time to come back, which they try at least every 5 s,
+ * before they are taken for dead. Those that did die meanwhile are rescued so much later.
+ */
+const noRescueAfterLossMs = 7_000;
 
 export class Worker {
   readonly #options: WorkerOptions;
@@ -44,6 +49,7 @@ export class Worker {
   #life: Promise<void> | undefined;
   /** Taken again after a lost session if it is free: the leases of what is in flight carry it. */
   #lastNumber: number | undefined;
+  #hasLost = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -131,7 +137,8 @@ export class Worker {
       await this.#takeOver(session);
       await loop.warmUp(number);
       await job.start();
-      rescues = setInterval(() => void this.#tend(job), rescueEveryMs);
+      const rescueFromMs = performance.now() + (this.#hasLost ? noRescueAfterLossMs : 0);
+      rescues = setInterval(() => void this.#tend(job, { rescueFromMs }), rescueEveryMs);
       this.#state = 'ok';
       log.info({ worker: number }, 'Worker ready');
       events.emit('workerReady', { number });
@@ -150,6 +157,7 @@ export class Worker {
       await session.close();
     }
     if (lostBecause !== undefined) {
+      this.#hasLost = true;
       this.#state = 'lost';
       log.warn({ worker: number, reason: lostBecause }, 'Worker lost its session');
       events.emit('workerLost', { number, reason: lostBecause });
@@ -175,10 +183,11 @@ export class Worker {
     return [...this.#options.sender.webhookIds, ...this.#options.recorder.webhookIds];
   }
 
-  async #tend(job: DeliverJob): Promise<void> {
+  async #tend(job: DeliverJob, { rescueFromMs }: { rescueFromMs: number }): Promise<void> {
     const { maintenancePool, events, log } = this.#options;
     try {
       await job.ensure();
+      if (performance.now() < rescueFromMs) return;
       const rescued = await rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events });
       if (rescued.length > 0) log.warn({ workers: rescued }, 'Rescued the work of dead workers');
     } catch (error) {

@@ -1,0 +1,125 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Posthorn } from '../../src/posthorn.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startEngine } from '../support/engine.ts';
+import { eventually } from '../support/eventually.ts';
+import { LineProxy } from '../support/line-proxy.ts';
+import { type Receiver, startReceiver } from '../support/receiver.ts';
+
+// Two workers; the line of the first to Postgres leads through a proxy and can be made bad.
+
+let database: TestDatabase;
+let proxy: LineProxy;
+let receiver: Receiver;
+let cut: Posthorn;
+let other: Posthorn;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const url = new URL(database.url);
+  proxy = await LineProxy.start({ host: url.hostname, port: Number(url.port || 5432) });
+  url.port = String(proxy.port);
+  url.hostname = '127.0.0.1';
+  cut = await startEngine(database, { env: { DATABASE_URL: url.href } });
+  other = await startEngine(database);
+});
+
+afterAll(async () => {
+  proxy.set({ kind: 'pass' });
+  await cut.stop();
+  await other.stop();
+  await proxy[Symbol.asyncDispose]();
+  await database.drop();
+});
+
+beforeEach(async () => {
+  receiver = await startReceiver();
+  await database.empty();
+  return () => receiver.close();
+});
+
+it('who comes back first after all sessions were lost does not take the others for dead', async () => {
+  const answer = await holdAll(200);
+  const lost = [once(cut.events, 'workerLost'), once(other.events, 'workerLost')];
+  const back = [once(cut.events, 'workerReady'), once(other.events, 'workerReady')];
+  proxy.set({ kind: 'cut' });
+  await database.pool.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = current_database() and application_name like 'posthorn%'`,
+  );
+  await Promise.all(lost);
+  await back[1];
+  // Two rounds of the rescue timer of the one that is back.
+  await delay(4_500);
+  proxy.set({ kind: 'pass' });
+  await back[0];
+  answer();
+  await delivered(200);
+  expect(receiver.requests).toHaveLength(200);
+});
+
+it('a line that carries nothing any more is given up; a zombie that comes back overwrites nothing', async () => {
+  const answer = await holdAll(200);
+  const lost = once(cut.events, 'workerLost');
+  const rescued = once(other.events, 'rescued');
+  const back = once(cut.events, 'workerReady');
+  proxy.set({ kind: 'silent', farSideMs: 1_000 });
+  await Promise.all([lost, rescued]);
+  // All that the other has now is answered; what the zombie had was sent again.
+  answer();
+  await delivered(200);
+  const outcomes =
+    'select webhook_id, status, attempts, finished_at from posthorn.outcomes order by 1';
+  const before = (await database.pool.query(outcomes)).rows;
+  proxy.set({ kind: 'pass' });
+  await back;
+  await enqueue(50);
+  await delivered(250);
+  const known = new Set(before.map(({ webhook_id: id }) => id));
+  const after = (await database.pool.query(outcomes)).rows.filter(({ webhook_id: id }) =>
+    known.has(id),
+  );
+  expect(after).toEqual(before);
+  const { rows: open } = await database.pool.query(
+    'select webhook_id, number from posthorn.attempts where finished_at is null',
+  );
+  expect(open).toEqual([]);
+}, 60_000);
+
+/** Both workers have some of them in flight, and the receiver does not answer until told. */
+async function holdAll(count: number): Promise<() => void> {
+  let isHeld = true;
+  const waiting: (() => void)[] = [];
+  receiver.answer((_request, response) => {
+    if (isHeld) waiting.push(() => response.end());
+    else response.end();
+  });
+  await enqueue(count);
+  await receiver.until((requests) => requests.length === count);
+  const { rows } = await database.pool.query<{ workers: number }>(
+    'select count(distinct leased_by)::integer as workers from posthorn.queue',
+  );
+  expect(rows).toEqual([{ workers: 2 }]);
+  return () => {
+    isHeld = false;
+    for (const end of waiting) end();
+  };
+}
+
+async function enqueue(count: number): Promise<void> {
+  await database.pool.query(
+    `insert into posthorn.outbox (url, body) select $1 || n % 20, '{}' from generate_series(1, $2) as n`,
+    [`${receiver.url}/`, count],
+  );
+}
+
+async function delivered(count: number): Promise<void> {
+  await eventually(async () => {
+    const { rows } = await database.pool.query<{ count: number }>(
+      `select count(*)::integer as count from posthorn.outcomes where status = 'delivered'`,
+    );
+    return rows[0]?.count === count;
+  }, `${count} webhooks are delivered`);
+}
