@@ -42,7 +42,7 @@ export async function check(subject: Subject): Promise<Verdict> {
   await checkReceiver(finding);
   await checkExtras(finding);
   await checkRecovery(finding);
-  checkLimits(finding);
+  await checkLimits(finding);
   return { figures, violations };
 }
 
@@ -261,7 +261,7 @@ async function checkRecovery({ subject, figures, expectNone }: Finding): Promise
 }
 
 /** The limits of registered endpoints hold over all workers and all deaths. */
-function checkLimits({ subject, figures, expectNone }: Finding): void {
+async function checkLimits({ subject, figures, expectNone }: Finding): Promise<void> {
   const { books, stage, mostLimited } = subject;
   // Ids of one producer grow; the order of an endpoint is that of its producer's commits.
   const first = new Map<string, Arrival>();
@@ -271,9 +271,15 @@ function checkLimits({ subject, figures, expectNone }: Finding): void {
     }
   }
   const order = [...first.keys()];
+  const overtaken = order.filter((id, at) => at > 0 && id < (order[at - 1] ?? ''));
+  const { rows: how } = await subject.client.query(
+    `select webhook_id, number, worker, error, started_at, finished_at from posthorn.attempts
+     where webhook_id = any ($1::uuid[]) order by started_at`,
+    [overtaken.flatMap((id) => [id, order[order.indexOf(id) - 1]])],
+  );
   expectNone(
     'an ordered endpoint is served in order',
-    order.filter((id, at) => at > 0 && id < (order[at - 1] ?? '')),
+    overtaken.map((id) => ({ id, how })),
   );
   figures['ordered'] = order.length;
   const limit = endpoints.limited.max_in_flight;

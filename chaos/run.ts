@@ -307,7 +307,7 @@ class Sampler {
     this.#ticks += 1;
     for (const slot of this.#stage.parts.workers) {
       const mb = slot.isRunning ? slot.rssMb : undefined;
-      if (mb !== undefined) {
+      if (mb !== undefined && !Number.isNaN(mb)) {
         this.#rss.push({ slot: slot.name, pid: slot.pid, atMs: performance.now(), mb });
       }
     }

@@ -9,7 +9,8 @@
 --
 -- Returns the ids that were ours to record, and the lanes whose breaker was open and is closed now. The fence is
 -- (webhook_id, attempts, leased_by) and nothing else: with a status in it the planner took a partial index and halved the
--- throughput. `= any($1)` beside the join keeps the lookup on the primary key whatever the statistics say.
+-- throughput. All times are counted from now(), when the statement came: one that waits for a lock must not say that
+-- attempts ended later than their retries were counted from. `= any($1)` beside the join keeps the lookup on the primary key whatever the statistics say.
 with results as materialized (
   select *
   from unnest(
@@ -33,7 +34,7 @@ ended as (
 waiting as (
   update posthorn.queue as q
   set
-    due_at = coalesce(clock_timestamp() + (r.retry_in_s - r.ago_ms / 1000) * interval '1 second', q.due_at),
+    due_at = coalesce(now() + (r.retry_in_s - r.ago_ms / 1000) * interval '1 second', q.due_at),
     uncounted = q.uncounted + r.uncounted,
     lease_until = null,
     leased_by = null
@@ -49,13 +50,13 @@ outcome as (
   insert into posthorn.outcomes (webhook_id, outbox_id, lane, status, attempts, last_status_code, reason, finished_at)
   select
     webhook_id, outbox_id, lane, became::posthorn.webhook_status, attempts, status_code, reason,
-    clock_timestamp() - ago_ms * interval '1 millisecond'
+    now() - ago_ms * interval '1 millisecond'
   from ended
 ),
 finished as (
   update posthorn.attempts as a
   set
-    finished_at = clock_timestamp() - r.ago_ms * interval '1 millisecond',
+    finished_at = now() - r.ago_ms * interval '1 millisecond',
     duration_ms = r.duration_ms,
     status_code = r.status_code,
     error = r.error,

@@ -103,6 +103,7 @@ export class LaneBook {
         count: (known?.count ?? 0) + 1,
         lastDueMs: Math.max(known?.lastDueMs ?? 0, webhook.dueMs),
       });
+      this.#owned.noteHead(webhook.lane, webhook.dueMs);
     }
     for (const wish of claim.wishes) {
       const waiting = this.#waiting.get(wish);
@@ -120,7 +121,8 @@ export class LaneBook {
 
   /** Notes that a lane has work due from a time on. */
   add(lane: { readonly lane: string; readonly priority: number; readonly dueMs: number }): void {
-    this.#waiting.add(lane);
+    const fromMs = this.#owned.orderedFromMs(lane.lane) ?? lane.dueMs;
+    this.#waiting.add({ ...lane, dueMs: Math.min(lane.dueMs, fromMs) });
   }
 
   /** Notes that a lane may have work, whatever its priority and however old. */

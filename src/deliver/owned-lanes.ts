@@ -15,6 +15,7 @@ interface OwnedLane {
   readonly maxInFlight: number;
   pace: Pace | undefined;
   heldUntilMs: number;
+  orderedFromMs: number | undefined;
   usedMs: number;
 }
 
@@ -40,6 +41,7 @@ export class OwnedLanes {
       maxInFlight: rule.isOrdered ? 1 : (rule.maxInFlight ?? Number.POSITIVE_INFINITY),
       pace: rule.ratePerS === null ? undefined : paceOf(rule.ratePerS, { rule, known, nowMs }),
       heldUntilMs: nowMs + rule.retryInMs,
+      orderedFromMs: rule.isOrdered ? 0 : undefined,
       usedMs: nowMs,
     });
   }
@@ -78,6 +80,20 @@ export class OwnedLanes {
   hold(lane: string, untilMs: number): void {
     const owned = this.#lanes.get(lane);
     if (owned !== undefined) owned.heldUntilMs = Math.max(owned.heldUntilMs, untilMs);
+  }
+
+  /**
+   * Of an ordered lane: from which due time on anything of it may be left, as what was due before has ended. Whatever is
+   * seen later, the first one there is comes first. Undefined for other lanes.
+   */
+  orderedFromMs(lane: string): number | undefined {
+    return this.#lanes.get(lane)?.orderedFromMs;
+  }
+
+  /** A webhook of the lane that was due at this time begins. */
+  noteHead(lane: string, dueMs: number): void {
+    const owned = this.#lanes.get(lane);
+    if (owned?.orderedFromMs !== undefined) owned.orderedFromMs = dueMs;
   }
 
   /** Whether the lane has been without a request for so long, and whoever takes it next may use its whole rate. */

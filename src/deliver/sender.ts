@@ -92,8 +92,9 @@ export class Sender {
       book.end(webhook.lane, { epoch, verdict: loadOf(verdict), nowMs: performance.now() });
     let onSettled: (() => void) | undefined;
     if (webhook.isOrdered) {
-      if (decision.became === 'retry') book.hold(webhook.lane, performance.now() + decision.inMs);
       onSettled = () => {
+        // From now on: Postgres has counted from a little earlier, and would give nothing before its own time is over.
+        if (decision.became === 'retry') book.hold(webhook.lane, performance.now() + decision.inMs);
         endLane();
         this.onLaneFreed();
       };

@@ -222,3 +222,18 @@ describe('while what has just arrived has to wait', () => {
     expect(chosen(8)).toEqual(['low 8']);
   });
 });
+
+it('goes back to the first of an ordered lane, whatever is seen after a claim that gave nothing', () => {
+  const book = new LaneBook({ maxSlots: 100 });
+  const rule = { isOrdered: true, maxInFlight: null, ratePerS: null, rateInMs: 0, retryInMs: 0 };
+  book.own('a', { rule, nowMs: 0 });
+  book.add({ lane: 'a', priority: 1, dueMs: 100 });
+  const claimed = [{ lane: 'a', priority: 1, dueMs: 100 }];
+  book.learn({ wishes: book.choose(10, 0), claimed, discovered: [], wasFull: false });
+  // It is to be tried again, and Postgres does not give it yet; or another session has locked it.
+  book.learn({ wishes: book.choose(10, 0), claimed: [], discovered: [], wasFull: false });
+  expect(book.choose(10, 0)).toEqual([]);
+  book.add({ lane: 'a', priority: 1, dueMs: 500 });
+  const [wish] = book.choose(10, 0);
+  expect(wish?.dueFromMs).toBeLessThanOrEqual(100);
+});
