@@ -15,11 +15,14 @@ export interface Verdict {
   readonly violations: readonly string[];
 }
 
+/** What was done to the run. */
+type Notes = Pick<Stage, 'violations' | 'figures' | 'faults' | 'deaths' | 'backMs'>;
+
 interface Subject {
   readonly client: pg.Client;
   readonly books: Books;
-  readonly stage: Stage;
-  readonly scenario: Scenario;
+  readonly stage: Notes;
+  readonly scenario: Pick<Scenario, 'name' | 'noExtras'>;
   /** Seconds before each retry, as the workers have it. */
   readonly retryS: readonly number[];
   readonly mostLimited: number;
@@ -140,7 +143,7 @@ async function checkRows({ subject, figures, expectNone }: Finding): Promise<voi
 }
 
 /** Whether some worker may have lost its session before: a pause or a silent line lasts a minute. */
-function lostSessionBefore({ faults }: Stage, atMs: number): boolean {
+function lostSessionBefore({ faults }: Notes, atMs: number): boolean {
   const cuts = /SIGSTOP|Postgres|pg_ctl|postmaster|terminated|exhausted|disk|EXCLUSIVE/;
   return faults.some((fault) => cuts.test(fault.what) && Math.abs(atMs - fault.atMs) < 90_000);
 }

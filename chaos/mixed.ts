@@ -1,5 +1,6 @@
 import { failpoints } from './failpoint.ts';
 import * as faults from './faults.ts';
+import { canMountDisk } from './postgres.ts';
 import type { Scenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
 
@@ -63,8 +64,8 @@ export const everything: Scenario = {
   target: '0 lost, all invariants',
   webhooks: 3_000,
   repeats: 1,
-  // Filling a disk needs one of our own, and mounting that needs root.
-  ...(process.getuid?.() === 0 ? { diskMb: 300 } : {}),
+  // Filling a disk needs one of our own.
+  ...(canMountDisk() ? { diskMb: 300 } : {}),
   async inject(stage) {
     const list: Fault[] = [...mixture];
     for (const at of failpoints) list.push((one) => faults.failAt(one, { at, after: 2 }));

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +24,21 @@ interface Parts {
   readonly settings: Readonly<Record<string, string>>;
 }
 
+/** Whether we may mount a small disk, as root may where nothing confines it. */
+export function canMountDisk(): boolean {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
+  const directory = mkdtempSync(join(tmpdir(), 'posthorn-chaos-mount-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', directory], { stdio: 'ignore' });
+    execFileSync('umount', [directory], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
 /**
  * A Postgres of the run's own, with fsync and all other defaults that decide about durability, which can be stopped and
  * killed. Nobody starts it again but the run.
@@ -33,7 +49,7 @@ export class ChaosPostgres implements AsyncDisposable {
   readonly #parts: Parts;
   readonly #cleanUp: () => Promise<void>;
 
-  /** @param options.diskMb puts the data on a tmpfs of that size, for which one must be root. */
+  /** @param options.diskMb puts the data on a tmpfs of that size; see {@link canMountDisk}. */
   static async start(options: { readonly diskMb?: number } = {}): Promise<ChaosPostgres> {
     const parent = await mkdtemp(join(tmpdir(), 'posthorn-chaos-'));
     const dataDir = join(parent, 'disk');
