@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Progress } from '../bench/progress.ts';
 import { everything, soak } from './mixed.ts';
+import { drawTimeline } from './picture.ts';
 import { canMountDisk } from './postgres.ts';
 import { type RunResult, runScenario } from './run.ts';
 import type { Scenario } from './scenario.ts';
@@ -134,10 +135,12 @@ async function run(
     repeats: options.repeats ?? scenario.repeats,
     webhooks: options.webhooks ?? scenario.webhooks,
     onFault: (what) => progress.done(`  ${what}`),
-    onProgress: ({ elapsedS, committed, accepted, faults, phase }) =>
+    onProgress: ({ elapsedS, accepted, acceptedPerS, faults, phase }) => {
+      const left = minutes === undefined ? '' : ` of ${minutes * 60}`;
       progress.now(
-        `  ${elapsedS.toFixed(0)} s${minutes === undefined ? '' : ` of ${minutes * 60}`} · ${phase} · ${committed || ''} ${accepted} accepted · ${faults} faults`,
-      ),
+        `  ${elapsedS.toFixed(0)}${left} s · ${phase} · ${accepted} accepted, ${acceptedPerS}/s · ${faults} faults`,
+      );
+    },
   });
   console.log(`\n${scenario.name}: ${scenario.target}`);
   for (const [name, value] of Object.entries(result.figures)) console.log(`  ${name}: ${value}`);
@@ -152,6 +155,14 @@ async function save(result: RunResult): Promise<void> {
   const directory = fileURLToPath(new URL('results/', import.meta.url));
   await mkdir(directory, { recursive: true });
   const at = new Date().toISOString();
-  const path = `${directory}${result.scenario}-${at.replaceAll(':', '').slice(0, 17)}.json`;
-  await writeFile(path, `${JSON.stringify({ at, ...result }, null, 2)}\n`);
+  const path = `${directory}${result.scenario}-${at.replaceAll(':', '').slice(0, 17)}`;
+  await writeFile(`${path}.json`, `${JSON.stringify({ at, ...result }, null, 2)}\n`);
+  const { faults, timelineFromMs, acceptedPerSecond, scenario, seed } = result;
+  const picture = drawTimeline({
+    title: `Webhooks accepted per second, and ${faults.length} faults (${scenario}, seed ${seed})`,
+    perSecond: acceptedPerSecond,
+    faults: faults.map(({ atMs, what }) => ({ atS: (atMs - timelineFromMs) / 1_000, what })),
+  });
+  await writeFile(`${path}.svg`, picture);
+  console.log(`  ${path}.json, .svg\n`);
 }

@@ -37,8 +37,9 @@ export interface RunOptions {
 
 export interface RunState {
   readonly elapsedS: number;
-  readonly committed: number;
   readonly accepted: number;
+  /** In the last second. */
+  readonly acceptedPerS: number;
   readonly faults: number;
   readonly phase: 'load' | 'quieting' | 'checking';
 }
@@ -48,6 +49,10 @@ export interface RunResult extends Verdict {
   readonly seed: number;
   readonly elapsedS: number;
   readonly faults: readonly FaultNote[];
+  /** What the receiver accepted in each second. */
+  readonly acceptedPerSecond: readonly number[];
+  /** Date.now() at the first of them. */
+  readonly timelineFromMs: number;
 }
 
 /** Retries come quickly, so that a run ends; the order of magnitude does not matter to what is proved. */
@@ -130,14 +135,25 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   });
   const sampler = new Sampler({ stage, scenario });
   let phase: RunState['phase'] = 'load';
-  let committed = 0;
+  const acceptedPerSecond: number[] = [];
+  const timelineFromMs = Date.now();
+  let acceptedBefore = 0;
   const look = setInterval(() => {
     sampler.take();
     ask({ ask: 'counters' }).then(
       (answer) => {
         const { accepted } = answer as ReceiverCounters;
         const elapsedS = (performance.now() - startedMs) / 1_000;
-        options.onProgress({ elapsedS, committed, accepted, faults: stage.faults.length, phase });
+        const acceptedPerS = accepted - acceptedBefore;
+        acceptedBefore = accepted;
+        acceptedPerSecond.push(acceptedPerS);
+        options.onProgress({
+          elapsedS,
+          accepted,
+          acceptedPerS,
+          faults: stage.faults.length,
+          phase,
+        });
       },
       () => {},
     );
@@ -154,7 +170,6 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
       { signal, withinMs: 1_800_000 },
     )) as ProducerCounters;
     counters.push(answer);
-    committed += answer.committed;
   }
   phase = 'quieting';
   const client = await openClient(postgres.url);
@@ -176,6 +191,8 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     seed,
     elapsedS: Math.round((performance.now() - startedMs) / 1_000),
     faults: stage.faults,
+    acceptedPerSecond,
+    timelineFromMs,
     violations,
     figures: {
       ...verdict.figures,
