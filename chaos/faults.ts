@@ -242,7 +242,7 @@ export async function failAt(
   // A rescue takes place when another dies.
   if (at === 'rescuing') {
     await slot.ready();
-    const other = stage.parts.workers.find((one) => one !== slot && one.isRunning);
+    const other = stage.able().find((one) => one !== slot);
     const death = await other?.kill();
     if (death !== undefined) stage.deaths.push(death);
     // So that nobody but the one with the failpoint can do it, as far as the timers allow.

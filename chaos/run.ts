@@ -116,6 +116,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     repeats: options.repeats,
     postgres,
     workers,
+    sheltered: scenario.sheltered ?? 0,
     postgresProxies,
     receiverProxy,
     redis,

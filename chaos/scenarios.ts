@@ -21,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
     workers: 4,
     mood: usual,
     repeats: 200,
+    mostExtrasPercent: 0.5,
     inject: (stage) =>
       times(stage, async () => {
         await faults.killWorker(stage);

@@ -16,6 +16,13 @@ export interface Death {
   readonly atMs: number;
 }
 
+/** A worker's work was freed, as it seemed dead or a successor has its number. */
+export interface Rescue {
+  readonly number: number;
+  /** Date.now(), when it was said. */
+  readonly atMs: number;
+}
+
 /** A place for a worker process: when one ends, another may be started in it. */
 export class WorkerSlot implements AsyncDisposable {
   readonly name: string;
@@ -26,6 +33,8 @@ export class WorkerSlot implements AsyncDisposable {
   /** Under which number it claims; it may change with its session. */
   number: number | undefined;
   logLines = 0;
+  /** What its processes said of others whose work they freed. */
+  readonly rescues: Rescue[] = [];
   /** The last it said. */
   readonly tail: string[] = [];
 
@@ -79,12 +88,21 @@ export class WorkerSlot implements AsyncDisposable {
         this.logLines += 1;
         this.tail.push(line);
         if (this.tail.length > 200) this.tail.shift();
+        this.#noteRescues(line);
         if (!line.includes('Worker ready')) return;
         this.number = Number(/"worker":(\d+)/.exec(line)?.[1]);
         ready.resolve();
       });
     }
     child.once('exit', () => ready.resolve());
+  }
+
+  #noteRescues(line: string): void {
+    const [, rescued] = /"workers":\[([\d,]+)\].*Rescued/.exec(line) ?? [];
+    const [, taken] = /"worker":(\d+).*Worker ready/.exec(line) ?? [];
+    for (const number of (rescued ?? taken ?? '').split(',').filter(Boolean)) {
+      this.rescues.push({ number: Number(number), atMs: Date.now() });
+    }
   }
 
   /** Resolves when it claims, or has ended. */
