@@ -1,5 +1,5 @@
-import type { Mood } from './receiver.ts';
 import type { Stage } from './stage.ts';
+import type { Mood } from './traffic.ts';
 
 /** A run: which load, which faults, what is promised. */
 export interface Scenario {
