@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { nextXidOf, type Sighting } from '../domain/visibility.ts';
 import type { LaneWish } from './lane-book.ts';
@@ -121,11 +122,11 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
       request.workerNumber,
       request.limit,
       request.windowFromMs ?? Number.POSITIVE_INFINITY,
-      wishes.map((wish) => wish.lane),
-      wishes.map((wish) => wish.priority),
-      wishes.map((wish) => wish.quota),
-      wishes.map((wish) => wish.dueFromMs),
-      wishes.map((wish) => wish.rank),
+      plainArray(wishes.map((wish) => wish.lane)),
+      plainArray(wishes.map((wish) => wish.priority)),
+      plainArray(wishes.map((wish) => wish.quota)),
+      plainArray(wishes.map((wish) => wish.dueFromMs)),
+      plainArray(wishes.map((wish) => wish.rank)),
       JSON.stringify(request.constrained),
       request.usualSlots,
       request.leaseS,

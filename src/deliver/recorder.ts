@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
+import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { isFaultOfContent } from '../db/sqlstate.ts';
 import { type LaneResult, laneNews } from '../domain/breaker.ts';
@@ -54,7 +55,6 @@ interface RecordedRow {
 
 const recordSql = sqlFile('record');
 const holdSql = sqlFile('hold-lanes');
-const absorbSql = sqlFile('absorb-delivered');
 const correctSql = sqlFile('correct-outcomes');
 const batchSize = 500;
 const lingerMs = 5;
@@ -138,25 +138,27 @@ export class Recorder {
     const rows = await runSql<RecordedRow>(this.#options.pool, {
       sql: recordSql,
       values: [
-        batch.map((record) => record.webhookId),
-        batch.map((record) => record.number),
-        batch.map((record) => record.became),
-        batch.map((record) => record.statusCode),
-        batch.map((record) => record.error),
+        plainArray(batch.map((record) => record.webhookId)),
+        plainArray(batch.map((record) => record.number)),
+        plainArray(batch.map((record) => record.became)),
+        plainArray(batch.map((record) => record.statusCode)),
+        plainArray(batch.map((record) => record.error)),
         batch.map((record) => record.errorMessage),
         batch.map((record) => record.responseBody),
-        batch.map((record) => record.responseTruncated),
-        batch.map((record) => record.durationMs),
-        batch.map((record) => startedMs - record.endedAtMs),
-        batch.map((record) => (record.keepsPlace ? null : (record.retryInMs ?? 0) / 1_000)),
-        batch.map((record) => record.reason),
-        batch.map((record) => (record.counts ? 0 : 1)),
-        batch.map((record) => record.leasedBy),
-        alive.map(({ lane }) => lane),
+        plainArray(batch.map((record) => record.responseTruncated)),
+        plainArray(batch.map((record) => record.durationMs)),
+        plainArray(batch.map((record) => startedMs - record.endedAtMs)),
+        plainArray(
+          batch.map((record) => (record.keepsPlace ? null : (record.retryInMs ?? 0) / 1_000)),
+        ),
+        plainArray(batch.map((record) => record.reason)),
+        plainArray(batch.map((record) => (record.counts ? 0 : 1))),
+        plainArray(batch.map((record) => record.leasedBy)),
+        plainArray(alive.map(({ lane }) => lane)),
       ],
     });
     const ours = rows.flatMap((row) => (row.webhook_id === null ? [] : [row.webhook_id]));
-    if (ours.length < batch.length) await this.#absorb(batch, ours);
+    if (ours.length < batch.length) await this.#correct(batch, ours);
     await this.#options.breakers.tellClosed(
       rows.flatMap((row) => (row.closed_lane === null ? [] : [row.closed_lane])),
     );
@@ -187,19 +189,17 @@ export class Recorder {
     });
   }
 
-  /** A 2xx whose lease was lost still ends its webhook. */
-  async #absorb(batch: readonly AttemptRecord[], ours: readonly string[]): Promise<void> {
+  /** What had ended as failed or cancelled by the time its 2xx was recorded was delivered all the same. */
+  async #correct(batch: readonly AttemptRecord[], ours: readonly string[]): Promise<void> {
     const recorded = new Set(ours);
     const late = batch.filter(
       (record) => record.became === 'delivered' && !recorded.has(record.webhookId),
     );
     if (late.length === 0) return;
-    const values = [
-      late.map((record) => record.webhookId),
-      late.map((record) => record.statusCode),
-    ];
-    await runSql(this.#options.pool, { sql: absorbSql, values });
-    await runSql(this.#options.pool, { sql: correctSql, values });
+    await runSql(this.#options.pool, {
+      sql: correctSql,
+      values: [late.map((record) => record.webhookId), late.map((record) => record.statusCode)],
+    });
   }
 
   async #isolate(batch: readonly AttemptRecord[], message: string): Promise<void> {
