@@ -18,6 +18,7 @@ describe('the settings', () => {
       disableAfterMs: 432_000_000,
       allowNetworks: [],
       logLevel: 'info',
+      logAttempts: 'failures',
       graceMs: 35_000,
     });
   });
@@ -46,6 +47,7 @@ describe('the settings', () => {
     ['POSTHORN_ALLOW_NETWORKS', '10.0.0.0/33', 'addresses or CIDRs'],
     ['POSTHORN_ALLOW_NETWORKS', 'localhost', 'current value is localhost'],
     ['POSTHORN_LOG_LEVEL', 'loud', 'one of trace, debug, info'],
+    ['POSTHORN_LOG_ATTEMPTS', 'some', 'one of all, failures, none'],
   ])('refuse %s=%s with the rule and the value', (name, value, part) => {
     expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
     expect(() => readConfig({ [name]: value })).toThrow(`Cannot use ${name}`);

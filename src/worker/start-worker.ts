@@ -8,6 +8,7 @@ import { createHttpClient } from '../deliver/http-client.ts';
 import { DeliveryLoop } from '../deliver/loop.ts';
 import { Recorder } from '../deliver/recorder.ts';
 import { Sender } from '../deliver/sender.ts';
+import { Tracing } from '../deliver/tracing.ts';
 import { createAddressPolicy } from '../domain/address-policy.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -61,6 +62,7 @@ export function startWorker(options: {
     recorder,
     breakers,
     clock,
+    tracing: new Tracing(version),
     events,
     log,
     version,
