@@ -71,7 +71,8 @@ export async function checkExtras({ subject, figures, expectNone }: Finding): Pr
      from unnest($1::uuid[], $2::integer[], $3::integer[]) as extra (id, number, again)
      join posthorn.attempts as a on a.webhook_id = extra.id and a.number = extra.number
      left join posthorn.attempts as b on b.webhook_id = extra.id and b.number = extra.again
-     where (a.error is null or a.error like 'http\\_%')
+     where a.finished_at is not null
+       and (a.error is null or a.error like 'http\\_%')
        and coalesce(
          case when current_setting('track_commit_timestamp')::boolean then pg_xact_commit_timestamp(a.xmin) end,
          a.finished_at

@@ -16,7 +16,7 @@ export interface Death {
   readonly atMs: number;
 }
 
-/** A worker's work was freed, as it seemed dead or a successor has its number. */
+/** What a worker had claimed was freed, as it seemed dead or a successor has its number. */
 export interface Rescue {
   readonly number: number;
   /** Date.now(), when it was said. */
@@ -99,11 +99,8 @@ export class WorkerSlot implements AsyncDisposable {
   }
 
   #noteRescues(line: string): void {
-    const [, rescued] = /"workers":\[([\d,]+)\].*Rescued/.exec(line) ?? [];
-    const [, taken] = /"worker":(\d+).*Worker ready/.exec(line) ?? [];
-    for (const number of (rescued ?? taken ?? '').split(',').filter(Boolean)) {
-      this.rescues.push({ number: Number(number), atMs: Date.now() });
-    }
+    const [, freed] = /"worker":(\d+).*Freed what a worker had claimed/.exec(line) ?? [];
+    if (freed !== undefined) this.rescues.push({ number: Number(freed), atMs: Date.now() });
   }
 
   /** Resolves when it claims, or has ended. */

@@ -14,6 +14,8 @@ import type { AttemptTrace } from './tracing.ts';
 export interface AttemptRecord {
   readonly webhookId: string;
   readonly number: number;
+  /** An attempt before it was abandoned, and maybe nobody has closed it. */
+  readonly mayHaveOpenAttempts: boolean;
   readonly leasedBy: number;
   readonly became: 'retry' | 'delivered' | 'failed';
   readonly statusCode: number | null;
@@ -58,6 +60,7 @@ interface RecordedRow {
 
 const recordSql = sqlFile('record');
 const holdSql = sqlFile('hold-lanes');
+const closeAbandonedSql = sqlFile('close-abandoned');
 const correctSql = sqlFile('correct-outcomes');
 const batchSize = 500;
 const lingerMs = 5;
@@ -138,6 +141,7 @@ export class Recorder {
     const news = laneNews(batch.map((record) => record.laneResult));
     const alive = news.filter(({ failures, succeeded }) => succeeded && failures === 0);
     await this.#holdLanes(batch, startedMs);
+    await this.#closeAbandoned(batch);
     const rows = await runSql<RecordedRow>(this.#options.pool, {
       sql: recordSql,
       values: [
@@ -189,6 +193,16 @@ export class Recorder {
         held.map((record) => record.leasedBy),
         held.map((record) => ((record.retryInMs ?? 0) - (nowMs - record.endedAtMs)) / 1_000),
       ],
+    });
+  }
+
+  /** Of leases that ran out: as part of the record, so that it is tried again when Postgres is away. */
+  async #closeAbandoned(batch: readonly AttemptRecord[]): Promise<void> {
+    const repeated = batch.filter((record) => record.mayHaveOpenAttempts);
+    if (repeated.length === 0) return;
+    await runSql(this.#options.pool, {
+      sql: closeAbandonedSql,
+      values: [repeated.map((record) => record.webhookId), repeated.map((record) => record.number)],
     });
   }
 

@@ -39,7 +39,6 @@ interface SenderOptions {
 }
 
 const giveBackSql = sqlFile('give-back');
-const closeAbandonedSql = sqlFile('close-abandoned');
 
 export class Sender {
   readonly #options: SenderOptions;
@@ -75,7 +74,6 @@ export class Sender {
     const flight = `${webhook.webhookId}:${webhook.number}`;
     this.#inFlight.set(flight, webhook);
     const epoch = book.begin(webhook.lane, performance.now());
-    if (webhook.uncounted > 0) void this.#closeAbandoned(webhook);
     const { clock, tracing } = this.#options;
     const waitMs = Math.max(0, clock.nowMs() - webhook.dueMs);
     const trace = tracing.begin(webhook);
@@ -210,6 +208,7 @@ export class Sender {
     this.#options.recorder.add({
       webhookId: webhook.webhookId,
       number: webhook.number,
+      mayHaveOpenAttempts: webhook.uncounted > 0,
       leasedBy: webhook.leasedBy,
       became: decision.became,
       statusCode: result.kind === 'response' ? result.statusCode : null,
@@ -234,17 +233,6 @@ export class Sender {
       onSettled,
       trace,
     });
-  }
-
-  async #closeAbandoned(webhook: ClaimedWebhook): Promise<void> {
-    try {
-      await runSql(this.#options.pool, {
-        sql: closeAbandonedSql,
-        values: [[webhook.webhookId], [webhook.number]],
-      });
-    } catch (error) {
-      this.#options.log.warn({ error: String(error) }, 'Cannot close an abandoned attempt');
-    }
   }
 
   /** Making a key costs more than signing with it, and a secret signs many webhooks. */

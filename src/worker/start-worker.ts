@@ -84,6 +84,7 @@ export function startWorker(options: {
         number,
         keep: [...sender.webhookIds, ...recorder.webhookIds],
         events,
+        log,
       }),
   });
   sender.onSlotFreed = () => loop.slotFreed();

@@ -176,8 +176,8 @@ export class Worker {
 
   /** The number is ours, which proves that whoever had it before is dead. */
   async #takeOver({ number }: WorkerSession): Promise<void> {
-    const { maintenancePool, events, version } = this.#options;
-    await rescueFormerHolder(maintenancePool, { number, keep: this.#keep(), events });
+    const { maintenancePool, events, log, version } = this.#options;
+    await rescueFormerHolder(maintenancePool, { number, keep: this.#keep(), events, log });
     await maintenancePool.query(
       `insert into posthorn.workers (number, host, pid, version)
        values ($1, $2, $3, $4)
@@ -198,8 +198,7 @@ export class Worker {
     try {
       await job.ensure();
       if (performance.now() < rescueFromMs) return;
-      const rescued = await rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events });
-      if (rescued.length > 0) log.warn({ workers: rescued }, 'Rescued the work of dead workers');
+      await rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events, log });
     } catch (error) {
       log.warn({ error: String(error) }, 'Cannot look after the other workers');
     }

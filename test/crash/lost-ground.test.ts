@@ -138,20 +138,36 @@ it('a failure that comes after the lease was lost changes nothing but its own at
   expect(rows).toEqual([{ attempts: 1, waits: true, error: 'http_404' }]);
 });
 
+it('the attempt that nobody saw end is closed though Postgres refuses the first try', async () => {
+  await database.pool.query('create sequence refusals');
+  await database.pool.query(
+    `create function refuse_once() returns trigger language plpgsql as $$
+     begin
+       if new.error = 'abandoned' and nextval('refusals') = 1 then
+         raise 'away' using errcode = '57P03';
+       end if;
+       return new;
+     end $$`,
+  );
+  await database.pool.query(
+    `create trigger refuse before update on posthorn.attempts for each row execute function refuse_once()`,
+  );
+  await orphan();
+  await delivered(1);
+  const { rows } = await database.pool.query(
+    'select number, error from posthorn.attempts where finished_at is not null order by number',
+  );
+  const { rows: tries } = await database.pool.query('select last_value > 1 as more from refusals');
+  await database.pool.query('drop trigger refuse on posthorn.attempts');
+  expect(rows).toEqual([
+    { number: 1, error: 'abandoned' },
+    { number: 2, error: null },
+  ]);
+  expect(tries).toEqual([{ more: true }]);
+});
+
 it('a lease that ran out is taken over; the attempt nobody saw end is closed and does not count', async () => {
-  await database.pool.query(
-    `with enqueued as (
-       insert into posthorn.outbox (url, body, max_attempts, send_at)
-       values ($1, '{}', 1, now() + interval '1 hour')
-       returning id
-     )
-     insert into posthorn.attempts (webhook_id, number, worker) select id, 1, 77 from enqueued`,
-    [`${receiver.url}/orphan`],
-  );
-  await database.pool.query(
-    `update posthorn.queue
-     set attempts = 1, leased_by = 77, lease_until = now() - interval '1 second', due_at = now()`,
-  );
+  await orphan();
   await delivered(1);
   await eventually(async () => {
     const { rows } = await database.pool.query(
@@ -215,6 +231,23 @@ async function loseLease(): Promise<void> {
   await database.pool.query(
     `update posthorn.queue
      set lease_until = null, leased_by = null, uncounted = 1, due_at = now() + interval '1 hour'`,
+  );
+}
+
+/** A webhook whose lease has run out, with an attempt that nobody saw end. */
+async function orphan(): Promise<void> {
+  await database.pool.query(
+    `with enqueued as (
+       insert into posthorn.outbox (url, body, max_attempts, send_at)
+       values ($1, '{}', 1, now() + interval '1 hour')
+       returning id
+     )
+     insert into posthorn.attempts (webhook_id, number, worker) select id, 1, 77 from enqueued`,
+    [`${receiver.url}/orphan`],
+  );
+  await database.pool.query(
+    `update posthorn.queue
+     set attempts = 1, leased_by = 77, lease_until = now() - interval '1 second', due_at = now()`,
   );
 }
 
