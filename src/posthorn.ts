@@ -5,6 +5,7 @@ import { type ServedApi, serveApi } from './api/server.ts';
 import { LaneCache } from './cache/lane-cache.ts';
 import type { Config } from './config.ts';
 import { openDatabase } from './db/database.ts';
+import type { Line } from './db/line.ts';
 import { migrate } from './db/migrate.ts';
 import { createEvents, type Events } from './events.ts';
 import type { Log } from './log.ts';
@@ -53,7 +54,8 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     }
   };
   try {
-    const { identity } = await migrate({ databaseUrl: database.url, log });
+    const { identity, line } = await migrate({ databaseUrl: database.url, log });
+    if (options.worker) requireSession(line);
     const cache = openCache({ config, log, identity, undo });
     let worker: Worker | undefined;
     // Before the worker: a process whose port is taken must not begin to deliver.
@@ -61,6 +63,7 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
       ...options,
       workerState: () => worker?.state ?? (options.worker ? 'starting' : 'not here'),
       databaseUrl: database.url,
+      line,
       cache,
       undo,
     });
@@ -77,6 +80,14 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     await stopAll();
     throw error;
   }
+}
+
+/** A worker's number is a lock of its session, and so are the notifications that wake it. */
+function requireSession(line: Line): void {
+  if (line !== 'transaction pooler') return;
+  throw new Error(
+    'Cannot start the worker as its DATABASE_URL must lead directly to Postgres, or through a pooler in session mode: current value is a pooler in transaction mode; that will do for "posthorn api" and for producers',
+  );
 }
 
 /** The optional Redis. It is not waited for: everything works the same without it. */
@@ -99,11 +110,12 @@ async function serve(options: {
   readonly api: boolean;
   readonly workerState: () => WorkerState | 'not here';
   readonly databaseUrl: string;
+  readonly line: Line;
   readonly cache: LaneCache | undefined;
   readonly undo: (() => Promise<unknown>)[];
 }): Promise<ServedApi> {
-  const { config, log, databaseUrl, cache, undo } = options;
-  const pool = await createQueryPool({ databaseUrl, maximumPoolSize: options.api ? 10 : 1 });
+  const { config, log, databaseUrl, line, cache, undo } = options;
+  const pool = await createQueryPool({ databaseUrl, line, maximumPoolSize: options.api ? 10 : 1 });
   undo.push(() => pool.end());
   const readiness = async (): Promise<Readiness> => {
     const database = await checkDatabase(pool);

@@ -1,0 +1,3 @@
+export async function doctorCommand(_: { isJson: boolean; isStrict: boolean }): Promise<number> {
+  return 0;
+}
