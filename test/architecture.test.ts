@@ -20,7 +20,7 @@ const layers: readonly (readonly string[])[] = [
   ['cache'],
   ['outbox', 'deliver'],
   ['maintenance', 'api'],
-  ['worker'],
+  ['worker', 'doctor'],
   ['posthorn.ts'],
   ['commands', 'index.ts'],
   ['cli.ts'],
