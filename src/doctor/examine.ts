@@ -129,7 +129,8 @@ async function examineServer(bedside: Bedside): Promise<Finding[]> {
     ['primary', async () => judgeWritable(server)],
     ['fsync', async () => judgeDurability(server, overrides)],
     ['migrations', async () => judgeMigrations(state)],
-    ...schemaSteps({ ...bedside, state, overrides }),
+    ['graphile worker', async () => judgeJobs(bedside, state)],
+    ...schemaSteps({ ...bedside, overrides }),
     ['sight', async () => judgeSight(server)],
     [
       'open transactions',
@@ -143,22 +144,9 @@ async function examineServer(bedside: Bedside): Promise<Finding[]> {
 }
 
 /** What there is to look at in a schema that is up to date. */
-function stepsInSchema(
-  bedside: Bedside & {
-    readonly state: SchemaState | undefined;
-    readonly overrides: readonly Override[];
-  },
-): Step[] {
-  const { look, state } = bedside;
+function stepsInSchema(bedside: Bedside & { readonly overrides: readonly Override[] }): Step[] {
+  const { look } = bedside;
   return [
-    [
-      'graphile worker',
-      async () => {
-        const { isSuperuser, isOwner, lacks } = await roleFacts(bedside);
-        const isWorker = isSuperuser || isOwner || lacks.worker.length === 0;
-        return judgeGraphile({ state, isWorker, seesJobs: await readSeesJobs(look) });
-      },
-    ],
     ['logged tables', async () => judgeTables(await readTables(look), bedside)],
     ['partitions', async () => judgePartitions(await readPartitions(look))],
     ['default partitions', async () => judgeStranded(await readStranded(look))],
@@ -220,6 +208,19 @@ async function roleFacts({ look, server, isEmbedded }: Bedside): Promise<RoleFac
       reader: lacking('reader'),
     },
   };
+}
+
+async function judgeJobs(bedside: Bedside, state: SchemaState | undefined): Promise<Finding> {
+  // Until it is there, nobody can have rights on it.
+  if (state !== undefined && !isUpToDate(state)) {
+    return judgeGraphile({ state, isWorker: false, seesJobs: false });
+  }
+  const { isSuperuser, isOwner, lacks } = await roleFacts(bedside);
+  return judgeGraphile({
+    state,
+    isWorker: isSuperuser || isOwner || lacks.worker.length === 0,
+    seesJobs: await readSeesJobs(bedside.look),
+  });
 }
 
 async function judgeRoles({ client, look }: Bedside): Promise<Finding> {

@@ -8,10 +8,17 @@ export interface Look {
 }
 
 /**
- * Of its own, so that the doctor pins no xmin, that one question that fails does not take the others along, and that it
- * works behind any pooler. On a server in distress it gives up rather than wait.
+ * A transaction of its own, so that the doctor pins no xmin, that one question that fails does not take the others along, and that it
+ * works behind any pooler. On a server in distress it gives up rather than wait. With nothing of Posthorn's in the search
+ * path, names are said with their schema: the embedded Postgres' role is named like it.
  */
-const preamble = `begin transaction read only; set local statement_timeout = '5s'; set local lock_timeout = '1s'; set local jit = off`;
+const preamble = [
+  'begin transaction read only',
+  "set local statement_timeout = '5s'",
+  "set local lock_timeout = '1s'",
+  'set local jit = off',
+  'set local search_path = pg_catalog, pg_temp',
+].join('; ');
 
 export function lookThrough(client: pg.Client): Look {
   const all: Look['all'] = async (row, text, values = []) => {

@@ -50,7 +50,7 @@ function summary(findings: readonly Finding[]): string {
   ].join(', ');
 }
 
-/** What Postgres or an application has named may hold anything, escape sequences for the terminal among it. */
+/** What Postgres or an application has named may hold anything, what moves a terminal's cursor among it. */
 function oneLine(text: string): string {
-  return text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
 }

@@ -30,14 +30,16 @@ export async function readHeldRights(
     heldRow,
     `select asked.at::integer as at
      from unnest($1::text[], $2::text[], $3::text[]) with ordinality as asked (object, privilege, column_name, at)
+     left join pg_namespace as n on asked.privilege = 'usage' and n.nspname = asked.object
      left join pg_proc as p
        on asked.privilege = 'execute' and p.pronamespace = 'posthorn'::regnamespace and p.proname = asked.object
+     -- By its oid: to look a name up in a schema takes a right on that.
+     left join pg_class as c on c.relnamespace = 'posthorn'::regnamespace and c.relname = asked.object
      where case
-       when asked.privilege = 'usage' then has_schema_privilege(asked.object, 'usage')
+       when asked.privilege = 'usage' then has_schema_privilege(n.oid, 'usage')
        when asked.privilege = 'execute' then has_function_privilege(p.oid, 'execute')
-       when asked.column_name is not null
-         then has_column_privilege('posthorn.' || asked.object, asked.column_name, asked.privilege)
-       else has_table_privilege('posthorn.' || asked.object, asked.privilege)
+       when asked.column_name is not null then has_column_privilege(c.oid, asked.column_name, asked.privilege)
+       else has_table_privilege(c.oid, asked.privilege)
      end`,
     [
       rights.map(({ object }) => object),
@@ -121,7 +123,8 @@ export async function readSeesJobs(look: Look): Promise<boolean> {
            from pg_policy as p, unnest(p.polroles) as role
            where p.polrelid = c.oid and pg_has_role(role, 'usage'))) as is_visible
      from pg_class as c
-     where c.oid = to_regclass('${graphileSchema}._private_jobs')`,
+     join pg_namespace as n on n.oid = c.relnamespace
+     where n.nspname = '${graphileSchema}' and c.relname = '_private_jobs'`,
   );
   return rows[0]?.is_visible === true;
 }
