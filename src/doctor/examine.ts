@@ -70,7 +70,7 @@ const connection = verdictsOf('connection', 'Postgres can be reached');
 function nothingRuns(dataDir: string): Finding {
   return connection.fail(
     `DATABASE_URL is not set, and no embedded Postgres runs in ${dataDir}`,
-    'posthorn start  -- which runs the embedded one; or set DATABASE_URL (or POSTHORN_DATA_DIR)',
+    'posthorn start, which runs the embedded one; or set DATABASE_URL, or POSTHORN_DATA_DIR.',
   );
 }
 

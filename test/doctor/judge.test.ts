@@ -36,7 +36,7 @@ const server: ServerFacts = {
     autovacuum_vacuum_threshold: '50',
     autovacuum_vacuum_scale_factor: '0.2',
   },
-  on_command_line: [],
+  sources: {},
 };
 
 const mb = 1_048_576;
@@ -121,6 +121,19 @@ describe('is ok, a warning or a failure', () => {
       return judgeDurability({ ...server, settings }, []).at(-1)?.status;
     };
     expect([local(''), local('replica')]).toEqual(['ok', 'warn']);
+  });
+
+  it.each([
+    ['configuration file', 'alter system set fsync = on; select pg_reload_conf();'],
+    ['command line', 'Start Postgres with -c fsync=on: its command line sets the opposite.'],
+    ['user', 'alter role "the app" reset fsync;'],
+    ['database', 'alter database shop reset fsync;'],
+    ['database user', 'alter role "the app" in database shop reset fsync;'],
+    ['client', 'Take fsync out of DATABASE_URL and PGOPTIONS.'],
+  ])('a setting that the %s sets, with how to change it there', (source, remedy) => {
+    const settings = { ...server.settings, fsync: 'off' };
+    const spoiled = { ...server, role: 'the app', settings, sources: { fsync: source } };
+    expect(judgeDurability(spoiled, [])[0]).toMatchObject({ status: 'fail', remedy });
   });
 
   it('dead rows, by what starts an autovacuum of that very table', () => {

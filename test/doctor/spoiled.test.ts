@@ -88,6 +88,7 @@ describe('the settings of the server', () => {
     expect(await finding('server log')).toMatchObject({
       status: 'warn',
       found: 'log_error_verbosity is default, log_statement is all',
+      remedy: `alter database ${name} reset log_error_verbosity; alter database ${name} reset log_statement;`,
     });
   });
 

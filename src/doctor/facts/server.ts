@@ -10,8 +10,8 @@ const serverRow = z.object({
   is_in_recovery: z.boolean(),
   can_see_all: z.boolean(),
   settings: z.record(z.string(), z.string()),
-  /** Those that the command line of Postgres sets, which goes before any file. */
-  on_command_line: z.array(z.string()),
+  /** Where their values come from, in the words of pg_settings. */
+  sources: z.record(z.string(), z.string()),
 });
 
 /** The server, who we are on it, and its settings as they hold for us. */
@@ -50,8 +50,7 @@ export function readServer(look: Look): Promise<ServerFacts> {
        pg_is_in_recovery() as is_in_recovery,
        pg_has_role(current_user, 'pg_read_all_stats', 'usage') as can_see_all,
        (select json_object_agg(name, setting) from pg_settings where name = any ($1)) as settings,
-       array(
-         select name from pg_settings where name = any ($1) and source = 'command line') as on_command_line`,
+       (select json_object_agg(name, source) from pg_settings where name = any ($1)) as sources`,
     [names],
   );
 }

@@ -5,6 +5,7 @@ import { type Grantee, grantees } from '../../db/rights.ts';
 import { listed } from '../amounts.ts';
 import type { ServerFacts } from '../facts/server.ts';
 import { type Finding, verdictsOf } from '../finding.ts';
+import { identifier } from './change-settings.ts';
 
 /** What the role that the doctor came with may do. */
 export interface RoleFacts {
@@ -68,7 +69,7 @@ export function judgeSight({ role, can_see_all: canSeeAll }: ServerFacts): Findi
   );
   return canSeeAll
     ? ok('all sessions')
-    : warn('own sessions', `grant pg_read_all_stats to ${role};`);
+    : warn('own sessions', `grant pg_read_all_stats to ${identifier(role)};`);
 }
 
 /** Whether the roles have what this version grants them. */
@@ -94,7 +95,7 @@ export function judgeGrants(facts: {
   if (extra.length > 0) {
     return warn(
       `more than that: ${listed(extra)}`,
-      `${remedy}  -- takes it back; grant it to the logins instead`,
+      `${remedy} takes it back; grant to logins what they need beyond.`,
     );
   }
   return ok(`${prefix}_owner, ${grantees.map((grantee) => `${prefix}_${grantee}`).join(', ')}`);

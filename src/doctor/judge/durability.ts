@@ -4,7 +4,7 @@ import { counted, listed } from '../amounts.ts';
 import type { Override, ServerFacts } from '../facts/server.ts';
 import type { TableFacts } from '../facts/tables.ts';
 import { type Finding, verdictsOf } from '../finding.ts';
-import { changeSettings } from './change-settings.ts';
+import { changeSettings, identifier } from './change-settings.ts';
 
 /** Whether what was committed is still there after a crash. */
 export function judgeDurability(server: ServerFacts, overrides: readonly Override[]): Finding[] {
@@ -48,10 +48,7 @@ function judgeCommit(server: ServerFacts, overrides: readonly Override[]): Findi
     'on, for whoever inserts webhooks and for the workers: with off, a crash loses what was committed in the last moments',
   );
   const value = settings['synchronous_commit'] ?? '';
-  if (value === 'off') {
-    const own = overrides.find((one) => one.name === 'synchronous_commit' && one.value === 'off');
-    return fail('off', own === undefined ? remedy : resetOf(own));
-  }
+  if (value === 'off') return fail('off', remedy);
   const others = overrides.filter(
     (one) => one.name === 'synchronous_commit' && one.value === 'off',
   );
@@ -61,7 +58,7 @@ function judgeCommit(server: ServerFacts, overrides: readonly Override[]): Findi
   if (value === 'local' && settings['synchronous_standby_names'] !== '') {
     return warn(
       'local, with synchronous standbys',
-      `${remedy}  -- else a failover loses the last commits`,
+      `${remedy} Else a failover loses the last commits.`,
     );
   }
   return ok(value);
@@ -125,6 +122,7 @@ function scopeOf({ role, database }: Override): string {
 }
 
 function resetOf({ role, database, name }: Override): string {
-  if (role === null) return `alter database ${database} reset ${name};`;
-  return `alter role ${role}${database === null ? '' : ` in database ${database}`} reset ${name};`;
+  const where = database === null ? '' : identifier(database);
+  if (role === null) return `alter database ${where} reset ${name};`;
+  return `alter role ${identifier(role)}${where === '' ? '' : ` in database ${where}`} reset ${name};`;
 }

@@ -96,7 +96,7 @@ function judgeSlots({ slots }: HorizonFacts, isUnlimited: boolean): Finding {
   const unused = bad.filter(({ is_active: isActive }) => !isActive);
   const remedy = [
     ...unused.map(
-      ({ name }) => `select pg_drop_replication_slot('${name}');  -- unless its reader comes back`,
+      ({ name }) => `Unless its reader comes back: select pg_drop_replication_slot('${name}');`,
     ),
     ...(unused.length < bad.length ? ['See why the reader of the slot lags.'] : []),
     ...(isUnlimited ? ['max_slot_wal_keep_size limits what a slot may hold.'] : []),

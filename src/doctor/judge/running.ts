@@ -14,7 +14,7 @@ export function judgePartitions(days: readonly PartitionDay[]): Finding {
   const gaps = days.filter(({ missing }) => missing.length > 0);
   if (gaps.length === 0) return ok(`up to ${days.at(-1)?.day}`);
   const found = `missing: ${listed(gaps.map(({ day, missing }) => `${day} of ${missing.join(', ')}`))}`;
-  const remedy = `${gaps.map(({ day }) => `select posthorn.make_partitions('${day}');`).join(' ')}  -- and see that a worker runs: its log has "Maintenance done"`;
+  const remedy = `${gaps.map(({ day }) => `select posthorn.make_partitions('${day}');`).join(' ')} And see that a worker runs: its log has "Maintenance done" every hour.`;
   return gaps.some(({ ahead }) => ahead <= 1) ? fail(found, remedy) : warn(found, remedy);
 }
 

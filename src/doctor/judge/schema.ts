@@ -55,7 +55,7 @@ export function judgeGraphile(facts: {
   if (isWorker && !seesJobs) {
     return fail(
       'row-level security hides the jobs from this role',
-      'posthorn roles  -- makes the policy that it needs',
+      'posthorn roles makes the policy that it needs.',
     );
   }
   if (state.graphile > graphileMigration) {
