@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { lineOf } from '../src/db/line.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { graphileMigration } from '../src/db/names.ts';
+import { makeRoles } from '../src/db/roles.ts';
 import { createLog } from '../src/log.ts';
 import { enqueue } from '../src/outbox/enqueue.ts';
 import { enqueueWithSlonik } from '../src/outbox/enqueue-with-slonik.ts';
@@ -127,6 +128,15 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
         );
       }
       expect(await locks()).toBe(0);
+    });
+
+    it('roles are not made through it', async () => {
+      const url = pooler.urlFor(database.url);
+      await expect(makeRoles({ databaseUrl: url, log, prefix: roles.prefix })).rejects.toThrow(
+        'Cannot make the roles as that takes a direct line to Postgres: current value is a pooler in transaction mode',
+      );
+      await using client = await connect(url);
+      expect((await client.query('show lock_timeout')).rows).toEqual([{ lock_timeout: '0' }]);
     });
 
     it('the API does its work, with more callers than sessions, and wakes a worker that has a direct line', async () => {

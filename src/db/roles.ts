@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { Log } from '../log.ts';
+import { lineOf } from './line.ts';
 import { createMaintenancePool } from './pools.ts';
 import { grantees, legalPrefix, prefixOfOwner, roleNames } from './rights.ts';
 import { rightsScript, rolesScript } from './roles-script.ts';
@@ -29,6 +30,7 @@ export async function makeRoles({
   log: Log;
   prefix: string;
 }): Promise<MadeRoles> {
+  await requireSession(databaseUrl);
   const pool = createMaintenancePool({
     databaseUrl,
     log,
@@ -57,6 +59,27 @@ export async function makeRoles({
     throw explained(error, user);
   } finally {
     await pool.end();
+  }
+}
+
+/** What the pool SETs when it connects would stay with whoever has the session next. */
+async function requireSession(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'posthorn roles',
+    connectionTimeoutMillis: 10_000,
+  });
+  client.on('error', () => {});
+  await client.connect().catch((cause: Error) => {
+    throw new Error(`the database of DATABASE_URL must be reachable: ${cause.message}`, { cause });
+  });
+  try {
+    if ((await lineOf(client, databaseUrl)) !== 'transaction pooler') return;
+    throw new Error(
+      'Cannot make the roles as that takes a direct line to Postgres: current value is a pooler in transaction mode',
+    );
+  } finally {
+    await client.end();
   }
 }
 
