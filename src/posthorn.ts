@@ -6,6 +6,7 @@ import { type ServedApi, serveApi } from './api/server.ts';
 import { LaneCache } from './cache/lane-cache.ts';
 import type { Config } from './config.ts';
 import { openDatabase } from './db/database.ts';
+import type { Line } from './db/line.ts';
 import { migrate } from './db/migrate.ts';
 import { createEvents, type Events } from './events.ts';
 import type { Log } from './log.ts';
@@ -57,12 +58,14 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     }
   };
   try {
-    const { identity } = await migrate({ databaseUrl: database.url, log });
+    const { identity, line } = await migrate({ databaseUrl: database.url, log });
+    if (options.worker) requireSession(line);
     const cache = openCache({ config, log, identity, undo });
     let worker: Worker | undefined;
     // The worker needs one for its health alone, and one for the figures of the database.
     const pool = await createQueryPool({
       databaseUrl: database.url,
+      line,
       maximumPoolSize: options.api ? 10 : 2,
     });
     undo.push(() => pool.end());
@@ -99,6 +102,14 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     await stopAll();
     throw error;
   }
+}
+
+/** A worker's number is a lock of its session, and so are the notifications that wake it. */
+function requireSession(line: Line): void {
+  if (line !== 'transaction pooler') return;
+  throw new Error(
+    'Cannot start the worker as its DATABASE_URL must lead directly to Postgres, or through a pooler in session mode: current value is a pooler in transaction mode; that will do for "posthorn api" and for producers',
+  );
 }
 
 /** The optional Redis. It is not waited for: everything works the same without it. */

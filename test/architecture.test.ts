@@ -22,7 +22,7 @@ const layers: readonly (readonly string[])[] = [
   ['metrics'],
   ['outbox', 'deliver'],
   ['maintenance', 'api'],
-  ['worker'],
+  ['worker', 'doctor'],
   ['posthorn.ts'],
   ['commands', 'index.ts'],
   ['cli.ts'],

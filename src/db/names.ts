@@ -23,3 +23,6 @@ export const rulesPayload = 'rules:';
  * another version, and migrating that one would stop its workers.
  */
 export const graphileSchema = 'posthorn_graphile';
+
+/** The last migration of the graphile-worker that package.json names. A test compares it with what that one applies. */
+export const graphileMigration = 20;

@@ -41,8 +41,6 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
     query_timeout: heartbeatTimeoutMs,
-    // The server's side of the same: a worker whose network was cut loses its number after about 11 s.
-    options: '-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3',
   });
   let isOver = false;
   let heartbeat: NodeJS.Timeout | undefined;
@@ -66,6 +64,10 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
   });
   try {
     await client.connect();
+    // The server's side of the same: a worker whose network was cut loses its number after about 11 s.
+    await client.query(
+      'set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3',
+    );
     const number = (await takePreferred(client, options.preferred)) ?? (await takeNumber(client));
     await client.query(`listen ${wakeChannel}`);
     // The next one only after the last: a connection that carries nothing must not gather queries.
