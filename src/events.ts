@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { ToldAlert } from './domain/alert-message.ts';
 import type { AttemptResult } from './domain/attempt-result.ts';
 import type { Verdict } from './domain/classify.ts';
 
@@ -9,7 +10,17 @@ export interface PosthornEvents {
   /** All lanes were looked at. */
   scanned: [{ lanes: number; durationMs: number }];
   /** A request ended; its record is on its way. */
-  attempted: [{ webhookId: string; number: number; result: AttemptResult; verdict: Verdict }];
+  attempted: [
+    {
+      webhookId: string;
+      endpointId: string | null;
+      number: number;
+      result: AttemptResult;
+      verdict: Verdict;
+      /** It tells of our own alerts. */
+      isAlert: boolean;
+    },
+  ];
   /** Results are in Postgres. `ours` of `results` still had our lease. */
   recorded: [{ results: number; ours: number; durationMs: number }];
   /** Results could not be written and were given up: their leases will run out and they are sent again. */
@@ -33,6 +44,10 @@ export interface PosthornEvents {
   sliceEnded: [{ number: number }];
   /** Graphile Worker's runner ended without being asked and is started again. */
   runnerRestarted: [{ reason: string }];
+  /** An alert fired, was told of again, or is over. In the process that evaluated the rules. */
+  alertFired: [ToldAlert];
+  alertReminded: [ToldAlert];
+  alertResolved: [ToldAlert];
   /** A maintenance task ran. */
   maintained: [{ task: string; detail: Record<string, unknown> }];
 }

@@ -8,6 +8,7 @@ import { openDatabase } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { createEvents, type Events } from './events.ts';
 import type { Log } from './log.ts';
+import { startAlertTimer } from './maintenance/alert-timer.ts';
 import { checkDatabase } from './queries/check-database.ts';
 import { createQueryPool } from './queries/pool.ts';
 import { startWorker } from './worker/start-worker.ts';
@@ -64,6 +65,9 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
       cache,
       undo,
     });
+    if (options.api) {
+      undo.push(startAlertTimer({ databaseUrl: database.url, alerts: config.alerts, events, log }));
+    }
     if (options.worker) worker = startWorker({ ...options, events, database, cache, undo });
     return {
       address: `http://${hostOf(config.host)}:${served.port}`,

@@ -34,6 +34,8 @@ interface SenderOptions {
   readonly log: Log;
   readonly version: string;
   readonly retryScheduleMs: readonly number[];
+  /** Where our own alerts go. */
+  readonly alertUrl: string | undefined;
 }
 
 const giveBackSql = sqlFile('give-back');
@@ -203,9 +205,11 @@ export class Sender {
     });
     events.emit('attempted', {
       webhookId: webhook.webhookId,
+      endpointId: webhook.endpointId,
       number: webhook.number,
       result,
       verdict,
+      isAlert: webhook.url === this.#options.alertUrl,
     });
   }
 

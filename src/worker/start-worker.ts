@@ -13,6 +13,7 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { makePartitions } from '../maintenance/partitions.ts';
 import { rescueOwn } from '../maintenance/rescue.ts';
+import { Tallies } from '../maintenance/tallies.ts';
 import { version } from '../version.ts';
 import { Worker } from './worker.ts';
 
@@ -65,6 +66,7 @@ export function startWorker(options: {
     log,
     version,
     retryScheduleMs: config.retryScheduleMs,
+    alertUrl: config.alerts.url,
   });
   const loop = new DeliveryLoop({
     pool: enginePool,
@@ -87,17 +89,26 @@ export function startWorker(options: {
   sender.onSlotFreed = () => loop.slotFreed();
   sender.onLaneFreed = () => loop.laneFreed();
   cache?.listen(() => loop.wake());
+  const tallies = new Tallies({ pool: maintenancePool, events, log });
+  tallies.start();
+  undo.push(() => tallies.stop());
   const worker = new Worker({
     databaseUrl,
     enginePool,
     maintenancePool,
     loop,
+    breakers,
     sender,
     recorder,
     events,
     log,
     version,
-    maintenance: { retentionMs: config.retentionMs, disableAfterMs: config.disableAfterMs },
+    maintenance: {
+      retentionMs: config.retentionMs,
+      disableAfterMs: config.disableAfterMs,
+      alerts: config.alerts,
+    },
+    tallies,
     ...(options.sliceMs === undefined ? {} : { sliceMs: options.sliceMs }),
   });
   void makePartitions(maintenancePool).catch((error: unknown) => {

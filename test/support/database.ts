@@ -24,7 +24,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const empty = async () => {
     await pool.query(
       `truncate posthorn.outbox, posthorn.queue, posthorn.attempts, posthorn.outcomes,
-         posthorn.idempotency_keys, posthorn.breakers, posthorn.endpoints, posthorn.lane_rules`,
+         posthorn.idempotency_keys, posthorn.breakers, posthorn.endpoints, posthorn.lane_rules,
+         posthorn.alerts, posthorn.tallies`,
     );
   };
   const drop = async () => {
