@@ -38,12 +38,17 @@ export interface Config {
   /** CIDRs of private receivers that may be called. All other private addresses are refused. */
   readonly allowNetworks: readonly string[];
   readonly logLevel: LogLevel;
+  /** Which attempts have a line in the log: all, those that did not deliver, or none. */
+  readonly logAttempts: LoggedAttempts;
   /** How long a stop may wait for requests in flight. Longer than the timeout, so that none is cut. */
   readonly graceMs: number;
 }
 
 export type LogLevel = (typeof logLevels)[number];
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+export type LoggedAttempts = (typeof loggedAttempts)[number];
+const loggedAttempts = ['all', 'failures', 'none'] as const;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -98,6 +103,10 @@ export function readConfig(env: Env): Config {
     alerts: alerts(env, disableAfterMs),
     allowNetworks: networks(env, 'POSTHORN_ALLOW_NETWORKS'),
     logLevel: oneOf(env, 'POSTHORN_LOG_LEVEL', { among: logLevels, fallback: 'info' }),
+    logAttempts: oneOf(env, 'POSTHORN_LOG_ATTEMPTS', {
+      among: loggedAttempts,
+      fallback: 'failures',
+    }),
     graceMs: duration(env, 'POSTHORN_GRACE', {
       fallback: `${timeoutMs + 5_000}ms`,
       minMs: 0,

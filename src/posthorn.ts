@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { DatabasePool } from 'slonik';
 import { createApi } from './api/app.ts';
 import { createHealth, type Readiness } from './api/health.ts';
 import { type ServedApi, serveApi } from './api/server.ts';
@@ -8,7 +9,10 @@ import { openDatabase } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { createEvents, type Events } from './events.ts';
 import type { Log } from './log.ts';
+import { logAttempts } from './log-attempts.ts';
 import { startAlertTimer } from './maintenance/alert-timer.ts';
+import { taskNames } from './maintenance/crontab.ts';
+import { createMetrics, type Scrape } from './metrics/create-metrics.ts';
 import { checkDatabase } from './queries/check-database.ts';
 import { createQueryPool } from './queries/pool.ts';
 import { startWorker } from './worker/start-worker.ts';
@@ -57,11 +61,29 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     const { identity } = await migrate({ databaseUrl: database.url, log });
     const cache = openCache({ config, log, identity, undo });
     let worker: Worker | undefined;
+    // The worker needs one for its health alone, and one for the figures of the database.
+    const pool = await createQueryPool({
+      databaseUrl: database.url,
+      maximumPoolSize: options.api ? 10 : 2,
+    });
+    undo.push(() => pool.end());
+    const scrape = createMetrics({
+      events,
+      log,
+      pool,
+      cache,
+      tasks: taskNames,
+      worker: options.worker ? () => worker : undefined,
+      maxInFlight: config.maxInFlight,
+    });
+    logAttempts({ events, log, which: config.logAttempts });
     // Before the worker: a process whose port is taken must not begin to deliver.
     const served = await serve({
       ...options,
       workerState: () => worker?.state ?? (options.worker ? 'starting' : 'not here'),
       databaseUrl: database.url,
+      pool,
+      scrape,
       cache,
       undo,
     });
@@ -103,12 +125,12 @@ async function serve(options: {
   readonly api: boolean;
   readonly workerState: () => WorkerState | 'not here';
   readonly databaseUrl: string;
+  readonly pool: DatabasePool;
+  readonly scrape: () => Promise<Scrape>;
   readonly cache: LaneCache | undefined;
   readonly undo: (() => Promise<unknown>)[];
 }): Promise<ServedApi> {
-  const { config, log, databaseUrl, cache, undo } = options;
-  const pool = await createQueryPool({ databaseUrl, maximumPoolSize: options.api ? 10 : 1 });
-  undo.push(() => pool.end());
+  const { config, log, databaseUrl, pool, scrape, cache, undo } = options;
   const readiness = async (): Promise<Readiness> => {
     const database = await checkDatabase(pool);
     const state = options.workerState();
@@ -122,11 +144,12 @@ async function serve(options: {
         pool,
         log,
         readiness,
+        scrape,
         onSent: cache === undefined ? undefined : () => cache.wake(),
         // The same in every process on this database, so that a cursor of one is good at the others.
         cursorKey: createHash('sha256').update(`posthorn cursor ${databaseUrl}`).digest(),
       })
-    : createHealth({ readiness });
+    : createHealth({ readiness, scrape });
   const port = options.api ? config.port : config.healthPort;
   const served = await serveApi({ app, host: config.host, port }).catch((cause: Error) => {
     const name = options.api ? 'PORT' : 'POSTHORN_HEALTH_PORT';

@@ -7,6 +7,7 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
 import type { GoneEndpoints } from './gone-endpoints.ts';
+import type { AttemptTrace } from './tracing.ts';
 
 /** How one attempt ended and what becomes of its webhook. */
 export interface AttemptRecord {
@@ -34,6 +35,8 @@ export interface AttemptRecord {
   readonly goneAnswers: number;
   /** Called when it is in Postgres, or given up. */
   readonly onSettled?: (() => void) | undefined;
+  /** Told then, too; but it is nothing to hurry for. */
+  readonly trace?: AttemptTrace | undefined;
 }
 
 interface RecorderOptions {
@@ -162,7 +165,7 @@ export class Recorder {
     );
     await this.#options.breakers.count(news);
     await this.#options.endpoints.note(batch);
-    for (const { onSettled } of batch) onSettled?.();
+    settle(batch, { fromMs: startedMs, isLost: false });
     const durationMs = performance.now() - startedMs;
     this.#options.events.emit('recorded', {
       results: batch.length,
@@ -225,6 +228,17 @@ export class Recorder {
       'Cannot record results: their webhooks will be sent again when the leases run out',
     );
     this.#options.events.emit('recordLost', { results: batch.length, error: message });
-    for (const { onSettled } of batch) onSettled?.();
+    settle(batch, { fromMs: performance.now(), isLost: true });
+  }
+}
+
+function settle(
+  batch: readonly AttemptRecord[],
+  { fromMs, isLost }: { fromMs: number; isLost: boolean },
+): void {
+  const toMs = performance.now();
+  for (const { onSettled, trace } of batch) {
+    onSettled?.();
+    trace?.recorded({ fromMs, toMs, isLost });
   }
 }

@@ -68,10 +68,9 @@ function failureRates(facts: AlertFacts, thresholds: AlertThresholds): Finding[]
 }
 
 function backlogs(
-  { backlog: { due, oldestMs, oldestUrl } }: AlertFacts,
-  thresholds: AlertThresholds,
+  { backlog: { due, oldestMs } }: AlertFacts,
+  { backlog, backlogAgeMs }: AlertThresholds,
 ): Finding[] {
-  const { backlog, backlogAgeMs } = thresholds;
   const findings: Finding[] = [];
   if (due >= 0.8 * backlog) {
     findings.push(
@@ -79,8 +78,8 @@ function backlogs(
         fires: due >= backlog,
         // Somebody who enqueues many at once has them worked off before the next evaluation.
         afterMs: twiceMs,
-        summary: `${backlog} webhooks or more are due and wait to be sent.`,
-        detail: { threshold: backlog },
+        summary: `${due} webhooks are due and wait to be sent.`,
+        detail: { due, threshold: backlog },
       }),
     );
   }
@@ -88,8 +87,8 @@ function backlogs(
     findings.push(
       finding('backlog_age', {
         fires: oldestMs >= backlogAgeMs,
-        summary: `The oldest webhook that waits to be sent has been due for ${spoken(oldestMs)}${oldestUrl === null ? '' : `, to ${oldestUrl}`}.`,
-        detail: { oldest_s: seconds(oldestMs), url: oldestUrl, threshold_s: seconds(backlogAgeMs) },
+        summary: `The oldest webhook that waits to be sent has been due for ${spoken(oldestMs)}.`,
+        detail: { oldest_s: seconds(oldestMs), threshold_s: seconds(backlogAgeMs) },
       }),
     );
   }

@@ -62,10 +62,8 @@ export interface AlertFacts {
     readonly failures: number;
   }[];
   readonly backlog: {
-    /** Counted up to the threshold. */
     readonly due: number;
     readonly oldestMs: number | null;
-    readonly oldestUrl: string | null;
   };
   readonly breakers: readonly {
     readonly lane: string;

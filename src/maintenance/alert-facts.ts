@@ -7,7 +7,6 @@ import { breakerRules } from '../domain/breaker.ts';
 const mostNew = 100;
 
 const failuresSql = sqlFile('alert-failures');
-const backlogSql = sqlFile('alert-backlog');
 const breakersSql = sqlFile('alert-breakers');
 const endpointsSql = sqlFile('alert-endpoints');
 const healthSql = sqlFile('alert-health');
@@ -21,17 +20,17 @@ export async function readAlertFacts(
   client: PoolClient,
   thresholds: AlertThresholds,
 ): Promise<AlertFacts> {
-  const { windowMs, minAttempts, backlog, breakerOpenMs, endpointFailingMs } = thresholds;
+  const { windowMs, minAttempts, breakerOpenMs, endpointFailingMs } = thresholds;
   const rates = await ask<{ id: string | null; url: string; attempts: number; failures: number }>(
     client,
     failuresSql,
     [windowMs / 1_000, minAttempts, mostNew],
   );
-  const [waiting] = await ask<{
-    due: number;
-    oldest_ms: number | null;
-    oldest_url: string | null;
-  }>(client, backlogSql, [backlog]);
+  const [waiting] = await ask<{ due: number | null; oldest_ms: number | null }>(
+    client,
+    backlog,
+    [],
+  );
   const breakers = await ask<{
     lane: string;
     url: string;
@@ -66,7 +65,6 @@ export async function readAlertFacts(
     backlog: {
       due: waiting?.due ?? 0,
       oldestMs: waiting?.oldest_ms ?? null,
-      oldestUrl: waiting?.oldest_url ?? null,
     },
     breakers: breakers.map((row) => ({
       lane: row.lane,
@@ -90,6 +88,16 @@ export async function readAlertFacts(
     missingPartitions: health?.missing_partitions ?? [],
   };
 }
+
+/** As everybody counts it: what nobody is meant to send now, as its endpoint is down or held, is not in it. */
+const backlog = {
+  text: `
+    select sum(webhooks)::float8 as due, (max(oldest_due_s) * 1000)::float8 as oldest_ms
+    from posthorn.take_stats('0 seconds') as s
+    cross join lateral jsonb_to_recordset(s.figures -> 'queue')
+      as q (state text, webhooks bigint, oldest_due_s numeric)
+    where q.state = 'due'`,
+};
 
 /** Not prepared under a name: once a minute gains nothing by it, and a pooler in transaction mode may not bear it. */
 async function ask<Row extends QueryResultRow>(

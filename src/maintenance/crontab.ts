@@ -4,6 +4,7 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { type AlertOptions, evaluateAlerts } from './alerts.ts';
 import { disableFailing } from './disable.ts';
+import { noteRun } from './note-run.ts';
 import { makePartitions } from './partitions.ts';
 import { prune } from './prune.ts';
 import type { Tallies } from './tallies.ts';
@@ -77,13 +78,22 @@ export function cronItems(): ParsedCronItem[] {
   );
 }
 
+/** The names of the scheduled tasks. */
+export const taskNames: readonly string[] = Object.keys(schedule);
+
 /** The tasks behind the crontab. */
 export function maintenanceTasks(options: TaskOptions): TaskList {
   return Object.fromEntries(
     Object.entries(schedule).map(([task, { run, isQuiet = false }]) => [
       task,
       async () => {
+        const startedMs = performance.now();
         const detail = await run(options);
+        await noteRun(options.maintenancePool, {
+          task,
+          durationMs: performance.now() - startedMs,
+          detail,
+        });
         if (!isQuiet) options.log.info({ task, ...detail }, 'Maintenance done');
         options.events.emit('maintained', { task, detail });
       },

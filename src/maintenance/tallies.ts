@@ -1,7 +1,15 @@
 import type { Pool } from 'pg';
 import { Tally } from '../domain/tally.ts';
-import type { Events, PosthornEvents } from '../events.ts';
+import type { Attempted, Events } from '../events.ts';
 import type { Log } from '../log.ts';
+
+interface TalliesOptions {
+  readonly pool: Pool;
+  /** Where alerts are told. */
+  readonly alertUrl: string | undefined;
+  readonly events: Events;
+  readonly log: Log;
+}
 
 const writeEveryMs = 15_000;
 
@@ -10,20 +18,20 @@ const writeEveryMs = 15_000;
  * workers together are read: the attempts themselves are too many to be counted every minute. A crash loses 15 s of it.
  */
 export class Tallies {
-  readonly #options: { readonly pool: Pool; readonly events: Events; readonly log: Log };
+  readonly #options: TalliesOptions;
   readonly #tally = new Tally();
-  #number: number | undefined;
+  /** The number that this process works under. */
+  #worker = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(options: { readonly pool: Pool; readonly events: Events; readonly log: Log }) {
+  constructor(options: TalliesOptions) {
     this.#options = options;
   }
 
   start(): void {
     const { events } = this.#options;
     events.on('attempted', this.#note);
-    events.on('workerReady', this.#takeNumber);
     this.#timer = setInterval(() => void this.write(), writeEveryMs);
   }
 
@@ -31,7 +39,6 @@ export class Tallies {
   async stop(): Promise<void> {
     const { events } = this.#options;
     events.off('attempted', this.#note);
-    events.off('workerReady', this.#takeNumber);
     clearInterval(this.#timer);
     await this.write();
   }
@@ -42,13 +49,10 @@ export class Tallies {
     return this.#writing;
   }
 
-  readonly #takeNumber = ({ number }: { number: number }): void => {
-    this.#number = number;
-  };
-
-  readonly #note = ({ endpointId, isAlert, verdict }: PosthornEvents['attempted'][0]): void => {
+  readonly #note = ({ endpointId, url, worker, verdict }: Attempted): void => {
     // What tells of alerts must not be the cause of one; and our own trouble is not a failure of an endpoint.
-    if (isAlert || verdict.kind === 'repeat') return;
+    if (url === this.#options.alertUrl || verdict.kind === 'repeat') return;
+    this.#worker = worker;
     this.#tally.note(endpointId, {
       failed: verdict.kind !== 'delivered',
       nowMs: performance.now(),
@@ -64,7 +68,7 @@ export class Tallies {
         `insert into posthorn.tallies (worker, endpoint_id, attempts, failures)
          select $1, * from unnest($2::uuid[], $3::integer[], $4::integer[])`,
         [
-          this.#number ?? 0,
+          this.#worker,
           rows.map(({ endpointId }) => endpointId),
           rows.map(({ attempts }) => attempts),
           rows.map(({ failures }) => failures),

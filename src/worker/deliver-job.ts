@@ -76,9 +76,10 @@ export class DeliverJob {
   }
 
   async #startRunner(): Promise<void> {
-    const { number, maintenancePool, log } = this.#options;
+    const { number, maintenancePool, events, log } = this.#options;
     const { runner, poolId } = await startRunner({
       pool: maintenancePool,
+      events,
       log,
       taskList: this.#tasks(),
       cronItems: cronItems(),

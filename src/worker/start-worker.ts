@@ -8,6 +8,7 @@ import { createHttpClient } from '../deliver/http-client.ts';
 import { DeliveryLoop } from '../deliver/loop.ts';
 import { Recorder } from '../deliver/recorder.ts';
 import { Sender } from '../deliver/sender.ts';
+import { Tracing } from '../deliver/tracing.ts';
 import { createAddressPolicy } from '../domain/address-policy.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -62,11 +63,11 @@ export function startWorker(options: {
     recorder,
     breakers,
     clock,
+    tracing: new Tracing(version),
     events,
     log,
     version,
     retryScheduleMs: config.retryScheduleMs,
-    alertUrl: config.alerts.url,
   });
   const loop = new DeliveryLoop({
     pool: enginePool,
@@ -89,7 +90,12 @@ export function startWorker(options: {
   sender.onSlotFreed = () => loop.slotFreed();
   sender.onLaneFreed = () => loop.laneFreed();
   cache?.listen(() => loop.wake());
-  const tallies = new Tallies({ pool: maintenancePool, events, log });
+  const tallies = new Tallies({
+    pool: maintenancePool,
+    alertUrl: config.alerts.url,
+    events,
+    log,
+  });
   tallies.start();
   undo.push(() => tallies.stop());
   const worker = new Worker({

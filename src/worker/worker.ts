@@ -63,6 +63,16 @@ export class Worker {
     return this.#state;
   }
 
+  /** Requests under way. */
+  get inFlight(): number {
+    return this.#options.sender.inFlight;
+  }
+
+  /** The connections to Postgres beside the session's. */
+  get pools(): Readonly<Record<'engine' | 'maintenance', Pool>> {
+    return { engine: this.#options.enginePool, maintenance: this.#options.maintenancePool };
+  }
+
   /** Starts in the background and keeps trying; `workerReady` is emitted once it claims. */
   start(): void {
     this.#life ??= this.#live();

@@ -24,7 +24,11 @@ export function evaluateHere(
   { env = {}, events = createEvents() }: { env?: Record<string, string>; events?: Events } = {},
 ): Evaluate {
   const log = { debug() {}, info() {}, warn() {}, error() {} };
-  return () => evaluateAlerts(pool, { alerts: alertOptions(env), events, log });
+  return async () => {
+    // What is counted for everybody at most every so often is counted anew.
+    await pool.query(`update posthorn.stats set taken_at = '-infinity'`);
+    return evaluateAlerts(pool, { alerts: alertOptions(env), events, log });
+  };
 }
 
 /** Runs the scheduled task in an engine, and waits until it is done. */
