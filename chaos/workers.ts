@@ -64,7 +64,8 @@ export class WorkerSlot implements AsyncDisposable {
     }
     const { PATH = '', HOME = '' } = process.env;
     const child = spawn(process.execPath, [...flags, cli, 'worker'], {
-      env: { PATH, HOME, ...this.#env, ...env },
+      // The tail is for what is wrong with the worker, not for what receivers answer.
+      env: { PATH, HOME, POSTHORN_LOG_ATTEMPTS: 'none', ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

@@ -21,6 +21,8 @@ export function logAttempts({
   if (which === 'none') return;
   events.on('attempted', (attempted) => {
     if (which === 'failures' && attempted.verdict.kind === 'delivered') return;
+    // To make a line costs as much as to write it.
+    if (log.isLevelEnabled?.('info') === false) return;
     log.info(lineOf(attempted), 'Attempt ended');
   });
 }

@@ -67,6 +67,16 @@ it('only the configuration and the commands know the environment', () => {
   expect(readers.filter((name) => !name.startsWith('commands/'))).toEqual([]);
 });
 
+it.each([
+  ['prom-client', 'metrics/'],
+  ['pino', 'log.ts'],
+  ['@opentelemetry/api', 'deliver/tracing.ts'],
+])('%s is imported by %s alone', (library, place) => {
+  const importers = files.filter(({ text }) => text.includes(`from '${library}'`));
+  expect(importers.length).toBeGreaterThan(0);
+  expect(importers.filter(({ name }) => !name.startsWith(place))).toEqual([]);
+});
+
 it('the rules fire', () => {
   expect(impure.test('const now = Date.now();')).toBe(true);
   expect(impure.test("import { readFile } from 'node:fs';")).toBe(true);

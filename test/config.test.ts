@@ -37,6 +37,7 @@ describe('the settings', () => {
       },
       allowNetworks: [],
       logLevel: 'info',
+      logAttempts: 'failures',
       graceMs: 35_000,
     });
   });
@@ -70,6 +71,7 @@ describe('the settings', () => {
     ['POSTHORN_ALERT_MUTE', 'backlog,nothing', 'current value is backlog,nothing'],
     ['POSTHORN_ALERT_FAILURE_PERCENT', '0', 'from 1 to 100'],
     ['POSTHORN_LOG_LEVEL', 'loud', 'one of trace, debug, info'],
+    ['POSTHORN_LOG_ATTEMPTS', 'some', 'one of all, failures, none'],
   ])('refuse %s=%s with the rule and the value', (name, value, part) => {
     expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
     expect(() => readConfig({ [name]: value })).toThrow(`Cannot use ${name}`);

@@ -30,8 +30,6 @@ export interface MetricsOptions extends ProcessSources {
 
 /** How long a scrape waits for the database. */
 const patienceMs = 2_000;
-/** Figures that were read so lately are shown again: scrapes in a row are one question. */
-const keptMs = 1_000;
 
 /** Begins to count; returns what answers a scrape. */
 export function createMetrics(options: MetricsOptions): () => Promise<Scrape> {
@@ -63,15 +61,12 @@ function shared({ pool, log }: MetricsOptions): () => Promise<Stats | undefined>
   let question: Promise<Stats | undefined> | undefined;
   const ask = async () => {
     try {
-      const stats = await readStats(pool);
-      setTimeout(() => {
-        question = undefined;
-      }, keptMs).unref();
-      return stats;
+      return await readStats(pool);
     } catch (error) {
       log.warn({ error: String(error) }, 'Cannot read the figures of the database for metrics');
-      question = undefined;
       return undefined;
+    } finally {
+      question = undefined;
     }
   };
   return async () => {

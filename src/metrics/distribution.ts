@@ -12,7 +12,7 @@ interface DistributionOptions {
 
 /**
  * A histogram for the road of every webhook. Its labels are known beforehand and addressed by their position: prom-client's
- * own looks its labels up anew with each value, also through labels(), which took 0.5 µs, and this takes 15 ns.
+ * own looks its labels up anew with each value, also through labels(), which takes ten times as long.
  */
 export class Distribution extends Histogram {
   readonly #name: string;
