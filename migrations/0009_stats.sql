@@ -34,7 +34,7 @@ insert into posthorn.stats default values;
 -- Why it is written so: nothing counts what is past, so history of any size costs nothing. Of the queue 4,096 pages are read
 -- at most, about 180,000 webhooks: all of it up to there, and beyond a random sample of its pages, which is right to 3 %
 -- or so. The estimates of pg_class would be free, but know no states and are minutes old. Counting exactly by an
--- index has no bound: a million webhooks take 0.3 s and ten million 3 s, and while an old transaction pins xmin, those that
+-- index has no bound: a million webhooks take 0.3 s, and while an old transaction pins xmin, those that
 -- have ended long ago are walked as well. As a sample may miss the one webhook that is stuck, the oldest of each lane is
 -- looked up besides, of the first 2,000 lanes and priorities.
 create function posthorn.take_stats(max_age interval default interval '15 seconds') returns posthorn.stats

@@ -62,11 +62,13 @@ describe('the line of an attempt', () => {
       traceId: '0af7651916cd43dd8448eb211c80319c',
       msg: 'Attempt ended',
     });
-    const { rows } = await database.pool.query<{ due_at: Date }>(
-      'select due_at from posthorn.queue where webhook_id = $1 and lease_until is null',
-      [id],
-    );
-    const dueMs = rows[0]?.due_at.getTime() ?? 0;
+    const dueMs = await eventually(async () => {
+      const { rows } = await database.pool.query<{ due_at: Date }>(
+        'select due_at from posthorn.queue where webhook_id = $1 and lease_until is null',
+        [id],
+      );
+      return rows[0]?.due_at.getTime();
+    }, 'its result is recorded');
     expect(Math.abs(dueMs - Date.parse(String(line['nextAt'])))).toBeLessThan(250);
   });
 
