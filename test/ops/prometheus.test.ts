@@ -18,6 +18,7 @@ const folder = fileURLToPath(new URL('../../ops/', import.meta.url));
 interface Rule {
   readonly alert?: string;
   readonly record?: string;
+  readonly labels?: { readonly severity: string };
   readonly expr: string;
 }
 
@@ -61,6 +62,18 @@ describe('the dashboard', () => {
       }
     }
   });
+});
+
+it('the guide has a row for every alert, with its severity, and for nothing else', () => {
+  const guide = readFileSync(`${folder}README.md`, 'utf8');
+  const rows = [...guide.matchAll(/^\| `(Posthorn\w+)` \| (\w+) \|/gm)].map((row) => row.slice(1));
+  const alerts = rules.flatMap(({ alert, labels }) =>
+    alert === undefined ? [] : [[alert, labels?.severity]],
+  );
+  expect(rows).toEqual(alerts);
+  expect(guide).toContain(
+    `three recording rules (success rate, average delivery time, webhooks due) and ${alerts.length} alerts`,
+  );
 });
 
 describe.skipIf(!hasPrometheus)('the rules', () => {
