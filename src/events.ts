@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { ToldAlert } from './domain/alert-message.ts';
 import type { AttemptResult } from './domain/attempt-result.ts';
 import type { Verdict } from './domain/classify.ts';
 import type { Decision } from './domain/decide.ts';
@@ -62,6 +63,10 @@ export interface PosthornEvents {
   runnerRestarted: [{ reason: string }];
   /** A Graphile job ended: well, to be tried again, or for good without success. */
   jobEnded: [{ task: string; result: 'success' | 'error' | 'failed' }];
+  /** An alert fired, was told of again, or is over. In the process that evaluated the rules. */
+  alertFired: [ToldAlert];
+  alertReminded: [ToldAlert];
+  alertResolved: [ToldAlert];
   /** A maintenance task ran. */
   maintained: [{ task: string; detail: Record<string, unknown> }];
 }

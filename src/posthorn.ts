@@ -11,6 +11,7 @@ import { migrate } from './db/migrate.ts';
 import { createEvents, type Events } from './events.ts';
 import type { Log } from './log.ts';
 import { logAttempts } from './log-attempts.ts';
+import { startAlertTimer } from './maintenance/alert-timer.ts';
 import { taskNames } from './maintenance/crontab.ts';
 import { createMetrics, type Scrape } from './metrics/create-metrics.ts';
 import { checkDatabase } from './queries/check-database.ts';
@@ -89,6 +90,9 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
       cache,
       undo,
     });
+    if (options.api) {
+      undo.push(startAlertTimer({ databaseUrl: database.url, alerts: config.alerts, events, log }));
+    }
     if (options.worker) worker = startWorker({ ...options, events, database, cache, undo });
     return {
       address: `http://${hostOf(config.host)}:${served.port}`,

@@ -46,6 +46,9 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   // update is for "for update skip locked".
   idempotency_keys: { worker: ['select', 'update', 'delete'] },
   workers: { worker: anyRow, reader: ['select'] },
+  alerts: { worker: anyRow, reader: ['select'] },
+  alert_watch: { worker: ['select', 'update'], reader: ['select'] },
+  tallies: { worker: ['select', 'insert', 'delete'], reader: ['select'] },
   maintenance_runs: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   migrations: { worker: ['select'], reader: ['select'] },
   // Written by take_stats() alone.

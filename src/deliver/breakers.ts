@@ -48,6 +48,11 @@ export class Breakers {
     return rows.map((row) => ({ ...toWebhook(row, { claimed, request }), isProbe: true }));
   }
 
+  /** Most endpoints cannot be reached, which is taken for trouble of our own. */
+  get isEgressDown(): boolean {
+    return this.#wasDown;
+  }
+
   /** Notes whether a lane gave any answer, to tell its outage from ours. */
   noteAnswer(lane: string, { failed, nowMs }: { failed: boolean; nowMs: number }): void {
     this.#egress.note(lane, { failed, nowMs });

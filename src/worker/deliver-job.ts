@@ -6,6 +6,7 @@ import type { DeliveryLoop } from '../deliver/loop.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { cronItems, type MaintenanceOptions, maintenanceTasks } from '../maintenance/crontab.ts';
+import type { Tallies } from '../maintenance/tallies.ts';
 import { startRunner } from './runner.ts';
 
 /*
@@ -24,6 +25,7 @@ interface DeliverJobOptions {
   readonly events: Events;
   readonly log: Log;
   readonly maintenance: MaintenanceOptions;
+  readonly tallies: Tallies;
   readonly sliceMs?: number;
   /** The worker's session is over, or it stops. */
   readonly signal: AbortSignal;

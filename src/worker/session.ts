@@ -19,6 +19,8 @@ interface SessionOptions {
   readonly onLaneClosed: (lane: string) => void;
   /** The endpoint of a lane is limited or held in another way than before. */
   readonly onRulesChanged: (lane: string) => void;
+  /** Whether most endpoints cannot be reached from here; told with each heartbeat. */
+  readonly isEgressDown: () => boolean;
   /** The session is gone, and with it the number. Called once. */
   readonly onLost: (reason: string) => void;
 }
@@ -74,8 +76,12 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
     const beat = async () => {
       try {
         await client.query(
-          'update posthorn.workers set seen_at = clock_timestamp() where number = $1',
-          [number],
+          `update posthorn.workers
+           set
+             seen_at = clock_timestamp(),
+             egress_down_since = case when $2 then coalesce(egress_down_since, clock_timestamp()) end
+           where number = $1`,
+          [number, options.isEgressDown()],
         );
         if (!isOver) heartbeat = setTimeout(() => void beat(), heartbeatMs);
       } catch (error) {

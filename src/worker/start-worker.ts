@@ -14,6 +14,7 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { makePartitions } from '../maintenance/partitions.ts';
 import { rescueOwn } from '../maintenance/rescue.ts';
+import { Tallies } from '../maintenance/tallies.ts';
 import { version } from '../version.ts';
 import { Worker } from './worker.ts';
 
@@ -90,17 +91,31 @@ export function startWorker(options: {
   sender.onSlotFreed = () => loop.slotFreed();
   sender.onLaneFreed = () => loop.laneFreed();
   cache?.listen(() => loop.wake());
+  const tallies = new Tallies({
+    pool: maintenancePool,
+    alertUrl: config.alerts.url,
+    events,
+    log,
+  });
+  tallies.start();
+  undo.push(() => tallies.stop());
   const worker = new Worker({
     databaseUrl,
     enginePool,
     maintenancePool,
     loop,
+    breakers,
     sender,
     recorder,
     events,
     log,
     version,
-    maintenance: { retentionMs: config.retentionMs, disableAfterMs: config.disableAfterMs },
+    maintenance: {
+      retentionMs: config.retentionMs,
+      disableAfterMs: config.disableAfterMs,
+      alerts: config.alerts,
+    },
+    tallies,
     ...(options.sliceMs === undefined ? {} : { sliceMs: options.sliceMs }),
   });
   void makePartitions(maintenancePool).catch((error: unknown) => {

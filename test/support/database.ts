@@ -25,7 +25,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     try {
       await pool.query(
         `truncate posthorn.outbox, posthorn.queue, posthorn.attempts, posthorn.outcomes,
-           posthorn.idempotency_keys, posthorn.breakers, posthorn.endpoints, posthorn.lane_rules`,
+           posthorn.idempotency_keys, posthorn.breakers, posthorn.endpoints, posthorn.lane_rules,
+           posthorn.alerts, posthorn.tallies`,
       );
     } catch (error) {
       // An engine at work takes its locks in another order.
