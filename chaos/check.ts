@@ -5,7 +5,7 @@ import type { Finding, Notes, Subject } from './finding.ts';
 /*
  * The proof: what producers and receiver saw against what Postgres says, after all is quiet.
  *
- * Invariants by their numbers (ARCHITECTURE.md): each `violated` line names the one that does not hold.
+ * Invariants by their numbers (docs/reliability.md): each `violated` line names the one that does not hold.
  */
 
 export interface Verdict {
