@@ -93,7 +93,7 @@ export async function readAlertFacts(
 const backlog = {
   text: `
     select sum(webhooks)::float8 as due, (max(oldest_due_s) * 1000)::float8 as oldest_ms
-    from posthorn.take_stats('0 seconds') as s
+    from posthorn.stats as s
     cross join lateral jsonb_to_recordset(s.figures -> 'queue')
       as q (state text, webhooks bigint, oldest_due_s numeric)
     where q.state = 'due'`,

@@ -39,6 +39,9 @@ export async function evaluateAlerts(
   pool: Pool,
   { alerts, events, log, ifOlderThanMs }: EvaluationOptions,
 ): Promise<readonly ToldAlert[] | undefined> {
+  if (!(await isDue(pool, ifOlderThanMs))) return undefined;
+  // A transaction of its own, as it counts by now(), and as others who want to count would find it locked until the end.
+  await pool.query(`select from posthorn.take_stats('0 seconds')`);
   const told = await inTransaction(pool, async (client) => {
     if (!(await isOurTurn(client, ifOlderThanMs))) return undefined;
     await client.query(settings);
@@ -70,12 +73,16 @@ async function isOurTurn(client: PoolClient, ifOlderThanMs = 0): Promise<boolean
   );
   if (rows[0]?.isFree !== true) return false;
   // A statement of its own: its snapshot is of a time when the lock was ours.
-  const watch = await client.query<{ isDue: boolean }>(
+  return isDue(client, ifOlderThanMs);
+}
+
+async function isDue(client: Pool | PoolClient, ifOlderThanMs = 0): Promise<boolean> {
+  const { rows } = await client.query<{ isDue: boolean }>(
     `select coalesce(evaluated_at <= clock_timestamp() - $1::float8 * interval '1 millisecond', true) as "isDue"
      from posthorn.alert_watch`,
     [ifOlderThanMs],
   );
-  return watch.rows[0]?.isDue ?? true;
+  return rows[0]?.isDue ?? true;
 }
 
 async function readKnown(client: PoolClient): Promise<KnownAlert[]> {

@@ -119,7 +119,7 @@ describe('a breaker', () => {
   it('that is open for long fires while webhooks wait for it, and resolves with the first success', async () => {
     failWith(500);
     await enqueue(6, '/down');
-    await attempted(6);
+    await counted(6);
     await ageBreakers('11 seconds');
     await enqueue(1, '/down');
     await eventually(async () => {
@@ -167,7 +167,7 @@ it('an endpoint that fails is told of after 1, 24 and 72 hours and when it is di
   const endpoint = await registerEndpoint(database, { url: `${receiver.url}/failing` });
   failWith(503);
   await endpoint.enqueue(6);
-  await attempted(6);
+  await counted(6);
   await evaluate();
   const steps: unknown[] = [];
   for (const hours of [1, 23, 48]) {
@@ -302,6 +302,16 @@ async function attempted(count: number): Promise<void> {
     );
     return (rows[0]?.count ?? 0) >= count;
   }, `${count} attempts are recorded`);
+}
+
+/** Waits until the breaker has counted that many failures in a row, which comes after the attempts are recorded. */
+async function counted(count: number): Promise<void> {
+  await eventually(async () => {
+    const { rows } = await database.pool.query<{ consecutive: number }>(
+      'select consecutive from posthorn.breakers',
+    );
+    return rows[0]?.consecutive === count;
+  }, `${count} failures are counted`);
 }
 
 async function ageTallies(): Promise<void> {
