@@ -67,6 +67,8 @@ finished as (
   where a.webhook_id = any ($1::uuid[])
     and a.webhook_id = r.webhook_id
     and a.number = r.number
+    -- Recorded before, when only the answer was lost: it ended when it was said to have ended.
+    and (a.finished_at is null or a.error = 'abandoned')
 ),
 healed as (
   -- No row, no write: that is every lane that is healthy.

@@ -91,7 +91,9 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
       undo,
     });
     if (options.api) {
-      undo.push(startAlertTimer({ databaseUrl: database.url, alerts: config.alerts, events, log }));
+      undo.push(
+        startAlertTimer({ databaseUrl: database.url, line, alerts: config.alerts, events, log }),
+      );
     }
     if (options.worker) worker = startWorker({ ...options, events, database, cache, undo });
     return {

@@ -14,6 +14,8 @@ interface PoolOptions {
   readonly applicationName: string;
   /** Whose rights to act with; whoever logs in, if not given. */
   readonly role?: string | undefined;
+  /** Behind a pooler in transaction mode: the sessions are also others', so nothing is set in them. */
+  readonly isShared?: boolean;
 }
 
 /**
@@ -38,7 +40,10 @@ export function createEnginePool(options: PoolOptions): pg.Pool {
 
 /** The pool of everything that is rare and may be slow: rescue, partitions, pruning, Graphile Worker's own statements. */
 export function createMaintenancePool(options: PoolOptions): pg.Pool {
-  return createPool({ ...options, queryMs: maintenanceQueryMs }, ['jit=off', "lock_timeout='10s'"]);
+  return createPool(
+    { ...options, queryMs: maintenanceQueryMs },
+    options.isShared === true ? [] : ['jit=off', "lock_timeout='10s'"],
+  );
 }
 
 /** The clients of a pool that somebody holds. */
@@ -73,7 +78,9 @@ function createPool(
     max,
     application_name: applicationName,
     // Not as "options" of the connection: PgBouncer before 1.20 refuses those, or loses them if it is told to.
-    onConnect: async (client) => void (await client.query(statements.join('; '))),
+    onConnect: async (client) => {
+      if (statements.length > 0) await client.query(statements.join('; '));
+    },
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 60_000,
     query_timeout: queryMs,

@@ -1,3 +1,4 @@
+import type { Line } from '../db/line.ts';
 import { createMaintenancePool } from '../db/pools.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -13,18 +14,20 @@ const missedMs = 90_000;
  */
 export function startAlertTimer(options: {
   readonly databaseUrl: string;
+  readonly line: Line;
   readonly alerts: AlertOptions;
   readonly events: Events;
   readonly log: Log;
   /** How often it looks, ms. */
   readonly everyMs?: number;
 }): () => Promise<void> {
-  const { databaseUrl, log } = options;
+  const { databaseUrl, line, log } = options;
   const pool = createMaintenancePool({
     databaseUrl,
     log,
     max: 1,
     applicationName: 'posthorn alerts',
+    isShared: line === 'transaction pooler',
   });
   let running: Promise<unknown> = Promise.resolve();
   const look = () => {

@@ -40,6 +40,10 @@ export class DeliverJob {
   readonly #options: DeliverJobOptions;
   readonly #name: string;
   #runner: Runner | undefined;
+  /** What the runner writes into `locked_by`; and its predecessors, whose jobs may still be locked. */
+  #poolId: string | undefined;
+  readonly #formerPoolIds: string[] = [];
+  #isPoolNoted = true;
   #supervision: Promise<void> | undefined;
   #slice: Promise<void> = Promise.resolve();
   #isInSlice = false;
@@ -60,6 +64,7 @@ export class DeliverJob {
 
   /** Adds the job again when no slice runs; starts the runner again when that does not help. */
   async ensure(): Promise<void> {
+    await this.#notePool();
     if (this.#isInSlice || this.#options.signal.aborted) return;
     const missingMs = performance.now() - this.#lastSliceMs;
     if (missingMs > missingAfterMs) await this.#add();
@@ -76,7 +81,7 @@ export class DeliverJob {
   }
 
   async #startRunner(): Promise<void> {
-    const { number, maintenancePool, events, log } = this.#options;
+    const { maintenancePool, events, log } = this.#options;
     const { runner, poolId } = await startRunner({
       pool: maintenancePool,
       events,
@@ -86,11 +91,25 @@ export class DeliverJob {
     });
     this.#runner = runner;
     this.#lastSliceMs = performance.now();
-    // So that a rescuer knows whose jobs to unlock.
-    await maintenancePool.query(
-      'update posthorn.workers set graphile_pool = $2 where number = $1',
-      [number, poolId],
+    if (this.#poolId !== undefined) this.#formerPoolIds.push(this.#poolId);
+    this.#poolId = poolId;
+    this.#isPoolNoted = false;
+    await this.#notePool();
+  }
+
+  /** So that a rescuer knows whose jobs to unlock. What a runner before this one has left locked is unlocked here. */
+  async #notePool(): Promise<void> {
+    if (this.#isPoolNoted) return;
+    const former = [...this.#formerPoolIds];
+    await this.#options.maintenancePool.query(
+      `with noted as (
+         update posthorn.workers set graphile_pool = $2 where number = $1
+       )
+       select ${graphileSchema}.force_unlock_workers($3::text[])`,
+      [this.#options.number, this.#poolId, former],
     );
+    this.#formerPoolIds.splice(0, former.length);
+    this.#isPoolNoted = true;
   }
 
   async #supervise(): Promise<void> {

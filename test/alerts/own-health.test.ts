@@ -136,6 +136,7 @@ describe('no worker', () => {
     const fired = once(events, 'alertFired');
     await evaluateHere(database)();
     const stop = startAlertTimer({
+      line: 'direct',
       databaseUrl: database.url,
       alerts: alertOptions(),
       events,

@@ -75,6 +75,13 @@ it('starts the Graphile runner again when it ends without being asked', async ()
   await database.pool.query(`drop trigger fail on ${graphileSchema}._private_jobs`);
   await enqueue(50);
   await delivered(50);
+  await eventually(async () => {
+    const { rows } = await database.pool.query(
+      `select locked_by from ${graphileSchema}._private_jobs
+       where locked_by <> all (select graphile_pool from posthorn.workers)`,
+    );
+    return rows.length === 0;
+  }, 'no job is locked by the runner that ended');
 }, 60_000);
 
 it('frees what a claim had leased whose answer was lost with its connection', async () => {

@@ -38,6 +38,16 @@ it.each(['retry', 'failed'])(
   },
 );
 
+it('a result that is recorded again, as only the answer was lost, keeps the time at which it ended', async () => {
+  const id = await attempted({ leasedBy: 1, leaseS: 60 });
+  await database.pool.query('update posthorn.queue set attempts = 1');
+  await recordAs('retry', { id, statusCode: 500 });
+  const ends = 'select finished_at from posthorn.attempts';
+  const { rows: before } = await database.pool.query(ends);
+  await recordAs('retry', { id, statusCode: 500 });
+  expect((await database.pool.query(ends)).rows).toEqual(before);
+});
+
 /** A webhook whose first attempt worker 1 has begun, and whose lease is another's now. */
 async function attempted(lease: {
   leasedBy: number | null;

@@ -11,7 +11,7 @@ type Settings = ServerFacts['settings'];
 /** As migrations/ make them. The queue is emptied and filled all day: it is vacuumed by count, not by share. */
 const tuned: Readonly<Record<string, readonly string[]>> = {
   'posthorn.queue': [
-    'fillfactor=50',
+    'fillfactor=45',
     'autovacuum_vacuum_scale_factor=0',
     'autovacuum_vacuum_threshold=5000',
     'autovacuum_vacuum_cost_delay=0',
