@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { type PeerName, peerNames, type RowsBy } from './peers/peers.ts';
 
 export interface BenchOptions {
   /** What is measured. */
@@ -21,6 +22,10 @@ export interface BenchOptions {
   readonly backlog: number;
   /** POSTHORN_TIMEOUT of the workers beside an endpoint that hangs, seconds. */
   readonly timeoutS: number;
+  /** Who else is measured, how many webhooks each drains in a round, and how it writes its rows. */
+  readonly peers: readonly PeerName[];
+  readonly peerWebhooks: number | undefined;
+  readonly peerRows: RowsBy | undefined;
   /** Of the file in bench/results. */
   readonly name: string | undefined;
   /** Directory for CPU profiles of the workers. */
@@ -37,13 +42,20 @@ export const usage = `Usage: npm run bench -- [options]
   --endpoints 100    endpoints they go to
   --delay 0          ms the receiver takes to answer
   --workers 1        worker processes
-  --latency          measure commit → arrival at 10, 100 and 500 webhooks a second instead
+  --latency          measure commit → arrival at 10, 100, 500 and 1,000 webhooks a second instead
   --seconds 10       of each rate of --latency
   --isolation        measure how little endpoints, backlogs and workers cost each other instead;
                      each scenario has its own --rounds, --seconds, --endpoints and --workers
   --only NAME        hang, dead, lanes, workers, priorities, limits or idle
   --backlog 1000000  webhooks that wait for the dead endpoint
   --timeout 5        seconds until the workers give up the endpoint that hangs
+  --peers            measure BullMQ, pg-boss and a Graphile Worker job per webhook beside (drain, latency, matrix);
+                     they are installed in bench/node_modules when they are not there
+  --peer NAME        only this one, may be given again: ${peerNames.join(', ')}
+  --peer-webhooks N  webhooks they drain in a round, fewer than --webhooks, because they are slower: by default 5,000
+                     with rows one by one, 20,000 with rows in batches
+  --peer-rows MODE   one: each of their jobs writes its rows by itself; batch: together with others';
+                     by default one for BullMQ and pg-boss, batch for Graphile Worker
   --name NAME        of the file in bench/results
   --profile DIR      write CPU profiles of the workers there
 
@@ -69,6 +81,10 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       seconds: { type: 'string' },
       backlog: { type: 'string', default: '1000000' },
       timeout: { type: 'string', default: '5' },
+      peers: { type: 'boolean', default: false },
+      peer: { type: 'string', multiple: true, default: [] },
+      'peer-webhooks': { type: 'string' },
+      'peer-rows': { type: 'string' },
       name: { type: 'string' },
       profile: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -93,16 +109,39 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     only: values.only === undefined ? scenarios : [scenarioOf(values.only)],
     backlog: whole(values.backlog, { option: 'backlog', min: 100 }),
     timeoutS: whole(values.timeout, { option: 'timeout', min: 1 }),
+    peers: values.peers
+      ? peerNames
+      : peerNames.filter((name) => values.peer.map(peerOf).includes(name)),
+    peerWebhooks:
+      values['peer-webhooks'] === undefined
+        ? undefined
+        : whole(values['peer-webhooks'], { option: 'peer-webhooks', min: 100 }),
+    peerRows: values['peer-rows'] === undefined ? undefined : rowsByOf(values['peer-rows']),
     name: values.name,
     profile: values.profile,
   };
 }
 
 function scenarioOf(value: string): Scenario {
-  const found = scenarios.find((scenario) => scenario === value);
+  return oneOf(scenarios, { option: 'only', value });
+}
+
+function peerOf(value: string): PeerName {
+  return oneOf(peerNames, { option: 'peer', value });
+}
+
+function rowsByOf(value: string): RowsBy {
+  return oneOf(['one', 'batch'] as const, { option: 'peer-rows', value });
+}
+
+function oneOf<Name extends string>(
+  names: readonly Name[],
+  { option, value }: { option: string; value: string },
+): Name {
+  const found = names.find((name) => name === value);
   if (found !== undefined) return found;
   throw new Error(
-    `Cannot use --only as it must be one of ${scenarios.join(', ')}: current value is ${value}`,
+    `Cannot use --${option} as it must be one of ${names.join(', ')}: current value is ${value}`,
   );
 }
 

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { clockMs } from './clock.ts';
+import { openLoop } from './open-loop.ts';
 import { answerParent } from './parent.ts';
 import { bodyOf, pathOf, secretOf } from './traffic.ts';
 
@@ -77,17 +77,6 @@ async function insertAtRate(
     });
     result.set(rows[0]?.id ?? '', { sentMs, committedMs: clockMs() });
   };
-  const startedMs = clockMs();
-  const inserts: Promise<void>[] = [];
-  while (inserts.length < webhooks) {
-    const dueMs = startedMs + (inserts.length * 1_000) / perSecond;
-    const waitMs = dueMs - clockMs();
-    if (waitMs > 0) await sleep(waitMs);
-    const running = insert(inserts.length);
-    // Awaited at the end; a failure before that must not end the process.
-    running.catch(() => {});
-    inserts.push(running);
-  }
-  await Promise.all(inserts);
+  await openLoop({ perSecond, count: webhooks }, insert);
   return result;
 }
