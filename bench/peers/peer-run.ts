@@ -38,7 +38,7 @@ export async function runPeer(
   const rows = options.peerRows ?? peers[name].rows;
   const webhooks = options.peerWebhooks ?? drainedWebhooks[rows];
   progress.now(`${label}: inserting`);
-  await using world = await PeerWorld.open(bench, stage, name);
+  await using world = await PeerWorld.open(bench, { stage, name, tunedFor: 'drain' });
   const { client } = world.database;
   const counter = counting ? await ExactCounter.open(world.database) : undefined;
   const emptyBytes = await readSize(client);

@@ -2,7 +2,7 @@ import type { Bench } from '../bench.ts';
 import { Child } from '../child.ts';
 import type { RoundDatabase } from '../database.ts';
 import type { ProducerRequest } from '../producer.ts';
-import { type PeerName, type PeerSite, peers, queueName } from './peers.ts';
+import { type PeerName, type PeerSite, peers, queueName, type TunedFor } from './peers.ts';
 import type { PeerProducerRequest } from './serve-producer.ts';
 import { type PeerStage, siteOf } from './stage.ts';
 import { createPeerTables, type PeerStanding, readPeerStanding } from './tables.ts';
@@ -19,8 +19,10 @@ export class PeerWorld implements AsyncDisposable {
   readonly #signal: AbortSignal;
   readonly #disposal: AsyncDisposableStack;
 
-  static async open(bench: Bench, stage: PeerStage, name: PeerName): Promise<PeerWorld> {
-    const { server, options, signal } = bench;
+  static async open(
+    { server, options, signal }: Bench,
+    { stage, name, tunedFor }: { stage: PeerStage; name: PeerName; tunedFor: TunedFor },
+  ): Promise<PeerWorld> {
     await using stack = new AsyncDisposableStack();
     await stage.redis?.client.flushAll();
     const database = stack.use(await server.createDatabase('empty'));
@@ -30,10 +32,8 @@ export class PeerWorld implements AsyncDisposable {
       withinMs: openMs,
     });
     const producer = stack.use(child);
-    const site = siteOf(stage, {
-      databaseUrl: database.url,
-      rows: options.peerRows ?? peers[name].rows,
-    });
+    const rows = options.peerRows ?? peers[name].rows;
+    const site = siteOf(stage, { databaseUrl: database.url, rows, tunedFor });
     await producer.ask({ ask: 'open', site }, { signal, withinMs: openMs });
     const disposal = stack.move();
     return new PeerWorld({ name, site, database, producer, stage, signal, disposal });

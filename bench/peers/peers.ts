@@ -16,12 +16,19 @@ export type PeerName = (typeof peerNames)[number];
  */
 export type RowsBy = 'one' | 'batch';
 
+/**
+ * What a peer's worker is tuned for: many at once, or each one soon. Posthorn has one configuration for both; a peer may
+ * have the better of two.
+ */
+export type TunedFor = 'drain' | 'latency';
+
 /** What a peer's processes need to know. Sent to them, so plain data. */
 export interface PeerSite {
   readonly databaseUrl: string;
   /** Of the peer that has one. */
   readonly redisUrl: string | undefined;
   readonly rows: RowsBy;
+  readonly tunedFor: TunedFor;
 }
 
 export interface Peer {

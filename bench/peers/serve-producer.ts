@@ -1,8 +1,7 @@
 import pg from 'pg';
-import { clockMs } from '../clock.ts';
-import { openLoop } from '../open-loop.ts';
+import { insertAtRate, type ProducerResult, producerConnections } from '../open-loop.ts';
 import { answerParent } from '../parent.ts';
-import type { ProducerRequest, ProducerResult } from '../producer.ts';
+import type { ProducerRequest } from '../producer.ts';
 import { bodyOf, pathOf, secretOf } from '../traffic.ts';
 import type { PeerSite } from './peers.ts';
 
@@ -36,10 +35,8 @@ export interface Enqueuer {
   close(): Promise<void>;
 }
 
-const connections = 10;
+/** How many are enqueued at once. */
 const chunk = 1_000;
-/** A producer that is so late begins no more transactions. */
-const patienceMs = 10_000;
 
 export function serveProducer(open: (site: PeerSite) => Promise<Enqueuer>): void {
   let pool: pg.Pool | undefined;
@@ -50,7 +47,7 @@ export function serveProducer(open: (site: PeerSite) => Promise<Enqueuer>): void
       if (request.ask === 'open') {
         pool = new pg.Pool({
           connectionString: request.site.databaseUrl,
-          max: connections,
+          max: producerConnections,
           idleTimeoutMillis: 0,
           application_name: 'posthorn bench producer',
         });
@@ -64,7 +61,7 @@ export function serveProducer(open: (site: PeerSite) => Promise<Enqueuer>): void
           await enqueueAll(pool, enqueuer);
           return true;
         case 'steady':
-          return insertAtRate(request, { pool, enqueuer });
+          return produce(request, { pool, enqueuer });
         case 'close':
           await enqueuer.close();
           await pool.end();
@@ -83,38 +80,25 @@ async function enqueueAll(pool: pg.Pool, enqueuer: Enqueuer): Promise<void> {
   }
 }
 
-async function insertAtRate(
+function produce(
   { receiverPort, firstEndpoint = 0, endpoints, perSecond, webhooks }: ProducerRequest,
   { pool, enqueuer }: { pool: pg.Pool; enqueuer: Enqueuer },
 ): Promise<ProducerResult> {
-  await openAll(pool);
-  const result: ProducerResult = new Map();
-  const lastMs = clockMs() + (webhooks / perSecond) * 1_000 + patienceMs;
-  await openLoop({ perSecond, count: webhooks }, async (sequence) => {
-    const endpoint = firstEndpoint + (sequence % endpoints);
-    const sentMs = clockMs();
-    const client = await pool.connect();
-    let id: string;
-    try {
-      if (clockMs() > lastMs) return;
-      id = await enqueuer.insert(client, {
+  return insertAtRate(pool, {
+    perSecond,
+    webhooks,
+    insert(client, sequence) {
+      const endpoint = firstEndpoint + (sequence % endpoints);
+      return enqueuer.insert(client, {
         url: `http://127.0.0.1:${receiverPort}${pathOf(endpoint)}`,
         body: bodyOf(sequence),
         secret: secretOf(endpoint),
       });
-      result.set(id, { sentMs, committedMs: clockMs() });
-    } finally {
-      client.release();
-    }
-    await enqueuer.afterCommit?.(id);
+    },
+    async afterCommit(id) {
+      await enqueuer.afterCommit?.(id);
+    },
   });
-  return result;
-}
-
-/** No connection is opened while it counts. */
-async function openAll(pool: pg.Pool): Promise<void> {
-  const clients = await Promise.all(Array.from({ length: connections }, () => pool.connect()));
-  for (const client of clients) client.release();
 }
 
 /** The statement that all of them insert a webhook with. */

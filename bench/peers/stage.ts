@@ -40,11 +40,8 @@ export async function openPeerStage({ options, progress, signal }: Bench): Promi
   };
 }
 
-export function siteOf(
-  { redis }: PeerStage,
-  { databaseUrl, rows }: Omit<PeerSite, 'redisUrl'>,
-): PeerSite {
-  return { databaseUrl, redisUrl: redis?.url, rows };
+export function siteOf({ redis }: PeerStage, site: Omit<PeerSite, 'redisUrl'>): PeerSite {
+  return { ...site, redisUrl: redis?.url };
 }
 
 /** As docs.bullmq.io/guide/going-to-production wants it: append-only file, synced every second, and nothing evicted. */
