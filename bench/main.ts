@@ -7,6 +7,7 @@ import { countingSettings } from './exact-counts.ts';
 import { runIsolation } from './isolation/isolation.ts';
 import { runLatency } from './latency.ts';
 import { coreCount, cpuModel } from './machine.ts';
+import { runMatrix } from './matrix.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
 import { Progress } from './progress.ts';
 import { ReceiverClient } from './receiver-client.ts';
@@ -23,6 +24,7 @@ const modes: Readonly<Record<BenchOptions['mode'], (bench: Bench) => Promise<Res
   drain: runDrain,
   latency: runLatency,
   isolation: runIsolation,
+  matrix: runMatrix,
 };
 
 process.exitCode = await main(process.argv.slice(2));

@@ -37,11 +37,11 @@ export function columnsOf(names: readonly PeerName[]): string[] {
   return ['Posthorn', ...names.map((name) => peers[name].label)];
 }
 
-/** Node, Postgres and Redis together, ms. */
-export function cpuMsOf({ window }: ProductRun): number | undefined {
+/** Node, Postgres and Redis together, µs a webhook. */
+export function cpuUsOf({ window, webhooks }: ProductRun): number | undefined {
   const { senderCpuMs, postgresCpuMs, redisCpuMs } = window;
   if (senderCpuMs === undefined || postgresCpuMs === undefined) return undefined;
-  return senderCpuMs + postgresCpuMs + (redisCpuMs ?? 0);
+  return ((senderCpuMs + postgresCpuMs + (redisCpuMs ?? 0)) * 1_000) / webhooks;
 }
 
 function costTable({ rounds, counted, names, rows }: Comparison): Table {
@@ -104,7 +104,7 @@ function costTable({ rounds, counted, names, rows }: Comparison): Table {
       us('CPU of Node', ({ window }) => window.senderCpuMs),
       us('CPU of Postgres', ({ window }) => window.postgresCpuMs),
       us('CPU of Redis', ({ window }) => window.redisCpuMs),
-      us('CPU of these together', cpuMsOf),
+      row('CPU of these together', { unit: 'µs', of: cpuUsOf }),
       once('SQL statements of the delivery', {
         digits: 3,
         of: ({ delivery }) => delivery.statements,
@@ -166,8 +166,7 @@ function ratioSection({ rounds, names }: Comparison): Section {
       ),
       ...lines(
         (label) => `CPU per webhook, ${label} to Posthorn`,
-        (product, peer) =>
-          per(per(cpuMsOf(peer), peer.webhooks), per(cpuMsOf(product), product.webhooks)),
+        (product, peer) => per(cpuUsOf(peer), cpuUsOf(product)),
       ),
     ],
   };
