@@ -49,6 +49,7 @@ export class ExactCounter {
       `set pg_stat_statements.track = 'none'`,
     ]);
     const readsWal = await works(client, [
+      'set synchronous_commit = on',
       'create extension if not exists pg_walinspect',
       // As long as this connection is open, and sees no error, no checkpoint removes what is to be read.
       `select pg_create_physical_replication_slot('posthorn_bench_' || pg_backend_pid(), true, true)`,
@@ -84,6 +85,8 @@ export class ExactCounter {
   }
 
   async #read(): Promise<Mark> {
+    // Its commit flushes what others have left in the buffers: only what is flushed can be read.
+    await this.#client.query(`select pg_logical_emit_message(true, 'posthorn bench', '')`);
     const { rows } = await this.#client.query<{ lsn: string }>(
       'select pg_current_wal_flush_lsn()::text as lsn',
     );

@@ -12,13 +12,15 @@ interface Plan {
   insert(client: pg.PoolClient, sequence: number): Promise<string>;
   /** What follows a commit. */
   afterCommit?(id: string): Promise<void>;
+  /**
+   * Transactions that could only begin so long after the last was due are left out: then the rate is not held, and how
+   * far it is behind is known. Default: 10 s.
+   */
+  readonly patienceMs?: number;
 }
 
 /** Connections of a producer. */
 export const producerConnections = 10;
-
-/** Transactions that could only begin so late are left out: then the rate is not held, and how far it is behind is known. */
-const patienceMs = 10_000;
 
 /**
  * A webhook per transaction at a fixed rate, whatever the database does (open loop), so that a slow commit does not hide
@@ -27,7 +29,7 @@ const patienceMs = 10_000;
  * @throws what the first that failed threw, when all have been begun.
  */
 export async function insertAtRate(pool: pg.Pool, plan: Plan): Promise<ProducerResult> {
-  const { perSecond, webhooks } = plan;
+  const { perSecond, webhooks, patienceMs = 10_000 } = plan;
   const result: ProducerResult = new Map();
   await openAll(pool);
   const startedMs = clockMs();

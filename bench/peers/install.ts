@@ -12,18 +12,19 @@ const folder = new URL('../', import.meta.url);
  * @throws when npm fails; the message says what to run by hand.
  */
 export async function installPeers(progress: Progress, signal: AbortSignal): Promise<void> {
-  if (await isInstalled()) return;
+  if (await arePeersInstalled()) return;
   progress.done('installing the peers in bench/node_modules (npm ci --prefix bench) …');
   const code = await npmCi(signal);
   signal.throwIfAborted();
-  if (code !== 0 || !(await isInstalled())) {
+  if (code !== 0 || !(await arePeersInstalled())) {
     throw new Error(
       'Cannot measure the peers as they must be installed: run `npm ci --prefix bench` and try again, or leave --peers out',
     );
   }
 }
 
-async function isInstalled(): Promise<boolean> {
+/** In the versions of bench/package.json. */
+export async function arePeersInstalled(): Promise<boolean> {
   const { dependencies } = await packageAt('package.json');
   const wanted = Object.entries(dependencies ?? {});
   const are = await Promise.all(

@@ -57,7 +57,7 @@ async function startPeerRedis(): Promise<RedisServer> {
   ]);
 }
 
-function hasRedisServer(): boolean {
+export function hasRedisServer(): boolean {
   try {
     execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
     return true;
