@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
+import { type PeerName, peerNames, type RowsBy } from './peers/peers.ts';
 
 export interface BenchOptions {
   /** What is measured. */
-  readonly mode: 'drain' | 'latency' | 'isolation';
+  readonly mode: 'drain' | 'latency' | 'isolation' | 'matrix';
   readonly rounds: number;
   /** A round. */
   readonly webhooks: number;
@@ -21,6 +22,12 @@ export interface BenchOptions {
   readonly backlog: number;
   /** POSTHORN_TIMEOUT of the workers beside an endpoint that hangs, seconds. */
   readonly timeoutS: number;
+  /** What the command line leaves no choice of in the matrix. */
+  readonly fixed: Partial<Pick<BenchOptions, 'endpoints' | 'delayMs' | 'workers'>>;
+  /** Who else is measured, how many webhooks each drains in a round, and how it writes its rows. */
+  readonly peers: readonly PeerName[];
+  readonly peerWebhooks: number | undefined;
+  readonly peerRows: RowsBy | undefined;
   /** Of the file in bench/results. */
   readonly name: string | undefined;
   /** Directory for CPU profiles of the workers. */
@@ -37,13 +44,22 @@ export const usage = `Usage: npm run bench -- [options]
   --endpoints 100    endpoints they go to
   --delay 0          ms the receiver takes to answer
   --workers 1        worker processes
-  --latency          measure commit → arrival at 10, 100 and 500 webhooks a second instead
+  --latency          measure commit → arrival at 10, 100, 500 and 1,000 webhooks a second instead
   --seconds 10       of each rate of --latency
+  --matrix           drain at every combination of a receiver that answers after 0 and 50 ms, 1, 100 and 5,000
+                     endpoints, and 1, 2 and 4 workers; --delay, --endpoints and --workers leave only theirs
   --isolation        measure how little endpoints, backlogs and workers cost each other instead;
                      each scenario has its own --rounds, --seconds, --endpoints and --workers
   --only NAME        hang, dead, lanes, workers, priorities, limits or idle
   --backlog 1000000  webhooks that wait for the dead endpoint
   --timeout 5        seconds until the workers give up the endpoint that hangs
+  --peers            measure BullMQ, pg-boss and a Graphile Worker job per webhook beside (drain, latency, matrix);
+                     they are installed in bench/node_modules when they are not there
+  --peer NAME        only this one, may be given again: ${peerNames.join(', ')}
+  --peer-webhooks N  webhooks they drain in a round, fewer than --webhooks, because they are slower: by default 5,000
+                     with rows one by one, 20,000 with rows in batches
+  --peer-rows MODE   one: each of their jobs writes its rows by itself; batch: together with others';
+                     by default one for BullMQ and pg-boss, batch for Graphile Worker
   --name NAME        of the file in bench/results
   --profile DIR      write CPU profiles of the workers there
 
@@ -60,50 +76,97 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     options: {
       rounds: { type: 'string' },
       webhooks: { type: 'string', default: '50000' },
-      endpoints: { type: 'string', default: '100' },
-      delay: { type: 'string', default: '0' },
-      workers: { type: 'string', default: '1' },
+      endpoints: { type: 'string' },
+      delay: { type: 'string' },
+      workers: { type: 'string' },
       latency: { type: 'boolean', default: false },
       isolation: { type: 'boolean', default: false },
+      matrix: { type: 'boolean', default: false },
       only: { type: 'string' },
       seconds: { type: 'string' },
       backlog: { type: 'string', default: '1000000' },
       timeout: { type: 'string', default: '5' },
+      peers: { type: 'boolean', default: false },
+      peer: { type: 'string', multiple: true, default: [] },
+      'peer-webhooks': { type: 'string' },
+      'peer-rows': { type: 'string' },
       name: { type: 'string' },
       profile: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return 'help';
-  const { rounds, seconds } = values;
   const given = {
-    ...(rounds === undefined ? {} : { rounds: whole(rounds, { option: 'rounds', min: 1 }) }),
-    ...(seconds === undefined ? {} : { seconds: whole(seconds, { option: 'seconds', min: 1 }) }),
+    ...numberOf('rounds', { as: 'rounds', value: values.rounds, min: 1 }),
+    ...numberOf('seconds', { as: 'seconds', value: values.seconds, min: 1 }),
+  };
+  const fixed = {
+    ...numberOf('endpoints', { as: 'endpoints', value: values.endpoints, min: 1 }),
+    ...numberOf('delay', { as: 'delayMs', value: values.delay, min: 0 }),
+    ...numberOf('workers', { as: 'workers', value: values.workers, min: 1 }),
   };
   return {
-    mode: values.isolation ? 'isolation' : values.latency ? 'latency' : 'drain',
+    mode: modeOf(values),
     rounds: 5,
     seconds: 10,
     ...given,
     given,
     webhooks: whole(values.webhooks, { option: 'webhooks', min: 100 }),
-    endpoints: whole(values.endpoints, { option: 'endpoints', min: 1 }),
-    delayMs: whole(values.delay, { option: 'delay', min: 0 }),
-    workers: whole(values.workers, { option: 'workers', min: 1 }),
+    endpoints: 100,
+    delayMs: 0,
+    workers: 1,
+    ...fixed,
+    fixed,
     only: values.only === undefined ? scenarios : [scenarioOf(values.only)],
     backlog: whole(values.backlog, { option: 'backlog', min: 100 }),
     timeoutS: whole(values.timeout, { option: 'timeout', min: 1 }),
+    peers: values.peers
+      ? peerNames
+      : peerNames.filter((name) => values.peer.map(peerOf).includes(name)),
+    peerWebhooks: undefined,
+    ...numberOf('peer-webhooks', { as: 'peerWebhooks', value: values['peer-webhooks'], min: 100 }),
+    peerRows: values['peer-rows'] === undefined ? undefined : rowsByOf(values['peer-rows']),
     name: values.name,
     profile: values.profile,
   };
 }
 
+function modeOf(values: { isolation: boolean; latency: boolean; matrix: boolean }) {
+  if (values.isolation) return 'isolation';
+  if (values.latency) return 'latency';
+  return values.matrix ? 'matrix' : 'drain';
+}
+
 function scenarioOf(value: string): Scenario {
-  const found = scenarios.find((scenario) => scenario === value);
+  return oneOf(scenarios, { option: 'only', value });
+}
+
+function peerOf(value: string): PeerName {
+  return oneOf(peerNames, { option: 'peer', value });
+}
+
+function rowsByOf(value: string): RowsBy {
+  return oneOf(['one', 'batch'] as const, { option: 'peer-rows', value });
+}
+
+function oneOf<Name extends string>(
+  names: readonly Name[],
+  { option, value }: { option: string; value: string },
+): Name {
+  const found = names.find((name) => name === value);
   if (found !== undefined) return found;
   throw new Error(
-    `Cannot use --only as it must be one of ${scenarios.join(', ')}: current value is ${value}`,
+    `Cannot use --${option} as it must be one of ${names.join(', ')}: current value is ${value}`,
   );
+}
+
+/** The option's number under a name; nothing when it is not given. */
+function numberOf<Name extends string>(
+  option: string,
+  { as, value, min }: { as: Name; value: string | undefined; min: number },
+): { [Key in Name]?: number } {
+  if (value === undefined) return {};
+  return { [as]: whole(value, { option, min }) } as { [Key in Name]?: number };
 }
 
 function whole(value: string, { option, min }: { option: string; min: number }): number {

@@ -8,16 +8,19 @@ import {
   type PostgresCounts,
   readCounts,
   readingCosts,
+  readSize,
   readSizes,
   readStanding,
 } from './counters.ts';
 import type { RoundDatabase } from './database.ts';
+import { ExactCounter, type ExactCounts } from './exact-counts.ts';
 import { Fleet } from './fleet.ts';
 import { memoryOf } from './machine.ts';
 import { openWindow, type Window } from './window.ts';
 
-/** One drain by the product. Everything but rates, times and memory is for all webhooks of the round together. */
+/** One drain, by the product or a peer. Everything but rates, times and memory is for all its webhooks together. */
 export interface ProductRun {
+  readonly webhooks: number;
   readonly perSecond: number;
   readonly insertMs: number;
   /** From the first request at the receiver to the last outcome in Postgres. */
@@ -27,6 +30,10 @@ export interface ProductRun {
   /** From before the workers start until they are gone. */
   readonly delivery: PostgresCounts;
   readonly bytesOnDisk: Readonly<Record<string, number>>;
+  /** By how much the database has grown since before the insert. */
+  readonly grownBytes: number;
+  /** Of a round that is there to count. */
+  readonly exact?: { readonly insert: ExactCounts; readonly delivery: ExactCounts } | undefined;
   /** Peak of all workers, bytes. */
   readonly workerMemory: number | undefined;
   /** Requests for a webhook that had come before. */
@@ -38,12 +45,17 @@ export interface ProductRun {
 export async function runProduct(
   bench: Bench,
   backlog: Backlog = evenBacklog(bench.options),
+  { counting = false } = {},
 ): Promise<ProductRun> {
   const { options, server, receiver, progress, signal } = bench;
   const { webhooks } = backlog;
   progress.now('product: inserting');
   await using database = await server.createDatabase();
+  const counter = counting ? await ExactCounter.open(database) : undefined;
+  const emptyBytes = await readSize(database.client);
+  await counter?.begin();
   const inserted = await insertWebhooks(database, backlog.insert(receiver.port));
+  const insertExact = await counter?.next();
   await receiver.reset({ expected: webhooks, delayMs: options.delayMs });
   const before = await readCounts(database.client);
   await using fleet = new Fleet({
@@ -61,7 +73,9 @@ export async function runProduct(
   signal.throwIfAborted();
   const counters = await receiver.counters();
   const delivery = countsBetween(before, await readCounts(database.client));
+  const deliveryExact = await counter?.next();
   return {
+    webhooks,
     perSecond: (webhooks / window.durationMs) * 1_000,
     insertMs: inserted.durationMs,
     window,
@@ -69,6 +83,8 @@ export async function runProduct(
     // Our own questions are not the product's.
     delivery: { ...delivery, transactions: delivery.transactions - polls - readingCosts },
     bytesOnDisk: await readSizes(database.client),
+    grownBytes: (await readSize(database.client)) - emptyBytes,
+    exact: exactOf(insertExact, deliveryExact),
     doubles: counters.requests - counters.uniqueIds,
     workerMemory: memory.reduce((sum = Number.NaN, one = Number.NaN) => sum + one, 0),
     violations: [
@@ -76,6 +92,12 @@ export async function runProduct(
       ...standingViolations(await readStanding(database.client), webhooks),
     ],
   };
+}
+
+/** Undefined, unless both were counted. The producer's connections are older than the count of their statements. */
+export function exactOf(insert: ExactCounts | undefined, delivery: ExactCounts | undefined) {
+  if (insert === undefined || delivery === undefined) return undefined;
+  return { insert: { ...insert, statements: undefined }, delivery };
 }
 
 async function insertWebhooks(

@@ -11,6 +11,8 @@ import { freePort } from './free-port.ts';
 export interface RedisServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
+  /** Of the process that runs now. */
+  readonly pid: number;
   /** For what the test itself asks and does. */
   readonly client: RedisClientType;
   signal(signal: NodeJS.Signals): void;
@@ -70,6 +72,9 @@ export async function startRedis(args: readonly string[] = []): Promise<RedisSer
   return {
     url,
     port,
+    get pid() {
+      return child.pid ?? 0;
+    },
     client,
     signal: (signal) => void child.kill(signal),
     kill,
