@@ -48,6 +48,11 @@ export class WorkerSlot implements AsyncDisposable {
     return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
+  /** By kill -9, of ours or of a failpoint's. */
+  get wasKilled(): boolean {
+    return this.#child?.signalCode === 'SIGKILL';
+  }
+
   get pid(): number {
     return this.#child?.pid ?? 0;
   }
