@@ -1,7 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
 /** So many are enough to keep a process busy whose receivers answer at once. */
-const enough = 128;
+const enough = 256;
 const busyFrom = 0.95;
 const idleBelow = 0.85;
 

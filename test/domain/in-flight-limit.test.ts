@@ -14,7 +14,7 @@ it('falls while the process is out of CPU, and not below what keeps it busy', ()
   const limit = new InFlightLimit({ most: 512 });
   after(limit, Array(10).fill(0));
   expect(after(limit, [1])).toBe(409);
-  expect(after(limit, Array(20).fill(1))).toBe(128);
+  expect(after(limit, Array(20).fill(1))).toBe(256);
 });
 
 it('stays where the process is just busy', () => {
