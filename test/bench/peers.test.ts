@@ -6,7 +6,7 @@ import { arePeersInstalled } from '../../bench/peers/install.ts';
 import { runPeerRates } from '../../bench/peers/peer-latency.ts';
 import { runPeer } from '../../bench/peers/peer-run.ts';
 import { peerNames, peers } from '../../bench/peers/peers.ts';
-import { hasRedisServer, openPeerStage, type PeerStage } from '../../bench/peers/stage.ts';
+import { openPeerStage, type PeerStage, redisServerVersion } from '../../bench/peers/stage.ts';
 import { Progress } from '../../bench/progress.ts';
 import { ReceiverClient } from '../../bench/receiver-client.ts';
 
@@ -18,7 +18,8 @@ if (!areInstalled) {
     'The peers of the benchmark are not installed: their tests are skipped. `npm ci --prefix bench` installs them.',
   );
 }
-const names = peerNames.filter((name) => !peers[name].needsRedis || hasRedisServer());
+const hasRedis = redisServerVersion() !== undefined;
+const names = peerNames.filter((name) => !peers[name].needsRedis || hasRedis);
 
 let server: Server;
 let bench: Bench;
