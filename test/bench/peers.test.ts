@@ -5,7 +5,7 @@ import { readOptions } from '../../bench/options.ts';
 import { arePeersInstalled } from '../../bench/peers/install.ts';
 import { runPeerRates } from '../../bench/peers/peer-latency.ts';
 import { runPeer } from '../../bench/peers/peer-run.ts';
-import { peerNames, peers } from '../../bench/peers/peers.ts';
+import { peerNames, peers, rowsBy } from '../../bench/peers/peers.ts';
 import { openPeerStage, type PeerStage, redisServerVersion } from '../../bench/peers/stage.ts';
 import { Progress } from '../../bench/progress.ts';
 import { ReceiverClient } from '../../bench/receiver-client.ts';
@@ -47,7 +47,7 @@ afterAll(async () => {
 });
 
 describe.runIf(areInstalled).each(names)('%s', (name) => {
-  it.each(['one', 'batch'] as const)(
+  it.each(rowsBy)(
     'drains a backlog with two workers, rows by %s',
     async (rows) => {
       const options = { ...bench.options, peerRows: rows };
