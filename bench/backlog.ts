@@ -15,12 +15,16 @@ const [opening = '', ending = ''] = bodyOf(0).split(marker, 2);
 /** The body of the nth webhook, in SQL: the same as bodyOf(n). */
 const bodySql = `'${opening}' || lpad(n::text, ${marker.length}, '0') || '${ending}'`;
 
-/** One webhook after the other to each of so many endpoints. */
-export function evenBacklog(shape: { webhooks: number; endpoints: number }): Backlog {
-  const { webhooks } = shape;
+/** One webhook after the other to each of so many endpoints; into the outbox, or a table like it. */
+export function evenBacklog(shape: {
+  webhooks: number;
+  endpoints: number;
+  table?: string;
+}): Backlog {
+  const { webhooks, table = 'posthorn.outbox' } = shape;
   const endpoints = Array.from({ length: shape.endpoints }, (_, endpoint) => endpoint);
   const text = `
-    insert into posthorn.outbox (url, body, secret)
+    insert into ${table} (url, body, secret)
     select
       ($2::text[])[1 + n % cardinality($2::text[])],
       ${bodySql},

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 
 export interface BenchOptions {
   /** What is measured. */
-  readonly mode: 'drain' | 'latency' | 'isolation';
+  readonly mode: 'drain' | (typeof modes)[number];
   readonly rounds: number;
   /** A round. */
   readonly webhooks: number;
@@ -12,13 +12,20 @@ export interface BenchOptions {
   readonly delayMs: number;
   /** Worker processes. */
   readonly workers: number;
-  /** Seconds at each rate of the latency mode, or of the steady traffic of an isolation scenario. */
+  /** Seconds at each rate of the latency mode, of the steady traffic of a scenario, or of a table's inserts. */
   readonly seconds: number;
   /** The isolation scenarios to run, and what was said about them in place of their own defaults. */
   readonly only: readonly Scenario[];
   readonly given: { readonly rounds?: number; readonly seconds?: number };
-  /** Webhooks that wait for the dead endpoint. */
+  /** Webhooks that wait: for the dead endpoint, or for their time. */
   readonly backlog: number;
+  /** The states of growth to measure. */
+  readonly grown: readonly GrowthScenario[];
+  /** Finished webhooks in the history. */
+  readonly history: number;
+  /** Seconds for which a transaction has been open when the figures are taken, and minutes of churn before. */
+  readonly pinnedS: number;
+  readonly churnMinutes: number;
   /** POSTHORN_TIMEOUT of the workers beside an endpoint that hangs, seconds. */
   readonly timeoutS: number;
   /** Of the file in bench/results. */
@@ -26,6 +33,12 @@ export interface BenchOptions {
   /** Directory for CPU profiles of the workers. */
   readonly profile: string | undefined;
 }
+
+/** Each has an option of its name; without any it is the drain. */
+const modes = ['latency', 'isolation', 'producers', 'growth'] as const;
+
+export type GrowthScenario = (typeof growthScenarios)[number];
+const growthScenarios = ['history', 'waiting', 'endpoints', 'pinned', 'churn'] as const;
 
 export type Scenario = (typeof scenarios)[number];
 const scenarios = ['hang', 'dead', 'lanes', 'workers', 'priorities', 'limits', 'idle'] as const;
@@ -41,8 +54,16 @@ export const usage = `Usage: npm run bench -- [options]
   --seconds 10       of each rate of --latency
   --isolation        measure how little endpoints, backlogs and workers cost each other instead;
                      each scenario has its own --rounds, --seconds, --endpoints and --workers
-  --only NAME        hang, dead, lanes, workers, priorities, limits or idle
-  --backlog 1000000  webhooks that wait for the dead endpoint
+  --producers        measure what inserting costs a producer instead, beside tables without trigger;
+                     --seconds 3 for each table
+  --growth           measure what a grown database costs beside an empty one instead; hours, or
+                     less with --history 200000 --backlog 100000 --pinned 30 --minutes 1
+  --only NAME        hang, dead, lanes, workers, priorities, limits or idle of --isolation;
+                     history, waiting, endpoints, pinned or churn of --growth
+  --backlog 1000000  webhooks that wait, for the dead endpoint or for their time
+  --history 10000000 finished webhooks; takes 7 GB
+  --pinned 300       seconds for which a transaction has been open when the figures are taken
+  --minutes 60       of churn before the figures are taken
   --timeout 5        seconds until the workers give up the endpoint that hangs
   --name NAME        of the file in bench/results
   --profile DIR      write CPU profiles of the workers there
@@ -65,7 +86,12 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       workers: { type: 'string', default: '1' },
       latency: { type: 'boolean', default: false },
       isolation: { type: 'boolean', default: false },
+      producers: { type: 'boolean', default: false },
+      growth: { type: 'boolean', default: false },
       only: { type: 'string' },
+      history: { type: 'string', default: '10000000' },
+      pinned: { type: 'string', default: '300' },
+      minutes: { type: 'string', default: '60' },
       seconds: { type: 'string' },
       backlog: { type: 'string', default: '1000000' },
       timeout: { type: 'string', default: '5' },
@@ -75,13 +101,14 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     },
   });
   if (values.help) return 'help';
-  const { rounds, seconds } = values;
+  const { rounds, seconds, only } = values;
+  const mode = modes.find((name) => values[name]) ?? 'drain';
   const given = {
     ...(rounds === undefined ? {} : { rounds: whole(rounds, { option: 'rounds', min: 1 }) }),
     ...(seconds === undefined ? {} : { seconds: whole(seconds, { option: 'seconds', min: 1 }) }),
   };
   return {
-    mode: values.isolation ? 'isolation' : values.latency ? 'latency' : 'drain',
+    mode,
     rounds: 5,
     seconds: 10,
     ...given,
@@ -90,19 +117,28 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     endpoints: whole(values.endpoints, { option: 'endpoints', min: 1 }),
     delayMs: whole(values.delay, { option: 'delay', min: 0 }),
     workers: whole(values.workers, { option: 'workers', min: 1 }),
-    only: values.only === undefined ? scenarios : [scenarioOf(values.only)],
+    only: mode === 'growth' ? [] : chosen(scenarios, only),
+    grown: mode === 'growth' ? chosen(growthScenarios, only) : [],
     backlog: whole(values.backlog, { option: 'backlog', min: 100 }),
+    history: whole(values.history, { option: 'history', min: 10_000 }),
+    pinnedS: whole(values.pinned, { option: 'pinned', min: 1 }),
+    churnMinutes: whole(values.minutes, { option: 'minutes', min: 1 }),
     timeoutS: whole(values.timeout, { option: 'timeout', min: 1 }),
     name: values.name,
     profile: values.profile,
   };
 }
 
-function scenarioOf(value: string): Scenario {
-  const found = scenarios.find((scenario) => scenario === value);
-  if (found !== undefined) return found;
+/** All of them, or the one that --only names. */
+function chosen<Name extends string>(
+  all: readonly Name[],
+  only: string | undefined,
+): readonly Name[] {
+  if (only === undefined) return all;
+  const found = all.find((name) => name === only);
+  if (found !== undefined) return [found];
   throw new Error(
-    `Cannot use --only as it must be one of ${scenarios.join(', ')}: current value is ${value}`,
+    `Cannot use --only as it must be one of ${all.join(', ')}: current value is ${only}`,
   );
 }
 

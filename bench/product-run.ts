@@ -5,9 +5,11 @@ import { receiverViolations, standingViolations } from './checks.ts';
 import {
   countsBetween,
   isQueueEmpty,
+  type Mark,
   type PostgresCounts,
   readCounts,
   readingCosts,
+  readMark,
   readSizes,
   readStanding,
 } from './counters.ts';
@@ -34,15 +36,24 @@ export interface ProductRun {
   readonly violations: readonly string[];
 }
 
-/** Fills a new database with webhooks while no worker runs, starts the workers and waits until all is recorded. */
+/** A drain in a new database. */
 export async function runProduct(
   bench: Bench,
   backlog: Backlog = evenBacklog(bench.options),
 ): Promise<ProductRun> {
-  const { options, server, receiver, progress, signal } = bench;
+  await using database = await bench.server.createDatabase();
+  return await drainIn(bench, { database, backlog });
+}
+
+/** Inserts webhooks while no worker runs, starts the workers and waits until all is recorded. */
+export async function drainIn(
+  bench: Bench,
+  { database, backlog }: { database: RoundDatabase; backlog: Backlog },
+): Promise<ProductRun> {
+  const { options, receiver, progress, signal } = bench;
   const { webhooks } = backlog;
   progress.now('product: inserting');
-  await using database = await server.createDatabase();
+  const since = await readMark(database.client);
   const inserted = await insertWebhooks(database, backlog.insert(receiver.port));
   await receiver.reset({ expected: webhooks, delayMs: options.delayMs });
   const before = await readCounts(database.client);
@@ -51,7 +62,7 @@ export async function runProduct(
     workers: options.workers,
     profile: options.profile,
   });
-  const drained = drain(bench, { database, pids: fleet.pids, webhooks });
+  const drained = drain(bench, { database, pids: fleet.pids, webhooks, since });
   const { window, polls } = await progress.during(fleet.during(drained), async () => {
     const { uniqueIds } = await receiver.counters();
     return `product: ${uniqueIds} of ${webhooks}`;
@@ -73,7 +84,7 @@ export async function runProduct(
     workerMemory: memory.reduce((sum = Number.NaN, one = Number.NaN) => sum + one, 0),
     violations: [
       ...receiverViolations(counters, webhooks),
-      ...standingViolations(await readStanding(database.client), webhooks),
+      ...standingViolations(await readStanding(database.client, since), webhooks),
     ],
   };
 }
@@ -92,9 +103,9 @@ async function insertWebhooks(
 
 async function drain(
   { options, server, receiver, signal }: Bench,
-  run: { database: RoundDatabase; pids: readonly number[]; webhooks: number },
+  run: { database: RoundDatabase; pids: readonly number[]; webhooks: number; since: Mark },
 ): Promise<{ window: Window; polls: number }> {
-  const { database, pids, webhooks } = run;
+  const { database, pids, webhooks, since } = run;
   const { delayMs } = options;
   const startMs = 30_000;
   const deadlineMs = startMs + webhooks * 5 + (webhooks * delayMs) / 50;
@@ -107,7 +118,7 @@ async function drain(
   });
   await all;
   for (let polls = 1; polls < 1_000; polls += 1) {
-    if (await isQueueEmpty(database.client)) return { window: close(), polls };
+    if (await isQueueEmpty(database.client, since)) return { window: close(), polls };
     await sleep(5, undefined, { signal });
   }
   throw new Error('All webhooks arrived, and the queue is not empty');
