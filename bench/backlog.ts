@@ -15,7 +15,7 @@ const [opening = '', ending = ''] = bodyOf(0).split(marker, 2);
 /** The body of the nth webhook, in SQL: the same as bodyOf(n). */
 const bodySql = `'${opening}' || lpad(n::text, ${marker.length}, '0') || '${ending}'`;
 
-/** One webhook after the other to each of so many endpoints; into the outbox, or a table like it. */
+/** One webhook after the other to each of so many endpoints; into Posthorn's outbox, the table of the peers, or another. */
 export function evenBacklog(shape: {
   webhooks: number;
   endpoints: number;

@@ -1,6 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
 import type { Standing } from './counters.ts';
+import type { PeerStanding } from './peers/tables.ts';
 import type { ReceiverCounters } from './receiver-books.ts';
 
 /*
@@ -26,6 +27,24 @@ export function standingViolations(standing: Standing, webhooks: number): string
     attempts: [standing.attempts, webhooks],
     'open attempts': [standing.openAttempts, 0],
     'left in the queue': [standing.queued, 0],
+  });
+}
+
+/**
+ * In a peer's tables and queue: all webhooks that were committed; of those that are delivered, as many as the receiver
+ * has seen, each with one attempt that ended with its 200; the others still in the queue.
+ */
+export function peerViolations(
+  standing: PeerStanding & { readonly jobsLeft: number },
+  must: { readonly webhooks: number; readonly delivered: number },
+): string[] {
+  return differences({
+    webhooks: [standing.webhooks, must.webhooks],
+    delivered: [standing.delivered, must.delivered],
+    attempts: [standing.attempts, must.delivered],
+    'open attempts': [standing.openAttempts, 0],
+    'delivered by one attempt that says so': [standing.inOrder, must.delivered],
+    'jobs left': [standing.jobsLeft, must.webhooks - must.delivered],
   });
 }
 

@@ -75,6 +75,14 @@ export async function readSizes(client: pg.Client): Promise<Record<string, numbe
   return Object.fromEntries(rows.map(({ name, bytes }) => [name, Number(bytes)]));
 }
 
+/** Bytes on disk of all tables, with indexes and TOAST. */
+export async function readSize(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ bytes: string }>(
+    'select coalesce(sum(pg_total_relation_size(relid)), 0) as bytes from pg_stat_user_tables',
+  );
+  return Number(rows[0]?.bytes);
+}
+
 const parentName = `schemaname || '.' || regexp_replace(relname, '_(\\d{8}|default)$', '')`;
 
 const walBytes = `pg_current_wal_insert_lsn() - '0/0'::pg_lsn`;

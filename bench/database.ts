@@ -14,8 +14,8 @@ export interface Server extends AsyncDisposable {
   readonly settings: Readonly<Record<string, string>>;
   /** Undefined when Postgres runs elsewhere: then its CPU time is unknown. */
   readonly postmasterPid: number | undefined;
-  /** A migrated database of its own, as every round has: no round finds the tables of another. */
-  createDatabase(): Promise<RoundDatabase>;
+  /** A database of its own, as every round has: no round finds the tables of another. Migrated, unless it is a peer's. */
+  createDatabase(content?: 'posthorn' | 'empty'): Promise<RoundDatabase>;
 }
 
 export interface RoundDatabase extends AsyncDisposable {
@@ -26,10 +26,13 @@ export interface RoundDatabase extends AsyncDisposable {
 
 const log = createLog('warn');
 
-/** Starts an embedded Postgres in a temporary directory with its defaults, or uses `url`. */
-export async function openServer(url: string | undefined): Promise<Server> {
+/** Starts an embedded Postgres in a temporary directory with its defaults and these settings, or uses `url`. */
+export async function openServer(
+  url: string | undefined,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Server> {
   await using stack = new AsyncDisposableStack();
-  const serverUrl = url ?? (await startTemporary(stack));
+  const serverUrl = url ?? (await startTemporary(stack, settings));
   const admin = await connect(serverUrl);
   stack.defer(() => admin.end());
   const prefix = `posthorn_bench_${process.pid}`;
@@ -38,17 +41,18 @@ export async function openServer(url: string | undefined): Promise<Server> {
   await admin.query(`create database ${template}`);
   await migrate({ databaseUrl: urlOf(serverUrl, template), log });
   const { rows } = await admin.query<{ pid: number }>('select pg_backend_pid() as pid');
-  const settings = await settingsOf(admin);
+  const inForce = await settingsOf(admin);
   const disposal = stack.move();
   let databases = 0;
   return {
     isEmbedded: url === undefined,
-    settings,
+    settings: inForce,
     postmasterPid: postmasterOf(rows[0]?.pid ?? 0),
-    async createDatabase() {
+    async createDatabase(content = 'posthorn') {
       databases += 1;
       const name = `${prefix}_${databases}`;
-      await admin.query(`create database ${name} template ${template}`);
+      const from = content === 'posthorn' ? template : 'template1';
+      await admin.query(`create database ${name} template ${from}`);
       const client = await connect(urlOf(serverUrl, name));
       return {
         url: urlOf(serverUrl, name),
@@ -63,10 +67,13 @@ export async function openServer(url: string | undefined): Promise<Server> {
   };
 }
 
-async function startTemporary(stack: AsyncDisposableStack): Promise<string> {
+async function startTemporary(
+  stack: AsyncDisposableStack,
+  settings: Readonly<Record<string, string>>,
+): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), 'posthorn-bench-'));
   stack.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const postgres = stack.use(await startEmbeddedPostgres({ dataDir, log }));
+  const postgres = stack.use(await startEmbeddedPostgres({ dataDir, log, settings }));
   return postgres.url;
 }
 

@@ -2,15 +2,17 @@
 
 import type { TableCounts } from './counters.ts';
 import type { BenchOptions } from './options.ts';
+import type { PeerRuns } from './peers/peer-rounds.ts';
 import type { ProductRun } from './product-run.ts';
 import { type Figure, figure, type Section } from './report.ts';
 import type { YardstickRun } from './yardstick-run.ts';
 
-/** One round: the yardstick by both interfaces, and the product. */
+/** One round: the yardstick by both interfaces, the product, and its peers. */
 export interface Round {
   readonly dispatch: YardstickRun;
   readonly request: YardstickRun;
   readonly product: ProductRun;
+  readonly peers: PeerRuns;
 }
 
 /** Rounds with less noise than this, as a share of all cores, are also shown by themselves. */

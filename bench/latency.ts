@@ -2,41 +2,62 @@ import type { Bench } from './bench.ts';
 import { standingViolations } from './checks.ts';
 import { readStanding } from './counters.ts';
 import { Fleet } from './fleet.ts';
+import { type LatencyRound, rateSections } from './peers/latency-report.ts';
+import { type RateSeries, runPeerRates } from './peers/peer-latency.ts';
+import type { PeerName } from './peers/peers.ts';
+import { openPeerStage } from './peers/stage.ts';
 import { type Figure, figure, type Result, type Section } from './report.ts';
 import { runSteady, type Steady, startProducer } from './steady.ts';
 import type { Window } from './window.ts';
 
-const rates = [10, 100, 500] as const;
+const rates = [10, 100, 500, 1_000] as const;
 const warmUp = { perSecond: 100, webhooks: 200 };
 
-/** Webhooks one by one at a steady rate to a running worker: how long after its commit does each arrive? */
+/** Webhooks one by one at a steady rate to running workers: how long after its commit does each arrive? */
 export async function runLatency(bench: Bench): Promise<Result> {
   const { options, progress } = bench;
-  const runs: Steady[] = [];
+  await using stage = await openPeerStage(bench);
+  const rounds: LatencyRound[] = [];
   const violations: string[] = [];
   for (let round = 1; round <= options.rounds; round += 1) {
-    const ofRound = await runRound(bench);
-    runs.push(...ofRound.runs);
-    violations.push(
-      ...ofRound.violations,
-      ...ofRound.runs.flatMap((run) => run.violations.map((one) => `${run.perSecond}/s: ${one}`)),
-    );
-    const list = ofRound.runs.map(({ perSecond, p50Ms, p99Ms }) => {
-      return `${perSecond}/s p50 ${p50Ms.toFixed(1)} p99 ${p99Ms.toFixed(1)} ms`;
-    });
-    progress.done(`round ${round}: ${list.join(', ')}`);
+    const product = await runRound(bench);
+    progress.done(`round ${round}, Posthorn: ${seriesWords(product)}`);
+    violations.push(...product.violations);
+    const peers: Partial<Record<PeerName, RateSeries>> = {};
+    for (const name of stage.names) {
+      const series = await runPeerRates(bench, { name, stage, rates, warmUp });
+      progress.done(`round ${round}, ${name}: ${seriesWords(series)}`);
+      violations.push(...series.violations);
+      peers[name] = series;
+    }
+    rounds.push({ product: product.runs, peers });
   }
+  const runs = rounds.flatMap(({ product }) => product);
+  const { names } = stage;
   return {
-    title:
+    title: [
       `Commit to arrival, ${options.seconds} s at each rate, a webhook per transaction, ${options.endpoints} endpoints, ` +
-      `${options.workers} worker(s); median, least and most of ${options.rounds} rounds`,
-    sections: rates.map((rate) => sectionOf(runs.filter(({ perSecond }) => perSecond === rate))),
+        `${options.workers} worker(s); median, least and most of ${options.rounds} rounds`,
+      ...stage.notes,
+    ].join('\n'),
+    sections: [
+      ...rates.map((rate) => sectionOf(runs, rate)),
+      ...rates.flatMap((rate) => rateSections({ rounds, names, rate })),
+    ],
     violations,
-    runs,
+    runs: names.length === 0 ? runs : rounds,
   };
 }
 
-async function runRound(bench: Bench): Promise<{ runs: Steady[]; violations: readonly string[] }> {
+function seriesWords({ runs }: RateSeries): string {
+  const list = runs.map(({ perSecond, p50Ms, p99Ms, isHeld, behind }) => {
+    if (!isHeld) return `${perSecond}/s not held, ${behind} behind at the end`;
+    return `${perSecond}/s p50 ${p50Ms.toFixed(1)} p99 ${p99Ms.toFixed(1)} ms`;
+  });
+  return list.join(', ');
+}
+
+async function runRound(bench: Bench): Promise<RateSeries> {
   const { options, server, progress } = bench;
   await using database = await server.createDatabase();
   await using fleet = new Fleet({
@@ -51,14 +72,24 @@ async function runRound(bench: Bench): Promise<{ runs: Steady[]; violations: rea
   for (const perSecond of rates) {
     progress.now(`${perSecond} webhooks a second for ${options.seconds} s`);
     const webhooks = perSecond * options.seconds;
-    runs.push(await runSteady(bench, { ...cast, perSecond, webhooks }));
+    const run = await runSteady(bench, { ...cast, perSecond, webhooks });
+    runs.push(run);
+    // The next would only measure what is left of this one.
+    if (!run.isHeld) break;
   }
   await fleet.stop();
-  const sum = runs.reduce((total, { webhooks }) => total + webhooks, warmUp.webhooks);
-  return { runs, violations: standingViolations(await readStanding(database.client), sum) };
+  const sum = runs.reduce((total, { committed }) => total + committed, warmUp.webhooks);
+  return {
+    runs,
+    violations: [
+      ...standingViolations(await readStanding(database.client), sum),
+      ...runs.flatMap((run) => run.violations.map((one) => `${run.perSecond}/s: ${one}`)),
+    ],
+  };
 }
 
-function sectionOf(runs: readonly Steady[]): Section {
+function sectionOf(all: readonly Steady[], rate: number): Section {
+  const runs = all.filter(({ perSecond }) => perSecond === rate);
   const line = (
     name: string,
     { unit, digits, of }: { unit: string; digits: number; of: (run: Steady) => number },
@@ -72,13 +103,14 @@ function sectionOf(runs: readonly Steady[]): Section {
       of: ({ window, webhooks }) => ((of(window) ?? Number.NaN) * 1_000) / webhooks,
     });
   return {
-    title: `${runs[0]?.perSecond} a second`,
+    title: `${rate.toLocaleString('en')} a second`,
     figures: [
       ms('commit to arrival, p50', ({ p50Ms }) => p50Ms),
       ms('commit to arrival, p99', ({ p99Ms }) => p99Ms),
       ms('commit to arrival, max', ({ maxMs }) => maxMs),
       ms('insert to arrival, p50', ({ fromInsertP50Ms }) => fromInsertP50Ms),
       ms('insert to arrival, p99', ({ fromInsertP99Ms }) => fromInsertP99Ms),
+      ms('last arrival after the last was due', ({ lateMs }) => lateMs),
       us('CPU per webhook, workers', ({ senderCpuMs }) => senderCpuMs),
       us('CPU per webhook, Postgres', ({ postgresCpuMs }) => postgresCpuMs),
       line('noise: other programs and steal', {

@@ -3,10 +3,12 @@ import { fileURLToPath } from 'node:url';
 import type { Bench } from './bench.ts';
 import { openServer, type Server } from './database.ts';
 import { runDrain } from './drain.ts';
+import { countingSettings } from './exact-counts.ts';
 import { runGrowth } from './growth/growth.ts';
 import { runIsolation } from './isolation/isolation.ts';
 import { runLatency } from './latency.ts';
 import { coreCount, cpuModel } from './machine.ts';
+import { runMatrix } from './matrix.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
 import { runProducers } from './producers/producers.ts';
 import { Progress } from './progress.ts';
@@ -27,6 +29,7 @@ const modes: Readonly<Record<BenchOptions['mode'], (bench: Bench) => Promise<Res
   isolation: runIsolation,
   producers: runProducers,
   growth: runGrowth,
+  matrix: runMatrix,
 };
 
 process.exitCode = await main(process.argv.slice(2));
@@ -56,7 +59,8 @@ async function main(args: readonly string[]): Promise<number> {
 async function measure(options: BenchOptions, signal: AbortSignal): Promise<number> {
   const progress = new Progress();
   progress.now('starting Postgres and the receiver');
-  await using server = await openServer(process.env['BENCH_DATABASE_URL']);
+  const settings = options.peers.length > 0 ? countingSettings : {};
+  await using server = await openServer(process.env['BENCH_DATABASE_URL'], settings);
   await using receiver = await ReceiverClient.start(signal);
   const bench: Bench = { options, server, receiver, progress, signal };
   const result = await modes[options.mode](bench);

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { type PeerName, peerNames, type RowsBy } from './peers/peers.ts';
 
 export interface BenchOptions {
   /** What is measured. */
@@ -28,6 +29,12 @@ export interface BenchOptions {
   readonly churnMinutes: number;
   /** POSTHORN_TIMEOUT of the workers beside an endpoint that hangs, seconds. */
   readonly timeoutS: number;
+  /** What the command line leaves no choice of in the matrix. */
+  readonly fixed: Partial<Pick<BenchOptions, 'endpoints' | 'delayMs' | 'workers'>>;
+  /** Who else is measured, how many webhooks each drains in a round, and how it writes its rows. */
+  readonly peers: readonly PeerName[];
+  readonly peerWebhooks: number | undefined;
+  readonly peerRows: RowsBy | undefined;
   /** Of the file in bench/results. */
   readonly name: string | undefined;
   /** Directory for CPU profiles of the workers. */
@@ -35,7 +42,7 @@ export interface BenchOptions {
 }
 
 /** Each has an option of its name; without any it is the drain. */
-const modes = ['latency', 'isolation', 'producers', 'growth'] as const;
+const modes = ['latency', 'isolation', 'matrix', 'producers', 'growth'] as const;
 
 export type GrowthScenario = (typeof growthScenarios)[number];
 const growthScenarios = ['history', 'waiting', 'endpoints', 'pinned', 'churn'] as const;
@@ -50,8 +57,10 @@ export const usage = `Usage: npm run bench -- [options]
   --endpoints 100    endpoints they go to
   --delay 0          ms the receiver takes to answer
   --workers 1        worker processes
-  --latency          measure commit → arrival at 10, 100 and 500 webhooks a second instead
+  --latency          measure commit → arrival at 10, 100, 500 and 1,000 webhooks a second instead
   --seconds 10       of each rate of --latency
+  --matrix           drain at every combination of a receiver that answers after 0 and 50 ms, 1, 100 and 5,000
+                     endpoints, and 1, 2 and 4 workers; --delay, --endpoints and --workers leave only theirs
   --isolation        measure how little endpoints, backlogs and workers cost each other instead;
                      each scenario has its own --rounds, --seconds, --endpoints and --workers
   --producers        measure what inserting costs a producer instead, beside tables without trigger;
@@ -65,6 +74,13 @@ export const usage = `Usage: npm run bench -- [options]
   --pinned 300       seconds for which a transaction has been open when the figures are taken
   --minutes 60       of churn before the figures are taken
   --timeout 5        seconds until the workers give up the endpoint that hangs
+  --peers            measure BullMQ, pg-boss and a Graphile Worker job per webhook beside (drain, latency, matrix);
+                     they are installed in bench/node_modules when they are not there
+  --peer NAME        only this one, may be given again: ${peerNames.join(', ')}
+  --peer-webhooks N  webhooks they drain in a round, fewer than --webhooks, because they are slower: by default 5,000
+                     with rows one by one, 20,000 with rows in batches
+  --peer-rows MODE   one: each of their jobs writes its rows by itself; batch: together with others';
+                     by default one for BullMQ and pg-boss, batch for Graphile Worker
   --name NAME        of the file in bench/results
   --profile DIR      write CPU profiles of the workers there
 
@@ -81,11 +97,12 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     options: {
       rounds: { type: 'string' },
       webhooks: { type: 'string', default: '50000' },
-      endpoints: { type: 'string', default: '100' },
-      delay: { type: 'string', default: '0' },
-      workers: { type: 'string', default: '1' },
+      endpoints: { type: 'string' },
+      delay: { type: 'string' },
+      workers: { type: 'string' },
       latency: { type: 'boolean', default: false },
       isolation: { type: 'boolean', default: false },
+      matrix: { type: 'boolean', default: false },
       producers: { type: 'boolean', default: false },
       growth: { type: 'boolean', default: false },
       only: { type: 'string' },
@@ -95,17 +112,26 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       seconds: { type: 'string' },
       backlog: { type: 'string', default: '1000000' },
       timeout: { type: 'string', default: '5' },
+      peers: { type: 'boolean', default: false },
+      peer: { type: 'string', multiple: true, default: [] },
+      'peer-webhooks': { type: 'string' },
+      'peer-rows': { type: 'string' },
       name: { type: 'string' },
       profile: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return 'help';
-  const { rounds, seconds, only } = values;
+  const { only } = values;
   const mode = modes.find((name) => values[name]) ?? 'drain';
   const given = {
-    ...(rounds === undefined ? {} : { rounds: whole(rounds, { option: 'rounds', min: 1 }) }),
-    ...(seconds === undefined ? {} : { seconds: whole(seconds, { option: 'seconds', min: 1 }) }),
+    ...numberOf('rounds', { as: 'rounds', value: values.rounds, min: 1 }),
+    ...numberOf('seconds', { as: 'seconds', value: values.seconds, min: 1 }),
+  };
+  const fixed = {
+    ...numberOf('endpoints', { as: 'endpoints', value: values.endpoints, min: 1 }),
+    ...numberOf('delay', { as: 'delayMs', value: values.delay, min: 0 }),
+    ...numberOf('workers', { as: 'workers', value: values.workers, min: 1 }),
   };
   return {
     mode,
@@ -114,9 +140,11 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     ...given,
     given,
     webhooks: whole(values.webhooks, { option: 'webhooks', min: 100 }),
-    endpoints: whole(values.endpoints, { option: 'endpoints', min: 1 }),
-    delayMs: whole(values.delay, { option: 'delay', min: 0 }),
-    workers: whole(values.workers, { option: 'workers', min: 1 }),
+    endpoints: 100,
+    delayMs: 0,
+    workers: 1,
+    ...fixed,
+    fixed,
     only: mode === 'growth' ? [] : chosen(scenarios, only),
     grown: mode === 'growth' ? chosen(growthScenarios, only) : [],
     backlog: whole(values.backlog, { option: 'backlog', min: 100 }),
@@ -124,6 +152,12 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     pinnedS: whole(values.pinned, { option: 'pinned', min: 1 }),
     churnMinutes: whole(values.minutes, { option: 'minutes', min: 1 }),
     timeoutS: whole(values.timeout, { option: 'timeout', min: 1 }),
+    peers: values.peers
+      ? peerNames
+      : peerNames.filter((name) => values.peer.map(peerOf).includes(name)),
+    peerWebhooks: undefined,
+    ...numberOf('peer-webhooks', { as: 'peerWebhooks', value: values['peer-webhooks'], min: 100 }),
+    peerRows: values['peer-rows'] === undefined ? undefined : rowsByOf(values['peer-rows']),
     name: values.name,
     profile: values.profile,
   };
@@ -131,15 +165,38 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
 
 /** All of them, or the one that --only names. */
 function chosen<Name extends string>(
-  all: readonly Name[],
+  names: readonly Name[],
   only: string | undefined,
 ): readonly Name[] {
-  if (only === undefined) return all;
-  const found = all.find((name) => name === only);
-  if (found !== undefined) return [found];
+  return only === undefined ? names : [oneOf(names, { option: 'only', value: only })];
+}
+
+function peerOf(value: string): PeerName {
+  return oneOf(peerNames, { option: 'peer', value });
+}
+
+function rowsByOf(value: string): RowsBy {
+  return oneOf(['one', 'batch'] as const, { option: 'peer-rows', value });
+}
+
+function oneOf<Name extends string>(
+  names: readonly Name[],
+  { option, value }: { option: string; value: string },
+): Name {
+  const found = names.find((name) => name === value);
+  if (found !== undefined) return found;
   throw new Error(
-    `Cannot use --only as it must be one of ${all.join(', ')}: current value is ${only}`,
+    `Cannot use --${option} as it must be one of ${names.join(', ')}: current value is ${value}`,
   );
+}
+
+/** The option's number under a name; nothing when it is not given. */
+function numberOf<Name extends string>(
+  option: string,
+  { as, value, min }: { as: Name; value: string | undefined; min: number },
+): { [Key in Name]?: number } {
+  if (value === undefined) return {};
+  return { [as]: whole(value, { option, min }) } as { [Key in Name]?: number };
 }
 
 function whole(value: string, { option, min }: { option: string; min: number }): number {

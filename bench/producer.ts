@@ -1,13 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { clockMs } from './clock.ts';
+import { insertAtRate, type ProducerResult, producerConnections } from './open-loop.ts';
 import { answerParent } from './parent.ts';
 import { bodyOf, pathOf, secretOf } from './traffic.ts';
 
-/*
- * The producer of steady traffic, a process of its own: a webhook per transaction, at a fixed rate whatever the
- * database does (open loop), so that a slow commit does not hide the wait behind it.
- */
+/* The producer of steady traffic, a process of its own: see open-loop.ts. */
 
 export interface ProducerRequest {
   readonly databaseUrl: string;
@@ -22,72 +18,36 @@ export interface ProducerRequest {
 
 export type Priority = 'high' | 'normal' | 'low';
 
-/** When each webhook's insert was sent and when its commit was known, clockMs(). */
-export type ProducerResult = Map<string, { readonly sentMs: number; readonly committedMs: number }>;
-
-const connections = 10;
-
 answerParent<ProducerRequest>({ ready: true, answer: produce });
 
 async function produce(request: ProducerRequest): Promise<ProducerResult> {
+  const { receiverPort, firstEndpoint = 0, endpoints, perSecond, webhooks } = request;
+  const { priority = 'normal' } = request;
   const pool = new pg.Pool({
     connectionString: request.databaseUrl,
-    max: connections,
+    max: producerConnections,
     application_name: 'posthorn bench producer',
-    connectionTimeoutMillis: 10_000,
   });
   try {
-    await openAll(pool);
-    return await insertAtRate(pool, request);
+    return await insertAtRate(pool, {
+      perSecond,
+      webhooks,
+      async insert(client, sequence) {
+        const endpoint = firstEndpoint + (sequence % endpoints);
+        const { rows } = await client.query<{ id: string }>({
+          name: 'insert',
+          text: 'insert into posthorn.outbox (url, body, secret, priority) values ($1, $2, $3, $4) returning id',
+          values: [
+            `http://127.0.0.1:${receiverPort}${pathOf(endpoint)}`,
+            bodyOf(sequence),
+            secretOf(endpoint),
+            priority,
+          ],
+        });
+        return rows[0]?.id ?? '';
+      },
+    });
   } finally {
     await pool.end();
   }
-}
-
-/** No connection is opened while it counts. */
-async function openAll(pool: pg.Pool): Promise<void> {
-  const clients = await Promise.all(Array.from({ length: connections }, () => pool.connect()));
-  for (const client of clients) client.release();
-}
-
-async function insertAtRate(
-  pool: pg.Pool,
-  {
-    receiverPort,
-    firstEndpoint = 0,
-    endpoints,
-    perSecond,
-    webhooks,
-    priority = 'normal',
-  }: ProducerRequest,
-): Promise<ProducerResult> {
-  const result: ProducerResult = new Map();
-  const insert = async (sequence: number) => {
-    const endpoint = firstEndpoint + (sequence % endpoints);
-    const sentMs = clockMs();
-    const { rows } = await pool.query<{ id: string }>({
-      name: 'insert',
-      text: 'insert into posthorn.outbox (url, body, secret, priority) values ($1, $2, $3, $4) returning id',
-      values: [
-        `http://127.0.0.1:${receiverPort}${pathOf(endpoint)}`,
-        bodyOf(sequence),
-        secretOf(endpoint),
-        priority,
-      ],
-    });
-    result.set(rows[0]?.id ?? '', { sentMs, committedMs: clockMs() });
-  };
-  const startedMs = clockMs();
-  const inserts: Promise<void>[] = [];
-  while (inserts.length < webhooks) {
-    const dueMs = startedMs + (inserts.length * 1_000) / perSecond;
-    const waitMs = dueMs - clockMs();
-    if (waitMs > 0) await sleep(waitMs);
-    const running = insert(inserts.length);
-    // Awaited at the end; a failure before that must not end the process.
-    running.catch(() => {});
-    inserts.push(running);
-  }
-  await Promise.all(inserts);
-  return result;
 }

@@ -10,16 +10,19 @@ import {
   readCounts,
   readingCosts,
   readMark,
+  readSize,
   readSizes,
   readStanding,
 } from './counters.ts';
 import type { RoundDatabase } from './database.ts';
+import { ExactCounter, type ExactCounts } from './exact-counts.ts';
 import { Fleet } from './fleet.ts';
 import { memoryOf } from './machine.ts';
 import { openWindow, type Window } from './window.ts';
 
-/** One drain by the product. Everything but rates, times and memory is for all webhooks of the round together. */
+/** One drain, by the product or a peer. Everything but rates, times and memory is for all its webhooks together. */
 export interface ProductRun {
+  readonly webhooks: number;
   readonly perSecond: number;
   readonly insertMs: number;
   /** From the first request at the receiver to the last outcome in Postgres. */
@@ -29,6 +32,10 @@ export interface ProductRun {
   /** From before the workers start until they are gone. */
   readonly delivery: PostgresCounts;
   readonly bytesOnDisk: Readonly<Record<string, number>>;
+  /** By how much the database has grown since before the insert. */
+  readonly grownBytes: number;
+  /** Of a round that is there to count. */
+  readonly exact?: { readonly insert: ExactCounts; readonly delivery: ExactCounts } | undefined;
   /** Peak of all workers, bytes. */
   readonly workerMemory: number | undefined;
   /** Requests for a webhook that had come before. */
@@ -40,21 +47,30 @@ export interface ProductRun {
 export async function runProduct(
   bench: Bench,
   backlog: Backlog = evenBacklog(bench.options),
+  { counting = false } = {},
 ): Promise<ProductRun> {
   await using database = await bench.server.createDatabase();
-  return await drainIn(bench, { database, backlog });
+  return await drainIn(bench, { database, backlog, counting });
 }
 
 /** Inserts webhooks while no worker runs, starts the workers and waits until all is recorded. */
 export async function drainIn(
   bench: Bench,
-  { database, backlog }: { database: RoundDatabase; backlog: Backlog },
+  {
+    database,
+    backlog,
+    counting = false,
+  }: { database: RoundDatabase; backlog: Backlog; counting?: boolean },
 ): Promise<ProductRun> {
   const { options, receiver, progress, signal } = bench;
   const { webhooks } = backlog;
   progress.now('product: inserting');
+  const counter = counting ? await ExactCounter.open(database) : undefined;
+  const emptyBytes = await readSize(database.client);
   const since = await readMark(database.client);
+  await counter?.begin();
   const inserted = await insertWebhooks(database, backlog.insert(receiver.port));
+  const insertExact = await counter?.next();
   await receiver.reset({ expected: webhooks, delayMs: options.delayMs });
   const before = await readCounts(database.client);
   await using fleet = new Fleet({
@@ -72,7 +88,9 @@ export async function drainIn(
   signal.throwIfAborted();
   const counters = await receiver.counters();
   const delivery = countsBetween(before, await readCounts(database.client));
+  const deliveryExact = await counter?.next();
   return {
+    webhooks,
     perSecond: (webhooks / window.durationMs) * 1_000,
     insertMs: inserted.durationMs,
     window,
@@ -80,6 +98,8 @@ export async function drainIn(
     // Our own questions are not the product's.
     delivery: { ...delivery, transactions: delivery.transactions - polls - readingCosts },
     bytesOnDisk: await readSizes(database.client),
+    grownBytes: (await readSize(database.client)) - emptyBytes,
+    exact: exactOf(insertExact, deliveryExact),
     doubles: counters.requests - counters.uniqueIds,
     workerMemory: memory.reduce((sum = Number.NaN, one = Number.NaN) => sum + one, 0),
     violations: [
@@ -87,6 +107,12 @@ export async function drainIn(
       ...standingViolations(await readStanding(database.client, since), webhooks),
     ],
   };
+}
+
+/** Undefined, unless both were counted. The producer's connections are older than the count of their statements. */
+export function exactOf(insert: ExactCounts | undefined, delivery: ExactCounts | undefined) {
+  if (insert === undefined || delivery === undefined) return undefined;
+  return { insert: { ...insert, statements: undefined }, delivery };
 }
 
 async function insertWebhooks(

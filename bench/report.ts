@@ -17,10 +17,25 @@ export interface Section {
   readonly figures: readonly Figure[];
 }
 
+/** Several that were measured beside each other: a heading, a column for each, and its medians. */
+export interface Table {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+/** A line of a table; a cell may say in words why it has no figure. */
+export interface Row {
+  readonly name: string;
+  readonly unit: string;
+  readonly digits: number;
+  readonly cells: readonly (Spread | string | undefined)[];
+}
+
 /** What a run ends with. */
 export interface Result {
   readonly title: string;
-  readonly sections: readonly Section[];
+  readonly sections: readonly (Section | Table)[];
   /** What must hold and does not; see checks.ts. */
   readonly violations: readonly string[];
   /** SVG, each for a file of its own. */
@@ -29,19 +44,38 @@ export interface Result {
   readonly runs: unknown;
 }
 
-/** As a table for a terminal or a Markdown code block: median, and least and most of the rounds. */
-export function renderSections(sections: readonly Section[]): string {
-  const lines: string[] = [];
-  for (const { title, figures } of sections) {
-    lines.push('', title);
-    for (const { name, unit, digits, spread } of figures) {
-      const show = (value: number) => value.toLocaleString('en', decimals(digits));
-      const median = spread === undefined ? 'unknown' : show(spread.median);
-      const range = spread === undefined ? '' : `${show(spread.min)} to ${show(spread.max)}`;
-      lines.push(`  ${name.padEnd(44)}${median.padStart(10)} ${unit.padEnd(6)} ${range}`.trimEnd());
-    }
-  }
-  return lines.join('\n');
+/** For a terminal or a Markdown code block: median, and least and most of the rounds; of tables the medians. */
+export function renderSections(sections: readonly (Section | Table)[]): string {
+  return sections
+    .flatMap((section) => ['', ...('rows' in section ? tableLines(section) : listLines(section))])
+    .join('\n');
+}
+
+function listLines({ title, figures }: Section): string[] {
+  const lines = figures.map(({ name, unit, digits, spread }) => {
+    const median = spread === undefined ? 'unknown' : shown(spread.median, digits);
+    const range =
+      spread === undefined ? '' : `${shown(spread.min, digits)} to ${shown(spread.max, digits)}`;
+    return `  ${name.padEnd(44)}${median.padStart(10)} ${unit.padEnd(6)} ${range}`.trimEnd();
+  });
+  return [title, ...lines];
+}
+
+function tableLines({ title, columns, rows }: Table): string[] {
+  const header = columns.map((name) => name.padStart(15)).join('');
+  const lines = rows.map(({ name, unit, digits, cells }) => {
+    const texts = cells.map((cell) => {
+      if (cell === undefined) return 'unknown';
+      return typeof cell === 'string' ? cell : shown(cell.median, digits);
+    });
+    const label = unit === '' ? name : `${name}, ${unit}`;
+    return `  ${label.padEnd(42)}${texts.map((text) => text.padStart(15)).join('')}`;
+  });
+  return [title, `  ${''.padEnd(42)}${header}`, ...lines];
+}
+
+function shown(value: number, digits: number): string {
+  return value.toLocaleString('en', decimals(digits));
 }
 
 /** A line of the report, from what each run says. */

@@ -3,7 +3,8 @@ import { receiverViolations } from './checks.ts';
 import { Child } from './child.ts';
 import type { RoundDatabase } from './database.ts';
 import type { Fleet } from './fleet.ts';
-import type { Priority, ProducerRequest, ProducerResult } from './producer.ts';
+import type { ProducerResult } from './open-loop.ts';
+import type { Priority, ProducerRequest } from './producer.ts';
 import { percentile } from './statistics.ts';
 import { openWindow, type Window } from './window.ts';
 
@@ -11,8 +12,15 @@ import { openWindow, type Window } from './window.ts';
 export interface Steady {
   readonly perSecond: number;
   readonly webhooks: number;
+  /** How many of them were committed: fewer, when the producer was so late that it gave up. */
+  readonly committed: number;
   /** How many of them arrived within 30 s after the last commit. */
   readonly delivered: number;
+  /** How many had not arrived when the last one was due to be sent, and how long after that the last one arrived. */
+  readonly behind: number;
+  readonly lateMs: number;
+  /** Whether the rate was held: all arrived, the last one half a second late at most, or 5 % of the time. */
+  readonly isHeld: boolean;
   /** From the commit, as its producer sees it, to the request at the receiver. */
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -26,12 +34,14 @@ export interface Steady {
 
 interface Traffic {
   readonly database: RoundDatabase;
-  readonly producer: Child<ProducerRequest>;
-  readonly fleet: Fleet;
+  readonly producer: Pick<Child<ProducerRequest>, 'pid' | 'ask'>;
+  readonly fleet: Pick<Fleet, 'pids' | 'during'>;
   readonly endpoints: number;
   readonly perSecond: number;
   readonly webhooks: number;
   readonly priority?: Priority;
+  /** The redis-server of a peer that has one. */
+  readonly redis?: number | undefined;
   /** Processes of ours that work beside, so that they are not taken for noise. */
   readonly others?: readonly number[];
 }
@@ -57,6 +67,7 @@ export async function runSteady(
     perSecond,
     webhooks,
     priority = 'normal',
+    redis,
     others = [],
   }: Traffic,
 ): Promise<Steady> {
@@ -69,6 +80,7 @@ export async function runSteady(
     others: [producer.pid, ...others],
     receiver: receiver.pid,
     postmaster: server.postmasterPid,
+    redis,
   });
   const committed = (await fleet.during(
     producer.ask(
@@ -87,13 +99,43 @@ export async function runSteady(
   signal.throwIfAborted();
   const window = close();
   const counters = await receiver.counters();
+  const arrivals = await receiver.arrivals();
   return {
     perSecond,
     webhooks,
+    committed: committed.size,
     delivered: counters.uniqueIds,
-    ...latenciesOf(committed, await receiver.arrivals()),
+    ...punctualityOf(committed, { arrivals, perSecond, webhooks }),
+    ...latenciesOf(committed, arrivals),
     window,
-    violations: receiverViolations(counters, webhooks),
+    violations: receiverViolations(counters, committed.size),
+  };
+}
+
+const lateMs = 500;
+const lateShare = 0.05;
+
+function punctualityOf(
+  committed: ProducerResult,
+  plan: { arrivals: ReadonlyMap<string, number>; perSecond: number; webhooks: number },
+) {
+  const { arrivals, perSecond, webhooks } = plan;
+  let startedMs = Number.POSITIVE_INFINITY;
+  for (const { sentMs } of committed.values()) startedMs = Math.min(startedMs, sentMs);
+  const durationMs = (webhooks / perSecond) * 1_000;
+  const dueMs = startedMs + durationMs;
+  let inTime = 0;
+  let lastMs = dueMs;
+  for (const id of committed.keys()) {
+    const arrivedMs = arrivals.get(id) ?? Number.POSITIVE_INFINITY;
+    if (arrivedMs <= dueMs) inTime += 1;
+    lastMs = Math.max(lastMs, arrivedMs);
+  }
+  if (committed.size < webhooks) lastMs = Number.POSITIVE_INFINITY;
+  return {
+    behind: webhooks - inTime,
+    lateMs: lastMs - dueMs,
+    isHeld: lastMs - dueMs <= Math.max(lateMs, lateShare * durationMs),
   };
 }
 

@@ -7,6 +7,8 @@ export interface Cast {
   readonly senders: readonly number[];
   readonly receiver: number;
   readonly postmaster: number | undefined;
+  /** The redis-server of a peer that has one. */
+  readonly redis?: number | undefined;
   /** Ours too, so that they are not taken for noise. */
   readonly others?: readonly number[];
 }
@@ -18,6 +20,8 @@ export interface Window {
   readonly senderCpuMs: number | undefined;
   readonly receiverCpuMs: number | undefined;
   readonly postgresCpuMs: number | undefined;
+  /** 0 where no Redis is used. */
+  readonly redisCpuMs: number | undefined;
   /** Share of all cores that others used: programs that are not ours, and the hypervisor. 0 to 1. */
   readonly foreign: number | undefined;
   readonly stolen: number | undefined;
@@ -37,8 +41,9 @@ export function openWindow(cast: Cast): () => Window {
     const senderCpuMs = minus(after.senders, before.senders);
     const receiverCpuMs = minus(after.receiver, before.receiver);
     const postgresCpuMs = minus(after.postgres, before.postgres);
-    const oursMs =
-      (senderCpuMs ?? 0) + (receiverCpuMs ?? 0) + (postgresCpuMs ?? 0) + after.rest - before.rest;
+    const redisCpuMs = minus(after.redis, before.redis);
+    const known = [senderCpuMs, receiverCpuMs, postgresCpuMs, redisCpuMs, after.rest - before.rest];
+    const oursMs = known.reduce<number>((sum, ms) => sum + (ms ?? 0), 0);
     const capacityMs = durationMs * coreCount();
     const busyMs = minus(after.machine?.busyMs, before.machine?.busyMs);
     const stolenMs = minus(after.machine?.stolenMs, before.machine?.stolenMs);
@@ -47,19 +52,21 @@ export function openWindow(cast: Cast): () => Window {
       senderCpuMs,
       receiverCpuMs,
       postgresCpuMs,
+      redisCpuMs,
       foreign: busyMs === undefined ? undefined : Math.max(0, (busyMs - oursMs) / capacityMs),
       stolen: stolenMs === undefined ? undefined : stolenMs / capacityMs,
     };
   };
 }
 
-function read({ senders, receiver, postmaster, others = [] }: Cast) {
+function read({ senders, receiver, postmaster, redis, others = [] }: Cast) {
   const { user, system } = process.cpuUsage();
   return {
     atMs: clockMs(),
     senders: cpuMsOf(senders),
     receiver: cpuMsOf([receiver]),
     postgres: postmaster === undefined ? undefined : familyCpuMs(postmaster),
+    redis: redis === undefined ? 0 : cpuMsOf([redis]),
     rest: (user + system) / 1_000 + (cpuMsOf(others) ?? 0),
     machine: machineCpu(),
   };

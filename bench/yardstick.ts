@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, type Dispatcher, request } from 'undici';
-import { requestHeaders } from '../src/domain/request-headers.ts';
 import { signingKey } from '../src/domain/signature.ts';
 import { clockMs } from './clock.ts';
 import { answerParent } from './parent.ts';
+import { signedHeaders } from './signed-headers.ts';
 import { bodyOf, pathOf, secretOf } from './traffic.ts';
 
 /*
@@ -44,10 +44,14 @@ async function run({ by, port, webhooks, endpoints }: YardstickRequest): Promise
       next += 1;
       const endpoint = sequence % endpoints;
       const body = bodyOf(sequence);
-      const status = await post(headersFor(body, keys[endpoint] ?? []), {
-        path: pathOf(endpoint),
+      const headers = signedHeaders({
+        id: randomUUID(),
         body,
+        contentType: 'application/json',
+        attempt: 1,
+        keys: keys[endpoint] ?? [],
       });
+      const status = await post(headers, { path: pathOf(endpoint), body });
       if (status !== 200) throw new Error(`The receiver answered ${status}`);
     }
   };
@@ -56,21 +60,6 @@ async function run({ by, port, webhooks, endpoints }: YardstickRequest): Promise
   const { user, system } = process.cpuUsage(cpu);
   await agent.close();
   return { durationMs, cpuMs: (user + system) / 1_000 };
-}
-
-function headersFor(body: string, keys: Parameters<typeof requestHeaders>[1]['keys']): string[] {
-  return requestHeaders(
-    {
-      id: randomUUID(),
-      body,
-      headers: null,
-      contentType: 'application/json',
-      idempotencyKey: null,
-      traceparent: null,
-      attempt: 1,
-    },
-    { timestampS: Math.floor(Date.now() / 1_000), version: 'yardstick', keys },
-  );
 }
 
 const posts: Readonly<Record<YardstickRequest['by'], (agent: Agent, origin: string) => Post>> = {

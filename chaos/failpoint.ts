@@ -24,9 +24,6 @@ export const failpoints = [
 
 export type Failpoint = (typeof failpoints)[number];
 
-/** Where a webhook is sent twice, as nobody can know whether it arrived. */
-export const unavoidable: ReadonlySet<Failpoint> = new Set(['request-sent', 'answered']);
-
 const point = process.env['CHAOS_FAILPOINT'];
 let left = Number(process.env['CHAOS_FAILPOINT_AFTER'] ?? '1');
 

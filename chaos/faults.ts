@@ -20,7 +20,10 @@ export async function restartWorker(stage: Stage): Promise<void> {
   const slot = await stage.anyWorker();
   stage.note(`SIGTERM ${slot.name}`);
   const code = await slot.stop();
-  if (code !== 0) stage.violations.push(`${slot.name} ended with ${code} after SIGTERM`);
+  // In a soak another fault may have killed it meanwhile.
+  if (code !== 0 && !slot.wasKilled) {
+    stage.violations.push(`${slot.name} ended with ${code} after SIGTERM`);
+  }
   slot.start();
 }
 
@@ -242,7 +245,7 @@ export async function failAt(
   // A rescue takes place when another dies.
   if (at === 'rescuing') {
     await slot.ready();
-    const other = stage.parts.workers.find((one) => one !== slot && one.isRunning);
+    const other = stage.able().find((one) => one !== slot);
     const death = await other?.kill();
     if (death !== undefined) stage.deaths.push(death);
     // So that nobody but the one with the failpoint can do it, as far as the timers allow.

@@ -85,6 +85,8 @@ export const soak: Scenario = {
   target: 'all invariants, RSS slope ≈ 0, bloat bounded',
   webhooks: 1_000,
   perSecond: 200,
+  workers: 4,
+  sheltered: 1,
   repeats: 1,
   async inject(stage) {
     const { untilMs = 0 } = stage.parts;

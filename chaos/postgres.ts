@@ -80,7 +80,11 @@ export class ChaosPostgres implements AsyncDisposable {
       port: await choosePort(40_000 + Math.floor(Math.random() * 10_000)),
       password: await readPassword(site),
       // A small disk is to be full with data, not with WAL kept for checkpoints.
-      settings: diskMb === undefined ? {} : { max_wal_size: '64MB', min_wal_size: '32MB' },
+      settings: {
+        // The checker compares when a result was committed with when its webhook was sent again.
+        track_commit_timestamp: 'on',
+        ...(diskMb === undefined ? {} : { max_wal_size: '64MB', min_wal_size: '32MB' }),
+      },
     };
     const server = new ChaosPostgres(parts, cleanUp);
     await server.up();

@@ -21,6 +21,8 @@ export interface ProducerTask {
   readonly receiverUrl: string;
   /** Ids of the registered endpoints; one producer has them, so that their order is known. */
   readonly endpoints: Readonly<Record<EndpointName, string>> | undefined;
+  /** Webhooks a second for each of them. */
+  readonly endpointsPerS: Readonly<Record<EndpointName, number>>;
 }
 
 export type ProducerQuestion =
@@ -41,7 +43,6 @@ export interface ProducerCounters {
 
 const rolledBack = 0.03;
 const tickMs = 20;
-const endpointsPerS = { ordered: 8, limited: 20, rated: 15 } as const;
 
 let finishing = false;
 let running: Promise<void> = Promise.resolve();
@@ -141,7 +142,7 @@ function rowsOf(
     body: JSON.stringify({ tx, at, data: 'ä'.repeat(random.whole(0, 400)) }),
     priority: random.pick(['high', 'normal', 'normal', 'normal', 'low']),
   }));
-  for (const [name, perS] of Object.entries(endpointsPerS)) {
+  for (const [name, perS] of Object.entries(task.endpointsPerS)) {
     const id = task.endpoints?.[name as EndpointName];
     if (id === undefined || random.next() > (perS * tickMs) / 1_000) continue;
     rows.push({

@@ -4,21 +4,13 @@ import { createServer, type Socket } from 'node:net';
 import { answerParent } from '../bench/parent.ts';
 import { type ReceivedRequest, RequestParser } from '../bench/request-parser.ts';
 import { Random } from './random.ts';
-import { type Answer, type Arrival, hashOf, secret } from './traffic.ts';
+import { type Answer, type Arrival, hashOf, type Mood, secret } from './traffic.ts';
 
 /*
  * The receiver, a process of its own: logs every request to a file, checks its signature, and answers as it is told.
  *
  * It is never harmed itself: its log is one half of the proof.
  */
-
-export interface Mood {
-  /** Shares of all requests. */
-  readonly failed: number;
-  readonly reset: number;
-  /** Ms until the answer, from and to. */
-  readonly delayMs: readonly [number, number];
-}
 
 export type ReceiverQuestion =
   | { readonly ask: 'open'; readonly logFile: string; readonly seed: number; readonly mood: Mood }

@@ -14,9 +14,10 @@ import { ChaosPostgres } from './postgres.ts';
 import type { ProducerCounters, ProducerQuestion } from './producer.ts';
 import { Random } from './random.ts';
 import type { ReceiverCounters, ReceiverQuestion } from './receiver.ts';
+import { Sampler } from './sampler.ts';
 import type { Scenario } from './scenario.ts';
 import { type FaultNote, Stage } from './stage.ts';
-import { type EndpointName, endpoints } from './traffic.ts';
+import { type EndpointName, endpoints, endpointsPerS } from './traffic.ts';
 import { WorkerSlot } from './workers.ts';
 
 /*
@@ -116,6 +117,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     repeats: options.repeats,
     postgres,
     workers,
+    sheltered: scenario.sheltered ?? 0,
     postgresProxies,
     receiverProxy,
     redis,
@@ -236,6 +238,7 @@ async function startProducers(
         atLeast: Math.ceil(options.webhooks / producerCount),
         receiverUrl: run.receiverUrl,
         endpoints: at === 0 ? run.endpointIds : undefined,
+        endpointsPerS: endpointsPerS(scenario.mood),
       },
       limits,
     );
@@ -305,65 +308,4 @@ function mergeErrors(counters: readonly ProducerCounters[]): Record<string, numb
     for (const [code, count] of Object.entries(errors)) merged[code] = (merged[code] ?? 0) + count;
   }
   return merged;
-}
-
-/** Memory of the workers and size of the queue over time. */
-class Sampler {
-  readonly #stage: Stage;
-  readonly #isSoak: boolean;
-  #ticks = 0;
-  readonly #rss: { slot: string; pid: number; atMs: number; mb: number }[] = [];
-  #queueMb = 0;
-
-  constructor({ stage, scenario }: { stage: Stage; scenario: Scenario }) {
-    this.#stage = stage;
-    this.#isSoak = scenario.name === 'soak';
-  }
-
-  take(): void {
-    this.#ticks += 1;
-    for (const slot of this.#stage.parts.workers) {
-      const mb = slot.isRunning ? slot.rssMb : undefined;
-      if (mb !== undefined && !Number.isNaN(mb)) {
-        this.#rss.push({ slot: slot.name, pid: slot.pid, atMs: performance.now(), mb });
-      }
-    }
-    if (!this.#isSoak || this.#ticks % 10 !== 0) return;
-    this.#stage
-      .withClient(async (client) => {
-        const { rows } = await client.query<{ mb: number }>(
-          `select (pg_total_relation_size('posthorn.queue') / 1048576.0)::float8 as mb`,
-        );
-        this.#queueMb = Math.max(this.#queueMb, rows[0]?.mb ?? 0);
-      })
-      .catch(() => {});
-  }
-
-  async figures(client: pg.Client): Promise<Record<string, number>> {
-    const { rows } = await client.query<{ mb: number }>(
-      `select (pg_total_relation_size('posthorn.queue') / 1048576.0)::float8 as mb`,
-    );
-    return {
-      'RSS of a worker, most MB': Math.round(Math.max(0, ...this.#rss.map(({ mb }) => mb))),
-      ...(this.#isSoak
-        ? {
-            'RSS growth of the longest-lived worker, MB/h': this.#growth(),
-            'queue with indexes, most MB': Math.round(this.#queueMb),
-          }
-        : {}),
-      'queue with indexes at the end, MB': Math.round(rows[0]?.mb ?? 0),
-    };
-  }
-
-  /** The slope of the second half of the life of the process that lived longest: the first half warms up. */
-  #growth(): number {
-    const byPid = Map.groupBy(this.#rss, ({ pid }) => pid);
-    const longest = [...byPid.values()].sort((a, b) => b.length - a.length)[0] ?? [];
-    const half = longest.slice(Math.floor(longest.length / 2));
-    const meanMs = half.reduce((sum, { atMs }) => sum + atMs, 0) / half.length;
-    const meanMb = half.reduce((sum, { mb }) => sum + mb, 0) / half.length;
-    const covariance = half.reduce((sum, { atMs, mb }) => sum + (atMs - meanMs) * (mb - meanMb), 0);
-    const variance = half.reduce((sum, { atMs }) => sum + (atMs - meanMs) ** 2, 0);
-    return Math.round((covariance / Math.max(1, variance)) * 3_600_000 * 10) / 10;
-  }
 }

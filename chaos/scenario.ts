@@ -1,5 +1,5 @@
-import type { Mood } from './receiver.ts';
 import type { Stage } from './stage.ts';
+import type { Mood } from './traffic.ts';
 
 /** A run: which load, which faults, what is promised. */
 export interface Scenario {
@@ -24,6 +24,10 @@ export interface Scenario {
   readonly env?: Readonly<Record<string, string>>;
   /** No webhook may come twice. */
   readonly noExtras?: boolean;
+  /** Of all webhooks, sent twice. */
+  readonly mostExtrasPercent?: number;
+  /** So many of the workers are neither killed, stopped nor restarted: their memory is watched. */
+  readonly sheltered?: number;
   /** Does it all, `stage.repeats` times. Leaves nothing broken. */
   inject(stage: Stage): Promise<void>;
 }

@@ -17,14 +17,15 @@ export const scenarios: readonly Scenario[] = [
     fault: 'kill -9 of a random worker',
     target: '0 lost, 0 phantom, extras ≤ 0.5 % and explained, 99 % again within 15 s',
     webhooks: 300_000,
-    perSecond: 800,
+    perSecond: 500,
     workers: 4,
     mood: usual,
     repeats: 200,
+    mostExtrasPercent: 0.5,
     inject: (stage) =>
       times(stage, async () => {
         await faults.killWorker(stage);
-        await stage.waitBetween(500, 3_000);
+        await stage.waitBetween(1_500, 4_000);
       }),
   },
   {

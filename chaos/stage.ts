@@ -4,7 +4,7 @@ import type { LineProxy } from '../test/support/line-proxy.ts';
 import type { RedisServer } from '../test/support/redis.ts';
 import type { ChaosPostgres } from './postgres.ts';
 import type { Random } from './random.ts';
-import type { Death, WorkerSlot } from './workers.ts';
+import type { Death, Rescue, WorkerSlot } from './workers.ts';
 
 /** Something that was done to the run. */
 export interface FaultNote {
@@ -17,6 +17,8 @@ interface StageParts {
   readonly repeats: number;
   readonly postgres: ChaosPostgres;
   readonly workers: readonly WorkerSlot[];
+  /** The first of them, which no fault of the process itself hits. */
+  readonly sheltered: number;
   /** One before Postgres for each worker. */
   readonly postgresProxies: readonly LineProxy[];
   readonly receiverProxy: LineProxy;
@@ -24,7 +26,7 @@ interface StageParts {
   readonly redisProxy: LineProxy | undefined;
   readonly signal: AbortSignal;
   readonly onFault: (what: string) => void;
-  /** Changes the receiver's answers to all there is; undefined: as the scenario has it. */
+  /** performance.now() when a soak is over. */
   readonly untilMs: number | undefined;
 }
 
@@ -33,6 +35,11 @@ export class Stage {
   readonly parts: StageParts;
   readonly faults: FaultNote[] = [];
   readonly deaths: Death[] = [];
+  /** Numbers whose leases others freed, or that others took over, as the workers said. */
+  get rescues(): readonly Rescue[] {
+    return this.parts.workers.flatMap((slot) => slot.rescues);
+  }
+
   /** When Postgres took connections again, after each time it was away; Date.now(). */
   readonly backMs: number[] = [];
   /** What went otherwise than it must, seen by the scenario itself. */
@@ -62,10 +69,17 @@ export class Stage {
     await this.wait(this.random.between(fromMs, toMs));
   }
 
-  /** A worker that runs and claims. */
+  /** The workers that run and claim, but the sheltered ones. */
+  able(): WorkerSlot[] {
+    return this.parts.workers
+      .slice(this.parts.sheltered)
+      .filter((slot) => slot.isRunning && slot.number !== undefined);
+  }
+
+  /** One of them, as soon as there is one. */
   async anyWorker(): Promise<WorkerSlot> {
     for (;;) {
-      const able = this.parts.workers.filter((slot) => slot.isRunning && slot.number !== undefined);
+      const able = this.able();
       if (able.length > 0) return this.random.pick(able);
       await this.wait(50);
     }

@@ -11,6 +11,27 @@ export const endpoints = {
 
 export type EndpointName = keyof typeof endpoints;
 
+/** How the receiver answers. */
+export interface Mood {
+  /** Shares of all requests. */
+  readonly failed: number;
+  readonly reset: number;
+  /** Ms until the answer, from and to. */
+  readonly delayMs: readonly [number, number];
+}
+
+/** Webhooks a second that each registered endpoint gets: half of what it can take, so that it catches up after an outage. */
+export function endpointsPerS({ failed, reset, delayMs }: Mood): Record<EndpointName, number> {
+  const requestS = ((delayMs[0] + delayMs[1]) / 2 + 10) / 1_000;
+  // The next of an ordered endpoint waits for the retry.
+  const retryS = (failed + reset) * 1.1;
+  return {
+    ordered: 0.5 / (requestS + retryS),
+    limited: Math.min(20, (0.5 * endpoints.limited.max_in_flight) / requestS),
+    rated: 0.5 * endpoints.rated.rate_limit_per_s,
+  };
+}
+
 /** Plain URLs, each a lane. */
 export const plainLanes = 20;
 

@@ -16,6 +16,13 @@ export interface Death {
   readonly atMs: number;
 }
 
+/** What a worker had claimed was freed, as it seemed dead or a successor has its number. */
+export interface Rescue {
+  readonly number: number;
+  /** Date.now(), when it was said. */
+  readonly atMs: number;
+}
+
 /** A place for a worker process: when one ends, another may be started in it. */
 export class WorkerSlot implements AsyncDisposable {
   readonly name: string;
@@ -26,6 +33,8 @@ export class WorkerSlot implements AsyncDisposable {
   /** Under which number it claims; it may change with its session. */
   number: number | undefined;
   logLines = 0;
+  /** What its processes said of others whose work they freed. */
+  readonly rescues: Rescue[] = [];
   /** The last it said. */
   readonly tail: string[] = [];
 
@@ -37,6 +46,11 @@ export class WorkerSlot implements AsyncDisposable {
   get isRunning(): boolean {
     const child = this.#child;
     return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** By kill -9, of ours or of a failpoint's. */
+  get wasKilled(): boolean {
+    return this.#child?.signalCode === 'SIGKILL';
   }
 
   get pid(): number {
@@ -64,7 +78,8 @@ export class WorkerSlot implements AsyncDisposable {
     }
     const { PATH = '', HOME = '' } = process.env;
     const child = spawn(process.execPath, [...flags, cli, 'worker'], {
-      env: { PATH, HOME, ...this.#env, ...env },
+      // The tail is for what is wrong with the worker, not for what receivers answer.
+      env: { PATH, HOME, POSTHORN_LOG_ATTEMPTS: 'none', ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
@@ -79,12 +94,18 @@ export class WorkerSlot implements AsyncDisposable {
         this.logLines += 1;
         this.tail.push(line);
         if (this.tail.length > 200) this.tail.shift();
+        this.#noteRescues(line);
         if (!line.includes('Worker ready')) return;
         this.number = Number(/"worker":(\d+)/.exec(line)?.[1]);
         ready.resolve();
       });
     }
     child.once('exit', () => ready.resolve());
+  }
+
+  #noteRescues(line: string): void {
+    const [, freed] = /"worker":(\d+).*Freed what a worker had claimed/.exec(line) ?? [];
+    if (freed !== undefined) this.rescues.push({ number: Number(freed), atMs: Date.now() });
   }
 
   /** Resolves when it claims, or has ended. */

@@ -1,4 +1,4 @@
--- The second half of absorb-delivered.sql: what was recorded as failed or cancelled in between was delivered all the same.
+-- A 2xx that came after its webhook had ended as failed or cancelled: it was delivered all the same.
 -- A statement of its own, so that it sees an outcome that was committed while the first one waited for the queue's row.
 --
 -- $1 webhook ids  $2 status codes

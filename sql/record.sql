@@ -9,7 +9,9 @@
 --
 -- Returns the ids that were ours to record, and the lanes whose breaker was open and is closed now. The fence is
 -- (webhook_id, attempts, leased_by) and nothing else: with a status in it the planner took a partial index and halved the
--- throughput. All times are counted from now(), when the statement came: one that waits for a lock must not say that
+-- throughput. What was delivered is delivered, whoever has the lease now, and in this very statement: when the attempt was
+-- finished here and the webhook ended by the next statement, another worker claimed it in between (1 of 300,000 while backends
+-- were terminated). All times are counted from now(), when the statement came: one that waits for a lock must not say that
 -- attempts ended later than their retries were counted from. `= any($1)` beside the join keeps the lookup on the primary key whatever the statistics say.
 with results as materialized (
   select *
@@ -26,9 +28,7 @@ ended as (
   using results as r
   where q.webhook_id = any ($1::uuid[])
     and q.webhook_id = r.webhook_id
-    and q.attempts = r.number
-    and q.leased_by = r.leased_by
-    and r.became <> 'retry'
+    and (r.became = 'delivered' or (r.became = 'failed' and q.attempts = r.number and q.leased_by = r.leased_by))
   returning q.webhook_id, q.outbox_id, q.lane, q.attempts, r.became, r.status_code, r.reason, r.ago_ms
 ),
 waiting as (
@@ -67,6 +67,8 @@ finished as (
   where a.webhook_id = any ($1::uuid[])
     and a.webhook_id = r.webhook_id
     and a.number = r.number
+    -- Recorded before, when only the answer was lost: it ended when it was said to have ended.
+    and (a.finished_at is null or a.error = 'abandoned')
 ),
 healed as (
   -- No row, no write: that is every lane that is healthy.

@@ -28,7 +28,8 @@ closed as (
     error_message = format('Worker %s ended before the attempt did', $1::integer)
   from released as r
   where a.webhook_id = r.webhook_id
-    and a.number = r.attempts
+    -- Earlier ones are open when a lease had run out before.
+    and a.number <= r.attempts
     and a.finished_at is null
 )
 select count(*)::integer as released from released

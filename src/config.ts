@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
+import { type AlertRule, type AlertThresholds, alertRules } from './domain/alert-rules.ts';
 import { formatDuration, parseDurationMs } from './domain/duration.ts';
+import { targetOf } from './domain/target.ts';
 
 /** A setting that cannot be used. The message names the variable, the rule and the value. */
 export class ConfigError extends Error {
@@ -27,15 +29,26 @@ export interface Config {
   readonly retentionMs: number;
   /** Without a success for so long, and after 20 failures at least, a registered endpoint is disabled. */
   readonly disableAfterMs: number;
+  readonly alerts: {
+    /** Gets a webhook whenever an alert fires or is over. */
+    readonly url: string | undefined;
+    readonly secret: string | undefined;
+    readonly thresholds: AlertThresholds;
+  };
   /** CIDRs of private receivers that may be called. All other private addresses are refused. */
   readonly allowNetworks: readonly string[];
   readonly logLevel: LogLevel;
+  /** Which attempts have a line in the log: all, those that did not deliver, or none. */
+  readonly logAttempts: LoggedAttempts;
   /** How long a stop may wait for requests in flight. Longer than the timeout, so that none is cut. */
   readonly graceMs: number;
 }
 
 export type LogLevel = (typeof logLevels)[number];
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+export type LoggedAttempts = (typeof loggedAttempts)[number];
+const loggedAttempts = ['all', 'failures', 'none'] as const;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -50,6 +63,11 @@ export function readConfig(env: Env): Config {
     fallback: '30s',
     minMs: 100,
     maxMs: 600_000,
+  });
+  const disableAfterMs = duration(env, 'POSTHORN_DISABLE_AFTER', {
+    fallback: '5d',
+    minMs: 60_000,
+    maxMs: 3_650 * 86_400_000,
   });
   return Object.freeze({
     databaseUrl: databaseUrl === undefined ? undefined : postgresUrl(databaseUrl),
@@ -81,19 +99,93 @@ export function readConfig(env: Env): Config {
       minMs: 86_400_000,
       maxMs: 3_650 * 86_400_000,
     }),
-    disableAfterMs: duration(env, 'POSTHORN_DISABLE_AFTER', {
-      fallback: '5d',
-      minMs: 60_000,
-      maxMs: 3_650 * 86_400_000,
-    }),
+    disableAfterMs,
+    alerts: alerts(env, disableAfterMs),
     allowNetworks: networks(env, 'POSTHORN_ALLOW_NETWORKS'),
     logLevel: oneOf(env, 'POSTHORN_LOG_LEVEL', { among: logLevels, fallback: 'info' }),
+    logAttempts: oneOf(env, 'POSTHORN_LOG_ATTEMPTS', {
+      among: loggedAttempts,
+      fallback: 'failures',
+    }),
     graceMs: duration(env, 'POSTHORN_GRACE', {
       fallback: `${timeoutMs + 5_000}ms`,
       minMs: 0,
       maxMs: 3_600_000,
     }),
   });
+}
+
+function alerts(env: Env, disableAfterMs: number): Config['alerts'] {
+  const percent = { min: 1, max: 100, unit: 'percent of the attempts' };
+  const age = { minMs: 60_000, maxMs: 30 * dayMs };
+  return Object.freeze({
+    url: alertUrl(env),
+    secret: text(env, 'POSTHORN_ALERT_SECRET'),
+    thresholds: Object.freeze({
+      windowMs: duration(env, 'POSTHORN_ALERT_WINDOW', {
+        fallback: '10m',
+        minMs: 60_000,
+        maxMs: 3_600_000,
+      }),
+      minAttempts: integer(env, 'POSTHORN_ALERT_MIN_ATTEMPTS', {
+        fallback: 20,
+        min: 1,
+        max: 1_000_000,
+        unit: 'attempts',
+      }),
+      failurePercent: integer(env, 'POSTHORN_ALERT_FAILURE_PERCENT', { fallback: 25, ...percent }),
+      endpointFailurePercent: integer(env, 'POSTHORN_ALERT_ENDPOINT_FAILURE_PERCENT', {
+        fallback: 50,
+        ...percent,
+      }),
+      backlog: integer(env, 'POSTHORN_ALERT_BACKLOG', {
+        fallback: 10_000,
+        min: 1,
+        max: 1_000_000,
+        unit: 'webhooks',
+      }),
+      backlogAgeMs: duration(env, 'POSTHORN_ALERT_BACKLOG_AGE', { fallback: '5m', ...age }),
+      breakerOpenMs: duration(env, 'POSTHORN_ALERT_BREAKER_OPEN', { fallback: '15m', ...age }),
+      endpointFailingMs: schedule(env, 'POSTHORN_ALERT_ENDPOINT_FAILING', '1h,24h,72h'),
+      disableAfterMs,
+      noWorkerMs: duration(env, 'POSTHORN_ALERT_NO_WORKER', { fallback: '1m', ...age }),
+      xminMs: duration(env, 'POSTHORN_ALERT_XMIN', { fallback: '30m', ...age }),
+      resolveAfterMs: duration(env, 'POSTHORN_ALERT_RESOLVE_AFTER', {
+        fallback: '5m',
+        minMs: 0,
+        maxMs: dayMs,
+      }),
+      muted: mutedAlerts(env, 'POSTHORN_ALERT_MUTE'),
+    }),
+  });
+}
+
+/** Held to the CHECK of the outbox, into which it goes. It may be a secret in itself: it is not repeated. */
+function alertUrl(env: Env): string | undefined {
+  const value = text(env, 'POSTHORN_ALERT_URL');
+  if (value === undefined) return undefined;
+  const isPlain = /^https?:\/\/[^\s\p{Cc}#\\]+$/iu.test(value) && Buffer.byteLength(value) <= 2048;
+  if (isPlain && targetOf(value) !== undefined) return value;
+  throw new ConfigError(
+    'Cannot use POSTHORN_ALERT_URL as it must be an http or https URL of at most 2048 bytes, without a user name and a fragment',
+  );
+}
+
+function mutedAlerts(env: Env, name: string): readonly AlertRule[] {
+  const names = list(env, name);
+  const known = Object.keys(alertRules).filter((rule): rule is AlertRule => rule in alertRules);
+  const muted = known.filter((rule) => names.includes(rule));
+  if (muted.length === new Set(names).size) return Object.freeze(muted);
+  throw new ConfigError(
+    `Cannot use ${name} as it must be rules separated by commas, among ${known.join(', ')}: current value is ${names.join(',')}`,
+  );
+}
+
+function list(env: Env, name: string): string[] {
+  return (text(env, name) ?? '')
+    .split(',')
+    .map((value) => value.trim())
+    .filter((value) => value !== '');
 }
 
 function text(env: Env, name: string): string | undefined {
@@ -158,10 +250,7 @@ function schedule(env: Env, name: string, fallback: string): readonly number[] {
 const dayMs = 86_400_000;
 
 function networks(env: Env, name: string): readonly string[] {
-  const values = (text(env, name) ?? '')
-    .split(',')
-    .map((value) => value.trim())
-    .filter((value) => value !== '');
+  const values = list(env, name);
   for (const value of values) {
     if (!isCidr(value)) {
       throw new ConfigError(

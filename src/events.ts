@@ -1,6 +1,34 @@
 import { EventEmitter } from 'node:events';
+import type { ToldAlert } from './domain/alert-message.ts';
 import type { AttemptResult } from './domain/attempt-result.ts';
 import type { Verdict } from './domain/classify.ts';
+import type { Decision } from './domain/decide.ts';
+
+/** A request that ended. Neither body, headers nor secret are in it. */
+export interface Attempted {
+  readonly webhookId: string;
+  readonly outboxId: string;
+  /** The registered endpoint it went to. */
+  readonly endpointId: string | null;
+  readonly lane: string;
+  /** As it was given, so with its query: not for logs as it is. */
+  readonly url: string;
+  /** 0 high, 1 normal, 2 low. */
+  readonly priority: number;
+  /** 1 for the first. */
+  readonly number: number;
+  readonly worker: number;
+  readonly isProbe: boolean;
+  /** From when it was due to its start. */
+  readonly waitMs: number;
+  /** Unix time, by Postgres' clock. */
+  readonly endedAtMs: number;
+  readonly result: AttemptResult;
+  readonly verdict: Verdict;
+  readonly decision: Decision;
+  /** The header that was sent. */
+  readonly traceparent: string | null;
+}
 
 /** Everything that happens in a process and that logs, metrics and tests may want to know. */
 export interface PosthornEvents {
@@ -9,7 +37,7 @@ export interface PosthornEvents {
   /** All lanes were looked at. */
   scanned: [{ lanes: number; durationMs: number }];
   /** A request ended; its record is on its way. */
-  attempted: [{ webhookId: string; number: number; result: AttemptResult; verdict: Verdict }];
+  attempted: [Attempted];
   /** Results are in Postgres. `ours` of `results` still had our lease. */
   recorded: [{ results: number; ours: number; durationMs: number }];
   /** Results could not be written and were given up: their leases will run out and they are sent again. */
@@ -33,6 +61,12 @@ export interface PosthornEvents {
   sliceEnded: [{ number: number }];
   /** Graphile Worker's runner ended without being asked and is started again. */
   runnerRestarted: [{ reason: string }];
+  /** A Graphile job ended: well, to be tried again, or for good without success. */
+  jobEnded: [{ task: string; result: 'success' | 'error' | 'failed' }];
+  /** An alert fired, was told of again, or is over. In the process that evaluated the rules. */
+  alertFired: [ToldAlert];
+  alertReminded: [ToldAlert];
+  alertResolved: [ToldAlert];
   /** A maintenance task ran. */
   maintained: [{ task: string; detail: Record<string, unknown> }];
 }

@@ -7,6 +7,8 @@ export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+  /** Whether such lines come out; without it, they do. */
+  isLevelEnabled?(level: 'info'): boolean;
 }
 
 /** JSON lines on stdout. Bodies, secrets and query strings are never passed to it. */

@@ -1,13 +1,19 @@
 import { createHash } from 'node:crypto';
+import type { DatabasePool } from 'slonik';
 import { createApi } from './api/app.ts';
 import { createHealth, type Readiness } from './api/health.ts';
 import { type ServedApi, serveApi } from './api/server.ts';
 import { LaneCache } from './cache/lane-cache.ts';
 import type { Config } from './config.ts';
 import { openDatabase } from './db/database.ts';
+import type { Line } from './db/line.ts';
 import { migrate } from './db/migrate.ts';
 import { createEvents, type Events } from './events.ts';
 import type { Log } from './log.ts';
+import { logAttempts } from './log-attempts.ts';
+import { startAlertTimer } from './maintenance/alert-timer.ts';
+import { taskNames } from './maintenance/crontab.ts';
+import { createMetrics, type Scrape } from './metrics/create-metrics.ts';
 import { checkDatabase } from './queries/check-database.ts';
 import { createQueryPool } from './queries/pool.ts';
 import { startWorker } from './worker/start-worker.ts';
@@ -53,17 +59,42 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     }
   };
   try {
-    const { identity } = await migrate({ databaseUrl: database.url, log });
+    const { identity, line } = await migrate({ databaseUrl: database.url, log });
+    if (options.worker) requireSession(line);
     const cache = openCache({ config, log, identity, undo });
     let worker: Worker | undefined;
+    // The worker needs one for its health alone, and one for the figures of the database.
+    const pool = await createQueryPool({
+      databaseUrl: database.url,
+      line,
+      maximumPoolSize: options.api ? 10 : 2,
+    });
+    undo.push(() => pool.end());
+    const scrape = createMetrics({
+      events,
+      log,
+      pool,
+      cache,
+      tasks: taskNames,
+      worker: options.worker ? () => worker : undefined,
+      maxInFlight: config.maxInFlight,
+    });
+    logAttempts({ events, log, which: config.logAttempts });
     // Before the worker: a process whose port is taken must not begin to deliver.
     const served = await serve({
       ...options,
       workerState: () => worker?.state ?? (options.worker ? 'starting' : 'not here'),
       databaseUrl: database.url,
+      pool,
+      scrape,
       cache,
       undo,
     });
+    if (options.api) {
+      undo.push(
+        startAlertTimer({ databaseUrl: database.url, line, alerts: config.alerts, events, log }),
+      );
+    }
     if (options.worker) worker = startWorker({ ...options, events, database, cache, undo });
     return {
       address: `http://${hostOf(config.host)}:${served.port}`,
@@ -77,6 +108,14 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     await stopAll();
     throw error;
   }
+}
+
+/** A worker's number is a lock of its session, and so are the notifications that wake it. */
+function requireSession(line: Line): void {
+  if (line !== 'transaction pooler') return;
+  throw new Error(
+    'Cannot start the worker as its DATABASE_URL must lead directly to Postgres, or through a pooler in session mode: current value is a pooler in transaction mode; that will do for "posthorn api" and for producers',
+  );
 }
 
 /** The optional Redis. It is not waited for: everything works the same without it. */
@@ -99,12 +138,12 @@ async function serve(options: {
   readonly api: boolean;
   readonly workerState: () => WorkerState | 'not here';
   readonly databaseUrl: string;
+  readonly pool: DatabasePool;
+  readonly scrape: () => Promise<Scrape>;
   readonly cache: LaneCache | undefined;
   readonly undo: (() => Promise<unknown>)[];
 }): Promise<ServedApi> {
-  const { config, log, databaseUrl, cache, undo } = options;
-  const pool = await createQueryPool({ databaseUrl, maximumPoolSize: options.api ? 10 : 1 });
-  undo.push(() => pool.end());
+  const { config, log, databaseUrl, pool, scrape, cache, undo } = options;
   const readiness = async (): Promise<Readiness> => {
     const database = await checkDatabase(pool);
     const state = options.workerState();
@@ -118,11 +157,12 @@ async function serve(options: {
         pool,
         log,
         readiness,
+        scrape,
         onSent: cache === undefined ? undefined : () => cache.wake(),
         // The same in every process on this database, so that a cursor of one is good at the others.
         cursorKey: createHash('sha256').update(`posthorn cursor ${databaseUrl}`).digest(),
       })
-    : createHealth({ readiness });
+    : createHealth({ readiness, scrape });
   const port = options.api ? config.port : config.healthPort;
   const served = await serveApi({ app, host: config.host, port }).catch((cause: Error) => {
     const name = options.api ? 'PORT' : 'POSTHORN_HEALTH_PORT';

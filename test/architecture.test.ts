@@ -15,12 +15,14 @@ const layers: readonly (readonly string[])[] = [
   ['domain'],
   ['config.ts', 'version.ts'],
   ['events.ts', 'log.ts'],
+  ['log-attempts.ts'],
   ['db'],
   ['queries'],
   ['cache'],
+  ['metrics'],
   ['outbox', 'deliver'],
   ['maintenance', 'api'],
-  ['worker'],
+  ['worker', 'doctor'],
   ['posthorn.ts'],
   ['commands', 'index.ts'],
   ['cli.ts'],
@@ -63,6 +65,16 @@ describe('every source file', () => {
 it('only the configuration and the commands know the environment', () => {
   const readers = files.filter(({ text }) => text.includes('process.env')).map(({ name }) => name);
   expect(readers.filter((name) => !name.startsWith('commands/'))).toEqual([]);
+});
+
+it.each([
+  ['prom-client', 'metrics/'],
+  ['pino', 'log.ts'],
+  ['@opentelemetry/api', 'deliver/tracing.ts'],
+])('%s is imported by %s alone', (library, place) => {
+  const importers = files.filter(({ text }) => text.includes(`from '${library}'`));
+  expect(importers.length).toBeGreaterThan(0);
+  expect(importers.filter(({ name }) => !name.startsWith(place))).toEqual([]);
 });
 
 it('the rules fire', () => {

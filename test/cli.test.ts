@@ -1,15 +1,12 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { version } from '../src/version.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { eventually } from './support/eventually.ts';
-import { type PosthornProcess, spawnPosthorn } from './support/process.ts';
+import { type PosthornProcess, runPosthorn, spawnPosthorn } from './support/process.ts';
 import { type Receiver, startReceiver } from './support/receiver.ts';
 
 // The program as a user meets it: its commands, what it prints, how it ends.
@@ -90,7 +87,7 @@ describe('with DATABASE_URL', () => {
       'drop schema posthorn cascade; drop schema posthorn_graphile cascade',
     );
     const runs = await Promise.all(
-      [1, 2, 3].map(() => run(['migrate'], { DATABASE_URL: database.url })),
+      [1, 2, 3].map(() => runPosthorn(['migrate'], { DATABASE_URL: database.url })),
     );
     expect(runs.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0]);
     const printed = runs.map(({ stdout }) => stdout.trim()).sort();
@@ -106,7 +103,7 @@ describe('with DATABASE_URL', () => {
         resolve(typeof address === 'object' && address !== null ? address.port : 0);
       });
     });
-    const { exitCode, stderr } = await run(['start'], {
+    const { exitCode, stderr } = await runPosthorn(['start'], {
       DATABASE_URL: database.url,
       PORT: String(port),
     });
@@ -119,11 +116,11 @@ describe('with DATABASE_URL', () => {
 
 describe('the command line', () => {
   it('explains itself', async () => {
-    expect(await run(['--help'])).toMatchObject({
+    expect(await runPosthorn(['--help'])).toMatchObject({
       exitCode: 0,
       stdout: expect.stringContaining('posthorn start'),
     });
-    expect(await run(['--version'])).toMatchObject({ exitCode: 0, stdout: `${version}\n` });
+    expect(await runPosthorn(['--version'])).toMatchObject({ exitCode: 0, stdout: `${version}\n` });
   });
 
   it.each([
@@ -131,13 +128,13 @@ describe('the command line', () => {
     [['start', '--loud'], {}, "Unknown option '--loud'"],
     [['start'], { PORT: 'http' }, 'Cannot use PORT as it must be a whole number'],
   ])('refuses %j with %j', async (args, env, message) => {
-    const { exitCode, stderr } = await run(args, env);
+    const { exitCode, stderr } = await runPosthorn(args, env);
     expect(exitCode).toBe(2);
     expect(stderr).toContain(message);
   });
 
   it('says what is wrong with a database that cannot be reached, without its password', async () => {
-    const { exitCode, stderr } = await run(['migrate'], {
+    const { exitCode, stderr } = await runPosthorn(['migrate'], {
       DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/d',
     });
     expect(exitCode).toBe(1);
@@ -147,23 +144,6 @@ describe('the command line', () => {
     expect(stderr).not.toContain('hunter2');
   });
 });
-
-async function run(
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
-  const { PATH = '', HOME = '' } = process.env;
-  try {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [cli, ...args], {
-      env: { PATH, HOME, ...env },
-    });
-    return { exitCode: 0, stdout, stderr };
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-    return { exitCode: code, stdout, stderr };
-  }
-}
 
 async function addressOf(process: PosthornProcess): Promise<string> {
   const line = await process.line(/^ {2}(API|health) /);

@@ -16,8 +16,28 @@ describe('the settings', () => {
       maxInFlight: 512,
       retentionMs: 30 * 86_400_000,
       disableAfterMs: 432_000_000,
+      alerts: {
+        url: undefined,
+        secret: undefined,
+        thresholds: {
+          windowMs: 600_000,
+          minAttempts: 20,
+          failurePercent: 25,
+          endpointFailurePercent: 50,
+          backlog: 10_000,
+          backlogAgeMs: 300_000,
+          breakerOpenMs: 900_000,
+          endpointFailingMs: [3_600_000, 86_400_000, 259_200_000],
+          disableAfterMs: 432_000_000,
+          noWorkerMs: 60_000,
+          xminMs: 1_800_000,
+          resolveAfterMs: 300_000,
+          muted: [],
+        },
+      },
       allowNetworks: [],
       logLevel: 'info',
+      logAttempts: 'failures',
       graceMs: 35_000,
     });
   });
@@ -45,7 +65,13 @@ describe('the settings', () => {
     ['POSTHORN_RETENTION', '1h', 'from 1d'],
     ['POSTHORN_ALLOW_NETWORKS', '10.0.0.0/33', 'addresses or CIDRs'],
     ['POSTHORN_ALLOW_NETWORKS', 'localhost', 'current value is localhost'],
+    ['POSTHORN_ALERT_URL', 'ftp://a/', 'an http or https URL'],
+    ['POSTHORN_ALERT_URL', 'http:/a', 'an http or https URL'],
+    ['POSTHORN_ALERT_URL', 'https://a/#b', 'without a user name and a fragment'],
+    ['POSTHORN_ALERT_MUTE', 'backlog,nothing', 'current value is backlog,nothing'],
+    ['POSTHORN_ALERT_FAILURE_PERCENT', '0', 'from 1 to 100'],
     ['POSTHORN_LOG_LEVEL', 'loud', 'one of trace, debug, info'],
+    ['POSTHORN_LOG_ATTEMPTS', 'some', 'one of all, failures, none'],
   ])('refuse %s=%s with the rule and the value', (name, value, part) => {
     expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
     expect(() => readConfig({ [name]: value })).toThrow(`Cannot use ${name}`);
@@ -55,5 +81,8 @@ describe('the settings', () => {
   it('never repeat a URL that may carry a password', () => {
     expect(() => readConfig({ DATABASE_URL: 'mysql://u:hunter2@h/d' })).toThrow(/^(?!.*hunter2)/);
     expect(() => readConfig({ REDIS_URL: 'http://u:hunter2@h' })).toThrow(/^(?!.*hunter2)/);
+    expect(() => readConfig({ POSTHORN_ALERT_URL: 'http://u:hunter2@h' })).toThrow(
+      /^(?!.*hunter2)/,
+    );
   });
 });

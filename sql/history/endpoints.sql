@@ -24,7 +24,7 @@ with unwell as (
     r.retry_at,
     r.lane is not null and e.status = 'active' as is_limited,
     case when e.status = 'active' then b.failing_since else e.status_since end as since
-  from posthorn.endpoints as e
+  from posthorn.redacted_endpoints as e
   left join posthorn.breakers as b on b.lane = e.lane
   left join posthorn.lane_rules as r on r.lane = e.lane
   where e.status <> 'deleted'

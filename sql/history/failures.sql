@@ -42,7 +42,7 @@ select
   split_part(coalesce(o.url, p.url), '?', 1) as last_url,
   left(a.error_message, 80) as last_message
 from reasons as r
-left join posthorn.outbox as o on o.id = r.last_outbox_id
-left join posthorn.endpoints as p on p.id = o.endpoint_id
-left join posthorn.attempts as a on a.webhook_id = r.last_id and a.number = r.last_number
+left join posthorn.redacted_outbox as o on o.id = r.last_outbox_id
+left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
+left join posthorn.redacted_attempts as a on a.webhook_id = r.last_id and a.number = r.last_number
 order by r.webhooks desc, r.reason;

@@ -29,7 +29,7 @@ endpoints as (
     percentile_cont(array[0.5, 0.95, 0.99]) within group (order by a.duration_ms) as percentiles_ms,
     count(*) filter (where a.status_code between 200 and 299) as answered_2xx,
     min(w.outbox_id::text)::uuid as outbox_id
-  from posthorn.attempts as a
+  from posthorn.redacted_attempts as a
   join webhooks as w on w.webhook_id = a.webhook_id
   where a.webhook_id >= posthorn.uuid_floor(now() - :'since'::interval)
     and a.duration_ms is not null
@@ -49,6 +49,6 @@ select
   round(s.percentiles_ms[3]) as p99_ms,
   round(100.0 * (s.attempts - s.answered_2xx) / s.attempts, 1) as not_2xx_percent
 from slowest as s
-left join posthorn.outbox as o on o.id = s.outbox_id
-left join posthorn.endpoints as p on p.id = o.endpoint_id
+left join posthorn.redacted_outbox as o on o.id = s.outbox_id
+left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
 order by s.percentiles_ms[2] desc;

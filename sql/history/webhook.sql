@@ -9,7 +9,7 @@ with webhook as (
     coalesce(o.url, p.url) as url,
     o.priority,
     o.content_type,
-    octet_length(o.body) as body_bytes,
+    o.body_bytes,
     o.created_at,
     o.send_at,
     q.webhook_id is not null as is_live,
@@ -24,8 +24,8 @@ with webhook as (
   from (select :'id'::uuid as id) as k
   left join posthorn.queue as q on q.webhook_id = k.id
   left join posthorn.outcomes as e on e.webhook_id = k.id
-  left join posthorn.outbox as o on o.id = coalesce(q.outbox_id, e.outbox_id, k.id)
-  left join posthorn.endpoints as p on p.id = o.endpoint_id
+  left join posthorn.redacted_outbox as o on o.id = coalesce(q.outbox_id, e.outbox_id, k.id)
+  left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
 ),
 life as (
   select
@@ -49,7 +49,7 @@ life as (
         error_message,
         'after ' || round(duration_ms::numeric, 1) || ' ms')
     end
-  from posthorn.attempts
+  from posthorn.redacted_attempts
   where webhook_id = :'id'::uuid
   union all
   select

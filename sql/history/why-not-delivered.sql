@@ -25,8 +25,8 @@ with webhook as (
   from (select :'id'::uuid as id) as k
   left join posthorn.queue as q on q.webhook_id = k.id
   left join posthorn.outcomes as e on e.webhook_id = k.id
-  left join posthorn.outbox as o on o.id = coalesce(q.outbox_id, e.outbox_id, k.id)
-  left join posthorn.endpoints as p on p.id = o.endpoint_id
+  left join posthorn.redacted_outbox as o on o.id = coalesce(q.outbox_id, e.outbox_id, k.id)
+  left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
 ),
 last_attempt as (
   select
@@ -38,7 +38,7 @@ last_attempt as (
       when error is not null then format('ended with %s', error)
       else 'has not been heard of since'
     end as ending
-  from posthorn.attempts
+  from posthorn.redacted_attempts
   where webhook_id = :'id'::uuid
   order by number desc
   limit 1

@@ -1,12 +1,10 @@
 import type { Hono } from 'hono';
 import { type ApiEnv, createBase } from './base.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
-import { addHealthRoutes, type Readiness } from './health.ts';
+import { addHealthRoutes, type HealthOptions } from './health.ts';
 import { addWebhookRoutes, type RouteOptions } from './webhook-routes.ts';
 
-interface ApiOptions extends RouteOptions {
-  readonly readiness: () => Promise<Readiness>;
-}
+interface ApiOptions extends RouteOptions, HealthOptions {}
 
 /**
  * The HTTP API: send webhooks, look at them, register endpoints and steer them.

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,6 +7,7 @@ import type { Log } from '../log.ts';
 import { findBinaries } from './embedded/binaries.ts';
 import { readPassword, type Site } from './embedded/cluster.ts';
 import { ensureServer, leaveServer, type Standing, type User } from './embedded/ensure-server.ts';
+import { lookForPostmaster } from './embedded/postmaster.ts';
 import { isAlive } from './embedded/process-identity.ts';
 
 /**
@@ -63,6 +65,19 @@ export async function startEmbeddedPostgres(
   }
 }
 
+/** The URL of the server that runs in `dataDir`; undefined when none does. Starts nothing and writes nothing. */
+export async function findEmbeddedPostgres(dataDir: string): Promise<string | undefined> {
+  if (!existsSync(dataDir)) return undefined;
+  const site = siteIn(await realpath(dataDir));
+  const { postmaster } = await lookForPostmaster(site.cluster);
+  if (postmaster === undefined || !existsSync(site.passfile)) return undefined;
+  return urlOf(postmaster.port, await readPassword(site));
+}
+
+function urlOf(port: number, password: string): string {
+  return `postgres://posthorn:${password}@127.0.0.1:${port}/posthorn`;
+}
+
 /** How often the server and its owner are looked at. Outside Linux each look starts `ps`. */
 const pollMs = process.platform === 'linux' ? 250 : 2000;
 const ownerPatienceMs = 60_000;
@@ -86,7 +101,7 @@ class Server implements EmbeddedPostgres {
     this.#stopping = start.stopping;
     this.#standing = start.standing;
     this.port = start.standing.postmaster.port;
-    this.url = `postgres://posthorn:${start.password}@127.0.0.1:${this.port}/posthorn`;
+    this.url = urlOf(this.port, start.password);
     this.psql = psqlCommand(this.port, user.site.passfile);
     this.#watching = this.#watch();
   }
@@ -141,7 +156,10 @@ class Server implements EmbeddedPostgres {
 async function openSite(path: string): Promise<Site> {
   // Others may pass through, as the account must that runs Postgres for root, but not look around.
   await mkdir(path, { recursive: true, mode: 0o711 });
-  const dataDir = await realpath(path);
+  return siteIn(await realpath(path));
+}
+
+function siteIn(dataDir: string): Site {
   return {
     dataDir,
     cluster: join(dataDir, 'postgres'),

@@ -3,27 +3,34 @@ import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import type { Log } from '../log.ts';
 import { migrateGraphile } from './graphile.ts';
-import { lockClass, migrationLock } from './names.ts';
+import { type Line, lineOf } from './line.ts';
+import { graphileMigration, lockClass, migrationLock } from './names.ts';
 import { createMaintenancePool } from './pools.ts';
+import { renewRights } from './roles.ts';
+import { isUpToDate, migrationsFolder, type SchemaState, schemaState } from './schema-state.ts';
+import { codeOf } from './sqlstate.ts';
 
 /** The oldest and newest major version of Postgres that the tests run against. */
 const oldestMajor = 15;
 
+/** A database that is ready to be used. */
+export interface Migrated {
+  /** The migrations that were applied now. */
+  readonly applied: readonly string[];
+  /** Tells this database from all others. */
+  readonly identity: string;
+  readonly line: Line;
+}
+
 /**
- * Brings the schema `posthorn` and Graphile Worker's own up to date. Safe when several processes start at once: the
- * others wait, and then find the work done.
+ * Brings the schema `posthorn` and Graphile Worker's own up to date, as the one whom it belongs to. Safe when several
+ * processes start at once: the others wait, and then find the work done. A role that is not the owner, and a pooler in
+ * transaction mode, will do as long as there is nothing to be done.
  *
- * Returns the migrations it applied, and what tells this database from all others.
- *
- * @throws when Postgres is older than 15, cannot be reached, or the role may not create schemas in the database.
+ * @throws when Postgres is older than 15, cannot be reached, or the role may not migrate and has to.
  */
-export async function migrate({
-  databaseUrl,
-  log,
-}: {
-  databaseUrl: string;
-  log: Log;
-}): Promise<{ applied: string[]; identity: string }> {
+export async function migrate(options: { databaseUrl: string; log: Log }): Promise<Migrated> {
+  const { databaseUrl, log } = options;
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: 'posthorn migrate',
@@ -35,23 +42,79 @@ export async function migrate({
   });
   try {
     await requireVersion(client);
-    await client.query('select pg_advisory_lock($1, $2)', [lockClass, migrationLock]);
-    const applied = await runner({
-      dbClient: client,
-      dir: fileURLToPath(new URL('../../migrations', import.meta.url)),
-      direction: 'up',
-      migrationsSchema: 'posthorn',
-      migrationsTable: 'migrations',
-      // `create schema if not exists` asks for the right to create one even if it exists.
-      createMigrationsSchema: !(await hasSchema(client)),
-      noLock: true,
-      log: (message) => log.debug({ component: 'node-pg-migrate' }, message),
-    });
-    await migrateGraphileWith({ databaseUrl, log });
-    return { applied: applied.map(({ name }) => name), identity: await identityOf(client) };
+    const line = await lineOf(client, databaseUrl);
+    const state = await readState(client);
+    const applied = isUpToDate(state) ? [] : await catchUp(client, { ...options, line });
+    // It changes nothing then, and throws if this version of it must not work with that schema.
+    if (state.graphile > graphileMigration && line !== 'transaction pooler') {
+      await migrateGraphileWith({ databaseUrl, log, role: undefined });
+    }
+    return { applied, identity: await identityOf(client), line };
   } finally {
     // Ends the session, and with it the lock.
     await client.end();
+  }
+}
+
+async function catchUp(
+  client: pg.Client,
+  { databaseUrl, log, line }: { databaseUrl: string; log: Log; line: Line },
+): Promise<string[]> {
+  if (line === 'transaction pooler') {
+    throw new Error(
+      'Cannot bring the schema up to date as that takes a direct line to Postgres: current value is a pooler in transaction mode; run "posthorn migrate" with a DATABASE_URL that leads past it',
+    );
+  }
+  await client.query('select pg_advisory_lock($1, $2)', [lockClass, migrationLock]);
+  const state = await readState(client);
+  if (isUpToDate(state)) return [];
+  const role = await actAsOwner(client, state);
+  const applied = await runner({
+    dbClient: client,
+    dir: fileURLToPath(migrationsFolder),
+    direction: 'up',
+    migrationsSchema: 'posthorn',
+    migrationsTable: 'migrations',
+    // `create schema if not exists` asks for the right to create one even if it exists.
+    createMigrationsSchema: state.owner === undefined,
+    noLock: true,
+    log: (message) => log.debug({ component: 'node-pg-migrate' }, message),
+  });
+  await migrateGraphileWith({ databaseUrl, log, role });
+  await renewRights(client, state.owner);
+  return applied.map(({ name }) => name);
+}
+
+/** Like Postgres' own message, but says what to do: roles were made, and this one was given none of them. */
+async function readState(client: pg.Client): Promise<SchemaState> {
+  try {
+    return await schemaState(client);
+  } catch (error) {
+    if (codeOf(error) !== '42501') throw error;
+    const { rows } = await client.query<{ user: string }>('select current_user as "user"');
+    throw new Error(
+      `Cannot use the schema posthorn as the role must be its owner or have been granted the worker's rights (docs/roles.md): current value is ${rows[0]?.user}`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * What is made belongs to whoever makes it. So that all of the schema belongs to one, members of its owner, and superusers,
+ * act as the owner. The very first time there is no owner yet, or one who may lack the right to create schemas.
+ */
+async function actAsOwner(client: pg.Client, state: SchemaState): Promise<string | undefined> {
+  const { owner, user, applied } = state;
+  if (owner === undefined || owner === user || applied === 0) return undefined;
+  try {
+    await client.query(`set role ${pg.escapeIdentifier(owner)}`);
+    return owner;
+  } catch (cause) {
+    if (codeOf(cause) !== '42501') throw cause;
+    throw new Error(
+      `Cannot bring the schema up to date as that takes its owner ${owner} or a member of that role: current value is ${user}; run "posthorn migrate" as such a one first`,
+      { cause },
+    );
   }
 }
 
@@ -63,13 +126,6 @@ async function identityOf(client: pg.Client): Promise<string> {
      where d.datname = current_database()`,
   );
   return rows[0]?.identity ?? '';
-}
-
-async function hasSchema(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ has: boolean }>(
-    `select to_regnamespace('posthorn') is not null as has`,
-  );
-  return rows[0]?.has === true;
 }
 
 async function requireVersion(client: pg.Client): Promise<void> {
@@ -84,15 +140,18 @@ async function requireVersion(client: pg.Client): Promise<void> {
 async function migrateGraphileWith({
   databaseUrl,
   log,
+  role,
 }: {
   databaseUrl: string;
   log: Log;
+  role: string | undefined;
 }): Promise<void> {
   const pool = createMaintenancePool({
     databaseUrl,
     log,
     max: 2,
     applicationName: 'posthorn migrate',
+    role,
   });
   try {
     await migrateGraphile(pool, log);

@@ -6,6 +6,9 @@ export const lockClass = 0x706f7374;
 /** One process at a time migrates. 0 is for making partitions, -1 guards the notification of producers. */
 export const migrationLock = -2;
 
+/** One process at a time evaluates the alert rules. */
+export const alertLock = -3;
+
 /** The channel of wake-ups. The payload is empty, {@link scanPayload}, or one of the two below with a lane. */
 export const wakeChannel = 'posthorn_wake';
 
@@ -23,3 +26,6 @@ export const rulesPayload = 'rules:';
  * another version, and migrating that one would stop its workers.
  */
 export const graphileSchema = 'posthorn_graphile';
+
+/** The last migration of the graphile-worker that package.json names. A test compares it with what that one applies. */
+export const graphileMigration = 20;

@@ -12,6 +12,10 @@ interface PoolOptions {
   readonly max: number;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
+  /** Whose rights to act with; whoever logs in, if not given. */
+  readonly role?: string | undefined;
+  /** Behind a pooler in transaction mode: the sessions are also others', so nothing is set in them. */
+  readonly isShared?: boolean;
 }
 
 /**
@@ -29,14 +33,17 @@ export function createEnginePool(options: PoolOptions): pg.Pool {
     'enable_mergejoin=off',
     'jit=off',
     'plan_cache_mode=force_generic_plan',
-    'statement_timeout=20s',
-    'lock_timeout=10s',
+    "statement_timeout='20s'",
+    "lock_timeout='10s'",
   ]);
 }
 
 /** The pool of everything that is rare and may be slow: rescue, partitions, pruning, Graphile Worker's own statements. */
 export function createMaintenancePool(options: PoolOptions): pg.Pool {
-  return createPool({ ...options, queryMs: maintenanceQueryMs }, ['jit=off', 'lock_timeout=10s']);
+  return createPool(
+    { ...options, queryMs: maintenanceQueryMs },
+    options.isShared === true ? [] : ['jit=off', "lock_timeout='10s'"],
+  );
 }
 
 /** The clients of a pool that somebody holds. */
@@ -61,14 +68,19 @@ export function retireConnections(pool: pg.Pool): void {
 }
 
 function createPool(
-  { databaseUrl, log, max, applicationName, queryMs }: PoolOptions & { queryMs: number },
+  { databaseUrl, log, max, applicationName, role, queryMs }: PoolOptions & { queryMs: number },
   settings: readonly string[],
 ): pg.Pool {
+  const statements = settings.map((setting) => `set ${setting}`);
+  if (role !== undefined) statements.push(`set role ${pg.escapeIdentifier(role)}`);
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max,
     application_name: applicationName,
-    options: settings.map((setting) => `-c ${setting}`).join(' '),
+    // Not as "options" of the connection: PgBouncer before 1.20 refuses those, or loses them if it is told to.
+    onConnect: async (client) => {
+      if (statements.length > 0) await client.query(statements.join('; '));
+    },
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 60_000,
     query_timeout: queryMs,

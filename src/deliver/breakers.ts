@@ -39,11 +39,18 @@ export class Breakers {
     readonly limit: number;
     readonly leaseS: number;
   }): Promise<ClaimedWebhook[]> {
+    const fromMs = performance.now();
     const rows = await runSql<ClaimRow>(this.#options.pool, {
       sql: probeSql,
       values: [request.workerNumber, request.limit, request.leaseS],
     });
-    return rows.map((row) => ({ ...toWebhook(row, request.workerNumber), isProbe: true }));
+    const claimed = { fromMs, toMs: performance.now() };
+    return rows.map((row) => ({ ...toWebhook(row, { claimed, request }), isProbe: true }));
+  }
+
+  /** Most endpoints cannot be reached, which is taken for trouble of our own. */
+  get isEgressDown(): boolean {
+    return this.#wasDown;
   }
 
   /** Notes whether a lane gave any answer, to tell its outage from ours. */

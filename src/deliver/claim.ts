@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { nextXidOf, type Sighting } from '../domain/visibility.ts';
 import type { LaneWish } from './lane-book.ts';
@@ -36,6 +37,8 @@ export interface ClaimedWebhook {
   readonly retryScheduleMs: readonly number[] | null;
   /** Sent to find out whether its lane is well again. */
   readonly isProbe: boolean;
+  /** When the statement that claimed it began and ended, performance.now(). */
+  readonly claimed: { readonly fromMs: number; readonly toMs: number };
 }
 
 /** A lane with due webhooks in the discovery window. */
@@ -115,17 +118,18 @@ export const discoveryPage = 1_000;
  */
 export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<Claim> {
   const { wishes } = request;
+  const fromMs = performance.now();
   const rows = await runSql<ClaimRow>(pool, {
     sql: claimSql,
     values: [
       request.workerNumber,
       request.limit,
       request.windowFromMs ?? Number.POSITIVE_INFINITY,
-      wishes.map((wish) => wish.lane),
-      wishes.map((wish) => wish.priority),
-      wishes.map((wish) => wish.quota),
-      wishes.map((wish) => wish.dueFromMs),
-      wishes.map((wish) => wish.rank),
+      plainArray(wishes.map((wish) => wish.lane)),
+      plainArray(wishes.map((wish) => wish.priority)),
+      plainArray(wishes.map((wish) => wish.quota)),
+      plainArray(wishes.map((wish) => wish.dueFromMs)),
+      plainArray(wishes.map((wish) => wish.rank)),
       JSON.stringify(request.constrained),
       request.usualSlots,
       request.leaseS,
@@ -133,8 +137,9 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
   });
   const seen = rows.at(-1)?.discovered;
   if (seen === null || seen === undefined) throw new Error('claim.sql returned no last row');
+  const claimed = { fromMs, toMs: performance.now() };
   return {
-    webhooks: rows.slice(0, -1).map((row) => toWebhook(row, request.workerNumber)),
+    webhooks: rows.slice(0, -1).map((row) => toWebhook(row, { claimed, request })),
     discovered: (seen.lanes ?? []).map(([lane, priority, waiting, dueMs, lastDueMs, access]) => ({
       lane,
       priority,
@@ -152,7 +157,16 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
 }
 
 /** A claimed row as the rest of the engine knows it. */
-export function toWebhook(row: ClaimRow, workerNumber: number): ClaimedWebhook {
+export function toWebhook(
+  row: ClaimRow,
+  {
+    claimed,
+    request,
+  }: {
+    claimed: ClaimedWebhook['claimed'];
+    request: Pick<ClaimRequest, 'workerNumber'>;
+  },
+): ClaimedWebhook {
   if (row.webhook_id === null) throw new Error('claim.sql returned a row without an id');
   return {
     webhookId: row.webhook_id,
@@ -162,7 +176,7 @@ export function toWebhook(row: ClaimRow, workerNumber: number): ClaimedWebhook {
     number: row.number,
     uncounted: row.uncounted,
     dueMs: row.due_ms,
-    leasedBy: workerNumber,
+    leasedBy: request.workerNumber,
     url: row.url,
     body: row.body,
     headers: row.headers,
@@ -178,5 +192,6 @@ export function toWebhook(row: ClaimRow, workerNumber: number): ClaimedWebhook {
     timeoutMs: row.timeout_ms,
     retryScheduleMs: row.retry_schedule_s?.map((delayS) => delayS * 1_000) ?? null,
     isProbe: false,
+    claimed,
   };
 }

@@ -48,7 +48,7 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
   constructor(options: AttemptOptions, settle: (result: AttemptResult) => void) {
     this.#options = options;
     this.#settle = settle;
-    this.#deadline = setTimeout(HttpAttempt.#expire, options.timeoutMs, this);
+    this.#deadline = setTimeout(HttpAttempt.#expireSoon, options.timeoutMs, this);
     options.agent.dispatch(options.target, this);
   }
 
@@ -118,7 +118,16 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
     return code === 'connection_reset' || code === 'connection_closed';
   }
 
+  /**
+   * After a freeze (SIGSTOP, a suspended machine, a starved process) timers run before what has arrived meanwhile is read:
+   * an answer that came in time must not be taken for none, or its webhook is sent again.
+   */
+  static #expireSoon(attempt: HttpAttempt): void {
+    setImmediate(HttpAttempt.#expire, attempt);
+  }
+
   static #expire(attempt: HttpAttempt): void {
+    if (attempt.#settled) return;
     if (attempt.#statusCode !== 0) {
       attempt.#respond({ truncated: true });
     } else {

@@ -10,6 +10,7 @@ import type { Breakers } from './breakers.ts';
 import { type Claim, claimWebhooks } from './claim.ts';
 import type { DatabaseClock } from './database-clock.ts';
 import { DiscoveryWindow } from './discovery-window.ts';
+import { InFlightGauge } from './in-flight-gauge.ts';
 import { LaneBook, type LaneWish } from './lane-book.ts';
 import { LaneScan } from './lane-scan.ts';
 import { LimitedLanes } from './limited-lanes.ts';
@@ -59,6 +60,7 @@ export class DeliveryLoop {
   readonly #window = new DiscoveryWindow();
   readonly #wake = new Wake();
   readonly #strain = new Strain();
+  readonly #gauge: InFlightGauge;
   /** Calls that ended the gap between claims. */
   #calls = createPace(mostCallsPerS);
   readonly #claimFrom: number;
@@ -78,6 +80,7 @@ export class DeliveryLoop {
     const book = new LaneBook({ maxSlots: Math.max(1, Math.ceil(options.maxInFlight / 2)) });
     const { pool, events, log, cache } = options;
     this.#book = book;
+    this.#gauge = new InFlightGauge({ most: options.maxInFlight });
     this.#limited = new LimitedLanes({ pool, book });
     this.#scan = new LaneScan({ pool, book, limited: this.#limited, events, log, cache });
     // Claims of a few rows cost as much as claims of many: wait until an eighth of the slots is free.
@@ -163,13 +166,13 @@ export class DeliveryLoop {
     }
     await this.#scan.runWhenDue(workerNumber);
     await this.#limited.take(workerNumber);
-    const room = this.#options.maxInFlight - this.#options.sender.inFlight;
-    if (room < this.#claimFrom) {
-      await this.#waitForSlot(this.#options.maxInFlight - this.#claimFrom, pollMs);
+    const mostInFlight = this.#gauge.limit();
+    if (mostInFlight - this.#options.sender.inFlight < this.#claimFrom) {
+      await this.#waitForSlot(mostInFlight - this.#claimFrom, pollMs);
       return;
     }
     await this.#probeWhenDue(workerNumber);
-    const limit = Math.min(this.#options.maxInFlight - this.#options.sender.inFlight, claimSize);
+    const limit = Math.min(mostInFlight - this.#options.sender.inFlight, claimSize);
     if (limit <= 0) return;
     const nowMs = performance.now();
     const wishes = this.#book.choose(limit, nowMs);

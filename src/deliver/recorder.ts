@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
+import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { isFaultOfContent } from '../db/sqlstate.ts';
 import { type LaneResult, laneNews } from '../domain/breaker.ts';
@@ -7,11 +8,14 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
 import type { GoneEndpoints } from './gone-endpoints.ts';
+import type { AttemptTrace } from './tracing.ts';
 
 /** How one attempt ended and what becomes of its webhook. */
 export interface AttemptRecord {
   readonly webhookId: string;
   readonly number: number;
+  /** An attempt before it was abandoned, and maybe nobody has closed it. */
+  readonly mayHaveOpenAttempts: boolean;
   readonly leasedBy: number;
   readonly became: 'retry' | 'delivered' | 'failed';
   readonly statusCode: number | null;
@@ -34,6 +38,8 @@ export interface AttemptRecord {
   readonly goneAnswers: number;
   /** Called when it is in Postgres, or given up. */
   readonly onSettled?: (() => void) | undefined;
+  /** Told then, too; but it is nothing to hurry for. */
+  readonly trace?: AttemptTrace | undefined;
 }
 
 interface RecorderOptions {
@@ -54,7 +60,7 @@ interface RecordedRow {
 
 const recordSql = sqlFile('record');
 const holdSql = sqlFile('hold-lanes');
-const absorbSql = sqlFile('absorb-delivered');
+const closeAbandonedSql = sqlFile('close-abandoned');
 const correctSql = sqlFile('correct-outcomes');
 const batchSize = 500;
 const lingerMs = 5;
@@ -135,34 +141,37 @@ export class Recorder {
     const news = laneNews(batch.map((record) => record.laneResult));
     const alive = news.filter(({ failures, succeeded }) => succeeded && failures === 0);
     await this.#holdLanes(batch, startedMs);
+    await this.#closeAbandoned(batch);
     const rows = await runSql<RecordedRow>(this.#options.pool, {
       sql: recordSql,
       values: [
-        batch.map((record) => record.webhookId),
-        batch.map((record) => record.number),
-        batch.map((record) => record.became),
-        batch.map((record) => record.statusCode),
-        batch.map((record) => record.error),
+        plainArray(batch.map((record) => record.webhookId)),
+        plainArray(batch.map((record) => record.number)),
+        plainArray(batch.map((record) => record.became)),
+        plainArray(batch.map((record) => record.statusCode)),
+        plainArray(batch.map((record) => record.error)),
         batch.map((record) => record.errorMessage),
         batch.map((record) => record.responseBody),
-        batch.map((record) => record.responseTruncated),
-        batch.map((record) => record.durationMs),
-        batch.map((record) => startedMs - record.endedAtMs),
-        batch.map((record) => (record.keepsPlace ? null : (record.retryInMs ?? 0) / 1_000)),
-        batch.map((record) => record.reason),
-        batch.map((record) => (record.counts ? 0 : 1)),
-        batch.map((record) => record.leasedBy),
-        alive.map(({ lane }) => lane),
+        plainArray(batch.map((record) => record.responseTruncated)),
+        plainArray(batch.map((record) => record.durationMs)),
+        plainArray(batch.map((record) => startedMs - record.endedAtMs)),
+        plainArray(
+          batch.map((record) => (record.keepsPlace ? null : (record.retryInMs ?? 0) / 1_000)),
+        ),
+        plainArray(batch.map((record) => record.reason)),
+        plainArray(batch.map((record) => (record.counts ? 0 : 1))),
+        plainArray(batch.map((record) => record.leasedBy)),
+        plainArray(alive.map(({ lane }) => lane)),
       ],
     });
     const ours = rows.flatMap((row) => (row.webhook_id === null ? [] : [row.webhook_id]));
-    if (ours.length < batch.length) await this.#absorb(batch, ours);
+    if (ours.length < batch.length) await this.#correct(batch, ours);
     await this.#options.breakers.tellClosed(
       rows.flatMap((row) => (row.closed_lane === null ? [] : [row.closed_lane])),
     );
     await this.#options.breakers.count(news);
     await this.#options.endpoints.note(batch);
-    for (const { onSettled } of batch) onSettled?.();
+    settle(batch, { fromMs: startedMs, isLost: false });
     const durationMs = performance.now() - startedMs;
     this.#options.events.emit('recorded', {
       results: batch.length,
@@ -187,19 +196,27 @@ export class Recorder {
     });
   }
 
-  /** A 2xx whose lease was lost still ends its webhook. */
-  async #absorb(batch: readonly AttemptRecord[], ours: readonly string[]): Promise<void> {
+  /** Of leases that ran out: as part of the record, so that it is tried again when Postgres is away. */
+  async #closeAbandoned(batch: readonly AttemptRecord[]): Promise<void> {
+    const repeated = batch.filter((record) => record.mayHaveOpenAttempts);
+    if (repeated.length === 0) return;
+    await runSql(this.#options.pool, {
+      sql: closeAbandonedSql,
+      values: [repeated.map((record) => record.webhookId), repeated.map((record) => record.number)],
+    });
+  }
+
+  /** What had ended as failed or cancelled by the time its 2xx was recorded was delivered all the same. */
+  async #correct(batch: readonly AttemptRecord[], ours: readonly string[]): Promise<void> {
     const recorded = new Set(ours);
     const late = batch.filter(
       (record) => record.became === 'delivered' && !recorded.has(record.webhookId),
     );
     if (late.length === 0) return;
-    const values = [
-      late.map((record) => record.webhookId),
-      late.map((record) => record.statusCode),
-    ];
-    await runSql(this.#options.pool, { sql: absorbSql, values });
-    await runSql(this.#options.pool, { sql: correctSql, values });
+    await runSql(this.#options.pool, {
+      sql: correctSql,
+      values: [late.map((record) => record.webhookId), late.map((record) => record.statusCode)],
+    });
   }
 
   async #isolate(batch: readonly AttemptRecord[], message: string): Promise<void> {
@@ -225,6 +242,17 @@ export class Recorder {
       'Cannot record results: their webhooks will be sent again when the leases run out',
     );
     this.#options.events.emit('recordLost', { results: batch.length, error: message });
-    for (const { onSettled } of batch) onSettled?.();
+    settle(batch, { fromMs: performance.now(), isLost: true });
+  }
+}
+
+function settle(
+  batch: readonly AttemptRecord[],
+  { fromMs, isLost }: { fromMs: number; isLost: boolean },
+): void {
+  const toMs = performance.now();
+  for (const { onSettled, trace } of batch) {
+    onSettled?.();
+    trace?.recorded({ fromMs, toMs, isLost });
   }
 }

@@ -16,6 +16,7 @@ import type { DatabaseClock } from './database-clock.ts';
 import type { HttpClient } from './http-client.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { Recorder } from './recorder.ts';
+import type { AttemptTrace, Tracing } from './tracing.ts';
 
 /*
  * The road of one claimed webhook: sign, POST, classify, decide, hand to the recorder.
@@ -30,6 +31,7 @@ interface SenderOptions {
   readonly recorder: Recorder;
   readonly breakers: Breakers;
   readonly clock: DatabaseClock;
+  readonly tracing: Tracing;
   readonly events: Events;
   readonly log: Log;
   readonly version: string;
@@ -37,7 +39,6 @@ interface SenderOptions {
 }
 
 const giveBackSql = sqlFile('give-back');
-const closeAbandonedSql = sqlFile('close-abandoned');
 
 export class Sender {
   readonly #options: SenderOptions;
@@ -73,9 +74,12 @@ export class Sender {
     const flight = `${webhook.webhookId}:${webhook.number}`;
     this.#inFlight.set(flight, webhook);
     const epoch = book.begin(webhook.lane, performance.now());
-    if (webhook.uncounted > 0) void this.#closeAbandoned(webhook);
-    const result = await this.#post(webhook);
-    const verdict = classify(result, new Date(this.#options.clock.nowMs()));
+    const { clock, tracing } = this.#options;
+    const waitMs = Math.max(0, clock.nowMs() - webhook.dueMs);
+    const trace = tracing.begin(webhook);
+    const { result, traceparent } = await this.#post(webhook, trace);
+    const endedAtMs = clock.nowMs();
+    const verdict = classify(result, new Date(endedAtMs));
     this.#options.breakers.noteAnswer(webhook.lane, {
       failed: result.kind === 'error' && verdict.kind === 'retry',
       nowMs: performance.now(),
@@ -101,7 +105,25 @@ export class Sender {
     } else {
       endLane();
     }
-    this.#record(webhook, { result, verdict, decision, onSettled });
+    trace?.ended({ result, verdict, decision });
+    this.#record(webhook, { result, verdict, decision, onSettled, trace });
+    this.#options.events.emit('attempted', {
+      webhookId: webhook.webhookId,
+      outboxId: webhook.outboxId,
+      endpointId: webhook.endpointId,
+      lane: webhook.lane,
+      url: webhook.url,
+      priority: webhook.priority,
+      number: webhook.number,
+      worker: webhook.leasedBy,
+      isProbe: webhook.isProbe,
+      waitMs,
+      endedAtMs,
+      result,
+      verdict,
+      decision,
+      traceparent,
+    });
     this.#inFlight.delete(flight);
     this.onSlotFreed();
     if (this.#inFlight.size > 0) return;
@@ -124,39 +146,46 @@ export class Sender {
     await this.#options.pool.query('select pg_notify($1, $2)', [wakeChannel, scanPayload]);
   }
 
-  async #post(webhook: ClaimedWebhook): Promise<AttemptResult> {
-    const { http, clock, version } = this.#options;
-    if (webhook.isEndpointDeleted) return endpointDeleted;
+  async #post(webhook: ClaimedWebhook, trace: AttemptTrace | undefined): Promise<Posted> {
+    if (webhook.isEndpointDeleted) return { result: endpointDeleted, traceparent: null };
+    const traceparent = trace === undefined ? webhook.traceparent : trace.request();
     try {
-      const headers = requestHeaders(
-        {
-          id: webhook.webhookId,
-          body: webhook.body,
-          headers: webhook.headers,
-          contentType: webhook.contentType,
-          idempotencyKey: webhook.idempotencyKey,
-          traceparent: webhook.traceparent,
-          attempt: webhook.number,
-        },
-        {
-          timestampS: Math.floor(clock.nowMs() / 1_000),
-          version,
-          keys: webhook.secret === null ? [] : [this.#key(webhook.secret)],
-        },
-      );
       const { url, body, timeoutMs } = webhook;
-      return await http.post({ url, headers, body, timeoutMs });
+      const headers = this.#headers(webhook, traceparent);
+      const post = () => this.#options.http.post({ url, headers, body, timeoutMs });
+      return { result: await (trace === undefined ? post() : trace.send(post)), traceparent };
     } catch (error) {
       // A row that the CHECKs let through and that cannot be sent must fail, not stop the loop.
       const message = error instanceof Error ? error.message : 'unknown';
-      return {
+      const result: AttemptResult = {
         kind: 'error',
         code: 'request_invalid',
         message: `Cannot build the request: ${message}`,
         durationMs: 0,
         retriedConnection: false,
       };
+      return { result, traceparent };
     }
+  }
+
+  #headers(webhook: ClaimedWebhook, traceparent: string | null): string[] {
+    const { clock, version } = this.#options;
+    return requestHeaders(
+      {
+        id: webhook.webhookId,
+        body: webhook.body,
+        headers: webhook.headers,
+        contentType: webhook.contentType,
+        idempotencyKey: webhook.idempotencyKey,
+        traceparent,
+        attempt: webhook.number,
+      },
+      {
+        timestampS: Math.floor(clock.nowMs() / 1_000),
+        version,
+        keys: webhook.secret === null ? [] : [this.#key(webhook.secret)],
+      },
+    );
   }
 
   #record(
@@ -166,18 +195,20 @@ export class Sender {
       verdict,
       decision,
       onSettled,
+      trace,
     }: {
       result: AttemptResult;
       verdict: Verdict;
       decision: Decision;
       onSettled: (() => void) | undefined;
+      trace: AttemptTrace | undefined;
     },
   ): void {
-    const { recorder, events } = this.#options;
     const answer = result.kind === 'response' ? responseText(result) : undefined;
-    recorder.add({
+    this.#options.recorder.add({
       webhookId: webhook.webhookId,
       number: webhook.number,
+      mayHaveOpenAttempts: webhook.uncounted > 0,
       leasedBy: webhook.leasedBy,
       became: decision.became,
       statusCode: result.kind === 'response' ? result.statusCode : null,
@@ -200,24 +231,8 @@ export class Sender {
       endpointId: webhook.endpointId,
       goneAnswers: webhook.goneAnswers,
       onSettled,
+      trace,
     });
-    events.emit('attempted', {
-      webhookId: webhook.webhookId,
-      number: webhook.number,
-      result,
-      verdict,
-    });
-  }
-
-  async #closeAbandoned(webhook: ClaimedWebhook): Promise<void> {
-    try {
-      await runSql(this.#options.pool, {
-        sql: closeAbandonedSql,
-        values: [[webhook.webhookId], [webhook.number]],
-      });
-    } catch (error) {
-      this.#options.log.warn({ error: String(error) }, 'Cannot close an abandoned attempt');
-    }
   }
 
   /** Making a key costs more than signing with it, and a secret signs many webhooks. */
@@ -229,6 +244,12 @@ export class Sender {
     this.#keys.set(secret, key);
     return key;
   }
+}
+
+/** What came of a request, and its header. */
+interface Posted {
+  readonly result: AttemptResult;
+  readonly traceparent: string | null;
 }
 
 const endpointDeleted: AttemptResult = {

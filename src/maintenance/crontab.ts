@@ -2,14 +2,18 @@ import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-wor
 import type { Pool } from 'pg';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import { type AlertOptions, evaluateAlerts } from './alerts.ts';
 import { disableFailing } from './disable.ts';
+import { noteRun } from './note-run.ts';
 import { makePartitions } from './partitions.ts';
 import { prune } from './prune.ts';
+import type { Tallies } from './tallies.ts';
 
 /** What the scheduled tasks need to know. */
 export interface MaintenanceOptions {
   readonly retentionMs: number;
   readonly disableAfterMs: number;
+  readonly alerts: AlertOptions;
 }
 
 interface TaskOptions {
@@ -17,12 +21,30 @@ interface TaskOptions {
   readonly events: Events;
   readonly log: Log;
   readonly maintenance: MaintenanceOptions;
+  readonly tallies: Tallies;
 }
 
 type Task = (options: TaskOptions) => Promise<Record<string, unknown>>;
 
+interface Schedule {
+  readonly match: string;
+  readonly run: Task;
+  /** Runs so often that the log need not say so. */
+  readonly isQuiet?: boolean;
+}
+
 /** The scheduled tasks: name → when (UTC, crontab syntax) and what. Graphile enqueues each once over all workers. */
-const schedule: Readonly<Record<string, { readonly match: string; readonly run: Task }>> = {
+const schedule: Readonly<Record<string, Schedule>> = {
+  'posthorn:alerts': {
+    match: '* * * * *',
+    isQuiet: true,
+    run: async ({ maintenancePool, maintenance: { alerts }, tallies, events, log }) => {
+      // What this process knows counts now; the others' sums are at most 15 s old.
+      await tallies.write();
+      const told = await evaluateAlerts(maintenancePool, { alerts, events, log });
+      return { told: told?.length ?? 0 };
+    },
+  },
   'posthorn:partitions': {
     match: '13 * * * *',
     run: async ({ maintenancePool }) => ({ made: await makePartitions(maintenancePool) }),
@@ -56,14 +78,23 @@ export function cronItems(): ParsedCronItem[] {
   );
 }
 
+/** The names of the scheduled tasks. */
+export const taskNames: readonly string[] = Object.keys(schedule);
+
 /** The tasks behind the crontab. */
 export function maintenanceTasks(options: TaskOptions): TaskList {
   return Object.fromEntries(
-    Object.entries(schedule).map(([task, { run }]) => [
+    Object.entries(schedule).map(([task, { run, isQuiet = false }]) => [
       task,
       async () => {
+        const startedMs = performance.now();
         const detail = await run(options);
-        options.log.info({ task, ...detail }, 'Maintenance done');
+        await noteRun(options.maintenancePool, {
+          task,
+          durationMs: performance.now() - startedMs,
+          detail,
+        });
+        if (!isQuiet) options.log.info({ task, ...detail }, 'Maintenance done');
         options.events.emit('maintained', { task, detail });
       },
     ]),

@@ -15,6 +15,8 @@ export interface PruneResult extends Record<string, unknown> {
   readonly expiredKeys: number;
   /** Deleted endpoints whose webhooks have all been dropped. */
   readonly forgottenEndpoints: number;
+  /** Alerts that have been over for as long as history is kept. */
+  readonly forgottenAlerts: number;
   /** Graphile jobs that can never run again: what a killed worker left of a job that was replacing itself. */
   readonly deadJobs: number;
 }
@@ -50,6 +52,7 @@ export async function prune(
     forgottenBreakers: await pruneBreakers(pool),
     expiredKeys: await pruneKeys(pool),
     forgottenEndpoints: await pruneEndpoints(pool, retentionMs),
+    forgottenAlerts: await pruneAlerts(pool, retentionMs),
     deadJobs: await pruneJobs(pool),
   };
 }
@@ -61,6 +64,15 @@ async function pruneEndpoints(pool: Pool, retentionMs: number): Promise<number> 
      where e.status = 'deleted'
        and e.status_since < now() - $1::float8 * interval '1 millisecond' - interval '1 day'
        and not exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = e.lane)`,
+    [retentionMs],
+  );
+  return rowCount ?? 0;
+}
+
+async function pruneAlerts(pool: Pool, retentionMs: number): Promise<number> {
+  await pool.query(`delete from posthorn.tallies where counted_at < now() - interval '2 hours'`);
+  const { rowCount } = await pool.query(
+    `delete from posthorn.alerts where resolved_at < now() - $1::float8 * interval '1 millisecond'`,
     [retentionMs],
   );
   return rowCount ?? 0;

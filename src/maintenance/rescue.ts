@@ -3,6 +3,7 @@ import { graphileSchema, lockClass, scanPayload, wakeChannel } from '../db/names
 import { sqlFile } from '../db/sql-file.ts';
 import { inTransaction } from '../db/transaction.ts';
 import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
 
 /*
  * The rescue: frees what dead workers had leased, closes their open attempts, unlocks their Graphile jobs.
@@ -19,12 +20,13 @@ interface RescueOptions {
   /** Webhooks that this very process is sending or recording: they are in good hands. */
   readonly keep: readonly string[];
   readonly events: Events;
+  readonly log: Log;
 }
 
 /** Rescues every worker that died; says which numbers. */
 export async function rescueDeadWorkers(
   pool: Pool,
-  { keep, events }: Omit<RescueOptions, 'number'>,
+  options: Omit<RescueOptions, 'number'>,
 ): Promise<number[]> {
   const { rows } = await pool.query<{ number: number }>(
     `select w.number
@@ -34,7 +36,7 @@ export async function rescueDeadWorkers(
   );
   const rescued: number[] = [];
   for (const { number } of rows) {
-    if (await rescueDeadWorker(pool, { number, keep, events })) rescued.push(number);
+    if (await rescueDeadWorker(pool, { ...options, number })) rescued.push(number);
   }
   return rescued;
 }
@@ -65,10 +67,8 @@ export async function leave(pool: Pool, number: number): Promise<void> {
   );
 }
 
-async function rescueDeadWorker(
-  pool: Pool,
-  { number, keep, events }: RescueOptions,
-): Promise<boolean> {
+async function rescueDeadWorker(pool: Pool, options: RescueOptions): Promise<boolean> {
+  const { number } = options;
   return inTransaction(pool, async (client) => {
     // Held until the commit: nobody can be that worker, and nobody else rescues it.
     const { rows } = await client.query<{ isFree: boolean }>(
@@ -76,7 +76,7 @@ async function rescueDeadWorker(
       [lockClass, number],
     );
     if (rows[0]?.isFree !== true) return false;
-    await release(client, { number, keep, events });
+    await release(client, options);
     await unlockJobs(client, number);
     // What it has sent lately is not known: whoever takes its lanes next may not use their rates at once.
     await client.query(
@@ -95,13 +95,18 @@ async function rescueDeadWorker(
   });
 }
 
-async function release(client: PoolClient, { number, keep, events }: RescueOptions): Promise<void> {
+async function release(
+  client: PoolClient,
+  { number, keep, events, log }: RescueOptions,
+): Promise<void> {
   // Reads the whole queue: only after a death, so it may take its time.
   await client.query(`set local statement_timeout = '${rescueMs}ms'`);
   const query = { ...rescueSql, values: [number, keep], query_timeout: rescueMs };
   const { rows } = await client.query<{ released: number }>(query);
   await client.query('select pg_notify($1, $2)', [wakeChannel, scanPayload]);
-  events.emit('rescued', { number, webhooks: rows[0]?.released ?? 0 });
+  const webhooks = rows[0]?.released ?? 0;
+  if (webhooks > 0) log.warn({ worker: number, webhooks }, 'Freed what a worker had claimed');
+  events.emit('rescued', { number, webhooks });
 }
 
 async function unlockJobs(client: PoolClient, number: number): Promise<void> {

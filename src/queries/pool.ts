@@ -1,5 +1,7 @@
 import { createPool, type DatabasePool, type DriverTypeParser } from 'slonik';
+import type { Line } from '../db/line.ts';
 import { slonikConnection } from './connection.ts';
+import { withLocalSettings } from './local-settings.ts';
 import { parseRows } from './parse-rows.ts';
 
 /** So many requests wait for a connection already that one more would only wait in vain. */
@@ -18,8 +20,15 @@ export class PoolBusyError extends Error {
 export async function createQueryPool(options: {
   readonly databaseUrl: string;
   readonly maximumPoolSize: number;
+  /** Direct, if not given. */
+  readonly line?: Line;
 }): Promise<DatabasePool> {
-  const { uri, password, ssl } = slonikConnection(options.databaseUrl, settings);
+  const isDirect = (options.line ?? 'direct') === 'direct';
+  const sessionSettings = Object.entries(isDirect ? settings : {});
+  const { uri, password, ssl } = slonikConnection(
+    options.databaseUrl,
+    sessionSettings.map(([name, value]) => `${name}=${value}`),
+  );
   const maximumWaiting = options.maximumPoolSize * 20;
   const pool = await createPool(uri, {
     ...(password === undefined ? {} : { password }),
@@ -29,8 +38,9 @@ export async function createQueryPool(options: {
     // A request waits for nothing but its own try.
     connectionRetryLimit: 0,
     idleTimeout: 60_000,
-    statementTimeout: 10_000,
-    idleInTransactionSessionTimeout: 10_000,
+    // They would be sent with the settings.
+    statementTimeout: 'DISABLE_TIMEOUT',
+    idleInTransactionSessionTimeout: 'DISABLE_TIMEOUT',
     // Nothing here sets anything for the session, and a DISCARD ALL after each statement is a round trip more.
     resetConnection: async () => {},
     typeParsers: [timestamptz],
@@ -47,20 +57,22 @@ export async function createQueryPool(options: {
       parseRows,
     ],
   });
-  return pool;
+  return isDirect ? pool : withLocalSettings(pool, settings);
 }
 
-const settings = [
-  'DateStyle=ISO',
-  'TimeZone=UTC',
-  'jit=off',
-  'max_parallel_workers_per_gather=0',
-  'enable_seqscan=off',
-  'enable_sort=off',
-  'enable_hashjoin=off',
-  'enable_mergejoin=off',
-  'lock_timeout=5s',
-];
+const settings: Readonly<Record<string, string>> = {
+  DateStyle: 'ISO',
+  TimeZone: 'UTC',
+  jit: 'off',
+  max_parallel_workers_per_gather: '0',
+  enable_seqscan: 'off',
+  enable_sort: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  statement_timeout: '10s',
+  lock_timeout: '5s',
+  idle_in_transaction_session_timeout: '10s',
+};
 
 /** RFC 3339 in UTC with ms, as the API says it. */
 const timestamptz: DriverTypeParser = {

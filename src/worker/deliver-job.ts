@@ -6,6 +6,7 @@ import type { DeliveryLoop } from '../deliver/loop.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { cronItems, type MaintenanceOptions, maintenanceTasks } from '../maintenance/crontab.ts';
+import type { Tallies } from '../maintenance/tallies.ts';
 import { startRunner } from './runner.ts';
 
 /*
@@ -24,6 +25,7 @@ interface DeliverJobOptions {
   readonly events: Events;
   readonly log: Log;
   readonly maintenance: MaintenanceOptions;
+  readonly tallies: Tallies;
   readonly sliceMs?: number;
   /** The worker's session is over, or it stops. */
   readonly signal: AbortSignal;
@@ -38,6 +40,10 @@ export class DeliverJob {
   readonly #options: DeliverJobOptions;
   readonly #name: string;
   #runner: Runner | undefined;
+  /** What the runner writes into `locked_by`; and its predecessors, whose jobs may still be locked. */
+  #poolId: string | undefined;
+  readonly #formerPoolIds: string[] = [];
+  #isPoolNoted = true;
   #supervision: Promise<void> | undefined;
   #slice: Promise<void> = Promise.resolve();
   #isInSlice = false;
@@ -58,6 +64,7 @@ export class DeliverJob {
 
   /** Adds the job again when no slice runs; starts the runner again when that does not help. */
   async ensure(): Promise<void> {
+    await this.#notePool();
     if (this.#isInSlice || this.#options.signal.aborted) return;
     const missingMs = performance.now() - this.#lastSliceMs;
     if (missingMs > missingAfterMs) await this.#add();
@@ -74,20 +81,35 @@ export class DeliverJob {
   }
 
   async #startRunner(): Promise<void> {
-    const { number, maintenancePool, log } = this.#options;
+    const { maintenancePool, events, log } = this.#options;
     const { runner, poolId } = await startRunner({
       pool: maintenancePool,
+      events,
       log,
       taskList: this.#tasks(),
       cronItems: cronItems(),
     });
     this.#runner = runner;
     this.#lastSliceMs = performance.now();
-    // So that a rescuer knows whose jobs to unlock.
-    await maintenancePool.query(
-      'update posthorn.workers set graphile_pool = $2 where number = $1',
-      [number, poolId],
+    if (this.#poolId !== undefined) this.#formerPoolIds.push(this.#poolId);
+    this.#poolId = poolId;
+    this.#isPoolNoted = false;
+    await this.#notePool();
+  }
+
+  /** So that a rescuer knows whose jobs to unlock. What a runner before this one has left locked is unlocked here. */
+  async #notePool(): Promise<void> {
+    if (this.#isPoolNoted) return;
+    const former = [...this.#formerPoolIds];
+    await this.#options.maintenancePool.query(
+      `with noted as (
+         update posthorn.workers set graphile_pool = $2 where number = $1
+       )
+       select ${graphileSchema}.force_unlock_workers($3::text[])`,
+      [this.#options.number, this.#poolId, former],
     );
+    this.#formerPoolIds.splice(0, former.length);
+    this.#isPoolNoted = true;
   }
 
   async #supervise(): Promise<void> {

@@ -9,10 +9,12 @@ import {
 import type { Pool } from 'pg';
 import { graphileLogger } from '../db/graphile.ts';
 import { graphileSchema } from '../db/names.ts';
+import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 
 interface RunnerOptions {
   readonly pool: Pool;
+  readonly events: Events;
   readonly log: Log;
   readonly taskList: TaskList;
   readonly cronItems: ParsedCronItem[];
@@ -31,6 +33,13 @@ export async function startRunner(
   let poolId = '';
   events.on('pool:create', ({ workerPool }) => {
     poolId = workerPool.id;
+  });
+  events.on('job:success', ({ job }) => {
+    options.events.emit('jobEnded', { task: job.task_identifier, result: 'success' });
+  });
+  events.on('job:error', ({ job }) => {
+    const result = job.attempts >= job.max_attempts ? 'failed' : 'error';
+    options.events.emit('jobEnded', { task: job.task_identifier, result });
   });
   const runner = await run({
     pgPool: options.pool,

@@ -19,6 +19,8 @@ interface SessionOptions {
   readonly onLaneClosed: (lane: string) => void;
   /** The endpoint of a lane is limited or held in another way than before. */
   readonly onRulesChanged: (lane: string) => void;
+  /** Whether most endpoints cannot be reached from here; told with each heartbeat. */
+  readonly isEgressDown: () => boolean;
   /** The session is gone, and with it the number. Called once. */
   readonly onLost: (reason: string) => void;
 }
@@ -41,8 +43,6 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
     query_timeout: heartbeatTimeoutMs,
-    // The server's side of the same: a worker whose network was cut loses its number after about 11 s.
-    options: '-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3',
   });
   let isOver = false;
   let heartbeat: NodeJS.Timeout | undefined;
@@ -66,14 +66,22 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
   });
   try {
     await client.connect();
+    // The server's side of the same: a worker whose network was cut loses its number after about 11 s.
+    await client.query(
+      'set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3',
+    );
     const number = (await takePreferred(client, options.preferred)) ?? (await takeNumber(client));
     await client.query(`listen ${wakeChannel}`);
     // The next one only after the last: a connection that carries nothing must not gather queries.
     const beat = async () => {
       try {
         await client.query(
-          'update posthorn.workers set seen_at = clock_timestamp() where number = $1',
-          [number],
+          `update posthorn.workers
+           set
+             seen_at = clock_timestamp(),
+             egress_down_since = case when $2 then coalesce(egress_down_since, clock_timestamp()) end
+           where number = $1`,
+          [number, options.isEgressDown()],
         );
         if (!isOver) heartbeat = setTimeout(() => void beat(), heartbeatMs);
       } catch (error) {

@@ -8,11 +8,13 @@ import { createHttpClient } from '../deliver/http-client.ts';
 import { DeliveryLoop } from '../deliver/loop.ts';
 import { Recorder } from '../deliver/recorder.ts';
 import { Sender } from '../deliver/sender.ts';
+import { Tracing } from '../deliver/tracing.ts';
 import { createAddressPolicy } from '../domain/address-policy.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { makePartitions } from '../maintenance/partitions.ts';
 import { rescueOwn } from '../maintenance/rescue.ts';
+import { Tallies } from '../maintenance/tallies.ts';
 import { version } from '../version.ts';
 import { Worker } from './worker.ts';
 
@@ -61,6 +63,7 @@ export function startWorker(options: {
     recorder,
     breakers,
     clock,
+    tracing: new Tracing(version),
     events,
     log,
     version,
@@ -82,22 +85,37 @@ export function startWorker(options: {
         number,
         keep: [...sender.webhookIds, ...recorder.webhookIds],
         events,
+        log,
       }),
   });
   sender.onSlotFreed = () => loop.slotFreed();
   sender.onLaneFreed = () => loop.laneFreed();
   cache?.listen(() => loop.wake());
+  const tallies = new Tallies({
+    pool: maintenancePool,
+    alertUrl: config.alerts.url,
+    events,
+    log,
+  });
+  tallies.start();
+  undo.push(() => tallies.stop());
   const worker = new Worker({
     databaseUrl,
     enginePool,
     maintenancePool,
     loop,
+    breakers,
     sender,
     recorder,
     events,
     log,
     version,
-    maintenance: { retentionMs: config.retentionMs, disableAfterMs: config.disableAfterMs },
+    maintenance: {
+      retentionMs: config.retentionMs,
+      disableAfterMs: config.disableAfterMs,
+      alerts: config.alerts,
+    },
+    tallies,
     ...(options.sliceMs === undefined ? {} : { sliceMs: options.sliceMs }),
   });
   void makePartitions(maintenancePool).catch((error: unknown) => {

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { retireConnections } from '../db/pools.ts';
+import type { Breakers } from '../deliver/breakers.ts';
 import type { DeliveryLoop } from '../deliver/loop.ts';
 import type { Recorder } from '../deliver/recorder.ts';
 import type { Sender } from '../deliver/sender.ts';
@@ -9,6 +10,7 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { MaintenanceOptions } from '../maintenance/crontab.ts';
 import { leave, rescueDeadWorkers, rescueFormerHolder } from '../maintenance/rescue.ts';
+import type { Tallies } from '../maintenance/tallies.ts';
 import { DeliverJob } from './deliver-job.ts';
 import { openSession, type WorkerSession } from './session.ts';
 
@@ -23,12 +25,14 @@ interface WorkerOptions {
   readonly enginePool: Pool;
   readonly maintenancePool: Pool;
   readonly loop: DeliveryLoop;
+  readonly breakers: Breakers;
   readonly sender: Sender;
   readonly recorder: Recorder;
   readonly events: Events;
   readonly log: Log;
   readonly version: string;
   readonly maintenance: MaintenanceOptions;
+  readonly tallies: Tallies;
   /** How long one run of the deliver job lasts. */
   readonly sliceMs?: number;
 }
@@ -57,6 +61,16 @@ export class Worker {
 
   get state(): WorkerState {
     return this.#state;
+  }
+
+  /** Requests under way. */
+  get inFlight(): number {
+    return this.#options.sender.inFlight;
+  }
+
+  /** The connections to Postgres beside the session's. */
+  get pools(): Readonly<Record<'engine' | 'maintenance', Pool>> {
+    return { engine: this.#options.enginePool, maintenance: this.#options.maintenancePool };
   }
 
   /** Starts in the background and keeps trying; `workerReady` is emitted once it claims. */
@@ -104,7 +118,8 @@ export class Worker {
 
   /** From one session to its loss or the stop. */
   async #liveOnce(): Promise<void> {
-    const { databaseUrl, log, loop, sender, events, enginePool, maintenancePool } = this.#options;
+    const { databaseUrl, log, loop, breakers, sender, events, enginePool, maintenancePool } =
+      this.#options;
     const over = new AbortController();
     const ended = new Promise<void>((resolve) => {
       over.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -117,6 +132,7 @@ export class Worker {
       onScan: () => loop.wakeAndScan(),
       onLaneClosed: (lane) => loop.laneClosed(lane),
       onRulesChanged: (lane) => loop.rulesChanged(lane),
+      isEgressDown: () => breakers.isEgressDown,
       onLost: (reason) => {
         lostBecause = reason;
         this.#state = 'lost';
@@ -166,13 +182,14 @@ export class Worker {
 
   /** The number is ours, which proves that whoever had it before is dead. */
   async #takeOver({ number }: WorkerSession): Promise<void> {
-    const { maintenancePool, events, version } = this.#options;
-    await rescueFormerHolder(maintenancePool, { number, keep: this.#keep(), events });
+    const { maintenancePool, events, log, version } = this.#options;
+    await rescueFormerHolder(maintenancePool, { number, keep: this.#keep(), events, log });
     await maintenancePool.query(
       `insert into posthorn.workers (number, host, pid, version)
        values ($1, $2, $3, $4)
        on conflict (number) do update
          set host = excluded.host, pid = excluded.pid, version = excluded.version, graphile_pool = null,
+           egress_down_since = null,
            started_at = clock_timestamp(), seen_at = clock_timestamp()`,
       [number, hostname(), process.pid, version],
     );
@@ -188,8 +205,7 @@ export class Worker {
     try {
       await job.ensure();
       if (performance.now() < rescueFromMs) return;
-      const rescued = await rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events });
-      if (rescued.length > 0) log.warn({ workers: rescued }, 'Rescued the work of dead workers');
+      await rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events, log });
     } catch (error) {
       log.warn({ error: String(error) }, 'Cannot look after the other workers');
     }

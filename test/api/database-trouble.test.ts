@@ -182,7 +182,7 @@ describe('when Postgres is busy', () => {
 it('answers 500 without a word of why, which is in the log with the request id', async () => {
   await using own = await createTestDatabase();
   await using api = await serveTestApi(own.url);
-  await own.pool.query('drop view posthorn.webhooks');
+  await own.pool.query('drop view posthorn.webhooks cascade');
   const answer = await api.ask('/webhooks/00000000-0000-7000-8000-000000000000');
   expectProblem(answer, { status: 500, code: 'internal_error' });
   expect(answer.text).not.toContain('posthorn.webhooks');

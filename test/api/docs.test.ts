@@ -64,6 +64,7 @@ async function routes(): Promise<string[]> {
     pool,
     log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
     readiness: async () => ({ ready: true, checks: {} }),
+    scrape: async () => ({ contentType: 'text/plain', text: '' }),
     cursorKey: Buffer.from('a key'),
   });
   await pool.end();

@@ -75,7 +75,7 @@ async function violationsOf(world: World, mostLimited = 4): Promise<readonly str
   const { violations } = await check({
     client,
     books,
-    stage: { violations: [], figures: {}, faults: [], deaths: [], backMs: [] },
+    stage: { violations: [], figures: {}, faults: [], deaths: [], rescues: [], backMs: [] },
     scenario: { name: 'test' },
     retryS: [1],
     mostLimited,

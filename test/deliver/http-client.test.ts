@@ -70,6 +70,16 @@ describe('responses', () => {
     expect(classify(result, now)).toMatchObject({ kind: 'retry', notBeforeMs });
   });
 
+  test('a response that came while the process was frozen counts, though the deadline is over', async () => {
+    const { result } = await exchange({
+      onRequest: (socket) => {
+        socket.write(answer(200));
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeoutMs * 2);
+      },
+    });
+    expect(result).toMatchObject({ kind: 'response', statusCode: 200, truncated: false });
+  });
+
   test('a 103 before the response is passed over', async () => {
     const { result } = await exchange({
       onRequest: (socket) =>

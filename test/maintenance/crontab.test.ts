@@ -22,7 +22,12 @@ afterAll(async () => {
 describe('the crontab', () => {
   it('has its tasks, and Graphile knows them', async () => {
     const tasks = cronItems().map(({ task }) => task);
-    expect(tasks.sort()).toEqual(['posthorn:disable', 'posthorn:partitions', 'posthorn:prune']);
+    expect(tasks.sort()).toEqual([
+      'posthorn:alerts',
+      'posthorn:disable',
+      'posthorn:partitions',
+      'posthorn:prune',
+    ]);
     const { rows } = await database.pool.query(
       `select identifier from ${graphileSchema}._private_known_crontabs order by identifier`,
     );

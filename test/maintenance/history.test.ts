@@ -72,7 +72,7 @@ describe('partitions', () => {
       `select reloptions from pg_class where oid = format('posthorn.attempts_%s',
          to_char(now() at time zone 'UTC', 'YYYYMMDD'))::regclass`,
     );
-    expect(rows[0]?.reloptions).toContain('fillfactor=50');
+    expect(rows[0]?.reloptions).toContain('fillfactor=40');
   });
 });
 

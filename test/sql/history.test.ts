@@ -212,6 +212,25 @@ describe.skipIf(!hasPsql)('the report', () => {
     expect(report('endpoints')).toEqual([]);
   });
 
+  it('alerts tells what is wrong before what was, and not what never lasted', async () => {
+    await database.pool.query(
+      `insert into posthorn.alerts (rule, severity, summary, fired_at, resolved_at)
+       values
+         ('backlog', 'warning', 'Over.', now() - interval '2 hours', now() - interval '1 hour'),
+         ('backlog', 'warning', 'Long over.', now() - interval '9 days', now() - interval '8 days'),
+         ('no_worker', 'critical', 'Now.', now() - interval '3 hours', null),
+         ('egress_down', 'critical', 'Only noticed.', null, null)`,
+    );
+    const shown = () => report('alerts').map((row) => [row[0], row[2], row[4], row[5]]);
+    expect(shown()).toEqual([
+      ['firing', 'no_worker', '03:00:00', 'Now.'],
+      ['resolved', 'backlog', '01:00:00', 'Over.'],
+    ]);
+    expect(report('alerts', { since: '30 days' })).toHaveLength(3);
+    expect(report('alerts', { rows: '1' })).toHaveLength(1);
+    await database.pool.query('truncate posthorn.alerts');
+  });
+
   it.each(['webhook', 'why-not-delivered'])('%s says that it needs an id', (name) => {
     expect(psql(name, {})).toEqual({ stdout: '', stderr: expect.stringContaining('-v id=<uuid>') });
   });

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 /** A `posthorn` of its own process. */
 export interface PosthornProcess extends AsyncDisposable {
@@ -62,6 +63,30 @@ export function spawnPosthorn(command: string, env: Record<string, string>): Pos
       if (child.exitCode === null && child.signalCode === null) await end('SIGKILL');
     },
   };
+}
+
+/** How a command ended. */
+export interface Ended {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `posthorn <args>` to its end, with these settings and nothing of the test's own environment but PATH and HOME. */
+export async function runPosthorn(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ended> {
+  const { PATH = '', HOME = '' } = process.env;
+  try {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [cli, ...args], {
+      env: { PATH, HOME, ...env },
+    });
+    return { exitCode: 0, stdout, stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { exitCode: code, stdout, stderr };
+  }
 }
 
 /** A worker process that is ready. */

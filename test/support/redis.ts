@@ -1,15 +1,18 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type RedisClientType } from 'redis';
+import { canRun } from './can-run.ts';
+import { freePort } from './free-port.ts';
 
 /** A real redis-server of a test's own. */
 export interface RedisServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
+  /** Of the process that runs now. */
+  readonly pid: number;
   /** For what the test itself asks and does. */
   readonly client: RedisClientType;
   signal(signal: NodeJS.Signals): void;
@@ -21,13 +24,7 @@ export interface RedisServer extends AsyncDisposable {
 }
 
 /** Whether this machine has a redis-server (Debian: apt-get install redis-server). */
-export const hasRedis = canRun('redis-server');
-
-if (!hasRedis) {
-  console.warn(
-    'No redis-server on the PATH: the tests of the Redis cache are skipped. Debian has it as redis-server.',
-  );
-}
+export const hasRedis = canRun('redis-server', { why: 'the tests of the Redis cache' });
 
 /** Starts a redis-server; `args` are those of its command line. */
 export async function startRedis(args: readonly string[] = []): Promise<RedisServer> {
@@ -75,6 +72,9 @@ export async function startRedis(args: readonly string[] = []): Promise<RedisSer
   return {
     url,
     port,
+    get pid() {
+      return child.pid ?? 0;
+    },
     client,
     signal: (signal) => void child.kill(signal),
     kill,
@@ -96,22 +96,4 @@ function ready(child: ChildProcess): Promise<void> {
     });
     child.once('exit', () => reject(new Error(`redis-server did not start: ${said}`)));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-function canRun(command: string): boolean {
-  try {
-    execFileSync(command, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }

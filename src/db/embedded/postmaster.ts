@@ -33,19 +33,28 @@ const immediateStopMs = 10_000;
  * them by their shared memory, which it finds without the file.
  */
 export async function findPostmaster(cluster: string): Promise<Postmaster | undefined> {
-  const path = join(cluster, 'postmaster.pid');
-  const lines = (await readFile(path, 'utf8').catch(() => '')).split('\n');
+  const { postmaster, isStale } = await lookForPostmaster(cluster);
+  if (isStale) await rm(join(cluster, 'postmaster.pid'), { force: true });
+  return postmaster;
+}
+
+/** The same, but touches nothing: says whether the file names a process that is no server of this cluster. */
+export async function lookForPostmaster(
+  cluster: string,
+): Promise<{ readonly postmaster: Postmaster | undefined; readonly isStale: boolean }> {
+  const none = { postmaster: undefined, isStale: false };
+  const content = await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '');
+  const lines = content.split('\n');
   const [pid, port] = [Number(lines[0]), Number(lines[3])];
-  if (!Number.isInteger(pid) || pid <= 0 || !Number.isInteger(port)) return undefined;
-  if (await isZombie(pid)) await rm(path, { force: true });
+  if (!Number.isInteger(pid) || pid <= 0 || !Number.isInteger(port)) return none;
+  if (await isZombie(pid)) return { ...none, isStale: true };
   const identity = await identify(pid);
-  if (identity === undefined) return undefined;
+  if (identity === undefined) return none;
   const command = await commandLine(pid);
   // When we could not ask, the file stays: without it a live server would shut itself down.
-  if (command === undefined) return undefined;
-  if (servesCluster(command, cluster)) return { identity, port };
-  if (await isAlive(identity)) await rm(path, { force: true });
-  return undefined;
+  if (command === undefined) return none;
+  if (servesCluster(command, cluster)) return { postmaster: { identity, port }, isStale: false };
+  return { ...none, isStale: await isAlive(identity) };
 }
 
 /** A server that we started, and where in the log file its own lines begin. */

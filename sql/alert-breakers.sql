@@ -1,0 +1,30 @@
+-- Endpoints that have been failing for long, have their breaker open and have something waiting.
+--
+-- $1 seconds since the first of the failures  $2 most of them that have no alert yet
+--
+-- One that is held is left out: nobody wants to send to it. Reads the breakers, a row per endpoint that fails.
+with open_long as (
+  select
+    b.lane,
+    b.url,
+    (extract(epoch from now() - b.failing_since) * 1000)::float8 as failing_ms,
+    b.consecutive as failures,
+    b.last_error,
+    exists (
+      select
+      from posthorn.alerts as a
+      where a.rule = 'breaker_open' and a.subject = b.lane::text and a.resolved_at is null
+    ) as is_known
+  from posthorn.breakers as b
+  where b.state = 'open'
+    and b.failing_since <= now() - $1::float8 * interval '1 second'
+    and not exists (select from posthorn.lane_rules as r where r.lane = b.lane and r.is_held)
+    and exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = b.lane)
+),
+placed as (
+  select *, row_number() over (partition by is_known order by failing_ms desc) as place
+  from open_long
+)
+select lane::text, url, failing_ms, failures, last_error
+from placed
+where is_known or place <= $2::integer

@@ -1,0 +1,39 @@
+-- Registered endpoints that are on the way to being disabled, and those that were disabled by themselves.
+--
+-- $1 seconds without a success  $2 least failures in a row  $3 most of either kind that have no alert yet
+with failing as (
+  select
+    e.id,
+    e.url,
+    (extract(epoch from now() - b.failing_since) * 1000)::float8 as failing_ms,
+    b.last_error,
+    row_number() over (partition by a.id is not null order by b.failing_since) as place,
+    a.id is not null as is_known
+  from posthorn.breakers as b
+  join posthorn.endpoints as e on e.lane = b.lane
+  left join posthorn.alerts as a
+    on a.rule = 'endpoint_failing' and a.subject = e.id::text and a.resolved_at is null
+  where b.failing_since <= now() - $1::float8 * interval '1 second'
+    and b.consecutive >= $2::integer
+    and e.status = 'active'
+),
+disabled as (
+  select
+    e.id,
+    e.url,
+    e.status_reason,
+    row_number() over (partition by a.id is not null order by e.status_since) as place,
+    a.id is not null as is_known
+  from posthorn.endpoints as e
+  left join posthorn.alerts as a
+    on a.rule = 'endpoint_failing' and a.subject = e.id::text and a.resolved_at is null
+  where e.status = 'disabled'
+    and e.status_reason in ('failing', 'gone')
+)
+select id, split_part(url, '?', 1) as url, failing_ms, last_error, null as disabled_as
+from failing
+where is_known or place <= $3::integer
+union all
+select id, split_part(url, '?', 1), null, null, status_reason
+from disabled
+where is_known or place <= $3::integer

@@ -1,0 +1,20 @@
+-- Whether Posthorn itself is well: workers alive, those that cannot get out, and partitions of today and tomorrow (UTC)
+-- that nobody has made.
+select
+  (select count(*)::integer from posthorn.live_workers) as alive,
+  (
+    select count(*)::integer
+    from posthorn.live_workers as l
+    join posthorn.workers as w on w.number = l.number
+    where w.egress_down_since is not null
+  ) as without_egress,
+  array(
+    select name
+    from (values (0), (1)) as days (ahead)
+    cross join (values ('outbox'), ('attempts'), ('outcomes')) as parents (parent)
+    cross join lateral (
+      select format('%s_%s', parent, to_char((now() at time zone 'UTC')::date + ahead, 'YYYYMMDD')) as name
+    ) as partition
+    where to_regclass(format('posthorn.%I', name)) is null
+    order by name
+  ) as missing_partitions

@@ -1,0 +1,36 @@
+import { readConfig } from '../config.ts';
+import { findEmbeddedPostgres } from '../db/embedded-postgres.ts';
+import { examine } from '../doctor/examine.ts';
+import { worstOf } from '../doctor/finding.ts';
+import { jsonReport, textReport } from '../doctor/report.ts';
+import { version } from '../version.ts';
+
+/** `posthorn doctor`: looks at the database, says what is wrong with it, and changes nothing. Returns the exit code. */
+export async function doctorCommand(options: {
+  readonly isJson: boolean;
+  /** Warnings are failures. */
+  readonly isStrict: boolean;
+}): Promise<number> {
+  const { databaseUrl, dataDir, redisUrl } = readConfig(process.env);
+  const isEmbedded = databaseUrl === undefined;
+  const findings = await examine({
+    databaseUrl: databaseUrl ?? (await findEmbeddedPostgres(dataDir)),
+    isEmbedded,
+    dataDir,
+    redisUrl,
+  });
+  console.log(
+    options.isJson
+      ? jsonReport(findings, { version })
+      : textReport(findings, { hasColours: hasColours() }),
+  );
+  const worst = worstOf(findings);
+  return worst === 'fail' || (worst === 'warn' && options.isStrict) ? 1 : 0;
+}
+
+/** https://no-color.org */
+function hasColours(): boolean {
+  return (
+    process.stdout.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb'
+  );
+}

@@ -1,0 +1,58 @@
+import { ConfigError, readConfig } from '../config.ts';
+import { openDatabase } from '../db/database.ts';
+import { legalPrefix, roleNames } from '../db/rights.ts';
+import { type MadeRoles, makeRoles } from '../db/roles.ts';
+import { rolesScript } from '../db/roles-script.ts';
+import { createLog } from '../log.ts';
+
+/** `posthorn roles`: makes the roles and grants them their rights; or prints how, for somebody who may. */
+export async function rolesCommand(options: {
+  readonly prefix: string;
+  readonly isDryRun: boolean;
+}): Promise<void> {
+  const { prefix, isDryRun } = options;
+  if (!legalPrefix.test(prefix)) {
+    throw new ConfigError(
+      `Cannot use --prefix as it must be a name of lower-case letters, digits and _ that does not begin with a digit or pg_, at most 53 long: current value is ${prefix}`,
+    );
+  }
+  if (isDryRun) {
+    console.log(`begin;\n\n${rolesScript(prefix)}\n\ncommit;`);
+    return;
+  }
+  const config = readConfig(process.env);
+  const log = createLog(config.logLevel);
+  const database = await openDatabase({ config, log });
+  try {
+    const made = await makeRoles({ databaseUrl: database.url, log, prefix });
+    console.log(summary({ ...made, prefix }));
+  } finally {
+    await database.close();
+  }
+}
+
+function summary({ prefix, owner, formerOwner }: MadeRoles & { prefix: string }): string {
+  const { producer, worker, reader } = roleNames(prefix);
+  const members: readonly (readonly [string, string])[] = [
+    [producer, 'an application that sends webhooks'],
+    [worker, '"posthorn start", "worker" and "api"'],
+    [reader, 'whoever reads the history in psql'],
+    [owner, '"posthorn migrate", at each new version'],
+  ];
+  const lines = [
+    'The roles are there and have their rights. None of them can log in: make members of them that can.',
+    '',
+    ...members.map(
+      ([name, who]) => `  create role … login password '…' in role ${name};  -- ${who}`,
+    ),
+  ];
+  if (formerOwner === undefined) return lines.join('\n');
+  const { name, isSuperuser } = formerOwner;
+  lines.push('', `The schemas belonged to ${name} and belong to ${owner} now.`);
+  if (!isSuperuser) {
+    lines.push(
+      `What runs as ${name} goes on, as it is a member of ${owner}. Once nothing does: revoke ${owner} from ${name};`,
+    );
+  }
+  return lines.join('\n');
+}

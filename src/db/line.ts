@@ -1,0 +1,54 @@
+import pg from 'pg';
+import { codeOf } from './sqlstate.ts';
+
+/**
+ * What is between us and Postgres. Behind a pooler in transaction mode, each transaction may run in another session:
+ * whatever belongs to a session (a lock, LISTEN, SET, a prepared statement) is lost or, worse, left to somebody else.
+ */
+export type Line = 'direct' | 'session pooler' | 'transaction pooler';
+
+/** In a pool where others come and go, one look can miss that a session changed hands. */
+const looks = 5;
+const secondLineMs = 5_000;
+
+/** Finds out what is between this connection, which is in no transaction, and Postgres. Leaves nothing behind. */
+export async function lineOf(client: pg.Client, databaseUrl: string): Promise<Line> {
+  // A pooler cannot tell a client the backend's key, which it may not have yet: it makes one up.
+  if (Reflect.get(client, 'processID') === (await backendPid(client))) return 'direct';
+  const second = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'posthorn',
+    connectionTimeoutMillis: secondLineMs,
+    query_timeout: secondLineMs,
+  });
+  second.on('error', () => {});
+  try {
+    await second.connect();
+    for (let look = 0; look < looks; look += 1) {
+      if (await sharesSessions(client, second)) return 'transaction pooler';
+    }
+    return 'session pooler';
+  } catch (error) {
+    // In statement mode it refuses to begin one. In session mode a full pool lets the second connection wait.
+    return codeOf(error) === '08P01' ? 'transaction pooler' : 'session pooler';
+  } finally {
+    await second.end().catch(() => {});
+  }
+}
+
+/** Whether two connections that are both open were served by one session, or one of them by two. */
+async function sharesSessions(first: pg.Client, second: pg.Client): Promise<boolean> {
+  const before = await backendPid(first);
+  await second.query('begin');
+  try {
+    if ((await backendPid(second)) === before) return true;
+    return (await backendPid(first)) !== before;
+  } finally {
+    await second.query('rollback');
+  }
+}
+
+async function backendPid(client: pg.Client): Promise<number | undefined> {
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  return rows[0]?.pid;
+}

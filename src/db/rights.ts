@@ -1,0 +1,118 @@
+// Pure: no I/O, no clock, no randomness.
+
+/*
+ * Who may do what: the one table from which `posthorn roles` makes its grants and against which `posthorn doctor` holds
+ * those that are there. Every relation and function of the schema stands in it, even if nobody is granted anything:
+ * test/roles/rights.test.ts fails when one is missing, so whoever adds a table decides.
+ */
+
+/** The roles beside the owner, who may do everything. */
+export const grantees = ['producer', 'worker', 'reader'] as const;
+
+export type Grantee = (typeof grantees)[number];
+export type RoleKind = 'owner' | Grantee;
+
+/** Privileges as GRANT takes them, by who has them. */
+export type Rights = Readonly<Partial<Record<Grantee, readonly string[]>>>;
+
+/** What a producer says. The others have defaults: id and created_at are not for a producer to choose. */
+export const producerColumns: readonly string[] = [
+  'url',
+  'endpoint_id',
+  'body',
+  'headers',
+  'secret',
+  'content_type',
+  'priority',
+  'send_at',
+  'max_attempts',
+  'idempotency_key',
+  'traceparent',
+];
+
+const insertByColumn = `insert (${producerColumns.join(', ')})`;
+const anyRow = ['select', 'insert', 'update', 'delete'];
+
+/** Of the tables and views of the schema posthorn. Partitions are reached through their parents alone. */
+export const relationRights: Readonly<Record<string, Rights>> = {
+  // select (id) is for "returning id".
+  outbox: { producer: [insertByColumn, 'select (id)'], worker: ['select', insertByColumn] },
+  queue: { worker: ['select', 'update', 'delete'], reader: ['select'] },
+  attempts: { worker: anyRow },
+  outcomes: { worker: ['select', 'insert', 'update'], reader: ['select'] },
+  endpoints: { worker: anyRow },
+  lane_rules: { worker: ['select', 'update'], reader: ['select'] },
+  breakers: { worker: anyRow, reader: ['select'] },
+  // update is for "for update skip locked".
+  idempotency_keys: { worker: ['select', 'update', 'delete'] },
+  workers: { worker: anyRow, reader: ['select'] },
+  alerts: { worker: anyRow, reader: ['select'] },
+  alert_watch: { worker: ['select', 'update'], reader: ['select'] },
+  tallies: { worker: ['select', 'insert', 'delete'], reader: ['select'] },
+  maintenance_runs: { worker: ['select', 'insert', 'update'], reader: ['select'] },
+  migrations: { worker: ['select'], reader: ['select'] },
+  // Written by take_stats() alone.
+  stats: { worker: ['select'], reader: ['select'] },
+  webhooks: { worker: ['select'] },
+  live_workers: { worker: ['select'], reader: ['select'] },
+  redacted_outbox: { worker: ['select'], reader: ['select'] },
+  redacted_attempts: { worker: ['select'], reader: ['select'] },
+  redacted_endpoints: { worker: ['select'], reader: ['select'] },
+  redacted_webhooks: { worker: ['select'], reader: ['select'] },
+};
+
+/**
+ * Of the functions of the schema posthorn. 'anyone' is what Postgres gives to all: these compute, and read nothing.
+ *
+ * enqueue() can do nothing that an INSERT cannot, but tell which webhook a key stands for. cancel() asks nobody whose the
+ * webhook is, and a producer can see all ids, so a producer is not given it: grant it to whom you trust with that.
+ */
+export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyone'>> = {
+  enqueue: ['producer', 'worker'],
+  cancel: ['worker'],
+  make_partitions: ['worker'],
+  drop_partitions: ['worker'],
+  days_without_partition: ['worker', 'reader'],
+  partition_days: 'anyone',
+  take_stats: ['worker', 'reader'],
+  uuid_v7: 'anyone',
+  uuid_floor: 'anyone',
+  uuid_time: 'anyone',
+  lane_of: 'anyone',
+  header_names_are_unique: 'anyone',
+  // Triggers fire without anybody's right to call them.
+  outbox_to_queue: [],
+  endpoint_changes: [],
+  endpoint_to_lane_rule: [],
+};
+
+/** Who may look into which schema at all. In Graphile's the reader sees the list of migrations and nothing else. */
+export const schemaRights: Readonly<Record<'posthorn' | 'graphile', readonly Grantee[]>> = {
+  posthorn: grantees,
+  graphile: ['worker', 'reader'],
+};
+
+/** Of what is in Graphile's schema, which it changes as it likes: of each table, view, and of its list of migrations. */
+export const graphileRights = {
+  table: { worker: anyRow },
+  view: { worker: ['select'] },
+  migrations: { worker: ['select'], reader: ['select'] },
+} as const satisfies Readonly<Record<string, Rights>>;
+
+/** The names of the roles with this prefix. */
+export function roleNames(prefix: string): Readonly<Record<RoleKind, string>> {
+  return {
+    owner: `${prefix}_owner`,
+    producer: `${prefix}_producer`,
+    worker: `${prefix}_worker`,
+    reader: `${prefix}_reader`,
+  };
+}
+
+/** What a prefix may look like: a name that needs no quotes, with room for what is appended. */
+export const legalPrefix = /^(?!pg_)[a-z_][a-z0-9_]{0,52}$/;
+
+/** The prefix of the roles that an owner's name belongs to; undefined when it is not named like one. */
+export function prefixOfOwner(owner: string): string | undefined {
+  return owner.endsWith('_owner') ? owner.slice(0, -'_owner'.length) : undefined;
+}

@@ -1,0 +1,56 @@
+// Pure: no I/O, no clock, no randomness.
+
+import { counted } from './amounts.ts';
+import { type Finding, type FindingStatus, worstOf } from './finding.ts';
+
+const colours: Readonly<Record<FindingStatus | 'faint', string>> = {
+  ok: '32',
+  warn: '33',
+  fail: '31',
+  faint: '2',
+};
+
+/** For people: a line per check, and for each that is not ok, what the rule is and what to do. */
+export function textReport(
+  findings: readonly Finding[],
+  { hasColours }: { readonly hasColours: boolean },
+): string {
+  const paint = (text: string, colour: FindingStatus | 'faint') =>
+    hasColours ? `\u001B[${colours[colour]}m${text}\u001B[0m` : text;
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  const indent = ' '.repeat(width + 8);
+  const lines = findings.flatMap(({ check, status, found, rule, remedy }) => {
+    const line = `${paint(status.padEnd(4), status)}  ${check.padEnd(width)}  ${oneLine(found)}`;
+    if (remedy === null) return [line];
+    return [line, paint(`${indent}${rule}`, 'faint'), `${indent}→ ${oneLine(remedy)}`];
+  });
+  return [...lines, '', summary(findings)].join('\n');
+}
+
+/** For programs. */
+export function jsonReport(
+  findings: readonly Finding[],
+  { version }: { readonly version: string },
+): string {
+  return JSON.stringify(
+    { posthorn: version, status: worstOf(findings), checks: findings },
+    null,
+    2,
+  );
+}
+
+function summary(findings: readonly Finding[]): string {
+  const count = (status: FindingStatus) =>
+    findings.filter((finding) => finding.status === status).length;
+  return [
+    counted(findings.length, 'check'),
+    `${count('ok')} ok`,
+    counted(count('warn'), 'warning'),
+    counted(count('fail'), 'failure'),
+  ].join(', ');
+}
+
+/** What Postgres or an application has named may hold anything, what moves a terminal's cursor among it. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+}

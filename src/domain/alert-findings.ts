@@ -1,0 +1,204 @@
+// Pure: no I/O, no clock, no randomness.
+
+import {
+  type AlertFacts,
+  type AlertRule,
+  type AlertThresholds,
+  alertRules,
+  type Finding,
+} from './alert-rules.ts';
+import { formatDuration } from './duration.ts';
+
+/** Evaluations are a minute apart, a little more or less: what is found in two of them in a row has lasted. */
+const twiceMs = 45_000;
+const slackMs = 15_000;
+
+/** Applies all rules. What is not in the result is well. */
+export function alertFindings(facts: AlertFacts, thresholds: AlertThresholds): Finding[] {
+  const findings = [
+    ...failureRates(facts, thresholds),
+    ...backlogs(facts, thresholds),
+    ...facts.breakers.map(breakerOpen),
+    ...facts.failing.map((endpoint) => endpointFailing(endpoint, thresholds)),
+    ...ourOwn(facts, thresholds),
+  ];
+  return findings.filter(({ rule }) => !thresholds.muted.includes(rule));
+}
+
+function failureRates(facts: AlertFacts, thresholds: AlertThresholds): Finding[] {
+  const { windowMs, minAttempts, failurePercent, endpointFailurePercent } = thresholds;
+  const rate = (
+    rule: AlertRule,
+    { attempts, failures }: { attempts: number; failures: number },
+    {
+      percent,
+      who,
+      subject,
+      detail,
+    }: { percent: number; who: string; subject: string; detail: object },
+  ): Finding[] => {
+    const failed = attempts === 0 ? 0 : (100 * failures) / attempts;
+    // Lower than where it fires, so that a rate around the threshold does not come and go.
+    if (attempts < minAttempts / 2 || failed < 0.8 * percent) return [];
+    return [
+      finding(rule, {
+        subject,
+        fires: attempts >= minAttempts && failed >= percent,
+        summary: `${Math.floor(failed)} % of ${attempts} attempts${who} failed within ${formatDuration(windowMs)}.`,
+        detail: { attempts, failures, percent, ...detail },
+      }),
+    ];
+  };
+  return [
+    ...rate('failure_rate', facts.total, {
+      percent: failurePercent,
+      who: '',
+      subject: '',
+      detail: {},
+    }),
+    ...facts.endpoints.flatMap(({ id, url, ...counts }) =>
+      rate('endpoint_failure_rate', counts, {
+        percent: endpointFailurePercent,
+        who: ` at ${url}`,
+        subject: id,
+        detail: { url },
+      }),
+    ),
+  ];
+}
+
+function backlogs(
+  { backlog: { due, oldestMs } }: AlertFacts,
+  { backlog, backlogAgeMs }: AlertThresholds,
+): Finding[] {
+  const findings: Finding[] = [];
+  if (due >= 0.8 * backlog) {
+    findings.push(
+      finding('backlog', {
+        fires: due >= backlog,
+        // Somebody who enqueues many at once has them worked off before the next evaluation.
+        afterMs: twiceMs,
+        summary: `${due} webhooks are due and wait to be sent.`,
+        detail: { due, threshold: backlog },
+      }),
+    );
+  }
+  if (oldestMs !== null && oldestMs >= backlogAgeMs / 2) {
+    findings.push(
+      finding('backlog_age', {
+        fires: oldestMs >= backlogAgeMs,
+        summary: `The oldest webhook that waits to be sent has been due for ${spoken(oldestMs)}.`,
+        detail: { oldest_s: seconds(oldestMs), threshold_s: seconds(backlogAgeMs) },
+      }),
+    );
+  }
+  return findings;
+}
+
+function breakerOpen({
+  lane,
+  url,
+  failingMs,
+  failures,
+  lastError,
+}: AlertFacts['breakers'][number]): Finding {
+  return finding('breaker_open', {
+    subject: lane,
+    summary: `${url} has failed for ${spoken(failingMs)}, ${failures} times in a row${last(lastError)}: its webhooks wait, and a probe is sent now and then.`,
+    detail: { url, failures, last_error: lastError, failing_s: seconds(failingMs) },
+  });
+}
+
+function endpointFailing(
+  { id, url, failingMs, lastError, disabledAs }: AlertFacts['failing'][number],
+  { endpointFailingMs, disableAfterMs }: AlertThresholds,
+): Finding {
+  if (disabledAs !== null || failingMs === null) {
+    const why =
+      disabledAs === 'gone' ? 'it answered 410 Gone twice' : 'it had no success for so long';
+    return finding('endpoint_failing', {
+      subject: id,
+      severity: 'critical',
+      step: endpointFailingMs.length + 1,
+      summary: `${url} was disabled as ${why}: its webhooks are held until it is enabled.`,
+      detail: { url, disabled_as: disabledAs },
+    });
+  }
+  return finding('endpoint_failing', {
+    subject: id,
+    step: endpointFailingMs.filter((ms) => failingMs >= ms).length,
+    summary: `${url} has had no success for ${spoken(failingMs)}${last(lastError)}: it is disabled after ${formatDuration(disableAfterMs)}.`,
+    detail: {
+      url,
+      last_error: lastError,
+      failing_s: seconds(failingMs),
+      disabled_after_s: seconds(disableAfterMs),
+    },
+  });
+}
+
+function ourOwn(
+  { workers, horizon, missingPartitions }: AlertFacts,
+  thresholds: AlertThresholds,
+): Finding[] {
+  const findings: Finding[] = [];
+  if (workers.alive === 0) {
+    findings.push(
+      finding('no_worker', {
+        afterMs: thresholds.noWorkerMs - slackMs,
+        summary: 'No worker is alive: nothing is delivered.',
+        detail: {},
+      }),
+    );
+  }
+  if (workers.withoutEgress > 0) {
+    findings.push(
+      finding('egress_down', {
+        summary: `Most endpoints cannot be reached from ${workers.withoutEgress} of ${workers.alive} workers: breakers are frozen there.`,
+        detail: { workers: workers.withoutEgress, alive: workers.alive },
+      }),
+    );
+  }
+  if (horizon !== null && horizon.pinnedMs >= thresholds.xminMs) {
+    findings.push(
+      finding('pinned_xmin', {
+        summary: `Dead rows cannot be removed since ${spoken(horizon.pinnedMs)}, which slows the queue down: ${horizon.holder} holds them.`,
+        detail: { holder: horizon.holder, pinned_s: seconds(horizon.pinnedMs) },
+      }),
+    );
+  }
+  if (missingPartitions.length > 0) {
+    findings.push(
+      finding('partition_missing', {
+        summary: `Partitions are missing: ${missingPartitions.join(', ')}. Their rows go to the default partitions, which cannot be dropped by days.`,
+        detail: { partitions: missingPartitions },
+      }),
+    );
+  }
+  return findings;
+}
+
+function finding(
+  rule: AlertRule,
+  given: Partial<Finding> & Pick<Finding, 'summary' | 'detail'>,
+): Finding {
+  const { severity } = alertRules[rule];
+  return { rule, subject: '', severity, fires: true, afterMs: 0, step: 1, ...given };
+}
+
+function last(error: string | null): string {
+  return error === null ? '' : `, last with ${error}`;
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 1_000);
+}
+
+/** Rounded down to a unit that people think in: 90 minutes, 26 hours, 5 days. */
+function spoken(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 2) return `${seconds(ms)} seconds`;
+  if (minutes < 120) return `${minutes} minutes`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 72 ? `${hours} hours` : `${Math.floor(hours / 24)} days`;
+}

@@ -1,0 +1,110 @@
+import type { PoolClient, QueryResultRow } from 'pg';
+import { sqlFile } from '../db/sql-file.ts';
+import type { AlertFacts, AlertThresholds } from '../domain/alert-rules.ts';
+import { breakerRules } from '../domain/breaker.ts';
+
+/** So many alerts about single endpoints begin with one evaluation; the next takes the next. */
+const mostNew = 100;
+
+const failuresSql = sqlFile('alert-failures');
+const breakersSql = sqlFile('alert-breakers');
+const endpointsSql = sqlFile('alert-endpoints');
+const healthSql = sqlFile('alert-health');
+const horizonSql = sqlFile('alert-horizon');
+
+/**
+ * Looks at everything that the rules judge. Each statement reads a bounded part of what there is, whatever the history and
+ * the backlog have grown to.
+ */
+export async function readAlertFacts(
+  client: PoolClient,
+  thresholds: AlertThresholds,
+): Promise<AlertFacts> {
+  const { windowMs, minAttempts, breakerOpenMs, endpointFailingMs } = thresholds;
+  const rates = await ask<{ id: string | null; url: string; attempts: number; failures: number }>(
+    client,
+    failuresSql,
+    [windowMs / 1_000, minAttempts, mostNew],
+  );
+  const [waiting] = await ask<{ due: number | null; oldest_ms: number | null }>(
+    client,
+    backlog,
+    [],
+  );
+  const breakers = await ask<{
+    lane: string;
+    url: string;
+    failing_ms: number;
+    failures: number;
+    last_error: string | null;
+  }>(client, breakersSql, [breakerOpenMs / 1_000, mostNew]);
+  const failing = await ask<{
+    id: string;
+    url: string;
+    failing_ms: number | null;
+    last_error: string | null;
+    disabled_as: 'failing' | 'gone' | null;
+  }>(client, endpointsSql, [
+    Math.min(...endpointFailingMs) / 1_000,
+    breakerRules.failures,
+    mostNew,
+  ]);
+  const [health] = await ask<{
+    alive: number;
+    without_egress: number;
+    missing_partitions: string[];
+  }>(client, healthSql, []);
+  const [horizon] = await ask<{ pinned_ms: number | null; holder: string | null }>(
+    client,
+    horizonSql,
+    [],
+  );
+  return {
+    total: rates.find(({ id }) => id === null) ?? { attempts: 0, failures: 0 },
+    endpoints: rates.flatMap(({ id, ...rate }) => (id === null ? [] : [{ id, ...rate }])),
+    backlog: {
+      due: waiting?.due ?? 0,
+      oldestMs: waiting?.oldest_ms ?? null,
+    },
+    breakers: breakers.map((row) => ({
+      lane: row.lane,
+      url: row.url,
+      failingMs: row.failing_ms,
+      failures: row.failures,
+      lastError: row.last_error,
+    })),
+    failing: failing.map((row) => ({
+      id: row.id,
+      url: row.url,
+      failingMs: row.failing_ms,
+      lastError: row.last_error,
+      disabledAs: row.disabled_as,
+    })),
+    workers: { alive: health?.alive ?? 0, withoutEgress: health?.without_egress ?? 0 },
+    horizon:
+      typeof horizon?.pinned_ms !== 'number'
+        ? null
+        : { pinnedMs: horizon.pinned_ms, holder: horizon.holder ?? 'something' },
+    missingPartitions: health?.missing_partitions ?? [],
+  };
+}
+
+/** As everybody counts it: what nobody is meant to send now, as its endpoint is down or held, is not in it. */
+const backlog = {
+  text: `
+    select sum(webhooks)::float8 as due, (max(oldest_due_s) * 1000)::float8 as oldest_ms
+    from posthorn.stats as s
+    cross join lateral jsonb_to_recordset(s.figures -> 'queue')
+      as q (state text, webhooks bigint, oldest_due_s numeric)
+    where q.state = 'due'`,
+};
+
+/** Not prepared under a name: once a minute gains nothing by it, and a pooler in transaction mode may not bear it. */
+async function ask<Row extends QueryResultRow>(
+  client: PoolClient,
+  { text }: { readonly text: string },
+  values: readonly unknown[],
+): Promise<Row[]> {
+  const { rows } = await client.query<Row>(text, [...values]);
+  return rows;
+}

@@ -1,0 +1,45 @@
+import type { Line } from '../db/line.ts';
+import { createMaintenancePool } from '../db/pools.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import { type AlertOptions, evaluateAlerts } from './alerts.ts';
+
+const everyMs = 30_000;
+/** The crontab comes once a minute: it has missed one. */
+const missedMs = 90_000;
+
+/**
+ * Evaluates the alert rules when the workers do not: that no worker is alive is not to be told by a worker. Runs in the
+ * processes of the API. While the crontab works, it costs one look at one row in 30 s. Returns what stops it.
+ */
+export function startAlertTimer(options: {
+  readonly databaseUrl: string;
+  readonly line: Line;
+  readonly alerts: AlertOptions;
+  readonly events: Events;
+  readonly log: Log;
+  /** How often it looks, ms. */
+  readonly everyMs?: number;
+}): () => Promise<void> {
+  const { databaseUrl, line, log } = options;
+  const pool = createMaintenancePool({
+    databaseUrl,
+    log,
+    max: 1,
+    applicationName: 'posthorn alerts',
+    isShared: line === 'transaction pooler',
+  });
+  let running: Promise<unknown> = Promise.resolve();
+  const look = () => {
+    running = evaluateAlerts(pool, { ...options, ifOlderThanMs: missedMs }).catch(
+      (error: unknown) => log.warn({ error: String(error) }, 'Cannot evaluate the alert rules'),
+    );
+  };
+  look();
+  const timer = setInterval(look, options.everyMs ?? everyMs);
+  return async () => {
+    clearInterval(timer);
+    await running;
+    await pool.end();
+  };
+}

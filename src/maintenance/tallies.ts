@@ -1,0 +1,82 @@
+import type { Pool } from 'pg';
+import { Tally } from '../domain/tally.ts';
+import type { Attempted, Events } from '../events.ts';
+import type { Log } from '../log.ts';
+
+interface TalliesOptions {
+  readonly pool: Pool;
+  /** Where alerts are told. */
+  readonly alertUrl: string | undefined;
+  readonly events: Events;
+  readonly log: Log;
+}
+
+const writeEveryMs = 15_000;
+
+/**
+ * Counts in memory what is tried and what fails, and writes sums to posthorn.tallies, from which the failure rates of all
+ * workers together are read: the attempts themselves are too many to be counted every minute. A crash loses 15 s of it.
+ */
+export class Tallies {
+  readonly #options: TalliesOptions;
+  readonly #tally = new Tally();
+  /** The number that this process works under. */
+  #worker = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(options: TalliesOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { events } = this.#options;
+    events.on('attempted', this.#note);
+    this.#timer = setInterval(() => void this.write(), writeEveryMs);
+  }
+
+  /** Writes the last of it. */
+  async stop(): Promise<void> {
+    const { events } = this.#options;
+    events.off('attempted', this.#note);
+    clearInterval(this.#timer);
+    await this.write();
+  }
+
+  /** Writes what was counted since the last time. Never throws: what cannot be written is written the next time. */
+  write(): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#write());
+    return this.#writing;
+  }
+
+  readonly #note = ({ endpointId, url, worker, verdict }: Attempted): void => {
+    // What tells of alerts must not be the cause of one; and our own trouble is not a failure of an endpoint.
+    if (url === this.#options.alertUrl || verdict.kind === 'repeat') return;
+    this.#worker = worker;
+    this.#tally.note(endpointId, {
+      failed: verdict.kind !== 'delivered',
+      nowMs: performance.now(),
+    });
+  };
+
+  async #write(): Promise<void> {
+    const { pool, log } = this.#options;
+    const rows = this.#tally.take(performance.now());
+    if (rows.length === 0) return;
+    try {
+      await pool.query(
+        `insert into posthorn.tallies (worker, endpoint_id, attempts, failures)
+         select $1, * from unnest($2::uuid[], $3::integer[], $4::integer[])`,
+        [
+          this.#worker,
+          rows.map(({ endpointId }) => endpointId),
+          rows.map(({ attempts }) => attempts),
+          rows.map(({ failures }) => failures),
+        ],
+      );
+    } catch (error) {
+      this.#tally.give(rows);
+      log.warn({ error: String(error) }, 'Cannot write what was tried: it is written later');
+    }
+  }
+}

@@ -1,0 +1,58 @@
+// Pure: no I/O, no clock, no randomness.
+
+import type { Decision } from '../domain/decide.ts';
+import { failure, failureCodes } from '../domain/failure-codes.ts';
+
+/*
+ * From what may happen to what a label may say: status codes and failure codes become few enough words that a label's
+ * values are known beforehand, and all series are there from the start, at 0. A counter that appears with its first event
+ * hides that event from rate() and increase().
+ */
+
+/** retry: the attempt counted. repeat: it did not, as the trouble was ours. */
+export type Outcome = (typeof outcomes)[number];
+export const outcomes = ['delivered', 'retry', 'failed', 'repeat'] as const;
+
+export type AttemptLabels = Readonly<Record<'outcome' | 'reason' | 'status_class', string>>;
+
+export function outcomeOf(decision: Decision): Outcome {
+  if (decision.became !== 'retry') return decision.became;
+  return decision.counts ? 'retry' : 'repeat';
+}
+
+/** From the reason of a verdict; undefined: it was delivered. */
+export function classOf(reason: string | undefined): Omit<AttemptLabels, 'outcome'> {
+  if (reason === undefined) return { reason: 'none', status_class: '2xx' };
+  if (reason === 'gone') return { reason, status_class: '4xx' };
+  if (reason === 'redirect') return { reason, status_class: '3xx' };
+  const status = /^http_(\d)\d\d$/.exec(reason);
+  if (status === null) {
+    return {
+      reason: Object.hasOwn(failureCodes, reason) ? reason : 'unclassified',
+      status_class: 'none',
+    };
+  }
+  if (reason === 'http_429') return { reason, status_class: '4xx' };
+  const isUsual = status[1] === '4' || status[1] === '5';
+  return isUsual
+    ? { reason: `http_${status[1]}xx`, status_class: `${status[1]}xx` }
+    : { reason: 'http_other', status_class: 'other' };
+}
+
+/** All labels that there can be. */
+export const allAttemptLabels: readonly AttemptLabels[] = [
+  { outcome: 'delivered', ...classOf(undefined) },
+  ...['http_429', 'http_400', 'http_500', 'http_600', 'redirect'].flatMap((reason) =>
+    (['retry', 'failed'] as const).map((outcome) => ({ outcome, ...classOf(reason) })),
+  ),
+  { outcome: 'failed', ...classOf('gone') },
+  ...Object.keys(failureCodes).flatMap((code) =>
+    outcomesAfter(code).map((outcome) => ({ outcome, ...classOf(code) })),
+  ),
+];
+
+function outcomesAfter(code: string): readonly Outcome[] {
+  const { verdict } = failure(code);
+  if (verdict === 'fail') return ['failed'];
+  return [verdict, 'failed'];
+}

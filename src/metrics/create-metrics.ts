@@ -1,0 +1,82 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Gauge, Registry } from 'prom-client';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import { readStats, type Stats } from '../queries/read-stats.ts';
+import { countAttempts } from './attempt-metrics.ts';
+import { exposeDatabase } from './database-metrics.ts';
+import { countEngine } from './engine-metrics.ts';
+import { exposeProcess, nodeRegistry, type ProcessSources } from './process-metrics.ts';
+
+/*
+ * The metrics: counted from events, and asked of the process and of the database when somebody scrapes.
+ *
+ * Nothing of it is on the road of a webhook but countAttempts(). A scrape never throws, and answers within 2 s whatever the
+ * database does: without its figures then. docs/metrics.md names all metrics, and a test compares it with the output.
+ */
+
+/** An answer to Prometheus. */
+export interface Scrape {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+export interface MetricsOptions extends ProcessSources {
+  readonly events: Events;
+  readonly log: Log;
+  /** The names of the scheduled tasks. */
+  readonly tasks: readonly string[];
+}
+
+/** How long a scrape waits for the database. */
+const patienceMs = 2_000;
+
+/** Begins to count; returns what answers a scrape. */
+export function createMetrics(options: MetricsOptions): () => Promise<Scrape> {
+  const { events, tasks } = options;
+  const registry = new Registry();
+  exposeProcess(options, registry);
+  if (options.worker !== undefined) {
+    countAttempts(events, registry);
+    countEngine({ events, registry, tasks });
+  }
+  const up = new Gauge({
+    name: 'posthorn_database_up',
+    help: '1 when the figures of the database could be read for this scrape.',
+    registers: [registry],
+  });
+  const showStats = exposeDatabase(registry);
+  const statsNow = shared(options);
+  return async () => {
+    const stats = await statsNow();
+    up.set(Number(stats !== undefined));
+    showStats(stats);
+    const [ours, nodes] = await Promise.all([registry.metrics(), nodeRegistry().metrics()]);
+    return { contentType: registry.contentType, text: `${ours}\n${nodes}` };
+  };
+}
+
+/** One question to the database at a time, whoever asks; undefined when there is no answer in time. */
+function shared({ pool, log }: MetricsOptions): () => Promise<Stats | undefined> {
+  let question: Promise<Stats | undefined> | undefined;
+  const ask = async () => {
+    try {
+      return await readStats(pool);
+    } catch (error) {
+      log.warn({ error: String(error) }, 'Cannot read the figures of the database for metrics');
+      return undefined;
+    } finally {
+      question = undefined;
+    }
+  };
+  return async () => {
+    question ??= ask();
+    const answered = new AbortController();
+    const tooLate = delay(patienceMs, undefined, { signal: answered.signal, ref: false }).catch(
+      () => undefined,
+    );
+    const stats = await Promise.race([question, tooLate]);
+    answered.abort();
+    return stats;
+  };
+}

@@ -1,0 +1,137 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { Stats } from '../queries/read-stats.ts';
+
+type Labels = Readonly<Record<string, string>>;
+
+/** A series of a metric. */
+type Series = readonly [labels: Labels, value: number];
+
+interface DatabaseMetric {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  readonly seriesOf: (stats: Stats) => readonly Series[];
+}
+
+const priorities = ['high', 'normal', 'low'] as const;
+const states = ['due', 'held', 'retry', 'scheduled', 'sending'] as const;
+
+/** What posthorn.take_stats() counted, as metrics. All series are there at all times, and so are the zeros. */
+const databaseMetrics: readonly DatabaseMetric[] = [
+  {
+    name: 'posthorn_queue_webhooks',
+    help: 'Unfinished webhooks.',
+    labelNames: ['priority', 'state'],
+    seriesOf: (stats) => ofQueue(stats, { among: states, read: (found) => found?.webhooks }),
+  },
+  {
+    name: 'posthorn_queue_oldest_due_age_seconds',
+    help: 'How long the webhook that is due for longest has been so.',
+    labelNames: ['priority', 'state'],
+    seriesOf: (stats) =>
+      ofQueue(stats, { among: ['due', 'held'], read: (found) => found?.oldest_due_s }),
+  },
+  single(
+    'posthorn_queue_is_estimated',
+    'Whether the numbers of the queue come from a sample, as it is large.',
+    (stats) => Number(stats.is_estimated),
+  ),
+  byLabel('posthorn_lanes', 'Lanes that fail or are kept.', ['state', (stats) => stats.lanes]),
+  byLabel('posthorn_workers', 'Workers, alive, or dead and not rescued yet.', [
+    'state',
+    (stats) => stats.workers,
+  ]),
+  single(
+    'posthorn_partitions_ahead',
+    'Days from tomorrow on, without a gap, that have their partitions.',
+    (stats) => stats.partitions_ahead,
+  ),
+  byLabel(
+    'posthorn_partitions_overdue',
+    'Partitions older than the retention that the last pruning kept.',
+    ['cause', (stats) => stats.partitions_overdue],
+  ),
+  byLabel(
+    'posthorn_maintenance_last_success_timestamp_seconds',
+    'When a scheduled task last ended well, on any worker.',
+    ['task', (stats) => mapValues(stats.tasks, (task) => task.ended_at)],
+  ),
+  byLabel(
+    'posthorn_maintenance_duration_seconds',
+    'How long the last run of a scheduled task took that ended well.',
+    ['task', (stats) => mapValues(stats.tasks, (task) => task.duration_s)],
+  ),
+  single(
+    'posthorn_oldest_transaction_age_seconds',
+    'Age of the oldest open transaction that our role may see.',
+    (stats) => stats.oldest_transaction_s,
+  ),
+  single('posthorn_stats_age_seconds', 'How old the figures of the database are.', (stats) =>
+    Math.max(0, stats.age_s),
+  ),
+  single(
+    'posthorn_stats_duration_seconds',
+    'How long Postgres took to count the figures of the database.',
+    (stats) => stats.took_ms / 1_000,
+  ),
+];
+
+/** Makes these metrics; returns what shows new figures in them, or, when there are none, nothing. */
+export function exposeDatabase(registry: Registry): (stats: Stats | undefined) => void {
+  const gauges = databaseMetrics.map(({ name, help, labelNames, seriesOf }) => ({
+    gauge: new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] }),
+    seriesOf,
+  }));
+  return (stats) => {
+    for (const { gauge, seriesOf } of gauges) {
+      gauge.reset();
+      // One without labels is 0 after a reset, which would be a lie.
+      gauge.remove({});
+      if (stats === undefined) continue;
+      for (const [labels, value] of seriesOf(stats)) gauge.set({ ...labels }, value);
+    }
+  };
+}
+
+function ofQueue(
+  { queue }: Stats,
+  {
+    among,
+    read,
+  }: {
+    among: readonly (typeof states)[number][];
+    read: (found: Stats['queue'][number] | undefined) => number | null | undefined;
+  },
+): Series[] {
+  return priorities.flatMap((priority, at) =>
+    among.map((state): Series => {
+      const found = queue.find((row) => row.priority === at && row.state === state);
+      return [{ priority, state }, read(found) ?? 0];
+    }),
+  );
+}
+
+function single(name: string, help: string, read: (stats: Stats) => number): DatabaseMetric {
+  return { name, help, labelNames: [], seriesOf: (stats) => [[{}, read(stats)]] };
+}
+
+function byLabel(
+  name: string,
+  help: string,
+  [label, valuesOf]: [string, (stats: Stats) => Readonly<Record<string, number>>],
+): DatabaseMetric {
+  return {
+    name,
+    help,
+    labelNames: [label],
+    seriesOf: (stats) =>
+      Object.entries(valuesOf(stats)).map(([key, value]) => [{ [label]: key }, value]),
+  };
+}
+
+function mapValues<Value>(
+  record: Readonly<Record<string, Value>>,
+  numberOf: (value: Value) => number,
+): Record<string, number> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, numberOf(value)]));
+}

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Bench } from '../../bench/bench.ts';
+import { openServer, type Server } from '../../bench/database.ts';
+import { readOptions } from '../../bench/options.ts';
+import { arePeersInstalled } from '../../bench/peers/install.ts';
+import { runPeerRates } from '../../bench/peers/peer-latency.ts';
+import { runPeer } from '../../bench/peers/peer-run.ts';
+import { peerNames, peers } from '../../bench/peers/peers.ts';
+import { hasRedisServer, openPeerStage, type PeerStage } from '../../bench/peers/stage.ts';
+import { Progress } from '../../bench/progress.ts';
+import { ReceiverClient } from '../../bench/receiver-client.ts';
+
+// The peers themselves, in their own processes: what is measured beside Posthorn does what Posthorn does.
+
+const areInstalled = await arePeersInstalled();
+if (!areInstalled) {
+  console.warn(
+    'The peers of the benchmark are not installed: their tests are skipped. `npm ci --prefix bench` installs them.',
+  );
+}
+const names = peerNames.filter((name) => !peers[name].needsRedis || hasRedisServer());
+
+let server: Server;
+let bench: Bench;
+let stage: PeerStage;
+
+beforeAll(async () => {
+  if (!areInstalled) return;
+  const options = readOptions([
+    ...['--peers', '--peer-webhooks', '300', '--endpoints', '7', '--seconds', '2'],
+    ...['--workers', '2'],
+  ]);
+  if (options === 'help') throw new Error('These are options');
+  const { signal } = new AbortController();
+  server = await openServer(inject('postgresUrl'));
+  const receiver = await ReceiverClient.start(signal);
+  bench = { options, server, receiver, progress: new Progress(), signal };
+  stage = await openPeerStage(bench);
+});
+
+afterAll(async () => {
+  if (!areInstalled) return;
+  await stage[Symbol.asyncDispose]();
+  await bench.receiver[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+describe.runIf(areInstalled).each(names)('%s', (name) => {
+  it.each(['one', 'batch'] as const)(
+    'drains a backlog with two workers, rows by %s',
+    async (rows) => {
+      const options = { ...bench.options, peerRows: rows };
+      const run = await runPeer({ ...bench, options }, { name, stage });
+      expect(run.violations).toEqual([]);
+      expect(run.doubles).toBe(0);
+      expect(run.delivery.tables['public.attempts']).toMatchObject({ inserts: 300, updates: 300 });
+      expect(run.delivery.walBytes).toBeGreaterThan(300 * 100);
+    },
+    60_000,
+  );
+
+  it('delivers what is committed one by one', async () => {
+    const warmUp = { perSecond: 20, webhooks: 10 };
+    const { runs, violations } = await runPeerRates(bench, { name, stage, rates: [20], warmUp });
+    expect(violations).toEqual([]);
+    expect(runs).toMatchObject([{ perSecond: 20, committed: 40, delivered: 40 }]);
+  }, 60_000);
+});

@@ -1,0 +1,193 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import { alertChanges, type KnownAlert } from '../../src/domain/alert-changes.ts';
+import { alertFindings } from '../../src/domain/alert-findings.ts';
+import { alertMessage, type ToldAlert } from '../../src/domain/alert-message.ts';
+import { type AlertFacts, alertRules, type Finding } from '../../src/domain/alert-rules.ts';
+
+const { thresholds } = readConfig({}).alerts;
+
+const well: AlertFacts = {
+  total: { attempts: 1_000, failures: 0 },
+  endpoints: [],
+  backlog: { due: 0, oldestMs: null },
+  breakers: [],
+  failing: [],
+  workers: { alive: 1, withoutEgress: 0 },
+  horizon: null,
+  missingPartitions: [],
+};
+
+const find = (facts: Partial<AlertFacts>) => alertFindings({ ...well, ...facts }, thresholds);
+
+describe('the rules', () => {
+  it('find nothing when all is well', () => {
+    expect(find({})).toEqual([]);
+  });
+
+  it('each fire for something', () => {
+    const facts: AlertFacts = {
+      total: { attempts: 100, failures: 90 },
+      endpoints: [{ id: 'a', url: 'https://a.example/', attempts: 100, failures: 90 }],
+      backlog: { due: 20_000, oldestMs: 3_600_000 },
+      breakers: [
+        { lane: '7', url: 'https://b.example/', failingMs: 900_000, failures: 9, lastError: null },
+      ],
+      failing: [
+        {
+          id: 'c',
+          url: 'https://c.example/',
+          failingMs: 3_600_000,
+          lastError: 'timeout',
+          disabledAs: null,
+        },
+      ],
+      workers: { alive: 0, withoutEgress: 1 },
+      horizon: { pinnedMs: 1_800_000, holder: 'somebody' },
+      missingPartitions: ['outbox_20260101'],
+    };
+    const fired = alertFindings(facts, thresholds).filter(({ fires }) => fires);
+    expect(fired.map(({ rule }) => rule).toSorted()).toEqual(Object.keys(alertRules).toSorted());
+    const muted = alertFindings(facts, { ...thresholds, muted: ['no_worker', 'backlog'] });
+    expect(muted).toHaveLength(fired.length - 2);
+  });
+
+  it.each([
+    [{ total: { attempts: 100, failures: 25 } }, true],
+    [{ total: { attempts: 100, failures: 24 } }, false],
+    [{ total: { attempts: 100, failures: 20 } }, false],
+    [{ total: { attempts: 19, failures: 19 } }, false],
+    [{ backlog: { due: 9_999, oldestMs: 0 } }, false],
+    [{ backlog: { due: 0, oldestMs: 299_999 } }, false],
+  ])('between firing and being over an alert stays as it is: %j', (facts, fires) => {
+    expect(find(facts)).toMatchObject([{ fires }]);
+  });
+
+  it.each([
+    { total: { attempts: 100, failures: 19 } },
+    { total: { attempts: 9, failures: 9 } },
+    { total: { attempts: 0, failures: 0 } },
+    { backlog: { due: 7_999, oldestMs: 149_999 } },
+  ])('what is well enough is not found: %j', (facts) => {
+    expect(find(facts)).toEqual([]);
+  });
+});
+
+describe('what becomes of an alert', () => {
+  const one = (given: Partial<Finding>): Finding => ({
+    rule: 'backlog',
+    subject: '',
+    severity: 'warning',
+    fires: true,
+    afterMs: 0,
+    step: 1,
+    summary: '',
+    detail: {},
+    ...given,
+  });
+  const known = (given: Partial<KnownAlert>): KnownAlert => ({
+    id: '1',
+    rule: 'backlog',
+    subject: '',
+    step: 1,
+    foundMs: 0,
+    clearMs: null,
+    ...given,
+  });
+  const changes = (findings: Finding[], alerts: KnownAlert[]) =>
+    alertChanges(findings, { known: alerts, resolveAfterMs: 300_000 }).map(({ kind }) => kind);
+
+  it.each<[string, Finding[], KnownAlert[], string[]]>([
+    ['begins when it is found', [one({})], [], ['begin']],
+    ['does not begin when it is not bad enough', [one({ fires: false })], [], []],
+    ['goes on without a change', [one({})], [known({})], []],
+    ['goes on when it is a little better', [one({ fires: false })], [known({})], []],
+    ['waits until it has lasted', [one({ afterMs: 9 })], [known({ step: 0, foundMs: 8 })], []],
+    ['fires then', [one({ afterMs: 9 })], [known({ step: 0, foundMs: 9 })], ['tell']],
+    ['is told of again with the next step', [one({ step: 2 })], [known({})], ['tell']],
+    ['is not told of with a step before', [one({ step: 1 })], [known({ step: 2 })], []],
+    ['begins to be over', [], [known({})], ['clear']],
+    ['is not over yet', [], [known({ clearMs: 299_999 })], []],
+    ['is over', [], [known({ clearMs: 300_000 })], ['resolve']],
+    ['comes back', [one({})], [known({ clearMs: 299_999 })], ['return']],
+    ['is forgotten when it was a passing thing', [], [known({ step: 0 })], ['forget']],
+    [
+      'is forgotten when it gets better before it fired',
+      [one({ fires: false })],
+      [known({ step: 0 })],
+      ['forget'],
+    ],
+  ])('it %s', (_what, findings, alerts, expected) => {
+    expect(changes(findings, alerts)).toEqual(expected);
+  });
+
+  it('never fires twice without being resolved in between, whatever the findings', () => {
+    const minutes = fc.array(fc.constantFrom('fires', 'holds', 'nothing'), { maxLength: 60 });
+    fc.assert(
+      fc.property(minutes, (findings) => {
+        let alert: KnownAlert | undefined;
+        const told: string[] = [];
+        for (const found of findings) {
+          const now =
+            found === 'nothing' ? [] : [one({ fires: found === 'fires', afterMs: 45_000 })];
+          for (const change of alertChanges(now, {
+            known: alert === undefined ? [] : [alert],
+            resolveAfterMs: 300_000,
+          })) {
+            if (change.kind === 'begin') alert = known({ step: change.step });
+            else if (alert === undefined) throw new Error('nothing to change');
+            else if (change.kind === 'tell') alert = { ...alert, step: change.finding.step };
+            else if (change.kind === 'return') alert = { ...alert, clearMs: null };
+            else if (change.kind === 'clear') alert = { ...alert, clearMs: 0 };
+            else alert = undefined;
+            if (change.kind === 'tell' || change.kind === 'resolve') told.push(change.kind);
+          }
+          if (alert !== undefined) {
+            const clearMs = alert.clearMs === null ? null : alert.clearMs + 60_000;
+            alert = { ...alert, foundMs: alert.foundMs + 60_000, clearMs };
+          }
+        }
+        expect(told).toEqual(told.map((_, at) => (at % 2 === 0 ? 'tell' : 'resolve')));
+      }),
+    );
+  });
+});
+
+describe('the message', () => {
+  const told = (given: Partial<ToldAlert>): ToldAlert => ({
+    id: '1',
+    event: 'fired',
+    rule: 'breaker_open',
+    subject: '7',
+    severity: 'warning',
+    summary: 'Something.',
+    detail: {},
+    firedAt: '2026-01-01T00:00:00.000Z',
+    resolvedAt: null,
+    ...given,
+  });
+  const textOf = (alerts: ToldAlert[]) => JSON.parse(alertMessage(alerts)).text;
+
+  it('has a line for each alert', () => {
+    const alerts = [told({}), told({ event: 'reminded' }), told({ event: 'resolved' })];
+    expect(textOf(alerts)).toBe(
+      '[warning] Something. (breaker_open)\n[warning] Still: Something. (breaker_open)\nResolved: Something. (breaker_open)',
+    );
+  });
+
+  it('gives no orders to Slack, whatever a URL holds', () => {
+    expect(textOf([told({ summary: 'https://a/<!channel>&x' })])).toBe(
+      '[warning] https://a/&lt;!channel&gt;&amp;x (breaker_open)',
+    );
+  });
+
+  it('of a thousand alerts fits into a chat and into a webhook', () => {
+    const many = Array.from({ length: 1_000 }, () => told({ summary: 'x'.repeat(2_500) }));
+    const message = alertMessage(many);
+    expect(Buffer.byteLength(message)).toBeLessThan(1_048_576);
+    expect(JSON.parse(message)).toMatchObject({ count: 1_000 });
+    expect(textOf(many).split('\n')).toHaveLength(21);
+    expect(textOf(many)).toContain('… and 980 more');
+  });
+});

@@ -1,0 +1,117 @@
+import type { PoolClient } from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sqlFile } from '../../src/db/sql-file.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+// What the evaluation of the alert rules reads, once a minute, when things are bad: 300,000 webhooks wait, 1,000 endpoints
+// fail, 500 of 50,000 are disabled. Counted in pages (8 KB), which no busy machine makes more or fewer; with statistics that
+// say "nothing there", and with those that are right. The queue has 7,000 pages: none of them may be read in a row. (The
+// backlog is what posthorn.take_stats() counts, for everybody.)
+
+/** What each may read at most; it reads about half of that. */
+const statements: Readonly<Record<string, { readonly values: string; readonly pages: number }>> = {
+  'alert-failures': { values: '600, 20, 100', pages: 1_300 },
+  'alert-breakers': { values: '900, 100', pages: 5_000 },
+  'alert-endpoints': { values: '3600, 5, 100', pages: 10_000 },
+  'alert-health': { values: '', pages: 500 },
+  'alert-horizon': { values: '', pages: 500 },
+};
+
+let database: TestDatabase;
+let client: PoolClient;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  client = await database.pool.connect();
+  for (const table of ['queue', 'breakers', 'endpoints', 'tallies', 'lane_rules']) {
+    await client.query(`alter table posthorn.${table} set (autovacuum_enabled = off)`);
+  }
+  await client.query('analyze');
+  await fill();
+}, 180_000);
+
+afterAll(async () => {
+  client.release();
+  await database.drop();
+});
+
+describe.each(['wrong', 'right'])('with statistics that are %s', (statistics) => {
+  beforeAll(async () => {
+    if (statistics === 'right') await client.query('analyze');
+  }, 60_000);
+
+  it.each(Object.entries(statements))('%s reads no more than it may', async (name, limits) => {
+    const { pages, plan, rows } = await run(name, limits.values);
+    expect(pages, plan).toBeLessThan(limits.pages);
+    expect(plan).not.toMatch(/Seq Scan[^}]*"(queue|outbox|attempts|outcomes)/);
+    expect(rows).toBeLessThan(300);
+  });
+});
+
+async function run(
+  name: string,
+  values: string,
+): Promise<{ pages: number; plan: string; rows: number }> {
+  await client.query('begin');
+  try {
+    await client.query(
+      'set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off',
+    );
+    // As pg sends it: planned with the values.
+    const call = values === '' ? '' : `(${values})`;
+    await client.query(`prepare statement as ${sqlFile(name).text}`);
+    const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+      `explain (analyze, buffers, timing off, format json) execute statement${call}`,
+    );
+    const plan = rows[0]?.['QUERY PLAN'][0].Plan;
+    if (plan === undefined) throw new Error('no plan');
+    return {
+      pages: plan['Shared Hit Blocks'] + plan['Shared Read Blocks'],
+      plan: JSON.stringify(plan),
+      rows: plan['Actual Rows'],
+    };
+  } finally {
+    await client.query('deallocate all');
+    await client.query('rollback');
+  }
+}
+
+interface PlanNode {
+  readonly 'Shared Hit Blocks': number;
+  readonly 'Shared Read Blocks': number;
+  readonly 'Actual Rows': number;
+}
+
+/** Lane 1 is dead, with 200,000 due webhooks and an open breaker; the other 100,000 are for 3,000 lanes. */
+async function fill(): Promise<void> {
+  await client.query(
+    `insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+     select id, id, case when n <= 200000 then 1 else 2 + n % 3000 end, n / 3 % 2,
+       now() - interval '1 hour' + n * interval '1 millisecond'
+     from (select n, posthorn.uuid_v7() as id from generate_series(1, 300000) as n) as made`,
+  );
+  await client.query(
+    `insert into posthorn.breakers (lane, url, state, consecutive, failing_since, open_until)
+     select case n when 1 then 1 else 10000 + n end, 'http://dead.example/' || n, 'open', 9, now() - interval '2 hours', now()
+     from generate_series(1, 500) as n`,
+  );
+  await client.query(
+    `insert into posthorn.endpoints (url, status, status_reason)
+     select 'http://limited.example/' || n,
+       case when n <= 500 then 'disabled' else 'active' end::posthorn.endpoint_status,
+       case when n <= 500 then 'failing' end
+     from generate_series(1, 50000) as n`,
+  );
+  await client.query(
+    `insert into posthorn.breakers (lane, url, consecutive, failing_since)
+     select lane, url, 9, now() - interval '2 hours' from posthorn.endpoints where status = 'active' limit 500`,
+  );
+  // Four workers, an hour: a row for all and 200 for endpoints, four times a minute.
+  await client.query(
+    `insert into posthorn.tallies (counted_at, worker, endpoint_id, attempts, failures)
+     select now() - at * interval '15 seconds', worker, e.id, 10, 5
+     from generate_series(0, 239) as at
+     cross join generate_series(1, 4) as worker
+     cross join (select null::uuid as id union all (select id from posthorn.endpoints limit 200)) as e`,
+  );
+}

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { plainArray } from '../../src/db/plain-array.ts';
+import { runSql, sqlFile } from '../../src/db/sql-file.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+// What one run of record.sql leaves behind. In between two statements another worker could claim.
+
+const record = sqlFile('record');
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+
+afterAll(() => database.drop());
+
+beforeEach(() => database.empty());
+
+it.each([
+  { whose: 'nobody has', leasedBy: null, leaseS: null },
+  { whose: 'another worker has', leasedBy: 2, leaseS: 60 },
+])(
+  'a webhook that was delivered ends though $whose the lease now',
+  async ({ leasedBy, leaseS }) => {
+    const id = await attempted({ leasedBy, leaseS });
+    expect(await recordAs('delivered', { id, statusCode: 200 })).toEqual([id]);
+    expect(await ended(id)).toEqual({ status: 'delivered', waits: false });
+  },
+);
+
+it.each(['retry', 'failed'])(
+  'a webhook whose lease somebody else has is left alone by a late %s',
+  async (became) => {
+    const id = await attempted({ leasedBy: 2, leaseS: 60 });
+    expect(await recordAs(became, { id, statusCode: 410 })).toEqual([]);
+    expect(await ended(id)).toEqual({ status: null, waits: true });
+  },
+);
+
+it('a result that is recorded again, as only the answer was lost, keeps the time at which it ended', async () => {
+  const id = await attempted({ leasedBy: 1, leaseS: 60 });
+  await database.pool.query('update posthorn.queue set attempts = 1');
+  await recordAs('retry', { id, statusCode: 500 });
+  const ends = 'select finished_at from posthorn.attempts';
+  const { rows: before } = await database.pool.query(ends);
+  await recordAs('retry', { id, statusCode: 500 });
+  expect((await database.pool.query(ends)).rows).toEqual(before);
+});
+
+/** A webhook whose first attempt worker 1 has begun, and whose lease is another's now. */
+async function attempted(lease: {
+  leasedBy: number | null;
+  leaseS: number | null;
+}): Promise<string> {
+  const { rows } = await database.pool.query<{ id: string }>(
+    `insert into posthorn.outbox (url, body) values ('http://receiver.example/', '{}') returning id`,
+  );
+  const id = rows[0]?.id ?? '';
+  await database.pool.query(
+    'insert into posthorn.attempts (webhook_id, number, worker) values ($1, 1, 1)',
+    [id],
+  );
+  await database.pool.query(
+    `update posthorn.queue
+     set attempts = 1 + ($2::integer is not null)::integer, leased_by = $2, lease_until = now() + $3::integer * interval '1 second'
+     where webhook_id = $1`,
+    [id, lease.leasedBy, lease.leaseS],
+  );
+  return id;
+}
+
+/** Worker 1 records how its first attempt ended; the ids that were its to record. */
+async function recordAs(
+  became: string,
+  { id, statusCode }: { id: string; statusCode: number },
+): Promise<(string | null)[]> {
+  const one = (value: string | number | boolean | null) => plainArray([value]);
+  const rows = await runSql<{ webhook_id: string | null }>(database.pool, {
+    sql: record,
+    values: [
+      one(id),
+      one(1),
+      one(became),
+      one(statusCode),
+      one(null),
+      [null],
+      ['ok'],
+      one(false),
+      one(1.5),
+      one(0),
+      one(60),
+      one(null),
+      one(0),
+      one(1),
+      '{}',
+    ],
+  });
+  return rows.map((row) => row.webhook_id);
+}
+
+async function ended(id: string): Promise<{ status: string | null; waits: boolean } | undefined> {
+  const { rows } = await database.pool.query<{ status: string | null; waits: boolean }>(
+    `select (select status from posthorn.outcomes where webhook_id = $1) as status,
+       exists (select from posthorn.queue where webhook_id = $1) as waits`,
+    [id],
+  );
+  return rows[0];
+}
