@@ -41,7 +41,7 @@ export function drawGrowth(
   const curves = curvesOf(states, webhooks);
   const x = scaleOf(states.map(({ size }) => size));
   const { y, ticks } = heightsOf(curves);
-  const title = `What a webhook costs beside a history, times what it costs in an empty database: median, least and most of ${rounds} round(s)`;
+  const title = `What a webhook costs beside a history of finished ones: median, least and most of ${rounds} round(s)`;
   return svgOf({
     width,
     height,
@@ -63,6 +63,7 @@ export function drawGrowth(
         { x: (margin.left + right) / 2, y: height - 12, anchor: 'middle' },
         'finished webhooks in the history, over 30 days (logarithmic)',
       ),
+      `<text transform="translate(16 ${(margin.top + bottom) / 2}) rotate(-90)" text-anchor="middle">cost, times the empty database's</text>`,
       ...curves.flatMap((curve, index) => drawn(curve, { x, y, index, of: curves.length })),
       ...curves.flatMap(({ name, colour }, index) => {
         const at = margin.top + 14 + index * 20;
