@@ -15,11 +15,11 @@ const [opening = '', ending = ''] = bodyOf(0).split(marker, 2);
 /** The body of the nth webhook, in SQL: the same as bodyOf(n). */
 const bodySql = `'${opening}' || lpad(n::text, ${marker.length}, '0') || '${ending}'`;
 
-/** One webhook after the other to each of so many endpoints; into Posthorn's outbox, or the table of the peers. */
+/** One webhook after the other to each of so many endpoints; into Posthorn's outbox, the table of the peers, or another. */
 export function evenBacklog(shape: {
   webhooks: number;
   endpoints: number;
-  table?: 'posthorn.outbox' | 'webhooks';
+  table?: string;
 }): Backlog {
   const { webhooks, table = 'posthorn.outbox' } = shape;
   const endpoints = Array.from({ length: shape.endpoints }, (_, endpoint) => endpoint);

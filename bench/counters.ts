@@ -58,6 +58,12 @@ export function countsBetween(before: PostgresCounts, after: PostgresCounts): Po
   };
 }
 
+/** Bytes of WAL so far. Exact at any time, unlike what backends publish. */
+export async function readWal(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ bytes: string }>(`select ${walBytes} as bytes`);
+  return Number(rows[0]?.bytes);
+}
+
 /** Bytes on disk by table with partitions, indexes and TOAST. */
 export async function readSizes(client: pg.Client): Promise<Record<string, number>> {
   const { rows } = await client.query<{ name: string; bytes: string }>(
@@ -79,9 +85,11 @@ export async function readSize(client: pg.Client): Promise<number> {
 
 const parentName = `schemaname || '.' || regexp_replace(relname, '_(\\d{8}|default)$', '')`;
 
+const walBytes = `pg_current_wal_insert_lsn() - '0/0'::pg_lsn`;
+
 const countsSql = `
   select json_build_object(
-    'walBytes', pg_current_wal_insert_lsn() - '0/0'::pg_lsn,
+    'walBytes', ${walBytes},
     'fullPageImages', (select wal_fpi from pg_stat_wal),
     'transactions', (select xact_commit from pg_stat_database where datname = current_database()),
     'tables', (
@@ -100,6 +108,24 @@ const countsSql = `
     )
   ) as counts`;
 
+/** A point in time: webhooks that are inserted after it have a greater id and are not due before it. */
+export interface Mark {
+  readonly id: string;
+  readonly at: Date;
+}
+
+export async function readMark(client: pg.Client): Promise<Mark> {
+  const { rows } = await client.query<Mark>(
+    'select posthorn.uuid_floor(at) as id, at from clock_timestamp() as at',
+  );
+  const [mark] = rows;
+  if (mark === undefined) throw new Error('Postgres returned no time');
+  return mark;
+}
+
+/** Before everything. */
+const beginning: Mark = { id: '00000000-0000-0000-0000-000000000000', at: new Date(0) };
+
 /** What the tables must hold when all is delivered. */
 export interface Standing {
   readonly queued: number;
@@ -109,24 +135,37 @@ export interface Standing {
   readonly openAttempts: number;
 }
 
-export async function readStanding(client: pg.Client): Promise<Standing> {
-  const { rows } = await client.query<{ standing: Standing }>(`
-    select json_build_object(
-      'queued', (select count(*) from posthorn.queue),
-      'outcomes', (select count(*) from posthorn.outcomes),
-      'delivered', (select count(*) from posthorn.outcomes where status = 'delivered'),
-      'attempts', (select count(*) from posthorn.attempts),
-      'openAttempts', (select count(*) from posthorn.attempts where finished_at is null)
-    ) as standing`);
+/** Of all webhooks, or of those since a mark. */
+export async function readStanding(client: pg.Client, since: Mark = beginning): Promise<Standing> {
+  const { rows } = await client.query<{ standing: Standing }>(
+    `select json_build_object(
+       'queued', (select count(*) from posthorn.queue where webhook_id >= $1),
+       'outcomes', (select count(*) from posthorn.outcomes where webhook_id >= $1),
+       'delivered', (select count(*) from posthorn.outcomes where status = 'delivered' and webhook_id >= $1),
+       'attempts', (select count(*) from posthorn.attempts where webhook_id >= $1),
+       'openAttempts', (select count(*) from posthorn.attempts where finished_at is null and webhook_id >= $1)
+     ) as standing`,
+    [since.id],
+  );
   const standing = rows[0]?.standing;
   if (standing === undefined) throw new Error('Postgres returned no standing');
   return standing;
 }
 
-/** Whether nothing is left to be done. Over an index whose dead entries Postgres skips, so that asking is cheap. */
-export async function isQueueEmpty(client: pg.Client): Promise<boolean> {
+/**
+ * Whether nothing that has become due since the mark is left to be done. Over an index whose dead entries Postgres skips,
+ * so that asking is cheap.
+ */
+export async function isQueueEmpty(client: pg.Client, since: Mark): Promise<boolean> {
   const { rows } = await client.query(
-    'select from posthorn.queue where priority > -1 order by due_at limit 1',
+    `select
+     from posthorn.queue
+     where priority > -1
+       and due_at >= $1
+       and due_at <= clock_timestamp()
+     order by due_at
+     limit 1`,
+    [since.at],
   );
   return rows.length === 0;
 }

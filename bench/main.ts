@@ -4,17 +4,20 @@ import type { Bench } from './bench.ts';
 import { openServer, type Server } from './database.ts';
 import { runDrain } from './drain.ts';
 import { countingSettings } from './exact-counts.ts';
+import { runGrowth } from './growth/growth.ts';
 import { runIsolation } from './isolation/isolation.ts';
 import { runLatency } from './latency.ts';
 import { coreCount, cpuModel } from './machine.ts';
 import { runMatrix } from './matrix.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
+import { runProducers } from './producers/producers.ts';
 import { Progress } from './progress.ts';
 import { ReceiverClient } from './receiver-client.ts';
 import { type Result, renderSections } from './report.ts';
 
 /*
- * `npm run bench`: the drain of a backlog, the latency, or how little endpoints cost each other; see docs/benchmarks.md.
+ * `npm run bench`: the drain of a backlog, the latency, how little endpoints cost each other, what a producer pays, or what
+ * growth costs; see docs/benchmarks.md.
  *
  * Ends with exit code 1 when a webhook was not delivered exactly once, or a row is not as it must be. Whatever ends
  * it, Ctrl-C included, its processes are stopped and its directory is removed.
@@ -24,6 +27,8 @@ const modes: Readonly<Record<BenchOptions['mode'], (bench: Bench) => Promise<Res
   drain: runDrain,
   latency: runLatency,
   isolation: runIsolation,
+  producers: runProducers,
+  growth: runGrowth,
   matrix: runMatrix,
 };
 
@@ -60,8 +65,7 @@ async function measure(options: BenchOptions, signal: AbortSignal): Promise<numb
   const bench: Bench = { options, server, receiver, progress, signal };
   const result = await modes[options.mode](bench);
   console.log(`\n${result.title}\n${setupOf(server)}\n${renderSections(result.sections)}\n`);
-  const path = await save({ options, server, result });
-  console.log(`All figures: ${path}`);
+  for (const path of await save({ options, server, result })) console.log(`Written: ${path}`);
   for (const violation of result.violations) console.error(`VIOLATED: ${violation}`);
   return result.violations.length === 0 ? 0 : 1;
 }
@@ -82,14 +86,20 @@ async function save({
   options: BenchOptions;
   server: Server;
   result: Result;
-}): Promise<string> {
+}): Promise<string[]> {
   const directory = fileURLToPath(new URL('results/', import.meta.url));
   await mkdir(directory, { recursive: true });
   const at = new Date().toISOString();
   const name = options.name ?? `${options.mode}-${at.replaceAll(':', '').slice(0, 17)}`;
   const machine = { cores: coreCount(), model: cpuModel(), node: process.version };
-  const content = { at, options, machine, postgres: server.settings, ...result };
-  const path = `${directory}${name}.json`;
-  await writeFile(path, `${JSON.stringify(content, null, 2)}\n`);
-  return path;
+  const { pictures = {}, ...figures } = result;
+  const content = { at, options, machine, postgres: server.settings, ...figures };
+  const files = {
+    [`${directory}${name}.json`]: `${JSON.stringify(content, null, 2)}\n`,
+    ...Object.fromEntries(
+      Object.entries(pictures).map(([what, svg]) => [`${directory}${name}-${what}.svg`, svg]),
+    ),
+  };
+  for (const [path, text] of Object.entries(files)) await writeFile(path, text);
+  return Object.keys(files);
 }

@@ -3,7 +3,7 @@ import { type PeerName, peerNames, type RowsBy, rowsBy } from './peers/peers.ts'
 
 export interface BenchOptions {
   /** What is measured. */
-  readonly mode: 'drain' | 'latency' | 'isolation' | 'matrix';
+  readonly mode: 'drain' | (typeof modes)[number];
   readonly rounds: number;
   /** A round. */
   readonly webhooks: number;
@@ -13,13 +13,20 @@ export interface BenchOptions {
   readonly delayMs: number;
   /** Worker processes. */
   readonly workers: number;
-  /** Seconds at each rate of the latency mode, or of the steady traffic of an isolation scenario. */
+  /** Seconds at each rate of the latency mode, of the steady traffic of a scenario, or of a table's inserts. */
   readonly seconds: number;
   /** The isolation scenarios to run, and what was said about them in place of their own defaults. */
   readonly only: readonly Scenario[];
   readonly given: { readonly rounds?: number; readonly seconds?: number };
-  /** Webhooks that wait for the dead endpoint. */
+  /** Webhooks that wait: for the dead endpoint, or for their time. */
   readonly backlog: number;
+  /** The states of growth to measure. */
+  readonly grown: readonly GrowthScenario[];
+  /** Finished webhooks in the history. */
+  readonly history: number;
+  /** Seconds for which a transaction has been open when the figures are taken, and minutes of churn before. */
+  readonly pinnedS: number;
+  readonly churnMinutes: number;
   /** POSTHORN_TIMEOUT of the workers beside an endpoint that hangs, seconds. */
   readonly timeoutS: number;
   /** What the command line leaves no choice of in the matrix. */
@@ -33,6 +40,12 @@ export interface BenchOptions {
   /** Directory for CPU profiles of the workers. */
   readonly profile: string | undefined;
 }
+
+/** Each has an option of its name; without any it is the drain. */
+const modes = ['latency', 'isolation', 'matrix', 'producers', 'growth'] as const;
+
+export type GrowthScenario = (typeof growthScenarios)[number];
+const growthScenarios = ['history', 'waiting', 'endpoints', 'pinned', 'churn'] as const;
 
 export type Scenario = (typeof scenarios)[number];
 const scenarios = ['hang', 'dead', 'lanes', 'workers', 'priorities', 'limits', 'idle'] as const;
@@ -50,8 +63,16 @@ export const usage = `Usage: npm run bench -- [options]
                      endpoints, and 1, 2 and 4 workers; --delay, --endpoints and --workers leave only theirs
   --isolation        measure how little endpoints, backlogs and workers cost each other instead;
                      each scenario has its own --rounds, --seconds, --endpoints and --workers
-  --only NAME        hang, dead, lanes, workers, priorities, limits or idle
-  --backlog 1000000  webhooks that wait for the dead endpoint
+  --producers        measure what inserting costs a producer instead, beside tables without trigger;
+                     --seconds 3 for each table
+  --growth           measure what a grown database costs beside an empty one instead; hours, or
+                     less with --history 200000 --backlog 100000 --pinned 30 --minutes 1
+  --only NAME        hang, dead, lanes, workers, priorities, limits or idle of --isolation;
+                     history, waiting, endpoints, pinned or churn of --growth
+  --backlog 1000000  webhooks that wait, for the dead endpoint or for their time
+  --history 10000000 finished webhooks; takes 7 GB
+  --pinned 300       seconds for which a transaction has been open when the figures are taken
+  --minutes 60       of churn before the figures are taken
   --timeout 5        seconds until the workers give up the endpoint that hangs
   --peers            measure BullMQ, pg-boss and a Graphile Worker job per webhook beside (drain, latency, matrix);
                      they are installed in bench/node_modules when they are not there
@@ -83,7 +104,12 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       latency: { type: 'boolean', default: false },
       isolation: { type: 'boolean', default: false },
       matrix: { type: 'boolean', default: false },
+      producers: { type: 'boolean', default: false },
+      growth: { type: 'boolean', default: false },
       only: { type: 'string' },
+      history: { type: 'string', default: '10000000' },
+      pinned: { type: 'string', default: '300' },
+      minutes: { type: 'string', default: '60' },
       seconds: { type: 'string' },
       backlog: { type: 'string', default: '1000000' },
       timeout: { type: 'string', default: '5' },
@@ -97,6 +123,8 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     },
   });
   if (values.help) return 'help';
+  const { only } = values;
+  const mode = modes.find((name) => values[name]) ?? 'drain';
   const given = {
     ...numberOf('rounds', { as: 'rounds', value: values.rounds, min: 1 }),
     ...numberOf('seconds', { as: 'seconds', value: values.seconds, min: 1 }),
@@ -107,7 +135,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     ...numberOf('workers', { as: 'workers', value: values.workers, min: 1 }),
   };
   return {
-    mode: modeOf(values),
+    mode,
     rounds: 5,
     seconds: 10,
     ...given,
@@ -118,8 +146,12 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     workers: 1,
     ...fixed,
     fixed,
-    only: values.only === undefined ? scenarios : [scenarioOf(values.only)],
+    only: mode === 'growth' ? [] : chosen(scenarios, only),
+    grown: mode === 'growth' ? chosen(growthScenarios, only) : [],
     backlog: whole(values.backlog, { option: 'backlog', min: 100 }),
+    history: whole(values.history, { option: 'history', min: 10_000 }),
+    pinnedS: whole(values.pinned, { option: 'pinned', min: 1 }),
+    churnMinutes: whole(values.minutes, { option: 'minutes', min: 1 }),
     timeoutS: whole(values.timeout, { option: 'timeout', min: 1 }),
     peers: values.peers
       ? peerNames
@@ -132,14 +164,12 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
   };
 }
 
-function modeOf(values: { isolation: boolean; latency: boolean; matrix: boolean }) {
-  if (values.isolation) return 'isolation';
-  if (values.latency) return 'latency';
-  return values.matrix ? 'matrix' : 'drain';
-}
-
-function scenarioOf(value: string): Scenario {
-  return oneOf(scenarios, { option: 'only', value });
+/** All of them, or the one that --only names. */
+function chosen<Name extends string>(
+  names: readonly Name[],
+  only: string | undefined,
+): readonly Name[] {
+  return only === undefined ? names : [oneOf(names, { option: 'only', value: only })];
 }
 
 function peerOf(value: string): PeerName {

@@ -5,9 +5,11 @@ import { receiverViolations, standingViolations } from './checks.ts';
 import {
   countsBetween,
   isQueueEmpty,
+  type Mark,
   type PostgresCounts,
   readCounts,
   readingCosts,
+  readMark,
   readSize,
   readSizes,
   readStanding,
@@ -41,18 +43,31 @@ export interface ProductRun {
   readonly violations: readonly string[];
 }
 
-/** Fills a new database with webhooks while no worker runs, starts the workers and waits until all is recorded. */
+/** A drain in a new database. */
 export async function runProduct(
   bench: Bench,
   backlog: Backlog = evenBacklog(bench.options),
   { counting = false } = {},
 ): Promise<ProductRun> {
-  const { options, server, receiver, progress, signal } = bench;
+  await using database = await bench.server.createDatabase();
+  return await drainIn(bench, { database, backlog, counting });
+}
+
+/** Inserts webhooks while no worker runs, starts the workers and waits until all is recorded. */
+export async function drainIn(
+  bench: Bench,
+  {
+    database,
+    backlog,
+    counting = false,
+  }: { database: RoundDatabase; backlog: Backlog; counting?: boolean },
+): Promise<ProductRun> {
+  const { options, receiver, progress, signal } = bench;
   const { webhooks } = backlog;
   progress.now('product: inserting');
-  await using database = await server.createDatabase();
   const counter = counting ? await ExactCounter.open(database) : undefined;
   const emptyBytes = await readSize(database.client);
+  const since = await readMark(database.client);
   await counter?.begin();
   const inserted = await insertWebhooks(database, backlog.insert(receiver.port));
   const insertExact = await counter?.next();
@@ -63,7 +78,7 @@ export async function runProduct(
     workers: options.workers,
     profile: options.profile,
   });
-  const drained = drain(bench, { database, pids: fleet.pids, webhooks });
+  const drained = drain(bench, { database, pids: fleet.pids, webhooks, since });
   const { window, polls } = await progress.during(fleet.during(drained), async () => {
     const { uniqueIds } = await receiver.counters();
     return `product: ${uniqueIds} of ${webhooks}`;
@@ -89,7 +104,7 @@ export async function runProduct(
     workerMemory: memory.reduce((sum = Number.NaN, one = Number.NaN) => sum + one, 0),
     violations: [
       ...receiverViolations(counters, webhooks),
-      ...standingViolations(await readStanding(database.client), webhooks),
+      ...standingViolations(await readStanding(database.client, since), webhooks),
     ],
   };
 }
@@ -114,9 +129,9 @@ async function insertWebhooks(
 
 async function drain(
   { options, server, receiver, signal }: Bench,
-  run: { database: RoundDatabase; pids: readonly number[]; webhooks: number },
+  run: { database: RoundDatabase; pids: readonly number[]; webhooks: number; since: Mark },
 ): Promise<{ window: Window; polls: number }> {
-  const { database, pids, webhooks } = run;
+  const { database, pids, webhooks, since } = run;
   const { delayMs } = options;
   const startMs = 30_000;
   const deadlineMs = startMs + webhooks * 5 + (webhooks * delayMs) / 50;
@@ -129,7 +144,7 @@ async function drain(
   });
   await all;
   for (let polls = 1; polls < 1_000; polls += 1) {
-    if (await isQueueEmpty(database.client)) return { window: close(), polls };
+    if (await isQueueEmpty(database.client, since)) return { window: close(), polls };
     await sleep(5, undefined, { signal });
   }
   throw new Error('All webhooks arrived, and the queue is not empty');

@@ -38,6 +38,8 @@ export interface Result {
   readonly sections: readonly (Section | Table)[];
   /** What must hold and does not; see checks.ts. */
   readonly violations: readonly string[];
+  /** SVG, each for a file of its own. */
+  readonly pictures?: Readonly<Record<string, string>>;
   /** All that was measured, for the file. */
   readonly runs: unknown;
 }
