@@ -1,6 +1,6 @@
 /** What an answer with an error means, and what to do about it. */
 export interface ProblemKind {
-  readonly status: 400 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 431 | 500 | 503 | 504;
+  readonly status: 400 | 403 | 404 | 405 | 408 | 409 | 410 | 413 | 415 | 431 | 500 | 503 | 504;
   readonly title: string;
   /** For whoever operates or calls Posthorn. */
   readonly whatToDo: string;
@@ -59,6 +59,11 @@ export const problemKinds = {
     whatToDo:
       'Look at "errors": each names the field and the rule. Codes that begin with endpoints_ are CHECKs in Postgres.',
   },
+  invalid_filter: {
+    status: 400,
+    title: 'The choice of webhooks breaks a rule',
+    whatToDo: 'Look at "errors": each names the field and the rule.',
+  },
   invalid_parameter: {
     status: 400,
     title: 'A query parameter is not valid',
@@ -84,6 +89,11 @@ export const problemKinds = {
     title: 'There is no such endpoint',
     whatToDo: 'Check the id; a deleted endpoint can be looked at and not be changed.',
   },
+  replay_not_found: {
+    status: 404,
+    title: 'There is no such replay',
+    whatToDo: 'Check the id; replays that ended before POSTHORN_RETENTION have been forgotten.',
+  },
   route_not_found: {
     status: 404,
     title: 'There is nothing at this path',
@@ -108,6 +118,18 @@ export const problemKinds = {
     status: 409,
     title: 'The endpoint is not in a state for this',
     whatToDo: 'Resume what is paused, enable what is disabled.',
+  },
+  webhook_state_conflict: {
+    status: 409,
+    title: 'The webhook is not in a state for this',
+    whatToDo:
+      'Look at the webhook: "code" says what it is. One that is being sent can be looked at again in a moment.',
+  },
+  payload_gone: {
+    status: 410,
+    title: 'What was to be sent has been dropped',
+    whatToDo:
+      'Nothing can be sent again that is older than POSTHORN_RETENTION. Let the application make a new webhook.',
   },
   body_too_large: {
     status: 413,
