@@ -33,6 +33,7 @@ const delivered: Attempted = {
   ...webhook,
   worker: 1,
   isProbe: false,
+  isReplay: false,
   waitMs: 1.25,
   endedAtMs: Date.now(),
   result: {
@@ -120,6 +121,7 @@ function asking(): () => void {
   const claimed: ClaimedWebhook = {
     ...webhook,
     uncounted: 0,
+    pastAttempts: 0,
     dueMs: 0,
     leasedBy: 1,
     body: '{}',

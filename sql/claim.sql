@@ -116,7 +116,7 @@ claimed as (
     lease_until = now() + $11::float8 * interval '1 second',
     leased_by = $1::integer
   where webhook_id = any (array(select webhook_id from candidates union all select webhook_id from heads))
-  returning webhook_id, outbox_id, lane, priority, attempts, uncounted, due_at
+  returning webhook_id, outbox_id, lane, priority, attempts, uncounted, past_attempts, due_at
 ),
 begun as (
   insert into posthorn.attempts (webhook_id, number, worker)
@@ -130,6 +130,7 @@ select
   c.priority,
   c.attempts as number,
   c.uncounted,
+  c.past_attempts,
   (extract(epoch from c.due_at) * 1000)::float8 as due_ms,
   -- Deleted by hand: sent nowhere, it fails for want of a URL and does not come back for ever.
   coalesce(o.url, e.url, '') as url,
@@ -153,7 +154,7 @@ left join posthorn.endpoints as e on e.id = o.endpoint_id
 union all
 select
   null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-  null,
+  null, null,
   json_build_object(
     'now', (extract(epoch from now()) * 1000)::float8,
     'xmin', pg_snapshot_xmin(pg_current_snapshot())::text,

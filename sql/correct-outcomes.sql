@@ -7,3 +7,4 @@ set status = 'delivered', last_status_code = r.status_code, reason = null
 from unnest($1::uuid[], $2::smallint[]) as r (webhook_id, status_code)
 where o.webhook_id = r.webhook_id
   and o.status <> 'delivered'
+returning o.webhook_id

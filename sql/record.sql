@@ -28,7 +28,21 @@ ended as (
   using results as r
   where q.webhook_id = any ($1::uuid[])
     and q.webhook_id = r.webhook_id
-    and (r.became = 'delivered' or (r.became = 'failed' and q.attempts = r.number and q.leased_by = r.leased_by))
+    and (
+      (r.became = 'failed' and q.attempts = r.number and q.leased_by = r.leased_by)
+      or (
+        r.became = 'delivered'
+        -- But a late 2xx from before it was put back does not take the place of sending again what had been delivered.
+        and (
+          r.number > q.past_attempts
+          or not exists (
+            select
+            from posthorn.former_outcomes as f
+            where f.webhook_id = q.webhook_id and f.status = 'delivered'
+          )
+        )
+      )
+    )
   returning q.webhook_id, q.outbox_id, q.lane, q.attempts, r.became, r.status_code, r.reason, r.ago_ms
 ),
 waiting as (

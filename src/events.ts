@@ -19,6 +19,8 @@ export interface Attempted {
   readonly number: number;
   readonly worker: number;
   readonly isProbe: boolean;
+  /** It has been put back into the queue after it had ended. */
+  readonly isReplay: boolean;
   /** From when it was due to its start. */
   readonly waitMs: number;
   /** Unix time, by Postgres' clock. */
@@ -67,6 +69,8 @@ export interface PosthornEvents {
   alertFired: [ToldAlert];
   alertReminded: [ToldAlert];
   alertResolved: [ToldAlert];
+  /** A replay went on, or ended: how many were put back or taken back in this transaction. */
+  replayed: [{ id: string; webhooks: number; status: string }];
   /** A maintenance task ran. */
   maintained: [{ task: string; detail: Record<string, unknown> }];
 }

@@ -13,6 +13,7 @@ import type { Log } from './log.ts';
 import { logAttempts } from './log-attempts.ts';
 import { startAlertTimer } from './maintenance/alert-timer.ts';
 import { taskNames } from './maintenance/crontab.ts';
+import { replayTask } from './maintenance/replays.ts';
 import { createMetrics, type Scrape } from './metrics/create-metrics.ts';
 import { checkDatabase } from './queries/check-database.ts';
 import { createQueryPool } from './queries/pool.ts';
@@ -75,7 +76,7 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
       log,
       pool,
       cache,
-      tasks: taskNames,
+      tasks: [...taskNames, replayTask],
       worker: options.worker ? () => worker : undefined,
       maxInFlight: config.maxInFlight,
     });

@@ -2,6 +2,8 @@ import type { Hono } from 'hono';
 import { type ApiEnv, createBase } from './base.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
 import { addHealthRoutes, type HealthOptions } from './health.ts';
+import { addReplayRoutes } from './replay-routes.ts';
+import { addRetryRoutes } from './retry-routes.ts';
 import { addWebhookRoutes, type RouteOptions } from './webhook-routes.ts';
 
 interface ApiOptions extends RouteOptions, HealthOptions {}
@@ -16,7 +18,10 @@ interface ApiOptions extends RouteOptions, HealthOptions {}
 export function createApi(options: ApiOptions): Hono<ApiEnv> {
   const app = createBase(options.log);
   addHealthRoutes(app, options);
+  // Before /webhooks/:id, which takes all methods.
+  addRetryRoutes(app, options);
   addWebhookRoutes(app, options);
+  addReplayRoutes(app, options);
   addEndpointRoutes(app, options);
   return app;
 }

@@ -24,7 +24,7 @@ export function readListRequest<Status extends string>(
     statuses,
     cursorKey,
   }: {
-    readonly what: 'webhooks' | 'endpoints';
+    readonly what: 'webhooks' | 'endpoints' | 'replays';
     readonly statuses: readonly Status[];
     readonly cursorKey: Uint8Array;
   },

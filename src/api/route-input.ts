@@ -7,7 +7,10 @@ import { answerProblem, notAnObject, type Problem, shown } from './problem.ts';
 import { readRequestText } from './request-text.ts';
 
 /** The id in the path, or what is wrong with it. */
-export function readId(c: Context<ApiEnv>, what: 'webhook' | 'endpoint'): string | Problem {
+export function readId(
+  c: Context<ApiEnv>,
+  what: 'webhook' | 'endpoint' | 'replay',
+): string | Problem {
   const id = c.req.param('id') ?? '';
   if (isCanonicalUuid(id)) return id;
   const detail = `Cannot look for the ${what} as its id must be a UUID in lower case with dashes: current value is ${shown(id)}`;

@@ -3,7 +3,7 @@
 /** First key of all advisory locks ("post" in ASCII). The second: a worker's number, from 1, or one of those below. */
 export const lockClass = 0x706f7374;
 
-/** One process at a time migrates. 0 is for making partitions, -1 guards the notification of producers. */
+/** One process at a time migrates. 0 is for making partitions, -1 guards the notification of producers, -4 keeps the days of what is put back. */
 export const migrationLock = -2;
 
 /** One process at a time evaluates the alert rules. */

@@ -40,6 +40,9 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   queue: { worker: ['select', 'update', 'delete'], reader: ['select'] },
   attempts: { worker: anyRow },
   outcomes: { worker: ['select', 'insert', 'update'], reader: ['select'] },
+  // Written by put_back() and take_back(); delete is for pruning.
+  former_outcomes: { worker: ['select', 'delete'], reader: ['select'] },
+  replays: { worker: anyRow, reader: ['select'] },
   endpoints: { worker: anyRow },
   lane_rules: { worker: ['select', 'update'], reader: ['select'] },
   breakers: { worker: anyRow, reader: ['select'] },
@@ -64,12 +67,20 @@ export const relationRights: Readonly<Record<string, Rights>> = {
 /**
  * Of the functions of the schema posthorn. 'anyone' is what Postgres gives to all: these compute, and read nothing.
  *
- * enqueue() can do nothing that an INSERT cannot, but tell which webhook a key stands for. cancel() asks nobody whose the
- * webhook is, and a producer can see all ids, so a producer is not given it: grant it to whom you trust with that.
+ * enqueue() can do nothing that an INSERT cannot, but tell which webhook a key stands for. cancel(), retry() and their kin ask
+ * nobody whose the webhook is, and a producer can see all ids, so a producer is not given them: grant them to whom you trust
+ * with that.
  */
 export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyone'>> = {
   enqueue: ['producer', 'worker'],
   cancel: ['worker'],
+  cancel_many: ['worker'],
+  retry: ['worker'],
+  retry_many: ['worker'],
+  put_back: ['worker'],
+  take_back: ['worker'],
+  matching: ['worker'],
+  is_dropped: ['worker', 'reader'],
   make_partitions: ['worker'],
   drop_partitions: ['worker'],
   days_without_partition: ['worker', 'reader'],

@@ -12,8 +12,10 @@ export interface ClaimedWebhook {
   readonly priority: number;
   /** The number of the attempt that was just begun. */
   readonly number: number;
-  /** How many of the attempts so far do not count. */
+  /** How many of the attempts so far do not count; beside those before it was put back. */
   readonly uncounted: number;
+  /** Attempts before it was put back into the queue. */
+  readonly pastAttempts: number;
   readonly dueMs: number;
   readonly leasedBy: number;
   readonly url: string;
@@ -83,6 +85,7 @@ export interface ClaimRow {
   priority: number;
   number: number;
   uncounted: number;
+  past_attempts: number;
   due_ms: number;
   url: string;
   body: string;
@@ -175,6 +178,7 @@ export function toWebhook(
     priority: row.priority,
     number: row.number,
     uncounted: row.uncounted,
+    pastAttempts: row.past_attempts,
     dueMs: row.due_ms,
     leasedBy: request.workerNumber,
     url: row.url,

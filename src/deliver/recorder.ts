@@ -142,7 +142,28 @@ export class Recorder {
     const alive = news.filter(({ failures, succeeded }) => succeeded && failures === 0);
     await this.#holdLanes(batch, startedMs);
     await this.#closeAbandoned(batch);
-    const rows = await runSql<RecordedRow>(this.#options.pool, {
+    const rows = await this.#record(batch, { alive: alive.map(({ lane }) => lane), startedMs });
+    const ours = rows.flatMap((row) => (row.webhook_id === null ? [] : [row.webhook_id]));
+    if (ours.length < batch.length) await this.#correct(batch, { ours, startedMs });
+    await this.#options.breakers.tellClosed(
+      rows.flatMap((row) => (row.closed_lane === null ? [] : [row.closed_lane])),
+    );
+    await this.#options.breakers.count(news);
+    await this.#options.endpoints.note(batch);
+    settle(batch, { fromMs: startedMs, isLost: false });
+    const durationMs = performance.now() - startedMs;
+    this.#options.events.emit('recorded', {
+      results: batch.length,
+      ours: ours.length,
+      durationMs,
+    });
+  }
+
+  #record(
+    batch: readonly AttemptRecord[],
+    { alive, startedMs }: { alive: readonly string[]; startedMs: number },
+  ): Promise<RecordedRow[]> {
+    return runSql<RecordedRow>(this.#options.pool, {
       sql: recordSql,
       values: [
         plainArray(batch.map((record) => record.webhookId)),
@@ -161,22 +182,8 @@ export class Recorder {
         plainArray(batch.map((record) => record.reason)),
         plainArray(batch.map((record) => (record.counts ? 0 : 1))),
         plainArray(batch.map((record) => record.leasedBy)),
-        plainArray(alive.map(({ lane }) => lane)),
+        plainArray(alive),
       ],
-    });
-    const ours = rows.flatMap((row) => (row.webhook_id === null ? [] : [row.webhook_id]));
-    if (ours.length < batch.length) await this.#correct(batch, ours);
-    await this.#options.breakers.tellClosed(
-      rows.flatMap((row) => (row.closed_lane === null ? [] : [row.closed_lane])),
-    );
-    await this.#options.breakers.count(news);
-    await this.#options.endpoints.note(batch);
-    settle(batch, { fromMs: startedMs, isLost: false });
-    const durationMs = performance.now() - startedMs;
-    this.#options.events.emit('recorded', {
-      results: batch.length,
-      ours: ours.length,
-      durationMs,
     });
   }
 
@@ -206,17 +213,26 @@ export class Recorder {
     });
   }
 
-  /** What had ended as failed or cancelled by the time its 2xx was recorded was delivered all the same. */
-  async #correct(batch: readonly AttemptRecord[], ours: readonly string[]): Promise<void> {
+  /**
+   * What had ended as failed or cancelled by the time its 2xx was recorded was delivered all the same. What was not to be
+   * found then may have been put back into the queue in between: it is recorded once more.
+   */
+  async #correct(
+    batch: readonly AttemptRecord[],
+    { ours, startedMs }: { ours: readonly string[]; startedMs: number },
+  ): Promise<void> {
     const recorded = new Set(ours);
     const late = batch.filter(
       (record) => record.became === 'delivered' && !recorded.has(record.webhookId),
     );
     if (late.length === 0) return;
-    await runSql(this.#options.pool, {
+    const corrected = await runSql<{ webhook_id: string }>(this.#options.pool, {
       sql: correctSql,
       values: [late.map((record) => record.webhookId), late.map((record) => record.statusCode)],
     });
+    const found = new Set(corrected.map((row) => row.webhook_id));
+    const missing = late.filter((record) => !found.has(record.webhookId));
+    if (missing.length > 0) await this.#record(missing, { alive: [], startedMs });
   }
 
   async #isolate(batch: readonly AttemptRecord[], message: string): Promise<void> {

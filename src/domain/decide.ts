@@ -15,6 +15,8 @@ interface DecisionInput {
   readonly number: number;
   /** Attempts before this one that do not count. */
   readonly uncounted: number;
+  /** Attempts before it was put back into the queue: the schedule begins anew. */
+  readonly pastAttempts: number;
   readonly maxAttempts: number | null;
   readonly scheduleMs: readonly number[];
   /** In [0, 1). */
@@ -45,7 +47,7 @@ export function decide(input: DecisionInput): Decision {
       const inMs = retryDelayMs({
         scheduleMs: input.scheduleMs,
         maxAttempts: input.maxAttempts,
-        counted: input.number - input.uncounted,
+        counted: input.number - input.pastAttempts - input.uncounted,
         notBeforeMs: verdict.notBeforeMs,
         random,
       });

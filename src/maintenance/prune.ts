@@ -17,11 +17,14 @@ export interface PruneResult extends Record<string, unknown> {
   readonly forgottenEndpoints: number;
   /** Alerts that have been over for as long as history is kept. */
   readonly forgottenAlerts: number;
+  /** Replays that ended as long ago as history is kept, and how webhooks had ended that are dropped now. */
+  readonly forgottenReplays: number;
+  readonly forgottenOutcomes: number;
   /** Graphile jobs that can never run again: what a killed worker left of a job that was replacing itself. */
   readonly deadJobs: number;
 }
 
-const keysPerStatement = 10_000;
+const rowsPerStatement = 10_000;
 
 /**
  * Drops the days whose webhooks are all older than the retention and have all ended, and forgets expired idempotency
@@ -53,6 +56,8 @@ export async function prune(
     expiredKeys: await pruneKeys(pool),
     forgottenEndpoints: await pruneEndpoints(pool, retentionMs),
     forgottenAlerts: await pruneAlerts(pool, retentionMs),
+    forgottenReplays: await pruneReplays(pool, retentionMs),
+    forgottenOutcomes: await pruneFormerOutcomes(pool),
     deadJobs: await pruneJobs(pool),
   };
 }
@@ -78,22 +83,53 @@ async function pruneAlerts(pool: Pool, retentionMs: number): Promise<number> {
   return rowCount ?? 0;
 }
 
-async function pruneKeys(pool: Pool): Promise<number> {
+function pruneKeys(pool: Pool): Promise<number> {
+  return deleteAll(
+    pool,
+    `with expired as materialized (
+       select key
+       from posthorn.idempotency_keys
+       where expires_at < now()
+       limit $1
+       for update skip locked
+     )
+     delete from posthorn.idempotency_keys
+     where key = any (array(select key from expired))`,
+  );
+}
+
+async function pruneReplays(pool: Pool, retentionMs: number): Promise<number> {
+  const { rowCount } = await pool.query(
+    `delete from posthorn.replays where finished_at < now() - $1::float8 * interval '1 millisecond'`,
+    [retentionMs],
+  );
+  return rowCount ?? 0;
+}
+
+/** Not partitioned, as there are few: those of days that have been dropped. */
+function pruneFormerOutcomes(pool: Pool): Promise<number> {
+  return deleteAll(
+    pool,
+    `with dropped as materialized (
+       select webhook_id
+       from posthorn.former_outcomes
+       where webhook_id < (
+         select posthorn.uuid_floor(min(day)::timestamp at time zone 'UTC')
+         from posthorn.partition_days() as day)
+       order by webhook_id
+       limit $1
+     )
+     delete from posthorn.former_outcomes
+     where webhook_id = any (array(select webhook_id from dropped))`,
+  );
+}
+
+/** Runs a statement that deletes $1 rows at most until there are no more. */
+async function deleteAll(pool: Pool, statement: string): Promise<number> {
   for (let total = 0; ; ) {
-    const { rowCount } = await pool.query(
-      `with expired as materialized (
-         select key
-         from posthorn.idempotency_keys
-         where expires_at < now()
-         limit $1
-         for update skip locked
-       )
-       delete from posthorn.idempotency_keys
-       where key = any (array(select key from expired))`,
-      [keysPerStatement],
-    );
+    const { rowCount } = await pool.query(statement, [rowsPerStatement]);
     total += rowCount ?? 0;
-    if ((rowCount ?? 0) < keysPerStatement) return total;
+    if ((rowCount ?? 0) < rowsPerStatement) return total;
   }
 }
 

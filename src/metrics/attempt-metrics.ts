@@ -44,7 +44,7 @@ export function countAttempts(events: Events, registry: Registry): void {
   });
   const deliveries = new Distribution({
     name: 'posthorn_delivery_time_seconds',
-    help: 'From enqueueing to the 2xx, retries and a send_at included.',
+    help: 'From enqueueing to the 2xx, retries and a send_at included; of what was sent again, from when it was due.',
     registry,
     bounds: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300, 1_800, 7_200, 21_600, 86_400],
   });
@@ -58,13 +58,18 @@ export function countAttempts(events: Events, registry: Registry): void {
     waits.note(attempted.waitMs / 1_000, attempted.priority);
     let deliveryS: number | undefined;
     if (outcome === 'delivered') {
-      deliveryS = Math.max(0, attempted.endedAtMs - uuidTimeMs(attempted.outboxId)) / 1_000;
+      deliveryS = deliveryTimeMs(attempted) / 1_000;
       deliveries.note(deliveryS);
     }
     if (outcome !== 'repeat') recent.note({ deliveryS, nowMs: performance.now() });
   });
   exposeTallies(tallies, registry);
   exposeRecent(recent, registry);
+}
+
+/** What was put back after it had ended would tell of the days in between. */
+function deliveryTimeMs({ isReplay, waitMs, result, endedAtMs, outboxId }: Attempted): number {
+  return isReplay ? waitMs + result.durationMs : Math.max(0, endedAtMs - uuidTimeMs(outboxId));
 }
 
 /** Finds the tally of an attempt: by its reason as it is, of which there are at most some hundreds, and its outcome. */

@@ -18,8 +18,23 @@ const attemptRow = z.object({
 
 export type AttemptRow = z.infer<typeof attemptRow>;
 
-/** A webhook with all its attempts, first to last. */
-export type FoundWebhook = WebhookRow & { readonly attempts: readonly AttemptRow[] };
+const earlierOutcome = z.object({
+  status: z.enum(['delivered', 'failed', 'cancelled']),
+  reason: z.string().nullable(),
+  /** Until then. */
+  attempts: z.int(),
+  last_status_code: z.int().nullable(),
+  finished_at: z.string(),
+  replayed_at: z.string(),
+  /** Null: it was retried by itself. */
+  replay_id: z.string().nullable(),
+});
+
+/** A webhook with all its attempts, and how it had ended before it was sent again; first to last. */
+export type FoundWebhook = WebhookRow & {
+  readonly earlier_outcomes: readonly z.infer<typeof earlierOutcome>[];
+  readonly attempts: readonly AttemptRow[];
+};
 
 /** Finds a webhook by its id; undefined when there is none, or none any more. */
 export async function findWebhook(
@@ -46,5 +61,10 @@ export async function findWebhook(
     from posthorn.attempts
     where webhook_id = ${id}::uuid
     order by number`);
-  return { ...webhook, attempts };
+  const earlier_outcomes = await connection.any(sql.type(earlierOutcome)`
+    select status, reason, attempts, last_status_code, finished_at, replayed_at, replay_id
+    from posthorn.former_outcomes
+    where webhook_id = ${id}::uuid
+    order by replayed_at`);
+  return { ...webhook, earlier_outcomes, attempts };
 }

@@ -6,6 +6,7 @@ import type { DeliveryLoop } from '../deliver/loop.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { cronItems, type MaintenanceOptions, maintenanceTasks } from '../maintenance/crontab.ts';
+import { replayTasks } from '../maintenance/replays.ts';
 import type { Tallies } from '../maintenance/tallies.ts';
 import { startRunner } from './runner.ts';
 
@@ -165,6 +166,7 @@ export class DeliverJob {
   #tasks(): TaskList {
     return {
       ...maintenanceTasks(this.#options),
+      ...replayTasks(this.#options),
       [this.#name]: async (_payload: unknown, helpers: JobHelpers) => {
         // The successor may be picked up before the slice that added it has returned.
         const slice = this.#slice.then(() => this.#runSlice(helpers));

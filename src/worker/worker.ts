@@ -9,6 +9,7 @@ import type { Sender } from '../deliver/sender.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { MaintenanceOptions } from '../maintenance/crontab.ts';
+import { ensureReplays } from '../maintenance/replays.ts';
 import { leave, rescueDeadWorkers, rescueFormerHolder } from '../maintenance/rescue.ts';
 import type { Tallies } from '../maintenance/tallies.ts';
 import { DeliverJob } from './deliver-job.ts';
@@ -204,6 +205,7 @@ export class Worker {
     const { maintenancePool, events, log } = this.#options;
     try {
       await job.ensure();
+      await ensureReplays(maintenancePool);
       if (performance.now() < rescueFromMs) return;
       await rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events, log });
     } catch (error) {

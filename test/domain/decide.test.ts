@@ -4,6 +4,7 @@ import { decide } from '../../src/domain/decide.ts';
 const usual = {
   number: 1,
   uncounted: 0,
+  pastAttempts: 0,
   maxAttempts: null,
   scheduleMs: [60_000, 300_000],
   random: 0,
@@ -40,6 +41,15 @@ describe('what becomes of a webhook', () => {
     expect(decide({ ...usual, number: 5, uncounted: 3, verdict: refused })).toMatchObject({
       inMs: 300_000,
     });
+  });
+
+  it('has the whole schedule again after it was put back', () => {
+    expect(decide({ ...usual, number: 4, pastAttempts: 3, verdict: refused })).toMatchObject({
+      inMs: 60_000,
+    });
+    expect(
+      decide({ ...usual, number: 7, pastAttempts: 3, uncounted: 1, verdict: refused }),
+    ).toMatchObject({ became: 'failed' });
   });
 
   it('is another try in 5 to 60 s that does not count when the trouble is ours', () => {

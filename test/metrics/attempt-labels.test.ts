@@ -46,6 +46,7 @@ it('whatever ends an attempt has labels that were known beforehand', () => {
           verdict,
           number: number + uncounted,
           uncounted,
+          pastAttempts: 0,
           maxAttempts,
           scheduleMs: [1, 2, 3],
           random: 0.5,

@@ -1,0 +1,132 @@
+// Pure: no I/O, no clock, no randomness.
+
+import { readJsonObject } from '../domain/json-text.ts';
+import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
+import { isCanonicalUuid } from './canonical-uuid.ts';
+import { notAnObject, type ProblemPart } from './problem.ts';
+import {
+  type FieldResult,
+  type FieldSet,
+  type FieldValues,
+  readFields,
+  refused,
+} from './read-fields.ts';
+import { readUrl, sendFields } from './send-fields.ts';
+
+type FilterField = 'status' | 'endpoint_id' | 'url' | 'from' | 'until' | 'ids';
+
+/** Reads the field "filter" from its JSON text: which webhooks, or all that is wrong with it. */
+export function readFilter(
+  json: string,
+  { doing, hasStatus }: { readonly doing: string; readonly hasStatus: boolean },
+): { readonly filter: WebhookFilter; readonly errors: readonly ProblemPart[] } {
+  const object = json.startsWith('{') ? readJsonObject(json) : undefined;
+  if (object?.ok !== true) {
+    const detail =
+      object === undefined
+        ? `Cannot ${doing} as filter must be an object: it is not`
+        : notAnObject(object).detail;
+    return { filter: filterOf(new Map()), errors: [at('', { code: 'invalid_filter', detail })] };
+  }
+  const { status, ...others } = filterFields;
+  const { values, errors } = readFields<FilterField | Exclude<FilterField, 'status'>>(
+    object.members,
+    {
+      ...common,
+      doing,
+      readers: hasStatus ? filterFields : { ...others, status: refuseStatus },
+    },
+  );
+  return {
+    filter: filterOf(values),
+    errors: [...errors, ...checkBounds(values, { doing, wasRead: errors.length === 0 })].map(
+      (error) => at(error.pointer ?? '', error),
+    ),
+  };
+}
+
+/** How each part of a filter is read from its JSON text: as Postgres takes it. */
+const filterFields = {
+  status: readStatuses,
+  endpoint_id: sendFields.endpoint_id,
+  /** As it was given, since so it is stored; what is not normalised has come by SQL. */
+  url: (json) => {
+    const read = readUrl(json);
+    return read.ok ? { ok: true, value: String(JSON.parse(json)).replace(/\?.*$/s, '') } : read;
+  },
+  from: sendFields.send_at,
+  until: sendFields.send_at,
+  ids: readIds,
+} as const satisfies Readonly<Record<FilterField, (json: string) => FieldResult>>;
+
+function refuseStatus(): FieldResult {
+  return refused('left out, as only what waits can be cancelled');
+}
+
+const common: Omit<FieldSet<FilterField>, 'doing' | 'readers'> = {
+  required: [],
+  ignoresNull: true,
+  nullable: [],
+  shown: ['status', 'endpoint_id', 'from', 'until'],
+  brokenRule: (code) => ({ code, detail: 'Cannot read the filter' }),
+};
+
+const mostIds = 1_000;
+
+function readStatuses(json: string): FieldResult {
+  const given: unknown = /^["[]/.test(json) ? JSON.parse(json) : undefined;
+  const statuses = typeof given === 'string' ? [given] : given;
+  const isLegal =
+    Array.isArray(statuses) &&
+    statuses.length > 0 &&
+    statuses.every((status) => replayableStatuses.some((known) => known === status));
+  if (!isLegal) return refused(`one of ${replayableStatuses.join(', ')}, or a list of them`);
+  return { ok: true, value: [...new Set(statuses)].join(',') };
+}
+
+function readIds(json: string): FieldResult {
+  const ids: unknown = json.startsWith('[') ? JSON.parse(json) : undefined;
+  const isLegal =
+    Array.isArray(ids) &&
+    ids.length > 0 &&
+    ids.length <= mostIds &&
+    ids.every((id) => typeof id === 'string' && isCanonicalUuid(id));
+  if (!isLegal) return refused(`a list of 1 to ${mostIds} UUIDs in lower case with dashes`);
+  return { ok: true, value: [...new Set(ids)].join(',') };
+}
+
+/** Nobody sends or cancels everything by accident. */
+function checkBounds(
+  values: FieldValues<FilterField>,
+  { doing, wasRead }: { readonly doing: string; readonly wasRead: boolean },
+): ProblemPart[] {
+  if (!wasRead) return [];
+  if (values.has('endpoint_id') && values.has('url')) {
+    const detail = `Cannot ${doing} as endpoint_id or url must be given: both are there`;
+    return [{ pointer: '/endpoint_id', code: 'url_and_endpoint_id', detail }];
+  }
+  const bounds = ['endpoint_id', 'url', 'from', 'ids'] as const;
+  if (bounds.some((name) => values.has(name))) return [];
+  const detail = `Cannot ${doing} as one of ${bounds.join(', ')} must be given: there is none`;
+  return [{ pointer: '', code: 'unbounded_filter', detail }];
+}
+
+function filterOf(values: FieldValues<FilterField>): WebhookFilter {
+  const text = (name: FilterField): string | null => {
+    const value = values.get(name);
+    return typeof value === 'string' ? value : null;
+  };
+  const statuses = text('status')?.split(',') ?? ['failed'];
+  return {
+    statuses: replayableStatuses.filter((status) => statuses.includes(status)),
+    endpointId: text('endpoint_id'),
+    url: text('url'),
+    from: text('from'),
+    until: text('until'),
+    ids: text('ids')?.split(',').toSorted() ?? null,
+  };
+}
+
+function at(pointer: string, error: ProblemPart): ProblemPart {
+  return { ...error, pointer: `/filter${pointer}` };
+}

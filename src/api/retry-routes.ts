@@ -1,0 +1,157 @@
+import type { Context, Hono } from 'hono';
+import { findWebhook } from '../queries/find-webhook.ts';
+import {
+  type CancelResult,
+  cancelMatching,
+  cancelWebhook,
+  type RetryResult,
+  retryWebhook,
+} from '../queries/put-back.ts';
+import { countMatching, findDeadFilter } from '../queries/webhook-filter.ts';
+import { type ApiEnv, methodNotAllowed } from './base.ts';
+import { readFilter } from './filter-fields.ts';
+import { answerProblem, invalid, type Problem } from './problem.ts';
+import { type FieldSet, readFields } from './read-fields.ts';
+import { deadFilters, filterRequestBytes, readBoolean } from './replay-routes.ts';
+import { readId, readMembers, refuseParameters } from './route-input.ts';
+import type { RouteOptions } from './webhook-routes.ts';
+
+/** Send one webhook again, cancel one that waits, cancel many. */
+export function addRetryRoutes(app: Hono<ApiEnv>, options: RouteOptions): void {
+  app.post('/webhooks/cancel', (c) => cancelMany(c, options));
+  app.all('/webhooks/cancel', methodNotAllowed('POST'));
+  app.post('/webhooks/:id/retry', (c) => withWebhook(c, (id) => retry(c, { id, options })));
+  app.all('/webhooks/:id/retry', methodNotAllowed('POST'));
+  app.post('/webhooks/:id/cancel', (c) => withWebhook(c, (id) => cancel(c, { id, options })));
+  app.all('/webhooks/:id/cancel', methodNotAllowed('POST'));
+}
+
+interface Target {
+  readonly id: string;
+  readonly options: RouteOptions;
+}
+
+const requestBytes = 4_096;
+
+async function withWebhook(
+  c: Context<ApiEnv>,
+  act: (id: string) => Promise<Response>,
+): Promise<Response> {
+  const stray = refuseParameters(c);
+  if (stray !== undefined) return stray;
+  const id = readId(c, 'webhook');
+  return typeof id === 'string' ? act(id) : answerProblem(c, id);
+}
+
+const retryFields: FieldSet<'force'> = {
+  doing: 'retry the webhook',
+  readers: { force: readBoolean },
+  required: [],
+  ignoresNull: true,
+  nullable: [],
+  shown: ['force'],
+  brokenRule: (code) => ({ code, detail: 'Cannot retry the webhook' }),
+};
+
+async function retry(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
+  const members = await readMembers(c, { maximumBytes: requestBytes, isOptional: true });
+  if ('kind' in members) return answerProblem(c, members);
+  const { values, errors } = readFields(members, retryFields);
+  if (errors.length > 0) return answerProblem(c, invalid('invalid_webhook', errors));
+  const became = await retryWebhook(options.pool, { id, force: values.get('force') === 'true' });
+  const problem = refusals(id, 'retry')[became];
+  if (problem !== undefined) return answerProblem(c, problem);
+  if (became !== 'already_due') options.onSent?.();
+  return c.json(await findWebhook(options.pool, id), 202);
+}
+
+async function cancel(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
+  const members = await readMembers(c, { maximumBytes: requestBytes, isOptional: true });
+  if ('kind' in members) return answerProblem(c, members);
+  const { errors } = readFields(members, noFields);
+  if (errors.length > 0) return answerProblem(c, invalid('invalid_webhook', errors));
+  const became = await cancelWebhook(options.pool, id);
+  const problem = refusals(id, 'cancel')[became];
+  return problem === undefined
+    ? c.json(await findWebhook(options.pool, id))
+    : answerProblem(c, problem);
+}
+
+const noFields: FieldSet<never> = {
+  doing: 'cancel the webhook',
+  readers: {},
+  required: [],
+  ignoresNull: true,
+  nullable: [],
+  shown: [],
+  brokenRule: (code) => ({ code, detail: 'Cannot cancel the webhook' }),
+};
+
+/** What cannot be done, by what the webhook was found to be. */
+function refusals(
+  id: string,
+  verb: 'retry' | 'cancel',
+): Readonly<Partial<Record<RetryResult | CancelResult, Problem>>> {
+  const conflict = (code: string, rule: string): Problem => ({
+    kind: 'webhook_state_conflict',
+    code,
+    detail: `Cannot ${verb} the webhook as ${rule}`,
+  });
+  return {
+    delivering: conflict('webhook_delivering', 'it must not be under way: it is being sent'),
+    delivered: conflict(
+      'webhook_delivered',
+      verb === 'retry'
+        ? 'it must not have arrived, unless "force" is true: it was delivered'
+        : 'it must wait: it was delivered',
+    ),
+    failed: conflict('webhook_failed', 'it must wait: it has failed'),
+    endpoint_deleted: conflict(
+      'endpoint_deleted',
+      'its endpoint must be registered: it was deleted',
+    ),
+    worn_out: conflict('webhook_worn_out', 'it must have been tried less than 30000 times'),
+    unknown: {
+      kind: 'webhook_not_found',
+      detail: `Cannot find the webhook as there must be one with this id: current value is ${id}`,
+    },
+    payload_gone: {
+      kind: 'payload_gone',
+      detail: `Cannot ${verb} the webhook as its payload must still be there: history as old as its id has been dropped (POSTHORN_RETENTION)`,
+    },
+  };
+}
+
+const cancelFields: FieldSet<'filter' | 'dry_run'> = {
+  doing: 'cancel',
+  readers: { filter: (json) => ({ ok: true, value: json }), dry_run: readBoolean },
+  required: ['filter'],
+  ignoresNull: true,
+  nullable: [],
+  shown: ['dry_run'],
+  brokenRule: (code) => ({ code, detail: 'Cannot cancel' }),
+};
+
+async function cancelMany(c: Context<ApiEnv>, { pool }: RouteOptions): Promise<Response> {
+  const stray = refuseParameters(c);
+  if (stray !== undefined) return stray;
+  const members = await readMembers(c, { maximumBytes: filterRequestBytes, isOptional: false });
+  if ('kind' in members) return answerProblem(c, members);
+  const { values, errors } = readFields(members, cancelFields);
+  const read = readFilter(String(values.get('filter') ?? '{}'), {
+    doing: 'cancel',
+    hasStatus: false,
+  });
+  const all = values.has('filter') ? [...errors, ...read.errors] : errors;
+  if (all.length > 0) return answerProblem(c, invalid('invalid_filter', all));
+  const filter = { ...read.filter, statuses: ['pending'] as const };
+  if ((await findDeadFilter(pool, filter)) === 'no_endpoint') {
+    return answerProblem(c, deadFilters.no_endpoint(filter));
+  }
+  if (values.get('dry_run') === 'true') {
+    const count = await countMatching(pool, filter);
+    return c.json({ dry_run: true, matched: count.matched, is_at_least: count.isAtLeast });
+  }
+  const done = await cancelMatching(pool, filter);
+  return c.json({ cancelled: done.matched, is_complete: !done.isAtLeast });
+}

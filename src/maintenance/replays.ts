@@ -1,0 +1,135 @@
+import type { TaskList } from 'graphile-worker';
+import type { Pool } from 'pg';
+import { graphileSchema, lockClass } from '../db/names.ts';
+import { runSql, sqlFile } from '../db/sql-file.ts';
+import { inTransaction } from '../db/transaction.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+
+/*
+ * The replays: what has ended goes back into the queue, many at a time.
+ *
+ * A Graphile job works on one replay for a slice of 2 s and adds itself again; one at a time over all workers. Each
+ * transaction puts up to 1,000 webhooks back and notes how far it came (walked_to), so whatever dies, each webhook that matches is put
+ * back once. The row of the replay is locked meanwhile: a second job for it waits, and goes on where the first one stopped.
+ * When Graphile's tables are emptied, or a job is lost with its worker, the workers add it again (I11).
+ */
+
+export const replayTask = 'posthorn:replay';
+
+const putBackSql = sqlFile('put-back');
+const takeBackSql = sqlFile('take-back');
+
+const batchSize = 1_000;
+/** Rows that a transaction may read to find so many. */
+const walkRows = 20_000;
+const sliceMs = 2_000;
+/** With a rate limit the queue is filled so far ahead. */
+const aheadMs = 1_000;
+
+interface ReplayOptions {
+  readonly maintenancePool: Pool;
+  readonly events: Events;
+  readonly log: Log;
+  /** The worker stops. */
+  readonly signal: AbortSignal;
+}
+
+/** The task behind the jobs. */
+export function replayTasks(options: ReplayOptions): TaskList {
+  return {
+    [replayTask]: async (payload: unknown) => {
+      const id = Reflect.get(Object(payload), 'id');
+      if (typeof id !== 'string') return;
+      try {
+        await runSlice(id, options);
+      } catch (error) {
+        // It is added again soon: ensureReplays() sees that nothing moves.
+        options.log.warn({ replay: id, error: String(error) }, 'Cannot go on with the replay yet');
+      }
+    },
+  };
+}
+
+/** Adds the jobs of replays on which nobody has worked for a while, as nobody has ever. */
+export async function ensureReplays(pool: Pool): Promise<void> {
+  await pool.query(
+    `select ${addJob}
+     from posthorn.replays as r
+     where r.status in ('running', 'cancelling')
+       and greatest(r.moved_at, r.paced_until) < now() - interval '10 seconds'`,
+  );
+}
+
+/** Of replays as r. */
+const addJob = `${graphileSchema}.add_job(
+  '${replayTask}',
+  json_build_object('id', r.id),
+  queue_name => '${replayTask}',
+  run_at => greatest(now(), r.paced_until - interval '${aheadMs / 2} ms'),
+  job_key => '${replayTask}:' || r.id,
+  job_key_mode => 'replace')`;
+
+async function runSlice(
+  id: string,
+  { maintenancePool, events, log, signal }: ReplayOptions,
+): Promise<void> {
+  const untilMs = performance.now() + sliceMs;
+  for (;;) {
+    const { status, webhooks, isAhead } = await advance(maintenancePool, id);
+    events.emit('replayed', { id, webhooks, status });
+    if (status === 'finished' || status === 'cancelled' || status === 'forgotten') {
+      log.info({ replay: id, status }, 'Replay ended');
+      return;
+    }
+    if (isAhead || signal.aborted || performance.now() > untilMs) break;
+  }
+  await maintenancePool.query(`select ${addJob} from posthorn.replays as r where r.id = $1`, [id]);
+}
+
+interface Step {
+  readonly status: ReplayRow['status'] | 'forgotten';
+  readonly webhooks: number;
+  /** There is enough in the queue for its rate. */
+  readonly isAhead: boolean;
+}
+
+interface ReplayRow {
+  readonly status: 'running' | 'finished' | 'cancelling' | 'cancelled';
+  readonly rate_limit_per_s: number | null;
+  readonly paced_ms: number;
+}
+
+/** Puts the next webhooks back, or takes the next ones back, in one transaction. */
+function advance(pool: Pool, id: string): Promise<Step> {
+  return inTransaction(pool, async (client) => {
+    // While rows are moved from a default partition into a new one, they are in neither for those who wait for them.
+    await client.query('select pg_advisory_xact_lock_shared($1, 0)', [lockClass]);
+    const { rows } = await client.query<ReplayRow>(
+      `select status, rate_limit_per_s, coalesce(extract(epoch from paced_until - now()) * 1000, 0)::float8 as paced_ms
+       from posthorn.replays
+       where id = $1
+       for update`,
+      [id],
+    );
+    const [replay] = rows;
+    if (replay === undefined) return { status: 'forgotten', webhooks: 0, isAhead: false };
+    const { status } = replay;
+    const isAhead = status === 'running' && replay.paced_ms > aheadMs;
+    if (isAhead || status === 'finished' || status === 'cancelled') {
+      return { status, webhooks: 0, isAhead };
+    }
+    const [step] = await runSql<Pick<Step, 'status' | 'webhooks'>>(client, {
+      ...(status === 'running'
+        ? { sql: putBackSql, values: [id, batchOf(replay), walkRows] }
+        : { sql: takeBackSql, values: [id, batchSize] }),
+    });
+    if (step === undefined) throw new Error('Cannot go on with the replay as its row is gone');
+    return { ...step, isAhead: false };
+  });
+}
+
+/** A second's worth. */
+function batchOf({ rate_limit_per_s: rate }: ReplayRow): number {
+  return rate === null ? batchSize : Math.max(1, Math.min(batchSize, Math.ceil(rate)));
+}

@@ -1,0 +1,156 @@
+import { type CommonQueryMethods, sql } from 'slonik';
+import { z } from 'zod';
+import { highestId } from './list-webhooks.ts';
+import {
+  type ReplayPriority,
+  type ReplayRow,
+  type ReplayStatus,
+  replayColumns,
+  replayPriorities,
+  replayRow,
+} from './replay-row.ts';
+import type { MatchCount, WebhookFilter } from './webhook-filter.ts';
+
+/** What a replay is to do. */
+export interface ReplayOrder extends MatchCount {
+  readonly filter: WebhookFilter;
+  /** Webhooks put back per second. */
+  readonly rateLimitPerS: number | null;
+  readonly priority: ReplayPriority;
+}
+
+const idRow = z.object({ id: z.string() });
+
+/** Starts a replay: from then on the workers carry it out. Returns its id. */
+export async function createReplay(
+  connection: Pick<CommonQueryMethods, 'oneFirst'>,
+  { filter, rateLimitPerS, priority, matched, isAtLeast }: ReplayOrder,
+): Promise<string> {
+  const rank = priority === 'own' ? null : replayPriorities.indexOf(priority);
+  return await connection.oneFirst(sql.type(idRow)`
+    insert into posthorn.replays
+      (statuses, endpoint_id, url, from_at, until_at, ids, priority, rate_limit_per_s, matched, is_at_least)
+    values (
+      ${sql.array([...filter.statuses], 'text')}::posthorn.webhook_status[],
+      ${filter.endpointId}::uuid,
+      ${filter.url}::text,
+      ${filter.from}::timestamptz,
+      ${filter.until}::timestamptz,
+      ${filter.ids === null ? null : sql.array([...filter.ids], 'uuid')}::uuid[],
+      ${rank}::smallint,
+      ${rateLimitPerS}::float8,
+      ${matched}::bigint,
+      ${isAtLeast}
+    )
+    returning id`);
+}
+
+/** How the webhooks that a replay has put back are doing now. */
+const results = z.object({
+  waiting: z.int(),
+  delivering: z.int(),
+  delivered: z.int(),
+  failed: z.int(),
+  cancelled: z.int(),
+  /** It put more back than are counted. */
+  is_at_least: z.boolean(),
+});
+
+export type FoundReplay = ReplayRow & { readonly results: z.infer<typeof results> };
+
+const mostCounted = 100_000;
+
+/** Finds a replay by its id; undefined when there is none. */
+export async function findReplay(
+  connection: Pick<CommonQueryMethods, 'maybeOne' | 'one'>,
+  id: string,
+): Promise<FoundReplay | undefined> {
+  const replay = await connection.maybeOne(sql.type(replayRow)`
+    select ${replayColumns}
+    from posthorn.replays as r
+    where r.id = ${id}::uuid`);
+  if (replay === null) return undefined;
+  return { ...replay, results: await connection.one(resultsOf(id)) };
+}
+
+/** The latest that were put back are counted: along former_outcomes_for_replay, and a look at each. */
+function resultsOf(id: string) {
+  return sql.type(results)`
+    select
+      count(*) filter (where q.webhook_id is not null and coalesce(q.lease_until <= now(), true))::integer as waiting,
+      count(*) filter (where q.lease_until > now())::integer as delivering,
+      count(*) filter (where e.status = 'delivered')::integer as delivered,
+      count(*) filter (where e.status = 'failed')::integer as failed,
+      count(*) filter (where e.status = 'cancelled')::integer as cancelled,
+      count(*) >= ${mostCounted} as is_at_least
+    from (
+      select f.webhook_id
+      from posthorn.former_outcomes as f
+      where f.replay_id = ${id}::uuid
+      order by f.replay_id desc, f.webhook_id desc
+      limit ${mostCounted}
+    ) as f
+    left join posthorn.queue as q on q.webhook_id = f.webhook_id
+    left join posthorn.outcomes as e on e.webhook_id = f.webhook_id`;
+}
+
+/** A page of replays, newest first. */
+export interface ReplayPage {
+  readonly replays: readonly ReplayRow[];
+  /** Where the next page begins; null after the last one. */
+  readonly before: string | null;
+}
+
+/** Lists replays by id, newest first: those with an id below `before`, at most `limit`. */
+export async function listReplays(
+  connection: Pick<CommonQueryMethods, 'any'>,
+  options: {
+    readonly status: ReplayStatus | undefined;
+    readonly limit: number;
+    readonly before: string | undefined;
+  },
+): Promise<ReplayPage> {
+  const { status, limit, before = highestId } = options;
+  const condition =
+    status === undefined
+      ? sql.fragment`true`
+      : sql.fragment`r.status = ${status}::posthorn.replay_status`;
+  const rows = await connection.any(sql.type(replayRow)`
+    select ${replayColumns}
+    from posthorn.replays as r
+    where r.id < ${before}::uuid and ${condition}
+    order by r.id desc
+    limit ${limit + 1}`);
+  const replays = rows.slice(0, limit);
+  return { replays, before: rows.length > limit ? (replays.at(-1)?.id ?? null) : null };
+}
+
+/**
+ * Stops a replay; what waits of it is taken back by the workers. One that is finished can be cancelled as well: it may have
+ * put back more than has been sent. False when there is none.
+ */
+export async function cancelReplay(
+  connection: Pick<CommonQueryMethods, 'exists'>,
+  id: string,
+): Promise<boolean> {
+  return await connection.exists(sql.type(idRow)`
+    with found as materialized (
+      select id, status
+      from posthorn.replays
+      where id = ${id}::uuid
+      for update
+    ),
+    stopped as (
+      update posthorn.replays as r
+      set
+        status = 'cancelling',
+        taken_back_to = '00000000-0000-0000-0000-000000000000',
+        moved_at = '-infinity',
+        paced_until = null
+      from found as f
+      where r.id = f.id
+        and f.status in ('running', 'finished')
+    )
+    select id
+    from found`);
+}

@@ -1,0 +1,102 @@
+import { type CommonQueryMethods, type FragmentSqlToken, sql } from 'slonik';
+import { z } from 'zod';
+
+/** How webhooks may be that are sent again: all but those that are being sent. */
+export const replayableStatuses = ['failed', 'cancelled', 'delivered', 'pending'] as const;
+
+export type ReplayableStatus = (typeof replayableStatuses)[number];
+
+/** Which webhooks. All parts that are there must hold. */
+export interface WebhookFilter {
+  readonly statuses: readonly ReplayableStatus[];
+  readonly endpointId: string | null;
+  /** Of what goes to no registered endpoint; without its query. */
+  readonly url: string | null;
+  /** Enqueued from then on, RFC 3339. */
+  readonly from: string | null;
+  /** Enqueued before then. */
+  readonly until: string | null;
+  readonly ids: readonly string[] | null;
+}
+
+/** How many there are; if counting took too long, at least so many. */
+export interface MatchCount {
+  readonly matched: number;
+  readonly isAtLeast: boolean;
+}
+
+const countForMs = 3_000;
+/** Rows that one statement may read: some 50 ms. */
+const walkRows = 50_000;
+
+/** Counts what matches now, for 3 s at most. */
+export async function countMatching(
+  connection: Pick<CommonQueryMethods, 'one'>,
+  filter: WebhookFilter,
+): Promise<MatchCount> {
+  const startedMs = performance.now();
+  for (let matched = 0, after: string | null = null; ; ) {
+    const walk: Walk = await connection.one(sql.type(walkRow)`
+      select cardinality(webhook_ids) as webhooks, walked_to
+      from ${matching(filter, { after, walk: walkRows, most: walkRows })}`);
+    matched += walk.webhooks;
+    after = walk.walked_to;
+    if (after === null) return { matched, isAtLeast: false };
+    if (performance.now() - startedMs > countForMs) return { matched, isAtLeast: true };
+  }
+}
+
+const walkRow = z.object({ webhooks: z.int(), walked_to: z.string().nullable() });
+
+type Walk = z.infer<typeof walkRow>;
+
+/** A call of posthorn.matching(): what matches after a webhook, in the order of the ids. */
+export function matching(
+  filter: WebhookFilter,
+  page: { readonly after: string | null; readonly walk: number; readonly most: number },
+): FragmentSqlToken {
+  const { statuses, endpointId, url, from, until, ids } = filter;
+  return sql.fragment`posthorn.matching(
+    statuses => ${sql.array([...statuses], 'text')}::posthorn.webhook_status[],
+    lane => coalesce(posthorn.lane_of(${endpointId}::uuid), posthorn.lane_of(${url}::text)),
+    ids => ${ids === null ? null : sql.array([...ids], 'uuid')}::uuid[],
+    after => greatest(${page.after}::uuid, posthorn.uuid_floor(coalesce(${from}::timestamptz, 'epoch'))),
+    before => coalesce(posthorn.uuid_floor(${until}::timestamptz), 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
+    ended_before => now(),
+    walk => ${page.walk}::integer,
+    most => ${page.most}::integer)`;
+}
+
+/** Why a filter can match nothing, whatever is enqueued. */
+export type DeadFilter = 'no_endpoint' | 'dropped';
+
+const reachRow = z.object({ has_endpoint: z.boolean(), is_kept: z.boolean() });
+
+/** Whether all that it asks for has been dropped, or its endpoint is not there. */
+export async function findDeadFilter(
+  connection: Pick<CommonQueryMethods, 'one'>,
+  { endpointId, until, ids }: WebhookFilter,
+): Promise<DeadFilter | undefined> {
+  const reach = await connection.one(sql.type(reachRow)`
+    select
+      ${endpointId}::uuid is null or exists (
+        select
+        from posthorn.endpoints as e
+        where e.id = ${endpointId}::uuid and e.status <> 'deleted'
+      ) as has_endpoint,
+      coalesce(
+        ${until}::timestamptz > (
+          select min(day)::timestamp at time zone 'UTC'
+          from posthorn.partition_days() as day),
+        true)
+        and (
+          ${ids === null}
+          or exists (
+            select
+            from unnest(${sql.array([...(ids ?? [])], 'uuid')}) as named (id)
+            where not posthorn.is_dropped(named.id)
+          )
+        ) as is_kept`);
+  if (!reach.has_endpoint) return 'no_endpoint';
+  return reach.is_kept ? undefined : 'dropped';
+}
