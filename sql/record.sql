@@ -35,11 +35,13 @@ ended as (
         -- But a late 2xx from before it was put back does not take the place of sending again what had been delivered.
         and (
           r.number > q.past_attempts
-          or not exists (
-            select
+          -- With a limit, as an EXISTS becomes a hashed scan of the whole table.
+          or (
+            select f.webhook_id
             from posthorn.former_outcomes as f
             where f.webhook_id = q.webhook_id and f.status = 'delivered'
-          )
+            limit 1
+          ) is null
         )
       )
     )

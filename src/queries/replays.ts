@@ -130,10 +130,10 @@ export async function listReplays(
  * put back more than has been sent. False when there is none.
  */
 export async function cancelReplay(
-  connection: Pick<CommonQueryMethods, 'exists'>,
+  connection: Pick<CommonQueryMethods, 'maybeOne'>,
   id: string,
 ): Promise<boolean> {
-  return await connection.exists(sql.type(idRow)`
+  const found = await connection.maybeOne(sql.type(idRow)`
     with found as materialized (
       select id, status
       from posthorn.replays
@@ -153,4 +153,5 @@ export async function cancelReplay(
     )
     select id
     from found`);
+  return found !== null;
 }

@@ -29,6 +29,27 @@ it.each([
   },
 );
 
+it('a late 2xx from before a webhook was put back ends it, unless it had been delivered then as well', async () => {
+  for (const [before, status] of [
+    ['failed', 'delivered'],
+    ['delivered', null],
+  ]) {
+    const id = await attempted({ leasedBy: 2, leaseS: 60 });
+    await database.pool.query('update posthorn.queue set past_attempts = 1 where webhook_id = $1', [
+      id,
+    ]);
+    await database.pool.query(
+      `insert into posthorn.former_outcomes (webhook_id, outbox_id, lane, finished_at, status, attempts)
+       values ($1, $1, 1, now(), $2, 1)`,
+      [id, before],
+    );
+    expect(await recordAs('delivered', { id, statusCode: 200 })).toEqual(
+      status === null ? [] : [id],
+    );
+    expect(await ended(id)).toEqual({ status, waits: status === null });
+  }
+});
+
 it.each(['retry', 'failed'])(
   'a webhook whose lease somebody else has is left alone by a late %s',
   async (became) => {
