@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type PeerName, peerNames, type RowsBy } from './peers/peers.ts';
+import { type PeerName, peerNames, type RowsBy, rowsBy } from './peers/peers.ts';
 
 export interface BenchOptions {
   /** What is measured. */
@@ -78,9 +78,10 @@ export const usage = `Usage: npm run bench -- [options]
                      they are installed in bench/node_modules when they are not there
   --peer NAME        only this one, may be given again: ${peerNames.join(', ')}
   --peer-webhooks N  webhooks they drain in a round, fewer than --webhooks, because they are slower: by default 5,000
-                     with rows one by one, 20,000 with rows in batches
-  --peer-rows MODE   one: each of their jobs writes its rows by itself; batch: together with others';
-                     by default one for BullMQ and pg-boss, batch for Graphile Worker
+                     or 20,000 with rows in batches
+  --peer-rows MODE   how their jobs write their rows. steps: by a statement for each step; one: by one statement before
+                     the request and one after it; batch: together with other jobs'. By default one for BullMQ and
+                     pg-boss, batch for Graphile Worker
   --name NAME        of the file in bench/results
   --profile DIR      write CPU profiles of the workers there
 
@@ -176,7 +177,7 @@ function peerOf(value: string): PeerName {
 }
 
 function rowsByOf(value: string): RowsBy {
-  return oneOf(['one', 'batch'] as const, { option: 'peer-rows', value });
+  return oneOf(rowsBy, { option: 'peer-rows', value });
 }
 
 function oneOf<Name extends string>(

@@ -139,7 +139,11 @@ function costTable({ rounds, counted, names, rows }: Comparison): Table {
   };
 }
 
-const rowWords: Readonly<Record<RowsBy, string>> = { one: 'one by one', batch: 'in batches' };
+const rowWords: Readonly<Record<RowsBy, string>> = {
+  steps: 'step by step',
+  one: 'one by one',
+  batch: 'in batches',
+};
 
 function ratioSection({ rounds, names }: Comparison): Section {
   const lines = (

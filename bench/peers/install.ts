@@ -36,6 +36,12 @@ export async function arePeersInstalled(): Promise<boolean> {
   return are.every(Boolean);
 }
 
+/** Name and version of each, as they are pinned. */
+export async function peerVersions(): Promise<readonly string[]> {
+  const { dependencies } = await packageAt('package.json');
+  return Object.entries(dependencies ?? {}).map(([name, version]) => `${name} ${version}`);
+}
+
 interface Package {
   readonly version?: string;
   readonly dependencies?: Readonly<Record<string, string>>;

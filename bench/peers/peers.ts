@@ -11,10 +11,12 @@ export const peerNames = ['bullmq', 'pg-boss', 'graphile-worker'] as const;
 export type PeerName = (typeof peerNames)[number];
 
 /**
- * How a peer writes its rows: a statement per webhook before its request and one after it, or what has gathered while
- * the statements before are under way, in one.
+ * How a peer writes its rows. `steps`: each step by a statement, six round trips and two commits a webhook, as code is
+ * mostly written. `one`: one statement before its request and one after it. `batch`: what has gathered while the
+ * statements before are under way, in one.
  */
-export type RowsBy = 'one' | 'batch';
+export const rowsBy = ['steps', 'one', 'batch'] as const;
+export type RowsBy = (typeof rowsBy)[number];
 
 /**
  * What a peer's worker is tuned for: many at once, or each one soon. Posthorn has one configuration for both; a peer may
@@ -34,7 +36,7 @@ export interface PeerSite {
 export interface Peer {
   readonly label: string;
   /**
-   * Unless the command line says otherwise. By themselves, as the documentation of BullMQ and pg-boss shows jobs; in
+   * Unless the command line says otherwise. Each job by itself, as the documentation of BullMQ and pg-boss shows jobs; in
    * batches with Graphile Worker, where the question is what is left when only the queue differs from Posthorn's.
    */
   readonly rows: RowsBy;
@@ -66,4 +68,8 @@ export const queueName = 'webhooks';
 export const maxAttempts = 6;
 
 /** How many webhooks a drain has, unless the command line says otherwise: enough for some seconds, as Posthorn's lasts. */
-export const drainedWebhooks: Readonly<Record<RowsBy, number>> = { one: 5_000, batch: 20_000 };
+export const drainedWebhooks: Readonly<Record<RowsBy, number>> = {
+  steps: 5_000,
+  one: 5_000,
+  batch: 20_000,
+};

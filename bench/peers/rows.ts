@@ -4,7 +4,7 @@ import { RowLoader } from './row-loader.ts';
 
 /*
  * The rows of a webhook's road, written by hand: the attempt before its request, its end and the webhook's status after
- * it. Each step is one statement and one commit, under a name, so that Postgres parses and plans it once a connection.
+ * it, in three ways (see RowsBy). Statements have names, so that Postgres parses and plans them once a connection.
  */
 
 /** What is sent, read in the statement that begins the attempt. */
@@ -48,8 +48,46 @@ export function openRows({ databaseUrl, by }: { databaseUrl: string; by: RowsBy 
   });
   // A connection that breaks while idle; whoever uses one is told by its query.
   pool.on('error', () => {});
-  const rows = by === 'one' ? rowByRow(pool) : inBatches(pool);
-  return { ...rows, close: () => pool.end() };
+  return { ...ways[by](pool), close: () => pool.end() };
+}
+
+const ways: Readonly<Record<RowsBy, (pool: pg.Pool) => Omit<Rows, 'close'>>> = {
+  steps: stepByStep,
+  one: rowByRow,
+  batch: inBatches,
+};
+
+function stepByStep(pool: pg.Pool): Omit<Rows, 'close'> {
+  return {
+    async begin(id) {
+      const { rows } = await pool.query<Webhook>({ name: 'read', text: readOne, values: [id] });
+      const webhook = found(rows[0], id);
+      const values = [id, webhook.attempt];
+      await pool.query({ name: 'begin', text: insertAttempt, values });
+      return webhook;
+    },
+    async end({ id, attempt, durationMs, status, responseBody }) {
+      const client = await pool.connect();
+      try {
+        await client.query('begin');
+        const ended = [id, attempt, durationMs, status, responseBody];
+        await client.query({ name: 'end', text: endAttempt, values: ended });
+        const delivered = [id, attempt, status];
+        const { rowCount } = await client.query({
+          name: 'deliver',
+          text: setDelivered,
+          values: delivered,
+        });
+        await client.query('commit');
+        if (rowCount !== 1) throw new Error(`Cannot end the attempt of ${id}`);
+      } catch (error) {
+        // With its transaction.
+        client.release(true);
+        throw error;
+      }
+      client.release();
+    },
+  };
 }
 
 function rowByRow(pool: pg.Pool): Omit<Rows, 'close'> {
@@ -97,11 +135,27 @@ function found(webhook: Webhook | undefined, id: string): Webhook {
   return webhook;
 }
 
-const beginning = (these: string) => `
-  with webhook as (
+const reading = (these: string) => `
     select id, url, body, secret, content_type as "contentType", (attempts + 1)::smallint as attempt
     from webhooks
-    where ${these} and status = 'pending'
+    where ${these} and status = 'pending'`;
+
+const readOne = reading('id = $1');
+
+const insertAttempt = 'insert into attempts (webhook_id, number) values ($1, $2)';
+
+const endAttempt = `
+  update attempts
+  set finished_at = clock_timestamp(), duration_ms = $3, status_code = $4, response_body = $5
+  where webhook_id = $1 and number = $2`;
+
+const setDelivered = `
+  update webhooks
+  set status = 'delivered', attempts = $2, last_status_code = $3, finished_at = clock_timestamp()
+  where id = $1`;
+
+const beginning = (these: string) => `
+  with webhook as (${reading(these)}
   ),
   begun as (
     insert into attempts (webhook_id, number)

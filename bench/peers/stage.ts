@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import type { RedisServer } from '../../test/support/redis.ts';
 import type { Bench } from '../bench.ts';
-import { installPeers } from './install.ts';
+import { installPeers, peerVersions } from './install.ts';
 import { type PeerName, type PeerSite, peers } from './peers.ts';
 
 /** What the peers of a run share. */
 export interface PeerStage extends AsyncDisposable {
   /** Those that are measured. */
   readonly names: readonly PeerName[];
-  /** Why others, which were asked for, are not. */
+  /** Their versions; why others, which were asked for, are not measured. */
   readonly notes: readonly string[];
   readonly redis: RedisServer | undefined;
 }
@@ -18,27 +18,41 @@ export interface PeerStage extends AsyncDisposable {
  * if one of them needs it. Where there is no redis-server, that one is left out.
  */
 export async function openPeerStage({ options, progress, signal }: Bench): Promise<PeerStage> {
-  if (options.peers.length > 0) await installPeers(progress, signal);
-  const wantsRedis = options.peers.some((name) => peers[name].needsRedis);
-  const canHaveRedis = wantsRedis && hasRedisServer();
-  const names = options.peers.filter((name) => canHaveRedis || !peers[name].needsRedis);
-  const notes = options.peers
+  if (options.peers.length === 0) return emptyStage;
+  await installPeers(progress, signal);
+  const redisVersion = redisServerVersion();
+  const names = options.peers.filter(
+    (name) => redisVersion !== undefined || !peers[name].needsRedis,
+  );
+  const leftOut = options.peers
     .filter((name) => !names.includes(name))
     .map(
       (name) =>
         `${peers[name].label} is not measured: it needs a redis-server on the PATH (Debian: apt-get install redis-server)`,
     );
-  for (const note of notes) progress.done(note);
-  const redis = canHaveRedis ? await startPeerRedis() : undefined;
+  for (const note of leftOut) progress.done(note);
+  const needsRedis = names.some((name) => peers[name].needsRedis);
+  const redis = needsRedis ? await startPeerRedis() : undefined;
+  const versions = [
+    ...(await peerVersions()),
+    ...(needsRedis ? [`redis-server ${redisVersion}`] : []),
+  ];
   return {
     names,
-    notes,
+    notes: [...leftOut, `Peers: ${versions.join(', ')}`],
     redis,
     async [Symbol.asyncDispose]() {
       await redis?.stop();
     },
   };
 }
+
+const emptyStage: PeerStage = {
+  names: [],
+  notes: [],
+  redis: undefined,
+  async [Symbol.asyncDispose]() {},
+};
 
 export function siteOf({ redis }: PeerStage, site: Omit<PeerSite, 'redisUrl'>): PeerSite {
   return { ...site, redisUrl: redis?.url };
@@ -57,11 +71,12 @@ async function startPeerRedis(): Promise<RedisServer> {
   ]);
 }
 
-export function hasRedisServer(): boolean {
+/** Of the redis-server on the PATH; undefined when there is none. */
+export function redisServerVersion(): string | undefined {
   try {
-    execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
-    return true;
+    const said = execFileSync('redis-server', ['--version'], { encoding: 'utf8' });
+    return /v=(\S+)/.exec(said)?.[1] ?? said.trim();
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -4,7 +4,7 @@ import { evenBacklog } from '../../bench/backlog.ts';
 import { peerViolations, receiverViolations } from '../../bench/checks.ts';
 import { openServer, type RoundDatabase, type Server } from '../../bench/database.ts';
 import { createDelivery } from '../../bench/peers/delivery.ts';
-import type { RowsBy } from '../../bench/peers/peers.ts';
+import { type RowsBy, rowsBy } from '../../bench/peers/peers.ts';
 import { RowLoader } from '../../bench/peers/row-loader.ts';
 import { createPeerTables, readPeerStanding } from '../../bench/peers/tables.ts';
 import { ReceiverClient } from '../../bench/receiver-client.ts';
@@ -58,7 +58,7 @@ async function violations(jobsLeft = 0): Promise<string[]> {
   return peerViolations({ ...standing, jobsLeft }, { webhooks, delivered: webhooks });
 }
 
-describe.each<RowsBy>(['one', 'batch'])('a peer that writes its rows by %s', (rows) => {
+describe.each(rowsBy)('a peer that writes its rows by %s', (rows) => {
   it('delivers each webhook once, signed, with the attempt before and its end after it', async () => {
     await deliverAll(rows);
     expect(receiverViolations(await receiver.counters(), webhooks)).toEqual([]);

@@ -5,8 +5,8 @@ import { readOptions } from '../../bench/options.ts';
 import { arePeersInstalled } from '../../bench/peers/install.ts';
 import { runPeerRates } from '../../bench/peers/peer-latency.ts';
 import { runPeer } from '../../bench/peers/peer-run.ts';
-import { peerNames, peers } from '../../bench/peers/peers.ts';
-import { hasRedisServer, openPeerStage, type PeerStage } from '../../bench/peers/stage.ts';
+import { peerNames, peers, rowsBy } from '../../bench/peers/peers.ts';
+import { openPeerStage, type PeerStage, redisServerVersion } from '../../bench/peers/stage.ts';
 import { Progress } from '../../bench/progress.ts';
 import { ReceiverClient } from '../../bench/receiver-client.ts';
 
@@ -18,7 +18,8 @@ if (!areInstalled) {
     'The peers of the benchmark are not installed: their tests are skipped. `npm ci --prefix bench` installs them.',
   );
 }
-const names = peerNames.filter((name) => !peers[name].needsRedis || hasRedisServer());
+const hasRedis = redisServerVersion() !== undefined;
+const names = peerNames.filter((name) => !peers[name].needsRedis || hasRedis);
 
 let server: Server;
 let bench: Bench;
@@ -46,7 +47,7 @@ afterAll(async () => {
 });
 
 describe.runIf(areInstalled).each(names)('%s', (name) => {
-  it.each(['one', 'batch'] as const)(
+  it.each(rowsBy)(
     'drains a backlog with two workers, rows by %s',
     async (rows) => {
       const options = { ...bench.options, peerRows: rows };
