@@ -65,9 +65,11 @@ const correctSql = sqlFile('correct-outcomes');
 const batchSize = 500;
 const lingerMs = 5;
 const maxConcurrent = 3;
+/** So many are worth a statement of their own beside one that is under way; fewer wait for its end. */
+const worthAnother = 250;
 
 /**
- * Writes results to Postgres, many in one statement: what ends within 5 ms goes together.
+ * Writes results to Postgres, many in one statement: what ends within 5 ms, or while others are written, goes together.
  *
  * A statement that fails because Postgres is away is tried again for 30 s: a receiver's 2xx that is not written is a
  * duplicate later. One that fails for its content is halved until the row at fault is alone, and that one is written
@@ -77,6 +79,8 @@ export class Recorder {
   readonly #options: RecorderOptions;
   readonly #patienceMs: number;
   #pending: AttemptRecord[] = [];
+  /** One of them must not wait for others. */
+  #isAwaited = false;
   #timer: NodeJS.Timeout | undefined;
   readonly #running = new Set<Promise<void>>();
   readonly #writing = new Set<readonly AttemptRecord[]>();
@@ -89,8 +93,8 @@ export class Recorder {
   add(record: AttemptRecord): void {
     this.#pending.push(record);
     // The next of an ordered lane waits for it.
-    const isAwaited = record.onSettled !== undefined;
-    if (isAwaited || this.#pending.length >= batchSize) this.#flush();
+    this.#isAwaited ||= record.onSettled !== undefined;
+    if (this.#isAwaited || this.#pending.length >= worthAnother) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), lingerMs);
   }
 
@@ -110,8 +114,9 @@ export class Recorder {
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    while (this.#pending.length > 0 && this.#running.size < maxConcurrent) {
+    while (this.#isWorthOne()) {
       const batch = this.#pending.splice(0, batchSize);
+      this.#isAwaited &&= this.#pending.length > 0;
       this.#writing.add(batch);
       const run = this.#write(batch).finally(() => {
         this.#running.delete(run);
@@ -120,6 +125,12 @@ export class Recorder {
       });
       this.#running.add(run);
     }
+  }
+
+  #isWorthOne(): boolean {
+    const { length } = this.#pending;
+    if (length === 0 || this.#running.size >= maxConcurrent) return false;
+    return this.#running.size === 0 || this.#isAwaited || length >= worthAnother;
   }
 
   async #write(batch: readonly AttemptRecord[]): Promise<void> {
