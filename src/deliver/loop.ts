@@ -79,10 +79,10 @@ export class DeliveryLoop {
     this.#options = options;
     // One lane may use half of the slots, so that one endpoint that turns slow never takes them all.
     const book = new LaneBook({ maxSlots: Math.max(1, Math.ceil(options.maxInFlight / 2)) });
-    const { pool, events, log, cache } = options;
+    const { pool, events, log, cache, maxInFlight: most } = options;
     this.#book = book;
-    this.#gauge = new InFlightGauge({ most: options.maxInFlight });
-    this.#room = new ClaimRoom({ most: options.maxInFlight });
+    this.#gauge = new InFlightGauge({ most });
+    this.#room = new ClaimRoom({ most });
     this.#limited = new LimitedLanes({ pool, book });
     this.#scan = new LaneScan({ pool, book, limited: this.#limited, events, log, cache });
   }
@@ -166,9 +166,8 @@ export class DeliveryLoop {
     }
     await this.#scan.runWhenDue(workerNumber);
     await this.#limited.take(workerNumber);
-    const { room, fromInFlight } = this.#room.of(this.#options.sender.inFlight, {
-      allowed: this.#gauge.limit(),
-    });
+    const allowed = this.#gauge.limit();
+    const { room, fromInFlight } = this.#room.of(this.#options.sender.inFlight, { allowed });
     if (room === 0) {
       await this.#waitForSlot(fromInFlight, pollMs);
       if (performance.now() - this.#lastClaimMs >= pollMs) this.#room.noteSlow();
@@ -247,10 +246,9 @@ export class DeliveryLoop {
     }
     const { pool, events, sender, clock, leaseS } = this.#options;
     const before = sender.inFlight;
+    const { limit, wishes } = request;
     const claim = await claimWebhooks(pool, {
-      workerNumber: request.workerNumber,
-      limit: request.limit,
-      wishes: request.wishes,
+      ...request,
       windowFromMs: request.discover ? this.#window.fromMs : undefined,
       // Thousands of lanes, at times: only for what is discovered.
       constrained: request.discover ? this.#book.constrained(startedMs) : {},
@@ -261,7 +259,7 @@ export class DeliveryLoop {
       this.#mayHoldUnknown ||= !isFaultOfStatement(error);
       throw error;
     });
-    if (request.limit > 0) this.#room.noteClaim({ before, after: sender.inFlight });
+    if (limit > 0) this.#room.noteClaim({ before, after: sender.inFlight });
     clock.note({ nowMs: claim.look.nowMs, askedMs: startedMs, answeredMs: performance.now() });
     if (this.#stopped) {
       await sender.giveBack(claim.webhooks);
@@ -269,19 +267,16 @@ export class DeliveryLoop {
       for (const webhook of claim.webhooks) void sender.send(webhook, this.#book);
     }
     this.#book.learn({
-      wishes: request.wishes,
+      wishes,
       claimed: claim.webhooks,
       discovered: claim.discovered.filter((seen) => this.#limited.admits(seen)),
-      wasFull: claim.webhooks.length >= request.limit,
+      wasFull: claim.webhooks.length >= limit,
     });
     if (request.discover) this.#window.move(claim);
     const durationMs = performance.now() - startedMs;
-    if (claim.webhooks.length > 0) {
-      events.emit('claimed', {
-        webhooks: claim.webhooks.length,
-        lanesSeen: claim.discovered.length,
-        durationMs,
-      });
+    const { length: webhooks } = claim.webhooks;
+    if (webhooks > 0) {
+      events.emit('claimed', { webhooks, lanesSeen: claim.discovered.length, durationMs });
     }
     return claim;
   }

@@ -62,14 +62,16 @@ const recordSql = sqlFile('record');
 const holdSql = sqlFile('hold-lanes');
 const closeAbandonedSql = sqlFile('close-abandoned');
 const correctSql = sqlFile('correct-outcomes');
-const batchSize = 500;
+/** More do not make a result cheaper: each finds its place in the arrays by looking along them. */
+const batchSize = 250;
 const lingerMs = 5;
 const maxConcurrent = 3;
-/** So many are worth a statement of their own beside one that is under way; fewer wait for its end. */
-const worthAnother = 250;
+/** As record.sql knows them. */
+export const becameCodes = { retry: 0, delivered: 1, failed: 2 } as const;
 
 /**
- * Writes results to Postgres, many in one statement: what ends within 5 ms, or while others are written, goes together.
+ * Writes results to Postgres, many in one statement: what ends within 5 ms, or while others are written, goes
+ * together.
  *
  * A statement that fails because Postgres is away is tried again for 30 s: a receiver's 2xx that is not written is a
  * duplicate later. One that fails for its content is halved until the row at fault is alone, and that one is written
@@ -94,7 +96,7 @@ export class Recorder {
     this.#pending.push(record);
     // The next of an ordered lane waits for it.
     this.#isAwaited ||= record.onSettled !== undefined;
-    if (this.#isAwaited || this.#pending.length >= worthAnother) this.#flush();
+    if (this.#isAwaited || this.#pending.length >= batchSize) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), lingerMs);
   }
 
@@ -115,7 +117,7 @@ export class Recorder {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     while (this.#isWorthOne()) {
-      const batch = this.#pending.splice(0, batchSize);
+      const batch = this.#takeBatch();
       this.#isAwaited &&= this.#pending.length > 0;
       this.#writing.add(batch);
       const run = this.#write(batch).finally(() => {
@@ -127,10 +129,24 @@ export class Recorder {
     }
   }
 
+  /** A webhook twice, as when its lease ran out under a slow request, goes into two. */
+  #takeBatch(): AttemptRecord[] {
+    const batch = new Map<string, AttemptRecord>();
+    const left: AttemptRecord[] = [];
+    for (const record of this.#pending) {
+      if (batch.size < batchSize && !batch.has(record.webhookId))
+        batch.set(record.webhookId, record);
+      else left.push(record);
+    }
+    this.#pending = left;
+    return [...batch.values()];
+  }
+
+  /** What is awaited goes at once; else what comes while others are written goes together, as long as it is one batch. */
   #isWorthOne(): boolean {
     const { length } = this.#pending;
     if (length === 0 || this.#running.size >= maxConcurrent) return false;
-    return this.#running.size === 0 || this.#isAwaited || length >= worthAnother;
+    return this.#running.size === 0 || this.#isAwaited || length >= batchSize;
   }
 
   async #write(batch: readonly AttemptRecord[]): Promise<void> {
@@ -158,7 +174,7 @@ export class Recorder {
       values: [
         plainArray(batch.map((record) => record.webhookId)),
         plainArray(batch.map((record) => record.number)),
-        plainArray(batch.map((record) => record.became)),
+        plainArray(batch.map((record) => becameCodes[record.became])),
         plainArray(batch.map((record) => record.statusCode)),
         plainArray(batch.map((record) => record.error)),
         batch.map((record) => record.errorMessage),

@@ -1,4 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { Breakers } from '../../src/deliver/breakers.ts';
+import { GoneEndpoints } from '../../src/deliver/gone-endpoints.ts';
+import { type AttemptRecord, Recorder } from '../../src/deliver/recorder.ts';
+import { createEvents } from '../../src/events.ts';
+import { createLog } from '../../src/log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
@@ -82,3 +87,77 @@ it('the result of an ordered webhook waits for no other', async () => {
   locker.release();
   await receiver.until((requests) => requests.length === 6);
 });
+
+it('two results of one webhook that come at once are both recorded, each in its attempt', async () => {
+  const { rows } = await database.pool.query<{ id: string }>(
+    `insert into posthorn.outbox (url, body) values ('http://receiver.example/', '{}') returning id`,
+  );
+  const id = rows[0]?.id ?? '';
+  await database.pool.query(
+    `insert into posthorn.attempts (webhook_id, number, worker) values ($1, 1, 1), ($1, 2, 1)`,
+    [id],
+  );
+  await database.pool.query(
+    `update posthorn.queue set attempts = 2, leased_by = 1, lease_until = now() + interval '1 min' where webhook_id = $1`,
+    [id],
+  );
+  const { pool } = database;
+  const [events, log] = [createEvents(), createLog('silent')];
+  const breakers = new Breakers({ pool, events, log });
+  const endpoints = new GoneEndpoints({ pool, events, log });
+  const recorder = new Recorder({ pool, breakers, endpoints, events, log });
+  // The lease of the first ran out under a slow receiver, and the same worker sent the webhook again.
+  recorder.add(failure(id, { number: 1, statusCode: 500 }));
+  recorder.add(failure(id, { number: 2, statusCode: 503 }));
+  await recorder.drain();
+  const attempts = await pool.query(
+    'select number, status_code, finished_at is not null as ended from posthorn.attempts where webhook_id = $1 order by 1',
+    [id],
+  );
+  expect(attempts.rows).toEqual([
+    { number: 1, status_code: 500, ended: true },
+    { number: 2, status_code: 503, ended: true },
+  ]);
+  const queue = await pool.query(
+    'select lease_until, due_at > now() as waits from posthorn.queue where webhook_id = $1',
+    [id],
+  );
+  expect(queue.rows).toEqual([{ lease_until: null, waits: true }]);
+});
+
+function failure(
+  webhookId: string,
+  { number, statusCode }: { number: number; statusCode: number },
+): AttemptRecord {
+  return {
+    webhookId,
+    number,
+    statusCode,
+    mayHaveOpenAttempts: false,
+    leasedBy: 1,
+    became: 'retry',
+    error: `http_${statusCode}`,
+    errorMessage: null,
+    responseBody: 'no',
+    responseTruncated: false,
+    durationMs: 1,
+    endedAtMs: performance.now(),
+    retryInMs: 60_000,
+    reason: null,
+    counts: true,
+    laneResult: {
+      lane: '1',
+      url: 'http://receiver.example/',
+      verdict: {
+        kind: 'retry',
+        reason: `http_${statusCode}`,
+        notBeforeMs: undefined,
+        pressure: 'neutral',
+      },
+      isProbe: false,
+    },
+    keepsPlace: false,
+    endpointId: null,
+    goneAnswers: 0,
+  };
+}
