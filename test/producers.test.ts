@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 
@@ -73,6 +74,37 @@ describe('an illegal value is refused by a constraint named for its rule', () =>
     await expect(insert({ [column]: value })).rejects.toMatchObject({ code: '23514', constraint });
     const { rows } = await database.pool.query('select from posthorn.queue');
     expect(rows).toHaveLength(0);
+  });
+
+  it('and by an error that does not repeat the row, as that of a plain CHECK does', async () => {
+    const refused: unknown = await insert({ url: 'ftp://a', secret: 'hush', body: 'hush' }).catch(
+      (error: unknown) => error,
+    );
+    expect(refused).toMatchObject({ constraint: 'outbox_url_is_http', table: 'outbox' });
+    expect(inspect(refused, { depth: null, showHidden: true })).not.toContain('hush');
+  });
+
+  it('a secret after whsec_ by its length and its padding', async () => {
+    const secrets = Array.from({ length: 100 }, (_, length) => length).flatMap((length) =>
+      ['', '=', '==', '==='].map((padding) => `whsec_${'A'.repeat(length)}${padding}`),
+    );
+    const { rows } = await database.pool.query<{ secret: string }>(
+      `select secret
+       from unnest($1::text[]) as secret
+       where secret ~ '^whsec_([A-Za-z0-9+/]{4}){8,21}([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?$'`,
+      [secrets],
+    );
+    const legalSecrets = new Set(rows.map(({ secret }) => secret));
+    expect(legalSecrets.size).toBeGreaterThan(30);
+    for (const secret of secrets) {
+      const end = insert({ secret }).then(
+        () => 'accepted',
+        (error: { constraint?: string }) => error.constraint,
+      );
+      const wanted = legalSecrets.has(secret) ? 'accepted' : 'outbox_secret_is_base64_after_whsec';
+      expect([secret, await end]).toEqual([secret, wanted]);
+    }
+    await database.pool.query('delete from posthorn.queue');
   });
 
   it.each(['body', 'priority', 'content_type'])('%s must not be null', async (column) => {

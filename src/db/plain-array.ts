@@ -5,10 +5,5 @@
  * worker; this takes 1. Text that others wrote is none of its business: pg converts that.
  */
 export function plainArray(values: readonly (string | number | boolean | null)[]): string {
-  let text = '{';
-  for (const [at, value] of values.entries()) {
-    if (at > 0) text += ',';
-    text += value === null ? 'NULL' : value;
-  }
-  return `${text}}`;
+  return `{${values.map((value) => value ?? 'NULL').join(',')}}`;
 }

@@ -91,6 +91,7 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   uuid_time: 'anyone',
   lane_of: 'anyone',
   header_names_are_unique: 'anyone',
+  outbox_keeps_rules: 'anyone',
   // Triggers fire without anybody's right to call them.
   outbox_to_queue: [],
   endpoint_changes: [],

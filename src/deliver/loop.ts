@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { LaneCache } from '../cache/lane-cache.ts';
 import { isFaultOfStatement } from '../db/sqlstate.ts';
+import { ClaimRoom } from '../domain/claim-room.ts';
 import { allowedBy, createPace, spend } from '../domain/pace.ts';
 import { behindAfterMs, Strain } from '../domain/strain.ts';
 import type { Events } from '../events.ts';
@@ -39,7 +40,6 @@ interface LoopOptions {
   readonly releaseUnknown: (workerNumber: number) => Promise<void>;
 }
 
-const claimSize = 200;
 /** After a claim that found less than it could take: what arrives meanwhile is claimed together. */
 const gapMs = 8;
 /** Unless somebody calls, and this often at most: a claim more costs about 1.5 ms of CPU. */
@@ -61,12 +61,13 @@ export class DeliveryLoop {
   readonly #wake = new Wake();
   readonly #strain = new Strain();
   readonly #gauge: InFlightGauge;
+  readonly #room: ClaimRoom;
   /** Calls that ended the gap between claims. */
   #calls = createPace(mostCallsPerS);
-  readonly #claimFrom: number;
   #stopped = false;
   #isWanted = true;
   #lastLookMs = 0;
+  #lastClaimMs = 0;
   #lastWorkMs = 0;
   #lastProbeMs = 0;
   /** A claim whose answer was lost may have leased webhooks that nobody here knows of. */
@@ -78,13 +79,12 @@ export class DeliveryLoop {
     this.#options = options;
     // One lane may use half of the slots, so that one endpoint that turns slow never takes them all.
     const book = new LaneBook({ maxSlots: Math.max(1, Math.ceil(options.maxInFlight / 2)) });
-    const { pool, events, log, cache } = options;
+    const { pool, events, log, cache, maxInFlight: most } = options;
     this.#book = book;
-    this.#gauge = new InFlightGauge({ most: options.maxInFlight });
+    this.#gauge = new InFlightGauge({ most });
+    this.#room = new ClaimRoom({ most });
     this.#limited = new LimitedLanes({ pool, book });
     this.#scan = new LaneScan({ pool, book, limited: this.#limited, events, log, cache });
-    // Claims of a few rows cost as much as claims of many: wait until an eighth of the slots is free.
-    this.#claimFrom = Math.max(1, Math.min(20, Math.floor(options.maxInFlight / 8)));
   }
 
   /** Something was enqueued, or came due. */
@@ -166,13 +166,14 @@ export class DeliveryLoop {
     }
     await this.#scan.runWhenDue(workerNumber);
     await this.#limited.take(workerNumber);
-    const mostInFlight = this.#gauge.limit();
-    if (mostInFlight - this.#options.sender.inFlight < this.#claimFrom) {
-      await this.#waitForSlot(mostInFlight - this.#claimFrom, pollMs);
+    const allowed = this.#gauge.limit();
+    const { room, fromInFlight } = this.#room.of(this.#options.sender.inFlight, { allowed });
+    if (room === 0) {
+      await this.#waitForSlot(fromInFlight, pollMs);
+      if (performance.now() - this.#lastClaimMs >= pollMs) this.#room.noteSlow();
       return;
     }
-    await this.#probeWhenDue(workerNumber);
-    const limit = Math.min(mostInFlight - this.#options.sender.inFlight, claimSize);
+    const limit = room - (await this.#probeWhenDue(workerNumber, room));
     if (limit <= 0) return;
     const nowMs = performance.now();
     const wishes = this.#book.choose(limit, nowMs);
@@ -238,15 +239,16 @@ export class DeliveryLoop {
     readonly discover: boolean;
   }): Promise<Claim> {
     const startedMs = performance.now();
+    this.#lastClaimMs = startedMs;
     if (request.discover) {
       this.#isWanted = false;
       this.#lastLookMs = startedMs;
     }
     const { pool, events, sender, clock, leaseS } = this.#options;
+    const before = sender.inFlight;
+    const { limit, wishes } = request;
     const claim = await claimWebhooks(pool, {
-      workerNumber: request.workerNumber,
-      limit: request.limit,
-      wishes: request.wishes,
+      ...request,
       windowFromMs: request.discover ? this.#window.fromMs : undefined,
       // Thousands of lanes, at times: only for what is discovered.
       constrained: request.discover ? this.#book.constrained(startedMs) : {},
@@ -257,6 +259,7 @@ export class DeliveryLoop {
       this.#mayHoldUnknown ||= !isFaultOfStatement(error);
       throw error;
     });
+    if (limit > 0) this.#room.noteClaim({ before, after: sender.inFlight });
     clock.note({ nowMs: claim.look.nowMs, askedMs: startedMs, answeredMs: performance.now() });
     if (this.#stopped) {
       await sender.giveBack(claim.webhooks);
@@ -264,34 +267,33 @@ export class DeliveryLoop {
       for (const webhook of claim.webhooks) void sender.send(webhook, this.#book);
     }
     this.#book.learn({
-      wishes: request.wishes,
+      wishes,
       claimed: claim.webhooks,
       discovered: claim.discovered.filter((seen) => this.#limited.admits(seen)),
-      wasFull: claim.webhooks.length >= request.limit,
+      wasFull: claim.webhooks.length >= limit,
     });
     if (request.discover) this.#window.move(claim);
     const durationMs = performance.now() - startedMs;
-    if (claim.webhooks.length > 0) {
-      events.emit('claimed', {
-        webhooks: claim.webhooks.length,
-        lanesSeen: claim.discovered.length,
-        durationMs,
-      });
+    const { length: webhooks } = claim.webhooks;
+    if (webhooks > 0) {
+      events.emit('claimed', { webhooks, lanesSeen: claim.discovered.length, durationMs });
     }
     return claim;
   }
 
-  async #probeWhenDue(workerNumber: number): Promise<void> {
+  /** Says how many probes it sent. */
+  async #probeWhenDue(workerNumber: number, room: number): Promise<number> {
     const { breakers, sender, leaseS } = this.#options;
-    if (performance.now() - this.#lastProbeMs < probeEveryMs) return;
+    if (performance.now() - this.#lastProbeMs < probeEveryMs) return 0;
     this.#lastProbeMs = performance.now();
     const probes = await breakers
-      .takeProbes({ workerNumber, limit: Math.min(mostProbes, this.#claimFrom), leaseS })
+      .takeProbes({ workerNumber, limit: Math.min(mostProbes, room), leaseS })
       .catch((error: unknown) => {
         this.#mayHoldUnknown ||= !isFaultOfStatement(error);
         throw error;
       });
     if (this.#stopped) await sender.giveBack(probes);
     else for (const webhook of probes) void sender.send(webhook, this.#book);
+    return probes.length;
   }
 }

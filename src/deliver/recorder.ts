@@ -62,12 +62,16 @@ const recordSql = sqlFile('record');
 const holdSql = sqlFile('hold-lanes');
 const closeAbandonedSql = sqlFile('close-abandoned');
 const correctSql = sqlFile('correct-outcomes');
-const batchSize = 500;
+/** More do not make a result cheaper: each finds its place in the arrays by looking along them. */
+const batchSize = 250;
 const lingerMs = 5;
 const maxConcurrent = 3;
+/** As record.sql knows them. */
+export const becameCodes = { retry: 0, delivered: 1, failed: 2 } as const;
 
 /**
- * Writes results to Postgres, many in one statement: what ends within 5 ms goes together.
+ * Writes results to Postgres, many in one statement: what ends within 5 ms, or while others are written, goes
+ * together.
  *
  * A statement that fails because Postgres is away is tried again for 30 s: a receiver's 2xx that is not written is a
  * duplicate later. One that fails for its content is halved until the row at fault is alone, and that one is written
@@ -77,6 +81,8 @@ export class Recorder {
   readonly #options: RecorderOptions;
   readonly #patienceMs: number;
   #pending: AttemptRecord[] = [];
+  /** One of them must not wait for others. */
+  #isAwaited = false;
   #timer: NodeJS.Timeout | undefined;
   readonly #running = new Set<Promise<void>>();
   readonly #writing = new Set<readonly AttemptRecord[]>();
@@ -89,8 +95,8 @@ export class Recorder {
   add(record: AttemptRecord): void {
     this.#pending.push(record);
     // The next of an ordered lane waits for it.
-    const isAwaited = record.onSettled !== undefined;
-    if (isAwaited || this.#pending.length >= batchSize) this.#flush();
+    this.#isAwaited ||= record.onSettled !== undefined;
+    if (this.#isAwaited || this.#pending.length >= batchSize) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), lingerMs);
   }
 
@@ -110,8 +116,9 @@ export class Recorder {
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    while (this.#pending.length > 0 && this.#running.size < maxConcurrent) {
-      const batch = this.#pending.splice(0, batchSize);
+    while (this.#isWorthOne()) {
+      const batch = this.#takeBatch();
+      this.#isAwaited &&= this.#pending.length > 0;
       this.#writing.add(batch);
       const run = this.#write(batch).finally(() => {
         this.#running.delete(run);
@@ -120,6 +127,26 @@ export class Recorder {
       });
       this.#running.add(run);
     }
+  }
+
+  /** A webhook twice, as when its lease ran out under a slow request, goes into two. */
+  #takeBatch(): AttemptRecord[] {
+    const batch = new Map<string, AttemptRecord>();
+    const left: AttemptRecord[] = [];
+    for (const record of this.#pending) {
+      if (batch.size < batchSize && !batch.has(record.webhookId))
+        batch.set(record.webhookId, record);
+      else left.push(record);
+    }
+    this.#pending = left;
+    return [...batch.values()];
+  }
+
+  /** What is awaited goes at once; else what comes while others are written goes together, as long as it is one batch. */
+  #isWorthOne(): boolean {
+    const { length } = this.#pending;
+    if (length === 0 || this.#running.size >= maxConcurrent) return false;
+    return this.#running.size === 0 || this.#isAwaited || length >= batchSize;
   }
 
   async #write(batch: readonly AttemptRecord[]): Promise<void> {
@@ -168,7 +195,7 @@ export class Recorder {
       values: [
         plainArray(batch.map((record) => record.webhookId)),
         plainArray(batch.map((record) => record.number)),
-        plainArray(batch.map((record) => record.became)),
+        plainArray(batch.map((record) => becameCodes[record.became])),
         plainArray(batch.map((record) => record.statusCode)),
         plainArray(batch.map((record) => record.error)),
         batch.map((record) => record.errorMessage),

@@ -72,7 +72,7 @@ describe('neither the secret nor the body is in the answer or the log', () => {
 
 it('Postgres does put both into the detail, or these tests would look for nothing', async () => {
   const insert = database.pool.query(
-    `insert into posthorn.outbox (url, body, secret, traceparent) values ($1, $2, $3, 'illegal')`,
+    `insert into posthorn.outbox (url, body, secret, content_type) values ($1, $2, $3, null)`,
     [webhook.url, body, secret],
   );
   const error: object = await insert.then(

@@ -64,12 +64,14 @@ it('records by primary keys alone', async () => {
   );
   const plan = await explain(
     'record',
-    `'{${rows[0]?.id}}', '{1}', '{delivered}', '{200}', '{null}', '{null}', '{ok}',
+    `'{${rows[0]?.id}}', '{1}', '{1}', '{200}', '{null}', '{null}', '{ok}',
      '{false}', '{1}', '{1}', '{0}', '{null}', '{0}', '{1}', '{7}'`,
   );
   expect(plan).toContain('queue_pkey');
   expect(plan).toMatch(/attempts_\d{8}_pkey/);
   expect(plan).not.toContain('Seq Scan');
+  // But for the breakers that are paused: results that are joined are each compared with each other.
+  expect(plan.match(/Nested Loop/g)).toHaveLength(1);
 });
 
 it('scans the lanes by queue_for_claim alone', async () => {

@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sqlFile } from '../../src/db/sql-file.ts';
+import { becameCodes } from '../../src/deliver/recorder.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // A queue that was emptied and filled again is the normal state of a service that recovers, and the worst one for the
@@ -160,7 +161,8 @@ async function scanLanes(): Promise<number> {
 
 /** A third failed, a third delivered, a third to be retried; the first under a number that is not its own. */
 async function record(claimed: { webhook_id: string; number: number }[]): Promise<void> {
-  const became = claimed.map((_, at) => ['failed', 'delivered', 'retry'][at % 3]);
+  const { failed, delivered, retry } = becameCodes;
+  const became = claimed.map((_, at) => [failed, delivered, retry][at % 3]);
   const { rows } = await client.query(sqlFile('record').text, [
     claimed.map((row) => row.webhook_id),
     claimed.map((row, at) => (at === 0 ? row.number + 1 : row.number)),

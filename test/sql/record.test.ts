@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { plainArray } from '../../src/db/plain-array.ts';
 import { runSql, sqlFile } from '../../src/db/sql-file.ts';
+import { becameCodes } from '../../src/deliver/recorder.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // What one run of record.sql leaves behind. In between two statements another worker could claim.
@@ -50,7 +51,7 @@ it('a late 2xx from before a webhook was put back ends it, unless it had been de
   }
 });
 
-it.each(['retry', 'failed'])(
+it.each(['retry', 'failed'] as const)(
   'a webhook whose lease somebody else has is left alone by a late %s',
   async (became) => {
     const id = await attempted({ leasedBy: 2, leaseS: 60 });
@@ -93,7 +94,7 @@ async function attempted(lease: {
 
 /** Worker 1 records how its first attempt ended; the ids that were its to record. */
 async function recordAs(
-  became: string,
+  became: keyof typeof becameCodes,
   { id, statusCode }: { id: string; statusCode: number },
 ): Promise<(string | null)[]> {
   const one = (value: string | number | boolean | null) => plainArray([value]);
@@ -102,7 +103,7 @@ async function recordAs(
     values: [
       one(id),
       one(1),
-      one(became),
+      one(becameCodes[became]),
       one(statusCode),
       one(null),
       [null],

@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { Breakers } from '../../src/deliver/breakers.ts';
+import { GoneEndpoints } from '../../src/deliver/gone-endpoints.ts';
+import { type AttemptRecord, Recorder } from '../../src/deliver/recorder.ts';
+import { createEvents } from '../../src/events.ts';
+import { createLog } from '../../src/log.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startEngine } from '../support/engine.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Receiver, startReceiver } from '../support/receiver.ts';
+
+let database: TestDatabase;
+let receiver: Receiver;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+
+afterAll(() => database.drop());
+
+beforeEach(async () => {
+  receiver = await startReceiver();
+  return () => receiver.close();
+});
+
+async function insert(count: number, path: string): Promise<void> {
+  await database.pool.query(
+    `insert into posthorn.outbox (url, body)
+     select $1 || '/' || (n % 20), '{}'
+     from generate_series(1, $2::integer) as n`,
+    [`${receiver.url}${path}`, count],
+  );
+}
+
+async function waitingRecords(): Promise<number> {
+  const { rows } = await database.pool.query<{ count: number }>(
+    `select count(*)::integer as count
+     from pg_stat_activity
+     where datname = current_database() and wait_event_type = 'Lock' and query like '-- Records how attempts ended%'`,
+  );
+  return rows[0]?.count ?? 0;
+}
+
+it('results that come while others are written go together, unless they are very many', async () => {
+  await using _posthorn = await startEngine(database);
+  const locker = await database.pool.connect();
+  await locker.query('begin');
+  await locker.query('lock table posthorn.outcomes in exclusive mode');
+  await insert(20, '/first');
+  await receiver.until((requests) => requests.length === 20);
+  await eventually(async () => (await waitingRecords()) === 1, 'a record that waits');
+  // Each of these ended long after the 5 ms that results are gathered for.
+  for (let more = 1; more <= 5; more += 1) {
+    await insert(20, '/more');
+    await receiver.until((requests) => requests.length === 20 + more * 20);
+  }
+  expect(await waitingRecords()).toBe(1);
+  await insert(200, '/very-many');
+  await eventually(async () => (await waitingRecords()) === 2, 'a second record');
+  await locker.query('commit');
+  locker.release();
+  await eventually(async () => {
+    const { rows } = await database.pool.query<{ count: number }>(
+      `select count(*)::integer as count from posthorn.outcomes where status = 'delivered'`,
+    );
+    return rows[0]?.count === 320;
+  }, 'all are delivered');
+  expect(receiver.requests).toHaveLength(320);
+});
+
+it('the result of an ordered webhook waits for no other', async () => {
+  const { rows } = await database.pool.query<{ id: string }>(
+    'insert into posthorn.endpoints (url, ordered) values ($1, true) returning id',
+    [`${receiver.url}/ordered`],
+  );
+  await using _posthorn = await startEngine(database);
+  const locker = await database.pool.connect();
+  await locker.query('begin');
+  await locker.query('lock table posthorn.outcomes in exclusive mode');
+  await insert(5, '/first');
+  await eventually(async () => (await waitingRecords()) === 1, 'a record that waits');
+  await database.pool.query(`insert into posthorn.outbox (endpoint_id, body) values ($1, '{}')`, [
+    rows[0]?.id,
+  ]);
+  await eventually(async () => (await waitingRecords()) === 2, 'its own record');
+  await locker.query('commit');
+  locker.release();
+  await receiver.until((requests) => requests.length === 6);
+});
+
+it('two results of one webhook that come at once are both recorded, each in its attempt', async () => {
+  const { rows } = await database.pool.query<{ id: string }>(
+    `insert into posthorn.outbox (url, body) values ('http://receiver.example/', '{}') returning id`,
+  );
+  const id = rows[0]?.id ?? '';
+  await database.pool.query(
+    `insert into posthorn.attempts (webhook_id, number, worker) values ($1, 1, 1), ($1, 2, 1)`,
+    [id],
+  );
+  await database.pool.query(
+    `update posthorn.queue set attempts = 2, leased_by = 1, lease_until = now() + interval '1 min' where webhook_id = $1`,
+    [id],
+  );
+  const { pool } = database;
+  const [events, log] = [createEvents(), createLog('silent')];
+  const breakers = new Breakers({ pool, events, log });
+  const endpoints = new GoneEndpoints({ pool, events, log });
+  const recorder = new Recorder({ pool, breakers, endpoints, events, log });
+  // The lease of the first ran out under a slow receiver, and the same worker sent the webhook again.
+  recorder.add(failure(id, { number: 1, statusCode: 500 }));
+  recorder.add(failure(id, { number: 2, statusCode: 503 }));
+  await recorder.drain();
+  const attempts = await pool.query(
+    'select number, status_code, finished_at is not null as ended from posthorn.attempts where webhook_id = $1 order by 1',
+    [id],
+  );
+  expect(attempts.rows).toEqual([
+    { number: 1, status_code: 500, ended: true },
+    { number: 2, status_code: 503, ended: true },
+  ]);
+  const queue = await pool.query(
+    'select lease_until, due_at > now() as waits from posthorn.queue where webhook_id = $1',
+    [id],
+  );
+  expect(queue.rows).toEqual([{ lease_until: null, waits: true }]);
+});
+
+function failure(
+  webhookId: string,
+  { number, statusCode }: { number: number; statusCode: number },
+): AttemptRecord {
+  return {
+    webhookId,
+    number,
+    statusCode,
+    mayHaveOpenAttempts: false,
+    leasedBy: 1,
+    became: 'retry',
+    error: `http_${statusCode}`,
+    errorMessage: null,
+    responseBody: 'no',
+    responseTruncated: false,
+    durationMs: 1,
+    endedAtMs: performance.now(),
+    retryInMs: 60_000,
+    reason: null,
+    counts: true,
+    laneResult: {
+      lane: '1',
+      url: 'http://receiver.example/',
+      verdict: {
+        kind: 'retry',
+        reason: `http_${statusCode}`,
+        notBeforeMs: undefined,
+        pressure: 'neutral',
+      },
+      isProbe: false,
+    },
+    keepsPlace: false,
+    endpointId: null,
+    goneAnswers: 0,
+  };
+}
