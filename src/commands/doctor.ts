@@ -4,6 +4,7 @@ import { examine } from '../doctor/examine.ts';
 import { worstOf } from '../doctor/finding.ts';
 import { jsonReport, textReport } from '../doctor/report.ts';
 import { version } from '../version.ts';
+import { terminalOf } from './terminal.ts';
 
 /** `posthorn doctor`: looks at the database, says what is wrong with it, and changes nothing. Returns the exit code. */
 export async function doctorCommand(options: {
@@ -22,15 +23,8 @@ export async function doctorCommand(options: {
   console.log(
     options.isJson
       ? jsonReport(findings, { version })
-      : textReport(findings, { hasColours: hasColours() }),
+      : textReport(findings, { hasColours: terminalOf(process.stdout).hasColours }),
   );
   const worst = worstOf(findings);
   return worst === 'fail' || (worst === 'warn' && options.isStrict) ? 1 : 0;
-}
-
-/** https://no-color.org */
-function hasColours(): boolean {
-  return (
-    process.stdout.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb'
-  );
 }

@@ -1,79 +1,90 @@
-import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { parseArgs } from 'node:util';
 import { ConfigError } from '../config.ts';
 import { version } from '../version.ts';
-import { doctorCommand } from './doctor.ts';
-import { migrateCommand } from './migrate.ts';
-import { rolesCommand } from './roles.ts';
-import { runCommand } from './run.ts';
+import { type Command, type Given, UsageError } from './command.ts';
+import { commands } from './commands.ts';
+import { firstWords, helpOf, listOf, overview } from './help.ts';
+import { explain } from './problem-text.ts';
+import { endWithReader, print } from './terminal.ts';
 
-const usage = `Posthorn ${version}: transactional webhooks for Postgres
-
-  posthorn start      worker and API in one process (with an embedded Postgres when DATABASE_URL is unset)
-  posthorn worker     only the worker
-  posthorn api        only the API
-  posthorn migrate    bring the schema up to date and exit
-  posthorn roles      make Postgres roles for producers, workers and readers (--prefix NAME, --sql)
-  posthorn doctor     look at the database and say what is wrong and what to do (--json, --strict)
-
-  --help, --version
-
-Settings come from the environment: DATABASE_URL, HOST, PORT, POSTHORN_*; see docs/configuration.md.`;
-
-interface Command {
-  /** Beside --help and --version. */
-  readonly options?: NonNullable<ParseArgsConfig['options']>;
-  /** A number is the exit code; anything else is 0. */
-  readonly run: (given: Given) => Promise<unknown>;
-}
-
-/** The values of a command's options. */
-type Given = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
-
-const commands: Readonly<Record<string, Command>> = {
-  start: { run: () => runCommand({ worker: true, api: true }) },
-  worker: { run: () => runCommand({ worker: true, api: false }) },
-  api: { run: () => runCommand({ worker: false, api: true }) },
-  migrate: { run: migrateCommand },
-  roles: {
-    options: { prefix: { type: 'string' }, sql: { type: 'boolean' } },
-    run: ({ prefix = 'posthorn', sql }) =>
-      rolesCommand({ prefix: String(prefix), isDryRun: sql === true }),
-  },
-  doctor: {
-    options: { json: { type: 'boolean' }, strict: { type: 'boolean' } },
-    run: ({ json, strict }) => doctorCommand({ isJson: json === true, isStrict: strict === true }),
-  },
-};
-
-/** Runs a command line; returns its exit code. */
+/** Runs a command line; returns its exit code, as help.ts says what they mean. */
 export async function main(args: readonly string[]): Promise<number> {
+  endWithReader();
   try {
-    const command = commands[args.find((arg) => !arg.startsWith('-')) ?? ''];
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        version: { type: 'boolean', short: 'v' },
-        ...command?.options,
-      },
-    });
-    if (values.version === true) return print(version);
-    if (values.help === true || positionals.length === 0) return print(usage);
-    if (command === undefined || positionals.length > 1) {
-      return complain(
-        `Cannot run "${positionals.join(' ')}" as it is not a command\n\n${usage}`,
-        2,
-      );
-    }
-    const exitCode = await command.run(values);
+    const words = args.filter((arg) => !arg.startsWith('-'));
+    const command = findCommand(words);
+    if (command === undefined) return withoutCommand(args, words);
+    const given = parse(command, args);
+    if (given === 'help') return done(helpOf(command));
+    const exitCode = await command.run(given);
     return typeof exitCode === 'number' ? exitCode : 0;
   } catch (error) {
-    const isUsers = error instanceof ConfigError || isParseError(error);
-    const text = error instanceof Error ? error.message : String(error);
-    const isExplained = isUsers || text.startsWith('Cannot ');
-    return complain(isExplained ? text : `Cannot go on: ${text}`, isUsers ? 2 : 1);
+    const isUsers =
+      error instanceof ConfigError || error instanceof UsageError || isParseError(error);
+    return complain(isUsers && error instanceof Error ? error.message : explain(error), isUsers);
   }
+}
+
+/** By its first two words, or its first. */
+function findCommand([first = '', second = '']: readonly string[]): Command | undefined {
+  return (
+    commands.find(({ name }) => name === `${first} ${second}`) ??
+    commands.find(({ name }) => name === first)
+  );
+}
+
+function withoutCommand(args: readonly string[], words: readonly string[]): number {
+  const [first] = words;
+  if (first === undefined) {
+    const { values } = parseArgs({ args: [...args], options: standing });
+    return done(values.version === true ? version : overview(commands, version));
+  }
+  const group = commands.filter(({ name }) => name.startsWith(`${first} `));
+  if (group.length > 0 && (words.length === 1 || args.includes('--help'))) {
+    return done(listOf(group).join('\n'));
+  }
+  const names = group.length > 0 ? group.map(({ name }) => name) : firstWords(commands);
+  const known = names.join(', ');
+  return complain(
+    `Cannot run "${words.slice(0, group.length > 0 ? 2 : 1).join(' ')}" as it is not a command: there are ${known}`,
+    true,
+  );
+}
+
+const standing = {
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+} as const;
+
+function parse(command: Command, args: readonly string[]): Given | 'help' {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { ...standing, ...command.options },
+  });
+  if (values.help === true) return 'help';
+  const rest = positionals.slice(command.name.split(' ').length);
+  const places = command.arguments ?? [];
+  const most = places.some(({ isRest }) => isRest === true) ? rest.length : places.length;
+  if (rest.length > most) {
+    throw new UsageError(
+      `Cannot run "${command.name}" as it must be given ${most === 0 ? 'no' : `at most ${most}`} words after it: there is "${rest[most]}"`,
+    );
+  }
+  for (const [at, { name, isOptional, among }] of places.entries()) {
+    const word = rest[at];
+    if (word === undefined && isOptional !== true) {
+      throw new UsageError(
+        `Cannot run "${command.name}" as ${name.toUpperCase()} must follow: it is missing; posthorn ${command.name} --help`,
+      );
+    }
+    if (word !== undefined && among !== undefined && !among.includes(word)) {
+      throw new UsageError(
+        `Cannot run "${command.name}" as ${name.toUpperCase()} must be one of ${among.join(', ')}: current value is ${word}`,
+      );
+    }
+  }
+  return { options: values, arguments: rest };
 }
 
 function isParseError(error: unknown): boolean {
@@ -82,12 +93,12 @@ function isParseError(error: unknown): boolean {
   );
 }
 
-function print(text: string): number {
-  console.log(text);
+function done(text: string): number {
+  print(text);
   return 0;
 }
 
-function complain(text: string, exitCode: number): number {
+function complain(text: string, isUsers: boolean): number {
   console.error(text);
-  return exitCode;
+  return isUsers ? 2 : 1;
 }

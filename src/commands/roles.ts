@@ -4,20 +4,23 @@ import { legalPrefix, roleNames } from '../db/rights.ts';
 import { type MadeRoles, makeRoles } from '../db/roles.ts';
 import { rolesScript } from '../db/roles-script.ts';
 import { createLog } from '../log.ts';
+import { print } from './terminal.ts';
 
 /** `posthorn roles`: makes the roles and grants them their rights; or prints how, for somebody who may. */
 export async function rolesCommand(options: {
   readonly prefix: string;
   readonly isDryRun: boolean;
+  readonly isJson: boolean;
 }): Promise<void> {
-  const { prefix, isDryRun } = options;
+  const { prefix, isDryRun, isJson } = options;
   if (!legalPrefix.test(prefix)) {
     throw new ConfigError(
       `Cannot use --prefix as it must be a name of lower-case letters, digits and _ that does not begin with a digit or pg_, at most 53 long: current value is ${prefix}`,
     );
   }
   if (isDryRun) {
-    console.log(`begin;\n\n${rolesScript(prefix)}\n\ncommit;`);
+    const script = `begin;\n\n${rolesScript(prefix)}\n\ncommit;`;
+    print(isJson ? { sql: script } : script);
     return;
   }
   const config = readConfig(process.env);
@@ -25,7 +28,11 @@ export async function rolesCommand(options: {
   const database = await openDatabase({ config, log });
   try {
     const made = await makeRoles({ databaseUrl: database.url, log, prefix });
-    console.log(summary({ ...made, prefix }));
+    print(
+      isJson
+        ? { ...roleNames(prefix), former_owner: made.formerOwner ?? null }
+        : summary({ ...made, prefix }),
+    );
   } finally {
     await database.close();
   }

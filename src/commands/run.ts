@@ -4,11 +4,19 @@ import { createLog } from '../log.ts';
 import { startPosthorn } from '../posthorn.ts';
 import { version } from '../version.ts';
 import { banner } from './banner.ts';
+import { print } from './terminal.ts';
 
 const sameSignalMs = 500;
 
 /** `posthorn start`, `worker` and `api`: runs until SIGTERM or Ctrl-C. A second signal ends it at once. */
-export async function runCommand(parts: { worker: boolean; api: boolean }): Promise<void> {
+export async function runCommand({
+  isJson,
+  ...parts
+}: {
+  worker: boolean;
+  api: boolean;
+  isJson: boolean;
+}): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
   const stopped = new AbortController();
@@ -32,7 +40,12 @@ export async function runCommand(parts: { worker: boolean; api: boolean }): Prom
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   const posthorn = await startPosthorn({ config, log, ...parts });
-  console.log(banner({ posthorn, parts, version }));
+  const { address, psql, isEmbedded } = posthorn;
+  print(
+    isJson
+      ? { version, ...parts, address, psql, is_embedded: isEmbedded }
+      : banner({ posthorn, parts, version }),
+  );
   if (!stopped.signal.aborted) await once(stopped.signal, 'abort');
   await posthorn.stop();
   log.info({}, 'Stopped');

@@ -133,7 +133,7 @@ describe('posthorn roles', () => {
     ['a; drop role b', 'lower-case'],
     ['x'.repeat(54), 'at most 53 long'],
   ])('refuses the prefix "%s"', async (illegal, why) => {
-    const refused = rolesCommand({ prefix: illegal, isDryRun: true });
+    const refused = rolesCommand({ prefix: illegal, isDryRun: true, isJson: false });
     await expect(refused).rejects.toThrow(ConfigError);
     await expect(refused).rejects.toThrow(/^Cannot use --prefix as it must be a name of/);
     await expect(refused).rejects.toThrow(why);

@@ -1,0 +1,102 @@
+// Pure: no I/O, no clock, no randomness.
+
+/** What may be given to a command by --name. */
+export interface CommandOption {
+  readonly type: 'string' | 'boolean';
+  readonly short?: string;
+  /** May be given more than once. */
+  readonly multiple?: boolean;
+  /** What stands for the value in the help, such as URL. */
+  readonly value?: string;
+  /** All values there are. */
+  readonly among?: readonly string[];
+  readonly help: string;
+}
+
+/** What may be given to a command by its place. */
+export interface CommandArgument {
+  readonly name: string;
+  readonly isOptional?: boolean;
+  /** It and all that follows. */
+  readonly isRest?: boolean;
+  readonly among?: readonly string[];
+}
+
+/** A command: the help, the completion and the parser are made from it. */
+export interface Command {
+  /** One word or two, such as "endpoints list". */
+  readonly name: string;
+  /** For the list of all commands: no capital, no full stop. */
+  readonly summary: string;
+  /** More for its own help: what it does, examples. */
+  readonly details?: string;
+  readonly arguments?: readonly CommandArgument[];
+  readonly options?: Readonly<Record<string, CommandOption>>;
+  /** A number is the exit code; anything else is 0. */
+  readonly run: (given: Given) => Promise<unknown>;
+}
+
+/** What a command line gives to a command. */
+export interface Given {
+  readonly options: Readonly<
+    Record<string, string | boolean | readonly (string | boolean)[] | undefined>
+  >;
+  readonly arguments: readonly string[];
+}
+
+/** A command line that cannot be run: the message says why, and the exit code is 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** The text of an option; undefined when it is not there. */
+export function textOption({ options }: Given, name: string): string | undefined {
+  const value = options[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** All texts of an option that may be given more than once. */
+export function textOptions({ options }: Given, name: string): string[] {
+  const value = options[name];
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+/** Whether an option that takes no value is there. */
+export function hasOption({ options }: Given, name: string): boolean {
+  return options[name] === true;
+}
+
+/** A whole number within bounds. */
+export function numberOption(
+  given: Given,
+  name: string,
+  { min, max, fallback }: { readonly min: number; readonly max: number; readonly fallback: number },
+): number {
+  const text = textOption(given, name);
+  if (text === undefined) return fallback;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new UsageError(
+    `Cannot use --${name} as it must be a whole number from ${min} to ${max}: current value is ${text}`,
+  );
+}
+
+/** One of a few words. */
+export function choiceOption<const Choice extends string>(
+  given: Given,
+  name: string,
+  among: readonly Choice[],
+): Choice | undefined {
+  const text = textOption(given, name);
+  if (text === undefined) return undefined;
+  const found = among.find((choice) => choice === text);
+  if (found !== undefined) return found;
+  throw new UsageError(
+    `Cannot use --${name} as it must be one of ${among.join(', ')}: current value is ${text}`,
+  );
+}
+
+/** For every command that prints something. */
+export const jsonOption = {
+  json: { type: 'boolean', help: 'print JSON, for programs' },
+} as const satisfies Readonly<Record<string, CommandOption>>;

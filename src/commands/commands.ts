@@ -1,0 +1,229 @@
+import { replayPriorities, replayStatuses } from '../queries/replay-row.ts';
+import { webhookStatuses } from '../queries/webhook-row.ts';
+import { benchCommand } from './bench.ts';
+import { type Command, hasOption, jsonOption, textOption } from './command.ts';
+import { completionScript, shells } from './completion.ts';
+import { doctorCommand } from './doctor.ts';
+import { endpointCommands } from './endpoint-commands.ts';
+import { filterOptions, statusOption } from './filter-options.ts';
+import { migrateCommand } from './migrate.ts';
+import {
+  cancelReplayCommand,
+  listReplaysCommand,
+  replayCommand,
+  showReplayCommand,
+} from './replays.ts';
+import { rolesCommand } from './roles.ts';
+import { runCommand } from './run.ts';
+import { statusCommand } from './status.ts';
+import { tailCommand } from './tail.ts';
+import { print } from './terminal.ts';
+import { cancelCommand, listCommand, retryCommand, sendCommand, showCommand } from './webhooks.ts';
+
+const id = { name: 'id' } as const;
+
+function running(
+  name: string,
+  { summary, ...parts }: { worker: boolean; api: boolean; summary: string },
+): Command {
+  return {
+    name,
+    summary,
+    options: jsonOption,
+    run: (given) => runCommand({ ...parts, isJson: hasOption(given, 'json') }),
+  };
+}
+
+/** All commands, in the order in which the help lists them. */
+export const commands: readonly Command[] = [
+  running('start', {
+    worker: true,
+    api: true,
+    summary: 'worker and API in one process (with an embedded Postgres when DATABASE_URL is unset)',
+  }),
+  running('worker', { worker: true, api: false, summary: 'only the worker' }),
+  running('api', { worker: false, api: true, summary: 'only the API' }),
+  {
+    name: 'migrate',
+    summary: 'bring the schema up to date and exit',
+    options: jsonOption,
+    run: (given) => migrateCommand({ isJson: hasOption(given, 'json') }),
+  },
+  {
+    name: 'status',
+    summary: 'how it goes: rate, success, backlog, workers, alerts, breakers',
+    options: jsonOption,
+    run: statusCommand,
+  },
+  {
+    name: 'send',
+    summary: 'send a webhook; prints its id',
+    details:
+      'Give --url or --endpoint. Without --body it is read from standard input, to its end.\n\n  posthorn send --url https://example.com/hook --body \'{"type": "order.created"}\'',
+    options: {
+      url: { type: 'string', value: 'URL', help: 'where it goes' },
+      endpoint: { type: 'string', value: 'ID', help: 'a registered endpoint in place of a URL' },
+      body: { type: 'string', help: 'sent byte for byte; - reads standard input' },
+      header: {
+        type: 'string',
+        value: 'NAME: VALUE',
+        multiple: true,
+        help: 'may be given more than once',
+      },
+      secret: { type: 'string', help: 'signs the request; others can see it in the process list' },
+      'content-type': { type: 'string', value: 'TYPE', help: 'application/json if not given' },
+      priority: {
+        type: 'string',
+        value: 'PRIORITY',
+        among: ['high', 'normal', 'low'],
+        help: 'one of',
+      },
+      'send-at': { type: 'string', value: 'TIME', help: 'not before, like 2030-01-31T12:00:00Z' },
+      'max-attempts': { type: 'string', value: 'N', help: '1 to 100' },
+      'idempotency-key': {
+        type: 'string',
+        value: 'KEY',
+        help: 'sent once, however often the command is run',
+      },
+      ...jsonOption,
+    },
+    run: sendCommand,
+  },
+  {
+    name: 'list',
+    summary: 'list webhooks, newest first',
+    options: {
+      status: { type: 'string', value: 'STATUS', among: webhookStatuses, help: 'one of' },
+      limit: { type: 'string', value: 'N', help: 'at most so many, 1 to 10000; 50 if not given' },
+      ...jsonOption,
+    },
+    run: listCommand,
+  },
+  {
+    name: 'show',
+    summary: 'show a webhook: what it waits for, and its life',
+    arguments: [id],
+    options: jsonOption,
+    run: showCommand,
+  },
+  {
+    name: 'tail',
+    summary: 'follow the attempts as they end, on all workers',
+    options: {
+      failures: { type: 'boolean', help: 'only those that did not deliver' },
+      lines: { type: 'string', value: 'N', help: 'end after so many' },
+      json: { type: 'boolean', help: 'print a line of JSON for each, for programs' },
+    },
+    run: tailCommand,
+  },
+  {
+    name: 'retry',
+    summary: 'send a webhook again that has ended, or now if it waits',
+    arguments: [id],
+    options: { force: { type: 'boolean', help: 'even if it was delivered' }, ...jsonOption },
+    run: retryCommand,
+  },
+  {
+    name: 'cancel',
+    summary: 'cancel a webhook that waits, or all that match',
+    details: 'Give an id, or options that choose webhooks; all of those must hold.',
+    arguments: [{ ...id, isOptional: true }],
+    options: {
+      ...filterOptions,
+      'dry-run': { type: 'boolean', help: 'only count' },
+      ...jsonOption,
+    },
+    run: cancelCommand,
+  },
+  {
+    name: 'replay',
+    summary: 'send many webhooks again',
+    details:
+      'Options choose webhooks; all of those that are given must hold, and one of --endpoint, --url, --from and --id must be\nthere. It waits until all are put back into the queue; Ctrl-C ends the waiting, not the replay.\n\n  posthorn replay --url https://example.com/hook --from 2h --dry-run',
+    options: {
+      ...statusOption,
+      ...filterOptions,
+      rate: { type: 'string', value: 'N', help: 'put back so many a second, 0.1 to 10000' },
+      priority: {
+        type: 'string',
+        value: 'PRIORITY',
+        among: replayPriorities,
+        help: 'low if not given: after what is new',
+      },
+      'dry-run': { type: 'boolean', help: 'only count' },
+      'no-wait': { type: 'boolean', help: 'start it and end' },
+      ...jsonOption,
+    },
+    run: replayCommand,
+  },
+  {
+    name: 'replays list',
+    summary: 'list replays, newest first',
+    options: {
+      status: { type: 'string', value: 'STATUS', among: replayStatuses, help: 'one of' },
+      limit: { type: 'string', value: 'N', help: 'at most so many, 1 to 1000; 20 if not given' },
+      ...jsonOption,
+    },
+    run: listReplaysCommand,
+  },
+  {
+    name: 'replays show',
+    summary: 'how far a replay is, and what became of its webhooks',
+    arguments: [id],
+    options: jsonOption,
+    run: showReplayCommand,
+  },
+  {
+    name: 'replays cancel',
+    summary: 'stop a replay and take back what waits of it',
+    arguments: [id],
+    options: jsonOption,
+    run: cancelReplayCommand,
+  },
+  ...endpointCommands,
+  {
+    name: 'roles',
+    summary: 'make Postgres roles for producers, workers and readers',
+    options: {
+      prefix: {
+        type: 'string',
+        value: 'NAME',
+        help: 'their names begin with it; posthorn if not given',
+      },
+      sql: { type: 'boolean', help: 'print the SQL, for somebody who may run it' },
+      ...jsonOption,
+    },
+    run: (given) =>
+      rolesCommand({
+        prefix: textOption(given, 'prefix') ?? 'posthorn',
+        isDryRun: hasOption(given, 'sql'),
+        isJson: hasOption(given, 'json'),
+      }),
+  },
+  {
+    name: 'doctor',
+    summary: 'look at the database and say what is wrong and what to do',
+    options: {
+      strict: { type: 'boolean', help: 'warnings are failures' },
+      ...jsonOption,
+    },
+    run: (given) =>
+      doctorCommand({ isJson: hasOption(given, 'json'), isStrict: hasOption(given, 'strict') }),
+  },
+  {
+    name: 'bench',
+    summary: 'run the benchmark, in a checkout',
+    details: 'Its options come after --, as in: posthorn bench -- --help',
+    arguments: [{ name: 'options', isOptional: true, isRest: true }],
+    run: benchCommand,
+  },
+  {
+    name: 'completion',
+    summary: 'print what completes commands and options in a shell',
+    details:
+      'Add to ~/.bashrc:                  eval "$(posthorn completion bash)"\nAdd to ~/.zshrc, after compinit:   eval "$(posthorn completion zsh)"',
+    arguments: [{ name: 'shell', among: shells }],
+    run: async ({ arguments: [shell] }) =>
+      print(completionScript(shells.find((known) => known === shell) ?? 'bash', commands)),
+  },
+];

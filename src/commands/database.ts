@@ -1,0 +1,67 @@
+import pg from 'pg';
+import type { DatabasePool } from 'slonik';
+import { readConfig } from '../config.ts';
+import { findEmbeddedPostgres } from '../db/embedded-postgres.ts';
+import { lineOf } from '../db/line.ts';
+import { isUpToDate, schemaState } from '../db/schema-state.ts';
+import { codeOf } from '../db/sqlstate.ts';
+import { createQueryPool } from '../queries/pool.ts';
+
+/**
+ * Works with the database of DATABASE_URL, or with the embedded one that a running Posthorn serves here, by the queries of the
+ * API. Starts nothing, and does not migrate.
+ *
+ * @throws when there is none, it cannot be reached, or its schema is not of this version.
+ */
+export async function withDatabase<Result>(
+  work: (pool: DatabasePool) => Promise<Result>,
+): Promise<Result> {
+  const { databaseUrl: given, dataDir } = readConfig(process.env);
+  const databaseUrl = given ?? (await findEmbeddedPostgres(dataDir));
+  if (databaseUrl === undefined) {
+    throw new Error(
+      `Cannot find a database as DATABASE_URL must be set, or "posthorn start" run here with its embedded Postgres: nothing runs in ${dataDir}`,
+    );
+  }
+  const line = await lineThatServes(databaseUrl);
+  const pool = await createQueryPool({ databaseUrl, line, maximumPoolSize: 2 });
+  try {
+    return await work(pool);
+  } finally {
+    await pool.end();
+  }
+}
+
+async function lineThatServes(databaseUrl: string) {
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'posthorn cli',
+    connectionTimeoutMillis: 10_000,
+  });
+  client.on('error', () => {});
+  await client.connect().catch((cause: Error) => {
+    throw new Error(`the database of DATABASE_URL must be reachable: ${cause.message}`, { cause });
+  });
+  try {
+    await requireSchema(client);
+    return await lineOf(client, databaseUrl);
+  } finally {
+    await client.end();
+  }
+}
+
+async function requireSchema(client: pg.Client): Promise<void> {
+  const state = await schemaState(client).catch((cause: unknown) => {
+    if (codeOf(cause) !== '42501') throw cause;
+    throw new Error(
+      "Cannot use the schema posthorn as the role must be its owner or have been granted the worker's rights (docs/roles.md)",
+      { cause },
+    );
+  });
+  if (isUpToDate(state)) return;
+  throw new Error(
+    state.owner === undefined
+      ? 'Cannot use this database as it must have the schema posthorn: run "posthorn migrate" first'
+      : 'Cannot use the schema posthorn as it must be of this version: run "posthorn migrate" first',
+  );
+}

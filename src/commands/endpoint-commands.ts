@@ -1,0 +1,79 @@
+import { endpointActions } from '../api/endpoint-actions.ts';
+import { endpointStatuses } from '../queries/endpoint-row.ts';
+import { type Command, jsonOption } from './command.ts';
+import {
+  changeEndpointCommand,
+  createEndpointCommand,
+  deleteEndpointCommand,
+  endpointActionCommand,
+  listEndpointsCommand,
+  settingOptions,
+  showEndpointCommand,
+  testEndpointCommand,
+} from './endpoints.ts';
+
+const id = { name: 'id' } as const;
+
+const actionSummaries: Readonly<Record<string, string>> = {
+  pause: 'hold what goes to an endpoint',
+  resume: 'send again what a pause has held',
+  disable: 'hold what goes to an endpoint, for long',
+  enable: 'send again to a disabled endpoint',
+};
+
+/** `posthorn endpoints …`. */
+export const endpointCommands: readonly Command[] = [
+  {
+    name: 'endpoints list',
+    summary: 'list registered endpoints, newest first',
+    options: {
+      status: { type: 'string', value: 'STATUS', among: endpointStatuses, help: 'one of' },
+      limit: { type: 'string', value: 'N', help: 'at most so many, 1 to 10000; 100 if not given' },
+      ...jsonOption,
+    },
+    run: listEndpointsCommand,
+  },
+  {
+    name: 'endpoints show',
+    summary: 'show an endpoint, its breaker and its backlog',
+    arguments: [id],
+    options: jsonOption,
+    run: showEndpointCommand,
+  },
+  {
+    name: 'endpoints create',
+    summary: 'register an endpoint; prints its id',
+    details: 'Without --secret it makes one up, and shows it once.',
+    options: { ...settingOptions, ...jsonOption },
+    run: createEndpointCommand,
+  },
+  {
+    name: 'endpoints change',
+    summary: 'change settings of an endpoint',
+    details: 'A setting that is not given stays. The word "default" takes a limit back.',
+    arguments: [id],
+    options: { ...settingOptions, ...jsonOption },
+    run: changeEndpointCommand,
+  },
+  ...endpointActions.map((action) => ({
+    name: `endpoints ${action.name}`,
+    summary: actionSummaries[action.name] ?? action.name,
+    arguments: [id],
+    options: jsonOption,
+    run: endpointActionCommand(action),
+  })),
+  {
+    name: 'endpoints test',
+    summary: 'send a test webhook to an endpoint; prints its id',
+    arguments: [id],
+    options: { body: { type: 'string', help: 'in place of the usual one' }, ...jsonOption },
+    run: testEndpointCommand,
+  },
+  {
+    name: 'endpoints delete',
+    summary: 'delete an endpoint; what waits for it fails',
+    arguments: [id],
+    options: jsonOption,
+    run: deleteEndpointCommand,
+  },
+];

@@ -1,0 +1,240 @@
+import { randomBytes } from 'node:crypto';
+import type { DatabasePool } from 'slonik';
+import type { EndpointAction } from '../api/endpoint-actions.ts';
+import {
+  changedEndpointFields,
+  type EndpointField,
+  newEndpointFields,
+} from '../api/endpoint-fields.ts';
+import { invalid } from '../api/problem.ts';
+import { type FieldSet, type FieldValues, readFields } from '../api/read-fields.ts';
+import { endpointStatuses } from '../queries/endpoint-row.ts';
+import { type FoundEndpoint, findEndpoint } from '../queries/find-endpoint.ts';
+import { listEndpoints } from '../queries/list-endpoints.ts';
+import { changeEndpoint, createEndpoint } from '../queries/save-endpoint.ts';
+import { sendTest } from '../queries/send-test.ts';
+import { setEndpointStatus } from '../queries/set-endpoint-status.ts';
+import {
+  type CommandOption,
+  choiceOption,
+  type Given,
+  hasOption,
+  numberOption,
+  textOption,
+  UsageError,
+} from './command.ts';
+import { withDatabase } from './database.ts';
+import { idArgument } from './filter-options.ts';
+import { refuse, refuseUsage } from './problem-text.ts';
+import { type Cell, oneLine, paint, statusCell, table, timeText } from './table.ts';
+import { print, terminalOf } from './terminal.ts';
+
+/** The settings of an endpoint, as options. */
+export const settingOptions = {
+  url: { type: 'string', value: 'URL', help: 'where its webhooks go' },
+  description: { type: 'string', help: 'for people' },
+  secret: { type: 'string', help: 'signs what brings no secret of its own' },
+  'max-in-flight': { type: 'string', value: 'N', help: 'requests at the same time, 1 to 10000' },
+  'rate-limit': { type: 'string', value: 'N', help: 'requests a second, 0.001 to 10000' },
+  'timeout-ms': { type: 'string', value: 'N', help: 'for a request, 100 to 60000' },
+  'retry-schedule': { type: 'string', value: 'N,N', help: 'seconds before each retry' },
+  ordered: {
+    type: 'string',
+    value: 'BOOL',
+    among: ['true', 'false'],
+    help: 'one at a time, in the order of sending',
+  },
+} as const satisfies Readonly<Record<string, CommandOption>>;
+
+/** An option's field, and how its text becomes the JSON of that. */
+const fieldOf: Readonly<
+  Record<keyof typeof settingOptions, readonly [EndpointField, (text: string) => string]>
+> = {
+  url: ['url', JSON.stringify],
+  description: ['description', JSON.stringify],
+  secret: ['secret', JSON.stringify],
+  'max-in-flight': ['max_in_flight', plain],
+  'rate-limit': ['rate_limit_per_s', plain],
+  'timeout-ms': ['timeout_ms', plain],
+  'retry-schedule': [
+    'retry_schedule_s',
+    (text) => (/^[\d,]*$/.test(text) ? `[${text}]` : JSON.stringify(text)),
+  ],
+  ordered: ['ordered', plain],
+};
+
+/** A number or a boolean; "default" is null, and anything else is for the reader to refuse. */
+function plain(text: string): string {
+  if (text === 'default') return 'null';
+  return /^(\d+(\.\d+)?|true|false)$/.test(text) ? text : JSON.stringify(text);
+}
+
+function settingsOf(given: Given, fields: FieldSet<EndpointField>): FieldValues<EndpointField> {
+  const members = new Map<string, string>();
+  for (const [option, [field, toJson]] of Object.entries(fieldOf)) {
+    const text = textOption(given, option);
+    if (text !== undefined) members.set(field, toJson(text));
+  }
+  const { values, errors } = readFields(members, fields);
+  if (errors.length > 0) refuseUsage(invalid('invalid_endpoint', errors));
+  return values;
+}
+
+/** `posthorn endpoints list`. */
+export async function listEndpointsCommand(given: Given): Promise<void> {
+  const status = choiceOption(given, 'status', endpointStatuses);
+  const limit = numberOption(given, 'limit', { min: 1, max: 10_000, fallback: 100 });
+  const { endpoints } = await withDatabase((pool) =>
+    listEndpoints(pool, { status, limit, before: undefined }),
+  );
+  if (hasOption(given, 'json')) return print({ endpoints });
+  if (endpoints.length === 0) return print('No endpoints.');
+  const head = ['ID', 'STATUS', 'SINCE', 'DESCRIPTION', 'URL'];
+  const rows = endpoints.map((endpoint) => [
+    endpoint.id,
+    statusCell(endpoint.status),
+    timeText(endpoint.status_since),
+    endpoint.description,
+    endpoint.url.split('?')[0] ?? '',
+  ]);
+  print(table(head, rows, terminalOf(process.stdout)));
+}
+
+/** `posthorn endpoints show`. */
+export async function showEndpointCommand(given: Given): Promise<void> {
+  const id = idArgument(given, 'endpoint');
+  await withDatabase((pool) => show(pool, { id, given }));
+}
+
+/** `posthorn endpoints create`. Without --secret it makes one up, and shows it once. */
+export async function createEndpointCommand(given: Given): Promise<void> {
+  const values = settingsOf(given, newEndpointFields);
+  const secret = values.has('secret') ? undefined : `whsec_${randomBytes(32).toString('base64')}`;
+  await withDatabase(async (pool) => {
+    const id = await createEndpoint(
+      pool,
+      secret === undefined ? values : new Map([...values, ['secret', secret]]),
+    );
+    if (hasOption(given, 'json')) return print({ id, secret });
+    print(secret === undefined ? id : `${id}\n\nIts secret, which is not shown again: ${secret}`);
+  });
+}
+
+/** `posthorn endpoints change`. */
+export async function changeEndpointCommand(given: Given): Promise<void> {
+  const id = idArgument(given, 'endpoint');
+  const values = settingsOf(given, changedEndpointFields);
+  if (values.size === 0) {
+    throw new UsageError(
+      `Cannot change the endpoint as one of --${Object.keys(settingOptions).join(', --')} must be given: there is none`,
+    );
+  }
+  await withDatabase(async (pool) => {
+    if (!(await changeEndpoint(pool, { id, values }))) refuse(missing(id));
+    await show(pool, { id, given });
+  });
+}
+
+/** `posthorn endpoints pause`, `resume`, `disable` and `enable`. */
+export function endpointActionCommand(action: EndpointAction) {
+  return async (given: Given): Promise<void> => {
+    const id = idArgument(given, 'endpoint');
+    await withDatabase(async (pool) => {
+      const changed = await setEndpointStatus(pool, { id, ...action });
+      if (changed.kind === 'missing') refuse(missing(id));
+      if (changed.kind === 'conflict') {
+        refuse(
+          `Cannot ${action.name} the endpoint as it must be ${action.from.join(' or ')}: current value is ${changed.status}; ${action.instead}`,
+        );
+      }
+      await show(pool, { id, given });
+    });
+  };
+}
+
+/** `posthorn endpoints delete`. */
+export async function deleteEndpointCommand(given: Given): Promise<void> {
+  const id = idArgument(given, 'endpoint');
+  await withDatabase(async (pool) => {
+    const from = ['active', 'paused', 'disabled'] as const;
+    const changed = await setEndpointStatus(pool, { id, from, to: 'deleted' });
+    if (changed.kind !== 'done') refuse(missing(id));
+    print(
+      hasOption(given, 'json')
+        ? { id, status: 'deleted' }
+        : 'It is deleted; what waits for it fails.',
+    );
+  });
+}
+
+/** `posthorn endpoints test`. */
+export async function testEndpointCommand(given: Given): Promise<void> {
+  const id = idArgument(given, 'endpoint');
+  await withDatabase(async (pool) => {
+    const webhookId = await sendTest(pool, { id, body: textOption(given, 'body') ?? null });
+    if (webhookId === undefined) return refuse(missing(id));
+    print(hasOption(given, 'json') ? { id: webhookId } : webhookId);
+  });
+}
+
+async function show(
+  pool: DatabasePool,
+  { id, given }: { readonly id: string; readonly given: Given },
+): Promise<void> {
+  const endpoint = (await findEndpoint(pool, id)) ?? refuse(missing(id));
+  print(hasOption(given, 'json') ? endpoint : endpointText(endpoint));
+}
+
+function endpointText(endpoint: FoundEndpoint): string {
+  const { hasColours } = terminalOf(process.stdout);
+  const { breaker, backlog } = endpoint;
+  const fields: [string, Cell][] = [
+    ['id', endpoint.id],
+    ['url', endpoint.url.split('?')[0] ?? ''],
+    ['description', endpoint.description],
+    ['status', statusCell(endpoint.status)],
+    [
+      'since',
+      timeText(endpoint.status_since) +
+        (endpoint.status_reason === null ? '' : `, ${endpoint.status_reason}`),
+    ],
+    [
+      'breaker',
+      [
+        breaker.state === 'open'
+          ? `open, next probe ${timeText(breaker.next_probe_at)}`
+          : `closed, ${breaker.consecutive_failures} failures in a row`,
+        breaker.state === 'open' ? 'red' : undefined,
+      ],
+    ],
+    [
+      'backlog',
+      `${backlog.is_at_least ? 'more than ' : ''}${backlog.waiting} waiting, ${backlog.delivering} being sent`,
+    ],
+    ['limits', limitsOf(endpoint)],
+  ];
+  const width = Math.max(...fields.map(([name]) => name.length));
+  return fields
+    .map(([name, cell]) => {
+      const [text, colour] = typeof cell === 'string' ? [cell, undefined] : cell;
+      return `${paint(name.padEnd(width), 'faint', hasColours)}  ${paint(oneLine(text), colour, hasColours)}`;
+    })
+    .join('\n');
+}
+
+function limitsOf(endpoint: FoundEndpoint): string {
+  const limits = [
+    endpoint.max_in_flight === null ? '' : `${endpoint.max_in_flight} in flight`,
+    endpoint.rate_limit_per_s === null ? '' : `${endpoint.rate_limit_per_s} a second`,
+    endpoint.ordered ? 'in order' : '',
+    endpoint.timeout_ms === null ? '' : `${endpoint.timeout_ms} ms a request`,
+    endpoint.retry_schedule_s === null
+      ? ''
+      : `retries after ${endpoint.retry_schedule_s.join(', ')} s`,
+  ].filter((limit) => limit !== '');
+  return limits.length === 0 ? 'none of its own' : limits.join(', ');
+}
+
+function missing(id: string): string {
+  return `Cannot find the endpoint as there must be one with this id that is not deleted: current value is ${id}`;
+}

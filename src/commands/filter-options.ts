@@ -1,0 +1,70 @@
+import { isCanonicalUuid } from '../api/canonical-uuid.ts';
+import { readFilter } from '../api/filter-fields.ts';
+import { parseDurationMs } from '../domain/duration.ts';
+import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
+import { type CommandOption, type Given, textOption, textOptions, UsageError } from './command.ts';
+import { refuseUsage } from './problem-text.ts';
+
+/** The options that choose webhooks. */
+export const filterOptions = {
+  endpoint: { type: 'string', value: 'ID', help: 'of this registered endpoint' },
+  url: { type: 'string', value: 'URL', help: 'to this URL, whatever its query' },
+  from: {
+    type: 'string',
+    value: 'TIME',
+    help: 'enqueued since then: 2026-11-25T12:00:00Z, or 2h for two hours ago',
+  },
+  until: { type: 'string', value: 'TIME', help: 'enqueued before then' },
+  id: {
+    type: 'string',
+    value: 'ID',
+    multiple: true,
+    help: 'one of these; may be given more than once',
+  },
+} as const satisfies Readonly<Record<string, CommandOption>>;
+
+export const statusOption = {
+  status: {
+    type: 'string',
+    value: 'STATUS',
+    multiple: true,
+    among: replayableStatuses,
+    help: 'failed if not given; may be given more than once',
+  },
+} as const satisfies Readonly<Record<string, CommandOption>>;
+
+/** Reads them as the API reads a filter. */
+export function filterOf(
+  given: Given,
+  { doing, hasStatus }: { readonly doing: string; readonly hasStatus: boolean },
+): WebhookFilter {
+  const statuses = textOptions(given, 'status');
+  const ids = textOptions(given, 'id');
+  const members = {
+    endpoint_id: textOption(given, 'endpoint'),
+    url: textOption(given, 'url'),
+    from: timeOption(given, 'from'),
+    until: timeOption(given, 'until'),
+    ids: ids.length === 0 ? undefined : ids,
+    status: statuses.length === 0 ? undefined : statuses,
+  };
+  const { filter, errors } = readFilter(JSON.stringify(members), { doing, hasStatus });
+  if (errors.length > 0) refuseUsage({ detail: '', errors });
+  return filter;
+}
+
+/** A time, or how long ago. */
+function timeOption(given: Given, name: string): string | undefined {
+  const text = textOption(given, name);
+  const agoMs = text === undefined ? undefined : parseDurationMs(text);
+  return agoMs === undefined ? text : new Date(Date.now() - agoMs).toISOString();
+}
+
+/** An id that a command was given by its place. */
+export function idArgument(given: Given, what: string): string {
+  const [id = ''] = given.arguments;
+  if (isCanonicalUuid(id)) return id;
+  throw new UsageError(
+    `Cannot look for the ${what} as its id must be a UUID in lower case with dashes: current value is ${id}`,
+  );
+}

@@ -1,0 +1,138 @@
+import { readStats, type Stats } from '../queries/read-stats.ts';
+import { type Overview, readOverview } from '../queries/read-status.ts';
+import { type Given, hasOption } from './command.ts';
+import { withDatabase } from './database.ts';
+import { type Cell, type Colour, oneLine, paint, spanText, table, timeText } from './table.ts';
+import { print, type Terminal, terminalOf } from './terminal.ts';
+
+/** `posthorn status`: one screen. */
+export async function statusCommand(given: Given): Promise<void> {
+  const { stats, overview } = await withDatabase(async (pool) => ({
+    stats: await readStats(pool),
+    overview: await readOverview(pool),
+  }));
+  if (hasOption(given, 'json')) {
+    print({ ...overview, ...figuresOf({ stats, overview }), stats: stats ?? null });
+    return;
+  }
+  print(statusText({ stats, overview }, terminalOf(process.stdout)));
+}
+
+interface Facts {
+  readonly stats: Stats | undefined;
+  readonly overview: Overview;
+}
+
+function figuresOf({ stats, overview }: Facts) {
+  const { attempts, failures, window_s } = overview;
+  const queue = stats?.queue ?? [];
+  const sum = (...states: string[]) =>
+    queue
+      .filter(({ state }) => states.includes(state))
+      .reduce((total, { webhooks }) => total + webhooks, 0);
+  const oldest = (state: string) =>
+    queue
+      .filter((part) => part.state === state)
+      .reduce<number | null>(
+        (most, { oldest_due_s }) =>
+          oldest_due_s === null ? most : Math.max(most ?? 0, oldest_due_s),
+        null,
+      );
+  return {
+    attempts_per_s: attempts / Math.max(1, window_s),
+    success_ratio: attempts === 0 ? null : (attempts - failures) / attempts,
+    due: sum('due'),
+    held: sum('held'),
+    waiting: sum('retry', 'scheduled'),
+    sending: sum('sending'),
+    oldest_due_s: oldest('due'),
+    oldest_held_s: oldest('held'),
+  };
+}
+
+function statusText(facts: Facts, terminal: Terminal): string {
+  const { overview, stats } = facts;
+  const { hasColours } = terminal;
+  const figures = figuresOf(facts);
+  const about = stats?.is_estimated === true ? 'about ' : '';
+  const minutes = Math.max(1, Math.round(overview.window_s / 60));
+  const success = figures.success_ratio;
+  const lines: [string, Cell][] = [
+    [
+      'rate',
+      `${figures.attempts_per_s.toFixed(figures.attempts_per_s < 10 ? 1 : 0)} attempts a second, in the last ${minutes} min`,
+    ],
+    [
+      'success',
+      success === null
+        ? 'nothing was tried'
+        : [`${(100 * success).toFixed(1)} %`, colourOf(success < 0.75, success < 0.95)],
+    ],
+    [
+      'backlog',
+      `${about}${figures.due} due${figures.oldest_due_s === null ? '' : `, the oldest for ${spanText(figures.oldest_due_s)}`}; ${figures.sending} being sent, ${figures.waiting} wait for their time`,
+    ],
+    [
+      'held',
+      figures.held === 0
+        ? 'none'
+        : `${about}${figures.held} by breakers and pauses, the oldest due for ${spanText(figures.oldest_held_s)}`,
+    ],
+    [
+      'workers',
+      overview.workers.length === 0
+        ? ['none alive: start one with "posthorn start" or "posthorn worker"', 'red']
+        : overview.workers
+            .map(({ number, host, pid }) => `${number} on ${host} (${pid})`)
+            .join(', '),
+    ],
+    [
+      'alerts',
+      overview.alerts.length === 0
+        ? ['none', 'green']
+        : [`${overview.alerts.length} firing`, 'red'],
+    ],
+    [
+      'breakers',
+      overview.breakers.length === 0
+        ? ['none open', 'green']
+        : [`${stats?.lanes.open ?? overview.breakers.length} open`, 'red'],
+    ],
+  ];
+  const width = Math.max(...lines.map(([name]) => name.length));
+  const text = lines.map(([name, cell]) => {
+    const [value, colour] = typeof cell === 'string' ? [cell, undefined] : cell;
+    return `${paint(name.padEnd(width), 'faint', hasColours)}  ${paint(oneLine(value), colour, hasColours)}`;
+  });
+  return [...text, ...alertLines(overview, terminal), ...breakerLines(overview, terminal)].join(
+    '\n',
+  );
+}
+
+function alertLines({ alerts }: Overview, terminal: Terminal): string[] {
+  if (alerts.length === 0) return [];
+  const rows = alerts.map(({ rule, severity, summary, fired_at }) => [
+    [severity, severity === 'critical' ? 'red' : 'yellow'] satisfies Cell,
+    rule,
+    timeText(new Date(fired_at).toISOString()),
+    summary,
+  ]);
+  return ['', table(['ALERT', 'RULE', 'SINCE', 'WHAT'], rows, terminal)];
+}
+
+function breakerLines({ breakers }: Overview, terminal: Terminal): string[] {
+  if (breakers.length === 0) return [];
+  const rows = breakers.map((breaker) => [
+    breaker.url,
+    String(breaker.failures),
+    breaker.last_error ?? '',
+    timeText(new Date(breaker.failing_since).toISOString()),
+    breaker.next_probe_at === null ? '' : timeText(new Date(breaker.next_probe_at).toISOString()),
+  ]);
+  return ['', table(['BREAKER', 'FAILURES', 'LAST', 'SINCE', 'NEXT PROBE'], rows, terminal)];
+}
+
+function colourOf(isBad: boolean, isPoor: boolean): Colour {
+  if (isBad) return 'red';
+  return isPoor ? 'yellow' : 'green';
+}

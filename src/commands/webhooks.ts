@@ -1,0 +1,231 @@
+import type { DatabasePool } from 'slonik';
+import { shown } from '../api/problem.ts';
+import { readSendRequest } from '../api/send-request.ts';
+import { type FoundWebhook, findWebhook } from '../queries/find-webhook.ts';
+import { listWebhooks } from '../queries/list-webhooks.ts';
+import { cancelMatching, cancelWebhook, retryWebhook } from '../queries/put-back.ts';
+import { sendWebhook } from '../queries/send-webhook.ts';
+import { countMatching } from '../queries/webhook-filter.ts';
+import { type WebhookRow, webhookStatuses } from '../queries/webhook-row.ts';
+import {
+  choiceOption,
+  type Given,
+  hasOption,
+  numberOption,
+  textOption,
+  textOptions,
+  UsageError,
+} from './command.ts';
+import { withDatabase } from './database.ts';
+import { filterOf, idArgument } from './filter-options.ts';
+import { refuse, refuseUsage } from './problem-text.ts';
+import { statusCell, table, timeText } from './table.ts';
+import { print, terminalOf } from './terminal.ts';
+import { webhookText } from './webhook-text.ts';
+
+/** More is for SQL: the API takes 256 KiB. */
+const bodyLimitBytes = 1_048_576;
+
+/** `posthorn send`. */
+export async function sendCommand(given: Given): Promise<void> {
+  const body = textOption(given, 'body') ?? '-';
+  const headers = textOptions(given, 'header').map(headerOf);
+  const request = readSendRequest(
+    JSON.stringify({
+      url: textOption(given, 'url'),
+      endpoint_id: textOption(given, 'endpoint'),
+      body: body === '-' ? await readStdin() : body,
+      headers: headers.length === 0 ? undefined : Object.fromEntries(headers),
+      secret: textOption(given, 'secret'),
+      content_type: textOption(given, 'content-type'),
+      priority: textOption(given, 'priority'),
+      send_at: textOption(given, 'send-at'),
+      max_attempts:
+        textOption(given, 'max-attempts') === undefined
+          ? undefined
+          : numberOption(given, 'max-attempts', { min: 1, max: 100, fallback: 1 }),
+      idempotency_key: textOption(given, 'idempotency-key'),
+    }),
+    { idempotencyKeyHeader: undefined, bodyLimitBytes },
+  );
+  if (!request.ok) refuseUsage(request.problem);
+  await withDatabase(async (pool) => {
+    const sent = await sendWebhook(pool, request.webhook);
+    if (sent.kind === 'conflict') {
+      refuse(
+        `Cannot send the webhook as its idempotency key must stand for one content: it stands for ${sent.id}`,
+      );
+    }
+    const { id } = sent;
+    print(hasOption(given, 'json') ? { id, is_new: sent.kind === 'accepted' } : id);
+  });
+}
+
+function headerOf(text: string): readonly [string, string] {
+  const [, name, value] = /^([^:\s]+):\s*(.*)$/s.exec(text) ?? [];
+  if (name !== undefined && value !== undefined) return [name, value];
+  throw new UsageError(
+    `Cannot use --header as it must be like "Name: value": current value is ${shown(text)}`,
+  );
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
+  return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+}
+
+/** `posthorn list`. */
+export async function listCommand(given: Given): Promise<void> {
+  const status = choiceOption(given, 'status', webhookStatuses);
+  const limit = numberOption(given, 'limit', { min: 1, max: 10_000, fallback: 50 });
+  const webhooks: WebhookRow[] = [];
+  await withDatabase(async (pool) => {
+    for (let before: string | undefined; webhooks.length < limit; ) {
+      const page = await listWebhooks(pool, {
+        status,
+        limit: Math.min(200, limit - webhooks.length),
+        before,
+      });
+      webhooks.push(...page.webhooks);
+      if (page.before === null) break;
+      before = page.before;
+    }
+  });
+  if (hasOption(given, 'json')) {
+    print({ webhooks });
+    return;
+  }
+  if (webhooks.length === 0) {
+    print(status === undefined ? 'No webhooks.' : `No webhook is ${status}.`);
+    return;
+  }
+  const rows = webhooks.map((webhook) => [
+    webhook.id,
+    timeText(webhook.created_at),
+    statusCell(webhook.status),
+    String(webhook.attempt_count),
+    webhook.reason ?? webhook.last_error ?? String(webhook.last_status_code ?? ''),
+    (webhook.url ?? '').split('?')[0] ?? '',
+  ]);
+  const head = ['ID', 'ENQUEUED', 'STATUS', 'TRIES', 'LAST', 'URL'];
+  print(table(head, rows, terminalOf(process.stdout)));
+}
+
+/** `posthorn show`. */
+export async function showCommand(given: Given): Promise<void> {
+  const id = idArgument(given, 'webhook');
+  await withDatabase((pool) => showWebhook(pool, { id, given }));
+}
+
+async function showWebhook(
+  pool: DatabasePool,
+  { id, given }: { readonly id: string; readonly given: Given },
+): Promise<void> {
+  const webhook = (await findWebhook(pool, id)) ?? refuse(missing(id));
+  print(hasOption(given, 'json') ? webhook : webhookText(webhook, terminalOf(process.stdout)));
+}
+
+/** `posthorn retry`. */
+export async function retryCommand(given: Given): Promise<void> {
+  const id = idArgument(given, 'webhook');
+  const force = hasOption(given, 'force');
+  await withDatabase(async (pool) => {
+    const became = await retryWebhook(pool, { id, force });
+    switch (became) {
+      case 'queued':
+      case 'brought_forward':
+      case 'already_due':
+        return tell(await findWebhook(pool, id), {
+          given,
+          text: {
+            queued: 'It is queued again.',
+            brought_forward: 'It is due now.',
+            already_due: 'It was due already.',
+          }[became],
+        });
+      case 'delivering':
+        return refuse('Cannot retry the webhook as it must not be under way: it is being sent');
+      case 'delivered':
+        return refuse(
+          'Cannot retry the webhook as it must not have arrived: it was delivered; --force sends it again',
+        );
+      case 'endpoint_deleted':
+        return refuse(
+          'Cannot retry the webhook as its endpoint must be registered: it was deleted',
+        );
+      case 'worn_out':
+        return refuse('Cannot retry the webhook as it must have been tried less than 30000 times');
+      case 'payload_gone':
+        return refuse(gone(id, 'retry'));
+      case 'unknown':
+        return refuse(missing(id));
+      default:
+        return became satisfies never;
+    }
+  });
+}
+
+/** `posthorn cancel`: one by its id, or all that wait and match. */
+export async function cancelCommand(given: Given): Promise<void> {
+  if (given.arguments.length > 0) return cancelOne(given);
+  const filter = {
+    ...filterOf(given, { doing: 'cancel', hasStatus: false }),
+    statuses: ['pending'] as const,
+  };
+  await withDatabase(async (pool) => {
+    if (hasOption(given, 'dry-run')) {
+      const { matched, isAtLeast } = await countMatching(pool, filter);
+      return print(
+        hasOption(given, 'json')
+          ? { dry_run: true, matched, is_at_least: isAtLeast }
+          : `${isAtLeast ? 'At least ' : ''}${matched} wait and match.`,
+      );
+    }
+    let cancelled = 0;
+    for (let isComplete = false; !isComplete; ) {
+      const done = await cancelMatching(pool, filter);
+      cancelled += done.matched;
+      isComplete = !done.isAtLeast;
+    }
+    print(hasOption(given, 'json') ? { cancelled } : `Cancelled ${cancelled}.`);
+  });
+}
+
+async function cancelOne(given: Given): Promise<void> {
+  const id = idArgument(given, 'webhook');
+  await withDatabase(async (pool) => {
+    const became = await cancelWebhook(pool, id);
+    switch (became) {
+      case 'cancelled':
+        return tell(await findWebhook(pool, id), { given, text: 'It is cancelled.' });
+      case 'delivering':
+        return refuse('Cannot cancel the webhook as it must not be under way: it is being sent');
+      case 'delivered':
+      case 'failed':
+        return refuse(`Cannot cancel the webhook as it must wait: it is ${became}`);
+      case 'payload_gone':
+        return refuse(gone(id, 'cancel'));
+      case 'unknown':
+        return refuse(missing(id));
+      default:
+        return became satisfies never;
+    }
+  });
+}
+
+function tell(
+  webhook: FoundWebhook | undefined,
+  { given, text }: { readonly given: Given; readonly text: string },
+): void {
+  const wait = webhook?.status === 'pending' ? ` It waits for: ${webhook.waits_for}.` : '';
+  print(hasOption(given, 'json') ? (webhook ?? {}) : `${text}${wait}`);
+}
+
+function missing(id: string): string {
+  return `Cannot find the webhook as there must be one with this id: current value is ${id}`;
+}
+
+function gone(id: string, verb: string): string {
+  return `Cannot ${verb} the webhook as its payload must still be there: history as old as ${id} has been dropped (POSTHORN_RETENTION)`;
+}

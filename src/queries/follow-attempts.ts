@@ -1,0 +1,119 @@
+import { type CommonQueryMethods, sql } from 'slonik';
+import { z } from 'zod';
+
+/** An attempt that has ended. */
+const followed = z.object({
+  webhook_id: z.string(),
+  number: z.int(),
+  finished_at: z.string(),
+  duration_ms: z.number().nullable(),
+  status_code: z.int().nullable(),
+  error: z.string().nullable(),
+  url: z.string().nullable(),
+});
+
+export type FollowedAttempt = z.infer<typeof followed>;
+
+/** How many pages the partitions of a look had, by the day of the partition. */
+type Sizes = ReadonlyMap<string, number>;
+
+interface Look {
+  readonly atMs: number;
+  readonly sizes: Sizes;
+}
+
+/** An attempt is written when it begins and ends within the timeout: its row is among those of so long ago. */
+const reachMs = 90_000;
+/** The end of a partition that has not grown meanwhile: a page that was not full takes new rows. */
+const fewestPages = 16;
+/** Of one partition, in one look: some 80,000 attempts. What is faster is not for eyes, and is shown in part. */
+const mostPages = 2_000;
+const mostShown = 1_000;
+
+const sizeRow = z.object({ day: z.string(), pages: z.int() });
+
+/**
+ * Follows the attempts that end, on all workers, and costs them nothing: no index, no notification.
+ *
+ * Attempts are inserted and updated on the same page once, so the latest are at the end of their partitions: that of the day on which the
+ * webhook was enqueued. A look reads the pages that were added in the last 90 s, of each partition, by their number.
+ */
+export class AttemptFollower {
+  readonly #connection: Pick<CommonQueryMethods, 'any'>;
+  readonly #looks: Look[] = [];
+  /** What has been shown: a look reaches back further than the one before. */
+  readonly #seen = new Map<string, number>();
+
+  constructor(connection: Pick<CommonQueryMethods, 'any'>) {
+    this.#connection = connection;
+  }
+
+  /** The attempts that have ended since the last look, in order; the first look finds those of the last seconds. */
+  async look(sinceMs: number): Promise<FollowedAttempt[]> {
+    const sizes = await this.#sizes();
+    const atMs = performance.now();
+    while ((this.#looks[0]?.atMs ?? atMs) < atMs - reachMs) this.#looks.shift();
+    const before = this.#looks[0]?.sizes;
+    this.#looks.push({ atMs, sizes });
+    const days = [...sizes.keys()];
+    const from = days.map((day) => firstPage(sizes.get(day) ?? 0, before?.get(day)));
+    const rows = await this.#connection.any(attemptsFrom({ days, from, sinceMs }));
+    const fresh = rows.filter(
+      ({ webhook_id, number }) => !this.#seen.has(`${webhook_id}:${number}`),
+    );
+    for (const { webhook_id, number } of fresh) this.#seen.set(`${webhook_id}:${number}`, atMs);
+    for (const [key, seenMs] of this.#seen) if (seenMs < atMs - reachMs) this.#seen.delete(key);
+    return fresh;
+  }
+
+  async #sizes(): Promise<Sizes> {
+    const rows = await this.#connection.any(sql.type(sizeRow)`
+      select
+        day::text,
+        coalesce(
+          pg_relation_size(to_regclass('posthorn.attempts_' || to_char(day, 'YYYYMMDD')))
+            / current_setting('block_size')::integer,
+          0)::integer as pages
+      from posthorn.partition_days() as day`);
+    return new Map(rows.map(({ day, pages }) => [day, pages]));
+  }
+}
+
+function firstPage(pages: number, before: number | undefined): number {
+  const grownFrom = Math.min(before ?? pages, pages);
+  return Math.max(0, pages - mostPages, Math.min(grownFrom, pages - fewestPages) - 1);
+}
+
+/** The bounds of the id choose the partition, and with "offset 0" the tid is known when its pages are read. */
+function attemptsFrom(options: {
+  readonly days: readonly string[];
+  readonly from: readonly number[];
+  readonly sinceMs: number;
+}) {
+  const { days, from, sinceMs } = options;
+  return sql.type(followed)`
+    select
+      a.webhook_id,
+      a.number,
+      a.finished_at,
+      a.duration_ms,
+      a.status_code,
+      a.error,
+      (select w.url from posthorn.webhooks as w where w.id = a.webhook_id) as url
+    from (
+      select latest.*
+      from unnest(${sql.array([...days], 'date')}, ${sql.array([...from], 'int4')}) as part (day, page)
+      cross join lateral (
+        select webhook_id, number, finished_at, duration_ms, status_code, error
+        from posthorn.attempts
+        where ctid >= format('(%s,0)', part.page)::tid
+          and webhook_id >= posthorn.uuid_floor(part.day::timestamp at time zone 'UTC')
+          and webhook_id < posthorn.uuid_floor((part.day + 1)::timestamp at time zone 'UTC')
+          and finished_at > now() - ${sinceMs} * interval '1 millisecond'
+        offset 0
+      ) as latest
+      order by latest.finished_at desc
+      limit ${mostShown}
+    ) as a
+    order by a.finished_at`;
+}

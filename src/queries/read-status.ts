@@ -1,0 +1,85 @@
+import { type CommonQueryMethods, sql } from 'slonik';
+import { z } from 'zod';
+
+const overview = z.object({
+  /** Attempts and failures of the last minutes, as the workers have counted them, and of how many seconds. */
+  attempts: z.number(),
+  failures: z.number(),
+  window_s: z.number(),
+  workers: z.array(
+    z.object({
+      number: z.int(),
+      host: z.string(),
+      pid: z.int(),
+      version: z.string(),
+      started_at: z.string(),
+    }),
+  ),
+  alerts: z.array(
+    z.object({ rule: z.string(), severity: z.string(), summary: z.string(), fired_at: z.string() }),
+  ),
+  breakers: z.array(
+    z.object({
+      url: z.string(),
+      failures: z.int(),
+      last_error: z.string().nullable(),
+      failing_since: z.string(),
+      next_probe_at: z.string().nullable(),
+    }),
+  ),
+});
+
+export type Overview = z.infer<typeof overview>;
+
+const windowS = 300;
+/** A worker writes its sums every 15 s. */
+const tallyS = 15;
+const mostListed = 10;
+
+/** What is going on, beside the figures of readStats(): a few rows of small tables. */
+export async function readOverview(connection: Pick<CommonQueryMethods, 'one'>): Promise<Overview> {
+  return await connection.one(sql.type(overview)`
+    select
+      (
+        select coalesce(sum(t.attempts), 0)::float8
+        from posthorn.tallies as t
+        where t.endpoint_id is null and t.counted_at > now() - ${windowS} * interval '1 second'
+      ) as attempts,
+      (
+        select coalesce(sum(t.failures), 0)::float8
+        from posthorn.tallies as t
+        where t.endpoint_id is null and t.counted_at > now() - ${windowS} * interval '1 second'
+      ) as failures,
+      (
+        select least(
+          ${windowS},
+          greatest(${tallyS}, extract(epoch from now() - min(w.started_at))))::float8
+        from posthorn.live_workers as w
+      ) as window_s,
+      (
+        select coalesce(json_agg(json_build_object(
+          'number', w.number, 'host', w.host, 'pid', w.pid, 'version', w.version, 'started_at', w.started_at
+        ) order by w.number), '[]')
+        from posthorn.live_workers as w
+      ) as workers,
+      (
+        select coalesce(json_agg(a), '[]')
+        from (
+          select rule, severity, summary, fired_at
+          from posthorn.alerts
+          where resolved_at is null and fired_at is not null
+          order by fired_at desc
+          limit ${mostListed}
+        ) as a
+      ) as alerts,
+      (
+        select coalesce(json_agg(b), '[]')
+        from (
+          select url, consecutive as failures, last_error, failing_since, open_until as next_probe_at
+          from posthorn.breakers
+          where state = 'open'
+          order by failing_since
+          limit ${mostListed}
+        ) as b
+      ) as breakers`);
+}
