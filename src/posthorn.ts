@@ -17,6 +17,7 @@ import { replayTask } from './maintenance/replays.ts';
 import { createMetrics, type Scrape } from './metrics/create-metrics.ts';
 import { checkDatabase } from './queries/check-database.ts';
 import { createQueryPool } from './queries/pool.ts';
+import { settingsInForce } from './settings.ts';
 import { startWorker } from './worker/start-worker.ts';
 import type { Worker, WorkerState } from './worker/worker.ts';
 
@@ -159,6 +160,7 @@ async function serve(options: {
         log,
         readiness,
         scrape,
+        settings: settingsInForce(config),
         onSent: cache === undefined ? undefined : () => cache.wake(),
         // The same in every process on this database, so that a cursor of one is good at the others.
         cursorKey: createHash('sha256').update(`posthorn cursor ${databaseUrl}`).digest(),

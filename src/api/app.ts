@@ -1,12 +1,14 @@
 import type { Hono } from 'hono';
 import { type ApiEnv, createBase } from './base.ts';
+import { addDashboardRoutes } from './dashboard-routes.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
 import { addHealthRoutes, type HealthOptions } from './health.ts';
 import { addReplayRoutes } from './replay-routes.ts';
 import { addRetryRoutes } from './retry-routes.ts';
+import { addStatsRoutes, type StatsOptions } from './stats-routes.ts';
 import { addWebhookRoutes, type RouteOptions } from './webhook-routes.ts';
 
-interface ApiOptions extends RouteOptions, HealthOptions {}
+interface ApiOptions extends RouteOptions, HealthOptions, StatsOptions {}
 
 /**
  * The HTTP API: send webhooks, look at them, register endpoints and steer them.
@@ -23,5 +25,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   addWebhookRoutes(app, options);
   addReplayRoutes(app, options);
   addEndpointRoutes(app, options);
+  addStatsRoutes(app, options);
+  addDashboardRoutes(app);
   return app;
 }

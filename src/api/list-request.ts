@@ -23,13 +23,16 @@ export function readListRequest<Status extends string>(
     what,
     statuses,
     cursorKey,
+    others = [],
   }: {
     readonly what: 'webhooks' | 'endpoints' | 'replays';
     readonly statuses: readonly Status[];
     readonly cursorKey: Uint8Array;
+    /** Parameters that the caller reads, to which a cursor is bound as well. */
+    readonly others?: readonly string[];
   },
 ): ListRequest<Status> {
-  const errors = strayParameters(parameters, ['status', 'limit', 'cursor']);
+  const errors = strayParameters(parameters, ['status', 'limit', 'cursor', ...others]);
   const givenStatus = parameters.get('status');
   const status = statuses.find((candidate) => candidate === givenStatus);
   if (givenStatus !== null && status === undefined) {
@@ -50,13 +53,17 @@ export function readListRequest<Status extends string>(
   }
   const cursor = parameters.get('cursor');
   // What a cursor is bound to.
-  const filter = `${what} status=${status ?? ''}`;
+  const given = others.flatMap((name) => {
+    const value = parameters.get(name);
+    return value === null ? [] : [`&${name}=${encodeURIComponent(value)}`];
+  });
+  const filter = `${what} status=${status ?? ''}${given.join('')}`;
   const before = cursor === null ? undefined : readCursor(cursor, { filter, key: cursorKey });
   if (cursor !== null && before === undefined) {
     errors.push(
       fault('cursor', {
         what,
-        mustBe: 'the next_cursor of a page with the same status',
+        mustBe: `the next_cursor of a page with the same ${others.length === 0 ? 'status' : 'filter'}`,
         value: cursor,
       }),
     );
@@ -93,7 +100,7 @@ export function strayParameters(
   return errors.slice(0, 20);
 }
 
-function fault(
+export function fault(
   parameter: string,
   {
     what,

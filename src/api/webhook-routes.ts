@@ -4,13 +4,12 @@ import type { Log } from '../log.ts';
 import { findWebhook } from '../queries/find-webhook.ts';
 import { listWebhooks } from '../queries/list-webhooks.ts';
 import { sendWebhook } from '../queries/send-webhook.ts';
-import { webhookStatuses } from '../queries/webhook-row.ts';
 import { type ApiEnv, methodNotAllowed } from './base.ts';
-import { readListRequest } from './list-request.ts';
 import { answerProblem } from './problem.ts';
 import { readRequestText } from './request-text.ts';
 import { readId, refuseParameters } from './route-input.ts';
 import { readSendRequest } from './send-request.ts';
+import { readWebhookListRequest } from './webhook-list-request.ts';
 
 /** What the routes work with. */
 export interface RouteOptions {
@@ -84,12 +83,9 @@ async function show(c: Context<ApiEnv>, { pool }: RouteOptions): Promise<Respons
 }
 
 async function list(c: Context<ApiEnv>, { pool, cursorKey }: RouteOptions): Promise<Response> {
-  const request = readListRequest(new URL(c.req.url).searchParams, {
-    what: 'webhooks',
-    statuses: webhookStatuses,
-    cursorKey,
-  });
+  const { searchParams } = new URL(c.req.url);
+  const { request, which } = readWebhookListRequest(searchParams, cursorKey);
   if (!request.ok) return answerProblem(c, request.problem);
-  const { webhooks, before } = await listWebhooks(pool, request);
+  const { webhooks, before } = await listWebhooks(pool, { ...request, which });
   return c.json({ webhooks, next_cursor: request.cursorTo(before) });
 }

@@ -54,6 +54,7 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   tallies: { worker: ['select', 'insert', 'delete'], reader: ['select'] },
   maintenance_runs: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   migrations: { worker: ['select'], reader: ['select'] },
+  samples: { worker: ['select', 'insert', 'delete'], reader: ['select'] },
   // Written by take_stats() alone.
   stats: { worker: ['select'], reader: ['select'] },
   webhooks: { worker: ['select'] },
@@ -85,6 +86,7 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   drop_partitions: ['worker'],
   days_without_partition: ['worker', 'reader'],
   partition_days: 'anyone',
+  take_sample: ['worker'],
   take_stats: ['worker', 'reader'],
   uuid_v7: 'anyone',
   uuid_floor: 'anyone',

@@ -45,6 +45,15 @@ const schedule: Readonly<Record<string, Schedule>> = {
       return { told: told?.length ?? 0 };
     },
   },
+  'posthorn:sample': {
+    match: '* * * * *',
+    isQuiet: true,
+    run: async ({ maintenancePool, tallies }) => {
+      await tallies.write();
+      await maintenancePool.query('select posthorn.take_sample()');
+      return {};
+    },
+  },
   'posthorn:partitions': {
     match: '13 * * * *',
     run: async ({ maintenancePool }) => ({ made: await makePartitions(maintenancePool) }),

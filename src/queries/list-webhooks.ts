@@ -24,11 +24,15 @@ export async function listWebhooks(
     readonly status: WebhookStatus | undefined;
     readonly limit: number;
     readonly before: string | undefined;
+    readonly which?: ListFilter;
   },
 ): Promise<WebhookPage> {
-  const { status, limit, before = highestId } = options;
+  const { status, limit, before = highestId, which = {} } = options;
   const { ids, walked_to } = await connection.one(
-    walkStatement(walks[status ?? 'any'](before), limit),
+    walkStatement(walkOf(status, { before, which }), {
+      limit,
+      walk: needsOutbox(which) ? lookupWalk : maximumWalk,
+    }),
   );
   const idsOfPage = ids.slice(0, limit);
   const webhooks = await readWebhooks(connection, idsOfPage);
@@ -39,48 +43,128 @@ export async function listWebhooks(
   };
 }
 
+/** Which webhooks of a status. All parts that are there must hold. */
+export interface ListFilter {
+  readonly endpointId?: string | undefined;
+  readonly priority?: WebhookPriority | undefined;
+  /** Enqueued from then on, and before then; RFC 3339. */
+  readonly from?: string | undefined;
+  readonly until?: string | undefined;
+  /** Somewhere in the URL, in upper or lower case. */
+  readonly text?: string | undefined;
+  readonly id?: string | undefined;
+}
+
+export type WebhookPriority = (typeof webhookPriorities)[number];
+export const webhookPriorities = ['high', 'normal', 'low'] as const;
+
 /** Above every id: where the first page begins. */
 export const highestId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** Rows that one page may read to fill itself. */
 const maximumWalk = 100_000;
+/** If each of them has to be looked up in the outbox. */
+const lookupWalk = 10_000;
 
-/**
- * Where the ids of a status are found, in order, and which of them match. The predicates of failed and cancelled are
- * those of their partial indexes, word for word.
- */
-const walks: Readonly<Record<WebhookStatus | 'any', (before: string) => FragmentSqlToken>> = {
-  any: (before) => sql.fragment`
-    select id, true as is_match
-    from posthorn.outbox
-    where id < ${before}::uuid
-    order by id desc`,
-  pending: (before) => sql.fragment`
-    select webhook_id as id, coalesce(lease_until <= now(), true) as is_match
-    from posthorn.queue
-    where webhook_id < ${before}::uuid
-    order by webhook_id desc`,
-  delivering: (before) => sql.fragment`
-    select webhook_id as id, lease_until > now() as is_match
-    from posthorn.queue
-    where webhook_id < ${before}::uuid
-    order by webhook_id desc`,
-  delivered: (before) => sql.fragment`
-    select webhook_id as id, status = 'delivered' as is_match
-    from posthorn.outcomes
-    where webhook_id < ${before}::uuid
-    order by webhook_id desc`,
-  failed: (before) => sql.fragment`
-    select webhook_id as id, true as is_match
-    from posthorn.outcomes
-    where status = 'failed' and webhook_id < ${before}::uuid
-    order by webhook_id desc`,
-  cancelled: (before) => sql.fragment`
-    select webhook_id as id, true as is_match
-    from posthorn.outcomes
-    where status = 'cancelled' and webhook_id < ${before}::uuid
-    order by webhook_id desc`,
+/** Where the ids of a status are found, as "w". */
+interface Source {
+  readonly table: FragmentSqlToken;
+  readonly id: FragmentSqlToken;
+  /** What its rows must fulfil: word for word that of a partial index, where there is one. */
+  readonly condition: FragmentSqlToken;
+  /** Which of its rows have the status. */
+  readonly isMatch: FragmentSqlToken;
+}
+
+const queue = {
+  table: sql.fragment`posthorn.queue`,
+  id: sql.fragment`w.webhook_id`,
+  condition: sql.fragment`true`,
 };
+const outcomes = { ...queue, table: sql.fragment`posthorn.outcomes` };
+
+const sources: Readonly<Record<WebhookStatus | 'any', Source>> = {
+  any: {
+    table: sql.fragment`posthorn.outbox`,
+    id: sql.fragment`w.id`,
+    condition: sql.fragment`true`,
+    isMatch: sql.fragment`true`,
+  },
+  pending: { ...queue, isMatch: sql.fragment`coalesce(w.lease_until <= now(), true)` },
+  delivering: { ...queue, isMatch: sql.fragment`w.lease_until > now()` },
+  delivered: { ...outcomes, isMatch: sql.fragment`w.status = 'delivered'` },
+  failed: {
+    ...outcomes,
+    condition: sql.fragment`w.status = 'failed'`,
+    isMatch: sql.fragment`true`,
+  },
+  cancelled: {
+    ...outcomes,
+    condition: sql.fragment`w.status = 'cancelled'`,
+    isMatch: sql.fragment`true`,
+  },
+};
+
+/** The ids of a status below one of them, in order, and which of them match. */
+function walkOf(
+  status: WebhookStatus | undefined,
+  { before, which }: { readonly before: string; readonly which: ListFilter },
+): FragmentSqlToken {
+  const { table, id, condition, isMatch } = sources[status ?? 'any'];
+  const conditions = [sql.fragment`${id} < ${before}::uuid`, condition];
+  const { endpointId, from, until } = which;
+  if (from !== undefined) {
+    conditions.push(sql.fragment`${id} >= posthorn.uuid_floor(${from}::timestamptz)`);
+  }
+  if (until !== undefined) {
+    conditions.push(sql.fragment`${id} < posthorn.uuid_floor(${until}::timestamptz)`);
+  }
+  if (which.id !== undefined) conditions.push(sql.fragment`${id} = ${which.id}::uuid`);
+  const matches = [isMatch];
+  const own = status === undefined ? ownConditions(which, sql.fragment`w`) : [];
+  if (endpointId !== undefined && status !== undefined) {
+    matches.push(sql.fragment`w.lane = posthorn.lane_of(${endpointId}::uuid)`);
+  }
+  if (status !== undefined && needsOutbox(which)) {
+    const theirs = ownConditions({ ...which, endpointId: undefined }, sql.fragment`o`);
+    matches.push(sql.fragment`exists (
+      select
+      from posthorn.outbox as o
+      where o.id = w.outbox_id and ${all(theirs)}
+    )`);
+  }
+  return sql.fragment`
+    select ${id} as id, ${all([...matches, ...own])} as is_match
+    from ${table} as w
+    where ${all(conditions)}
+    order by ${id} desc`;
+}
+
+/** Of a row of the outbox. */
+function ownConditions(
+  { endpointId, priority, text }: ListFilter,
+  row: FragmentSqlToken,
+): FragmentSqlToken[] {
+  const conditions: FragmentSqlToken[] = [];
+  if (endpointId !== undefined)
+    conditions.push(sql.fragment`${row}.endpoint_id = ${endpointId}::uuid`);
+  if (priority !== undefined) conditions.push(sql.fragment`${row}.priority = ${priority}`);
+  if (text !== undefined) {
+    conditions.push(sql.fragment`position(lower(${text}) in lower(coalesce(
+      ${row}.url,
+      (select e.url from posthorn.endpoints as e where e.id = ${row}.endpoint_id),
+      ''))) > 0`);
+  }
+  return conditions;
+}
+
+function needsOutbox({ priority, text }: ListFilter): boolean {
+  return priority !== undefined || text !== undefined;
+}
+
+function all(conditions: readonly FragmentSqlToken[]): FragmentSqlToken {
+  return sql.fragment`(${sql.join([sql.fragment`true`, ...conditions], sql.fragment` and `)})`;
+}
 
 const walked = z.object({ ids: z.array(z.string()), walked_to: z.string().nullable() });
 
@@ -90,11 +174,14 @@ const walked = z.object({ ids: z.array(z.string()), walked_to: z.string().nullab
  * A CTE is read only as far as somebody asks for its rows, and gives them in its own order: a full page costs as many
  * rows as it takes. An ORDER BY outside would sort, so read, all of them (before Postgres 17).
  */
-function walkStatement(walk: FragmentSqlToken, limit: number): QuerySqlToken<typeof walked> {
+function walkStatement(
+  source: FragmentSqlToken,
+  { limit, walk }: { readonly limit: number; readonly walk: number },
+): QuerySqlToken<typeof walked> {
   return sql.type(walked)`
     with walk as materialized (
-      ${walk}
-      limit ${maximumWalk}
+      ${source}
+      limit ${walk}
     ),
     page as materialized (
       select array(select id from walk where is_match limit ${limit + 1}) as ids
@@ -102,7 +189,7 @@ function walkStatement(walk: FragmentSqlToken, limit: number): QuerySqlToken<typ
     select
       ids,
       case
-        when cardinality(ids) <= ${limit} then (select id from walk offset ${maximumWalk - 1} limit 1)
+        when cardinality(ids) <= ${limit} then (select id from walk offset ${walk - 1} limit 1)
       end as walked_to
     from page`;
 }

@@ -56,6 +56,7 @@ export async function serveTestApi(
       log: recorder(logged),
       readiness: async (): Promise<Readiness> => ({ ready: true, checks: { database: 'ok' } }),
       cursorKey: Buffer.from('a key'),
+      settings: [{ name: 'HOST', value: '127.0.0.1' }],
       ...apiOptions,
     }),
     host: '127.0.0.1',

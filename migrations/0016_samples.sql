@@ -1,0 +1,80 @@
+-- What the charts show: a row a minute, so that looking back a week reads no history.
+
+create table posthorn.samples (
+  taken_at timestamptz not null default clock_timestamp(),
+  -- Attempts and failures of this many seconds, over all workers.
+  attempts integer not null,
+  failures integer not null,
+  seconds real not null,
+  -- From the insert to the end of the attempt that delivered, of what was enqueued in the last two minutes; null: of nothing.
+  p50_ms real,
+  p95_ms real,
+  p99_ms real,
+  -- Unfinished webhooks, and those of them that are due and could be sent; estimates where the queue is very long.
+  waiting bigint not null,
+  due bigint not null,
+  oldest_due_s real,
+  constraint samples_pkey primary key (taken_at)
+);
+
+-- Adds the sample of this minute and drops those of more than 15 days. Costs the same whatever the size of the history: of
+-- what was delivered 2,000 are looked at, the newest.
+create function posthorn.take_sample() returns void
+  language sql
+  set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+  set enable_sort = on
+  set jit = off
+  as $$
+    with before as materialized (
+      select greatest(max(taken_at), now() - interval '5 minutes') as at
+      from posthorn.samples
+    ),
+    since as materialized (
+      select coalesce(at, now() - interval '1 minute') as at from before
+    ),
+    counted as (
+      select
+        coalesce(sum(t.attempts), 0)::integer as attempts,
+        coalesce(sum(t.failures), 0)::integer as failures
+      from since
+      join posthorn.tallies as t on t.counted_at > since.at and t.endpoint_id is null
+    ),
+    ended as materialized (
+      select extract(epoch from o.finished_at - posthorn.uuid_time(o.webhook_id)) * 1000 as ms
+      from posthorn.outcomes as o
+      where o.webhook_id >= posthorn.uuid_floor(now() - interval '2 minutes')
+        and o.status = 'delivered'
+      order by o.webhook_id desc
+      limit 2000
+    ),
+    delivered as (
+      select percentile_cont(array[0.5, 0.95, 0.99]) within group (order by ms) as percentiles from ended
+    ),
+    queued as (
+      select
+        coalesce(sum((q ->> 'webhooks')::float8), 0)::bigint as waiting,
+        coalesce(sum((q ->> 'webhooks')::float8) filter (where q ->> 'state' = 'due'), 0)::bigint as due,
+        max((q ->> 'oldest_due_s')::real) filter (where q ->> 'state' = 'due') as oldest_due_s
+      from posthorn.take_stats() as s
+      cross join lateral jsonb_array_elements(s.figures -> 'queue') as q
+    ),
+    forgotten as (
+      delete from posthorn.samples where taken_at < now() - interval '15 days'
+    )
+    insert into posthorn.samples (attempts, failures, seconds, p50_ms, p95_ms, p99_ms, waiting, due, oldest_due_s)
+    select
+      c.attempts, c.failures, greatest(1, extract(epoch from clock_timestamp() - since.at)),
+      d.percentiles[1], d.percentiles[2], d.percentiles[3], q.waiting, q.due, q.oldest_due_s
+    from counted as c
+    cross join since
+    cross join delivered as d
+    cross join queued as q
+  $$;
+
+revoke execute on function posthorn.take_sample() from public;
+
+-- The pulse of an endpoint, without reading the others'.
+create index tallies_for_endpoints on posthorn.tallies (endpoint_id, counted_at) where endpoint_id is not null;
+
+comment on table posthorn.samples is 'How Posthorn was, a row a minute, for 15 days.';

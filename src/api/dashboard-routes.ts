@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Context, Hono } from 'hono';
+import { type ApiEnv, methodNotAllowed } from './base.ts';
+
+/*
+ * The dashboard: files of dashboard/ and of two libraries, as they are. Public: they hold nothing, and ask the API for everything.
+ *
+ * Receivers' answers are shown in it, which are text from strangers. The policy lets nothing run and nothing load but these
+ * files, and no other page frame it.
+ */
+
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+].join('; ');
+
+const types: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  svg: 'image/svg+xml',
+};
+
+const folder = fileURLToPath(new URL('../../dashboard/', import.meta.url));
+const require = createRequire(import.meta.url);
+
+/** What may be asked for, and where it is. Nothing else is ever read, whatever a path says. */
+const files: Readonly<Record<string, () => string>> = {
+  ...Object.fromEntries(
+    [
+      'index.html',
+      'icon.svg',
+      'style.css',
+      'app.js',
+      'api.js',
+      'charts.js',
+      'parts.js',
+      'format.js',
+      'overview.js',
+      'verdict.js',
+      'webhooks.js',
+      'webhook.js',
+      'endpoints.js',
+      'replays.js',
+      'settings.js',
+    ].map((name) => [name, () => join(folder, name)]),
+  ),
+  // Resolved when asked for: a process without an API need not have them.
+  'vendor/preact.js': () => require.resolve('htm/preact/standalone'),
+  'vendor/uplot.js': () => join(require.resolve('uplot/package.json'), '../dist/uPlot.esm.js'),
+  'vendor/uplot.css': () => join(require.resolve('uplot/package.json'), '../dist/uPlot.min.css'),
+};
+
+/** GET / and /dashboard/…; the files are read once. */
+export function addDashboardRoutes(app: Hono<ApiEnv>): void {
+  const read = new Map<string, Buffer<ArrayBuffer>>();
+  const answer = (c: Context<ApiEnv>, name: string) => {
+    const place = Object.hasOwn(files, name) ? files[name] : undefined;
+    if (place === undefined) return c.notFound();
+    const content = read.get(name) ?? Buffer.from(readFileSync(place()));
+    read.set(name, content);
+    c.header('Content-Type', types[name.replace(/^.*\./, '')]);
+    c.header('Content-Security-Policy', policy);
+    c.header('Referrer-Policy', 'no-referrer');
+    c.header('Cross-Origin-Opener-Policy', 'same-origin');
+    c.header('X-Frame-Options', 'DENY');
+    return c.body(content);
+  };
+  app.get('/', (c) => answer(c, 'index.html'));
+  app.all('/', methodNotAllowed('GET, HEAD'));
+  app.get('/dashboard/:name{.+}', (c) => answer(c, c.req.param('name')));
+  app.all('/dashboard/:name{.+}', methodNotAllowed('GET, HEAD'));
+}

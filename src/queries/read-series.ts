@@ -1,0 +1,97 @@
+import { type CommonQueryMethods, sql } from 'slonik';
+import { z } from 'zod';
+
+const point = z.object({
+  at: z.string(),
+  attempts: z.number(),
+  failures: z.number(),
+  /** Attempts a second. */
+  per_second: z.number(),
+  /** Of the attempts; null: there were none. */
+  success_ratio: z.number().nullable(),
+  p50_ms: z.number().nullable(),
+  p95_ms: z.number().nullable(),
+  p99_ms: z.number().nullable(),
+  waiting: z.number(),
+  due: z.number(),
+  oldest_due_s: z.number().nullable(),
+});
+
+export type SeriesPoint = z.infer<typeof point>;
+
+export interface Series {
+  readonly step_s: number;
+  readonly points: readonly SeriesPoint[];
+}
+
+/** How long back, hours, and how much a point stands for, so that there are about as many points for each. */
+export const seriesSteps: Readonly<Record<string, number>> = {
+  '1': 60,
+  '6': 120,
+  '24': 600,
+  '168': 3_600,
+};
+
+/** How Posthorn was: from the samples that are taken each minute, so that it costs the same whatever is in the history. */
+export async function readSeries(
+  connection: Pick<CommonQueryMethods, 'any'>,
+  { hours }: { readonly hours: keyof typeof seriesSteps },
+): Promise<Series> {
+  const stepS = seriesSteps[hours] ?? 60;
+  const points = await connection.any(sql.type(point)`
+    select
+      to_char(to_timestamp(max(extract(epoch from taken_at))) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at,
+      sum(attempts)::float8 as attempts,
+      sum(failures)::float8 as failures,
+      (sum(attempts) / sum(seconds))::float8 as per_second,
+      (1 - sum(failures)::float8 / nullif(sum(attempts), 0)) as success_ratio,
+      avg(p50_ms)::float8 as p50_ms,
+      max(p95_ms)::float8 as p95_ms,
+      max(p99_ms)::float8 as p99_ms,
+      max(waiting)::float8 as waiting,
+      max(due)::float8 as due,
+      max(oldest_due_s)::float8 as oldest_due_s
+    from posthorn.samples
+    where taken_at > now() - ${Number(hours)} * interval '1 hour'
+    group by floor(extract(epoch from taken_at) / ${stepS})
+    order by floor(extract(epoch from taken_at) / ${stepS})`);
+  return { step_s: stepS, points };
+}
+
+const pulseRow = z.object({
+  endpoint_id: z.string(),
+  at: z.string(),
+  attempts: z.number(),
+  failures: z.number(),
+});
+
+export type Pulse = Pick<z.infer<typeof pulseRow>, 'at' | 'attempts' | 'failures'>;
+
+/** What was tried at some endpoints in the last two hours, in steps of five minutes; those without any are left out. */
+export async function readPulses(
+  connection: Pick<CommonQueryMethods, 'any'>,
+  ids: readonly string[],
+): Promise<Readonly<Record<string, readonly Pulse[]>>> {
+  const rows = await connection.any(sql.type(pulseRow)`
+    select wanted.id as endpoint_id, pulse.*
+    from unnest(${sql.array([...ids], 'uuid')}) as wanted (id)
+    cross join lateral (
+      select
+        to_char(to_timestamp(floor(extract(epoch from t.counted_at) / 300) * 300) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+          as at,
+        sum(t.attempts)::float8 as attempts,
+        sum(t.failures)::float8 as failures
+      from posthorn.tallies as t
+      where t.endpoint_id = wanted.id
+        and t.counted_at > now() - interval '2 hours'
+      group by 1
+    ) as pulse
+    order by wanted.id, pulse.at`);
+  const pulses: Record<string, Pulse[]> = {};
+  for (const { endpoint_id: id, ...pulse } of rows) {
+    const known = pulses[id] ?? [];
+    known.push(pulse);
+    pulses[id] = known;
+  }
+  return pulses;
+}

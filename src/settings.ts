@@ -1,0 +1,52 @@
+import type { Setting } from './api/stats-routes.ts';
+import type { Config } from './config.ts';
+import { formatDuration } from './domain/duration.ts';
+
+/** What is in force here. Of what may hold a password or a secret, only that it is set, and for servers where they are. */
+export function settingsInForce(config: Config): Setting[] {
+  const { alerts } = config;
+  const { thresholds } = alerts;
+  const list = (values: readonly string[]) => (values.length === 0 ? 'none' : values.join(', '));
+  const times = (values: readonly number[]) => values.map(formatDuration).join(',');
+  const isSet = (value: string | undefined) =>
+    value === undefined ? 'not set' : 'set, and not shown';
+  const values: Readonly<Record<string, string>> = {
+    DATABASE_URL:
+      config.databaseUrl === undefined ? 'the embedded Postgres' : placeOf(config.databaseUrl),
+    REDIS_URL: config.redisUrl === undefined ? 'not set' : placeOf(config.redisUrl),
+    HOST: config.host,
+    PORT: String(config.port),
+    POSTHORN_HEALTH_PORT: String(config.healthPort),
+    POSTHORN_RETRY_SCHEDULE: times(config.retryScheduleMs),
+    POSTHORN_CONNECT_TIMEOUT: formatDuration(config.connectTimeoutMs),
+    POSTHORN_TIMEOUT: formatDuration(config.timeoutMs),
+    POSTHORN_MAX_IN_FLIGHT: String(config.maxInFlight),
+    POSTHORN_RETENTION: formatDuration(config.retentionMs),
+    POSTHORN_DISABLE_AFTER: formatDuration(config.disableAfterMs),
+    POSTHORN_ALLOW_NETWORKS: list(config.allowNetworks),
+    POSTHORN_LOG_LEVEL: config.logLevel,
+    POSTHORN_LOG_ATTEMPTS: config.logAttempts,
+    POSTHORN_GRACE: formatDuration(config.graceMs),
+    POSTHORN_ALERT_URL: isSet(alerts.url),
+    POSTHORN_ALERT_SECRET: isSet(alerts.secret),
+    POSTHORN_ALERT_WINDOW: formatDuration(thresholds.windowMs),
+    POSTHORN_ALERT_MIN_ATTEMPTS: String(thresholds.minAttempts),
+    POSTHORN_ALERT_FAILURE_PERCENT: String(thresholds.failurePercent),
+    POSTHORN_ALERT_ENDPOINT_FAILURE_PERCENT: String(thresholds.endpointFailurePercent),
+    POSTHORN_ALERT_BACKLOG: String(thresholds.backlog),
+    POSTHORN_ALERT_BACKLOG_AGE: formatDuration(thresholds.backlogAgeMs),
+    POSTHORN_ALERT_BREAKER_OPEN: formatDuration(thresholds.breakerOpenMs),
+    POSTHORN_ALERT_ENDPOINT_FAILING: times(thresholds.endpointFailingMs),
+    POSTHORN_ALERT_NO_WORKER: formatDuration(thresholds.noWorkerMs),
+    POSTHORN_ALERT_XMIN: formatDuration(thresholds.xminMs),
+    POSTHORN_ALERT_RESOLVE_AFTER: formatDuration(thresholds.resolveAfterMs),
+    POSTHORN_ALERT_MUTE: list(thresholds.muted),
+  };
+  return Object.entries(values).map(([name, value]) => ({ name, value }));
+}
+
+/** Where a server is: without user, password and parameters. */
+function placeOf(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
+}
