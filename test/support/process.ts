@@ -1,6 +1,7 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -24,6 +25,13 @@ export function spawnPosthorn(command: string, env: Record<string, string>): Pos
     env: { PATH, HOME, POSTHORN_ALLOW_NETWORKS: '127.0.0.0/8', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  return watchProcess(child);
+}
+
+/** Keeps what a process prints; its stdout and stderr must be pipes. */
+export function watchProcess(
+  child: ChildProcessByStdio<null, Readable, Readable>,
+): PosthornProcess {
   const output: string[] = [];
   const watchers = new Set<(line: string) => void>();
   for (const stream of [child.stdout, child.stderr]) {

@@ -1,0 +1,139 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import { readConfig } from '../src/config.ts';
+import { startEmbeddedPostgres } from '../src/db/embedded-postgres.ts';
+import { createLog } from '../src/log.ts';
+import { startPosthorn } from '../src/posthorn.ts';
+import { customers } from './customers.ts';
+import { startReceiver } from './receiver.ts';
+import { openShop, sell } from './shop.ts';
+
+/*
+ * `npm run demo`: Posthorn with life in it. An embedded Postgres in a directory of its own, the service, the receivers of
+ * some customers, and a shop that sells to them. Ctrl-C ends all of it and removes the directory.
+ */
+
+const usage = `Usage: npm run demo -- [options]
+
+  --rate 4     orders a second
+  --orders 60  orders placed at once at the start
+
+HOST, PORT and POSTHORN_LOG_LEVEL are as for "posthorn start"; everything else is the demo's own.`;
+
+/** So short that a webhook's whole life can be watched. */
+const settings = {
+  POSTHORN_RETRY_SCHEDULE: '3s,10s,30s,1m,2m',
+  POSTHORN_GRACE: '3s',
+  POSTHORN_ALLOW_NETWORKS: '127.0.0.0/8',
+  POSTHORN_LOG_ATTEMPTS: 'none',
+  POSTHORN_ALERT_WINDOW: '1m',
+  POSTHORN_ALERT_MIN_ATTEMPTS: '10',
+  POSTHORN_ALERT_BREAKER_OPEN: '1m',
+  POSTHORN_ALERT_RESOLVE_AFTER: '1m',
+};
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const stopping = new AbortController();
+  // Ctrl-C reaches us from the terminal and once more from npm: what comes while we stop changes nothing.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => stopping.abort());
+  }
+  // Whoever read the output has gone, as `| head` does: that ends the demo, and it still cleans up.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stopping.abort());
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        rate: { type: 'string', default: '4' },
+        orders: { type: 'string', default: '60' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) {
+      console.log(usage);
+      return 0;
+    }
+    await run({
+      perSecond: whole(values.rate, { option: 'rate', min: 1 }),
+      atOnce: whole(values.orders, { option: 'orders', min: 0 }),
+      signal: stopping.signal,
+    });
+    return 0;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    if (error instanceof TypeError) console.error(`\n${usage}`);
+    return 1;
+  }
+}
+
+async function run(options: {
+  readonly perSecond: number;
+  readonly atOnce: number;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { signal } = options;
+  const { HOST, PORT, POSTHORN_LOG_LEVEL = 'error' } = process.env;
+  const ours = { HOST, PORT, POSTHORN_LOG_LEVEL, ...settings };
+  // Wrong settings are told before anything is started.
+  const log = createLog(readConfig(ours).logLevel);
+  console.log('Starting Postgres, Posthorn, the receivers and the shop …');
+
+  await using stack = new AsyncDisposableStack();
+  const dataDir = await mkdtemp(join(tmpdir(), 'posthorn-demo-'));
+  stack.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const server = await startEmbeddedPostgres({ dataDir, log });
+  stack.defer(() => server.stop());
+  if (signal.aborted) return;
+
+  const config = readConfig({ ...ours, DATABASE_URL: server.url });
+  const posthorn = await startPosthorn({ config, log, worker: true, api: true });
+  stack.defer(() => posthorn.stop());
+  if (signal.aborted) return;
+
+  const receiver = stack.use(await startReceiver(customers));
+  const pool = new pg.Pool({ connectionString: server.url, max: 2 });
+  pool.on('error', (error) => log.error({ error: error.message }, 'The shop lost a connection'));
+  stack.defer(() => pool.end());
+  const to = await openShop(pool, { customers, urlOf: (customer) => receiver.urlOf(customer) });
+
+  const selling = new AbortController();
+  const sold = sell(pool, { ...options, to, signal: AbortSignal.any([signal, selling.signal]) });
+  // Last in, first out: the shop closes first, then what it needs.
+  stack.defer(() => {
+    selling.abort();
+    return sold.catch(() => {});
+  });
+  console.log(welcome({ address: posthorn.address, psql: server.psql, ...options }));
+  if (!signal.aborted) await Promise.race([sold, once(signal, 'abort')]);
+  console.log('Stopping …');
+}
+
+function welcome(options: { address: string; psql: string; perSecond: number }): string {
+  const { address, psql, perSecond } = options;
+  return `
+The shop sells, about ${perSecond} orders a second, and each tells its customer by a webhook.
+
+  Dashboard  ${address}/
+  psql       ${psql}
+
+${customers.map(({ description }) => `  ${description}`).join('\n')}
+
+One order in twenty is rolled back: neither it nor its webhook is ever there. The charts get their first points after a
+minute, and from then on one each minute. Dune is away for a while after 20 seconds: watch its breaker open, then its backlog go.
+
+Ctrl-C stops everything and leaves nothing behind.`;
+}
+
+function whole(value: string, { option, min }: { option: string; min: number }): number {
+  const number = /^\d{1,4}$/.test(value) ? Number(value) : Number.NaN;
+  if (number >= min) return number;
+  throw new TypeError(
+    `Cannot use --${option} as it must be a whole number from ${min} to 9999: current value is ${value}`,
+  );
+}

@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { type PosthornProcess, watchProcess } from '../support/process.ts';
+
+// `npm run demo` as somebody runs it in a terminal: in a process group of its own, which Ctrl-C reaches as a whole.
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Where the demo makes its directory. */
+let home: string;
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'posthorn-demo-test-'));
+});
+
+afterEach(() => rm(home, { recursive: true, force: true }));
+
+it('shows the dashboard with life in it, and Ctrl-C leaves nothing behind', async () => {
+  await using demo = start(['--rate', '40', '--orders', '100']);
+  const address = addressIn(await demo.line(/Dashboard +http/));
+  const page = await fetch(`${address}/`);
+  expect([page.status, page.headers.get('content-type')]).toEqual([
+    200,
+    'text/html; charset=utf-8',
+  ]);
+
+  await eventually(() => has(address, 'status=delivered'), 'a delivered webhook');
+  await eventually(() => has(address, 'status=failed'), 'a webhook that is refused for good');
+  const waiting = (why: string) => async () =>
+    (await list(address, 'status=pending&limit=200')).some(({ waits_for: what }) => what === why);
+  await eventually(waiting('due_time'), 'a webhook that waits for its next try or its time');
+
+  await using database = await connect(demo);
+  const { rows } = await database.client.query<{ orders: number; told: number; gaps: boolean }>(`
+    select
+      (select count(*)::integer from orders) as orders,
+      (select count(*)::integer from posthorn.webhooks where idempotency_key like 'order-%-created') as told,
+      (select max(id) > count(*) from orders) as gaps`);
+  const [{ orders, told, gaps } = { orders: 0, told: 0, gaps: false }] = rows;
+  expect(orders).toBeGreaterThan(50);
+  expect({ told, gaps }).toEqual({ told: orders, gaps: true });
+
+  const postmaster = await postmasterPid();
+  await database.client.end();
+  expect(await interrupt(demo)).toBe(0);
+  expect(await readdir(home)).toEqual([]);
+  expect(isAlive(postmaster)).toBe(false);
+  await expect(fetch(`${address}/healthz`)).rejects.toThrow();
+}, 90_000);
+
+it('leaves nothing behind when it is interrupted while it starts', async () => {
+  await using demo = start([]);
+  await demo.line(/Starting/);
+  await eventually(async () => (await readdir(home)).length > 0, 'its directory');
+  expect(await interrupt(demo)).toBe(0);
+  expect(demo.output.join('\n')).not.toMatch(/Dashboard/);
+  expect(await readdir(home)).toEqual([]);
+}, 90_000);
+
+it('says which option is wrong, and starts nothing', async () => {
+  await using demo = start(['--rate', 'many']);
+  await demo.line(/Cannot use --rate .* from 1 to 9999: current value is many/);
+  await demo.line(/Usage: npm run demo/);
+  expect(await readdir(home)).toEqual([]);
+}, 30_000);
+
+function start(args: readonly string[]): PosthornProcess {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn('npm', ['run', '--silent', 'demo', '--', ...args], {
+    cwd: root,
+    detached: true,
+    // npm would keep its own compiled code beside the demo's directory.
+    env: { PATH, HOME, TMPDIR: home, PORT: '0', NODE_DISABLE_COMPILE_CACHE: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const demo = watchProcess(child);
+  return {
+    ...demo,
+    [Symbol.asyncDispose]: async () => {
+      // A test that failed must not leave the demo running: npm alone would go without it.
+      if (child.exitCode === null && child.signalCode === null) await interrupt(demo);
+    },
+  };
+}
+
+/** Ctrl-C: to all processes of the group. The exit code of the demo, as npm passes it on. */
+async function interrupt({ child }: PosthornProcess): Promise<number | null> {
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  process.kill(-(child.pid ?? Number.NaN), 'SIGINT');
+  return await ended;
+}
+
+interface Listed {
+  readonly waits_for: string | null;
+}
+
+async function list(address: string, query: string): Promise<readonly Listed[]> {
+  const response = await fetch(`${address}/webhooks?${query}`);
+  const { webhooks } = (await response.json()) as { webhooks: readonly Listed[] };
+  return webhooks;
+}
+
+async function has(address: string, query: string): Promise<boolean> {
+  return (await list(address, query)).length > 0;
+}
+
+function addressIn(line: string): string {
+  return /http:\/\/[^/\s]+/.exec(line)?.[0] ?? line;
+}
+
+/** Its database, by the psql command line that it prints. */
+async function connect(demo: PosthornProcess) {
+  const uri = /'(postgres:[^']+)'/.exec(await demo.line(/psql +psql/))?.[1] ?? '';
+  const url = new URL(uri);
+  const [line = ''] = (await readFile(url.searchParams.get('passfile') ?? '', 'utf8')).split('\n');
+  url.password = line.split(':').at(-1) ?? '';
+  url.search = '';
+  const client = new pg.Client({ connectionString: url.href });
+  await client.connect();
+  return { client, [Symbol.asyncDispose]: () => client.end() };
+}
+
+async function postmasterPid(): Promise<number> {
+  const [dataDir = ''] = await readdir(home);
+  const [pid = ''] = (
+    await readFile(join(home, dataDir, 'postgres', 'postmaster.pid'), 'utf8')
+  ).split('\n');
+  return Number(pid);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
