@@ -56,9 +56,9 @@ const files: Readonly<Record<string, () => string>> = {
     ].map((name) => [name, () => join(folder, name)]),
   ),
   // Resolved when asked for: a process without an API need not have them.
-  'vendor/preact.js': () => require.resolve('htm/preact/standalone'),
-  'vendor/uplot.js': () => join(require.resolve('uplot/package.json'), '../dist/uPlot.esm.js'),
-  'vendor/uplot.css': () => join(require.resolve('uplot/package.json'), '../dist/uPlot.min.css'),
+  'vendor/preact.js': () => join(require.resolve('htm'), '../../preact/standalone.module.js'),
+  'vendor/uplot.js': () => join(require.resolve('uplot'), '../uPlot.esm.js'),
+  'vendor/uplot.css': () => join(require.resolve('uplot'), '../uPlot.min.css'),
 };
 
 /** GET / and /dashboard/…; the files are read once. */

@@ -1,0 +1,25 @@
+import { html } from '/dashboard/vendor/preact.js';
+import { seconds } from './format.js';
+import { Loading, Trouble, useAnswer } from './parts.js';
+
+export function Settings() {
+  const { data, problem } = useAnswer('/settings');
+  const { data: stats } = useAnswer('/stats', 10_000);
+  const tasks = Object.entries(stats?.tasks ?? {});
+  return html`
+    <h1>Settings in force</h1>
+    <p class="lead">Of the process that answers here, read from its environment when it started. docs/configuration.md says what each does.</p>
+    <${Trouble} problem=${problem} />
+    ${data === undefined && problem === undefined && html`<${Loading} />`}
+    ${
+      data !== undefined &&
+      html`<div class="scroll" tabindex="0" role="group" aria-label="Settings"><table>
+      <thead><tr><th scope="col">Setting</th><th scope="col">Value</th></tr></thead>
+      <tbody>${data.settings.map(({ name, value }) => html`<tr><th scope="row"><code>${name}</code></th><td>${value}</td></tr>`)}</tbody>
+    </table></div>`
+    }
+    <h2>Scheduled tasks</h2>
+    ${tasks.length === 0 && html`<p class="muted">None has run yet.</p>`}
+    <ul class="plain">${tasks.map(([name, { ended_at: ended, duration_s: took }]) => html`<li><code>${name}</code> ended ${seconds(Date.now() / 1_000 - ended)} ago, took ${seconds(took)}</li>`)}</ul>
+    ${stats !== undefined && html`<p class="muted">Posthorn ${stats.version}</p>`}`;
+}

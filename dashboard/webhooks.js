@@ -1,0 +1,106 @@
+import { html, useEffect, useState } from '/dashboard/vendor/preact.js';
+import { ask, query } from './api.js';
+import { ago, clock, cut, shortId } from './format.js';
+import { Badge, Empty, Loading, Trouble, useAnswer } from './parts.js';
+
+const statuses = ['pending', 'delivering', 'delivered', 'failed', 'cancelled'];
+const priorities = ['high', 'normal', 'low'];
+const periods = { '': 'any time', 1: 'last hour', 24: 'last day', 168: 'last week' };
+
+/** @param {{ parameters: URLSearchParams, go: (hash: string) => void }} props */
+export function Webhooks({ parameters, go }) {
+  const filter = {
+    status: parameters.get('status') ?? '',
+    priority: parameters.get('priority') ?? '',
+    endpoint_id: parameters.get('endpoint_id') ?? '',
+    q: parameters.get('q') ?? '',
+  };
+  const hours = parameters.get('hours') ?? '';
+  const [isLive, setLive] = useState(false);
+  const [pages, setPages] = useState({ key: '', more: [], cursor: undefined, problem: undefined });
+  const from =
+    hours === ''
+      ? ''
+      : new Date(
+          Math.floor(Date.now() / 60_000) * 60_000 - Number(hours) * 3_600_000,
+        ).toISOString();
+  const key = JSON.stringify([filter, hours]);
+  const path = `/webhooks${query({ ...filter, from, limit: 50 })}`;
+  const { data, problem } = useAnswer(path, isLive ? 1_500 : undefined);
+  const change = (name, value) => {
+    const next = { ...filter, hours, [name]: value };
+    go(`#/webhooks${query(next)}`);
+  };
+  useEffect(() => setPages({ key, more: [], cursor: undefined, problem: undefined }), [key]);
+  const known = pages.key === key ? pages : { more: [], cursor: undefined, problem: undefined };
+  const cursor = known.cursor === undefined ? data?.next_cursor : known.cursor;
+  const rows = [...(data?.webhooks ?? []), ...(isLive ? [] : known.more)];
+  const more = async () => {
+    try {
+      // A page may be short, even empty, and not be the last.
+      let [found, next] = [[], cursor];
+      for (let tries = 0; tries < 20 && next !== null && found.length < 50; tries += 1) {
+        const page = await ask(`/webhooks${query({ ...filter, from, limit: 50, cursor: next })}`);
+        found = [...found, ...page.webhooks];
+        next = page.next_cursor;
+      }
+      setPages({ key, more: [...known.more, ...found], cursor: next, problem: undefined });
+    } catch (error) {
+      setPages({ ...known, key, problem: error });
+    }
+  };
+  const isFiltered = Object.values(filter).some((value) => value !== '') || hours !== '';
+  return html`
+    <div class="bar"><h1>Webhooks</h1>
+      <label class="switch"><input type="checkbox" checked=${isLive} onChange=${(event) => setLive(event.target.checked)} /> Live tail</label>
+    </div>
+    <form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
+      <${Choice} label="Status" value=${filter.status} values=${statuses} onChange=${(value) => change('status', value)} />
+      <${Choice} label="Priority" value=${filter.priority} values=${priorities} onChange=${(value) => change('priority', value)} />
+      <label>Enqueued <select value=${hours} onChange=${(event) => change('hours', event.target.value)}>
+        ${Object.entries(periods).map(([value, label]) => html`<option value=${value} selected=${value === hours}>${label}</option>`)}
+      </select></label>
+      <label>Endpoint <input value=${filter.endpoint_id} placeholder="its id" spellcheck="false" size="14" onChange=${(event) => change('endpoint_id', event.target.value.trim())} /></label>
+      <label class="grow">In id or URL <input type="search" id="search" value=${filter.q} spellcheck="false" onChange=${(event) => change('q', event.target.value.trim())} /></label>
+      ${isFiltered && html`<a class="button" href="#/webhooks">Clear</a>`}
+    </form>
+    <${Trouble} problem=${problem ?? known.problem} />
+    ${data === undefined && problem === undefined && html`<${Loading} />`}
+    ${rows.length > 0 && html`<${Table} rows=${rows} />`}
+    ${
+      data !== undefined &&
+      rows.length === 0 &&
+      cursor === null &&
+      html`<${Empty} title=${isFiltered ? 'No webhook matches' : 'No webhook yet'}>
+      <p>${isFiltered ? 'Widen the filter. History is kept for as long as POSTHORN_RETENTION says.' : 'The overview shows how to send the first one.'}</p>
+    </${Empty}>`
+    }
+    ${!isLive && typeof cursor === 'string' && html`<p class="actions"><button type="button" onClick=${more}>${rows.length === 0 ? 'Look further back' : 'Older'}</button></p>`}`;
+}
+
+function Choice({ label, value, values, onChange }) {
+  return html`<label>${label} <select value=${value} onChange=${(event) => onChange(event.target.value)}>
+    <option value="" selected=${value === ''}>all</option>
+    ${values.map((each) => html`<option value=${each} selected=${each === value}>${each}</option>`)}
+  </select></label>`;
+}
+
+function Table({ rows }) {
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Webhooks"><table class="list">
+    <thead><tr>
+      <th scope="col">Status</th><th scope="col">Enqueued</th><th scope="col">To</th><th scope="col" class="number">Attempts</th>
+      <th scope="col">Last answer</th><th scope="col">Priority</th><th scope="col">Id</th>
+    </tr></thead>
+    <tbody>${rows.map(
+      (row) => html`<tr key=${row.id}>
+        <td><${Badge} status=${row.status} /></td>
+        <td title=${row.created_at}>${clock(row.created_at)}</td>
+        <td class="url" title=${cut(row.url ?? '', 300)}>${cut(row.url ?? '(deleted)', 90)}</td>
+        <td class="number">${row.attempt_count}</td>
+        <td>${row.last_error ?? row.last_status_code ?? '–'}${row.next_attempt_at !== null && html` <span class="muted">again ${ago(row.next_attempt_at)}</span>`}</td>
+        <td>${row.priority}</td>
+        <td><a href=${`#/webhooks/${row.id}`} class="id">${shortId(row.id)}</a></td>
+      </tr>`,
+    )}</tbody>
+  </table></div>`;
+}

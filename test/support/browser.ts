@@ -1,0 +1,64 @@
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import program from '@sparticuz/chromium';
+import type { Browser, Page } from 'playwright-core';
+import { chromium } from 'playwright-core';
+
+const screenshots = fileURLToPath(new URL('../../test-results/dashboard/', import.meta.url));
+
+/** A real browser, or why there is none on this machine. */
+export async function startBrowser(): Promise<Browser | string> {
+  try {
+    return await chromium.launch({
+      executablePath: await program.executablePath(),
+      // Without those of program.args that make it one process: closing a page would end it.
+      args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--hide-scrollbars'],
+      headless: true,
+    });
+  } catch (error) {
+    return String(error).split('\n')[0] ?? 'unknown';
+  }
+}
+
+/** What went wrong on a page: errors, refusals of its policy, requests to elsewhere, dialogs. */
+export interface Watched {
+  readonly page: Page;
+  readonly troubles: string[];
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function openPage(
+  browser: Browser,
+  {
+    origin,
+    colours = 'light',
+    width = 1280,
+  }: { readonly origin: string; readonly colours?: 'light' | 'dark'; readonly width?: number },
+): Promise<Watched> {
+  const context = await browser.newContext({
+    colorScheme: colours,
+    viewport: { width, height: 900 },
+  });
+  const page = await context.newPage();
+  const troubles: string[] = [];
+  page.on('pageerror', (error) => troubles.push(`error: ${error.message}`));
+  page.on('dialog', (dialog) => {
+    troubles.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('console', (message) => {
+    if (/Content Security Policy|Trusted/.test(message.text())) troubles.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (!request.url().startsWith(origin) && !request.url().startsWith('data:')) {
+      troubles.push(`request: ${request.url()}`);
+    }
+  });
+  return { page, troubles, [Symbol.asyncDispose]: () => context.close() };
+}
+
+/** Keeps how a page looks, as an artefact of the run. */
+export async function photograph(page: Page, name: string): Promise<void> {
+  mkdirSync(screenshots, { recursive: true });
+  await page.screenshot({ path: `${screenshots}${name}.png`, fullPage: true });
+}
