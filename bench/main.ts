@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Bench } from './bench.ts';
+import { runDashboard } from './dashboard/dashboard.ts';
 import { openServer, type Server } from './database.ts';
 import { runDrain } from './drain.ts';
 import { countingSettings } from './exact-counts.ts';
@@ -29,6 +30,7 @@ const modes: Readonly<Record<BenchOptions['mode'], (bench: Bench) => Promise<Res
   isolation: runIsolation,
   producers: runProducers,
   growth: runGrowth,
+  dashboard: runDashboard,
   matrix: runMatrix,
 };
 

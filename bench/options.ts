@@ -42,7 +42,7 @@ export interface BenchOptions {
 }
 
 /** Each has an option of its name; without any it is the drain. */
-const modes = ['latency', 'isolation', 'matrix', 'producers', 'growth'] as const;
+const modes = ['latency', 'isolation', 'matrix', 'producers', 'growth', 'dashboard'] as const;
 
 export type GrowthScenario = (typeof growthScenarios)[number];
 const growthScenarios = ['history', 'waiting', 'endpoints', 'pinned', 'churn'] as const;
@@ -67,6 +67,7 @@ export const usage = `Usage: npm run bench -- [options]
                      --seconds 3 for each table
   --growth           measure what a grown database costs beside an empty one instead; hours, or
                      less with --history 200000 --backlog 100000 --pinned 30 --minutes 1
+  --dashboard        measure every request of the dashboard instead, while the history grows to --history
   --only NAME        hang, dead, lanes, workers, priorities, limits or idle of --isolation;
                      history, waiting, endpoints, pinned or churn of --growth
   --backlog 1000000  webhooks that wait, for the dead endpoint or for their time
@@ -106,6 +107,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       matrix: { type: 'boolean', default: false },
       producers: { type: 'boolean', default: false },
       growth: { type: 'boolean', default: false },
+      dashboard: { type: 'boolean', default: false },
       only: { type: 'string' },
       history: { type: 'string', default: '10000000' },
       pinned: { type: 'string', default: '300' },

@@ -127,11 +127,12 @@ function walkOf(
   }
   if (status !== undefined && needsOutbox(which)) {
     const theirs = ownConditions({ ...which, endpointId: undefined }, sql.fragment`o`);
-    matches.push(sql.fragment`exists (
-      select
+    // Not "exists", for which Postgres reads the whole outbox into a hash: 10,000 lookups, whatever is in the history.
+    matches.push(sql.fragment`coalesce((
+      select ${all(theirs)}
       from posthorn.outbox as o
-      where o.id = w.outbox_id and ${all(theirs)}
-    )`);
+      where o.id = w.outbox_id
+    ), false)`);
   }
   return sql.fragment`
     select ${id} as id, ${all([...matches, ...own])} as is_match

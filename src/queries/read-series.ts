@@ -52,9 +52,10 @@ export async function readSeries(
       max(due)::float8 as due,
       max(oldest_due_s)::float8 as oldest_due_s
     from posthorn.samples
+    cross join lateral (select floor(extract(epoch from taken_at) / ${stepS}) as number) as step
     where taken_at > now() - ${Number(hours)} * interval '1 hour'
-    group by floor(extract(epoch from taken_at) / ${stepS})
-    order by floor(extract(epoch from taken_at) / ${stepS})`);
+    group by step.number
+    order by step.number`);
   return { step_s: stepS, points };
 }
 

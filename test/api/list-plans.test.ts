@@ -90,6 +90,26 @@ for (const statistics of ['none', 'analyzed']) {
     },
   );
 
+  it.each(['any', ...webhookStatuses])(
+    `looks at most 10,000 up for a page of text that none has, with statistics "${statistics}" and status "%s"`,
+    async (filter) => {
+      if (statistics === 'analyzed') await database.pool.query('analyze');
+      const status = webhookStatuses.find((candidate) => candidate === filter);
+      const which = { text: 'no-such-customer' };
+      const read = await rowsRead(async (connection) => {
+        const page = await listWebhooks(connection, {
+          status,
+          limit: 50,
+          before: undefined,
+          which,
+        });
+        expect(page.webhooks).toEqual([]);
+      });
+      expect(read.sequential).toBe(0);
+      expect(read.byIndex).toBeLessThan(21_000);
+    },
+  );
+
   it(`counts no more of an endpoint's backlog than it tells, with statistics "${statistics}"`, async () => {
     const read = await rowsRead(async (connection) => {
       const endpoint = await findEndpoint(connection, endpointId);
