@@ -76,7 +76,8 @@ create index replays_for_work on posthorn.replays (id) where status in ('running
 
 -- The webhooks that match, in the order of their ids, after one of them: at most so many, and as far as the walk goes.
 -- "walked_to" is where to go on; null at the end. Failed and cancelled ones have an index of their own, delivered ones are
--- looked for among all that have ended, pending ones in the queue.
+-- looked for among all that have ended, pending ones in the queue. The settings keep each walk along an index, in its order: a bitmap
+-- or a sort would read all that there is for every page.
 create function posthorn.matching(
   statuses posthorn.webhook_status[],
   lane bigint,
@@ -92,6 +93,8 @@ create function posthorn.matching(
   set enable_seqscan = off
   set enable_hashjoin = off
   set enable_mergejoin = off
+  set enable_bitmapscan = off
+  set enable_sort = off
   set jit = off
   as $$
     with walked as materialized (

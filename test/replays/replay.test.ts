@@ -180,6 +180,46 @@ describe('a replay', () => {
   });
 });
 
+describe('a 2xx that comes late', () => {
+  it('ends the webhook though it is put back between the statements that record it', async () => {
+    const endpoint = await registerEndpoint(database, { url: receiver.url });
+    let answer = () => {};
+    receiver.answer((_request, response) => {
+      answer = () => response.end('at last');
+    });
+    await endpoint.enqueue(1);
+    await receiver.until((requests) => requests.length === 1);
+    // Whoever thought it lost has ended it; and nothing of it is claimed when it is put back.
+    await endpoint.set({ status: 'paused' });
+    await database.pool.query(
+      `with ended as (delete from posthorn.queue returning webhook_id, outbox_id, lane, attempts)
+       insert into posthorn.outcomes (webhook_id, outbox_id, lane, attempts, status, reason)
+       select webhook_id, outbox_id, lane, attempts, 'failed', 'timeout' from ended`,
+    );
+    const client = await database.pool.connect();
+    await client.query('begin');
+    const { rows } = await client.query<{ became: string }>(
+      'select posthorn.retry(webhook_id) as became from posthorn.outcomes',
+    );
+    expect(rows).toEqual([{ became: 'queued' }]);
+    answer();
+    await eventually(async () => {
+      const waiting = await database.pool.query(
+        `select from pg_stat_activity where wait_event = 'transactionid'`,
+      );
+      return waiting.rows.length > 0;
+    }, 'the late result waits for the outcome');
+    await client.query('commit');
+    client.release();
+    const end = await eventually(async () => {
+      const found = await database.pool.query('select status, attempts from posthorn.outcomes');
+      return found.rows[0];
+    }, 'it has ended');
+    expect(end).toEqual({ status: 'delivered', attempts: 1 });
+    expect(receiver.requests).toHaveLength(1);
+  });
+});
+
 describe('cancelling a replay', () => {
   it('stops it, and takes back what was not tried: each is as it was', async () => {
     const endpoint = await registerEndpoint(database, { url: receiver.url, status: 'paused' });

@@ -231,6 +231,30 @@ describe.skipIf(!hasPsql)('the report', () => {
     await database.pool.query('truncate posthorn.alerts');
   });
 
+  it('webhook tells of one that was sent again how it had ended before', async () => {
+    const { rows } = await database.pool.query<{ id: string }>(
+      `insert into posthorn.outbox (url, body) values ('https://again.example/', '') returning id`,
+    );
+    const id = rows[0]?.id ?? '';
+    await attempt(database.pool, { id, status: 410 });
+    await end(database.pool, { id, status: 'failed', attempts: 1, reason: 'gone' });
+    const percentiles = () => report('deliveries').map((row) => row.slice(6));
+    const before = percentiles();
+    await database.pool.query('select posthorn.retry($1)', [id]);
+    await attempt(database.pool, { id, number: 2, status: 200 });
+    await end(database.pool, { id, status: 'delivered', attempts: 2 });
+    expect(report('webhook', { id }).map(([, ...rest]) => rest)).toEqual([
+      ['enqueued', expect.stringMatching(/^POST /)],
+      ['attempt 1', 'HTTP 410, after 12.3 ms'],
+      ['failed', 'gone'],
+      ['sent again', 'by itself'],
+      ['attempt 2', 'HTTP 200, after 12.3 ms'],
+      ['delivered', expect.stringMatching(/^2 attempts/)],
+    ]);
+    // The time until somebody asked for it is none of the service's.
+    expect(percentiles()).toEqual(before);
+  });
+
   it.each(['webhook', 'why-not-delivered'])('%s says that it needs an id', (name) => {
     expect(psql(name, {})).toEqual({ stdout: '', stderr: expect.stringContaining('-v id=<uuid>') });
   });
