@@ -97,16 +97,19 @@ async function until(
   const deadlineMs = performance.now() + withinMs;
   while (!(await stage.withClient(isSo))) {
     if (performance.now() > deadlineMs) throw new Error(`It did not come to this: ${what}`);
-    await stage.wait(200);
+    await stage.wait(500);
   }
 }
 
 const untilEnqueued = (stage: Stage, webhooks: number) =>
   until(stage, {
-    what: `${webhooks} webhooks wait`,
+    what: `${webhooks} webhooks to plain URLs wait`,
     isSo: async (client) => {
       const { rows } = await client.query<{ waiting: number }>(
-        'select count(*)::integer as waiting from posthorn.queue',
+        `select count(*)::integer as waiting
+         from posthorn.queue as q
+         join posthorn.outbox as o on o.id = q.outbox_id
+         where o.endpoint_id is null and q.attempts = 0`,
       );
       return (rows[0]?.waiting ?? 0) >= webhooks;
     },

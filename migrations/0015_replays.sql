@@ -293,7 +293,8 @@ begin
         select q.webhook_id
         from posthorn.queue as q
         where q.webhook_id = any (put_back.webhook_ids)
-          and q.due_at > now()
+          -- Not now(): somebody else may have put it back since this transaction began.
+          and q.due_at > clock_timestamp()
           and (q.lease_until is null or q.lease_until < now())
         order by q.webhook_id
         for update
@@ -340,7 +341,7 @@ begin
       when wanted.id = any (queued) then 'queued'
       when wanted.id = any (brought_forward) then 'brought_forward'
       when q.lease_until > now() then 'delivering'
-      when q.due_at <= now() then 'already_due'
+      when q.due_at <= clock_timestamp() then 'already_due'
       when q.webhook_id is not null then 'waiting'
       when e.webhook_id is not null and o.id is null then 'payload_gone'
       when e.webhook_id is not null and o.endpoint_id is not null and coalesce(p.status, 'deleted') = 'deleted'
