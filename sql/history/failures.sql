@@ -2,23 +2,22 @@
 --
 -- psql "$DATABASE_URL" -f sql/history/failures.sql -v since='7 days'
 --
--- A webhook fails long after it was enqueued, 27 to 30 hours with the default retries, and the history is ordered by
--- when it was enqueued: "reach" is how much older than the period a webhook may be and still be found. It costs little,
--- as outcomes_for_failures holds the failures alone.
+-- By when it failed, whenever it was enqueued: outcomes_for_failures_by_end holds the failures alone, in that order.
 \if :{?since}
 \else
   \set since '24 hours'
 \endif
-\if :{?reach}
-\else
-  \set reach '7 days'
-\endif
+
+-- Without it Postgres compiles what it takes for expensive, for longer than the whole report takes.
+\set was_quiet :QUIET
+\set QUIET on
+begin read only;
+set local jit = off;
 
 with failures as materialized (
   select webhook_id, outbox_id, lane, reason, attempts, finished_at
   from posthorn.outcomes
   where status = 'failed'
-    and webhook_id >= posthorn.uuid_floor(now() - :'since'::interval - :'reach'::interval)
     and finished_at >= now() - :'since'::interval
 ),
 reasons as (
@@ -46,3 +45,6 @@ left join posthorn.redacted_outbox as o on o.id = r.last_outbox_id
 left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
 left join posthorn.redacted_attempts as a on a.webhook_id = r.last_id and a.number = r.last_number
 order by r.webhooks desc, r.reason;
+
+commit;
+\set QUIET :was_quiet
