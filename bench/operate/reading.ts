@@ -115,13 +115,17 @@ export function readingTable(readings: readonly Reading[]): Table {
   return {
     title: 'Reading with psql, ms',
     columns: ['first', 'again', '7 days', 'again'],
-    rows: readings.map(({ name, usual, week }): Row => {
-      const cells = [usual, week].flatMap((times) =>
-        times === undefined ? ['', ''] : [spreadOf([times.firstMs]), spreadOf(times.againMs)],
-      );
-      return { name, unit: '', digits: 0, cells };
-    }),
+    rows: readings.map(({ name, usual, week }) => ({
+      name,
+      unit: '',
+      digits: 0,
+      cells: [...cellsOf(usual), ...cellsOf(week)],
+    })),
   };
+}
+
+function cellsOf(times: Times | undefined): Row['cells'] {
+  return times === undefined ? ['', ''] : [spreadOf([times.firstMs]), spreadOf(times.againMs)];
 }
 
 export function readingViolations(readings: readonly Reading[]): string[] {

@@ -25,7 +25,7 @@ const readings: Readonly<Record<string, (id: string) => readonly string[]>> = {
     ]),
   ),
   ...Object.fromEntries(
-    ['backlog', 'endpoints', 'alerts'].map((name) => [
+    ['backlog', 'endpoints', 'alerts', 'failed'].map((name) => [
       `the report ${name}`,
       () => ['-f', `${folder}${name}.sql`],
     ]),
@@ -45,13 +45,6 @@ const readings: Readonly<Record<string, (id: string) => readonly string[]>> = {
       [
         `the last ones of the view ${view}`,
         () => ['-c', `select * from posthorn.${view} order by id desc limit 20`],
-      ],
-      [
-        `the last failed ones of the view ${view}`,
-        () => [
-          '-c',
-          `select * from posthorn.${view} where status = 'failed' order by id desc limit 20`,
-        ],
       ],
     ]),
   ),
@@ -79,8 +72,9 @@ describe.skipIf(!hasPsql)('what is read does not grow with older history', () =>
 
   it.each(Object.keys(readings))('by %s', (name) => {
     const least = before.get(name) ?? 0;
-    // The period has moved on by seconds meanwhile.
-    expect(rowsReadBy(readings[name]?.(id) ?? [])).toBeLessThanOrEqual(least * 1.02 + 20);
+    // The period has moved on by seconds meanwhile, and an index entry or two of each partition may be looked at.
+    const rows = rowsReadBy(readings[name]?.(id) ?? []);
+    expect(rows).toBeLessThanOrEqual(least * 1.02 + 100);
   });
 
   it('and is counted: a whole history is four times as many rows', () => {
