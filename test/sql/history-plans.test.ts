@@ -46,6 +46,21 @@ const readings: Readonly<Record<string, (id: string) => readonly string[]>> = {
         `the last ones of the view ${view}`,
         () => ['-c', `select * from posthorn.${view} order by id desc limit 20`],
       ],
+      [
+        `the last failed ones of the view ${view}`,
+        () => [
+          '-c',
+          `select * from posthorn.${view} where status = 'failed' order by id desc limit 20`,
+        ],
+      ],
+      [
+        `the failed ones of a period of the view ${view}`,
+        () => [
+          '-c',
+          `select * from posthorn.${view}
+           where id >= posthorn.uuid_floor(now() - interval '36 hours') and status = 'failed'`,
+        ],
+      ],
     ]),
   ),
 };
