@@ -70,7 +70,7 @@ export const usage = `Usage: npm run bench -- [options]
   --growth           measure what a grown database costs beside an empty one instead; hours, or
                      less with --history 200000 --backlog 100000 --pinned 30 --minutes 1
   --operate          measure what an operator does with 10 million finished webhooks over 40 days: reports, scrapes
-                     and pruning; 15 minutes, of which --keep saves most the next time
+                     and pruning; 10 minutes, of which --keep saves three the next time
   --only NAME        hang, dead, lanes, workers, priorities, limits or idle of --isolation;
                      history, waiting, endpoints, pinned or churn of --growth
   --backlog 1000000  webhooks that wait, for the dead endpoint or for their time

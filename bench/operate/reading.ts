@@ -30,6 +30,11 @@ interface Times {
   readonly againMs: readonly number[];
 }
 
+/** Before the history is loaded, which takes minutes. */
+export async function requirePsql(bench: Bench): Promise<void> {
+  await runPsql(bench, ['--version']);
+}
+
 export async function measureReading(
   bench: Bench,
   { database }: Loaded,

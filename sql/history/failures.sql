@@ -41,9 +41,16 @@ select
   split_part(coalesce(o.url, p.url), '?', 1) as last_url,
   left(a.error_message, 80) as last_message
 from reasons as r
-left join posthorn.redacted_outbox as o on o.id = r.last_outbox_id
+-- By themselves, and not joined with the whole history.
+left join lateral (select url, endpoint_id from posthorn.redacted_outbox where id = r.last_outbox_id offset 0) as o on true
 left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
-left join posthorn.redacted_attempts as a on a.webhook_id = r.last_id and a.number = r.last_number
+left join lateral (
+  select error_message
+  from posthorn.redacted_attempts
+  where webhook_id = r.last_id
+    and number = r.last_number
+  offset 0
+) as a on true
 order by r.webhooks desc, r.reason;
 
 commit;

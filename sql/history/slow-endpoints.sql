@@ -56,7 +56,7 @@ select
   round(s.percentiles_ms[3]) as p99_ms,
   round(100.0 * (s.attempts - s.answered_2xx) / s.attempts, 1) as not_2xx_percent
 from slowest as s
-left join posthorn.redacted_outbox as o on o.id = s.outbox_id
+left join lateral (select url, endpoint_id from posthorn.redacted_outbox where id = s.outbox_id offset 0) as o on true
 left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
 order by s.percentiles_ms[2] desc;
 
