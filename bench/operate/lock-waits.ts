@@ -40,7 +40,7 @@ export class LockWatch {
                  max(extract(epoch from clock_timestamp() - l.waitstart) * 1000)::float8 as ms
                from pg_locks as l
                join pg_stat_activity as a on a.pid = l.pid
-               where not l.granted and l.waitstart is not null
+               where not l.granted and l.waitstart is not null and a.datname = current_database()
                group by 1`,
           values: [pruner],
         });

@@ -9,11 +9,14 @@ it.each([
   ['pruner', 'prunerMs', 'othersMs'],
   ['worker', 'othersMs', 'prunerMs'],
 ] as const)('sees how long a %s waits for a lock', async (name, seen, unseen) => {
-  await using database = await createTestDatabase();
+  await using stack = new AsyncDisposableStack();
+  const database = stack.use(await createTestDatabase());
   const holder = await database.pool.connect();
+  stack.defer(() => holder.release(true));
   await holder.query('begin; lock table posthorn.outbox in access share mode');
   const waiting = new pg.Client({ connectionString: database.url, application_name: name });
   await waiting.connect();
+  stack.defer(() => waiting.end());
   const watch = new LockWatch(database.url, 'pruner');
   await waiting.query(`set lock_timeout = '1s'`);
   await expect(
@@ -23,7 +26,4 @@ it.each([
   expect(waits[seen]).toBeGreaterThan(100);
   expect(waits[unseen]).toBe(0);
   expect(waits.looks).toBeGreaterThan(5);
-  await waiting.end();
-  await holder.query('rollback');
-  holder.release();
 });
