@@ -6,6 +6,7 @@ import type { DeliveryLoop } from '../deliver/loop.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { cronItems, type MaintenanceOptions, maintenanceTasks } from '../maintenance/crontab.ts';
+import { addSealingJob } from '../maintenance/sealing-job.ts';
 import type { Tallies } from '../maintenance/tallies.ts';
 import { startRunner } from './runner.ts';
 
@@ -59,6 +60,7 @@ export class DeliverJob {
   async start(): Promise<void> {
     await this.#startRunner();
     await this.#add();
+    await addSealingJob(this.#options.maintenancePool);
     this.#supervision = this.#supervise();
   }
 
