@@ -5,6 +5,7 @@ import { doctorCommand } from './doctor.ts';
 import { migrateCommand } from './migrate.ts';
 import { rolesCommand } from './roles.ts';
 import { runCommand } from './run.ts';
+import { secretsCommand } from './secrets.ts';
 
 const usage = `Posthorn ${version}: transactional webhooks for Postgres
 
@@ -13,6 +14,7 @@ const usage = `Posthorn ${version}: transactional webhooks for Postgres
   posthorn api        only the API
   posthorn migrate    bring the schema up to date and exit
   posthorn roles      make Postgres roles for producers, workers and readers (--prefix NAME, --sql)
+  posthorn secrets    with which keys the secrets of endpoints are sealed, and which may be removed (--now seals)
   posthorn doctor     look at the database and say what is wrong and what to do (--json, --strict)
 
   --help, --version
@@ -38,6 +40,10 @@ const commands: Readonly<Record<string, Command>> = {
     options: { prefix: { type: 'string' }, sql: { type: 'boolean' } },
     run: ({ prefix = 'posthorn', sql }) =>
       rolesCommand({ prefix: String(prefix), isDryRun: sql === true }),
+  },
+  secrets: {
+    options: { now: { type: 'boolean' } },
+    run: ({ now }) => secretsCommand({ isNow: now === true }),
   },
   doctor: {
     options: { json: { type: 'boolean' }, strict: { type: 'boolean' } },
