@@ -246,12 +246,19 @@ it('all that is legal ends with an outcome, whatever it is, and ordinary webhook
     ordinary += 1;
     expect(await refusal({ url: `${receiver.url}/ordinary`, body: String(at) })).toBeUndefined();
   }
-  await eventually(async () => {
-    // What fails is not waited for: this is about what ends, not when.
-    await database.pool.query('delete from posthorn.breakers');
-    const { rows } = await database.pool.query('select from posthorn.queue');
-    return rows.length === 0;
-  }, `all have ended (${engine.address})`);
+  await eventually(
+    async () => {
+      // What fails is not waited for: this is about what ends, not when.
+      await database.pool.query(
+        `with gone as (delete from posthorn.breakers returning 1)
+       select pg_notify('posthorn_wake', 'scan') from gone limit 1`,
+      );
+      const { rows } = await database.pool.query('select from posthorn.queue');
+      return rows.length === 0;
+    },
+    `all have ended (${engine.address})`,
+    90_000,
+  );
   const { rows: ended } = await database.pool.query<{
     status: string;
     reason: string;
@@ -270,7 +277,7 @@ it('all that is legal ends with an outcome, whatever it is, and ordinary webhook
   expect(ended.map(({ reason }) => reason)).toEqual(
     expect.arrayContaining(['url_invalid', 'request_invalid', 'connection_refused']),
   );
-}, 120_000);
+}, 180_000);
 
 it('every code point that Postgres can store arrives byte for byte', async () => {
   await using _engine = await startEngine(database);
