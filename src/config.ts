@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { type AlertRule, type AlertThresholds, alertRules } from './domain/alert-rules.ts';
 import { formatDuration, parseDurationMs } from './domain/duration.ts';
+import { type KeyRing, parseKeyRing } from './domain/key-ring.ts';
 import { targetOf } from './domain/target.ts';
 
 /** A setting that cannot be used. The message names the variable, the rule and the value. */
@@ -35,6 +36,8 @@ export interface Config {
     readonly secret: string | undefined;
     readonly thresholds: AlertThresholds;
   };
+  /** Seals the secrets of endpoints; undefined: plain text, or with the embedded Postgres the key file's. */
+  readonly keyRing: KeyRing | undefined;
   /** CIDRs of private receivers that may be called. All other private addresses are refused. */
   readonly allowNetworks: readonly string[];
   readonly logLevel: LogLevel;
@@ -101,6 +104,7 @@ export function readConfig(env: Env): Config {
     }),
     disableAfterMs,
     alerts: alerts(env, disableAfterMs),
+    keyRing: keyRing(env, 'POSTHORN_ENCRYPTION_KEYS'),
     allowNetworks: networks(env, 'POSTHORN_ALLOW_NETWORKS'),
     logLevel: oneOf(env, 'POSTHORN_LOG_LEVEL', { among: logLevels, fallback: 'info' }),
     logAttempts: oneOf(env, 'POSTHORN_LOG_ATTEMPTS', {
@@ -113,6 +117,14 @@ export function readConfig(env: Env): Config {
       maxMs: 3_600_000,
     }),
   });
+}
+
+function keyRing(env: Env, name: string): KeyRing | undefined {
+  const value = text(env, name);
+  if (value === undefined) return undefined;
+  const parsed = parseKeyRing(value);
+  if (parsed.ok) return parsed.ring;
+  throw new ConfigError(`Cannot use ${name} as ${parsed.rule}`);
 }
 
 function alerts(env: Env, disableAfterMs: number): Config['alerts'] {

@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import { openDatabase } from './db/database.ts';
 import type { Line } from './db/line.ts';
 import { migrate } from './db/migrate.ts';
+import type { KeyRing } from './domain/key-ring.ts';
 import { createEvents, type Events } from './events.ts';
 import type { Log } from './log.ts';
 import { logAttempts } from './log-attempts.ts';
@@ -87,6 +88,7 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
       workerState: () => worker?.state ?? (options.worker ? 'starting' : 'not here'),
       databaseUrl: database.url,
       pool,
+      keyRing: database.keyRing,
       scrape,
       cache,
       undo,
@@ -140,6 +142,7 @@ async function serve(options: {
   readonly workerState: () => WorkerState | 'not here';
   readonly databaseUrl: string;
   readonly pool: DatabasePool;
+  readonly keyRing: KeyRing | undefined;
   readonly scrape: () => Promise<Scrape>;
   readonly cache: LaneCache | undefined;
   readonly undo: (() => Promise<unknown>)[];
@@ -156,6 +159,7 @@ async function serve(options: {
   const app = options.api
     ? createApi({
         pool,
+        keyRing: options.keyRing,
         log,
         readiness,
         scrape,

@@ -15,7 +15,7 @@ const layers: readonly (readonly string[])[] = [
   ['domain'],
   ['config.ts', 'version.ts'],
   ['events.ts', 'log.ts'],
-  ['log-attempts.ts'],
+  ['log-attempts.ts', 'secrets'],
   ['db'],
   ['queries'],
   ['cache'],

@@ -15,6 +15,7 @@ import {
 } from './replays.ts';
 import { rolesCommand } from './roles.ts';
 import { runCommand } from './run.ts';
+import { secretsCommand } from './secrets.ts';
 import { statusCommand } from './status.ts';
 import { tailCommand } from './tail.ts';
 import { print } from './terminal.ts';
@@ -199,6 +200,16 @@ export const commands: readonly Command[] = [
         isDryRun: hasOption(given, 'sql'),
         isJson: hasOption(given, 'json'),
       }),
+  },
+  {
+    name: 'secrets',
+    summary: 'with which keys the secrets of endpoints are sealed, and which may be removed',
+    options: {
+      now: { type: 'boolean', help: 'seal with the first key now, not within five minutes' },
+      ...jsonOption,
+    },
+    run: (given) =>
+      secretsCommand({ isNow: hasOption(given, 'now'), isJson: hasOption(given, 'json') }),
   },
   {
     name: 'doctor',

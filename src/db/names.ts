@@ -9,6 +9,9 @@ export const migrationLock = -2;
 /** One process at a time evaluates the alert rules. */
 export const alertLock = -3;
 
+/** One process at a time seals the secrets of endpoints. */
+export const sealingLock = -4;
+
 /** The channel of wake-ups. The payload is empty, {@link scanPayload}, or one of the two below with a lane. */
 export const wakeChannel = 'posthorn_wake';
 

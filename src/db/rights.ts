@@ -36,7 +36,10 @@ const anyRow = ['select', 'insert', 'update', 'delete'];
 /** Of the tables and views of the schema posthorn. Partitions are reached through their parents alone. */
 export const relationRights: Readonly<Record<string, Rights>> = {
   // select (id) is for "returning id".
-  outbox: { producer: [insertByColumn, 'select (id)'], worker: ['select', insertByColumn] },
+  outbox: {
+    producer: [insertByColumn, 'select (id)'],
+    worker: ['select', insertByColumn, 'insert (signed_as)'],
+  },
   queue: { worker: ['select', 'update', 'delete'], reader: ['select'] },
   attempts: { worker: anyRow },
   outcomes: { worker: ['select', 'insert', 'update'], reader: ['select'] },
@@ -55,8 +58,10 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   maintenance_runs: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   migrations: { worker: ['select'], reader: ['select'] },
   // Written by take_stats() alone.
+  sealing: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   stats: { worker: ['select'], reader: ['select'] },
   webhooks: { worker: ['select'] },
+  secret_keys: { worker: ['select'], reader: ['select'] },
   live_workers: { worker: ['select'], reader: ['select'] },
   redacted_outbox: { worker: ['select'], reader: ['select'] },
   redacted_attempts: { worker: ['select'], reader: ['select'] },
@@ -95,6 +100,7 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   // Triggers fire without anybody's right to call them.
   outbox_to_queue: [],
   endpoint_changes: [],
+  endpoint_public_key: [],
   endpoint_to_lane_rule: [],
 };
 

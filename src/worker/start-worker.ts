@@ -1,5 +1,6 @@
 import type { LaneCache } from '../cache/lane-cache.ts';
 import type { Config } from '../config.ts';
+import type { Database } from '../db/database.ts';
 import { createEnginePool, createMaintenancePool } from '../db/pools.ts';
 import { Breakers } from '../deliver/breakers.ts';
 import { DatabaseClock } from '../deliver/database-clock.ts';
@@ -27,7 +28,7 @@ export function startWorker(options: {
   readonly log: Log;
   readonly events: Events;
   readonly cache?: LaneCache | undefined;
-  readonly database: { readonly url: string; readonly allowNetworks: readonly string[] };
+  readonly database: Pick<Database, 'url' | 'allowNetworks' | 'keyRing'>;
   readonly undo: (() => Promise<unknown>)[];
   readonly sliceMs?: number;
 }): Worker {
@@ -66,6 +67,7 @@ export function startWorker(options: {
     tracing: new Tracing(version),
     events,
     log,
+    keyRing: database.keyRing,
     version,
     retryScheduleMs: config.retryScheduleMs,
   });
@@ -114,6 +116,7 @@ export function startWorker(options: {
       retentionMs: config.retentionMs,
       disableAfterMs: config.disableAfterMs,
       alerts: config.alerts,
+      keyRing: database.keyRing,
     },
     tallies,
     ...(options.sliceMs === undefined ? {} : { sliceMs: options.sliceMs }),

@@ -83,6 +83,12 @@ export const trials: readonly Trial[] = [
     allowed: nobodyElse,
   },
   {
+    what: 'have a webhook signed as an endpoint that it does not go to',
+    sql: ({ endpointId }) =>
+      `insert into posthorn.outbox (url, body, signed_as) values ('https://example.com', ${body}, '${endpointId}')`,
+    allowed: ['worker', 'owner'],
+  },
+  {
     what: 'insert `returning body`',
     sql: () =>
       `insert into posthorn.outbox (url, body) values ('https://example.com', ${body}) returning body`,
@@ -182,6 +188,11 @@ export const trials: readonly Trial[] = [
     what: 'read the endpoints with their secrets',
     sql: () => 'select url, secret from posthorn.endpoints',
     allowed: ['worker', 'owner'],
+  },
+  {
+    what: 'see with which keys secrets are sealed, and how far that is',
+    sql: () => 'select * from posthorn.secret_keys; select * from posthorn.sealing',
+    allowed: ['reader', 'worker', 'owner'],
   },
   {
     what: 'register, change and delete endpoints',
