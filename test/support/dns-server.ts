@@ -26,6 +26,7 @@ const errors = { failure: 2, 'no such name': 3, refusal: 5 } as const;
 /** A name server on 127.0.0.1, over UDP (RFC 1035): `answer` is asked with each question. */
 export async function startDnsServer(
   answer: (name: string, type: string) => DnsAnswer,
+  port = 0,
 ): Promise<DnsServer> {
   const questions: string[] = [];
   const socket = createSocket('udp4');
@@ -44,7 +45,7 @@ export async function startDnsServer(
     header.writeUInt16BE(records.length, 6);
     socket.send(Buffer.concat([header, question, ...records]), peer.port, peer.address);
   });
-  socket.bind(0, '127.0.0.1');
+  socket.bind(port, '127.0.0.1');
   await once(socket, 'listening');
   return {
     address: `127.0.0.1:${socket.address().port}`,
