@@ -9,6 +9,7 @@ import { runIsolation } from './isolation/isolation.ts';
 import { runLatency } from './latency.ts';
 import { coreCount, cpuModel } from './machine.ts';
 import { runMatrix } from './matrix.ts';
+import { runOperate } from './operate/operate.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
 import { runProducers } from './producers/producers.ts';
 import { Progress } from './progress.ts';
@@ -29,6 +30,7 @@ const modes: Readonly<Record<BenchOptions['mode'], (bench: Bench) => Promise<Res
   isolation: runIsolation,
   producers: runProducers,
   growth: runGrowth,
+  operate: runOperate,
   matrix: runMatrix,
 };
 

@@ -10,6 +10,12 @@
   \set since '24 hours'
 \endif
 
+-- Without it Postgres compiles what it takes for expensive, for longer than the whole report takes.
+\set was_quiet :QUIET
+\set QUIET on
+begin read only;
+set local jit = off;
+
 with hours as (
   select hour, posthorn.uuid_floor(hour) as from_id, posthorn.uuid_floor(hour + interval '1 hour') as to_id
   from generate_series(
@@ -32,10 +38,10 @@ cross join lateral (
     count(*) filter (where status = 'delivered') as delivered,
     count(*) filter (where status = 'failed') as failed,
     count(*) filter (where status = 'cancelled') as cancelled,
-    -- The first 48 bits of the id are ms since 1970.
+    -- The first 48 bits of the id are ms since 1970. From the bytes, as from the text takes three times as long.
     percentile_cont(array[0.5, 0.95, 0.99]) within group (
-      order by extract(epoch from finished_at)
-        - ('x' || left(translate(webhook_id::text, '-', ''), 12))::bit(48)::bigint / 1000.0
+      order by date_part('epoch', finished_at)
+        - ('x' || encode(substr(uuid_send(webhook_id), 1, 6), 'hex'))::bit(48)::bigint / 1000.0::float8
     ) filter (where status = 'delivered') as seconds
   from posthorn.outcomes
   where webhook_id >= h.from_id
@@ -48,3 +54,6 @@ cross join lateral (
     and webhook_id < h.to_id
 ) as waiting
 order by h.hour;
+
+commit;
+\set QUIET :was_quiet

@@ -29,3 +29,11 @@ export const graphileSchema = 'posthorn_graphile';
 
 /** The last migration of the graphile-worker that package.json names. A test compares it with what that one applies. */
 export const graphileMigration = 20;
+
+/** The tables that are partitioned by day. */
+export const partitioned = ['outbox', 'attempts', 'outcomes'] as const;
+
+/** The partition of a day, which is given as yyyy-mm-dd. */
+export function partitionOf(table: (typeof partitioned)[number], day: string): string {
+  return `${table}_${day.replaceAll('-', '')}`;
+}

@@ -48,7 +48,20 @@ describe.skipIf(!hasPsql)('the report', () => {
     ]);
     expect(report('failures')[1]?.slice(4, 6)).toEqual([ids['gone'], 'https://gone.example/']);
     expect(report('failures', { since: '0 seconds' })).toEqual([]);
-    expect(report('failures', { reach: '1 hour' })[0]?.slice(0, 3)).not.toEqual(rows[0]);
+  });
+
+  it('failed lists the webhooks that failed last, the latest first', () => {
+    const rows = report('failed');
+    expect(rows).toHaveLength(3);
+    expect(
+      rows
+        .map((row) => row[0])
+        .toSorted()
+        .toReversed(),
+    ).toEqual(rows.map((row) => row[0]));
+    const gone = rows.find((row) => row[1] === ids['gone']);
+    expect(gone?.slice(2)).toEqual(['https://gone.example/', '1', 'gone', '']);
+    expect(report('failed', { rows: '2' })).toEqual(rows.slice(0, 2));
   });
 
   it('slow-endpoints puts the slowest first and counts what was not answered with 2xx', () => {
