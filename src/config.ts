@@ -1,6 +1,7 @@
-import { isIP } from 'node:net';
+import { isNetwork } from './domain/address-policy.ts';
 import { type AlertRule, type AlertThresholds, alertRules } from './domain/alert-rules.ts';
 import { formatDuration, parseDurationMs } from './domain/duration.ts';
+import { type HttpProxy, proxyOf } from './domain/http-proxy.ts';
 import { type KeyRing, parseKeyRing } from './domain/key-ring.ts';
 import { targetOf } from './domain/target.ts';
 
@@ -40,6 +41,10 @@ export interface Config {
   readonly keyRing: KeyRing | undefined;
   /** CIDRs of private receivers that may be called. All other private addresses are refused. */
   readonly allowNetworks: readonly string[];
+  /** Who resolves the names of receivers: the name servers, asked by us, or the system. */
+  readonly dns: (typeof dnsWays)[number];
+  /** All requests to receivers leave through it. */
+  readonly proxy: HttpProxy | undefined;
   readonly logLevel: LogLevel;
   /** Which attempts have a line in the log: all, those that did not deliver, or none. */
   readonly logAttempts: LoggedAttempts;
@@ -52,6 +57,8 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 export type LoggedAttempts = (typeof loggedAttempts)[number];
 const loggedAttempts = ['all', 'failures', 'none'] as const;
+
+const dnsWays = ['servers', 'system'] as const;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -106,6 +113,8 @@ export function readConfig(env: Env): Config {
     alerts: alerts(env, disableAfterMs),
     keyRing: keyRing(env, 'POSTHORN_ENCRYPTION_KEYS'),
     allowNetworks: networks(env, 'POSTHORN_ALLOW_NETWORKS'),
+    dns: oneOf(env, 'POSTHORN_DNS', { among: dnsWays, fallback: 'servers' }),
+    proxy: proxy(env),
     logLevel: oneOf(env, 'POSTHORN_LOG_LEVEL', { among: logLevels, fallback: 'info' }),
     logAttempts: oneOf(env, 'POSTHORN_LOG_ATTEMPTS', {
       among: loggedAttempts,
@@ -220,6 +229,16 @@ function redisUrl(env: Env): string | undefined {
   throw new ConfigError('Cannot use REDIS_URL as it must be a URL like redis://host:6379');
 }
 
+/** May carry a password: it is not repeated. */
+function proxy(env: Env): HttpProxy | undefined {
+  const value = text(env, 'POSTHORN_PROXY_URL');
+  const found = value === undefined ? undefined : proxyOf(value);
+  if (value === undefined || found !== undefined) return found;
+  throw new ConfigError(
+    'Cannot use POSTHORN_PROXY_URL as it must be a URL like http://user:password@host:port',
+  );
+}
+
 function integer(
   env: Env,
   name: string,
@@ -264,23 +283,13 @@ const dayMs = 86_400_000;
 function networks(env: Env, name: string): readonly string[] {
   const values = list(env, name);
   for (const value of values) {
-    if (!isCidr(value)) {
+    if (!isNetwork(value)) {
       throw new ConfigError(
         `Cannot use ${name} as it must be addresses or CIDRs separated by commas, like 10.0.0.0/8,::1: current value is ${value}`,
       );
     }
   }
   return Object.freeze(values);
-}
-
-function isCidr(value: string): boolean {
-  const [address = '', prefix, rest] = value.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest !== undefined) return false;
-  return (
-    prefix === undefined ||
-    (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
-  );
 }
 
 function oneOf<const T extends string>(

@@ -48,6 +48,11 @@ export const failureCodes = {
   address_blocked_literal: hopeless(
     'The URL holds a private or reserved address. Allow it with POSTHORN_ALLOW_NETWORKS.',
   ),
+  proxy_refused: broken('The proxy does not allow requests to this receiver.'),
+  proxy_no_route: broken('The proxy could not connect to the receiver. Check the URL.'),
+  proxy_failed: ours(
+    'The proxy of POSTHORN_PROXY_URL cannot be reached, or wants other credentials.',
+  ),
   url_invalid: hopeless('The URL is not http or https, or holds a user name, or cannot be parsed.'),
   endpoint_deleted: hopeless('Its registered endpoint was deleted while the webhook waited.'),
   request_invalid: hopeless('A header cannot be sent over HTTP.'),

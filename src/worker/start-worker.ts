@@ -7,6 +7,7 @@ import { DatabaseClock } from '../deliver/database-clock.ts';
 import { GoneEndpoints } from '../deliver/gone-endpoints.ts';
 import { createHttpClient } from '../deliver/http-client.ts';
 import { DeliveryLoop } from '../deliver/loop.ts';
+import { createNameResolver } from '../deliver/name-resolver.ts';
 import { Recorder } from '../deliver/recorder.ts';
 import { Sender } from '../deliver/sender.ts';
 import { Tracing } from '../deliver/tracing.ts';
@@ -47,11 +48,15 @@ export function startWorker(options: {
     applicationName: 'posthorn maintenance',
   });
   undo.push(() => Promise.all([enginePool.end(), maintenancePool.end()]));
+  const names = config.dns === 'servers' ? createNameResolver() : undefined;
+  if (names !== undefined) undo.push(async () => names.close());
   const http = createHttpClient({
     connectTimeoutMs: config.connectTimeoutMs,
     timeoutMs: config.timeoutMs,
     connections: config.maxInFlight,
     allows: createAddressPolicy({ allow: database.allowNetworks }),
+    lookup: names?.lookup,
+    proxy: config.proxy,
   });
   undo.push(() => http.close());
   const clock = new DatabaseClock(log);
