@@ -6,7 +6,7 @@ import { runPosthorn, spawnPosthorn } from '../test/support/process.ts';
 import { startReceiver } from '../test/support/receiver.ts';
 
 /*
- * Records the terminal sessions of docs/cli.md anew, from a Posthorn that it starts: node docs/record-cli.ts
+ * Records the terminal sessions of docs/cli.md anew, from a Posthorn that it starts: npm run docs:cli
  *
  * test/commands/docs.test.ts runs the same sessions, and compares what is printed with what stands there.
  */

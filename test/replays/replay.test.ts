@@ -158,6 +158,21 @@ describe('a replay', () => {
     expect(await priorities()).toEqual([0, 0, 0]);
   });
 
+  it('lets what is new pass what waits of it, also to the same endpoint', async () => {
+    receiver.answer((_request, response) => void setTimeout(() => response.end(), 10));
+    const endpoint = await registerEndpoint(database, { url: receiver.url, max_in_flight: 1 });
+    const replayed = new Set(await endedWebhooks(database, { to: endpoint.id, count: 400 }));
+    await startReplay(database, { endpoint_id: endpoint.id });
+    await receiver.until((requests) => requests.length >= 20);
+    const before = receiver.requests.length;
+    await endpoint.enqueue(5);
+    const isNew = ({ headers }: { headers: Record<string, unknown> }) =>
+      !replayed.has(String(headers['x-webhook-id']));
+    await receiver.until((requests) => requests.filter(isNew).length === 5);
+    // One in ten is the lesser's turn, and some were claimed already.
+    expect(receiver.requests.findLastIndex(isNew) - before).toBeLessThan(50);
+  });
+
   it('keeps the order of an ordered endpoint', async () => {
     const endpoint = await registerEndpoint(database, { url: receiver.url, ordered: true });
     await endedWebhooks(database, { to: endpoint.id, count: 30 });

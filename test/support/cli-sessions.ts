@@ -116,14 +116,18 @@ function quoted(arg: string): string {
 
 /** What differs from run to run becomes a word. */
 export function formOf(transcript: string): string {
-  return transcript
-    .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID')
-    .replaceAll(/whsec_\S+/g, 'SECRET')
-    .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+Z)?/g, 'TIME')
-    .replaceAll(/\d+ on \S+ \(\d+\)/g, 'WORKER')
-    .replaceAll(/"lane":"-?\d+"/g, 'LANE')
-    .replaceAll(/\d+(\.\d+)? (ms|s|min|attempts a second|%)/g, (_all, _part, unit) => `N ${unit}`)
-    .replaceAll(/So far .*/g, 'So far')
-    .replaceAll(/^(backlog|held|success) .*/gm, '$1')
-    .replaceAll(/ {2,}/g, '  ');
+  return (
+    transcript
+      .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID')
+      .replaceAll(/whsec_\S+/g, 'SECRET')
+      .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+Z)?/g, 'TIME')
+      .replaceAll(/\d+ on \S+ \(\d+\)/g, 'WORKER')
+      .replaceAll(/"lane":"-?\d+"/g, 'LANE')
+      .replaceAll(/\d+(\.\d+)? (ms|s|min|attempts a second|%)/g, (_all, _part, unit) => `N ${unit}`)
+      .replaceAll(/So far .*/g, 'So far')
+      // A line of tail: whatever ended last.
+      .replaceAll(/#\d+ {2}.*/g, '#N')
+      .replaceAll(/^(backlog|held|success) .*/gm, '$1')
+      .replaceAll(/ {2,}/g, '  ')
+  );
 }
