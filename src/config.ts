@@ -18,6 +18,14 @@ export interface Config {
   readonly port: number;
   /** Where `posthorn worker` answers /healthz and /readyz when no API runs in its process. */
   readonly healthPort: number;
+  /** Where the API process answers /healthz, /readyz and /metrics without a key, too; undefined: nowhere else. */
+  readonly metricsPort: number | undefined;
+  /** Whether the API asks for keys, once there are any, or somebody in front of it looks after that. */
+  readonly auth: 'keys' | 'off';
+  /** A key of the API that may do everything, beside those in the database. */
+  readonly apiKey: string | undefined;
+  /** Requests a second of one key at one process; undefined: any. */
+  readonly apiRateLimitPerS: number | undefined;
   readonly redisUrl: string | undefined;
   readonly dataDir: string;
   /** Delay before each retry. Six tries in all with the default of five delays. */
@@ -88,6 +96,18 @@ export function readConfig(env: Env): Config {
       min: 0,
       max: 65_535,
       unit: 'a TCP port',
+    }),
+    metricsPort: optionalInteger(env, 'POSTHORN_METRICS_PORT', {
+      min: 0,
+      max: 65_535,
+      unit: 'a TCP port',
+    }),
+    auth: oneOf(env, 'POSTHORN_AUTH', { among: ['keys', 'off'], fallback: 'keys' }),
+    apiKey: apiKey(env),
+    apiRateLimitPerS: optionalInteger(env, 'POSTHORN_API_RATE_LIMIT', {
+      min: 1,
+      max: 100_000,
+      unit: 'requests a second',
     }),
     redisUrl: redisUrl(env),
     dataDir: text(env, 'POSTHORN_DATA_DIR') ?? '.posthorn',
@@ -250,6 +270,23 @@ function integer(
   if (parsed >= min && parsed <= max) return parsed;
   throw new ConfigError(
     `Cannot use ${name} as it must be a whole number from ${min} to ${max} (${unit}): current value is ${value}`,
+  );
+}
+
+function optionalInteger(
+  env: Env,
+  name: string,
+  bounds: { min: number; max: number; unit: string },
+): number | undefined {
+  return text(env, name) === undefined ? undefined : integer(env, name, { ...bounds, fallback: 0 });
+}
+
+/** It is a secret: it is not repeated. */
+function apiKey(env: Env): string | undefined {
+  const value = text(env, 'POSTHORN_API_KEY');
+  if (value === undefined || /^[\x21-\x7e]{32,512}$/.test(value)) return value;
+  throw new ConfigError(
+    'Cannot use POSTHORN_API_KEY as it must be 32 to 512 printable ASCII characters without blanks, best from "openssl rand -hex 32"',
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Hono } from 'hono';
+import { Authentication, type AuthenticationOptions } from './authentication.ts';
 import { type ApiEnv, createBase } from './base.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
 import { addHealthRoutes, type HealthOptions } from './health.ts';
@@ -6,7 +7,12 @@ import { addReplayRoutes } from './replay-routes.ts';
 import { addRetryRoutes } from './retry-routes.ts';
 import { addWebhookRoutes, type RouteOptions } from './webhook-routes.ts';
 
-interface ApiOptions extends RouteOptions, HealthOptions {}
+interface ApiOptions extends RouteOptions, HealthOptions {
+  readonly authentication: Omit<AuthenticationOptions, 'pool'>;
+}
+
+/** What is answered without a key: whether the process lives and can work. */
+const isPublic = (path: string) => path === '/healthz' || path === '/readyz';
 
 /**
  * The HTTP API: send webhooks, look at them, register endpoints and steer them.
@@ -17,6 +23,7 @@ interface ApiOptions extends RouteOptions, HealthOptions {}
  */
 export function createApi(options: ApiOptions): Hono<ApiEnv> {
   const app = createBase(options.log);
+  app.use(new Authentication({ ...options.authentication, pool: options.pool }).guard(isPublic));
   addHealthRoutes(app, options);
   // Before /webhooks/:id, which takes all methods.
   addRetryRoutes(app, options);

@@ -6,6 +6,7 @@ import { completionScript, shells } from './completion.ts';
 import { doctorCommand } from './doctor.ts';
 import { endpointCommands } from './endpoint-commands.ts';
 import { filterOptions, statusOption } from './filter-options.ts';
+import { keyCommands } from './keys.ts';
 import { migrateCommand } from './migrate.ts';
 import {
   cancelReplayCommand,
@@ -182,6 +183,7 @@ export const commands: readonly Command[] = [
     run: cancelReplayCommand,
   },
   ...endpointCommands,
+  ...keyCommands,
   {
     name: 'roles',
     summary: 'make Postgres roles for producers, workers and readers',

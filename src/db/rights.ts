@@ -46,6 +46,8 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   // Written by put_back() and take_back(); delete is for pruning.
   former_outcomes: { worker: ['select', 'delete'], reader: ['select'] },
   replays: { worker: anyRow, reader: ['select'] },
+  // Nobody deletes one: a key that is revoked stays, so that its use can be looked up.
+  api_keys: { worker: ['select', 'insert', 'update'] },
   endpoints: { worker: anyRow },
   lane_rules: { worker: ['select', 'update'], reader: ['select'] },
   breakers: { worker: anyRow, reader: ['select'] },

@@ -65,6 +65,7 @@ async function routes(): Promise<string[]> {
     log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
     readiness: async () => ({ ready: true, checks: {} }),
     scrape: async () => ({ contentType: 'text/plain', text: '' }),
+    authentication: { auth: 'off', environmentKey: undefined, rateLimitPerS: undefined },
     cursorKey: Buffer.from('a key'),
   });
   await pool.end();
