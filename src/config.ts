@@ -1,14 +1,22 @@
 import { isNetwork } from './domain/address-policy.ts';
 import { type AlertRule, type AlertThresholds, alertRules } from './domain/alert-rules.ts';
-import { formatDuration, parseDurationMs } from './domain/duration.ts';
 import { type HttpProxy, proxyOf } from './domain/http-proxy.ts';
 import { type KeyRing, parseKeyRing } from './domain/key-ring.ts';
 import { targetOf } from './domain/target.ts';
+import {
+  ConfigError,
+  dayMs,
+  duration,
+  type Env,
+  integer,
+  list,
+  oneOf,
+  optionalInteger,
+  schedule,
+  text,
+} from './environment.ts';
 
-/** A setting that cannot be used. The message names the variable, the rule and the value. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
+export { ConfigError };
 
 /** Everything the environment decides. Frozen; read once at start, passed down, never read again. */
 export interface Config {
@@ -67,8 +75,6 @@ export type LoggedAttempts = (typeof loggedAttempts)[number];
 const loggedAttempts = ['all', 'failures', 'none'] as const;
 
 const dnsWays = ['servers', 'system'] as const;
-
-type Env = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads the configuration from environment variables.
@@ -222,18 +228,6 @@ function mutedAlerts(env: Env, name: string): readonly AlertRule[] {
   );
 }
 
-function list(env: Env, name: string): string[] {
-  return (text(env, name) ?? '')
-    .split(',')
-    .map((value) => value.trim())
-    .filter((value) => value !== '');
-}
-
-function text(env: Env, name: string): string | undefined {
-  const value = env[name]?.trim();
-  return value === undefined || value === '' ? undefined : value;
-}
-
 function postgresUrl(value: string): string {
   if (URL.canParse(value) && /^postgres(ql)?:$/.test(new URL(value).protocol)) return value;
   // The value may carry a password: it is not repeated.
@@ -259,28 +253,6 @@ function proxy(env: Env): HttpProxy | undefined {
   );
 }
 
-function integer(
-  env: Env,
-  name: string,
-  { min, max, unit, fallback }: { min: number; max: number; unit: string; fallback: number },
-): number {
-  const value = text(env, name);
-  if (value === undefined) return fallback;
-  const parsed = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-  if (parsed >= min && parsed <= max) return parsed;
-  throw new ConfigError(
-    `Cannot use ${name} as it must be a whole number from ${min} to ${max} (${unit}): current value is ${value}`,
-  );
-}
-
-function optionalInteger(
-  env: Env,
-  name: string,
-  bounds: { min: number; max: number; unit: string },
-): number | undefined {
-  return text(env, name) === undefined ? undefined : integer(env, name, { ...bounds, fallback: 0 });
-}
-
 /** It is a secret: it is not repeated. */
 function apiKey(env: Env): string | undefined {
   const value = text(env, 'POSTHORN_API_KEY');
@@ -289,33 +261,6 @@ function apiKey(env: Env): string | undefined {
     'Cannot use POSTHORN_API_KEY as it must be 32 to 512 printable ASCII characters without blanks, best from "openssl rand -hex 32"',
   );
 }
-
-function duration(
-  env: Env,
-  name: string,
-  { fallback, minMs, maxMs }: { fallback: string; minMs: number; maxMs: number },
-): number {
-  const value = text(env, name) ?? fallback;
-  const parsed = parseDurationMs(value);
-  if (parsed !== undefined && parsed >= minMs && parsed <= maxMs) return parsed;
-  throw new ConfigError(
-    `Cannot use ${name} as it must be a duration with a unit (ms, s, m, h, d) from ${formatDuration(minMs)} to ${formatDuration(maxMs)}: current value is ${value}`,
-  );
-}
-
-function schedule(env: Env, name: string, fallback: string): readonly number[] {
-  const value = text(env, name) ?? fallback;
-  const delays = value.split(',').map(parseDurationMs);
-  const legal = delays.filter(
-    (delay): delay is number => delay !== undefined && delay > 0 && delay <= 30 * dayMs,
-  );
-  if (legal.length === delays.length && delays.length <= 100) return Object.freeze(legal);
-  throw new ConfigError(
-    `Cannot use ${name} as it must be 1 to 100 durations from 1ms to 30d, separated by commas, like 1m,5m,30m: current value is ${value}`,
-  );
-}
-
-const dayMs = 86_400_000;
 
 function networks(env: Env, name: string): readonly string[] {
   const values = list(env, name);
@@ -327,18 +272,4 @@ function networks(env: Env, name: string): readonly string[] {
     }
   }
   return Object.freeze(values);
-}
-
-function oneOf<const T extends string>(
-  env: Env,
-  name: string,
-  { among, fallback }: { among: readonly T[]; fallback: T },
-): T {
-  const value = text(env, name);
-  if (value === undefined) return fallback;
-  const found = among.find((candidate) => candidate === value);
-  if (found !== undefined) return found;
-  throw new ConfigError(
-    `Cannot use ${name} as it must be one of ${among.join(', ')}: current value is ${value}`,
-  );
 }

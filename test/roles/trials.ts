@@ -195,6 +195,11 @@ export const trials: readonly Trial[] = [
     allowed: ['reader', 'worker', 'owner'],
   },
   {
+    what: 'read the API’s keys (their hashes)',
+    sql: () => 'select name, hash from posthorn.api_keys',
+    allowed: ['worker', 'owner'],
+  },
+  {
     what: 'register, change and delete endpoints',
     sql: ({ endpointId }) =>
       `insert into posthorn.endpoints (url, secret) values ('https://example.com', 'a secret');
