@@ -175,6 +175,7 @@ async function serve(options: {
         authentication: {
           auth: config.auth,
           environmentKey: config.apiKey,
+          isReachable: !isLoopbackHost(config.host),
           rateLimitPerS: config.apiRateLimitPerS,
         },
         onSent: cache === undefined ? undefined : () => cache.wake(),

@@ -1,11 +1,18 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { DatabasePool } from 'slonik';
-import { type ApiScope, apiScopes, bearerOf, keyShape, scopeOf } from '../domain/api-key.ts';
+import {
+  type ApiScope,
+  apiScopes,
+  bearerOf,
+  isLoopbackHost,
+  keyShape,
+  scopeOf,
+} from '../domain/api-key.ts';
 import { allowedBy, createPace, type Pace, readyAtMs, spend } from '../domain/pace.ts';
 import { hasApiKeys, hashOfKey, type UsableKey, useApiKey } from '../queries/api-keys.ts';
 import type { ApiEnv } from './base.ts';
-import { answerProblem } from './problem.ts';
+import { answerProblem, shown } from './problem.ts';
 
 /*
  * Who may call the API. As long as there is no key, whoever reaches it may (it then listens on loopback alone); from the first
@@ -21,6 +28,8 @@ export interface AuthenticationOptions {
   readonly auth: 'keys' | 'off';
   /** A key from the environment that may do everything. */
   readonly environmentKey: string | undefined;
+  /** Whether others than this machine can reach the API: then a key is needed even after the last one went. */
+  readonly isReachable?: boolean;
   /** Requests a second of one key at this process; undefined: any. */
   readonly rateLimitPerS: number | undefined;
 }
@@ -39,6 +48,8 @@ export class Authentication {
   readonly #environmentHash: Buffer | undefined;
   readonly #known = new Map<string, Lookup>();
   readonly #wrong = new Map<string, { left: number; atMs: number }>();
+  /** New keys that are being looked up. */
+  readonly #underWay = new Set<string>();
   readonly #paces = new Map<string, Pace>();
   #required: { readonly is: boolean; readonly untilMs: number } = { is: false, untilMs: 0 };
 
@@ -53,7 +64,9 @@ export class Authentication {
     return async (c, next) => {
       if (this.#options.auth === 'off' || isPublic(c.req.path)) return next();
       const given = bearerOf(c.req.header('authorization'));
-      if (given === undefined && !(await this.isRequired())) return next();
+      if (given === undefined && !(await this.isRequired())) {
+        return isOwnHost(c) ? next() : otherHost(c);
+      }
       if (given === undefined) return unauthenticated(c, 'there is none');
       return (await this.#refuse(c, given)) ?? next();
     };
@@ -62,7 +75,7 @@ export class Authentication {
   /** Whether there is a key, so that one is needed. */
   async isRequired(): Promise<boolean> {
     if (this.#options.auth === 'off') return false;
-    if (this.#environmentHash !== undefined) return true;
+    if (this.#options.isReachable || this.#environmentHash !== undefined) return true;
     const nowMs = performance.now();
     if (nowMs < this.#required.untilMs) return this.#required.is;
     const is = await hasApiKeys(this.#options.pool);
@@ -73,16 +86,21 @@ export class Authentication {
   async #refuse(c: Context<ApiEnv>, given: string): Promise<Response | undefined> {
     const address = addressOf(c);
     const hash = hashOfKey(given);
-    const isKnown = this.#known.get(hash.toString('base64'))?.key !== undefined;
-    if (!isKnown && this.#wrongLeft(address) < 1) {
+    const name = hash.toString('base64');
+    // A key that was right, or that is being looked up, costs no try: requests with the same new key share its turn.
+    const isTry = this.#known.get(name)?.key === undefined && !this.#underWay.has(name);
+    if (isTry && this.#triesLeft(address) < 1) {
       return tooMany(c, {
         detail: `Cannot answer as an address may try ${wrongAtOnce} wrong keys, and then one in ${1 / wrongPerS} s: this one has`,
         retryAfterS: Math.ceil(1 / wrongPerS),
       });
     }
-    const key = await this.#lookUp(given, hash);
+    // Counted before the lookup, or all that arrive during it would pass.
+    if (isTry) this.#takeTries(address, 1);
+    this.#underWay.add(name);
+    const key = await this.#lookUp(given, hash).finally(() => this.#underWay.delete(name));
+    if (isTry && key !== undefined) this.#takeTries(address, -1);
     if (key === undefined) {
-      this.#noteWrong(address);
       return unauthenticated(c, 'it is unknown, revoked or expired');
     }
     const needed = scopeOf({ method: c.req.method, path: c.req.path });
@@ -100,20 +118,22 @@ export class Authentication {
     const known = this.#known.get(name);
     if (known !== undefined && nowMs < known.untilMs) return known.key;
     const key = await useApiKey(this.#options.pool, hash);
-    if (this.#known.size >= mostKnown) this.#known.clear();
+    const [oldest] = this.#known.keys();
+    if (oldest !== undefined && this.#known.size >= mostKnown) this.#known.delete(oldest);
+    this.#known.delete(name);
     this.#known.set(name, { key, untilMs: nowMs + knownForMs });
     return key;
   }
 
-  #wrongLeft(address: string): number {
+  #triesLeft(address: string): number {
     const known = this.#wrong.get(address);
     if (known === undefined) return wrongAtOnce;
     const regained = ((performance.now() - known.atMs) / 1_000) * wrongPerS;
     return Math.min(wrongAtOnce, known.left + regained);
   }
 
-  #noteWrong(address: string): void {
-    const left = this.#wrongLeft(address) - 1;
+  #takeTries(address: string, count: number): void {
+    const left = this.#triesLeft(address) - count;
     this.#wrong.delete(address);
     // The one that was heard of longest ago goes.
     const [oldest] = this.#wrong.keys();
@@ -146,6 +166,22 @@ function addressOf(c: Context<ApiEnv>): string {
   const incoming: unknown = Reflect.get(Object(c.env), 'incoming');
   const socket: unknown = Reflect.get(Object(incoming), 'socket');
   return String(Reflect.get(Object(socket), 'remoteAddress') ?? 'unknown');
+}
+
+/**
+ * Whether a request that needs no key names this machine. A page of another site, whose name was made to lead here, is one and
+ * the same origin to a browser; but it sends its name.
+ */
+function isOwnHost(c: Context<ApiEnv>): boolean {
+  const host = URL.parse(`http://${c.req.header('host') ?? ''}`)?.hostname ?? '';
+  return isLoopbackHost(host.replace(/^\[|\]$/g, ''));
+}
+
+function otherHost(c: Context<ApiEnv>): Response {
+  return answerProblem(c, {
+    kind: 'cross_origin',
+    detail: `Cannot answer as the Host must be a name of this machine while there is no API key: current value is ${shown(c.req.header('host') ?? '')}`,
+  });
 }
 
 function unauthenticated(c: Context<ApiEnv>, why: string): Response {

@@ -1,3 +1,4 @@
+import { get } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { problemKinds } from '../../src/api/problems.ts';
 import type { ApiScope } from '../../src/domain/api-key.ts';
@@ -166,6 +167,37 @@ it('who tries wrong keys is told to wait, and keys that were right before go on'
   expect((await api.ask('/webhooks', { headers: bearer(key) })).status).toBe(200);
 });
 
+it('wrong keys that come all at once are no more than those that come one by one', async () => {
+  await makeKey(['read']);
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, (_, at) =>
+      api.ask('/webhooks', { headers: bearer(`phk_${String(at).padStart(43, 'D')}`) }),
+    ),
+  );
+  expect(answers.filter(({ status }) => status === 401).length).toBeLessThanOrEqual(11);
+  expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(89);
+});
+
+it('a new key that many requests begin with at once is looked up without using up tries', async () => {
+  const { key } = await makeKey(['read']);
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, () => api.ask('/webhooks', { headers: bearer(key) })),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(200));
+});
+
+it.each(['evil.example', 'evil.example:8080', '192.0.2.7', '127.0.0.1.evil.example'])(
+  'without a key nobody is answered who calls this machine %s, as a page does whose name leads here',
+  async (host) => {
+    const status = await new Promise((resolve, reject) => {
+      get({ port: api.port, host: '127.0.0.1', path: '/webhooks', headers: { host } }, (response) =>
+        resolve(response.resume().statusCode),
+      ).on('error', reject);
+    });
+    expect(status).toBe(403);
+  },
+);
+
 it('a key may make so many requests a second at a process, if that is limited', async () => {
   await using limited = await serveTestApi(database.url, {
     authentication: { auth: 'keys', environmentKey: undefined, rateLimitPerS: 10 },
@@ -198,6 +230,19 @@ describe('where others can reach the API', () => {
     await expect(startEngine(database, { worker: false, api: true, env })).rejects.toThrow(
       'Cannot serve the API to others as there must be a key for it: HOST is 0.0.0.0',
     );
+  });
+
+  it('a key is needed even when the last one was revoked', async () => {
+    const { key, row } = await makeKey(['read']);
+    await using posthorn = await startEngine(database, { worker: false, api: true, env });
+    const url = `http://127.0.0.1:${new URL(posthorn.address).port}/webhooks`;
+    expect((await fetch(url, { headers: bearer(key) })).status).toBe(200);
+    await revokeApiKey(api.pool, row.id);
+    await eventually(
+      async () => (await fetch(url, { headers: bearer(key) })).status === 401,
+      'the key is refused',
+    );
+    expect((await fetch(url)).status).toBe(401);
   });
 
   it.each([
