@@ -16,6 +16,8 @@ export interface Server extends AsyncDisposable {
   readonly postmasterPid: number | undefined;
   /** A database of its own, as every round has: no round finds the tables of another. Migrated, unless it is a peer's. */
   createDatabase(content?: 'posthorn' | 'empty'): Promise<RoundDatabase>;
+  /** A database that stays for the next run: made when it is not there, migrated when it is. */
+  keepDatabase(name: string): Promise<RoundDatabase>;
 }
 
 export interface RoundDatabase extends AsyncDisposable {
@@ -61,6 +63,17 @@ export async function openServer(
           await client.end();
           await drop(admin, name);
         },
+      };
+    },
+    async keepDatabase(name) {
+      const { rows } = await admin.query('select from pg_database where datname = $1', [name]);
+      if (rows.length === 0) await admin.query(`create database ${name} template ${template}`);
+      await migrate({ databaseUrl: urlOf(serverUrl, name), log });
+      const client = await connect(urlOf(serverUrl, name));
+      return {
+        url: urlOf(serverUrl, name),
+        client,
+        [Symbol.asyncDispose]: () => client.end(),
       };
     },
     [Symbol.asyncDispose]: () => disposal.disposeAsync(),

@@ -24,6 +24,8 @@ export interface BenchOptions {
   readonly grown: readonly GrowthScenario[];
   /** Finished webhooks in the history. */
   readonly history: number;
+  /** Whether the loaded database stays for the next run. */
+  readonly keep: boolean;
   /** Seconds for which a transaction has been open when the figures are taken, and minutes of churn before. */
   readonly pinnedS: number;
   readonly churnMinutes: number;
@@ -42,7 +44,15 @@ export interface BenchOptions {
 }
 
 /** Each has an option of its name; without any it is the drain. */
-const modes = ['latency', 'isolation', 'matrix', 'producers', 'growth', 'dashboard'] as const;
+const modes = [
+  'latency',
+  'isolation',
+  'matrix',
+  'producers',
+  'growth',
+  'dashboard',
+  'operate',
+] as const;
 
 export type GrowthScenario = (typeof growthScenarios)[number];
 const growthScenarios = ['history', 'waiting', 'endpoints', 'pinned', 'churn'] as const;
@@ -68,10 +78,13 @@ export const usage = `Usage: npm run bench -- [options]
   --growth           measure what a grown database costs beside an empty one instead; hours, or
                      less with --history 200000 --backlog 100000 --pinned 30 --minutes 1
   --dashboard        measure every request of the dashboard instead, while the history grows to --history
+  --operate          measure what an operator does with 10 million finished webhooks over 40 days: reports, scrapes
+                     and pruning; 10 minutes, of which --keep saves three the next time
   --only NAME        hang, dead, lanes, workers, priorities, limits or idle of --isolation;
                      history, waiting, endpoints, pinned or churn of --growth
   --backlog 1000000  webhooks that wait, for the dead endpoint or for their time
   --history 10000000 finished webhooks; takes 7 GB
+  --keep             leave the loaded database of --operate on the server of BENCH_DATABASE_URL, and use it if it is there
   --pinned 300       seconds for which a transaction has been open when the figures are taken
   --minutes 60       of churn before the figures are taken
   --timeout 5        seconds until the workers give up the endpoint that hangs
@@ -108,6 +121,8 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       producers: { type: 'boolean', default: false },
       growth: { type: 'boolean', default: false },
       dashboard: { type: 'boolean', default: false },
+      operate: { type: 'boolean', default: false },
+      keep: { type: 'boolean', default: false },
       only: { type: 'string' },
       history: { type: 'string', default: '10000000' },
       pinned: { type: 'string', default: '300' },
@@ -152,6 +167,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     grown: mode === 'growth' ? chosen(growthScenarios, only) : [],
     backlog: whole(values.backlog, { option: 'backlog', min: 100 }),
     history: whole(values.history, { option: 'history', min: 10_000 }),
+    keep: values.keep,
     pinnedS: whole(values.pinned, { option: 'pinned', min: 1 }),
     churnMinutes: whole(values.minutes, { option: 'minutes', min: 1 }),
     timeoutS: whole(values.timeout, { option: 'timeout', min: 1 }),

@@ -5,6 +5,7 @@ import { Progress } from '../bench/progress.ts';
 import { everything, soak } from './mixed.ts';
 import { drawTimeline } from './picture.ts';
 import { canMountDisk } from './postgres.ts';
+import { replay } from './replay.ts';
 import { type RunResult, runScenario } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
@@ -14,7 +15,7 @@ import { scenarios } from './scenarios.ts';
  * docs/reliability.md. Exit code 1 when an invariant does not hold. Whatever ends it, its processes end with it.
  */
 
-const all: readonly Scenario[] = [...scenarios, everything, soak];
+const all: readonly Scenario[] = [...scenarios, replay, everything, soak];
 
 const usage = `Usage: npm run chaos -- [options]
 

@@ -115,6 +115,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   const stage = new Stage({
     random: new Random(seed),
     repeats: options.repeats,
+    webhooks: options.webhooks,
     postgres,
     workers,
     sheltered: scenario.sheltered ?? 0,

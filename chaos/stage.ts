@@ -15,6 +15,8 @@ export interface FaultNote {
 interface StageParts {
   readonly random: Random;
   readonly repeats: number;
+  /** Committed at least. */
+  readonly webhooks: number;
   readonly postgres: ChaosPostgres;
   readonly workers: readonly WorkerSlot[];
   /** The first of them, which no fault of the process itself hits. */

@@ -1,7 +1,15 @@
 import { html, useEffect, useRef } from '/dashboard/vendor/preact.js';
-import uPlot from '/dashboard/vendor/uplot.js';
 
 const height = 150;
+
+// uPlot makes its formats for the browser's language, and throws where that is none, such as "en-US@posix".
+try {
+  new Intl.NumberFormat(navigator.language);
+} catch {
+  Object.defineProperty(navigator, 'language', { value: 'en-US' });
+}
+
+const { default: uPlot } = await import('/dashboard/vendor/uplot.js');
 
 /** @param {string} name */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -72,7 +80,7 @@ export function Chart({ title, unit, points, lines, format, theme }) {
       <span class="legend">
         ${lines.map(
           (line) =>
-            html`<span class=${`key ${line.colour.slice(2)}`}>${line.label} <b>${last === undefined ? '–' : format(line.of(last))}</b></span>`,
+            html`<span class=${`legend-key ${line.colour.slice(2)}`}>${line.label} <b>${last === undefined ? '–' : format(line.of(last))}</b></span>`,
         )}
       </span>
     </figcaption>

@@ -47,7 +47,19 @@ export function Endpoints({ parameters }) {
     ${typeof cursor === 'string' && html`<p class="actions"><button type="button" onClick=${more}>Older</button></p>`}`;
 }
 
-function Card({ endpoint, pulse, again }) {
+const unknown = {
+  breaker: { state: 'closed', consecutive_failures: 0, paused_until: null },
+  backlog: { waiting: null, delivering: null, is_at_least: false, oldest_due_at: null },
+};
+
+/** The list has the settings alone; how it goes is asked for each that is shown. */
+function Card({ endpoint: listed, pulse, again: listAgain }) {
+  const { data, again: lookAgain } = useAnswer(`/endpoints/${listed.id}`, 6_000);
+  const endpoint = { ...unknown, ...listed, ...data };
+  const again = () => {
+    lookAgain();
+    listAgain();
+  };
   const { id, status, breaker, backlog } = endpoint;
   const act = (name) => () => post(`/endpoints/${id}/${name}`);
   const [sent, setSent] = useState(undefined);

@@ -76,7 +76,8 @@ create index replays_for_work on posthorn.replays (id) where status in ('running
 
 -- The webhooks that match, in the order of their ids, after one of them: at most so many, and as far as the walk goes.
 -- "walked_to" is where to go on; null at the end. Failed and cancelled ones have an index of their own, delivered ones are
--- looked for among all that have ended, pending ones in the queue.
+-- looked for among all that have ended, pending ones in the queue. The settings keep each walk along an index, in its order: a bitmap
+-- or a sort would read all that there is for every page.
 create function posthorn.matching(
   statuses posthorn.webhook_status[],
   lane bigint,
@@ -92,6 +93,8 @@ create function posthorn.matching(
   set enable_seqscan = off
   set enable_hashjoin = off
   set enable_mergejoin = off
+  set enable_bitmapscan = off
+  set enable_sort = off
   set jit = off
   as $$
     with walked as materialized (
@@ -290,7 +293,8 @@ begin
         select q.webhook_id
         from posthorn.queue as q
         where q.webhook_id = any (put_back.webhook_ids)
-          and q.due_at > now()
+          -- Not now(): somebody else may have put it back since this transaction began.
+          and q.due_at > clock_timestamp()
           and (q.lease_until is null or q.lease_until < now())
         order by q.webhook_id
         for update
@@ -337,7 +341,7 @@ begin
       when wanted.id = any (queued) then 'queued'
       when wanted.id = any (brought_forward) then 'brought_forward'
       when q.lease_until > now() then 'delivering'
-      when q.due_at <= now() then 'already_due'
+      when q.due_at <= clock_timestamp() then 'already_due'
       when q.webhook_id is not null then 'waiting'
       when e.webhook_id is not null and o.id is null then 'payload_gone'
       when e.webhook_id is not null and o.endpoint_id is not null and coalesce(p.status, 'deleted') = 'deleted'

@@ -26,12 +26,9 @@ create function posthorn.take_sample() returns void
   set enable_sort = on
   set jit = off
   as $$
-    with before as materialized (
-      select greatest(max(taken_at), now() - interval '5 minutes') as at
+    with since as materialized (
+      select greatest(coalesce(max(taken_at), now() - interval '1 minute'), now() - interval '5 minutes') as at
       from posthorn.samples
-    ),
-    since as materialized (
-      select coalesce(at, now() - interval '1 minute') as at from before
     ),
     counted as (
       select

@@ -1,5 +1,5 @@
 -- Whether Posthorn itself is well: workers alive, those that cannot get out, and partitions of today and tomorrow (UTC)
--- that nobody has made.
+-- that nobody has made, encryption keys that nobody has.
 select
   (select count(*)::integer from posthorn.live_workers) as alive,
   (
@@ -17,4 +17,5 @@ select
     ) as partition
     where to_regclass(format('posthorn.%I', name)) is null
     order by name
-  ) as missing_partitions
+  ) as missing_partitions,
+  coalesce((select missing_keys from posthorn.sealing), '{}') as missing_keys

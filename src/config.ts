@@ -1,12 +1,22 @@
-import { isIP } from 'node:net';
+import { isNetwork } from './domain/address-policy.ts';
 import { type AlertRule, type AlertThresholds, alertRules } from './domain/alert-rules.ts';
-import { formatDuration, parseDurationMs } from './domain/duration.ts';
+import { type HttpProxy, proxyOf } from './domain/http-proxy.ts';
+import { type KeyRing, parseKeyRing } from './domain/key-ring.ts';
 import { targetOf } from './domain/target.ts';
+import {
+  ConfigError,
+  dayMs,
+  duration,
+  type Env,
+  integer,
+  list,
+  oneOf,
+  optionalInteger,
+  schedule,
+  text,
+} from './environment.ts';
 
-/** A setting that cannot be used. The message names the variable, the rule and the value. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
+export { ConfigError };
 
 /** Everything the environment decides. Frozen; read once at start, passed down, never read again. */
 export interface Config {
@@ -16,6 +26,14 @@ export interface Config {
   readonly port: number;
   /** Where `posthorn worker` answers /healthz and /readyz when no API runs in its process. */
   readonly healthPort: number;
+  /** Where the API process answers /healthz, /readyz and /metrics without a key, too; undefined: nowhere else. */
+  readonly metricsPort: number | undefined;
+  /** Whether the API asks for keys, once there are any, or somebody in front of it looks after that. */
+  readonly auth: 'keys' | 'off';
+  /** A key of the API that may do everything, beside those in the database. */
+  readonly apiKey: string | undefined;
+  /** Requests a second of one key at one process; undefined: any. */
+  readonly apiRateLimitPerS: number | undefined;
   readonly redisUrl: string | undefined;
   readonly dataDir: string;
   /** Delay before each retry. Six tries in all with the default of five delays. */
@@ -35,8 +53,14 @@ export interface Config {
     readonly secret: string | undefined;
     readonly thresholds: AlertThresholds;
   };
+  /** Seals the secrets of endpoints; undefined: plain text, or with the embedded Postgres the key file's. */
+  readonly keyRing: KeyRing | undefined;
   /** CIDRs of private receivers that may be called. All other private addresses are refused. */
   readonly allowNetworks: readonly string[];
+  /** Who resolves the names of receivers: the name servers, asked by us, or the system. */
+  readonly dns: (typeof dnsWays)[number];
+  /** All requests to receivers leave through it. */
+  readonly proxy: HttpProxy | undefined;
   readonly logLevel: LogLevel;
   /** Which attempts have a line in the log: all, those that did not deliver, or none. */
   readonly logAttempts: LoggedAttempts;
@@ -50,7 +74,7 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 export type LoggedAttempts = (typeof loggedAttempts)[number];
 const loggedAttempts = ['all', 'failures', 'none'] as const;
 
-type Env = Readonly<Record<string, string | undefined>>;
+const dnsWays = ['servers', 'system'] as const;
 
 /**
  * Reads the configuration from environment variables.
@@ -79,6 +103,18 @@ export function readConfig(env: Env): Config {
       max: 65_535,
       unit: 'a TCP port',
     }),
+    metricsPort: optionalInteger(env, 'POSTHORN_METRICS_PORT', {
+      min: 0,
+      max: 65_535,
+      unit: 'a TCP port',
+    }),
+    auth: oneOf(env, 'POSTHORN_AUTH', { among: ['keys', 'off'], fallback: 'keys' }),
+    apiKey: apiKey(env),
+    apiRateLimitPerS: optionalInteger(env, 'POSTHORN_API_RATE_LIMIT', {
+      min: 1,
+      max: 100_000,
+      unit: 'requests a second',
+    }),
     redisUrl: redisUrl(env),
     dataDir: text(env, 'POSTHORN_DATA_DIR') ?? '.posthorn',
     retryScheduleMs: schedule(env, 'POSTHORN_RETRY_SCHEDULE', '1m,5m,30m,2h,24h'),
@@ -101,7 +137,10 @@ export function readConfig(env: Env): Config {
     }),
     disableAfterMs,
     alerts: alerts(env, disableAfterMs),
+    keyRing: keyRing(env, 'POSTHORN_ENCRYPTION_KEYS'),
     allowNetworks: networks(env, 'POSTHORN_ALLOW_NETWORKS'),
+    dns: oneOf(env, 'POSTHORN_DNS', { among: dnsWays, fallback: 'servers' }),
+    proxy: proxy(env),
     logLevel: oneOf(env, 'POSTHORN_LOG_LEVEL', { among: logLevels, fallback: 'info' }),
     logAttempts: oneOf(env, 'POSTHORN_LOG_ATTEMPTS', {
       among: loggedAttempts,
@@ -113,6 +152,14 @@ export function readConfig(env: Env): Config {
       maxMs: 3_600_000,
     }),
   });
+}
+
+function keyRing(env: Env, name: string): KeyRing | undefined {
+  const value = text(env, name);
+  if (value === undefined) return undefined;
+  const parsed = parseKeyRing(value);
+  if (parsed.ok) return parsed.ring;
+  throw new ConfigError(`Cannot use ${name} as ${parsed.rule}`);
 }
 
 function alerts(env: Env, disableAfterMs: number): Config['alerts'] {
@@ -181,18 +228,6 @@ function mutedAlerts(env: Env, name: string): readonly AlertRule[] {
   );
 }
 
-function list(env: Env, name: string): string[] {
-  return (text(env, name) ?? '')
-    .split(',')
-    .map((value) => value.trim())
-    .filter((value) => value !== '');
-}
-
-function text(env: Env, name: string): string | undefined {
-  const value = env[name]?.trim();
-  return value === undefined || value === '' ? undefined : value;
-}
-
 function postgresUrl(value: string): string {
   if (URL.canParse(value) && /^postgres(ql)?:$/.test(new URL(value).protocol)) return value;
   // The value may carry a password: it is not repeated.
@@ -208,79 +243,33 @@ function redisUrl(env: Env): string | undefined {
   throw new ConfigError('Cannot use REDIS_URL as it must be a URL like redis://host:6379');
 }
 
-function integer(
-  env: Env,
-  name: string,
-  { min, max, unit, fallback }: { min: number; max: number; unit: string; fallback: number },
-): number {
-  const value = text(env, name);
-  if (value === undefined) return fallback;
-  const parsed = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-  if (parsed >= min && parsed <= max) return parsed;
+/** May carry a password: it is not repeated. */
+function proxy(env: Env): HttpProxy | undefined {
+  const value = text(env, 'POSTHORN_PROXY_URL');
+  const found = value === undefined ? undefined : proxyOf(value);
+  if (value === undefined || found !== undefined) return found;
   throw new ConfigError(
-    `Cannot use ${name} as it must be a whole number from ${min} to ${max} (${unit}): current value is ${value}`,
+    'Cannot use POSTHORN_PROXY_URL as it must be a URL like http://user:password@host:port',
   );
 }
 
-function duration(
-  env: Env,
-  name: string,
-  { fallback, minMs, maxMs }: { fallback: string; minMs: number; maxMs: number },
-): number {
-  const value = text(env, name) ?? fallback;
-  const parsed = parseDurationMs(value);
-  if (parsed !== undefined && parsed >= minMs && parsed <= maxMs) return parsed;
+/** It is a secret: it is not repeated. */
+function apiKey(env: Env): string | undefined {
+  const value = text(env, 'POSTHORN_API_KEY');
+  if (value === undefined || /^[\x21-\x7e]{32,512}$/.test(value)) return value;
   throw new ConfigError(
-    `Cannot use ${name} as it must be a duration with a unit (ms, s, m, h, d) from ${formatDuration(minMs)} to ${formatDuration(maxMs)}: current value is ${value}`,
+    'Cannot use POSTHORN_API_KEY as it must be 32 to 512 printable ASCII characters without blanks, best from "openssl rand -hex 32"',
   );
 }
-
-function schedule(env: Env, name: string, fallback: string): readonly number[] {
-  const value = text(env, name) ?? fallback;
-  const delays = value.split(',').map(parseDurationMs);
-  const legal = delays.filter(
-    (delay): delay is number => delay !== undefined && delay > 0 && delay <= 30 * dayMs,
-  );
-  if (legal.length === delays.length && delays.length <= 100) return Object.freeze(legal);
-  throw new ConfigError(
-    `Cannot use ${name} as it must be 1 to 100 durations from 1ms to 30d, separated by commas, like 1m,5m,30m: current value is ${value}`,
-  );
-}
-
-const dayMs = 86_400_000;
 
 function networks(env: Env, name: string): readonly string[] {
   const values = list(env, name);
   for (const value of values) {
-    if (!isCidr(value)) {
+    if (!isNetwork(value)) {
       throw new ConfigError(
         `Cannot use ${name} as it must be addresses or CIDRs separated by commas, like 10.0.0.0/8,::1: current value is ${value}`,
       );
     }
   }
   return Object.freeze(values);
-}
-
-function isCidr(value: string): boolean {
-  const [address = '', prefix, rest] = value.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest !== undefined) return false;
-  return (
-    prefix === undefined ||
-    (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
-  );
-}
-
-function oneOf<const T extends string>(
-  env: Env,
-  name: string,
-  { among, fallback }: { among: readonly T[]; fallback: T },
-): T {
-  const value = text(env, name);
-  if (value === undefined) return fallback;
-  const found = among.find((candidate) => candidate === value);
-  if (found !== undefined) return found;
-  throw new ConfigError(
-    `Cannot use ${name} as it must be one of ${among.join(', ')}: current value is ${value}`,
-  );
 }

@@ -8,6 +8,8 @@ import type { Config } from './config.ts';
 import { openDatabase } from './db/database.ts';
 import type { Line } from './db/line.ts';
 import { migrate } from './db/migrate.ts';
+import { isLoopbackHost } from './domain/api-key.ts';
+import type { KeyRing } from './domain/key-ring.ts';
 import { createEvents, type Events } from './events.ts';
 import type { Log } from './log.ts';
 import { logAttempts } from './log-attempts.ts';
@@ -15,6 +17,7 @@ import { startAlertTimer } from './maintenance/alert-timer.ts';
 import { taskNames } from './maintenance/crontab.ts';
 import { replayTask } from './maintenance/replays.ts';
 import { createMetrics, type Scrape } from './metrics/create-metrics.ts';
+import { hasApiKeys } from './queries/api-keys.ts';
 import { checkDatabase } from './queries/check-database.ts';
 import { createQueryPool } from './queries/pool.ts';
 import { settingsInForce } from './settings.ts';
@@ -36,6 +39,8 @@ export interface PosthornOptions {
 export interface Posthorn {
   /** Of the API, or of the health endpoints when only the worker runs here. */
   readonly address: string;
+  /** Where metrics and health are without a key, if they have a port of their own. */
+  readonly metricsAddress: string | undefined;
   /** A psql command line that opens the database. */
   readonly psql: string;
   readonly isEmbedded: boolean;
@@ -88,6 +93,7 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
       workerState: () => worker?.state ?? (options.worker ? 'starting' : 'not here'),
       databaseUrl: database.url,
       pool,
+      keyRing: database.keyRing,
       scrape,
       cache,
       undo,
@@ -100,6 +106,10 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     if (options.worker) worker = startWorker({ ...options, events, database, cache, undo });
     return {
       address: `http://${hostOf(config.host)}:${served.port}`,
+      metricsAddress:
+        served.metricsPort === undefined
+          ? undefined
+          : `http://${hostOf(config.host)}:${served.metricsPort}`,
       psql: database.psql,
       isEmbedded: database.isEmbedded,
       allowNetworks: database.allowNetworks,
@@ -141,10 +151,11 @@ async function serve(options: {
   readonly workerState: () => WorkerState | 'not here';
   readonly databaseUrl: string;
   readonly pool: DatabasePool;
+  readonly keyRing: KeyRing | undefined;
   readonly scrape: () => Promise<Scrape>;
   readonly cache: LaneCache | undefined;
   readonly undo: (() => Promise<unknown>)[];
-}): Promise<ServedApi> {
+}): Promise<ServedApi & { readonly metricsPort: number | undefined }> {
   const { config, log, databaseUrl, pool, scrape, cache, undo } = options;
   const readiness = async (): Promise<Readiness> => {
     const database = await checkDatabase(pool);
@@ -154,13 +165,21 @@ async function serve(options: {
       checks: { database, worker: state },
     };
   };
+  if (options.api) await requireKeys({ config, log, pool });
   const app = options.api
     ? createApi({
         pool,
+        keyRing: options.keyRing,
         log,
         readiness,
         scrape,
         settings: settingsInForce(config),
+        authentication: {
+          auth: config.auth,
+          environmentKey: config.apiKey,
+          isReachable: !isLoopbackHost(config.host),
+          rateLimitPerS: config.apiRateLimitPerS,
+        },
         onSent: cache === undefined ? undefined : () => cache.wake(),
         // The same in every process on this database, so that a cursor of one is good at the others.
         cursorKey: createHash('sha256').update(`posthorn cursor ${databaseUrl}`).digest(),
@@ -175,7 +194,46 @@ async function serve(options: {
     );
   });
   undo.push(() => served.close(Math.min(config.graceMs, 5_000)));
-  return served;
+  let metricsPort: number | undefined;
+  if (options.api && config.metricsPort !== undefined) {
+    const health = await serveApi({
+      app: createHealth({ readiness, scrape }),
+      host: config.host,
+      port: config.metricsPort,
+    }).catch((cause: Error) => {
+      throw new Error(
+        `Cannot listen as HOST and POSTHORN_METRICS_PORT must be an address of this machine and a free port: current value is ${hostOf(config.host)}:${config.metricsPort} (${cause.message})`,
+        { cause },
+      );
+    });
+    undo.push(() => health.close(1_000));
+    metricsPort = health.port;
+  }
+  return { ...served, metricsPort };
+}
+
+/** Without a key, whoever reaches the API may use it: then nobody but this machine must reach it. */
+async function requireKeys({
+  config,
+  log,
+  pool,
+}: {
+  readonly config: Config;
+  readonly log: Log;
+  readonly pool: DatabasePool;
+}): Promise<void> {
+  const { auth, apiKey, host } = config;
+  if (auth === 'off') {
+    log.warn(
+      {},
+      'The API asks nobody for a key, because POSTHORN_AUTH is off: whoever reaches it may use it',
+    );
+    return;
+  }
+  if (isLoopbackHost(host) || apiKey !== undefined || (await hasApiKeys(pool))) return;
+  throw new Error(
+    `Cannot serve the API to others as there must be a key for it: HOST is ${host}, and there is none. Make one with "posthorn keys create --name NAME", or set POSTHORN_API_KEY; with something in front that asks who calls, set POSTHORN_AUTH=off`,
+  );
 }
 
 /** Listening everywhere is no address to send to. */

@@ -13,9 +13,10 @@ const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8'
 /** What stands in a later row may import from earlier ones and from its own folder, never the other way. */
 const layers: readonly (readonly string[])[] = [
   ['domain'],
-  ['config.ts', 'version.ts'],
+  ['environment.ts', 'version.ts'],
+  ['config.ts'],
   ['events.ts', 'log.ts'],
-  ['log-attempts.ts'],
+  ['log-attempts.ts', 'secrets'],
   ['db'],
   ['queries'],
   ['cache'],

@@ -8,6 +8,10 @@ describe('the settings', () => {
       host: '127.0.0.1',
       port: 8080,
       healthPort: 8081,
+      metricsPort: undefined,
+      auth: 'keys',
+      apiKey: undefined,
+      apiRateLimitPerS: undefined,
       redisUrl: undefined,
       dataDir: '.posthorn',
       retryScheduleMs: [60_000, 300_000, 1_800_000, 7_200_000, 86_400_000],
@@ -36,6 +40,8 @@ describe('the settings', () => {
         },
       },
       allowNetworks: [],
+      dns: 'servers',
+      proxy: undefined,
       logLevel: 'info',
       logAttempts: 'failures',
       graceMs: 35_000,
@@ -70,6 +76,8 @@ describe('the settings', () => {
     ['POSTHORN_ALERT_URL', 'https://a/#b', 'without a user name and a fragment'],
     ['POSTHORN_ALERT_MUTE', 'backlog,nothing', 'current value is backlog,nothing'],
     ['POSTHORN_ALERT_FAILURE_PERCENT', '0', 'from 1 to 100'],
+    ['POSTHORN_DNS', 'none', 'one of servers, system: current value is none'],
+    ['POSTHORN_PROXY_URL', 'socks5://proxy:1080', 'a URL like http://user:password@host:port'],
     ['POSTHORN_LOG_LEVEL', 'loud', 'one of trace, debug, info'],
     ['POSTHORN_LOG_ATTEMPTS', 'some', 'one of all, failures, none'],
   ])('refuse %s=%s with the rule and the value', (name, value, part) => {
@@ -81,6 +89,9 @@ describe('the settings', () => {
   it('never repeat a URL that may carry a password', () => {
     expect(() => readConfig({ DATABASE_URL: 'mysql://u:hunter2@h/d' })).toThrow(/^(?!.*hunter2)/);
     expect(() => readConfig({ REDIS_URL: 'http://u:hunter2@h' })).toThrow(/^(?!.*hunter2)/);
+    expect(() => readConfig({ POSTHORN_PROXY_URL: 'http://u:hunter2@h/path' })).toThrow(
+      /^(?!.*hunter2)/,
+    );
     expect(() => readConfig({ POSTHORN_ALERT_URL: 'http://u:hunter2@h' })).toThrow(
       /^(?!.*hunter2)/,
     );

@@ -14,6 +14,9 @@ interface Line {
   readonly [field: string]: unknown;
 }
 
+/** 32 bytes in base64, with what the test looks for in it. */
+const ringKey = `hunter2/ring/key/${'A'.repeat(26)}=`;
+
 let database: TestDatabase;
 let receiver: Receiver;
 let posthorn: PosthornProcess;
@@ -115,6 +118,8 @@ describe('the line of an attempt', () => {
 
 it('neither the log nor the metrics ever hold a body, a secret, a header, a query or a credential', async () => {
   await start({
+    // A key in whose base64 there is something to look for.
+    POSTHORN_ENCRYPTION_KEYS: `k1:${ringKey}`,
     REDIS_URL: `redis://:hunter2-redis@127.0.0.1:${await closedPort()}`,
     POSTHORN_LOG_ATTEMPTS: 'all',
     POSTHORN_LOG_LEVEL: 'trace',
@@ -163,6 +168,7 @@ it('neither the log nor the metrics ever hold a body, a secret, a header, a quer
   );
   expect((await viaApi({ url: `${receiver.url}/200?hunter2` })).status).toBe(202);
   expect((await fetch(`${address}/webhooks?hunter2=query`)).status).toBe(400);
+  const answers = await useEndpoint(address);
   // By hand into the table: what no CHECK has seen.
   await database.pool.query('alter table posthorn.outbox drop constraint outbox_keeps_rules');
   await database.pool.query(
@@ -174,6 +180,9 @@ it('neither the log nor the metrics ever hold a body, a secret, a header, a quer
   }, 'every webhook has ended');
   const { text } = await scrape(address);
   await posthorn.end('SIGTERM');
+  expect(answers.join('\n')).not.toContain('hunter2');
+  expect(answers.join('\n')).not.toContain('sealed:');
+  expect(await kept()).not.toContain('hunter2');
   const said = posthorn.output.join('\n');
   expect(attempts().length).toBeGreaterThan(targets.length * 1.5);
   expect(said).not.toContain('hunter2');
@@ -191,6 +200,54 @@ it('neither the log nor the metrics ever hold a body, a secret, a header, a quer
   );
   expect(rows.length).toBeGreaterThan(5);
 }, 60_000);
+
+/** Registers an endpoint with secrets and headers, rotates and tests it, and has it refused; all that the API says of it. */
+async function useEndpoint(address: string): Promise<string[]> {
+  const answers: string[] = [];
+  const ask = async (method: string, path: string, body?: object) => {
+    const response = await fetch(address + path, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    answers.push(await response.text());
+    return response.status;
+  };
+  const fields = {
+    url: `${receiver.url}/200/endpoint`,
+    secret: 'hunter2-endpoint-secret',
+    headers: { Authorization: 'hunter2-endpoint-header' },
+  };
+  expect(await ask('POST', '/endpoints', fields)).toBe(201);
+  const { id } = JSON.parse(answers[0] ?? '') as { id: string };
+  const rotate = `/endpoints/${id}/secret/rotate`;
+  expect(await ask('POST', rotate, { secret: 'hunter2-rotated' })).toBe(200);
+  expect(await ask('POST', rotate, { secret: 'whsec_hunter2' })).toBe(400);
+  expect(await ask('POST', rotate, { secret: 'whsk_hunter2' })).toBe(400);
+  expect(await ask('PATCH', `/endpoints/${id}`, { headers: { 'X-Y': 'hunter2\n' } })).toBe(400);
+  expect(await ask('POST', '/webhooks/send', { endpoint_id: id, body: 'x' })).toBe(202);
+  expect(await ask('POST', `/endpoints/${id}/test`)).toBe(202);
+  expect(await ask('GET', `/endpoints/${id}`)).toBe(200);
+  expect(await ask('GET', '/endpoints')).toBe(200);
+  await eventually(
+    async () => receiver.requests.filter(({ path }) => path === '/200/endpoint').length === 2,
+    'the endpoint got its webhook and its test',
+  );
+  return answers;
+}
+
+/** All that Postgres keeps of the endpoint, of keys, and of jobs. */
+async function kept(): Promise<string> {
+  const tables = ['endpoints', 'secret_keys', 'sealing', 'maintenance_runs', 'redacted_endpoints'];
+  const found = await Promise.all(
+    [...tables.map((name) => `posthorn.${name}`), 'posthorn_graphile._private_jobs'].map((name) =>
+      database.pool.query(`select to_json(t)::text as text from ${name} as t`),
+    ),
+  );
+  const text = JSON.stringify(found.map(({ rows }) => rows));
+  expect(text).toContain('sealed:v1:k1:');
+  return text;
+}
 
 async function start(env: Record<string, string> = {}): Promise<void> {
   posthorn = spawnPosthorn('start', { DATABASE_URL: database.url, PORT: '0', ...env });

@@ -5,7 +5,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestHeaders } from '../src/domain/request-headers.ts';
-import { signingKey } from '../src/domain/signature.ts';
+import { publicKeyOf, signingKey } from '../src/domain/signature.ts';
+import { makeSecret } from '../src/secrets/seal.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 
 // What docs/receiving.md tells receivers to do, done: its code blocks run against requests that we sign.
@@ -158,6 +159,57 @@ describe.each(Object.entries(programs))('the code with %s', (_name, { command, a
     expect(Object.fromEntries(cases.map(([name], at) => [name, verdicts[at]]))).toEqual(
       Object.fromEntries(cases.map(([name, , genuine]) => [name, genuine])),
     );
+  });
+});
+
+describe('Ed25519', () => {
+  const secret = makeSecret('ed25519');
+  const publicKey = publicKeyOf(secret) ?? '';
+  const asked = (options: { keys: string[]; ageS?: number; change?: string }) => ({
+    ...signed({ secret: publicKey, ...options }),
+    ...(options.change === undefined ? {} : { body: options.change }),
+  });
+  const requests = {
+    genuine: asked({ keys: [secret] }),
+    'beside another': asked({ keys: [makeSecret('ed25519'), 'an HMAC secret', secret] }),
+    'another key': asked({ keys: [makeSecret('ed25519')] }),
+    'HMAC alone': asked({ keys: ['x'] }),
+    'no signature': asked({ keys: [] }),
+    'another body': asked({ keys: [secret], change: '{}' }),
+    'six minutes ago': asked({ keys: [secret], ageS: 360 }),
+  };
+  const expected = [true, true, false, false, false, false, false];
+  const hasCryptography = spawnSync('python3', ['-c', 'import cryptography']).status === 0;
+
+  it.each([
+    [
+      'Node',
+      [...node.args],
+      node.command,
+      `${block('js', 'createPublicKey')}
+const { readFileSync } = await import('node:fs');
+const requests = JSON.parse(readFileSync(0, 'utf8'));
+console.log(JSON.stringify(requests.map(({ secret, headers, body }) =>
+  isSigned({ publicKey: secret, headers, rawBody: Buffer.from(body) }))));`,
+    ],
+    [
+      'Python',
+      ['-c'],
+      'python3',
+      `${block('python', 'Ed25519PublicKey')}
+import json, sys
+print(json.dumps([is_signed(r["secret"], r["headers"], r["body"].encode())
+    for r in json.loads(sys.stdin.buffer.read())]))`,
+    ],
+  ] as const)('the code in %s tells genuine requests from others', (_, args, command, code) => {
+    if (command === 'python3' && !hasCryptography) return;
+    const { stdout, stderr } = spawnSync(command, [...args, code], {
+      cwd: root,
+      input: JSON.stringify(Object.values(requests)),
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toEqual(expected);
   });
 });
 

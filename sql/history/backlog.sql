@@ -36,6 +36,6 @@ select
   end as held
 from lanes as l
 left join posthorn.breakers as b on b.lane = l.lane
-left join posthorn.redacted_outbox as o on o.id = l.outbox_id
+left join lateral (select url, endpoint_id from posthorn.redacted_outbox where id = l.outbox_id offset 0) as o on true
 left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
 order by l.due_now desc, l.waiting desc;

@@ -2,23 +2,22 @@
 --
 -- psql "$DATABASE_URL" -f sql/history/failures.sql -v since='7 days'
 --
--- A webhook fails long after it was enqueued, 27 to 30 hours with the default retries, and the history is ordered by
--- when it was enqueued: "reach" is how much older than the period a webhook may be and still be found. It costs little,
--- as outcomes_for_failures holds the failures alone.
+-- By when it failed, whenever it was enqueued: outcomes_for_failures_by_end holds the failures alone, in that order.
 \if :{?since}
 \else
   \set since '24 hours'
 \endif
-\if :{?reach}
-\else
-  \set reach '7 days'
-\endif
+
+-- Without it Postgres compiles what it takes for expensive, for longer than the whole report takes.
+\set was_quiet :QUIET
+\set QUIET on
+begin read only;
+set local jit = off;
 
 with failures as materialized (
   select webhook_id, outbox_id, lane, reason, attempts, finished_at
   from posthorn.outcomes
   where status = 'failed'
-    and webhook_id >= posthorn.uuid_floor(now() - :'since'::interval - :'reach'::interval)
     and finished_at >= now() - :'since'::interval
 ),
 reasons as (
@@ -42,7 +41,17 @@ select
   split_part(coalesce(o.url, p.url), '?', 1) as last_url,
   left(a.error_message, 80) as last_message
 from reasons as r
-left join posthorn.redacted_outbox as o on o.id = r.last_outbox_id
+-- By themselves, and not joined with the whole history.
+left join lateral (select url, endpoint_id from posthorn.redacted_outbox where id = r.last_outbox_id offset 0) as o on true
 left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
-left join posthorn.redacted_attempts as a on a.webhook_id = r.last_id and a.number = r.last_number
+left join lateral (
+  select error_message
+  from posthorn.redacted_attempts
+  where webhook_id = r.last_id
+    and number = r.last_number
+  offset 0
+) as a on true
 order by r.webhooks desc, r.reason;
+
+commit;
+\set QUIET :was_quiet

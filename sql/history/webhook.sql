@@ -52,6 +52,23 @@ life as (
   from posthorn.redacted_attempts
   where webhook_id = :'id'::uuid
   union all
+  -- Between the attempts before and after it was put back.
+  select
+    attempts + 0.3,
+    finished_at,
+    status::text,
+    reason
+  from posthorn.former_outcomes
+  where webhook_id = :'id'::uuid
+  union all
+  select
+    attempts + 0.6,
+    replayed_at,
+    'sent again',
+    case when replay_id is null then 'by itself' else format('by replay %s', replay_id) end
+  from posthorn.former_outcomes
+  where webhook_id = :'id'::uuid
+  union all
   select
     40000,
     due_at,
@@ -77,7 +94,7 @@ life as (
 )
 select date_trunc('milliseconds', at) as at, what, detail
 from life
-order by step;
+order by step, at;
 
 \else
   \warn 'Cannot show a webhook as its id must be given: psql … -v id=<uuid>'

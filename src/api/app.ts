@@ -1,4 +1,5 @@
 import type { Hono } from 'hono';
+import { Authentication, type AuthenticationOptions } from './authentication.ts';
 import { type ApiEnv, createBase } from './base.ts';
 import { addDashboardRoutes } from './dashboard-routes.ts';
 import { addEndpointRoutes } from './endpoint-routes.ts';
@@ -8,7 +9,13 @@ import { addRetryRoutes } from './retry-routes.ts';
 import { addStatsRoutes, type StatsOptions } from './stats-routes.ts';
 import { addWebhookRoutes, type RouteOptions } from './webhook-routes.ts';
 
-interface ApiOptions extends RouteOptions, HealthOptions, StatsOptions {}
+interface ApiOptions extends RouteOptions, HealthOptions, StatsOptions {
+  readonly authentication: Omit<AuthenticationOptions, 'pool'>;
+}
+
+/** What is answered without a key: whether the process lives and can work, and the dashboard's files, which ask for one. */
+const isPublic = (path: string) =>
+  path === '/' || path === '/healthz' || path === '/readyz' || path.startsWith('/dashboard/');
 
 /**
  * The HTTP API: send webhooks, look at them, register endpoints and steer them.
@@ -19,6 +26,7 @@ interface ApiOptions extends RouteOptions, HealthOptions, StatsOptions {}
  */
 export function createApi(options: ApiOptions): Hono<ApiEnv> {
   const app = createBase(options.log);
+  app.use(new Authentication({ ...options.authentication, pool: options.pool }).guard(isPublic));
   addHealthRoutes(app, options);
   // Before /webhooks/:id, which takes all methods.
   addRetryRoutes(app, options);

@@ -24,6 +24,12 @@ export function createBase(log: Log): Hono<ApiEnv> {
     c.header('X-Request-Id', c.var.requestId);
     c.header('Cache-Control', 'no-store');
     c.header('X-Content-Type-Options', 'nosniff');
+    c.header('Referrer-Policy', 'no-referrer');
+    c.header('Cross-Origin-Resource-Policy', 'same-origin');
+    // A page says for itself what it may load; anything else is no page.
+    if (!c.res.headers.has('content-security-policy')) {
+      c.header('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+    }
   });
   app.use(timeout(deadlineMs));
   app.use(refuseOtherSites);

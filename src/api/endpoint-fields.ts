@@ -1,6 +1,5 @@
-// Pure: no I/O, no clock, no randomness.
-
 import { brokenEndpointRule } from './endpoint-rules.ts';
+import { readEndpointHeaders, readSecret, readSecretType } from './endpoint-secrets.ts';
 import { type FieldResult, type FieldSet, orElse, refused } from './read-fields.ts';
 import { readNumber, readText, readUrl } from './send-fields.ts';
 
@@ -8,7 +7,8 @@ import { readNumber, readText, readUrl } from './send-fields.ts';
 const endpointFields = {
   url: readUrl,
   description: readText,
-  secret: readText,
+  secret: readSecret,
+  headers: readEndpointHeaders,
   max_in_flight: (json) => readNumber(json, { min: 1, max: 10_000, isWhole: true }),
   rate_limit_per_s: (json) => readNumber(json, { min: 0.001, max: 10_000, isWhole: false }),
   timeout_ms: (json) => readNumber(json, { min: 100, max: 60_000, isWhole: true }),
@@ -27,8 +27,10 @@ const common = {
 } as const;
 
 /** Of POST /endpoints: null is as good as nothing. */
-export const newEndpointFields: FieldSet<EndpointField> = {
+export const newEndpointFields: FieldSet<EndpointField | 'secret_type'> = {
   ...common,
+  readers: { ...endpointFields, secret_type: readSecretType },
+  shown: [...common.shown, 'secret_type'],
   required: ['url'],
   ignoresNull: true,
   nullable: [],
@@ -42,6 +44,7 @@ export const changedEndpointFields: FieldSet<EndpointField> = {
   nullable: [
     'description',
     'secret',
+    'headers',
     'max_in_flight',
     'rate_limit_per_s',
     'timeout_ms',

@@ -1,14 +1,21 @@
-import { randomBytes } from 'node:crypto';
 import type { Context, Hono } from 'hono';
 import { endpointStatuses } from '../queries/endpoint-row.ts';
 import { findEndpoint } from '../queries/find-endpoint.ts';
 import { listEndpoints } from '../queries/list-endpoints.ts';
-import { changeEndpoint, createEndpoint } from '../queries/save-endpoint.ts';
+import { changeEndpoint, createEndpoint, newEndpointId } from '../queries/save-endpoint.ts';
 import { sendTest } from '../queries/send-test.ts';
 import { setEndpointStatus } from '../queries/set-endpoint-status.ts';
 import { type ApiEnv, methodNotAllowed } from './base.ts';
 import { type EndpointAction, endpointActions } from './endpoint-actions.ts';
-import { changedEndpointFields, type EndpointField, newEndpointFields } from './endpoint-fields.ts';
+import { changedEndpointFields, newEndpointFields } from './endpoint-fields.ts';
+import {
+  newColumns,
+  newSecret,
+  otherTypeProblem,
+  rotate,
+  shownOnce,
+  toColumns,
+} from './endpoint-secrets.ts';
 import { readListRequest } from './list-request.ts';
 import { answerProblem, invalid, type Problem } from './problem.ts';
 import { type FieldSet, type FieldValues, readFields } from './read-fields.ts';
@@ -28,6 +35,10 @@ export function addEndpointRoutes(app: Hono<ApiEnv>, options: RouteOptions): voi
   app.all('/endpoints/:id', methodNotAllowed('GET, HEAD, PATCH, DELETE'));
   app.post('/endpoints/:id/test', (c) => withEndpoint(c, (id) => test(c, { id, options })));
   app.all('/endpoints/:id/test', methodNotAllowed('POST'));
+  app.post('/endpoints/:id/secret/rotate', (c) =>
+    withEndpoint(c, (id) => rotate(c, { id, options, notFound: notFound(id) })),
+  );
+  app.all('/endpoints/:id/secret/rotate', methodNotAllowed('POST'));
   for (const action of endpointActions) {
     const path = `/endpoints/:id/${action.name}`;
     app.post(path, (c) => withEndpoint(c, (id) => act(c, { id, action, options })));
@@ -58,15 +69,13 @@ async function create(c: Context<ApiEnv>, options: RouteOptions): Promise<Respon
   if (stray !== undefined) return stray;
   const values = await readEndpoint(c, newEndpointFields);
   if ('kind' in values) return answerProblem(c, values);
-  const secret = values.has('secret') ? undefined : `whsec_${randomBytes(32).toString('base64')}`;
-  const id = await createEndpoint(
-    options.pool,
-    secret === undefined ? values : new Map([...values, ['secret', secret]]),
-  );
+  const made = newSecret(values, 'hmac');
+  if (made === undefined) return answerProblem(c, otherTypeProblem);
+  const { pool, keyRing: ring } = options;
+  const id = await newEndpointId(pool);
+  await createEndpoint(pool, { id, values: newColumns(values, { id, ring, ...made }) });
   c.header('Location', `/endpoints/${id}`);
-  const endpoint = await findEndpoint(options.pool, id);
-  // The one time that a secret is shown: nobody else knows it.
-  return c.json({ ...endpoint, secret }, 201);
+  return c.json({ ...(await findEndpoint(pool, id)), ...shownOnce(made) }, 201);
 }
 
 async function change(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
@@ -76,7 +85,8 @@ async function change(c: Context<ApiEnv>, { id, options }: Target): Promise<Resp
     const detail = `Cannot save the endpoint as one of ${Object.keys(changedEndpointFields.readers).join(', ')} must be given: there is none`;
     return answerProblem(c, { kind: 'invalid_endpoint', code: 'nothing_to_change', detail });
   }
-  const isThere = await changeEndpoint(options.pool, { id, values });
+  const columns = toColumns(values, { id, ring: options.keyRing });
+  const isThere = await changeEndpoint(options.pool, { id, values: columns });
   return isThere ? answer(c, { id, options }) : answerProblem(c, notFound(id));
 }
 
@@ -153,10 +163,10 @@ async function answer(c: Context<ApiEnv>, { id, options }: Target): Promise<Resp
   return endpoint === undefined ? answerProblem(c, notFound(id)) : c.json(endpoint);
 }
 
-async function readEndpoint(
+async function readEndpoint<Name extends string>(
   c: Context<ApiEnv>,
-  fields: FieldSet<EndpointField>,
-): Promise<FieldValues<EndpointField> | Problem> {
+  fields: FieldSet<Name>,
+): Promise<FieldValues<Name> | Problem> {
   const members = await readMembers(c, { maximumBytes: requestBytes, isOptional: false });
   if ('kind' in members) return members;
   const { values, errors } = readFields(members, fields);

@@ -1,5 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
+import { reservedHeaders } from '../domain/reserved-headers.ts';
 import type { ProblemPart } from './problem.ts';
 import { brokenTableRule, type TableRule } from './table-rules.ts';
 
@@ -27,6 +28,48 @@ export const endpointRules = {
     field: 'secret',
     rule: 'its secret must be whsec_ and 24 to 64 bytes in base64, or any text that does not begin with whsec_',
   },
+  endpoints_secret_is_ed25519_after_whsk: {
+    field: 'secret',
+    rule: 'its secret must be whsk_ and an Ed25519 seed with its public key (64 bytes) in base64, if it begins with whsk_',
+  },
+  endpoints_secret_is_not_like_sealed: {
+    field: 'secret',
+    rule: 'its secret must not begin with sealed:, as what Posthorn has encrypted does',
+  },
+  endpoints_public_key_is_ed25519: {
+    rule: 'its public key must be whpk_ and 32 bytes in base64',
+  },
+  endpoints_former_secrets_are_at_most_2: {
+    rule: 'its former secrets must be at most 2',
+  },
+  endpoints_headers_is_object: {
+    field: 'headers',
+    rule: 'its headers must be an object of strings',
+  },
+  endpoints_headers_are_at_most_8_kib: {
+    field: 'headers',
+    rule: 'its headers must be at most 8 KiB (8192 bytes) together, as JSON',
+  },
+  endpoints_headers_values_are_strings: {
+    field: 'headers',
+    rule: 'the values of its headers must be strings',
+  },
+  endpoints_headers_values_are_printable_ascii: {
+    field: 'headers',
+    rule: 'the values of its headers must be printable ASCII without line breaks and tabs',
+  },
+  endpoints_headers_names_are_tokens: {
+    field: 'headers',
+    rule: "the names of its headers must be 1 to 128 letters, digits and characters of -!#$%&'*+.^_`|~",
+  },
+  endpoints_headers_names_are_unique: {
+    field: 'headers',
+    rule: 'the names of its headers must differ in more than their case',
+  },
+  endpoints_headers_names_are_not_reserved: {
+    field: 'headers',
+    rule: `its headers must not name what the connection or Posthorn sets itself (${reservedHeaders.join(', ')})`,
+  },
   endpoints_max_in_flight_is_1_to_10000: {
     field: 'max_in_flight',
     rule: 'its max_in_flight must be a whole number from 1 to 10000',
@@ -45,10 +88,14 @@ export const endpointRules = {
   },
 } as const satisfies Readonly<Record<string, TableRule>>;
 
-export function brokenEndpointRule(name: string): ProblemPart {
+export function brokenEndpointRule(
+  name: string,
+  { header }: { readonly header?: string } = {},
+): ProblemPart {
   return brokenTableRule(name, {
     rules: endpointRules,
     doing: 'save the endpoint',
     table: 'endpoints',
+    header,
   });
 }

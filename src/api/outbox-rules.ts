@@ -64,6 +64,10 @@ export const outboxRules = {
     field: 'secret',
     rule: 'its secret must be whsec_ and 24 to 64 bytes in base64, or any text that does not begin with whsec_',
   },
+  outbox_secret_is_ed25519_after_whsk: {
+    field: 'secret',
+    rule: 'its secret must be whsk_ and an Ed25519 seed with its public key (64 bytes) in base64, if it begins with whsk_',
+  },
   outbox_content_type_is_media_type: {
     field: 'content_type',
     rule: 'its content_type must be a media type such as application/json, of at most 255 bytes of ASCII',

@@ -1,6 +1,21 @@
 /** What an answer with an error means, and what to do about it. */
 export interface ProblemKind {
-  readonly status: 400 | 403 | 404 | 405 | 408 | 409 | 410 | 413 | 415 | 431 | 500 | 503 | 504;
+  readonly status:
+    | 400
+    | 401
+    | 403
+    | 404
+    | 405
+    | 408
+    | 409
+    | 410
+    | 413
+    | 415
+    | 429
+    | 431
+    | 500
+    | 503
+    | 504;
   readonly title: string;
   /** For whoever operates or calls Posthorn. */
   readonly whatToDo: string;
@@ -74,6 +89,17 @@ export const problemKinds = {
     title: 'The id is not a UUID',
     whatToDo: 'Use the id as it was returned: 36 characters, lower case.',
   },
+  unauthenticated: {
+    status: 401,
+    title: 'The API asks for a key',
+    whatToDo:
+      'Send Authorization: Bearer and a key. Operators make one with "posthorn keys create".',
+  },
+  insufficient_scope: {
+    status: 403,
+    title: 'The key may not do this',
+    whatToDo: 'Use a key with the scope that "detail" names: read, send or manage.',
+  },
   cross_origin: {
     status: 403,
     title: 'A page of another site may not do this',
@@ -140,6 +166,11 @@ export const problemKinds = {
     status: 415,
     title: 'The body is not application/json',
     whatToDo: 'Send Content-Type: application/json, in UTF-8 and not compressed.',
+  },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many requests',
+    whatToDo: 'Try again after Retry-After. Wrong keys count by address, others by key.',
   },
   headers_too_large: {
     status: 431,

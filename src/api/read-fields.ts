@@ -10,7 +10,7 @@ export type FieldResult =
 /** What a field, or a member in it, must be instead; or the rule of a table that it breaks. */
 export type FieldFault =
   | { readonly mustBe: string; readonly at?: string }
-  | { readonly rule: string; readonly header: string };
+  | { readonly rule: string; readonly header?: string };
 
 /** The fields that a request may have, and how it is said that one is wrong. */
 export interface FieldSet<Name extends string> {
@@ -25,7 +25,7 @@ export interface FieldSet<Name extends string> {
   readonly nullable: readonly Name[];
   /** What a field holds may be secret: only these are shown. */
   readonly shown: readonly Name[];
-  readonly brokenRule: (rule: string, at: { readonly header: string }) => ProblemPart;
+  readonly brokenRule: (rule: string, at: { readonly header?: string }) => ProblemPart;
 }
 
 export type FieldValues<Name extends string> = ReadonlyMap<Name, string | number | null>;

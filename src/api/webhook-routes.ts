@@ -1,5 +1,6 @@
 import type { Context, Hono } from 'hono';
 import type { DatabasePool } from 'slonik';
+import type { KeyRing } from '../domain/key-ring.ts';
 import type { Log } from '../log.ts';
 import { findWebhook } from '../queries/find-webhook.ts';
 import { listWebhooks } from '../queries/list-webhooks.ts';
@@ -19,6 +20,8 @@ export interface RouteOptions {
   readonly bodyLimitBytes?: number;
   /** Signs cursors. The same in all processes that a load balancer may choose from. */
   readonly cursorKey: Uint8Array;
+  /** Seals the secrets of endpoints; undefined: they are kept as plain text. */
+  readonly keyRing?: KeyRing | undefined;
   /** Something was enqueued. */
   readonly onSent?: (() => void) | undefined;
 }

@@ -6,6 +6,7 @@ import { completionScript, shells } from './completion.ts';
 import { doctorCommand } from './doctor.ts';
 import { endpointCommands } from './endpoint-commands.ts';
 import { filterOptions, statusOption } from './filter-options.ts';
+import { keyCommands } from './keys.ts';
 import { migrateCommand } from './migrate.ts';
 import {
   cancelReplayCommand,
@@ -15,6 +16,7 @@ import {
 } from './replays.ts';
 import { rolesCommand } from './roles.ts';
 import { runCommand } from './run.ts';
+import { secretsCommand } from './secrets.ts';
 import { statusCommand } from './status.ts';
 import { tailCommand } from './tail.ts';
 import { print } from './terminal.ts';
@@ -181,6 +183,7 @@ export const commands: readonly Command[] = [
     run: cancelReplayCommand,
   },
   ...endpointCommands,
+  ...keyCommands,
   {
     name: 'roles',
     summary: 'make Postgres roles for producers, workers and readers',
@@ -199,6 +202,16 @@ export const commands: readonly Command[] = [
         isDryRun: hasOption(given, 'sql'),
         isJson: hasOption(given, 'json'),
       }),
+  },
+  {
+    name: 'secrets',
+    summary: 'with which keys the secrets of endpoints are sealed, and which may be removed',
+    options: {
+      now: { type: 'boolean', help: 'seal with the first key now, not within five minutes' },
+      ...jsonOption,
+    },
+    run: (given) =>
+      secretsCommand({ isNow: hasOption(given, 'now'), isJson: hasOption(given, 'json') }),
   },
   {
     name: 'doctor',

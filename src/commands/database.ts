@@ -5,7 +5,9 @@ import { findEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { lineOf } from '../db/line.ts';
 import { isUpToDate, schemaState } from '../db/schema-state.ts';
 import { codeOf } from '../db/sqlstate.ts';
+import { joinKeyRings, type KeyRing } from '../domain/key-ring.ts';
 import { createQueryPool } from '../queries/pool.ts';
+import { readKeyFile } from '../secrets/key-file.ts';
 
 /**
  * Works with the database of DATABASE_URL, or with the embedded one that a running Posthorn serves here, by the queries of the
@@ -14,22 +16,33 @@ import { createQueryPool } from '../queries/pool.ts';
  * @throws when there is none, it cannot be reached, or its schema is not of this version.
  */
 export async function withDatabase<Result>(
-  work: (pool: DatabasePool) => Promise<Result>,
+  work: (pool: DatabasePool, secrets: { readonly keyRing: KeyRing | undefined }) => Promise<Result>,
 ): Promise<Result> {
-  const { databaseUrl: given, dataDir } = readConfig(process.env);
+  const { databaseUrl: given, dataDir, keyRing: ofConfig } = readConfig(process.env);
   const databaseUrl = given ?? (await findEmbeddedPostgres(dataDir));
   if (databaseUrl === undefined) {
     throw new Error(
       `Cannot find a database as DATABASE_URL must be set, or "posthorn start" run here with its embedded Postgres: nothing runs in ${dataDir}`,
     );
   }
+  // Without it what this writes would be plain text until a worker seals it.
+  const ofFile = given === undefined ? await readKeyFile(dataDir) : undefined;
+  const keyRing = joinedKeyRing(ofConfig, ofFile);
   const line = await lineThatServes(databaseUrl);
   const pool = await createQueryPool({ databaseUrl, line, maximumPoolSize: 2 });
   try {
-    return await work(pool);
+    return await work(pool, { keyRing });
   } finally {
     await pool.end();
   }
+}
+
+function joinedKeyRing(
+  ofConfig: KeyRing | undefined,
+  ofFile: KeyRing | undefined,
+): KeyRing | undefined {
+  if (ofConfig === undefined || ofFile === undefined) return ofConfig ?? ofFile;
+  return joinKeyRings(ofConfig, ofFile);
 }
 
 async function lineThatServes(databaseUrl: string) {

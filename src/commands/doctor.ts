@@ -3,6 +3,8 @@ import { findEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { examine } from '../doctor/examine.ts';
 import { worstOf } from '../doctor/finding.ts';
 import { jsonReport, textReport } from '../doctor/report.ts';
+import { joinKeyRings } from '../domain/key-ring.ts';
+import { readKeyFile } from '../secrets/key-file.ts';
 import { version } from '../version.ts';
 import { terminalOf } from './terminal.ts';
 
@@ -12,13 +14,15 @@ export async function doctorCommand(options: {
   /** Warnings are failures. */
   readonly isStrict: boolean;
 }): Promise<number> {
-  const { databaseUrl, dataDir, redisUrl } = readConfig(process.env);
+  const { databaseUrl, dataDir, redisUrl, keyRing } = readConfig(process.env);
   const isEmbedded = databaseUrl === undefined;
+  const ofFile = isEmbedded ? await readKeyFile(dataDir) : undefined;
   const findings = await examine({
     databaseUrl: databaseUrl ?? (await findEmbeddedPostgres(dataDir)),
     isEmbedded,
     dataDir,
     redisUrl,
+    keyRing: keyRing === undefined ? ofFile : joinKeyRings(keyRing, ofFile),
   });
   console.log(
     options.isJson

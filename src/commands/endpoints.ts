@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { DatabasePool } from 'slonik';
 import type { EndpointAction } from '../api/endpoint-actions.ts';
 import {
@@ -6,12 +5,13 @@ import {
   type EndpointField,
   newEndpointFields,
 } from '../api/endpoint-fields.ts';
+import { newColumns, newSecret, otherTypeProblem, toColumns } from '../api/endpoint-secrets.ts';
 import { invalid } from '../api/problem.ts';
 import { type FieldSet, type FieldValues, readFields } from '../api/read-fields.ts';
 import { endpointStatuses } from '../queries/endpoint-row.ts';
 import { type FoundEndpoint, findEndpoint } from '../queries/find-endpoint.ts';
 import { listEndpoints } from '../queries/list-endpoints.ts';
-import { changeEndpoint, createEndpoint } from '../queries/save-endpoint.ts';
+import { changeEndpoint, createEndpoint, newEndpointId } from '../queries/save-endpoint.ts';
 import { sendTest } from '../queries/send-test.ts';
 import { setEndpointStatus } from '../queries/set-endpoint-status.ts';
 import {
@@ -69,7 +69,10 @@ function plain(text: string): string {
   return /^(\d+(\.\d+)?|true|false)$/.test(text) ? text : JSON.stringify(text);
 }
 
-function settingsOf(given: Given, fields: FieldSet<EndpointField>): FieldValues<EndpointField> {
+function settingsOf<Field extends string>(
+  given: Given,
+  fields: FieldSet<Field>,
+): FieldValues<Field> {
   const members = new Map<string, string>();
   for (const [option, [field, toJson]] of Object.entries(fieldOf)) {
     const text = textOption(given, option);
@@ -109,12 +112,12 @@ export async function showEndpointCommand(given: Given): Promise<void> {
 /** `posthorn endpoints create`. Without --secret it makes one up, and shows it once. */
 export async function createEndpointCommand(given: Given): Promise<void> {
   const values = settingsOf(given, newEndpointFields);
-  const secret = values.has('secret') ? undefined : `whsec_${randomBytes(32).toString('base64')}`;
-  await withDatabase(async (pool) => {
-    const id = await createEndpoint(
-      pool,
-      secret === undefined ? values : new Map([...values, ['secret', secret]]),
-    );
+  const made = newSecret(values, 'hmac');
+  if (made === undefined) refuseUsage(otherTypeProblem);
+  await withDatabase(async (pool, { keyRing: ring }) => {
+    const id = await newEndpointId(pool);
+    await createEndpoint(pool, { id, values: newColumns(values, { id, ring, ...made }) });
+    const secret = made.isMade ? made.secret : undefined;
     if (hasOption(given, 'json')) return print({ id, secret });
     print(secret === undefined ? id : `${id}\n\nIts secret, which is not shown again: ${secret}`);
   });
@@ -129,8 +132,9 @@ export async function changeEndpointCommand(given: Given): Promise<void> {
       `Cannot change the endpoint as one of --${Object.keys(settingOptions).join(', --')} must be given: there is none`,
     );
   }
-  await withDatabase(async (pool) => {
-    if (!(await changeEndpoint(pool, { id, values }))) refuse(missing(id));
+  await withDatabase(async (pool, { keyRing: ring }) => {
+    const columns = toColumns(values, { id, ring });
+    if (!(await changeEndpoint(pool, { id, values: columns }))) refuse(missing(id));
     await show(pool, { id, given });
   });
 }

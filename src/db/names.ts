@@ -9,6 +9,9 @@ export const migrationLock = -2;
 /** One process at a time evaluates the alert rules. */
 export const alertLock = -3;
 
+/** One process at a time seals the secrets of endpoints. */
+export const sealingLock = -4;
+
 /** The channel of wake-ups. The payload is empty, {@link scanPayload}, or one of the two below with a lane. */
 export const wakeChannel = 'posthorn_wake';
 
@@ -29,3 +32,11 @@ export const graphileSchema = 'posthorn_graphile';
 
 /** The last migration of the graphile-worker that package.json names. A test compares it with what that one applies. */
 export const graphileMigration = 20;
+
+/** The tables that are partitioned by day. */
+export const partitioned = ['outbox', 'attempts', 'outcomes'] as const;
+
+/** The partition of a day, which is given as yyyy-mm-dd. */
+export function partitionOf(table: (typeof partitioned)[number], day: string): string {
+  return `${table}_${day.replaceAll('-', '')}`;
+}

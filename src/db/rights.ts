@@ -36,13 +36,18 @@ const anyRow = ['select', 'insert', 'update', 'delete'];
 /** Of the tables and views of the schema posthorn. Partitions are reached through their parents alone. */
 export const relationRights: Readonly<Record<string, Rights>> = {
   // select (id) is for "returning id".
-  outbox: { producer: [insertByColumn, 'select (id)'], worker: ['select', insertByColumn] },
+  outbox: {
+    producer: [insertByColumn, 'select (id)'],
+    worker: ['select', insertByColumn, 'insert (signed_as)'],
+  },
   queue: { worker: ['select', 'update', 'delete'], reader: ['select'] },
   attempts: { worker: anyRow },
   outcomes: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   // Written by put_back() and take_back(); delete is for pruning.
   former_outcomes: { worker: ['select', 'delete'], reader: ['select'] },
   replays: { worker: anyRow, reader: ['select'] },
+  // Nobody deletes one: a key that is revoked stays, so that its use can be looked up.
+  api_keys: { worker: ['select', 'insert', 'update'] },
   endpoints: { worker: anyRow },
   lane_rules: { worker: ['select', 'update'], reader: ['select'] },
   breakers: { worker: anyRow, reader: ['select'] },
@@ -56,8 +61,10 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   migrations: { worker: ['select'], reader: ['select'] },
   samples: { worker: ['select', 'insert', 'delete'], reader: ['select'] },
   // Written by take_stats() alone.
+  sealing: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   stats: { worker: ['select'], reader: ['select'] },
   webhooks: { worker: ['select'] },
+  secret_keys: { worker: ['select'], reader: ['select'] },
   live_workers: { worker: ['select'], reader: ['select'] },
   redacted_outbox: { worker: ['select'], reader: ['select'] },
   redacted_attempts: { worker: ['select'], reader: ['select'] },
@@ -97,6 +104,7 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   // Triggers fire without anybody's right to call them.
   outbox_to_queue: [],
   endpoint_changes: [],
+  endpoint_public_key: [],
   endpoint_to_lane_rule: [],
 };
 

@@ -22,12 +22,19 @@ export interface ClaimedWebhook {
   readonly body: string;
   readonly headers: Readonly<Record<string, string>> | null;
   readonly contentType: string;
+  /** The webhook's own. */
   readonly secret: string | null;
+  /** As they are kept, mostly sealed: {@link Credentials} opens them. */
+  readonly endpointSecret: string | null;
+  readonly formerSecrets: string | null;
+  readonly endpointHeaders: string | null;
   readonly maxAttempts: number | null;
   readonly idempotencyKey: string | null;
   readonly traceparent: string | null;
   /** The registered endpoint it goes to. */
   readonly endpointId: string | null;
+  /** A test of this endpoint: signed as it signs. */
+  readonly signedAs: string | null;
   /** Its endpoint was deleted: it is not sent. */
   readonly isEndpointDeleted: boolean;
   /** It is the only one of its lane, and keeps its place when it is tried again. */
@@ -96,6 +103,10 @@ export interface ClaimRow {
   idempotency_key: string | null;
   traceparent: string | null;
   endpoint_id: string | null;
+  signed_as: string | null;
+  endpoint_secret: string | null;
+  former_secrets: string | null;
+  endpoint_headers: string | null;
   is_endpoint_deleted: boolean;
   is_ordered: boolean;
   gone_answers: number;
@@ -186,10 +197,14 @@ export function toWebhook(
     headers: row.headers,
     contentType: row.content_type,
     secret: row.secret,
+    endpointSecret: row.endpoint_secret,
+    formerSecrets: row.former_secrets,
+    endpointHeaders: row.endpoint_headers,
     maxAttempts: row.max_attempts,
     idempotencyKey: row.idempotency_key,
     traceparent: row.traceparent,
     endpointId: row.endpoint_id,
+    signedAs: row.signed_as,
     isEndpointDeleted: row.is_endpoint_deleted,
     isOrdered: row.is_ordered,
     goneAnswers: row.gone_answers,

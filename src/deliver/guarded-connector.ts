@@ -1,6 +1,8 @@
 import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction, Socket } from 'node:net';
 import { buildConnector } from 'undici';
+import type { HttpProxy } from '../domain/http-proxy.ts';
+import { openTunnel } from './proxy-tunnel.ts';
 
 /*
  * Opens the connections of the HTTP client, and only to addresses that the policy allows.
@@ -10,6 +12,8 @@ import { buildConnector } from 'undici';
  * ignores it in Node 24), undici's DNS interceptor by a full cache. Three checks, for http and https alike: an address in
  * the URL, each address of a name (Node dials exactly what the lookup returned, so a rebinding name gains nothing), and
  * the peer of the open socket, in case one of the first two ever fails.
+ *
+ * Through a proxy it is the proxy that resolves and dials, so only the first check is left, and localhost beside it.
  */
 
 export interface GuardedConnectorOptions {
@@ -19,56 +23,131 @@ export interface GuardedConnectorOptions {
   readonly lookup?: LookupFunction | undefined;
   /** Certificate authorities to trust in place of Node's. */
   readonly ca?: string | undefined;
+  readonly proxy?: HttpProxy | undefined;
 }
 
 export interface GuardedConnector {
   readonly connect: buildConnector.connector;
+  /** Connections that are open now, in use or kept, and those that are being opened. */
+  readonly open: number;
   /** When the connection that this error broke was opened (performance.now(), ms); undefined when it never was. */
   openedAt(error: Error): number | undefined;
   /** Gives up the connections that are being opened, which undici leaves to their timeout. */
   destroy(): void;
 }
 
+/** Something that is being opened. */
+interface Opening {
+  destroy(): void;
+}
+type Dial = (target: buildConnector.Options, callback: buildConnector.Callback) => Opening;
+
 export function createGuardedConnector(options: GuardedConnectorOptions): GuardedConnector {
-  const { allows, timeoutMs, ca } = options;
+  const { allows, proxy } = options;
   const openedAt = new WeakMap<Error, number>();
-  const opening = new Set<Socket>();
-  const base = buildConnector({
-    allowH2: false,
-    timeout: timeoutMs,
-    lookup: guardedLookup(allows, options.lookup ?? systemLookup),
-    ...(ca === undefined ? {} : { ca }),
-  });
+  const opening = new Set<Opening>();
+  let open = 0;
+  const dial = proxy === undefined ? directly(options) : throughProxy(options, proxy);
+  const onClose = (): void => {
+    open -= 1;
+  };
   const connect: buildConnector.connector = (target, callback) => {
     const literal = target.hostname.replace(/^\[|\]$/g, '');
     if (isIP(literal) !== 0 && !allows(literal)) {
       callback(new BlockedAddressError({ host: literal, addresses: [literal] }), null);
       return;
     }
-    let pending: unknown;
-    // It returns the socket, though its type does not say so. One `signal` for all sockets keeps a listener of each.
-    pending = base(target, (...[error, socket]) => {
-      if (pending instanceof Socket) opening.delete(pending);
+    const pending = dial(target, (...[error, socket]) => {
+      opening.delete(pending);
       if (error !== null) return callback(error, null);
-      const peer = socket.remoteAddress;
-      if (peer === undefined || !allows(peer)) {
-        socket.on('error', () => {}).destroy();
-        return callback(refusal(target.hostname, peer), null);
-      }
       const openedAtMs = performance.now();
       // Before undici's own listener, which passes the error on.
       socket.once('error', (broken) => openedAt.set(broken, openedAtMs));
-      callback(null, socket);
+      open += 1;
+      socket.once('close', onClose);
+      callback(null, inPieces(socket));
     });
-    if (pending instanceof Socket) opening.add(pending);
+    opening.add(pending);
   };
   return {
     connect,
+    get open() {
+      return open + opening.size;
+    },
     openedAt: (error) => openedAt.get(error),
     destroy() {
-      for (const socket of opening) socket.destroy();
+      for (const pending of opening) pending.destroy();
     },
   };
+}
+
+function directly({ allows, timeoutMs, ca, lookup }: GuardedConnectorOptions): Dial {
+  const base = buildConnector({
+    allowH2: false,
+    timeout: timeoutMs,
+    lookup: guardedLookup(allows, lookup ?? systemLookup),
+    ...(ca === undefined ? {} : { ca }),
+  });
+  return (target, callback) =>
+    socketOf(
+      base(target, (...[error, socket]) => {
+        if (error !== null) return callback(error, null);
+        const peer = socket.remoteAddress;
+        if (peer !== undefined && allows(peer)) return callback(null, socket);
+        socket.on('error', () => {}).destroy();
+        callback(refusal(target.hostname, peer), null);
+      }),
+    );
+}
+
+/** A tunnel to the receiver by CONNECT, and TLS within it for https: the proxy sees no content of that. */
+function throughProxy(options: GuardedConnectorOptions, proxy: HttpProxy): Dial {
+  const { allows, timeoutMs, ca } = options;
+  const secure = buildConnector({
+    allowH2: false,
+    timeout: timeoutMs,
+    ...(ca === undefined ? {} : { ca }),
+  });
+  return (target, callback) => {
+    const name = target.hostname.toLowerCase();
+    if (/(?:^|\.)localhost\.?$/.test(name) && !allows('127.0.0.1')) {
+      const blocked = new BlockedAddressError({ host: name, addresses: ['127.0.0.1'] });
+      setImmediate(callback, blocked, null);
+      return { destroy: () => {} };
+    }
+    const port = target.port === '' ? (target.protocol === 'https:' ? '443' : '80') : target.port;
+    let pending: Opening = openTunnel(
+      { proxy, authority: `${target.hostname}:${port}`, timeoutMs, ca },
+      (error, socket) => {
+        if (error !== null) return callback(error, null);
+        if (target.protocol !== 'https:') return callback(null, socket);
+        pending = socketOf(secure({ ...target, httpSocket: socket }, callback));
+      },
+    );
+    return { destroy: () => pending.destroy() };
+  };
+}
+
+/** Bytes that undici parses at a time. */
+const pieceBytes = 2_048;
+
+/**
+ * A parser that has had too much destroys the socket, and goes on to the end of what was read, with an error and its stack
+ * trace for each header: 0.1 s of CPU for the 64 KiB that a socket reads at once. So it is given little at a time, and
+ * nothing of a socket that is destroyed.
+ */
+function inPieces<S extends Socket>(socket: S): S {
+  const read = socket.read.bind(socket);
+  socket.read = (size) => {
+    if (socket.destroyed) return null;
+    return size === undefined && socket.readableLength > pieceBytes ? read(pieceBytes) : read(size);
+  };
+  return socket;
+}
+
+/** undici's connectors return the socket, though their type does not say so. One `signal` for all keeps a listener of each. */
+function socketOf(returned: unknown): Opening {
+  return returned instanceof Socket ? returned : { destroy: () => {} };
 }
 
 /** All addresses of a name are private or reserved, or the address in the URL is. */

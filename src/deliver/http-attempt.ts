@@ -27,6 +27,9 @@ export interface AttemptOptions {
 /** A stale connection shows at once; a reset that comes later is an answer of the receiver. */
 const staleWithinMs = 1_000;
 
+/** More than any receiver has a reason for. */
+const mostInformational = 64;
+
 const noBody = new Uint8Array();
 const stop = new Error('Stopped reading');
 
@@ -40,6 +43,7 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
   #retriedConnection = false;
   #responseBegan = false;
   #statusCode = 0;
+  #informational = 0;
   #headers: IncomingHttpHeaders = {};
   #chunks: Buffer[] = [];
   #size = 0;
@@ -67,7 +71,10 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
     statusCode: number,
     headers: IncomingHttpHeaders,
   ): void {
-    if (statusCode < 200) return;
+    if (statusCode < 200) {
+      this.#passOver();
+      return;
+    }
     this.#statusCode = statusCode;
     this.#headers = headers;
   }
@@ -102,6 +109,15 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
       return;
     }
     this.#fail(failureOf(error, { secure, connecting: this.#controller === undefined }));
+  }
+
+  /** A stream of 1xx at full speed would keep this process parsing until the deadline. */
+  #passOver(): void {
+    this.#informational += 1;
+    if (this.#informational <= mostInformational) return;
+    const message = `More than ${mostInformational} informational responses`;
+    this.#fail({ code: 'not_http', message });
+    this.#stop();
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import { Agent } from 'undici';
 import type { AttemptResult } from '../domain/attempt-result.ts';
+import type { HttpProxy } from '../domain/http-proxy.ts';
 import { type Target, targetOf } from '../domain/target.ts';
 import { createGuardedConnector } from './guarded-connector.ts';
 import { HttpAttempt } from './http-attempt.ts';
@@ -40,19 +41,28 @@ export interface HttpClientOptions {
   readonly bodySilenceMs?: number;
   /** Per origin; at least the number of requests in flight, so that undici never makes one wait. */
   readonly connections: number;
+  /**
+   * With so many connections open, to all origins together, a request asks for the end of its own, so that those that are
+   * kept and those in flight stay below this and the number of requests in flight. Default: 2,000.
+   */
+  readonly keptConnections?: number;
   readonly allows: (ip: string) => boolean;
+  /** All requests leave through it. */
+  readonly proxy?: HttpProxy | undefined;
   /** Default: the system's resolver. */
-  readonly lookup?: LookupFunction;
+  readonly lookup?: LookupFunction | undefined;
   /** Certificate authorities to trust in place of Node's, PEM. */
   readonly ca?: string;
 }
 
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const { timeoutMs, connections, allows, lookup, ca, bodySilenceMs = 5_000 } = options;
+  const { timeoutMs, connections, allows, lookup, ca, proxy } = options;
+  const { bodySilenceMs = 5_000, keptConnections = 2_000 } = options;
   const connector = createGuardedConnector({
     allows,
     lookup,
     ca,
+    proxy,
     // A connection that comes after the deadline would only occupy one of `connections`.
     timeoutMs: Math.min(options.connectTimeoutMs, timeoutMs),
   });
@@ -72,13 +82,14 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const agent = new Agent({ ...settings, pipelining: 1 });
   const freshAgent = new Agent({ ...settings, pipelining: 0 });
   const targets = new Targets();
-  const openedAt = connector.openedAt;
+  const { openedAt } = connector;
   return {
     post({ url, headers, body, timeoutMs: ownTimeoutMs }) {
       const target = targets.get(url);
       if (target === undefined) return Promise.resolve(urlInvalid);
       const { origin, path, secure } = target;
-      const dispatch = { origin, path, method: 'POST' as const, headers, body };
+      const reset = connector.open >= keptConnections;
+      const dispatch = { origin, path, method: 'POST' as const, headers, body, reset };
       return new Promise((resolve) => {
         new HttpAttempt(
           {

@@ -23,6 +23,11 @@ interface Claimed {
 
 /** One claimed webhook in ten goes to a lesser priority than the best that waits, so that low is never starved. */
 const turnsPerReserved = 10;
+/**
+ * With many lanes a turn is small, and looking a lane up costs as much as two of its webhooks: lanes that had all they
+ * were asked for have at least this many in a turn, and their turns come less often.
+ */
+const leastShare = 4;
 /** A limited lane without work for this long is given up, so that it is not this process's for ever. */
 const releaseAfterMs = 5_000;
 
@@ -110,8 +115,11 @@ export class LaneBook {
       const got = given.get(key(wish));
       if (waiting === undefined) continue;
       if ((got?.count ?? 0) < wish.quota && !claim.wasFull) this.#waiting.forget(waiting);
-      // 1 ms back: the time is rounded on its way.
-      else if (got !== undefined) waiting.dueFromMs = got.lastDueMs - 1;
+      else if (got !== undefined) {
+        // 1 ms back: the time is rounded on its way.
+        waiting.dueFromMs = got.lastDueMs - 1;
+        waiting.isDeep = got.count >= wish.quota;
+      }
     }
     for (const seen of claim.discovered) {
       if ((given.get(key(seen))?.count ?? 0) < seen.waiting) this.add(seen);
@@ -221,7 +229,8 @@ export class LaneBook {
         this.#waiting.park(waiting, this.#readyAtMs(waiting.lane, nowMs));
         continue;
       }
-      const quota = Math.min(free - this.#wished(waiting.lane, wishes), fair, left);
+      const most = waiting.isDeep ? Math.max(fair, leastShare) : fair;
+      const quota = Math.min(free - this.#wished(waiting.lane, wishes), most, left);
       if (quota <= 0) continue;
       const wish = wishes.get(waiting);
       wishes.set(waiting, {

@@ -240,25 +240,22 @@ export class Recorder {
     });
   }
 
-  /**
-   * What had ended as failed or cancelled by the time its 2xx was recorded was delivered all the same. What was not to be
-   * found then may have been put back into the queue in between: it is recorded once more.
-   */
+  // What had ended as failed or cancelled by the time its 2xx was recorded was delivered all the same. What was not to be
+  // found then may have been put back into the queue in between: it is recorded once more.
   async #correct(
     batch: readonly AttemptRecord[],
     { ours, startedMs }: { ours: readonly string[]; startedMs: number },
   ): Promise<void> {
-    const recorded = new Set(ours);
     const late = batch.filter(
-      (record) => record.became === 'delivered' && !recorded.has(record.webhookId),
+      ({ became, webhookId }) => became === 'delivered' && !ours.includes(webhookId),
     );
     if (late.length === 0) return;
     const corrected = await runSql<{ webhook_id: string }>(this.#options.pool, {
       sql: correctSql,
       values: [late.map((record) => record.webhookId), late.map((record) => record.statusCode)],
     });
-    const found = new Set(corrected.map((row) => row.webhook_id));
-    const missing = late.filter((record) => !found.has(record.webhookId));
+    const found = corrected.map((row) => row.webhook_id);
+    const missing = late.filter(({ webhookId }) => !found.includes(webhookId));
     if (missing.length > 0) await this.#record(missing, { alive: [], startedMs });
   }
 

@@ -1,17 +1,17 @@
-import type { KeyObject } from 'node:crypto';
 import type { Pool } from 'pg';
 import { scanPayload, wakeChannel } from '../db/names.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { AttemptResult } from '../domain/attempt-result.ts';
 import { classify, type Verdict } from '../domain/classify.ts';
 import { type Decision, decide } from '../domain/decide.ts';
+import type { KeyRing } from '../domain/key-ring.ts';
 import { requestHeaders } from '../domain/request-headers.ts';
 import { responseText } from '../domain/response-text.ts';
-import { signingKey } from '../domain/signature.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
 import type { ClaimedWebhook } from './claim.ts';
+import { CredentialStore, type Credentials } from './credentials.ts';
 import type { DatabaseClock } from './database-clock.ts';
 import type { HttpClient } from './http-client.ts';
 import type { LaneBook } from './lane-book.ts';
@@ -34,6 +34,8 @@ interface SenderOptions {
   readonly tracing: Tracing;
   readonly events: Events;
   readonly log: Log;
+  /** Undefined: secrets are plain text. */
+  readonly keyRing: KeyRing | undefined;
   readonly version: string;
   readonly retryScheduleMs: readonly number[];
 }
@@ -43,7 +45,7 @@ const giveBackSql = sqlFile('give-back');
 export class Sender {
   readonly #options: SenderOptions;
   readonly #inFlight = new Map<string, ClaimedWebhook>();
-  readonly #keys = new Map<string, KeyObject>();
+  readonly #credentials: CredentialStore;
   #idle: { resolve: () => void }[] = [];
   /** Called after each request. */
   onSlotFreed: () => void = () => {};
@@ -52,6 +54,7 @@ export class Sender {
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    this.#credentials = new CredentialStore({ ring: options.keyRing, log: options.log });
   }
 
   get inFlight(): number {
@@ -153,7 +156,9 @@ export class Sender {
     const traceparent = trace === undefined ? webhook.traceparent : trace.request();
     try {
       const { url, body, timeoutMs } = webhook;
-      const headers = this.#headers(webhook, traceparent);
+      const credentials = this.#credentials.of(webhook, this.#options.clock.nowMs());
+      if ('kind' in credentials) return { result: credentials, traceparent };
+      const headers = this.#headers(webhook, { traceparent, credentials });
       const post = () => this.#options.http.post({ url, headers, body, timeoutMs });
       return { result: await (trace === undefined ? post() : trace.send(post)), traceparent };
     } catch (error) {
@@ -170,12 +175,16 @@ export class Sender {
     }
   }
 
-  #headers(webhook: ClaimedWebhook, traceparent: string | null): string[] {
+  #headers(
+    webhook: ClaimedWebhook,
+    { traceparent, credentials }: { traceparent: string | null; credentials: Credentials },
+  ): string[] {
     const { clock, version } = this.#options;
     return requestHeaders(
       {
         id: webhook.webhookId,
         body: webhook.body,
+        endpointHeaders: credentials.endpointHeaders,
         headers: webhook.headers,
         contentType: webhook.contentType,
         idempotencyKey: webhook.idempotencyKey,
@@ -185,7 +194,7 @@ export class Sender {
       {
         timestampS: Math.floor(clock.nowMs() / 1_000),
         version,
-        keys: webhook.secret === null ? [] : [this.#key(webhook.secret)],
+        keys: credentials.keys,
       },
     );
   }
@@ -235,16 +244,6 @@ export class Sender {
       onSettled,
       trace,
     });
-  }
-
-  /** Making a key costs more than signing with it, and a secret signs many webhooks. */
-  #key(secret: string): KeyObject {
-    const known = this.#keys.get(secret);
-    if (known !== undefined) return known;
-    if (this.#keys.size >= 10_000) this.#keys.clear();
-    const key = signingKey(secret);
-    this.#keys.set(secret, key);
-    return key;
   }
 }
 

@@ -3,6 +3,8 @@ export interface WaitingLane {
   readonly lane: string;
   readonly priority: number;
   dueFromMs: number;
+  /** It gave all that it was asked for last. */
+  isDeep: boolean;
 }
 
 export const priorities = [0, 1, 2] as const;
@@ -49,7 +51,7 @@ export class WaitingLanes {
       known.dueFromMs = Math.min(known.dueFromMs, dueMs - 1);
       return;
     }
-    const waiting = { lane, priority, dueFromMs: dueMs - 1 };
+    const waiting = { lane, priority, dueFromMs: dueMs - 1, isDeep: false };
     this.#known.set(key(waiting), waiting);
     this.#rings[priority]?.add(waiting);
   }

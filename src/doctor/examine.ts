@@ -4,6 +4,7 @@ import type { Grantee } from '../db/rights.ts';
 import { prefixInUse } from '../db/roles.ts';
 import { isUpToDate, type SchemaState, schemaState } from '../db/schema-state.ts';
 import { codeOf } from '../db/sqlstate.ts';
+import type { KeyRing } from '../domain/key-ring.ts';
 import { readHorizon } from './facts/horizon.ts';
 import { askRedis } from './facts/redis.ts';
 import { allRights, readGrants, readHeldRights, readOwner, readSeesJobs } from './facts/rights.ts';
@@ -14,6 +15,7 @@ import {
   readStranded,
   readWorkers,
 } from './facts/running.ts';
+import { readSecretKeys } from './facts/secrets.ts';
 import { type Override, readOverrides, readServer, type ServerFacts } from './facts/server.ts';
 import { readTables } from './facts/tables.ts';
 import { readVacuum } from './facts/vacuum.ts';
@@ -33,6 +35,7 @@ import {
   judgeWritable,
 } from './judge/running.ts';
 import { judgeGraphile, judgeMigrations } from './judge/schema.ts';
+import { judgeSecrets } from './judge/secrets.ts';
 import { judgeVacuum } from './judge/vacuum.ts';
 import { type Look, lookThrough } from './look.ts';
 
@@ -48,6 +51,8 @@ interface Patient {
   /** Where the embedded Postgres would be. */
   readonly dataDir: string;
   readonly redisUrl: string | undefined;
+  /** Of this environment, which may be another than the workers'. */
+  readonly keyRing: KeyRing | undefined;
 }
 
 /** Everything there is to be said. Never throws. */
@@ -151,6 +156,7 @@ function stepsInSchema(bedside: Bedside & { readonly overrides: readonly Overrid
     ['partitions', async () => judgePartitions(await readPartitions(look))],
     ['default partitions', async () => judgeStranded(await readStranded(look))],
     ['workers', async () => judgeWorkers(await readWorkers(look))],
+    ['secrets', async () => judgeSecrets(await readSecretKeys(look), bedside.keyRing)],
     ['role', async () => judgeRole(await roleFacts(bedside))],
     ['roles', async () => judgeRoles(bedside)],
   ];

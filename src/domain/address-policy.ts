@@ -68,6 +68,17 @@ export function createAddressPolicy({
   };
 }
 
+/** Whether a text is an address or a CIDR. */
+export function isNetwork(text: string): boolean {
+  const [address = '', prefix, rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest !== undefined) return false;
+  return (
+    prefix === undefined ||
+    (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
+  );
+}
+
 /** A list per family: in a common one the rule ::/3 also matches every IPv4 address. */
 function networks(cidrs: readonly string[]): { v4: BlockList; v6: BlockList } {
   const lists = { v4: new BlockList(), v6: new BlockList() };

@@ -138,7 +138,7 @@ function endpointFailing(
 }
 
 function ourOwn(
-  { workers, horizon, missingPartitions }: AlertFacts,
+  { workers, horizon, missingPartitions, missingKeys }: AlertFacts,
   thresholds: AlertThresholds,
 ): Finding[] {
   const findings: Finding[] = [];
@@ -164,6 +164,14 @@ function ourOwn(
       finding('pinned_xmin', {
         summary: `Dead rows cannot be removed since ${spoken(horizon.pinnedMs)}, which slows the queue down: ${horizon.holder} holds them.`,
         detail: { holder: horizon.holder, pinned_s: seconds(horizon.pinnedMs) },
+      }),
+    );
+  }
+  if (missingKeys.length > 0) {
+    findings.push(
+      finding('encryption_key_missing', {
+        summary: `Encryption keys are missing or wrong: ${missingKeys.join(', ')}. Webhooks to endpoints whose secrets they sealed are held.`,
+        detail: { keys: missingKeys },
       }),
     );
   }

@@ -27,6 +27,9 @@ export const alertRules = {
   pinned_xmin: warning(
     'Something keeps vacuum from removing dead rows, which slows the queue down.',
   ),
+  encryption_key_missing: critical(
+    'A key that secrets of endpoints are sealed with is missing or wrong: what goes to them is held.',
+  ),
   partition_missing: critical('A partition of today or tomorrow is missing.'),
 } as const satisfies Readonly<Record<string, Rule>>;
 
@@ -83,6 +86,8 @@ export interface AlertFacts {
   readonly workers: { readonly alive: number; readonly withoutEgress: number };
   readonly horizon: { readonly pinnedMs: number; readonly holder: string } | null;
   readonly missingPartitions: readonly string[];
+  /** Ids of encryption keys. */
+  readonly missingKeys: readonly string[];
 }
 
 /** Something that a rule has found. */

@@ -78,8 +78,11 @@ function add(news: LaneNews, { verdict, isProbe }: LaneResult): LaneNews {
         error: verdict.kind === 'delivered' ? null : verdict.reason,
         pauseS: pauseOf(verdict) > 0 ? Math.max(news.pauseS ?? 0, pauseOf(verdict)) : news.pauseS,
       };
-    case 'nothing':
-      return isProbe ? { ...news, probeReleased: true } : news;
+    case 'nothing': {
+      const pauseS =
+        pauseOf(verdict) > 0 ? Math.max(news.pauseS ?? 0, pauseOf(verdict)) : news.pauseS;
+      return { ...news, pauseS, probeReleased: news.probeReleased || isProbe };
+    }
   }
 }
 
@@ -95,5 +98,6 @@ function signOf(verdict: Verdict): 'alive' | 'throttled' | 'failing' | 'nothing'
 }
 
 function pauseOf(verdict: Verdict): number {
+  if (verdict.kind === 'repeat') return (verdict.pauseMs ?? 0) / 1_000;
   return verdict.kind === 'retry' ? (verdict.notBeforeMs ?? 0) / 1_000 : 0;
 }

@@ -16,7 +16,12 @@ export type Verdict =
     }
   | { readonly kind: 'fail'; readonly reason: string; readonly pressure: Pressure }
   /** Our own trouble: the attempt does not count. */
-  | { readonly kind: 'repeat'; readonly reason: string };
+  | {
+      readonly kind: 'repeat';
+      readonly reason: string;
+      /** Not sooner than this, and its lane is left alone meanwhile; undefined: soon. */
+      readonly pauseMs?: number | undefined;
+    };
 
 const delivered: Verdict = { kind: 'delivered' };
 
@@ -38,11 +43,11 @@ export function classify(result: AttemptResult, now: Date): Verdict {
       return { kind: 'fail', reason: reasonOf(statusCode), pressure: pressureOf(statusCode) };
     }
     case 'error': {
-      const { verdict, pressure } = failure(result.code);
+      const { verdict, pressure, pauseMs } = failure(result.code);
       const reason = result.code;
       if (verdict === 'retry') return { kind: 'retry', reason, notBeforeMs: undefined, pressure };
       if (verdict === 'fail') return { kind: 'fail', reason, pressure };
-      return { kind: 'repeat', reason };
+      return { kind: 'repeat', reason, pauseMs };
     }
     default:
       return result satisfies never;

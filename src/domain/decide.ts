@@ -39,9 +39,7 @@ export function decide(input: DecisionInput): Decision {
       return { became: 'failed', reason: verdict.reason };
     case 'repeat': {
       if (input.uncounted >= mostUncounted) return { became: 'failed', reason: verdict.reason };
-      const inMs =
-        verdict.reason === 'aborted' ? 0 : localTroubleMs + random * localTroubleSpreadMs;
-      return { became: 'retry', inMs, counts: false };
+      return { became: 'retry', inMs: repeatInMs(verdict, random), counts: false };
     }
     case 'retry': {
       const inMs = retryDelayMs({
@@ -57,4 +55,9 @@ export function decide(input: DecisionInput): Decision {
     default:
       return verdict satisfies never;
   }
+}
+
+function repeatInMs(verdict: Extract<Verdict, { kind: 'repeat' }>, random: number): number {
+  if (verdict.pauseMs !== undefined) return verdict.pauseMs * (1 + random / 10);
+  return verdict.reason === 'aborted' ? 0 : localTroubleMs + random * localTroubleSpreadMs;
 }

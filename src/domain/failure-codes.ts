@@ -13,6 +13,8 @@ interface Failure {
   /** repeat: our own trouble, the attempt does not count. */
   readonly verdict: 'retry' | 'fail' | 'repeat';
   readonly pressure: Pressure;
+  /** repeat: tried again after so long, and the lane is left alone meanwhile. Without it: soon, and nothing else waits. */
+  readonly pauseMs?: number;
   /** What happened, and what the operator does about it. */
   readonly meaning: string;
 }
@@ -46,6 +48,11 @@ export const failureCodes = {
   address_blocked_literal: hopeless(
     'The URL holds a private or reserved address. Allow it with POSTHORN_ALLOW_NETWORKS.',
   ),
+  proxy_refused: broken('The proxy does not allow requests to this receiver.'),
+  proxy_no_route: broken('The proxy could not connect to the receiver. Check the URL.'),
+  proxy_failed: ours(
+    'The proxy of POSTHORN_PROXY_URL cannot be reached, or wants other credentials.',
+  ),
   url_invalid: hopeless('The URL is not http or https, or holds a user name, or cannot be parsed.'),
   endpoint_deleted: hopeless('Its registered endpoint was deleted while the webhook waited.'),
   request_invalid: hopeless('A header cannot be sent over HTTP.'),
@@ -54,6 +61,12 @@ export const failureCodes = {
   out_of_memory: ours('The kernel has no memory left for sockets.'),
   network_down: ours('The network interface is down.'),
   not_permitted: ours('The kernel forbids the connection. Check the local firewall.'),
+  encryption_key_missing: held(
+    'The secrets of its endpoint are sealed with a key that this worker does not have; the message names it. Put it into POSTHORN_ENCRYPTION_KEYS.',
+  ),
+  secret_unreadable: held(
+    'The secrets of its endpoint do not open with the key that they name: it is another key, or they were changed. Put the right key back, or give the endpoint a new secret.',
+  ),
   aborted: ours('The process is stopping.'),
   unclassified: broken('An error that Posthorn does not know. Please report it.'),
 } as const satisfies Record<string, Failure>;
@@ -77,6 +90,11 @@ function slow(meaning: string): Failure {
 
 function hopeless(meaning: string): Failure {
   return { verdict: 'fail', pressure: 'neutral', meaning };
+}
+
+/** An operator has to look, and the webhooks of one endpoint wait until then: 1,000 tries are three days and a half. */
+function held(meaning: string): Failure {
+  return { verdict: 'repeat', pressure: 'neutral', pauseMs: 300_000, meaning };
 }
 
 function ours(meaning: string): Failure {

@@ -7,6 +7,8 @@ import { signatureHeaders } from './signature.ts';
 export interface HeaderInput {
   readonly id: string;
   readonly body: string | Buffer;
+  /** Of the endpoint: below the producer's own. */
+  readonly endpointHeaders?: Readonly<Record<string, string>> | null;
   /** The producer's own headers. */
   readonly headers: Readonly<Record<string, string>> | null;
   readonly contentType: string;
@@ -28,12 +30,12 @@ export interface HeaderContext {
 /**
  * All headers of a request but Host, Connection and Content-Length, as a flat list of names and values.
  *
- * The producer's come first, ours always win. The id is the same on every try, the signatures are fresh.
+ * The endpoint's and the producer's come first, the producer's win over the endpoint's, and ours always win. The id is the same on every try, the signatures are fresh.
  */
 export function requestHeaders(webhook: HeaderInput, context: HeaderContext): string[] {
   const { id, body } = webhook;
   const { timestampS, version, keys } = context;
-  const headers = webhook.headers === null ? [] : customHeaders(webhook.headers);
+  const headers = customHeaders(webhook.endpointHeaders ?? null, webhook.headers);
   if (!headers.some((name, index) => index % 2 === 0 && /^user-agent$/i.test(name))) {
     headers.push('User-Agent', `Posthorn/${version}`);
   }
@@ -57,16 +59,18 @@ export function requestHeaders(webhook: HeaderInput, context: HeaderContext): st
   if (webhook.traceparent !== null) headers.push('traceparent', webhook.traceparent);
   if (keys.length > 0) {
     const signatures = signatureHeaders({ id, timestampS, body, keys });
-    headers.push('X-Webhook-Signature', signatures['X-Webhook-Signature']);
+    const dated = signatures['X-Webhook-Signature'];
+    if (dated !== '') headers.push('X-Webhook-Signature', dated);
     headers.push('webhook-signature', signatures['webhook-signature']);
   }
   return headers;
 }
 
 /** A CHECK refuses reserved names at INSERT, and a row that slipped through must not smuggle them in. */
-function customHeaders(headers: Readonly<Record<string, string>>): string[] {
+function customHeaders(...layers: readonly (Readonly<Record<string, string>> | null)[]): string[] {
+  if (layers.every((headers) => headers === null)) return [];
   const byName = new Map<string, [name: string, value: string]>();
-  for (const [name, value] of Object.entries(headers)) {
+  for (const [name, value] of layers.flatMap((headers) => Object.entries(headers ?? {}))) {
     if (!isReservedHeader(name)) byName.set(name.toLowerCase(), [name, value]);
   }
   return [...byName.values()].flat();

@@ -1,18 +1,61 @@
 // Pure: no I/O, no clock, no randomness.
 
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  type KeyObject,
+  sign,
+} from 'node:crypto';
+
+/** How a secret signs: HMAC-SHA256, which the receiver checks with the same secret, or Ed25519, with the public key. */
+export const secretTypes = ['hmac', 'ed25519'] as const;
+
+export type SecretType = (typeof secretTypes)[number];
+
+const ed25519Prefix = 'whsk_';
+
+export function secretTypeOf(secret: string): SecretType {
+  return secret.startsWith(ed25519Prefix) ? 'ed25519' : 'hmac';
+}
 
 /**
- * The HMAC key of a secret: after `whsec_` the bytes that follow in base64 (Standard Webhooks), else the text as UTF-8.
+ * The key of a secret. After `whsec_` the HMAC key's bytes follow in base64 (Standard Webhooks), after `whsk_` 32 bytes of
+ * an Ed25519 seed and 32 of its public key; any other text is the HMAC key as UTF-8.
  *
  * Making a key costs more than signing with it: keep it for as long as the secret is in use.
+ *
+ * @throws when what follows `whsk_` is no key.
  */
 export function signingKey(secret: string): KeyObject {
-  return createSecretKey(
-    secret.startsWith('whsec_')
-      ? Buffer.from(secret.slice('whsec_'.length), 'base64')
-      : Buffer.from(secret, 'utf8'),
-  );
+  if (secret.startsWith('whsec_')) {
+    return createSecretKey(Buffer.from(secret.slice('whsec_'.length), 'base64'));
+  }
+  if (secretTypeOf(secret) === 'hmac') return createSecretKey(Buffer.from(secret, 'utf8'));
+  const bytes = Buffer.from(secret.slice(ed25519Prefix.length), 'base64');
+  const key = bytes.length === 64 ? ed25519KeyOf(bytes.subarray(0, 32)) : undefined;
+  if (key === undefined || !publicBytesOf(key).equals(bytes.subarray(32))) {
+    throw new Error('what follows whsk_ must be an Ed25519 seed and its public key');
+  }
+  return key;
+}
+
+/** `whpk_…`, which a receiver verifies with; null of an HMAC secret. @throws as {@link signingKey}. */
+export function publicKeyOf(secret: string): string | null {
+  if (secretTypeOf(secret) === 'hmac') return null;
+  return `whpk_${publicBytesOf(signingKey(secret)).toString('base64')}`;
+}
+
+/** A PKCS #8 key of Ed25519 is always this and the seed. */
+const pkcs8Head = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+function ed25519KeyOf(seed: Buffer): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([pkcs8Head, seed]), format: 'der', type: 'pkcs8' });
+}
+
+function publicBytesOf(key: KeyObject): Buffer {
+  return Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x ?? '', 'base64url');
 }
 
 export interface SignatureInput {
@@ -21,32 +64,44 @@ export interface SignatureInput {
   readonly timestampS: number;
   /** Exactly what is sent. */
   readonly body: string | Buffer;
-  /** One, or several while a secret is being rotated: receivers accept any match. */
+  /** One, or several while a secret is being rotated, newest first: receivers accept any match. */
   readonly keys: readonly KeyObject[];
 }
 
 export interface SignatureHeaders {
+  /** Empty, and not to be sent, when none of the keys is for HMAC. */
   readonly 'X-Webhook-Signature': string;
   readonly 'webhook-signature': string;
 }
 
 /**
- * Both signature headers, over the same timestamp.
+ * Both signature headers, over the same timestamp, one signature per key.
  *
- * `X-Webhook-Signature: t=<s>,v1=<hex>` signs `t.body`; `webhook-signature: v1,<base64>` signs `id.t.body` (Standard
- * Webhooks 1.0.0). HMAC-SHA256 in both, one signature per key.
+ * `X-Webhook-Signature: t=<s>,v1=<hex>` signs `t.body` by HMAC-SHA256; `webhook-signature: v1,<base64>` signs `id.t.body`
+ * (Standard Webhooks 1.0.0), with `v1a,` before it by Ed25519.
  */
 export function signatureHeaders(input: SignatureInput): SignatureHeaders {
   const { id, timestampS, body, keys } = input;
-  let dated = `t=${timestampS}`;
+  let dated = '';
   let standard = '';
   for (const key of keys) {
+    const separator = standard === '' ? '' : ' ';
+    if (key.type === 'private') {
+      const signed = Buffer.concat([Buffer.from(`${id}.${timestampS}.`), bytesOf(body)]);
+      standard += `${separator}v1a,${sign(null, signed, key).toString('base64')}`;
+      continue;
+    }
+    if (dated === '') dated = `t=${timestampS}`;
     dated += `,v1=${createHmac('sha256', key).update(`${timestampS}.`).update(body).digest('hex')}`;
     const signature = createHmac('sha256', key)
       .update(`${id}.${timestampS}.`)
       .update(body)
       .digest('base64');
-    standard += standard === '' ? `v1,${signature}` : ` v1,${signature}`;
+    standard += `${separator}v1,${signature}`;
   }
   return { 'X-Webhook-Signature': dated, 'webhook-signature': standard };
+}
+
+function bytesOf(body: string | Buffer): Buffer {
+  return typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
 }

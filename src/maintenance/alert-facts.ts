@@ -53,6 +53,7 @@ export async function readAlertFacts(
     alive: number;
     without_egress: number;
     missing_partitions: string[];
+    missing_keys: string[];
   }>(client, healthSql, []);
   const [horizon] = await ask<{ pinned_ms: number | null; holder: string | null }>(
     client,
@@ -86,6 +87,7 @@ export async function readAlertFacts(
         ? null
         : { pinnedMs: horizon.pinned_ms, holder: horizon.holder ?? 'something' },
     missingPartitions: health?.missing_partitions ?? [],
+    missingKeys: health?.missing_keys ?? [],
   };
 }
 

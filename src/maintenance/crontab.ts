@@ -1,5 +1,6 @@
 import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-worker';
 import type { Pool } from 'pg';
+import type { KeyRing } from '../domain/key-ring.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { type AlertOptions, evaluateAlerts } from './alerts.ts';
@@ -7,6 +8,7 @@ import { disableFailing } from './disable.ts';
 import { noteRun } from './note-run.ts';
 import { makePartitions } from './partitions.ts';
 import { prune } from './prune.ts';
+import { sealSecrets } from './seal-secrets.ts';
 import type { Tallies } from './tallies.ts';
 
 /** What the scheduled tasks need to know. */
@@ -14,6 +16,8 @@ export interface MaintenanceOptions {
   readonly retentionMs: number;
   readonly disableAfterMs: number;
   readonly alerts: AlertOptions;
+  /** Undefined: secrets are kept as plain text. */
+  readonly keyRing?: KeyRing | undefined;
 }
 
 interface TaskOptions {
@@ -32,6 +36,9 @@ interface Schedule {
   /** Runs so often that the log need not say so. */
   readonly isQuiet?: boolean;
 }
+
+/** Runs at the start of a worker besides: its key ring may be another than before. */
+export const sealingTask = 'posthorn:secrets';
 
 /** The scheduled tasks: name → when (UTC, crontab syntax) and what. Graphile enqueues each once over all workers. */
 const schedule: Readonly<Record<string, Schedule>> = {
@@ -66,6 +73,12 @@ const schedule: Readonly<Record<string, Schedule>> = {
         events,
       }),
     }),
+  },
+  [sealingTask]: {
+    match: '*/5 * * * *',
+    isQuiet: true,
+    run: ({ maintenancePool, maintenance: { keyRing: ring }, log }) =>
+      sealSecrets(maintenancePool, { ring, log }),
   },
   'posthorn:prune': {
     match: '43 * * * *',

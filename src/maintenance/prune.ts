@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { graphileSchema } from '../db/names.ts';
+import { graphileSchema, partitioned, partitionOf } from '../db/names.ts';
 import { isLockFailure, withLockTimeout } from '../db/transaction.ts';
 
 /** What a run of the pruning did. */
@@ -8,7 +8,7 @@ export interface PruneResult extends Record<string, unknown> {
   readonly dropped: readonly string[];
   /** Days that are old enough and still hold unfinished webhooks. */
   readonly kept: readonly string[];
-  /** Days that somebody's long transaction keeps locked: the next run tries again. */
+  /** Days that somebody's long transaction keeps locked: nobody waits for it, and the next run tries again. */
   readonly postponed: readonly string[];
   /** Breakers of lanes that have nothing waiting and have not been sent to for a day. */
   readonly forgottenBreakers: number;
@@ -45,7 +45,8 @@ export async function prune(
   const kept: string[] = [];
   const postponed: string[] = [];
   for (const { day } of rows) {
-    const end = await dropDay(pool, day);
+    // Who keeps one day locked most likely keeps all of them.
+    const end = await dropDay(pool, day, { tries: postponed.length === 0 ? undefined : 1 });
     ({ dropped, kept, postponed })[end].push(day);
   }
   return {
@@ -141,15 +142,26 @@ async function pruneJobs(pool: Pool): Promise<number> {
   return rowCount ?? 0;
 }
 
-async function dropDay(pool: Pool, day: string): Promise<'dropped' | 'kept' | 'postponed'> {
+async function dropDay(
+  pool: Pool,
+  day: string,
+  { tries }: { tries: number | undefined },
+): Promise<'dropped' | 'kept' | 'postponed'> {
   try {
-    return await withLockTimeout(pool, async (client) => {
-      const { rows } = await client.query<{ dropped: boolean }>(
-        'select posthorn.drop_partitions($1::date) as dropped',
-        [day],
-      );
-      return rows[0]?.dropped === true ? 'dropped' : 'kept';
-    });
+    return await withLockTimeout(
+      pool,
+      async (client) => {
+        const { rows } = await client.query<{ dropped: boolean }>(
+          'select posthorn.drop_partitions($1::date) as dropped',
+          [day],
+        );
+        return rows[0]?.dropped === true ? 'dropped' : 'kept';
+      },
+      {
+        locked: partitioned.flatMap((table) => [table, partitionOf(table, day)]),
+        ...(tries === undefined ? {} : { tries }),
+      },
+    );
   } catch (error) {
     if (isLockFailure(error)) return 'postponed';
     throw error;

@@ -11,6 +11,11 @@ export const endpointRow = z.object({
   url: z.string(),
   description: z.string(),
   has_secret: z.boolean(),
+  /** `whpk_…` of an Ed25519 secret. */
+  public_key: z.string().nullable(),
+  /** What signs beside the secret, newest first, and until when. */
+  former_secrets: z.array(z.object({ public_key: z.string().nullable(), expires_at: z.string() })),
+  has_headers: z.boolean(),
   status: z.enum(endpointStatuses),
   /** Why it is not active: by_request, failing or gone. */
   status_reason: z.string().nullable(),
@@ -34,6 +39,20 @@ export const endpointColumns: FragmentSqlToken = sql.fragment`
   e.url,
   e.description,
   e.secret is not null as has_secret,
+  e.public_key,
+  coalesce(
+    (
+      select json_agg(
+        json_build_object(
+          'public_key', former ->> 'public_key',
+          'expires_at', to_char(
+            (former ->> 'expires_at')::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+        order by place)
+      from jsonb_array_elements(e.former_secrets) with ordinality as f (former, place)
+      where (former ->> 'expires_at')::timestamptz > now()
+    ),
+    '[]') as former_secrets,
+  e.headers is not null as has_headers,
   e.status,
   e.status_reason,
   e.status_since,

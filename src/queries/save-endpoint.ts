@@ -8,6 +8,8 @@ const columns = {
   url: (value) => sql.fragment`${value}::text`,
   description: (value) => sql.fragment`coalesce(${value}::text, '')`,
   secret: (value) => sql.fragment`${value}::text`,
+  public_key: (value) => sql.fragment`${value}::text`,
+  headers: (value) => sql.fragment`${value}::jsonb`,
   max_in_flight: (value) => sql.fragment`${value}::integer`,
   rate_limit_per_s: (value) => sql.fragment`${value}::double precision`,
   timeout_ms: (value) => sql.fragment`${value}::integer`,
@@ -19,20 +21,27 @@ export type EndpointColumn = keyof typeof columns;
 
 const idRow = z.object({ id: z.string() });
 
-/** Registers an endpoint; returns its id. */
+/** The id of an endpoint that is about to be registered: its secret is sealed for it. */
+export async function newEndpointId(
+  connection: Pick<CommonQueryMethods, 'oneFirst'>,
+): Promise<string> {
+  return await connection.oneFirst(sql.type(idRow)`select posthorn.uuid_v7() as id`);
+}
+
+/** Registers an endpoint. */
 export async function createEndpoint(
   connection: Pick<CommonQueryMethods, 'oneFirst'>,
-  values: ReadonlyMap<EndpointColumn, Value>,
-): Promise<string> {
+  { id, values }: { readonly id: string; readonly values: ReadonlyMap<EndpointColumn, Value> },
+): Promise<void> {
   const names = [...values.keys()].map((name) => sql.identifier([name]));
   const given = [...values].map(([name, value]) => columns[name](value));
-  return await connection.oneFirst(sql.type(idRow)`
-    insert into posthorn.endpoints (${sql.join(names, sql.fragment`, `)})
-    values (${sql.join(given, sql.fragment`, `)})
+  await connection.oneFirst(sql.type(idRow)`
+    insert into posthorn.endpoints (id, ${sql.join(names, sql.fragment`, `)})
+    values (${id}::uuid, ${sql.join(given, sql.fragment`, `)})
     returning id`);
 }
 
-/** Changes an endpoint; false when there is none, or it was deleted. */
+/** Changes an endpoint; false when there is none, or it was deleted. A secret that is set here ends the former ones, too. */
 export async function changeEndpoint(
   connection: Pick<CommonQueryMethods, 'maybeOne'>,
   { id, values }: { readonly id: string; readonly values: ReadonlyMap<EndpointColumn, Value> },
@@ -40,6 +49,7 @@ export async function changeEndpoint(
   const assignments = [...values].map(
     ([name, value]) => sql.fragment`${sql.identifier([name])} = ${columns[name](value)}`,
   );
+  if (values.has('secret')) assignments.push(sql.fragment`former_secrets = null`);
   const row = await connection.maybeOne(sql.type(idRow)`
     update posthorn.endpoints
     set ${sql.join(assignments, sql.fragment`, `)}

@@ -6,20 +6,21 @@ const idRow = z.object({ id: z.string() });
 /**
  * Sends a test webhook to an endpoint's URL, signed with its secret; undefined when there is no such endpoint, or it was
  * deleted. It goes to the URL and not by way of the endpoint: whoever wants to know whether a paused or disabled one works
- * need not send it all that waits. One attempt. The secret does not leave Postgres.
+ * need not send it all that waits. One attempt. The endpoint is named
+ * as the one to sign as, so that its secret is not copied.
  */
 export async function sendTest(
   connection: Pick<CommonQueryMethods, 'maybeOneFirst'>,
   { id, body }: { readonly id: string; readonly body: string | null },
 ): Promise<string | undefined> {
   const webhookId = await connection.maybeOneFirst(sql.type(idRow)`
-    insert into posthorn.outbox (url, body, secret, priority, max_attempts)
+    insert into posthorn.outbox (url, body, signed_as, priority, max_attempts)
     select
       e.url,
       coalesce(
         ${body}::text,
         json_build_object('type', 'posthorn.test', 'endpoint_id', e.id, 'sent_at', now())::text),
-      e.secret,
+      e.id,
       'high',
       1
     from posthorn.endpoints as e

@@ -7,6 +7,7 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { cronItems, type MaintenanceOptions, maintenanceTasks } from '../maintenance/crontab.ts';
 import { replayTasks } from '../maintenance/replays.ts';
+import { addSealingJob } from '../maintenance/sealing-job.ts';
 import type { Tallies } from '../maintenance/tallies.ts';
 import { startRunner } from './runner.ts';
 
@@ -60,6 +61,7 @@ export class DeliverJob {
   async start(): Promise<void> {
     await this.#startRunner();
     await this.#add();
+    await addSealingJob(this.#options.maintenancePool);
     this.#supervision = this.#supervise();
   }
 

@@ -1,11 +1,13 @@
 import type { LaneCache } from '../cache/lane-cache.ts';
 import type { Config } from '../config.ts';
+import type { Database } from '../db/database.ts';
 import { createEnginePool, createMaintenancePool } from '../db/pools.ts';
 import { Breakers } from '../deliver/breakers.ts';
 import { DatabaseClock } from '../deliver/database-clock.ts';
 import { GoneEndpoints } from '../deliver/gone-endpoints.ts';
 import { createHttpClient } from '../deliver/http-client.ts';
 import { DeliveryLoop } from '../deliver/loop.ts';
+import { createNameResolver } from '../deliver/name-resolver.ts';
 import { Recorder } from '../deliver/recorder.ts';
 import { Sender } from '../deliver/sender.ts';
 import { Tracing } from '../deliver/tracing.ts';
@@ -27,7 +29,7 @@ export function startWorker(options: {
   readonly log: Log;
   readonly events: Events;
   readonly cache?: LaneCache | undefined;
-  readonly database: { readonly url: string; readonly allowNetworks: readonly string[] };
+  readonly database: Pick<Database, 'url' | 'allowNetworks' | 'keyRing'>;
   readonly undo: (() => Promise<unknown>)[];
   readonly sliceMs?: number;
 }): Worker {
@@ -46,11 +48,15 @@ export function startWorker(options: {
     applicationName: 'posthorn maintenance',
   });
   undo.push(() => Promise.all([enginePool.end(), maintenancePool.end()]));
+  const names = config.dns === 'servers' ? createNameResolver() : undefined;
+  if (names !== undefined) undo.push(async () => names.close());
   const http = createHttpClient({
     connectTimeoutMs: config.connectTimeoutMs,
     timeoutMs: config.timeoutMs,
     connections: config.maxInFlight,
     allows: createAddressPolicy({ allow: database.allowNetworks }),
+    lookup: names?.lookup,
+    proxy: config.proxy,
   });
   undo.push(() => http.close());
   const clock = new DatabaseClock(log);
@@ -66,6 +72,7 @@ export function startWorker(options: {
     tracing: new Tracing(version),
     events,
     log,
+    keyRing: database.keyRing,
     version,
     retryScheduleMs: config.retryScheduleMs,
   });
@@ -114,6 +121,7 @@ export function startWorker(options: {
       retentionMs: config.retentionMs,
       disableAfterMs: config.disableAfterMs,
       alerts: config.alerts,
+      keyRing: database.keyRing,
     },
     tallies,
     ...(options.sliceMs === undefined ? {} : { sliceMs: options.sliceMs }),

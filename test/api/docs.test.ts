@@ -66,6 +66,7 @@ async function routes(): Promise<string[]> {
     readiness: async () => ({ ready: true, checks: {} }),
     scrape: async () => ({ contentType: 'text/plain', text: '' }),
     settings: [],
+    authentication: { auth: 'off', environmentKey: undefined, rateLimitPerS: undefined },
     cursorKey: Buffer.from('a key'),
   });
   await pool.end();

@@ -298,7 +298,7 @@ describe('POST /endpoints/{id}/test', () => {
     expect(status).toBe(202);
     expect(headers.get('location')).toBe(`/webhooks/${fields['id']}`);
     const { rows } = await database.pool.query(
-      `select url, endpoint_id, secret, priority, max_attempts, body::json ->> 'type' as type,
+      `select url, endpoint_id, secret, signed_as, priority, max_attempts, body::json ->> 'type' as type,
          body::json ->> 'endpoint_id' as of
        from posthorn.outbox where id = $1`,
       [fields['id']],
@@ -307,7 +307,8 @@ describe('POST /endpoints/{id}/test', () => {
       {
         url,
         endpoint_id: null,
-        secret: 'hush',
+        secret: null,
+        signed_as: id,
         priority: 'high',
         max_attempts: 1,
         type: 'posthorn.test',

@@ -30,6 +30,7 @@ const migrations = readdirSync(folder).map((name) => readFileSync(new URL(name, 
 const namesIn = (sql: string, table: string) =>
   [
     ...sql.matchAll(/\bconstraint (\w+) check\b/g),
+    ...sql.matchAll(/\bthen '(\w+)'/g),
     ...sql.matchAll(/\braise (?:check|foreign_key)_violation using\s+constraint = '(\w+)'/g),
   ].flatMap(([, name = '']) => (name.startsWith(`${table}_`) ? [name] : []));
 /** The one CHECK of the outbox, whose function has the rules. */

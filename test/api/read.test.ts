@@ -65,6 +65,7 @@ describe('GET /webhooks/:id', () => {
       status: 'pending',
       attempt_count: 0,
       attempts: [],
+      earlier_outcomes: [],
       created_at: rfc3339,
       next_attempt_at: rfc3339,
       finished_at: null,

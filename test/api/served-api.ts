@@ -45,7 +45,11 @@ export interface TestApi extends AsyncDisposable {
 /** Serves the API over a database. */
 export async function serveTestApi(
   databaseUrl: string,
-  options: { readonly bodyLimitBytes?: number; readonly maximumPoolSize?: number } = {},
+  options: {
+    readonly bodyLimitBytes?: number;
+    readonly maximumPoolSize?: number;
+    readonly authentication?: Parameters<typeof createApi>[0]['authentication'];
+  } = {},
 ): Promise<TestApi> {
   const { maximumPoolSize = 10, ...apiOptions } = options;
   const pool = await createQueryPool({ databaseUrl, maximumPoolSize });
@@ -57,6 +61,7 @@ export async function serveTestApi(
       readiness: async (): Promise<Readiness> => ({ ready: true, checks: { database: 'ok' } }),
       cursorKey: Buffer.from('a key'),
       settings: [{ name: 'HOST', value: '127.0.0.1' }],
+      authentication: { auth: 'keys', environmentKey: undefined, rateLimitPerS: undefined },
       ...apiOptions,
     }),
     host: '127.0.0.1',

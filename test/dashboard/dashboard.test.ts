@@ -80,4 +80,3 @@ async function axe(page: Page): Promise<string[]> {
     nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`),
   );
 }
-

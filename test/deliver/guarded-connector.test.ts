@@ -1,5 +1,7 @@
-import type { LookupFunction } from 'node:net';
+import { once } from 'node:events';
+import type { LookupFunction, Socket } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { createGuardedConnector } from '../../src/deliver/guarded-connector.ts';
 import { createAddressPolicy } from '../../src/domain/address-policy.ts';
 import { classify } from '../../src/domain/classify.ts';
 import { type Certificates, host, makeCertificates } from '../support/certificates.ts';
@@ -11,6 +13,29 @@ let certificates: Certificates;
 
 beforeAll(async () => {
   certificates = await makeCertificates();
+});
+
+test('what a connection brings is parsed in small pieces, so that there is an end after a flood', async () => {
+  await using receiver = await startReceiver({
+    onConnection: (socket) => socket.write('x'.repeat(100_000)),
+  });
+  const connector = createGuardedConnector({ allows: () => true, timeoutMs: 20_000 });
+  const { promise, resolve } = Promise.withResolvers<Socket | null>();
+  connector.connect(
+    { hostname: '127.0.0.1', port: `${receiver.port}`, protocol: 'http:' },
+    (_error, opened) => resolve(opened),
+  );
+  const socket = await promise;
+  const pieces: number[] = [];
+  while (pieces.reduce((sum, size) => sum + size, 0) < 100_000) {
+    const piece = socket?.read();
+    if (piece === null) await once(socket as Socket, 'readable');
+    else pieces.push(piece.length);
+  }
+  expect(Math.max(...pieces)).toBe(2_048);
+  socket?.unshift(Buffer.from('more'));
+  socket?.destroy();
+  expect(socket?.read()).toBeNull();
 });
 
 describe('addresses', () => {

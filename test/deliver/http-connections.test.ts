@@ -161,4 +161,17 @@ describe('stopping', () => {
     expect(results.every((result) => result.kind === 'response')).toBe(true);
     expect(receiver.connections).toBe(100);
   });
+
+  test('with as many connections as are kept, a request ends its own, and none is left over', async () => {
+    const receivers = await Promise.all(Array.from({ length: 8 }, () => startReceiver()));
+    const client = open({ keptConnections: 3, timeoutMs: 20_000 });
+    for (const receiver of receivers) await settled(client.post(to(receiver.url)));
+    for (const [n, receiver] of receivers.entries()) {
+      const [request] = receiver.requests;
+      expect(request?.headers['connection']).toBe(n < 3 ? 'keep-alive' : 'close');
+      if (n >= 3) await receiver.whenIdle();
+    }
+    expect(receivers.map((receiver) => receiver.open)).toEqual([1, 1, 1, 0, 0, 0, 0, 0]);
+    for (const receiver of receivers) await receiver[Symbol.asyncDispose]();
+  });
 });

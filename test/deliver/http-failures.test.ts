@@ -2,15 +2,8 @@ import type { LookupFunction } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { classify } from '../../src/domain/classify.ts';
 import { type Certificates, host, makeCertificates } from '../support/certificates.ts';
-import { asError, exchange, open, resolveTo, timeoutMs, to } from '../support/http-clients.ts';
-import {
-  answer,
-  closedPort,
-  drip,
-  endless,
-  type ReceiverOptions,
-  startReceiver,
-} from '../support/receivers.ts';
+import { asError, open, resolveTo, to } from '../support/http-clients.ts';
+import { closedPort, startReceiver } from '../support/receivers.ts';
 
 const now = new Date('2026-11-24T12:00:00Z');
 let certificates: Certificates;
@@ -20,78 +13,6 @@ beforeAll(async () => {
 });
 
 describe('no response', () => {
-  test.each<[string, string, ReceiverOptions]>([
-    ['resets on accept', 'connection_reset', { onConnection: (s) => s.resetAndDestroy() }],
-    ['resets after the request', 'connection_reset', { onRequest: (s) => s.resetAndDestroy() }],
-    ['closes without an answer', 'connection_closed', { onRequest: (s) => s.end() }],
-    [
-      'closes within the headers',
-      'connection_closed',
-      { onRequest: (s) => s.end('HTTP/1.1 200 OK\r\nx: ') },
-    ],
-    ['says nothing', 'timeout', { onRequest: () => {} }],
-    [
-      'drips headers',
-      'timeout',
-      {
-        onRequest: (s) =>
-          drip(s, { pieces: `HTTP/1.1 200 OK\r\nx: ${'a'.repeat(500)}`, everyMs: 20 }),
-      },
-    ],
-    [
-      'sends 103 without end',
-      'timeout',
-      { onRequest: (s) => drip(s, { pieces: endless('HTTP/1.1 103 Hints\r\n\r\n'), everyMs: 20 }) },
-    ],
-    [
-      'switches protocols',
-      'not_http',
-      {
-        onRequest: (s) =>
-          s.write('HTTP/1.1 101 Switch\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'),
-      },
-    ],
-    [
-      'continues a request that did not wait',
-      'not_http',
-      { onRequest: (s) => s.write('HTTP/1.1 100 Continue\r\n\r\n') },
-    ],
-    ['sends garbage', 'not_http', { onRequest: (s) => s.end('SSH-2.0-OpenSSH_9.9\r\n') }],
-    [
-      'sends garbage on accept',
-      'not_http',
-      { onConnection: (s) => s.end('220 mail.test ESMTP\r\n') },
-    ],
-    [
-      'sends an unreadable length',
-      'not_http',
-      { onRequest: (s) => s.end('HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\n') },
-    ],
-    [
-      'sends two lengths',
-      'not_http',
-      {
-        onRequest: (s) =>
-          s.end('HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab'),
-      },
-    ],
-    [
-      'floods with headers',
-      'headers_overflow',
-      { onRequest: (s) => s.write(`HTTP/1.1 200 OK\r\n${'x: 1234567\r\n'.repeat(5_000)}\r\n`) },
-    ],
-    [
-      'sends a huge header',
-      'headers_overflow',
-      { onRequest: (s) => s.write(`HTTP/1.1 200 OK\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`) },
-    ],
-  ])('a receiver that %s: %s', async (_name, code, options) => {
-    const { result } = await exchange(options);
-    expect(result).toMatchObject({ kind: 'error', code, retriedConnection: false });
-    expect(result.durationMs).toBeLessThan(timeoutMs + 200);
-    expect(classify(result, now)).toMatchObject({ kind: 'retry', reason: code });
-  });
-
   test('nothing listens: connection_refused', async () => {
     const result = await open().post(to(`http://127.0.0.1:${await closedPort()}/`));
     expect(result).toMatchObject({ kind: 'error', code: 'connection_refused' });
@@ -165,35 +86,6 @@ describe('TLS', () => {
     const client = open({ ca: certificates.ca, lookup: resolveTo('127.0.0.1') });
     const result = await client.post(to(`https://${host}:${receiver.port}/`));
     expect(result).toMatchObject({ kind: 'response', statusCode: 200 });
-  });
-
-  test.each([
-    ['selfSigned', 'tls_untrusted'],
-    ['expired', 'tls_certificate_expired'],
-    ['notYetValid', 'tls_certificate_not_yet_valid'],
-    ['wrongHost', 'tls_wrong_host'],
-  ] as const)('a %s certificate: %s', async (name, code) => {
-    await using receiver = await startReceiver({ tls: certificates[name] });
-    const client = open({ ca: certificates.ca, lookup: resolveTo('127.0.0.1') });
-    const result = await client.post(to(`https://${host}:${receiver.port}/`));
-    expect(result).toMatchObject({ kind: 'error', code });
-    expect(receiver.requests).toHaveLength(0);
-  });
-
-  test('an authority that nobody knows: tls_untrusted', async () => {
-    await using receiver = await startReceiver({ tls: certificates.good });
-    const result = await open().post(to(receiver.url));
-    expect(result).toMatchObject({ kind: 'error', code: 'tls_untrusted' });
-  });
-
-  test.each<[string, ReceiverOptions]>([
-    ['speaks plain HTTP', { onConnection: (s) => s.end(answer(400)) }],
-    ['closes', { onConnection: (s) => s.end() }],
-    ['resets', { onConnection: (s) => s.once('data', () => s.resetAndDestroy()) }],
-  ])('a handshake with a port that %s: tls_handshake', async (_name, options) => {
-    await using receiver = await startReceiver(options);
-    const result = await open().post(to(receiver.url.replace('http:', 'https:')));
-    expect(result).toMatchObject({ kind: 'error', code: 'tls_handshake' });
   });
 
   test('http to a TLS port is an error of the receiver', async () => {

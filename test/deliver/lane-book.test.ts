@@ -35,6 +35,19 @@ describe('choosing lanes', () => {
     ]);
   });
 
+  it('gives lanes that are known to be deep four at a time, and all of them their turn', () => {
+    const book = new LaneBook({ maxSlots: 100 });
+    const lanes = Array.from({ length: 20 }, (_, at) => `lane ${at}`);
+    const waiting = new Map(lanes.map((lane) => [`${lane}:1`, 1_000]));
+    for (const lane of lanes) book.add({ lane, priority: 1, dueMs: 1 });
+    expect(book.choose(20, 0).map(({ quota }) => quota)).toEqual(Array(20).fill(1));
+    for (let claim = 0; claim < 1 + 5; claim += 1) serve(book, waiting, 20);
+    expect(book.choose(20, 0).map(({ quota }) => quota)).toEqual(Array(5).fill(4));
+    for (let claim = 0; claim < 100; claim += 1) serve(book, waiting, 20);
+    const served = [...waiting.values()].map((left) => 1_000 - left);
+    expect(Math.max(...served) - Math.min(...served)).toBeLessThanOrEqual(4);
+  });
+
   it('gives a lane no more than its free slots, over all its priorities', () => {
     const book = new LaneBook({ maxSlots: 100 });
     for (const priority of [0, 1, 2]) book.add({ lane: 'a', priority, dueMs: 5 });

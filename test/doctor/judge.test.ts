@@ -10,8 +10,10 @@ import {
   judgeServer,
   judgeWorkers,
 } from '../../src/doctor/judge/running.ts';
+import { judgeSecrets } from '../../src/doctor/judge/secrets.ts';
 import { judgeVacuum } from '../../src/doctor/judge/vacuum.ts';
 import { jsonReport, textReport } from '../../src/doctor/report.ts';
+import { ringOf } from '../support/key-rings.ts';
 
 // What a test cannot make a server do: being old, far away, a terabyte behind.
 
@@ -153,6 +155,28 @@ describe('is ok, a warning or a failure', () => {
       'fail',
       'ok',
     ]);
+  });
+
+  it('secrets: plain text is a warning, a missing key a failure that names it', () => {
+    const judge = (used: Record<string, number>, ...ids: string[]) => {
+      const keys = Object.entries(used).map(([id, endpoints]) => ({
+        key_id: id === 'plain' ? null : id,
+        endpoints,
+      }));
+      return judgeSecrets(keys, ids.length === 0 ? undefined : ringOf(...ids));
+    };
+    expect(judge({}).status).toBe('ok');
+    expect(judge({ plain: 1 })).toMatchObject({
+      status: 'warn',
+      found: 'plain text, of 1 endpoint',
+    });
+    expect(judge({ k1: 5 }, 'k1').status).toBe('ok');
+    expect(judge({ k1: 5, plain: 2 }, 'k1').status).toBe('warn');
+    expect(judge({ k1: 5, k2: 2 }, 'k2', 'k1').status).toBe('warn');
+    const missing = judge({ k1: 5 }, 'k2');
+    expect(missing.status).toBe('fail');
+    expect(missing.found).toContain('k1');
+    expect(judge({ k1: 5 }).status).toBe('fail');
   });
 
   it('no worker while webhooks have been due for a moment: a warning, as one may be starting', () => {

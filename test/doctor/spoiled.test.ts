@@ -500,7 +500,7 @@ it('the doctor changes nothing', async () => {
 });
 
 function patient(databaseUrl: string) {
-  return { databaseUrl, isEmbedded: false, dataDir: '.', redisUrl: undefined };
+  return { databaseUrl, isEmbedded: false, dataDir: '.', redisUrl: undefined, keyRing: undefined };
 }
 
 function look(databaseUrl = database.url): Promise<Finding[]> {

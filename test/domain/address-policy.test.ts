@@ -2,27 +2,9 @@ import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { expect, test } from 'vitest';
 import { createAddressPolicy } from '../../src/domain/address-policy.ts';
+import { blockedAddresses } from '../support/addresses.ts';
 
 const allows = createAddressPolicy({ allow: [] });
-
-/** First and last of each blocked network, and the addresses that clouds serve credentials on. */
-const blocked = [
-  ['0.0.0.0', '0.255.255.255', '10.0.0.0', '10.255.255.255', '100.64.0.0', '100.127.255.255'],
-  ['127.0.0.0', '127.0.0.1', '127.255.255.255', '169.254.0.0', '169.254.255.255'],
-  ['172.16.0.0', '172.31.255.255', '192.0.0.0', '192.0.0.255', '192.0.2.0', '192.0.2.255'],
-  ['192.31.196.1', '192.52.193.1', '192.88.99.0', '192.88.99.255', '192.168.0.0'],
-  ['192.168.255.255', '192.175.48.1', '198.18.0.0', '198.19.255.255', '198.51.100.1'],
-  ['203.0.113.1', '224.0.0.0', '239.255.255.255', '240.0.0.0', '255.255.255.255'],
-  ['169.254.169.254', '169.254.170.2', '169.254.170.23', '169.254.0.23', '100.100.100.200'],
-  ['192.0.0.192', '168.63.129.16'],
-  ['::', '::1', '::127.0.0.1', '::ffff:127.0.0.1', '::ffff:7f00:1', '::ffff:8.8.8.8'],
-  ['::ffff:0:127.0.0.1', '64:ff9b::7f00:1', '64:ff9b:1::1', '100::1', '100:0:0:1::1'],
-  ['1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', '2001::1', '2001:1ff:ffff::1', '2001:db8::1'],
-  ['2001:2::1', '2001:10::1', '2001:20::1', '2002:7f00:1::', '2620:4f:8000::1', '3fff::1'],
-  ['3fff:fff:ffff::1', '4000::1', '5f00::1', '8000::1', 'e000::1', 'fc00::1', 'fd00::1'],
-  ['fd00:ec2::254', 'fd00:ec2::23', 'fd20:ce::254', 'fe80::1', 'fe80::1%eth0', 'fec0::1'],
-  ['::1%lo', 'ff02::1', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'],
-].flat();
 
 /** Just outside the blocked networks, and some that everybody knows. */
 const allowed = [
@@ -39,7 +21,7 @@ const networks = [
   '192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4',
 ].flatMap((line) => line.split(' '));
 
-test.each(blocked)('%s is not connected to', (ip) => {
+test.each(blockedAddresses)('%s is not connected to', (ip) => {
   expect(allows(ip)).toBe(false);
 });
 

@@ -17,6 +17,7 @@ const well: AlertFacts = {
   workers: { alive: 1, withoutEgress: 0 },
   horizon: null,
   missingPartitions: [],
+  missingKeys: [],
 };
 
 const find = (facts: Partial<AlertFacts>) => alertFindings({ ...well, ...facts }, thresholds);
@@ -46,6 +47,7 @@ describe('the rules', () => {
       workers: { alive: 0, withoutEgress: 1 },
       horizon: { pinnedMs: 1_800_000, holder: 'somebody' },
       missingPartitions: ['outbox_20260101'],
+      missingKeys: ['k1'],
     };
     const fired = alertFindings(facts, thresholds).filter(({ fires }) => fires);
     expect(fired.map(({ rule }) => rule).toSorted()).toEqual(Object.keys(alertRules).toSorted());

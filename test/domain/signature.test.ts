@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
 import { Webhook as SvixWebhook } from 'svix';
 import { expect, test } from 'vitest';
-import { signatureHeaders, signingKey } from '../../src/domain/signature.ts';
+import { publicKeyOf, signatureHeaders, signingKey } from '../../src/domain/signature.ts';
+import { makeSecret } from '../../src/secrets/seal.ts';
 
 const id = 'msg_p5jXN8AQM9LWM0D4loKWxJek';
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -17,6 +18,37 @@ test('the test vector of the Standard Webhooks libraries', () => {
     keys: [signingKey(secret)],
   });
   expect(headers['webhook-signature']).toBe('v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=');
+});
+
+test('the test vector of Standard Webhooks for Ed25519', () => {
+  const made =
+    'whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==';
+  const keys = [signingKey(made)];
+  const headers = signatureHeaders({ id, timestampS: 1_614_265_330, body, keys });
+  expect(headers['webhook-signature']).toBe(
+    'v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==',
+  );
+  expect(headers['X-Webhook-Signature']).toBe('');
+  expect(publicKeyOf(made)).toBe('whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=');
+  expect(publicKeyOf(secret)).toBeNull();
+});
+
+test('a whsk_ secret whose halves do not belong together is no key', () => {
+  const zeros = `whsk_${Buffer.alloc(64).toString('base64')}`;
+  for (const broken of [zeros, 'whsk_', 'whsk_!!!', `${zeros}AAAA`]) {
+    expect(() => signingKey(broken)).toThrow('Ed25519');
+  }
+});
+
+test('while Ed25519 replaces HMAC the newest comes first, and an HMAC receiver finds its own', () => {
+  const made = makeSecret('ed25519');
+  const timestampS = nowS();
+  const keys = [signingKey(made), signingKey(secret)];
+  const headers = signatureHeaders({ id, timestampS, body, keys });
+  expect(headers['webhook-signature']).toMatch(/^v1a,[^ ]+ v1,[^ ]+$/);
+  expect(headers['X-Webhook-Signature']).toMatch(/^t=\d+,v1=[0-9a-f]{64}$/);
+  const signed = { ...headers, 'webhook-id': id, 'webhook-timestamp': String(timestampS) };
+  expect(() => new StandardWebhook(secret).verify(body, signed)).not.toThrow();
 });
 
 test('X-Webhook-Signature signs the time and the body with the text of the secret', () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { prune } from '../../src/maintenance/prune.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
@@ -169,6 +170,28 @@ describe('dropping a day', () => {
       if (waiting.length > 0) return 'waits';
     }
   }
+});
+
+it('pruning forgets replays that ended long ago, and how webhooks had ended whose day is gone', async () => {
+  const [young = ''] = await endedWebhooks(database, { to: url, count: 1 });
+  await retry(young);
+  await database.pool.query(
+    `insert into posthorn.former_outcomes (webhook_id, outbox_id, lane, finished_at, status, attempts)
+     select id, id, 1, now(), 'failed', 1
+     from (select posthorn.uuid_floor(now() - interval '40 days') as id) as old;
+     insert into posthorn.replays (url, status, finished_at)
+     values ('http://old.example/', 'finished', now() - interval '31 days'),
+       ('http://young.example/', 'finished', now() - interval '29 days'),
+       ('http://going.example/', 'running', null)`,
+  );
+  expect(await prune(database.pool, { retentionMs: 30 * 86_400_000 })).toMatchObject({
+    forgottenReplays: 1,
+    forgottenOutcomes: 1,
+  });
+  expect(await rows('select webhook_id from posthorn.former_outcomes')).toEqual([
+    { webhook_id: young },
+  ]);
+  expect(await rows('select url from posthorn.replays')).toHaveLength(2);
 });
 
 describe('cancel', () => {

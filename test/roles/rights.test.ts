@@ -50,14 +50,16 @@ describe('src/db/rights.ts decides', () => {
     );
   });
 
-  it('that a producer may insert all columns of the outbox but id and created_at', async () => {
+  it('that a producer may insert all columns of the outbox but id, created_at and signed_as', async () => {
     const { rows } = await database.pool.query<{ name: string }>(
       `select attname as name
        from pg_attribute
        where attrelid = 'posthorn.outbox'::regclass and attnum > 0 and not attisdropped`,
     );
     const names = rows.map(({ name }) => name);
-    expect([...producerColumns, 'id', 'created_at'].toSorted()).toEqual(names.toSorted());
+    expect([...producerColumns, 'id', 'created_at', 'signed_as'].toSorted()).toEqual(
+      names.toSorted(),
+    );
   });
 });
 

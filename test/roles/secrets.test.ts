@@ -19,8 +19,9 @@ beforeAll(async () => {
   roles = await createTestRoles(database);
   const { rows } = await database.pool.query<{ id: string; endpoint: string }>(
     `with endpoint as (
-       insert into posthorn.endpoints (url, secret)
-       values ('https://registered.example/?hidden-query', 'hidden-secret')
+       insert into posthorn.endpoints (url, secret, headers, former_secrets)
+       values ('https://registered.example/?hidden-query', 'hidden-secret', '{"X-Token": "hidden-header"}',
+         '[{"secret": "hidden-secret", "public_key": null, "expires_at": "2999-01-01T00:00:00Z"}]')
        returning id
      )
      select
@@ -73,6 +74,8 @@ it('the owner finds all of it in these places, or these tests would look for not
   expect(places).toContain('posthorn.outbox_today.secret: secret');
   expect(places).toContain('posthorn.attempts.response_body: answer');
   expect(places).toContain('posthorn.endpoints.secret: secret');
+  expect(places).toContain('posthorn.endpoints.former_secrets: secret');
+  expect(places).toContain('posthorn.endpoints.headers: header');
   expect(places).toContain('posthorn.webhooks.url: query');
   expect(places).toContain('posthorn_graphile._private_jobs.payload: body');
   expect(places.filter((place) => place.includes('redacted_'))).toEqual([]);

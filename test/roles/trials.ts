@@ -50,10 +50,43 @@ export const trials: readonly Trial[] = [
     allowed: ['worker', 'owner'],
   },
   {
+    what: 'call `posthorn.retry()`, `retry_many()` and `cancel_many()`',
+    sql: ({ webhookId }) =>
+      `select posthorn.retry('${webhookId}');
+       select posthorn.retry_many(array['${webhookId}']::uuid[]);
+       select posthorn.cancel_many(array['${webhookId}']::uuid[])`,
+    allowed: ['worker', 'owner'],
+  },
+  {
+    what: 'start and stop replays',
+    sql: () =>
+      `insert into posthorn.replays (url) values ('https://example.com');
+       update posthorn.replays set status = 'cancelling'`,
+    allowed: ['worker', 'owner'],
+  },
+  {
+    what: 'read the replays, and how webhooks had ended before',
+    sql: () => 'table posthorn.replays; table posthorn.former_outcomes',
+    allowed: ['reader', 'worker', 'owner'],
+  },
+  {
+    what: 'say how webhooks had ended before',
+    sql: ({ webhookId }) =>
+      `insert into posthorn.former_outcomes (webhook_id, outbox_id, lane, finished_at, status, attempts)
+       values ('${webhookId}', '${webhookId}', 1, now(), 'failed', 1)`,
+    allowed: nobodyElse,
+  },
+  {
     what: 'choose `id` or `created_at` of a webhook',
     sql: () =>
       `insert into posthorn.outbox (id, url, body) values (posthorn.uuid_v7(), 'https://example.com', ${body})`,
     allowed: nobodyElse,
+  },
+  {
+    what: 'have a webhook signed as an endpoint that it does not go to',
+    sql: ({ endpointId }) =>
+      `insert into posthorn.outbox (url, body, signed_as) values ('https://example.com', ${body}, '${endpointId}')`,
+    allowed: ['worker', 'owner'],
   },
   {
     what: 'insert `returning body`',
@@ -154,6 +187,16 @@ export const trials: readonly Trial[] = [
   {
     what: 'read the endpoints with their secrets',
     sql: () => 'select url, secret from posthorn.endpoints',
+    allowed: ['worker', 'owner'],
+  },
+  {
+    what: 'see with which keys secrets are sealed, and how far that is',
+    sql: () => 'select * from posthorn.secret_keys; select * from posthorn.sealing',
+    allowed: ['reader', 'worker', 'owner'],
+  },
+  {
+    what: 'read the API’s keys (their hashes)',
+    sql: () => 'select name, hash from posthorn.api_keys',
     allowed: ['worker', 'owner'],
   },
   {

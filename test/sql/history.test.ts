@@ -48,7 +48,20 @@ describe.skipIf(!hasPsql)('the report', () => {
     ]);
     expect(report('failures')[1]?.slice(4, 6)).toEqual([ids['gone'], 'https://gone.example/']);
     expect(report('failures', { since: '0 seconds' })).toEqual([]);
-    expect(report('failures', { reach: '1 hour' })[0]?.slice(0, 3)).not.toEqual(rows[0]);
+  });
+
+  it('failed lists the webhooks that failed last, the latest first', () => {
+    const rows = report('failed');
+    expect(rows).toHaveLength(3);
+    expect(
+      rows
+        .map((row) => row[0])
+        .toSorted()
+        .toReversed(),
+    ).toEqual(rows.map((row) => row[0]));
+    const gone = rows.find((row) => row[1] === ids['gone']);
+    expect(gone?.slice(2)).toEqual(['https://gone.example/', '1', 'gone', '']);
+    expect(report('failed', { rows: '2' })).toEqual(rows.slice(0, 2));
   });
 
   it('slow-endpoints puts the slowest first and counts what was not answered with 2xx', () => {
@@ -229,6 +242,30 @@ describe.skipIf(!hasPsql)('the report', () => {
     expect(report('alerts', { since: '30 days' })).toHaveLength(3);
     expect(report('alerts', { rows: '1' })).toHaveLength(1);
     await database.pool.query('truncate posthorn.alerts');
+  });
+
+  it('webhook tells of one that was sent again how it had ended before', async () => {
+    const { rows } = await database.pool.query<{ id: string }>(
+      `insert into posthorn.outbox (url, body) values ('https://again.example/', '') returning id`,
+    );
+    const id = rows[0]?.id ?? '';
+    await attempt(database.pool, { id, status: 410 });
+    await end(database.pool, { id, status: 'failed', attempts: 1, reason: 'gone' });
+    const percentiles = () => report('deliveries').map((row) => row.slice(6));
+    const before = percentiles();
+    await database.pool.query('select posthorn.retry($1)', [id]);
+    await attempt(database.pool, { id, number: 2, status: 200 });
+    await end(database.pool, { id, status: 'delivered', attempts: 2 });
+    expect(report('webhook', { id }).map(([, ...rest]) => rest)).toEqual([
+      ['enqueued', expect.stringMatching(/^POST /)],
+      ['attempt 1', 'HTTP 410, after 12.3 ms'],
+      ['failed', 'gone'],
+      ['sent again', 'by itself'],
+      ['attempt 2', 'HTTP 200, after 12.3 ms'],
+      ['delivered', expect.stringMatching(/^2 attempts/)],
+    ]);
+    // The time until somebody asked for it is none of the service's.
+    expect(percentiles()).toEqual(before);
   });
 
   it.each(['webhook', 'why-not-delivered'])('%s says that it needs an id', (name) => {

@@ -37,6 +37,7 @@ export async function openPage(
 ): Promise<Watched> {
   const context = await browser.newContext({
     colorScheme: colours,
+    locale: 'en-US',
     viewport: { width, height: 900 },
   });
   const page = await context.newPage();

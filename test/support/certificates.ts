@@ -9,13 +9,14 @@ export interface KeyAndCertificate {
 export interface Certificates {
   /** The authority's certificate, which a client has to trust. */
   readonly ca: string;
-  /** For {@link host} and 127.0.0.1. */
+  /** For {@link host}, names below it, and 127.0.0.1. */
   readonly good: KeyAndCertificate;
   readonly expired: KeyAndCertificate;
   readonly notYetValid: KeyAndCertificate;
   /** For another host. */
   readonly wrongHost: KeyAndCertificate;
   readonly selfSigned: KeyAndCertificate;
+  readonly ofUnknownAuthority: KeyAndCertificate;
 }
 
 /** The name that the certificates are for. */
@@ -25,15 +26,7 @@ const dayMs = 86_400_000;
 
 /** An authority of our own, and what receivers do right and wrong with certificates. */
 export async function makeCertificates(): Promise<Certificates> {
-  const authority = await generate([{ name: 'commonName', value: 'Posthorn test authority' }], {
-    keyType: 'ec',
-    algorithm: 'sha256',
-    extensions: [
-      { name: 'basicConstraints', cA: true, critical: true },
-      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
-    ],
-  });
-  const ca = { key: authority.private, cert: authority.cert };
+  const ca = await makeAuthority('Posthorn test authority');
   return {
     ca: ca.cert,
     good: await issue({ ca }),
@@ -41,7 +34,20 @@ export async function makeCertificates(): Promise<Certificates> {
     notYetValid: await issue({ ca, fromDays: 1, toDays: 30 }),
     wrongHost: await issue({ ca, name: 'other.test' }),
     selfSigned: await issue({}),
+    ofUnknownAuthority: await issue({ ca: await makeAuthority('Nobody knows it') }),
   };
+}
+
+async function makeAuthority(name: string): Promise<KeyAndCertificate> {
+  const made = await generate([{ name: 'commonName', value: name }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
+    ],
+  });
+  return { key: made.private, cert: made.cert };
 }
 
 async function issue({
@@ -59,6 +65,7 @@ async function issue({
     name === host
       ? [
           { type: 2 as const, value: name },
+          { type: 2 as const, value: `*.${name}` },
           { type: 7 as const, ip: '127.0.0.1' },
         ]
       : [{ type: 2 as const, value: name }];

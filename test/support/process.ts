@@ -18,10 +18,17 @@ export interface PosthornProcess extends AsyncDisposable {
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
-/** Starts `posthorn <command>` with these settings and nothing of the test's own environment but PATH and HOME. */
-export function spawnPosthorn(command: string, env: Record<string, string>): PosthornProcess {
+/**
+ * Starts `posthorn <command>` with these settings and nothing of the test's own environment but PATH and HOME; that of
+ * src/cli.ts unless another program is given.
+ */
+export function spawnPosthorn(
+  command: string,
+  env: Record<string, string>,
+  program = cli,
+): PosthornProcess {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [cli, command], {
+  const child = spawn(process.execPath, [program, command], {
     env: { PATH, HOME, POSTHORN_ALLOW_NETWORKS: '127.0.0.0/8', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 
 /** A request as it came over the wire. Header names in lower case. */
 export interface ReceivedRequest {
@@ -17,10 +17,12 @@ export interface ReceiverOptions {
   readonly onRequest?: (socket: Socket, request: ReceivedRequest) => void;
   /** Called with each connection, before anything was read. */
   readonly onConnection?: (socket: Socket) => void;
-  /** Speak TLS with this key and certificate, PEM. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  /** Speak TLS with this key and certificate, PEM, and whatever else. */
+  readonly tls?: TlsOptions & { readonly key: string; readonly cert: string };
   /** Default 0: any free port. */
   readonly port?: number;
+  /** Where it listens. Default: 127.0.0.1. */
+  readonly address?: string;
 }
 
 export interface Receiver extends AsyncDisposable {
@@ -64,7 +66,7 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
     });
   });
   server.on('tlsClientError', () => {});
-  server.listen(options.port ?? 0, '127.0.0.1');
+  server.listen(options.port ?? 0, options.address ?? '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {

@@ -1,0 +1,175 @@
+import type { Context } from 'hono';
+import type { KeyRing } from '../domain/key-ring.ts';
+import { brokenSecretRule } from '../domain/secret-rules.ts';
+import { publicKeyOf, type SecretType, secretTypeOf, secretTypes } from '../domain/signature.ts';
+import { findEndpoint } from '../queries/find-endpoint.ts';
+import { rotateSecret } from '../queries/rotate-secret.ts';
+import type { EndpointColumn } from '../queries/save-endpoint.ts';
+import { makeSecret, seal } from '../secrets/seal.ts';
+import type { ApiEnv } from './base.ts';
+import { brokenEndpointRule } from './endpoint-rules.ts';
+import { answerProblem, invalid, type Problem } from './problem.ts';
+import {
+  type FieldResult,
+  type FieldSet,
+  type FieldValues,
+  orElse,
+  readFields,
+  refused,
+} from './read-fields.ts';
+import { readMembers } from './route-input.ts';
+import { readNumber } from './send-fields.ts';
+import { readHeaders } from './send-headers.ts';
+import { textOf } from './send-text.ts';
+import type { RouteOptions } from './webhook-routes.ts';
+
+type Value = string | number | null;
+
+/** A secret that is sealed is looked into by no CHECK, so its rules are held to here. */
+export function readSecret(json: string): FieldResult {
+  const secret = textOf(json);
+  if (secret === undefined) return refused('a string of well-formed Unicode without NUL');
+  const rule = brokenSecretRule(secret);
+  return rule === undefined ? { ok: true, value: secret } : { ok: false, faults: [{ rule }] };
+}
+
+export function readSecretType(json: string): FieldResult {
+  const type = secretTypes.find((known) => known === textOf(json));
+  return orElse(type, '"hmac" or "ed25519"');
+}
+
+const mostHeaderBytes = 8_192;
+
+/** As those of a webhook, and the size, which a CHECK cannot see of what is sealed. */
+export function readEndpointHeaders(json: string): FieldResult {
+  const read = readHeaders(json);
+  if (!read.ok) {
+    const faults = read.faults.map((fault) =>
+      'rule' in fault ? { ...fault, rule: fault.rule.replace(/^outbox_/, 'endpoints_') } : fault,
+    );
+    return { ok: false, faults };
+  }
+  const headers: Record<string, string> = JSON.parse(json);
+  const text = JSON.stringify(headers);
+  // jsonb's text has a blank after each colon and each comma.
+  const bytes = Buffer.byteLength(text) + Math.max(0, Object.keys(headers).length * 2 - 1);
+  return bytes <= mostHeaderBytes
+    ? { ok: true, value: text }
+    : { ok: false, faults: [{ rule: 'endpoints_headers_are_at_most_8_kib' }] };
+}
+
+/** The new secret of a request: its own, or one that is made; undefined when its own is of another type. */
+export function newSecret(
+  values: FieldValues<string>,
+  usualType: SecretType,
+): { readonly secret: string; readonly isMade: boolean } | undefined {
+  const own = values.get('secret');
+  const type = secretTypes.find((known) => known === values.get('secret_type'));
+  if (typeof own !== 'string') return { secret: makeSecret(type ?? usualType), isMade: true };
+  if (type !== undefined && type !== secretTypeOf(own)) return undefined;
+  return { secret: own, isMade: false };
+}
+
+export const otherTypeProblem: Problem = invalid('invalid_endpoint', [
+  {
+    pointer: '/secret_type',
+    code: 'invalid_secret_type',
+    detail:
+      'Cannot save the endpoint as secret_type must be that of the secret: "ed25519" of one that begins with whsk_, "hmac" of any other',
+  },
+]);
+
+/** What only its maker knows is shown once: an HMAC secret that was made. Of Ed25519, receivers need the public key alone. */
+export function shownOnce({ secret, isMade }: { secret: string; isMade: boolean }): object {
+  return isMade && secretTypeOf(secret) === 'hmac' ? { secret } : {};
+}
+
+/** The fields of an endpoint as columns: what is secret sealed, and beside a secret its public half. */
+export function toColumns(
+  values: FieldValues<EndpointColumn>,
+  { id, ring }: { readonly id: string; readonly ring: KeyRing | undefined },
+): ReadonlyMap<EndpointColumn, Value> {
+  const columns = new Map<EndpointColumn, Value>(values);
+  const secret = values.get('secret');
+  const headers = values.get('headers');
+  if (typeof secret === 'string') {
+    columns.set('secret', seal(secret, { ring, as: { endpointId: id, purpose: 'secret' } }));
+  }
+  if (secret !== undefined) {
+    columns.set('public_key', typeof secret === 'string' ? publicKeyOf(secret) : null);
+  }
+  if (typeof headers === 'string' && ring !== undefined) {
+    const sealed = seal(headers, { ring, as: { endpointId: id, purpose: 'headers' } });
+    columns.set('headers', JSON.stringify(sealed));
+  }
+  return columns;
+}
+
+/** The columns of a new endpoint with this secret. How the secret is made is none of them. */
+export function newColumns(
+  values: FieldValues<EndpointColumn | 'secret_type'>,
+  {
+    secret,
+    ...sealing
+  }: { readonly id: string; readonly ring: KeyRing | undefined; readonly secret: string },
+): ReadonlyMap<EndpointColumn, Value> {
+  const columns = new Map<EndpointColumn, Value>();
+  for (const [name, value] of values) if (name !== 'secret_type') columns.set(name, value);
+  return toColumns(columns.set('secret', secret), sealing);
+}
+
+const mostOverlapS = 7 * 86_400;
+const usualOverlapS = 86_400;
+
+const rotation: FieldSet<'secret' | 'secret_type' | 'overlap_s'> = {
+  doing: 'rotate the secret',
+  readers: {
+    secret: readSecret,
+    secret_type: readSecretType,
+    overlap_s: (json) => readNumber(json, { min: 0, max: mostOverlapS, isWhole: true }),
+  },
+  required: [],
+  ignoresNull: true,
+  nullable: [],
+  shown: ['secret_type', 'overlap_s'],
+  brokenRule: brokenEndpointRule,
+};
+
+const requestBytes = 65_536;
+
+/** POST /endpoints/{id}/secret/rotate: a new secret, beside which the one before signs for a while. */
+export async function rotate(
+  c: Context<ApiEnv>,
+  { id, options, notFound }: { id: string; options: RouteOptions; notFound: Problem },
+): Promise<Response> {
+  const { pool, keyRing: ring } = options;
+  const members = await readMembers(c, { maximumBytes: requestBytes, isOptional: true });
+  if ('kind' in members) return answerProblem(c, members);
+  const { values, errors } = readFields(members, rotation);
+  if (errors.length > 0) return answerProblem(c, invalid('invalid_endpoint', errors));
+  const endpoint = await findEndpoint(pool, id);
+  if (endpoint === undefined) return answerProblem(c, notFound);
+  const made = newSecret(values, endpoint.public_key === null ? 'hmac' : 'ed25519');
+  if (made === undefined) return answerProblem(c, otherTypeProblem);
+  const rotated = await rotateSecret(pool, {
+    id,
+    secret: seal(made.secret, { ring, as: { endpointId: id, purpose: 'secret' } }),
+    publicKey: publicKeyOf(made.secret),
+    overlapS: Number(values.get('overlap_s') ?? usualOverlapS),
+  });
+  switch (rotated) {
+    case 'missing':
+      return answerProblem(c, notFound);
+    case 'too many':
+      return answerProblem(c, {
+        kind: 'endpoint_state_conflict',
+        code: 'too_many_secrets',
+        detail:
+          'Cannot rotate the secret as at most 3 may sign at the same time: 3 do; wait for the first of former_secrets to expire, or end them all with "overlap_s": 0',
+      });
+    case 'done':
+      return c.json({ ...(await findEndpoint(pool, id)), ...shownOnce(made) });
+    default:
+      return rotated satisfies never;
+  }
+}

@@ -1,0 +1,63 @@
+// Pure: no I/O, no clock, no randomness.
+
+import { createSecretKey, type KeyObject } from 'node:crypto';
+
+/** The keys that secrets are sealed with. The first seals; all of them open. */
+export interface KeyRing {
+  readonly currentId: string;
+  /** By id. */
+  readonly keys: ReadonlyMap<string, KeyObject>;
+}
+
+export type KeyRingResult =
+  | { readonly ok: true; readonly ring: KeyRing }
+  /** Ends "as". Names a key by its id or its place, and never what it is. */
+  | { readonly ok: false; readonly rule: string };
+
+const keyBytes = 32;
+const mostKeys = 20;
+const legalId = /^[A-Za-z0-9._-]{1,32}$/;
+
+/** Reads `id:base64,id2:base64`. */
+export function parseKeyRing(text: string): KeyRingResult {
+  const parts = text.split(',').map((part) => part.trim());
+  if (parts.length > mostKeys) return refused(`it must have at most ${mostKeys} keys`);
+  const keys = new Map<string, KeyObject>();
+  for (const [at, part] of parts.entries()) {
+    const colon = part.indexOf(':');
+    const id = part.slice(0, Math.max(colon, 0));
+    // Without a colon, or before it, the key itself may stand: it is not repeated.
+    if (!legalId.test(id)) {
+      return refused(
+        `each key must be id:base64, with an id of 1 to 32 letters, digits and ._-: key ${at + 1} is not`,
+      );
+    }
+    if (keys.has(id)) return refused(`each key must have an id of its own: "${id}" comes twice`);
+    const key = bytesOf(part.slice(colon + 1));
+    if (key === undefined) {
+      return refused(
+        `each key must be ${keyBytes} bytes in base64, as "openssl rand -base64 ${keyBytes}" prints them: the key of "${id}" is not`,
+      );
+    }
+    keys.set(id, createSecretKey(key));
+  }
+  const [currentId = ''] = keys.keys();
+  return { ok: true, ring: { currentId, keys } };
+}
+
+/** The keys of one, then those of the other whose ids are new. */
+export function joinKeyRings(first: KeyRing, second: KeyRing | undefined): KeyRing {
+  return { currentId: first.currentId, keys: new Map([...(second?.keys ?? []), ...first.keys]) };
+}
+
+function refused(rule: string): KeyRingResult {
+  return { ok: false, rule };
+}
+
+/** Buffer.from never throws and skips what it does not know: only what comes out again as it went in was base64. */
+function bytesOf(base64: string): Buffer | undefined {
+  const bytes = Buffer.from(base64, 'base64');
+  if (bytes.length !== keyBytes) return undefined;
+  const canonical = bytes.toString('base64');
+  return base64 === canonical || base64 === canonical.replace(/=+$/, '') ? bytes : undefined;
+}

@@ -1,0 +1,87 @@
+import { formatDuration, parseDurationMs } from './domain/duration.ts';
+
+/*
+ * Values of environment variables. What breaks its rule is a ConfigError that names the variable, the rule and the value.
+ */
+
+/** A setting that cannot be used. The message names the variable, the rule and the value. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+export function list(env: Env, name: string): string[] {
+  return (text(env, name) ?? '')
+    .split(',')
+    .map((value) => value.trim())
+    .filter((value) => value !== '');
+}
+
+export function text(env: Env, name: string): string | undefined {
+  const value = env[name]?.trim();
+  return value === undefined || value === '' ? undefined : value;
+}
+
+export function integer(
+  env: Env,
+  name: string,
+  { min, max, unit, fallback }: { min: number; max: number; unit: string; fallback: number },
+): number {
+  const value = text(env, name);
+  if (value === undefined) return fallback;
+  const parsed = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  if (parsed >= min && parsed <= max) return parsed;
+  throw new ConfigError(
+    `Cannot use ${name} as it must be a whole number from ${min} to ${max} (${unit}): current value is ${value}`,
+  );
+}
+
+export function optionalInteger(
+  env: Env,
+  name: string,
+  bounds: { min: number; max: number; unit: string },
+): number | undefined {
+  return text(env, name) === undefined ? undefined : integer(env, name, { ...bounds, fallback: 0 });
+}
+
+export function duration(
+  env: Env,
+  name: string,
+  { fallback, minMs, maxMs }: { fallback: string; minMs: number; maxMs: number },
+): number {
+  const value = text(env, name) ?? fallback;
+  const parsed = parseDurationMs(value);
+  if (parsed !== undefined && parsed >= minMs && parsed <= maxMs) return parsed;
+  throw new ConfigError(
+    `Cannot use ${name} as it must be a duration with a unit (ms, s, m, h, d) from ${formatDuration(minMs)} to ${formatDuration(maxMs)}: current value is ${value}`,
+  );
+}
+
+export function schedule(env: Env, name: string, fallback: string): readonly number[] {
+  const value = text(env, name) ?? fallback;
+  const delays = value.split(',').map(parseDurationMs);
+  const legal = delays.filter(
+    (delay): delay is number => delay !== undefined && delay > 0 && delay <= 30 * dayMs,
+  );
+  if (legal.length === delays.length && delays.length <= 100) return Object.freeze(legal);
+  throw new ConfigError(
+    `Cannot use ${name} as it must be 1 to 100 durations from 1ms to 30d, separated by commas, like 1m,5m,30m: current value is ${value}`,
+  );
+}
+
+export const dayMs = 86_400_000;
+
+export function oneOf<const T extends string>(
+  env: Env,
+  name: string,
+  { among, fallback }: { among: readonly T[]; fallback: T },
+): T {
+  const value = text(env, name);
+  if (value === undefined) return fallback;
+  const found = among.find((candidate) => candidate === value);
+  if (found !== undefined) return found;
+  throw new ConfigError(
+    `Cannot use ${name} as it must be one of ${among.join(', ')}: current value is ${value}`,
+  );
+}

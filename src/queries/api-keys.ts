@@ -1,0 +1,109 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { type CommonQueryMethods, sql } from 'slonik';
+import { z } from 'zod';
+import { type ApiScope, apiScopes, keyPrefix, shownLength } from '../domain/api-key.ts';
+
+const keyRow = z.object({
+  id: z.string(),
+  name: z.string(),
+  prefix: z.string(),
+  scopes: z.array(z.enum(apiScopes)),
+  created_at: z.string(),
+  expires_at: z.string().nullable(),
+  revoked_at: z.string().nullable(),
+  last_used_at: z.string().nullable(),
+  is_usable: z.boolean(),
+});
+
+/** A key as people may see it. Times are RFC 3339 in UTC. */
+export type ApiKeyRow = z.infer<typeof keyRow>;
+
+const columns = sql.fragment`
+  id, name, prefix, scopes, created_at, expires_at, revoked_at, last_used_at,
+  revoked_at is null and (expires_at is null or expires_at > now()) as is_usable`;
+
+/** SHA-256: a key has 256 random bits, so a slow hash would protect nothing and cost each request. */
+export function hashOfKey(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}
+
+/** Makes a key. It is returned here and never again. */
+export async function createApiKey(
+  connection: Pick<CommonQueryMethods, 'one'>,
+  {
+    name,
+    scopes,
+    expiresAt,
+  }: {
+    readonly name: string;
+    readonly scopes: readonly ApiScope[];
+    /** RFC 3339. */
+    readonly expiresAt: string | null;
+  },
+): Promise<{ readonly key: string; readonly row: ApiKeyRow }> {
+  const key = keyPrefix + randomBytes(32).toString('base64url');
+  const row = await connection.one(sql.type(keyRow)`
+    insert into posthorn.api_keys (name, prefix, hash, scopes, expires_at)
+    values (
+      ${name}, ${key.slice(0, shownLength)}, ${sql.binary(hashOfKey(key))}, ${sql.array([...scopes], 'text')},
+      ${expiresAt}::timestamptz)
+    returning ${columns}`);
+  return { key, row };
+}
+
+/** All keys, newest first, those that are of no use any more included. */
+export async function listApiKeys(
+  connection: Pick<CommonQueryMethods, 'any'>,
+): Promise<readonly ApiKeyRow[]> {
+  return await connection.any(sql.type(keyRow)`
+    select ${columns} from posthorn.api_keys order by id desc limit 1000`);
+}
+
+/** Revokes a key by its id; the key as it is now, or undefined when there is none. Revoking twice changes nothing. */
+export async function revokeApiKey(
+  connection: Pick<CommonQueryMethods, 'maybeOne'>,
+  id: string,
+): Promise<ApiKeyRow | undefined> {
+  const row = await connection.maybeOne(sql.type(keyRow)`
+    update posthorn.api_keys
+    set revoked_at = coalesce(revoked_at, now())
+    where id = ${id}::uuid
+    returning ${columns}`);
+  return row ?? undefined;
+}
+
+/** Whether there is any key that can be used. */
+export async function hasApiKeys(
+  connection: Pick<CommonQueryMethods, 'oneFirst'>,
+): Promise<boolean> {
+  return await connection.oneFirst(sql.type(z.object({ exists: z.boolean() }))`
+    select exists (
+      select
+      from posthorn.api_keys
+      where revoked_at is null and (expires_at is null or expires_at > now())
+    )`);
+}
+
+const usableRow = z.object({ id: z.string(), scopes: z.array(z.enum(apiScopes)) });
+
+export type UsableKey = z.infer<typeof usableRow>;
+
+/** The key with this hash, if it can be used, and notes that it was. */
+export async function useApiKey(
+  connection: Pick<CommonQueryMethods, 'maybeOne' | 'query'>,
+  hash: Buffer,
+): Promise<UsableKey | undefined> {
+  const row = await connection.maybeOne(sql.type(usableRow)`
+    select id, scopes
+    from posthorn.api_keys
+    where hash = ${sql.binary(hash)}
+      and revoked_at is null
+      and (expires_at is null or expires_at > now())`);
+  if (row === null) return undefined;
+  await connection.query(sql.unsafe`
+    update posthorn.api_keys
+    set last_used_at = now()
+    where id = ${row.id}::uuid
+      and (last_used_at is null or last_used_at < now() - interval '1 minute')`);
+  return row;
+}

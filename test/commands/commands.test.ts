@@ -1,0 +1,190 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commands } from '../../src/commands/commands.ts';
+import { helpOf } from '../../src/commands/help.ts';
+import { oneLine, table } from '../../src/commands/table.ts';
+import { canRun } from '../support/can-run.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
+import { registerEndpoint } from '../support/endpoints.ts';
+import { type Ended, runPosthorn } from '../support/process.ts';
+
+// Commands for people, as processes of their own. docs.test.ts runs more of them against a worker that delivers.
+
+const url = 'https://customer.example/hooks';
+const unknown = '01a20d7f-4449-7506-bf90-21b36e74e172';
+const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+
+afterAll(() => database.drop());
+
+const posthorn = (...args: string[]): Promise<Ended> =>
+  runPosthorn(args, { DATABASE_URL: database.url });
+
+describe('what a command prints for programs', () => {
+  it('is one line of JSON, whatever it does', async () => {
+    const [failed = ''] = await endedWebhooks(database, { to: url, count: 3 });
+    const endpoint = await registerEndpoint(database, { url });
+    await endpoint.enqueue(1);
+    const replay = await startReplay(database, { url });
+    const calls: [string[], object][] = [
+      [['status'], { alerts: [], workers: [], due: 1 }],
+      [['list', '--status', 'failed'], { webhooks: [{}, {}, {}] }],
+      [['show', failed], { id: failed, status: 'failed' }],
+      [['retry', failed], { id: failed, status: 'pending' }],
+      [['cancel', failed], { id: failed, status: 'cancelled' }],
+      [['cancel', '--endpoint', endpoint.id, '--dry-run'], { dry_run: true, matched: 1 }],
+      [['cancel', '--endpoint', endpoint.id], { cancelled: 1 }],
+      [['replay', '--url', url, '--dry-run'], { matched: 2 }],
+      [
+        ['replay', '--url', url, '--no-wait', '--rate', '5', '--priority', 'own'],
+        { status: 'running', rate_limit_per_s: 5 },
+      ],
+      [['replays', 'list'], { replays: [{}, {}] }],
+      [['replays', 'show', replay], { id: replay }],
+      [['endpoints', 'list'], { endpoints: [{ id: endpoint.id }] }],
+      [['endpoints', 'pause', endpoint.id], { status: 'paused' }],
+      [
+        ['endpoints', 'change', endpoint.id, '--retry-schedule', '1,2', '--ordered', 'true'],
+        { retry_schedule_s: [1, 2], ordered: true },
+      ],
+      [['endpoints', 'delete', endpoint.id], { status: 'deleted' }],
+      [['migrate'], { applied: [] }],
+    ];
+    for (const [args, answer] of calls) {
+      const { exitCode, stdout, stderr } = await posthorn(...args, '--json');
+      expect({ args, exitCode, stderr }).toEqual({ args, exitCode: 0, stderr: '' });
+      expect(stdout.trimEnd()).not.toContain('\n');
+      expect(JSON.parse(stdout)).toMatchObject(answer);
+    }
+  }, 60_000);
+});
+
+describe('the exit code', () => {
+  it.each<[number, string, string[]]>([
+    [2, 'Cannot run "dance" as it is not a command', ['dance']],
+    [2, 'Cannot run "endpoints dance" as it is not a command', ['endpoints', 'dance']],
+    [2, 'as ID must follow: it is missing', ['show']],
+    [2, 'as it must be given at most 1 words after it', ['show', unknown, 'more']],
+    [2, 'as its id must be a UUID', ['retry', 'x']],
+    [
+      2,
+      'Cannot use --limit as it must be a whole number from 1 to 10000',
+      ['list', '--limit', '0'],
+    ],
+    [2, 'Cannot use --status as it must be one of pending', ['list', '--status', 'lost']],
+    [2, 'must be given: there is none', ['replay']],
+    [2, 'Cannot use --rate as it must be a number', ['replay', '--url', url, '--rate', 'fast']],
+    [2, 'must be an RFC 3339 time', ['replay', '--from', 'yesterday']],
+    [2, 'must be one of bash, zsh', ['completion', 'fish']],
+    [2, 'Cannot send the webhook as url must be', ['send', '--url', 'x', '--body', 'x']],
+    [1, 'its secret must be whsec_', ['send', '--url', url, '--body', 'x', '--secret', 'whsec_x']],
+    [1, 'Cannot find the webhook', ['show', unknown]],
+    [1, 'Cannot find the webhook', ['retry', unknown]],
+    [1, 'Cannot find the replay', ['replays', 'cancel', unknown]],
+    [1, 'Cannot find the endpoint', ['endpoints', 'pause', unknown]],
+    [1, 'must be an endpoint with this id', ['replay', '--endpoint', unknown]],
+  ])('is %i with "%s"', async (code, message, args) => {
+    const { exitCode, stderr, stdout } = await posthorn(...args);
+    expect(stderr).toContain(message);
+    expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: '' });
+  });
+
+  it('is 1 without a database, and the message says what is missing', async () => {
+    const { exitCode, stderr } = await runPosthorn(['list'], { POSTHORN_DATA_DIR: '/nowhere' });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^Cannot find a database as DATABASE_URL must be set/);
+  });
+
+  it('is 0 when whoever reads has had enough', async () => {
+    await endedWebhooks(database, { to: url, count: 500 });
+    const script = `'${process.execPath}' '${cli}' list --limit 500 | head -1; exit \${PIPESTATUS[0]}`;
+    const { stdout } = await promisify(execFile)('bash', ['-c', script], {
+      env: { ...process.env, DATABASE_URL: database.url },
+    });
+    expect(stdout).toMatch(/^ID +ENQUEUED/);
+  });
+});
+
+it('send reads the body from standard input, byte for byte', async () => {
+  const child = spawn(process.execPath, [cli, 'send', '--url', url, '--header', 'X-A: b: c'], {
+    env: { ...process.env, DATABASE_URL: database.url },
+  });
+  child.stdin.end('{"n":  1.0}\n');
+  const [chunk] = await once(child.stdout, 'data');
+  const { rows } = await database.pool.query(
+    'select body, headers from posthorn.outbox where id = $1',
+    [String(chunk).trim()],
+  );
+  expect(rows).toEqual([{ body: '{"n":  1.0}\n', headers: { 'X-A': 'b: c' } }]);
+});
+
+describe('the help', () => {
+  it.each(commands.map((command) => ({ name: command.name, command })))(
+    'of "$name" explains each option',
+    ({ command }) => {
+      const help = helpOf(command);
+      expect(help).toContain(`posthorn ${command.name}`);
+      for (const [name, option] of Object.entries(command.options ?? {})) {
+        expect(help).toContain(`--${name}`);
+        expect(help).toContain(option.help);
+      }
+    },
+  );
+
+  it('of every command that prints something has --json', () => {
+    const without = commands.filter(({ options = {} }) => !('json' in options));
+    expect(without.map(({ name }) => name)).toEqual(['bench', 'completion']);
+  });
+});
+
+describe.skipIf(!canRun('script', { why: 'tests of colours' }))('on a terminal', () => {
+  it('there are colours, unless NO_COLOR says no, and elsewhere none', async () => {
+    const coloured = await onTerminal('list --limit 3', {});
+    expect(coloured).toContain('\u001B[');
+    expect(await onTerminal('list --limit 3', { NO_COLOR: '1' })).not.toContain('\u001B[');
+    expect((await posthorn('list', '--limit', '3')).stdout).not.toContain('\u001B[');
+  });
+
+  it('a replay draws how far it is, and elsewhere not', async () => {
+    const replay = await startReplay(database, { url: `${url}/none`, status: 'cancelled' });
+    expect(await onTerminal(`replays cancel ${replay}`, {})).toContain('█');
+    const { stderr } = await posthorn('replays', 'cancel', replay);
+    expect(stderr).not.toContain('█');
+  });
+
+  async function onTerminal(args: string, env: Record<string, string>): Promise<string> {
+    const { PATH = '', HOME = '' } = process.env;
+    const { stdout } = await promisify(execFile)(
+      'script',
+      ['-qec', `'${process.execPath}' '${cli}' ${args}`, '/dev/null'],
+      { env: { PATH, HOME, TERM: 'xterm', DATABASE_URL: database.url, ...env } },
+    );
+    return stdout;
+  }
+});
+
+describe('a table', () => {
+  it('shows what others have named in one line, without what moves a cursor', () => {
+    expect(oneLine('a\u001B[2J\r\nb\u202Ec')).toBe('a [2J b c');
+    const text = table(
+      ['A', 'B'],
+      [
+        ['x\ny', 'long words'],
+        ['xyz', 'b'],
+      ],
+      {
+        hasColours: false,
+        columns: 10,
+      },
+    );
+    expect(text).toBe('A    B\nx y  long…\nxyz  b');
+  });
+});

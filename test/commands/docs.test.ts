@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commands } from '../../src/commands/commands.ts';
+import { exitCodes } from '../../src/commands/help.ts';
+import { formOf, recordSessions } from '../support/cli-sessions.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { runPosthorn, spawnWorker } from '../support/process.ts';
+import { startReceiver } from '../support/receiver.ts';
+
+// docs/cli.md against the commands: that it names them all, and that they print what stands there.
+
+const page = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8');
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+
+afterAll(() => database.drop());
+
+describe('docs/cli.md', () => {
+  it.each(commands.map(({ name }) => name))('names "%s"', (name) => {
+    const [first, second = first] = name.split(' ');
+    const row = page
+      .split('\n')
+      .find((line) => line.startsWith('| ') && line.includes(`\`${first}`));
+    expect(row).toContain(second);
+  });
+
+  it.each(exitCodes.map(([code, meaning]) => ({ code, meaning })))(
+    'says what exit code $code means',
+    ({ code, meaning }) => {
+      expect(page).toContain(`| ${code} | ${meaning} |`);
+    },
+  );
+
+  it('shows sessions as they go', async () => {
+    await using _worker = await spawnWorker(database.url);
+    await using receiver = await startReceiver();
+    const sessions = await recordSessions({
+      run: (args) => runPosthorn(args, { DATABASE_URL: database.url }),
+      receiver,
+    });
+    const documented = [...page.matchAll(/<!-- session (\w+) -->\n```\n([\s\S]*?)\n```/g)];
+    expect(documented.map(([, name]) => name)).toEqual([
+      'send',
+      'list',
+      'retry',
+      'replay',
+      'endpoints',
+      'status',
+      'tail',
+    ]);
+    for (const { name, transcript } of sessions) {
+      const text = documented.find(([, known]) => known === name)?.[2] ?? '';
+      expect(formOf(transcript)).toEqual(formOf(text));
+    }
+  }, 120_000);
+});

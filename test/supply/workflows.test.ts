@@ -1,0 +1,84 @@
+import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+
+// What runs with rights on the repository and on the package, held to its rules.
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const directory = `${root}.github/workflows/`;
+const workflows = readdirSync(directory).map((name) => {
+  const text = readFileSync(directory + name, 'utf8');
+  return { name, text, content: parse(text) as Workflow };
+});
+const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
+  scripts: Record<string, string>;
+};
+
+interface Workflow {
+  readonly on: Record<string, unknown>;
+  readonly permissions: Record<string, string>;
+  readonly jobs: Record<
+    string,
+    {
+      readonly permissions?: Record<string, string>;
+      readonly 'timeout-minutes'?: number;
+      readonly steps: readonly { readonly uses?: string; readonly run?: string }[];
+    }
+  >;
+}
+
+test('there is one for changes and one that publishes', () => {
+  expect(workflows.map(({ name }) => name).sort()).toEqual(['ci.yml', 'publish.yml']);
+});
+
+test.each(workflows)('$name: each action is fixed to a commit, beside its version', ({ text }) => {
+  const used = text.split('\n').filter((line) => line.includes('uses:'));
+  expect(used.length).toBeGreaterThan(0);
+  for (const line of used) {
+    expect(line).toMatch(/uses: actions\/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  }
+});
+
+test.each(workflows)('$name: each command that it runs is there', ({ content }) => {
+  const commands = stepsOf(content).flatMap(({ run = '' }) => run.split('\n'));
+  expect(commands.length).toBeGreaterThan(0);
+  for (const command of commands) {
+    const script = /npm run (?:--silent )?(\S+)/.exec(command)?.[1];
+    if (script !== undefined) expect(scripts, command).toHaveProperty(script);
+    const file = /^(\.ci\/\S+)/.exec(command)?.[1];
+    if (file !== undefined) accessSync(root + file, constants.X_OK);
+  }
+});
+
+test.each(workflows)('$name: may read, and no more than it needs', ({ name, content }) => {
+  expect(content.permissions).toEqual({ contents: 'read' });
+  for (const job of Object.values(content.jobs)) {
+    expect(job['timeout-minutes']).toBeGreaterThan(0);
+    if (job.permissions === undefined) continue;
+    expect(name).toBe('publish.yml');
+    expect(job.permissions).toEqual({ contents: 'read', 'id-token': 'write' });
+  }
+});
+
+test.each(workflows)(
+  '$name: no secret, and no text of strangers in a command',
+  ({ content, text }) => {
+    expect(text).not.toContain('secrets.');
+    expect(Object.keys(content.on)).not.toContain('pull_request_target');
+    for (const { run = '' } of stepsOf(content)) expect(run).not.toContain('${{');
+  },
+);
+
+test('what is published has passed the gate, has a bill of materials and provenance', () => {
+  const publish = workflows.find(({ name }) => name === 'publish.yml');
+  const commands = stepsOf(publish?.content).map(({ run }) => run ?? '');
+  const at = (part: string) => commands.findIndex((command) => command.includes(part));
+  expect(at('.ci/run')).toBeGreaterThanOrEqual(0);
+  expect(at('npm run --silent sbom')).toBeGreaterThan(at('.ci/run'));
+  expect(at('npm publish --provenance')).toBeGreaterThan(at('npm run --silent sbom'));
+});
+
+function stepsOf(content: Workflow | undefined): Workflow['jobs'][string]['steps'] {
+  return Object.values(content?.jobs ?? {}).flatMap(({ steps }) => steps);
+}
