@@ -3,7 +3,8 @@ import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPage, photograph, startBrowser } from '../support/browser.ts';
-import { startWorld, type World } from './world.ts';
+import { startEngine } from '../support/engine.ts';
+import { hostileTexts, startWorld, type World } from './world.ts';
 
 // The dashboard as people see it: a real browser, a real Posthorn, a real receiver.
 
@@ -66,6 +67,141 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
       '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
     );
     expect(scroll).toBeLessThanOrEqual(client);
+  });
+
+  it('retries what has failed, after which its timeline says so', async () => {
+    await using watched = await open(`#/webhooks/${world.ids.failed}`);
+    const { page, troubles } = watched;
+    await page.getByRole('button', { name: 'Retry now' }).click();
+    await page.getByText('Sent again').waitFor();
+    await page.getByText('Attempt 2').waitFor();
+    await photograph(page, 'webhook-retried');
+    expect(troubles).toEqual([]);
+  });
+
+  it('cancels what waits, once that is confirmed', async () => {
+    await using watched = await open(`#/webhooks/${world.ids.waiting}`);
+    const { page } = watched;
+    await page.getByText('It waits for').waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Leave it' }).click();
+    await page.getByText('It waits for').waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    await page.getByText('It ended as cancelled').waitFor();
+  });
+
+  it('pauses and resumes, disables and enables an endpoint, and sends a test to it', async () => {
+    await using watched = await open(`#/endpoints?id=${world.endpointId}`);
+    const { page } = watched;
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('button', { name: 'Disable' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Disable' }).click();
+    await page.getByRole('button', { name: 'Enable' }).click();
+    await page.getByRole('button', { name: 'Send test' }).click();
+    await page.getByRole('link', { name: 'See how it went' }).click();
+    await page.getByText('Delivered').first().waitFor();
+  });
+
+  it('counts, starts and shows a replay', async () => {
+    await using watched = await open('#/replays');
+    const { page } = watched;
+    const start = page.getByRole('button', { name: 'Start' });
+    expect(await start.isDisabled()).toBe(true);
+    await page.getByRole('button', { name: 'Count' }).click();
+    await page.getByText(/match\.$/).waitFor();
+    await start.click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Start' }).click();
+    await page.getByText('finished').waitFor();
+    await photograph(page, 'replays-finished');
+  });
+
+  it('narrows the list, pages through it and follows it live', async () => {
+    await using watched = await open('#/webhooks');
+    const { page } = watched;
+    const rows = page.locator('tbody tr');
+    await rows.nth(49).waitFor();
+    await page.getByRole('button', { name: 'Older' }).click();
+    await rows.nth(60).waitFor();
+    await page.getByLabel('Status').selectOption('failed');
+    await page.waitForFunction('location.hash.includes("status=failed")');
+    await page.getByLabel('In id or URL').fill('/FAILS/ord');
+    await page.getByLabel('In id or URL').press('Enter');
+    await page.getByText('/fails/order').first().waitFor();
+    await page.getByRole('link', { name: 'Clear' }).click();
+    await page.getByLabel('Live tail').check();
+    await world.database.pool.query(
+      `insert into posthorn.outbox (url, body) values ('http://127.0.0.1:${world.receiver.port}/while-looking', '{}')`,
+    );
+    await page.getByText('/while-looking').waitFor();
+  });
+
+  it('shows what strangers send as text, and runs none of it', async () => {
+    await using watched = await open(`#/webhooks/${world.ids.hostile}`);
+    const { page, troubles } = watched;
+    await page.evaluate('window.hacked = () => { window.wasHacked = true; }');
+    const answer = page.locator('.answer').first();
+    await answer.waitFor();
+    const shown = (await answer.textContent()) ?? '';
+    for (const text of hostileTexts) expect(shown).toContain(text);
+    for (const hash of [
+      '#/webhooks',
+      '#/endpoints',
+      '#/replays',
+      '#/',
+      `#/webhooks/${world.ids.hostile}`,
+    ]) {
+      await page.goto(`${world.origin}/${hash}`);
+      await page.locator('main h1').first().waitFor();
+    }
+    expect(await page.evaluate('window.wasHacked')).toBeUndefined();
+    expect(
+      await page.locator('main script, main iframe, main img, main link, main style').count(),
+    ).toBe(0);
+    expect(troubles).toEqual([]);
+  });
+
+  it('is used with the keyboard alone: g and a letter, /, and the link to the content', async () => {
+    await using watched = await open('');
+    const { page } = watched;
+    await page.getByText('How it went').waitFor();
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.className')).toBe('skip');
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate('document.activeElement.id')).toBe('main');
+    await page.keyboard.press('g');
+    await page.keyboard.press('e');
+    await page.getByRole('heading', { name: 'Endpoints' }).waitFor();
+    await page.keyboard.press('/');
+    await page.waitForFunction('document.activeElement.id === "search"');
+  });
+
+  it('keeps the colours that somebody chose', async () => {
+    await using watched = await open('');
+    const { page } = watched;
+    await page.getByRole('button', { name: 'Use dark colours' }).click();
+    await page.reload();
+    expect(await page.evaluate('document.documentElement.dataset.theme')).toBe('dark');
+  });
+
+  it('asks for a key where the API does, and shows what it then answers', async () => {
+    await using other = await startEngine(world.database, {
+      worker: false,
+      api: true,
+      env: { POSTHORN_API_KEY: 'k'.repeat(40) },
+    });
+    await using watched = await openPage(browser, { origin: other.address });
+    const { page, troubles } = watched;
+    await page.goto(`${other.address}/`);
+    await page.getByLabel('API key').fill('k'.repeat(40));
+    await photograph(page, 'key');
+    expect(await axe(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Enter' }).click();
+    await page.getByText('How it went').waitFor();
+    await page.getByRole('button', { name: 'Forget key' }).click();
+    await page.getByLabel('API key').waitFor();
+    expect(troubles).toEqual([]);
   });
 });
 
