@@ -17,9 +17,9 @@ create table posthorn.samples (
   constraint samples_pkey primary key (taken_at)
 );
 
--- Adds the sample of this minute and drops those of more than 15 days. Costs the same whatever the size of the history: of
+-- Adds the sample of this minute, says how many webhooks are unfinished, and drops those of more than 15 days. Costs the same whatever the size of the history: of
 -- what was delivered 2,000 are looked at, the newest.
-create function posthorn.take_sample() returns void
+create function posthorn.take_sample() returns bigint
   language sql
   set search_path = pg_catalog, pg_temp
   set enable_seqscan = off
@@ -67,6 +67,7 @@ create function posthorn.take_sample() returns void
     cross join since
     cross join delivered as d
     cross join queued as q
+    returning waiting
   $$;
 
 revoke execute on function posthorn.take_sample() from public;

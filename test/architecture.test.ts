@@ -24,6 +24,7 @@ const layers: readonly (readonly string[])[] = [
   ['outbox', 'deliver'],
   ['maintenance', 'api'],
   ['worker', 'doctor'],
+  ['settings.ts'],
   ['posthorn.ts'],
   ['commands', 'index.ts'],
   ['cli.ts'],

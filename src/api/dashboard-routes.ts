@@ -78,6 +78,6 @@ export function addDashboardRoutes(app: Hono<ApiEnv>): void {
   };
   app.get('/', (c) => answer(c, 'index.html'));
   app.all('/', methodNotAllowed('GET, HEAD'));
-  app.get('/dashboard/:name{.+}', (c) => answer(c, c.req.param('name')));
-  app.all('/dashboard/:name{.+}', methodNotAllowed('GET, HEAD'));
+  app.get('/dashboard/*', (c) => answer(c, c.req.path.slice('/dashboard/'.length)));
+  app.all('/dashboard/*', methodNotAllowed('GET, HEAD'));
 }

@@ -57,8 +57,10 @@ const schedule: Readonly<Record<string, Schedule>> = {
     isQuiet: true,
     run: async ({ maintenancePool, tallies }) => {
       await tallies.write();
-      await maintenancePool.query('select posthorn.take_sample()');
-      return {};
+      const { rows } = await maintenancePool.query<{ waiting: number }>(
+        'select posthorn.take_sample()::float8 as waiting',
+      );
+      return { waiting: rows[0]?.waiting ?? 0 };
     },
   },
   'posthorn:partitions': {

@@ -32,14 +32,18 @@ async function raw(port: number, request: string): Promise<string> {
 }
 
 describe('routes', () => {
-  it.each(['/', '/nope', '/webhooks/', '/webhooks/a/b', '/HEALTHZ'])(
-    'do not include %s',
-    async (path) => {
-      const { status, json, headers } = await api.ask(path);
-      expect([status, json.code]).toEqual([404, 'route_not_found']);
-      expect(headers.get('content-type')).toBe('application/problem+json');
-    },
-  );
+  it.each([
+    '/nope',
+    '/dashboard/nope',
+    '/dashboard/../package.json',
+    '/webhooks/',
+    '/webhooks/a/b',
+    '/HEALTHZ',
+  ])('do not include %s', async (path) => {
+    const { status, json, headers } = await api.ask(path);
+    expect([status, json.code]).toEqual([404, 'route_not_found']);
+    expect(headers.get('content-type')).toBe('application/problem+json');
+  });
 
   it.each([
     ['GET', '/webhooks/send', 'POST'],

@@ -4,6 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPage, photograph, startBrowser } from '../support/browser.ts';
 import { startEngine } from '../support/engine.ts';
+import { eventually } from '../support/eventually.ts';
 import { hostileTexts, startWorld, type World } from './world.ts';
 
 // The dashboard as people see it: a real browser, a real Posthorn, a real receiver.
@@ -125,7 +126,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     await page.getByRole('button', { name: 'Older' }).click();
     await rows.nth(60).waitFor();
     await page.getByLabel('Status').selectOption('failed');
-    await page.waitForFunction('location.hash.includes("status=failed")');
+    await holds(page, 'location.hash.includes("status=failed")');
     await page.getByLabel('In id or URL').fill('/FAILS/ord');
     await page.getByLabel('In id or URL').press('Enter');
     await page.getByText('/fails/order').first().waitFor();
@@ -174,7 +175,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     await page.keyboard.press('e');
     await page.getByRole('heading', { name: 'Endpoints' }).waitFor();
     await page.keyboard.press('/');
-    await page.waitForFunction('document.activeElement.id === "search"');
+    await holds(page, 'document.activeElement.id === "search"');
   });
 
   it('keeps the colours that somebody chose', async () => {
@@ -182,6 +183,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     const { page } = watched;
     await page.getByRole('button', { name: 'Use dark colours' }).click();
     await page.reload();
+    await page.getByText('How it went').waitFor();
     expect(await page.evaluate('document.documentElement.dataset.theme')).toBe('dark');
   });
 
@@ -204,6 +206,11 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     expect(troubles).toEqual([]);
   });
 });
+
+/** Through the debugger, like all here: playwright's own waiting would need eval, which the page's policy refuses. */
+async function holds(page: Page, condition: string): Promise<void> {
+  await eventually(async () => await page.evaluate<boolean>(condition), condition);
+}
 
 /** What axe-core finds, as "rule: element". Put in through the debugger: the page's policy lets no script of ours in. */
 async function axe(page: Page): Promise<string[]> {

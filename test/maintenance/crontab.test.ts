@@ -27,6 +27,7 @@ describe('the crontab', () => {
       'posthorn:disable',
       'posthorn:partitions',
       'posthorn:prune',
+      'posthorn:sample',
       'posthorn:secrets',
     ]);
     const { rows } = await database.pool.query(

@@ -69,7 +69,7 @@ describe('the packed package', () => {
     const folders = new Set(files.map((file) => file.split('/')[0] ?? ''));
     expect([...folders].sort()).toEqual([
       ...['ARCHITECTURE.md', 'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md'],
-      ...['dist', 'docs', 'migrations', 'ops', 'package.json', 'sql'],
+      ...['dashboard', 'dist', 'docs', 'migrations', 'ops', 'package.json', 'sql'],
     ]);
     expect(
       files.filter((file) => /\.test\.[jt]s|(?<!\.d)\.ts$|(?:^|\/)\.|\.pem$|\.key$/.test(file)),
