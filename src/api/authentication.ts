@@ -147,8 +147,13 @@ export class Authentication {
     const nowMs = performance.now();
     const pace = this.#paces.get(key.id) ?? createPace(rateLimitPerS);
     const left = allowedBy(pace, nowMs);
-    c.header('RateLimit-Policy', `"key";q=${rateLimitPerS};w=1`);
-    c.header('RateLimit', `"key";r=${Math.max(0, left - 1)};t=1`);
+    // What may come at once is a tenth of a second's worth: the pace spreads the rest evenly.
+    const windowS = Math.max(1, Math.ceil((pace.burst * pace.intervalMs) / 1_000));
+    c.header(
+      'RateLimit-Policy',
+      `"key";q=${Math.max(pace.burst, Math.floor(rateLimitPerS * windowS))};w=${windowS}`,
+    );
+    c.header('RateLimit', `"key";r=${Math.max(0, left - 1)};t=${windowS}`);
     if (left < 1) {
       const waitS = Math.max(1, Math.ceil((readyAtMs(pace) - nowMs) / 1_000));
       return tooMany(c, {
@@ -161,11 +166,21 @@ export class Authentication {
   }
 }
 
+/** Who has an IPv6 address has 2^64 of them, so it is the first four groups that count. */
+export function networkOf(address: string): string {
+  if (!address.includes(':') || address.includes('.')) return address;
+  const [head = '', tail] = address.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? [] : Array<string>(8 - groups.length - after.length).fill('0');
+  return [...groups, ...zeros, ...after].slice(0, 4).join(':');
+}
+
 /** The other end of the connection; behind a proxy that is the proxy. */
 function addressOf(c: Context<ApiEnv>): string {
   const incoming: unknown = Reflect.get(Object(c.env), 'incoming');
   const socket: unknown = Reflect.get(Object(incoming), 'socket');
-  return String(Reflect.get(Object(socket), 'remoteAddress') ?? 'unknown');
+  return networkOf(String(Reflect.get(Object(socket), 'remoteAddress') ?? 'unknown'));
 }
 
 /**

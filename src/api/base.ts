@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import { problemOfError } from './database-problem.ts';
 import { answerProblem, shown } from './problem.ts';
 import { problemKinds } from './problems.ts';
+import { securityHeaders } from './security-headers.ts';
 
 /** What each request carries. */
 export interface ApiEnv {
@@ -22,13 +23,8 @@ export function createBase(log: Log): Hono<ApiEnv> {
     c.set('requestId', randomUUID());
     await next();
     c.header('X-Request-Id', c.var.requestId);
-    c.header('Cache-Control', 'no-store');
-    c.header('X-Content-Type-Options', 'nosniff');
-    c.header('Referrer-Policy', 'no-referrer');
-    c.header('Cross-Origin-Resource-Policy', 'same-origin');
-    // A page says for itself what it may load; anything else is no page.
-    if (!c.res.headers.has('content-security-policy')) {
-      c.header('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+    for (const [name, value] of Object.entries(securityHeaders)) {
+      if (!c.res.headers.has(name)) c.header(name, value);
     }
   });
   app.use(timeout(deadlineMs));

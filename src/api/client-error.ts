@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Problem, problemJson } from './problem.ts';
 import { problemKinds } from './problems.ts';
+import { securityHeaders } from './security-headers.ts';
 
 /** Answers a request that Node could not even read, in the form of all other problems, and closes the connection. */
 export function answerClientError(error: Error, socket: Duplex): void {
@@ -16,6 +17,9 @@ export function answerClientError(error: Error, socket: Duplex): void {
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n` +
       'Content-Type: application/problem+json\r\n' +
+      Object.entries(securityHeaders)
+        .map(([name, value]) => `${name}: ${value}\r\n`)
+        .join('') +
       `Content-Length: ${Buffer.byteLength(body)}\r\n` +
       `Connection: close\r\n\r\n${body}`,
   );

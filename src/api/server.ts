@@ -8,6 +8,7 @@ import { answerClientError } from './client-error.ts';
 import { internalError } from './database-problem.ts';
 import { type Problem, problemJson } from './problem.ts';
 import { problemKinds } from './problems.ts';
+import { securityHeaders } from './security-headers.ts';
 
 /** An app that is being served. */
 export interface ServedApi {
@@ -69,7 +70,11 @@ function unreadable(error: unknown): Response {
     : internalError;
   return new Response(problemJson(problem, randomUUID()), {
     status: problemKinds[problem.kind].status,
-    headers: { 'content-type': 'application/problem+json', connection: 'close' },
+    headers: {
+      ...securityHeaders,
+      'content-type': 'application/problem+json',
+      connection: 'close',
+    },
   });
 }
 

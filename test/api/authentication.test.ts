@@ -1,6 +1,9 @@
 import { get } from 'node:http';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { networkOf } from '../../src/api/authentication.ts';
 import { problemKinds } from '../../src/api/problems.ts';
+import { securityHeaders } from '../../src/api/security-headers.ts';
 import type { ApiScope } from '../../src/domain/api-key.ts';
 import { createApiKey, revokeApiKey } from '../../src/queries/api-keys.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -176,6 +179,37 @@ it('wrong keys that come all at once are no more than those that come one by one
   );
   expect(answers.filter(({ status }) => status === 401).length).toBeLessThanOrEqual(11);
   expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(89);
+});
+
+it.each([
+  ['203.0.113.9', '203.0.113.9'],
+  ['::ffff:203.0.113.9', '::ffff:203.0.113.9'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+  ['2001:db8:1:2::1', '2001:db8:1:2'],
+  ['2001:db8::1', '2001:db8:0:0'],
+  ['::1', '0:0:0:0'],
+])('wrong keys from %s count for %s', (address, network) => {
+  expect(networkOf(address)).toBe(network);
+});
+
+it.each([
+  ['no HTTP', 'nonsense\r\n\r\n', 400],
+  ['too large headers', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+  ['no Host', 'GET /webhooks HTTP/1.1\r\n\r\n', 400],
+])('%s is answered with the headers of all answers', async (_, request, status) => {
+  const answer = await new Promise<string>((resolve, reject) => {
+    const socket = connect(api.port, '127.0.0.1', () => socket.write(request));
+    let text = '';
+    socket.on('data', (data) => {
+      text += String(data);
+    });
+    socket.on('close', () => resolve(text.toLowerCase()));
+    socket.on('error', reject);
+  });
+  expect(answer).toContain(`http/1.1 ${status} `);
+  for (const [name, value] of Object.entries(securityHeaders)) {
+    expect(answer).toContain(`${name}: ${value}\r\n`.toLowerCase());
+  }
 });
 
 it('a new key that many requests begin with at once is looked up without using up tries', async () => {
