@@ -137,20 +137,23 @@ const rotation: FieldSet<'secret' | 'secret_type' | 'overlap_s'> = {
 
 const requestBytes = 65_536;
 
-/** POST /endpoints/{id}/secret/rotate: a new secret, beside which the one before signs for a while. */
-export async function rotate(
-  c: Context<ApiEnv>,
-  { id, options, notFound }: { id: string; options: RouteOptions; notFound: Problem },
-): Promise<Response> {
-  const { pool, keyRing: ring } = options;
-  const members = await readMembers(c, { maximumBytes: requestBytes, isOptional: true });
-  if ('kind' in members) return answerProblem(c, members);
+/** What came of a rotation. */
+type Rotated =
+  | { readonly endpoint: object }
+  | { readonly missing: true }
+  | { readonly problem: Problem };
+
+/** Gives an endpoint a new secret, beside which the one before signs for a while. The fields are JSON texts by name. */
+export async function rotateEndpointSecret(
+  members: ReadonlyMap<string, string>,
+  { id, pool, keyRing: ring }: Pick<RouteOptions, 'pool' | 'keyRing'> & { readonly id: string },
+): Promise<Rotated> {
   const { values, errors } = readFields(members, rotation);
-  if (errors.length > 0) return answerProblem(c, invalid('invalid_endpoint', errors));
+  if (errors.length > 0) return { problem: invalid('invalid_endpoint', errors) };
   const endpoint = await findEndpoint(pool, id);
-  if (endpoint === undefined) return answerProblem(c, notFound);
+  if (endpoint === undefined) return { missing: true };
   const made = newSecret(values, endpoint.public_key === null ? 'hmac' : 'ed25519');
-  if (made === undefined) return answerProblem(c, otherTypeProblem);
+  if (made === undefined) return { problem: otherTypeProblem };
   const rotated = await rotateSecret(pool, {
     id,
     secret: seal(made.secret, { ring, as: { endpointId: id, purpose: 'secret' } }),
@@ -159,17 +162,31 @@ export async function rotate(
   });
   switch (rotated) {
     case 'missing':
-      return answerProblem(c, notFound);
+      return { missing: true };
     case 'too many':
-      return answerProblem(c, {
-        kind: 'endpoint_state_conflict',
-        code: 'too_many_secrets',
-        detail:
-          'Cannot rotate the secret as at most 3 may sign at the same time: 3 do; wait for the first of former_secrets to expire, or end them all with "overlap_s": 0',
-      });
+      return { problem: tooManySecrets };
     case 'done':
-      return c.json({ ...(await findEndpoint(pool, id)), ...shownOnce(made) });
+      return { endpoint: { ...(await findEndpoint(pool, id)), ...shownOnce(made) } };
     default:
       return rotated satisfies never;
   }
+}
+
+const tooManySecrets: Problem = {
+  kind: 'endpoint_state_conflict',
+  code: 'too_many_secrets',
+  detail:
+    'Cannot rotate the secret as at most 3 may sign at the same time: 3 do; wait for the first of former_secrets to expire, or end them all with "overlap_s": 0',
+};
+
+/** POST /endpoints/{id}/secret/rotate. */
+export async function rotate(
+  c: Context<ApiEnv>,
+  { id, options, notFound }: { id: string; options: RouteOptions; notFound: Problem },
+): Promise<Response> {
+  const members = await readMembers(c, { maximumBytes: requestBytes, isOptional: true });
+  if ('kind' in members) return answerProblem(c, members);
+  const rotated = await rotateEndpointSecret(members, { ...options, id });
+  if ('problem' in rotated) return answerProblem(c, rotated.problem);
+  return 'missing' in rotated ? answerProblem(c, notFound) : c.json(rotated.endpoint);
 }

@@ -7,6 +7,7 @@ import {
   deleteEndpointCommand,
   endpointActionCommand,
   listEndpointsCommand,
+  rotateEndpointCommand,
   settingOptions,
   showEndpointCommand,
   testEndpointCommand,
@@ -62,6 +63,29 @@ export const endpointCommands: readonly Command[] = [
     options: jsonOption,
     run: endpointActionCommand(action),
   })),
+  {
+    name: 'endpoints rotate',
+    summary: 'give an endpoint a new secret; the old one signs beside it for a while',
+    details:
+      'Without --secret it makes one up, and shows it once. Of Ed25519 the public key is shown.',
+    arguments: [id],
+    options: {
+      secret: { type: 'string', help: 'in place of one that is made up' },
+      'secret-type': {
+        type: 'string',
+        value: 'TYPE',
+        among: ['hmac', 'ed25519'],
+        help: 'one of; as before if not given',
+      },
+      'overlap-s': {
+        type: 'string',
+        value: 'N',
+        help: 'seconds for which both sign, 0 to 604800; a day if not given',
+      },
+      ...jsonOption,
+    },
+    run: rotateEndpointCommand,
+  },
   {
     name: 'endpoints test',
     summary: 'send a test webhook to an endpoint; prints its id',

@@ -5,7 +5,13 @@ import {
   type EndpointField,
   newEndpointFields,
 } from '../api/endpoint-fields.ts';
-import { newColumns, newSecret, otherTypeProblem, toColumns } from '../api/endpoint-secrets.ts';
+import {
+  newColumns,
+  newSecret,
+  otherTypeProblem,
+  rotateEndpointSecret,
+  toColumns,
+} from '../api/endpoint-secrets.ts';
 import { invalid } from '../api/problem.ts';
 import { type FieldSet, type FieldValues, readFields } from '../api/read-fields.ts';
 import { endpointStatuses } from '../queries/endpoint-row.ts';
@@ -138,6 +144,38 @@ export async function changeEndpointCommand(given: Given): Promise<void> {
     await show(pool, { id, given });
   });
 }
+
+/** `posthorn endpoints rotate`. */
+export async function rotateEndpointCommand(given: Given): Promise<void> {
+  const id = idArgument(given, 'endpoint');
+  const members = new Map<string, string>();
+  for (const [option, field] of rotationFields) {
+    const text = textOption(given, option);
+    if (text !== undefined)
+      members.set(field, option === 'overlap-s' ? plain(text) : JSON.stringify(text));
+  }
+  await withDatabase(async (pool, { keyRing }) => {
+    const rotated = await rotateEndpointSecret(members, { id, pool, keyRing });
+    if ('missing' in rotated) refuse(missing(id));
+    if ('problem' in rotated) refuse(rotated.problem.detail);
+    if (hasOption(given, 'json')) return print(rotated.endpoint);
+    const secret: unknown = Reflect.get(rotated.endpoint, 'secret');
+    const publicKey: unknown = Reflect.get(rotated.endpoint, 'public_key');
+    print(
+      typeof secret === 'string'
+        ? `Its new secret, which is not shown again: ${secret}`
+        : typeof publicKey === 'string'
+          ? `Its new public key: ${publicKey}`
+          : 'It has the new secret',
+    );
+  });
+}
+
+const rotationFields = [
+  ['secret', 'secret'],
+  ['secret-type', 'secret_type'],
+  ['overlap-s', 'overlap_s'],
+] as const;
 
 /** `posthorn endpoints pause`, `resume`, `disable` and `enable`. */
 export function endpointActionCommand(action: EndpointAction) {

@@ -28,6 +28,57 @@ afterAll(() => database.drop());
 const posthorn = (...args: string[]): Promise<Ended> =>
   runPosthorn(args, { DATABASE_URL: database.url });
 
+it('endpoints rotate gives a new secret, once, and says when it cannot', async () => {
+  const made = await posthorn('endpoints', 'create', '--url', url, '--json');
+  const { id } = JSON.parse(made.stdout);
+  const first = await posthorn('endpoints', 'rotate', id);
+  expect([first.exitCode, first.stdout]).toEqual([0, expect.stringContaining('whsec_')]);
+  const shown = await posthorn('endpoints', 'show', id, '--json');
+  expect(JSON.parse(shown.stdout).former_secrets).toHaveLength(1);
+  expect(shown.stdout).not.toContain('whsec_');
+  const ed25519 = await posthorn(
+    'endpoints',
+    'rotate',
+    id,
+    '--secret-type',
+    'ed25519',
+    '--overlap-s',
+    '0',
+  );
+  expect(ed25519.stdout).toContain('whpk_');
+  const wrong = await posthorn('endpoints', 'rotate', id, '--overlap-s', '604801');
+  expect([wrong.exitCode, wrong.stderr]).toEqual([1, expect.stringContaining('overlap_s')]);
+  await posthorn('endpoints', 'delete', id);
+  const gone = await posthorn('endpoints', 'rotate', unknown);
+  expect(gone.exitCode).toBe(1);
+});
+
+it('keys are made once, listed without themselves, and revoked', async () => {
+  const made = await posthorn(
+    'keys',
+    'create',
+    '--name',
+    'shop',
+    '--scope',
+    'send,read',
+    '--expires',
+    '90d',
+  );
+  const key = made.stdout.trim();
+  expect([made.exitCode, key]).toEqual([0, expect.stringMatching(/^phk_[A-Za-z0-9_-]{43}$/)]);
+  const listed = await posthorn('keys', 'list', '--json');
+  const [row] = JSON.parse(listed.stdout).keys;
+  expect(row).toMatchObject({ name: 'shop', scopes: ['read', 'send'], is_usable: true });
+  expect(listed.stdout).not.toContain(key);
+  expect((await posthorn('keys', 'revoke', row.id)).exitCode).toBe(0);
+  expect((await posthorn('keys', 'list')).stdout).toContain('revoked');
+  expect((await posthorn('keys', 'revoke', unknown)).exitCode).toBe(1);
+  for (const args of [['--scope', 'all'], ['--expires', 'soon'], []]) {
+    const name = args.length === 0 ? [] : ['--name', 'x'];
+    expect((await posthorn('keys', 'create', ...name, ...args)).exitCode).toBe(2);
+  }
+});
+
 describe('what a command prints for programs', () => {
   it('is one line of JSON, whatever it does', async () => {
     const [failed = ''] = await endedWebhooks(database, { to: url, count: 3 });
