@@ -21,6 +21,7 @@ export function banner({ posthorn, parts, version }: BannerOptions): string {
     '',
     `Posthorn ${version} is running (${runningParts(parts)}).`,
     '',
+    ...(parts.api ? [`  dashboard ${address}/`] : []),
     `  ${parts.api ? 'API      ' : 'health   '} ${address}`,
     `  psql      ${psql}`,
     ...(isEmbedded
