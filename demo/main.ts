@@ -66,6 +66,8 @@ async function main(args: readonly string[]): Promise<number> {
     });
     return 0;
   } catch (error) {
+    // Ctrl-C ends what is being started, too: initdb is in the same process group.
+    if (stopping.signal.aborted) return 0;
     console.error(error instanceof Error ? error.message : String(error));
     if (error instanceof TypeError) console.error(`\n${usage}`);
     return 1;
