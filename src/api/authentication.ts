@@ -10,12 +10,12 @@ import {
   scopeOf,
 } from '../domain/api-key.ts';
 import { allowedBy, createPace, type Pace, readyAtMs, spend } from '../domain/pace.ts';
-import { hasApiKeys, hashOfKey, type UsableKey, useApiKey } from '../queries/api-keys.ts';
+import { hadApiKeys, hashOfKey, type UsableKey, useApiKey } from '../queries/api-keys.ts';
 import type { ApiEnv } from './base.ts';
 import { answerProblem, shown } from './problem.ts';
 
 /*
- * Who may call the API. As long as there is no key, whoever reaches it may (it then listens on loopback alone); from the first
+ * Who may call the API. As long as there has been no key, whoever reaches it may (it then listens on loopback alone); from the first
  * one on, every request but those for public paths needs one.
  *
  * What Postgres says of a key counts for 2 s, so a key that is revoked is refused by all processes within that time, and a
@@ -72,13 +72,13 @@ export class Authentication {
     };
   }
 
-  /** Whether there is a key, so that one is needed. */
+  /** Whether a key is needed. What was closed by the first one is not opened by the end of the last. */
   async isRequired(): Promise<boolean> {
     if (this.#options.auth === 'off') return false;
     if (this.#options.isReachable || this.#environmentHash !== undefined) return true;
     const nowMs = performance.now();
     if (nowMs < this.#required.untilMs) return this.#required.is;
-    const is = await hasApiKeys(this.#options.pool);
+    const is = await hadApiKeys(this.#options.pool);
     this.#required = { is, untilMs: nowMs + knownForMs };
     return is;
   }

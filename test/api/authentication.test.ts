@@ -51,6 +51,12 @@ describe('from the first key on', () => {
     for (const path of ['/healthz', '/readyz']) expect((await api.ask(path)).status).toBe(200);
   });
 
+  it('also when the last one was revoked: that opens nothing', async () => {
+    const { row } = await makeKey(['read']);
+    await revokeApiKey(api.pool, row.id);
+    expect((await api.ask('/webhooks')).status).toBe(401);
+  });
+
   it.each([
     ['nothing', {}],
     ['another scheme', { authorization: 'Basic cGhrOg==' }],
