@@ -72,6 +72,14 @@ export async function revokeApiKey(
   return row ?? undefined;
 }
 
+/** Whether there has ever been a key: from then on one is needed, even if none can be used any more. */
+export async function hadApiKeys(
+  connection: Pick<CommonQueryMethods, 'oneFirst'>,
+): Promise<boolean> {
+  return await connection.oneFirst(sql.type(z.object({ exists: z.boolean() }))`
+    select exists (select from posthorn.api_keys)`);
+}
+
 /** Whether there is any key that can be used. */
 export async function hasApiKeys(
   connection: Pick<CommonQueryMethods, 'oneFirst'>,
