@@ -53,7 +53,14 @@ export async function readOverview(connection: Pick<CommonQueryMethods, 'one'>):
       (
         select least(
           ${windowS},
-          greatest(${tallyS}, extract(epoch from now() - min(w.started_at))))::float8
+          greatest(${tallyS}, extract(epoch from now() - least(
+            min(w.started_at),
+            -- Of workers that are gone: what they did is in the sums, too.
+            (
+              select min(t.counted_at) - ${tallyS} * interval '1 second'
+              from posthorn.tallies as t
+              where t.endpoint_id is null and t.counted_at > now() - ${windowS} * interval '1 second'
+            )))))::float8
         from posthorn.live_workers as w
       ) as window_s,
       (

@@ -110,6 +110,32 @@ for (const statistics of ['none', 'analyzed']) {
     },
   );
 
+  it.each(['any', ...webhookStatuses])(
+    `walks no further than its limit for an endpoint that has nothing, a priority that none has and a period, with statistics "${statistics}" and status "%s"`,
+    async (filter) => {
+      if (statistics === 'analyzed') await database.pool.query('analyze');
+      const status = webhookStatuses.find((candidate) => candidate === filter);
+      for (const { which, most } of [
+        { which: { endpointId: '01a20a98-de68-7969-ab29-7c043a5c0896' }, most: 101_000 },
+        { which: { priority: 'low' }, most: 21_000 },
+        // None of them is so young: the period is where the index begins, not what is sorted out.
+        { which: { from: new Date(Date.now() + 3_600_000).toISOString() }, most: 1_000 },
+      ] as const) {
+        const read = await rowsRead(async (connection) => {
+          const page = await listWebhooks(connection, {
+            status,
+            limit: 50,
+            before: undefined,
+            which,
+          });
+          expect(page.webhooks).toEqual([]);
+        });
+        expect([which, read.sequential]).toEqual([which, 0]);
+        expect([which, read.byIndex <= most, read.byIndex]).toEqual([which, true, read.byIndex]);
+      }
+    },
+  );
+
   it(`counts no more of an endpoint's backlog than it tells, with statistics "${statistics}"`, async () => {
     const read = await rowsRead(async (connection) => {
       const endpoint = await findEndpoint(connection, endpointId);
