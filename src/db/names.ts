@@ -10,7 +10,7 @@ export const migrationLock = -2;
 export const alertLock = -3;
 
 /** One process at a time seals the secrets of endpoints. */
-export const sealingLock = -4;
+export const sealingLock = -5;
 
 /** The channel of wake-ups. The payload is empty, {@link scanPayload}, or one of the two below with a lane. */
 export const wakeChannel = 'posthorn_wake';

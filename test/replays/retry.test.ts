@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { lockClass, sealingLock } from '../../src/db/names.ts';
 import { prune } from '../../src/maintenance/prune.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks } from '../support/ended-webhooks.ts';
@@ -35,6 +36,21 @@ describe('retry', () => {
     expect(await rows('select status, attempts from posthorn.webhooks')).toEqual([
       { status: 'pending', attempts: 3 },
     ]);
+  });
+
+  it('does not wait for secrets that are being sealed', async () => {
+    const [id = ''] = await endedWebhooks(database, { to: url, count: 1 });
+    const sealer = await database.pool.connect();
+    const caller = await database.pool.connect();
+    try {
+      await sealer.query('select pg_advisory_lock($1, $2)', [lockClass, sealingLock]);
+      await caller.query("set lock_timeout = '1s'");
+      const { rows: said } = await caller.query('select posthorn.retry($1) as said', [id]);
+      expect(said).toEqual([{ said: 'queued' }]);
+    } finally {
+      sealer.release(true);
+      caller.release(true);
+    }
   });
 
   it('puts one back that was cancelled before it was ever tried, with its own priority', async () => {
