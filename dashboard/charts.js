@@ -18,7 +18,7 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
  * A chart over time; beside it the same in words, for those who do not see it.
  *
  * @param {{ title: string, unit: string, points: { at: string }[], lines: { label: string, of: (point: any) => number | null, colour: string }[],
- *   format: (value: number | null) => string, theme: string, from0?: boolean }} props
+ *   format: (value: number | null) => string, theme: string }} props
  */
 export function Chart({ title, unit, points, lines, format, theme }) {
   const place = useRef(null);

@@ -16,8 +16,6 @@ import {
   text,
 } from './environment.ts';
 
-export { ConfigError };
-
 /** Everything the environment decides. Frozen; read once at start, passed down, never read again. */
 export interface Config {
   /** Postgres to use; undefined means the embedded one under {@link dataDir}. */

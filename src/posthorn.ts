@@ -185,31 +185,36 @@ async function serve(options: {
         cursorKey: createHash('sha256').update(`posthorn cursor ${databaseUrl}`).digest(),
       })
     : createHealth({ readiness, scrape });
-  const port = options.api ? config.port : config.healthPort;
-  const served = await serveApi({ app, host: config.host, port }).catch((cause: Error) => {
-    const name = options.api ? 'PORT' : 'POSTHORN_HEALTH_PORT';
+  const { host, port, healthPort } = config;
+  const served = await listen(
+    options.api
+      ? { app, host, port, name: 'PORT' }
+      : { app, host, port: healthPort, name: 'POSTHORN_HEALTH_PORT' },
+  );
+  undo.push(() => served.close(Math.min(config.graceMs, 5_000)));
+  const { metricsPort } = config;
+  if (!options.api || metricsPort === undefined) return { ...served, metricsPort: undefined };
+  const health = await listen({
+    app: createHealth({ readiness, scrape }),
+    host,
+    port: metricsPort,
+    name: 'POSTHORN_METRICS_PORT',
+  });
+  undo.push(() => health.close(1_000));
+  return { ...served, metricsPort: health.port };
+}
+
+/** Serves an app on a port; an error names the setting of this name. */
+async function listen({
+  name,
+  ...place
+}: Parameters<typeof serveApi>[0] & { readonly name: string }): Promise<ServedApi> {
+  return await serveApi(place).catch((cause: Error) => {
     throw new Error(
-      `Cannot listen as HOST and ${name} must be an address of this machine and a free port: current value is ${hostOf(config.host)}:${port} (${cause.message})`,
+      `Cannot listen as HOST and ${name} must be an address of this machine and a free port: current value is ${hostOf(place.host)}:${place.port} (${cause.message})`,
       { cause },
     );
   });
-  undo.push(() => served.close(Math.min(config.graceMs, 5_000)));
-  let metricsPort: number | undefined;
-  if (options.api && config.metricsPort !== undefined) {
-    const health = await serveApi({
-      app: createHealth({ readiness, scrape }),
-      host: config.host,
-      port: config.metricsPort,
-    }).catch((cause: Error) => {
-      throw new Error(
-        `Cannot listen as HOST and POSTHORN_METRICS_PORT must be an address of this machine and a free port: current value is ${hostOf(config.host)}:${config.metricsPort} (${cause.message})`,
-        { cause },
-      );
-    });
-    undo.push(() => health.close(1_000));
-    metricsPort = health.port;
-  }
-  return { ...served, metricsPort };
 }
 
 /** Without a key, whoever reaches the API may use it: then nobody but this machine must reach it. */

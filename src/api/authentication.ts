@@ -64,7 +64,7 @@ export class Authentication {
     return async (c, next) => {
       if (this.#options.auth === 'off' || isPublic(c.req.path)) return next();
       const given = bearerOf(c.req.header('authorization'));
-      if (given === undefined && !(await this.isRequired())) {
+      if (given === undefined && !(await this.#isRequired())) {
         return isOwnHost(c) ? next() : otherHost(c);
       }
       if (given === undefined) return unauthenticated(c, 'there is none');
@@ -73,8 +73,7 @@ export class Authentication {
   }
 
   /** Whether a key is needed. What was closed by the first one is not opened by the end of the last. */
-  async isRequired(): Promise<boolean> {
-    if (this.#options.auth === 'off') return false;
+  async #isRequired(): Promise<boolean> {
     if (this.#options.isReachable || this.#environmentHash !== undefined) return true;
     const nowMs = performance.now();
     if (nowMs < this.#required.untilMs) return this.#required.is;
@@ -98,7 +97,9 @@ export class Authentication {
     // Counted before the lookup, or all that arrive during it would pass.
     if (isTry) this.#takeTries(address, 1);
     this.#underWay.add(name);
-    const key = await this.#lookUp(given, hash).finally(() => this.#underWay.delete(name));
+    const key = await this.#lookUp(given, { hash, name }).finally(() =>
+      this.#underWay.delete(name),
+    );
     if (isTry && key !== undefined) this.#takeTries(address, -1);
     if (key === undefined) {
       return unauthenticated(c, 'it is unknown, revoked or expired');
@@ -108,12 +109,14 @@ export class Authentication {
     return this.#pace(c, key);
   }
 
-  async #lookUp(given: string, hash: Buffer): Promise<UsableKey | undefined> {
+  async #lookUp(
+    given: string,
+    { hash, name }: { readonly hash: Buffer; readonly name: string },
+  ): Promise<UsableKey | undefined> {
     if (this.#environmentHash !== undefined && timingSafeEqual(hash, this.#environmentHash)) {
       return { id: 'environment', scopes: [...apiScopes] };
     }
     if (!keyShape.test(given)) return undefined;
-    const name = hash.toString('base64');
     const nowMs = performance.now();
     const known = this.#known.get(name);
     if (known !== undefined && nowMs < known.untilMs) return known.key;

@@ -74,10 +74,15 @@ export function readListRequest<Status extends string>(
       next === null ? null : writeCursor(next, { filter, key: cursorKey });
     return { ok: true, status, limit, before, cursorTo };
   }
-  return {
-    ok: false,
-    problem: { kind: 'invalid_parameter', code: first.code, detail: first.detail, errors },
-  };
+  return { ok: false, problem: parameterProblem(first, errors) };
+}
+
+/** What is wrong with query parameters: as a whole it has the words of the first. */
+export function parameterProblem(
+  { code, detail }: ProblemPart,
+  errors: readonly ProblemPart[],
+): Problem {
+  return { kind: 'invalid_parameter', code, detail, errors };
 }
 
 /** Parameters that are unknown, or there twice. Both are mistakes that would else go unnoticed. */

@@ -2,8 +2,8 @@ import type { Context } from 'hono';
 import { readJsonObject } from '../domain/json-text.ts';
 import type { ApiEnv } from './base.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
-import { strayParameters } from './list-request.ts';
-import { answerProblem, notAnObject, type Problem, shown } from './problem.ts';
+import { parameterProblem, strayParameters } from './list-request.ts';
+import { answerProblem, notAnObject, type Problem, type ProblemPart, shown } from './problem.ts';
 import { readRequestText } from './request-text.ts';
 
 /** The id in the path, or what is wrong with it. */
@@ -34,13 +34,14 @@ export async function readMembers(
 
 /** For routes that take no query parameters. */
 export function refuseParameters(c: Context<ApiEnv>): Response | undefined {
-  const errors = strayParameters(new URL(c.req.url).searchParams, []);
+  return refuseFaults(c, strayParameters(new URL(c.req.url).searchParams, []));
+}
+
+/** Refuses a request whose query parameters have faults, if there are any. */
+export function refuseFaults(
+  c: Context<ApiEnv>,
+  errors: readonly ProblemPart[],
+): Response | undefined {
   const [first] = errors;
-  if (first === undefined) return undefined;
-  return answerProblem(c, {
-    kind: 'invalid_parameter',
-    code: first.code,
-    detail: first.detail,
-    errors,
-  });
+  return first === undefined ? undefined : answerProblem(c, parameterProblem(first, errors));
 }

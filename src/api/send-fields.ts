@@ -73,7 +73,7 @@ function readEndpointId(text: string | undefined): FieldResult {
 const time = z.iso.datetime({ offset: true });
 
 /** A time that has passed means now. The upper bound is a CHECK's. */
-function readTime(text: string | undefined): FieldResult {
+export function readTime(text: string | undefined): FieldResult {
   const at = time.safeParse(text).success ? new Date(text ?? '') : undefined;
   if (at === undefined || Number.isNaN(at.getTime()) || at.getUTCFullYear() < 1970) {
     return refused('an RFC 3339 time with a zone, like 2030-01-31T12:00:00Z');

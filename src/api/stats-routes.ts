@@ -7,8 +7,8 @@ import { version } from '../version.ts';
 import { type ApiEnv, methodNotAllowed } from './base.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
 import { strayParameters } from './list-request.ts';
-import { answerProblem, type ProblemPart, shown } from './problem.ts';
-import { refuseParameters } from './route-input.ts';
+import { shown } from './problem.ts';
+import { refuseFaults, refuseParameters } from './route-input.ts';
 
 /** A setting as it is in force, for people. */
 export interface Setting {
@@ -62,7 +62,7 @@ async function series(c: Context<ApiEnv>, { pool }: StatsOptions): Promise<Respo
       detail: `Cannot show the series as hours must be ${mustBe}: current value is ${shown(hours)}`,
     });
   }
-  return refused(c, errors) ?? c.json(await readSeries(pool, { hours }));
+  return refuseFaults(c, errors) ?? c.json(await readSeries(pool, { hours }));
 }
 
 const mostIds = 200;
@@ -79,12 +79,5 @@ async function pulses(c: Context<ApiEnv>, { pool }: StatsOptions): Promise<Respo
       detail: `Cannot show endpoints as ids must be 1 to ${mostIds} UUIDs in lower case with dashes, separated by commas: current value is ${shown(given)}`,
     });
   }
-  return refused(c, errors) ?? c.json({ endpoints: await readPulses(pool, ids) });
-}
-
-function refused(c: Context<ApiEnv>, errors: readonly ProblemPart[]): Response | undefined {
-  const [first] = errors;
-  if (first === undefined) return undefined;
-  const { code, detail } = first;
-  return answerProblem(c, { kind: 'invalid_parameter', code, detail, errors });
+  return refuseFaults(c, errors) ?? c.json({ endpoints: await readPulses(pool, ids) });
 }

@@ -5,8 +5,9 @@ import {
 } from '../queries/list-webhooks.ts';
 import { type WebhookStatus, webhookStatuses } from '../queries/webhook-row.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
-import { fault, type ListRequest, readListRequest } from './list-request.ts';
+import { fault, type ListRequest, parameterProblem, readListRequest } from './list-request.ts';
 import type { ProblemPart } from './problem.ts';
+import { readTime } from './send-fields.ts';
 
 const names = ['endpoint_id', 'priority', 'from', 'until', 'q'] as const;
 const mostText = 200;
@@ -33,8 +34,7 @@ export function readWebhookListRequest(
     errors.push(fault(name, { what: 'webhooks', mustBe, value }));
     return undefined;
   };
-  const isTime = (value: string): value is string =>
-    rfc3339.test(value) && !Number.isNaN(Date.parse(value));
+  const isTime = (value: string): value is string => readTime(value).ok;
   const time = { mustBe: 'an RFC 3339 time with a zone', isRight: isTime };
   const text = read('q', {
     mustBe: `text of 1 to ${mostText} characters`,
@@ -60,14 +60,6 @@ export function readWebhookListRequest(
   const [first] = errors;
   if (first === undefined) return { request, which };
   const known = request.ok ? [] : (request.problem.errors ?? []);
-  const { code, detail } = known[0] ?? first;
-  return {
-    request: {
-      ok: false,
-      problem: { kind: 'invalid_parameter', code, detail, errors: [...known, ...errors] },
-    },
-    which,
-  };
+  const problem = parameterProblem(known[0] ?? first, [...known, ...errors]);
+  return { request: { ok: false, problem }, which };
 }
-
-const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;

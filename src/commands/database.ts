@@ -27,7 +27,7 @@ export async function withDatabase<Result>(
   }
   // Without it what this writes would be plain text until a worker seals it.
   const ofFile = given === undefined ? await readKeyFile(dataDir) : undefined;
-  const keyRing = joinedKeyRing(ofConfig, ofFile);
+  const keyRing = joinKeyRings(ofConfig, ofFile);
   const line = await lineThatServes(databaseUrl);
   const pool = await createQueryPool({ databaseUrl, line, maximumPoolSize: 2 });
   try {
@@ -35,14 +35,6 @@ export async function withDatabase<Result>(
   } finally {
     await pool.end();
   }
-}
-
-function joinedKeyRing(
-  ofConfig: KeyRing | undefined,
-  ofFile: KeyRing | undefined,
-): KeyRing | undefined {
-  if (ofConfig === undefined || ofFile === undefined) return ofConfig ?? ofFile;
-  return joinKeyRings(ofConfig, ofFile);
 }
 
 async function lineThatServes(databaseUrl: string) {

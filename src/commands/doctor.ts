@@ -22,7 +22,7 @@ export async function doctorCommand(options: {
     isEmbedded,
     dataDir,
     redisUrl,
-    keyRing: keyRing === undefined ? ofFile : joinKeyRings(keyRing, ofFile),
+    keyRing: joinKeyRings(keyRing, ofFile),
   });
   console.log(
     options.isJson

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../environment.ts';
 import { version } from '../version.ts';
 import { type Command, type Given, UsageError } from './command.ts';
 import { commands } from './commands.ts';

@@ -49,7 +49,7 @@ export async function openDatabase({
     psql: embedded.psql,
     isEmbedded: true,
     allowNetworks: [...loopback, ...config.allowNetworks],
-    keyRing: config.keyRing === undefined ? ofFile : joinKeyRings(config.keyRing, ofFile),
+    keyRing: joinKeyRings(config.keyRing, ofFile),
     close: () => embedded.stop(),
   };
 }

@@ -45,8 +45,12 @@ export function parseKeyRing(text: string): KeyRingResult {
   return { ok: true, ring: { currentId, keys } };
 }
 
-/** The keys of one, then those of the other whose ids are new. */
-export function joinKeyRings(first: KeyRing, second: KeyRing | undefined): KeyRing {
+/** The keys of one, then those of the other whose ids are new; undefined when there is neither. */
+export function joinKeyRings(
+  first: KeyRing | undefined,
+  second: KeyRing | undefined,
+): KeyRing | undefined {
+  if (first === undefined) return second;
   return { currentId: first.currentId, keys: new Map([...(second?.keys ?? []), ...first.keys]) };
 }
 

@@ -64,24 +64,24 @@ export async function prune(
 }
 
 /** Kept for as long as the history may name them. A day more, as history is dropped by days. */
-async function pruneEndpoints(pool: Pool, retentionMs: number): Promise<number> {
-  const { rowCount } = await pool.query(
+function pruneEndpoints(pool: Pool, retentionMs: number): Promise<number> {
+  return deleteOlder(
+    pool,
+    retentionMs,
     `delete from posthorn.endpoints as e
      where e.status = 'deleted'
        and e.status_since < now() - $1::float8 * interval '1 millisecond' - interval '1 day'
        and not exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = e.lane)`,
-    [retentionMs],
   );
-  return rowCount ?? 0;
 }
 
 async function pruneAlerts(pool: Pool, retentionMs: number): Promise<number> {
   await pool.query(`delete from posthorn.tallies where counted_at < now() - interval '2 hours'`);
-  const { rowCount } = await pool.query(
+  return await deleteOlder(
+    pool,
+    retentionMs,
     `delete from posthorn.alerts where resolved_at < now() - $1::float8 * interval '1 millisecond'`,
-    [retentionMs],
   );
-  return rowCount ?? 0;
 }
 
 function pruneKeys(pool: Pool): Promise<number> {
@@ -99,12 +99,12 @@ function pruneKeys(pool: Pool): Promise<number> {
   );
 }
 
-async function pruneReplays(pool: Pool, retentionMs: number): Promise<number> {
-  const { rowCount } = await pool.query(
+function pruneReplays(pool: Pool, retentionMs: number): Promise<number> {
+  return deleteOlder(
+    pool,
+    retentionMs,
     `delete from posthorn.replays where finished_at < now() - $1::float8 * interval '1 millisecond'`,
-    [retentionMs],
   );
-  return rowCount ?? 0;
 }
 
 /** Not partitioned, as there are few: those of days that have been dropped. */
@@ -123,6 +123,12 @@ function pruneFormerOutcomes(pool: Pool): Promise<number> {
      delete from posthorn.former_outcomes
      where webhook_id = any (array(select webhook_id from dropped))`,
   );
+}
+
+/** Runs a statement that deletes what ended more than $1 ms ago. */
+async function deleteOlder(pool: Pool, retentionMs: number, statement: string): Promise<number> {
+  const { rowCount } = await pool.query(statement, [retentionMs]);
+  return rowCount ?? 0;
 }
 
 /** Runs a statement that deletes $1 rows at most until there are no more. */

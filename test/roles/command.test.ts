@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rolesCommand } from '../../src/commands/roles.ts';
-import { ConfigError } from '../../src/config.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { roleNames } from '../../src/db/rights.ts';
 import { type MadeRoles, makeRoles } from '../../src/db/roles.ts';
+import { ConfigError } from '../../src/environment.ts';
 import { createLog } from '../../src/log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { runPosthorn } from '../support/process.ts';
