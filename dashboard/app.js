@@ -127,8 +127,7 @@ function Page({ page, id, parameters, theme }) {
   if (page === '') return html`<${Overview} theme=${theme} />`;
   if (page === 'webhooks' && id !== undefined) return html`<${Webhook} id=${id} key=${id} />`;
   if (page === 'webhooks') return html`<${Webhooks} parameters=${parameters} go=${go} />`;
-  if (page === 'endpoints')
-    return html`<${Endpoints} parameters=${parameters} key=${parameters.get('id') ?? ''} />`;
+  if (page === 'endpoints') return html`<${Endpoints} parameters=${parameters} go=${go} />`;
   if (page === 'replays') return html`<${Replays} />`;
   if (page === 'settings') return html`<${Settings} />`;
   return html`<h1>There is no such page</h1><p><a href="#/">To the overview</a></p>`;

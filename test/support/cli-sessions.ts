@@ -79,6 +79,7 @@ export async function recordSessions(options: {
     const id = created.slice(0, 36);
     await posthorn('endpoints', 'pause', id);
     await posthorn('send', '--endpoint', id, '--body', '{}');
+    await posthorn('endpoints', 'list');
     await posthorn('cancel', '--endpoint', id);
   });
   await session('status', async (posthorn) => {
