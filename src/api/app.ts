@@ -15,7 +15,7 @@ interface ApiOptions extends RouteOptions, HealthOptions, StatsOptions {
 
 /** What is answered without a key: whether the process lives and can work, and the dashboard's files, which ask for one. */
 const isPublic = (path: string) =>
-  path === '/' || path === '/healthz' || path === '/readyz' || path.startsWith('/dashboard/');
+  ['/', '/docs', '/healthz', '/readyz'].includes(path) || path.startsWith('/dashboard/');
 
 /**
  * The HTTP API: send webhooks, look at them, register endpoints and steer them.

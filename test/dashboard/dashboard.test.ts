@@ -73,7 +73,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     const { page } = watched;
     await page.getByText('How it went').waitFor();
     await photograph(page, `navigation-${width}`);
-    const entries = page.locator('nav a');
+    const entries = page.locator('header nav a');
     const count = await entries.count();
     expect(count).toBeGreaterThan(4);
     const places = await Promise.all(
@@ -86,7 +86,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
       // As large as a finger needs (WCAG 2.5.8).
       expect(Math.min(place.width, place.height)).toBeGreaterThanOrEqual(24);
     }
-    for (const selector of ['html', 'header', 'nav']) {
+    for (const selector of ['html', 'header', 'header nav']) {
       const [scroll, client]: [number, number] = await page.evaluate(
         `(({ scrollWidth, clientWidth }) => [scrollWidth, clientWidth])(document.querySelector('${selector}'))`,
       );
@@ -98,7 +98,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
       ]);
     }
     const texts: [number, number][] = await page.evaluate(
-      '[...document.querySelectorAll("nav a")].map((entry) => [entry.scrollWidth, entry.clientWidth])',
+      '[...document.querySelectorAll("header nav a")].map((entry) => [entry.scrollWidth, entry.clientWidth])',
     );
     for (const [text, room] of texts) expect(text).toBeLessThanOrEqual(room);
     await entries.last().click();
