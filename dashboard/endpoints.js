@@ -1,7 +1,7 @@
 import { html, useState } from '/dashboard/vendor/preact.js';
 import { post, query } from './api.js';
 import { Sparkline } from './charts.js';
-import { ago, count, cut, shortId } from './format.js';
+import { ago, count, cut } from './format.js';
 import { Action, Badge, Empty, Loading, Snippet, Trouble, useAnswer } from './parts.js';
 
 const limits = [
@@ -76,7 +76,7 @@ function Card({ endpoint, pulse, again }) {
         <${Badge} status=${badge}>${health}</${Badge}> <b class="url">${cut(endpoint.url, 200)}</b>
         ${endpoint.description !== '' && html`<div class="muted">${cut(endpoint.description, 200)}</div>`}
       </div>
-      <${Sparkline} pulse=${pulse} />
+      <figure class="pulse">${pulse.length > 0 && html`<${Sparkline} pulse=${pulse} />`}<figcaption class="muted">${pulseText(pulse)}</figcaption></figure>
     </div>
     <p class="facts">
       ${count(backlog.waiting)}${backlog.is_at_least ? '+' : ''} waiting${backlog.oldest_due_at !== null && html`, the oldest due ${ago(backlog.oldest_due_at)}`}; ${count(backlog.delivering)} being sent
@@ -96,9 +96,16 @@ function Card({ endpoint, pulse, again }) {
       ${status !== 'deleted' && html`<${Action} label="Send test" act=${act('test')} onDone=${setSent} />`}
       ${sent !== undefined && html`<a href=${`#/webhooks/${sent.id}`}>See how it went</a>`}
       <a href=${`#/webhooks${query({ endpoint_id: id })}`}>Webhooks</a>
-      <span class="id muted" title=${id}>${shortId(id)}</span>
+      <span class="id muted">${id}</span>
     </div>
   </li>`;
+}
+
+function pulseText(pulse) {
+  const sum = (name) => pulse.reduce((total, step) => total + step[name], 0);
+  const [attempts, failures] = [sum('attempts'), sum('failures')];
+  if (attempts === 0) return 'nothing tried in 2 h';
+  return `${count(attempts)} tried in 2 h, ${count(failures)} failed`;
 }
 
 function None() {
