@@ -14,7 +14,10 @@ export async function startReceiver(customers: readonly Customer[]): Promise<Rec
   const stopping = new AbortController();
   const startedMs = performance.now();
   const desks = new Map(
-    customers.map((customer) => [`/${customer.name}`, { customer, recentMs: [] as number[], number: 0 }]),
+    customers.map((customer) => [
+      `/${customer.name}`,
+      { customer, recentMs: [] as number[], number: 0 },
+    ]),
   );
   const server = createServer((request, response) => {
     const desk = desks.get(request.url ?? '');
