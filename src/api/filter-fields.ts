@@ -11,7 +11,7 @@ import {
   readFields,
   refused,
 } from './read-fields.ts';
-import { readUrl, sendFields } from './send-fields.ts';
+import { endsTooSoon, readUrl, sendFields } from './send-fields.ts';
 
 type FilterField = 'status' | 'endpoint_id' | 'url' | 'from' | 'until' | 'ids';
 
@@ -104,6 +104,11 @@ function checkBounds(
   if (values.has('endpoint_id') && values.has('url')) {
     const detail = `Cannot ${doing} as endpoint_id or url must be given: both are there`;
     return [{ pointer: '/endpoint_id', code: 'url_and_endpoint_id', detail }];
+  }
+  const { from, until } = filterOf(values);
+  if (endsTooSoon({ from, until })) {
+    const detail = `Cannot ${doing} as until must be later than from: current value is ${until}`;
+    return [{ pointer: '/until', code: 'invalid_until', detail }];
   }
   const bounds = ['endpoint_id', 'url', 'from', 'ids'] as const;
   if (bounds.some((name) => values.has(name))) return [];

@@ -81,6 +81,19 @@ export function readTime(text: string | undefined): FieldResult {
   return { ok: true, value: at.toISOString() };
 }
 
+/** Whether nothing can lie in a period, as its end is not in it. */
+export function endsTooSoon({
+  from,
+  until,
+}: {
+  readonly from?: string | null | undefined;
+  readonly until?: string | null | undefined;
+}): boolean {
+  return (
+    typeof from === 'string' && typeof until === 'string' && Date.parse(from) >= Date.parse(until)
+  );
+}
+
 function readCount(json: string): FieldResult {
   return readNumber(json, { min: 1, max: 100, isWhole: true });
 }

@@ -7,7 +7,7 @@ import { type WebhookStatus, webhookStatuses } from '../queries/webhook-row.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
 import { fault, type ListRequest, parameterProblem, readListRequest } from './list-request.ts';
 import type { ProblemPart } from './problem.ts';
-import { readTime } from './send-fields.ts';
+import { endsTooSoon, readTime } from './send-fields.ts';
 
 const names = ['endpoint_id', 'priority', 'from', 'until', 'q'] as const;
 const mostText = 200;
@@ -57,6 +57,11 @@ export function readWebhookListRequest(
     text: isId ? undefined : text,
     id: isId ? text : undefined,
   };
+  if (endsTooSoon(which)) {
+    errors.push(
+      fault('until', { what: 'webhooks', mustBe: 'later than from', value: which.until ?? '' }),
+    );
+  }
   const [first] = errors;
   if (first === undefined) return { request, which };
   const known = request.ok ? [] : (request.problem.errors ?? []);
