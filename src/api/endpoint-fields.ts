@@ -1,11 +1,11 @@
 import { brokenEndpointRule } from './endpoint-rules.ts';
 import { readEndpointHeaders, readSecret, readSecretType } from './endpoint-secrets.ts';
 import { type FieldResult, type FieldSet, orElse, refused } from './read-fields.ts';
-import { readNumber, readText, readUrl } from './send-fields.ts';
+import { readNumber, readTarget, readText } from './send-fields.ts';
 
 /** How each field of an endpoint is read from its JSON text: as Postgres takes it. */
 const endpointFields = {
-  url: readUrl,
+  url: readTarget,
   description: readText,
   secret: readSecret,
   headers: readEndpointHeaders,

@@ -12,7 +12,7 @@ import { textOf } from './send-text.ts';
  * single headers are looked at here too, as a CHECK cannot say which header it was.
  */
 export const sendFields = {
-  url: readUrl,
+  url: readTarget,
   endpoint_id: (json) => readEndpointId(textOf(json)),
   /** A string is sent as that string, any other value as it was written. */
   body: (json) =>
@@ -59,6 +59,23 @@ export function readUrl(json: string): FieldResult {
     return refused('a URL without a fragment, which HTTP does not send');
   }
   return { ok: true, value: url.href };
+}
+
+/** A URL to send to. What has no port, or a name that DNS cannot have, would fail at each attempt. */
+export function readTarget(json: string): FieldResult {
+  const read = readUrl(json);
+  return read.ok && !canBeReached(new URL(String(read.value)))
+    ? refused('a URL with a valid host and port')
+    : read;
+}
+
+function canBeReached({ hostname, port }: URL): boolean {
+  const name = hostname.replace(/\.$/, '');
+  return port !== '0' && name.length <= 253 && name.split('.').every(isLabel);
+}
+
+function isLabel(label: string): boolean {
+  return label.length >= 1 && label.length <= 63;
 }
 
 export function readText(json: string): FieldResult {
