@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { brokenEndpointRule } from './endpoint-rules.ts';
 import { readEndpointHeaders, readSecret, secretTypeField } from './endpoint-secrets.ts';
-import { described, flag, numberFrom, text, url, wholeNumber } from './fields.ts';
+import { described, flag, numberFrom, target, text, wholeNumber } from './fields.ts';
 import { type Field, type FieldResult, type FieldSet, refused } from './read-fields.ts';
 import { headersSchema } from './send-fields.ts';
 
@@ -10,7 +10,7 @@ const mostDelayS = 30 * 86_400;
 
 /** The settings of an endpoint. */
 const endpointFields = {
-  url: described('Where webhooks to it go.', url),
+  url: described('Where webhooks to it go.', target),
   description: described('For people.', text),
   secret: {
     schema: z

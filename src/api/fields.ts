@@ -81,6 +81,26 @@ export const url: Field = {
   },
 };
 
+/** A URL to send to. What has no port, or a name that DNS cannot have, would fail at each attempt. */
+export const target: Field = {
+  schema: url.schema,
+  read: (json) => {
+    const read = url.read(json);
+    return read.ok && !canBeReached(new URL(String(read.value)))
+      ? refused('a URL with a valid host and port')
+      : read;
+  },
+};
+
+function canBeReached({ hostname, port }: URL): boolean {
+  const name = hostname.replace(/\.$/, '');
+  return port !== '0' && name.length <= 253 && name.split('.').every(isLabel);
+}
+
+function isLabel(label: string): boolean {
+  return label.length >= 1 && label.length <= 63;
+}
+
 const isoTime = z.iso.datetime({ offset: true });
 
 /** A time from 1970 on, as it is in UTC; undefined for what is none. */
@@ -96,6 +116,19 @@ export const time: Field = {
   read: (json) =>
     orElse(timeIn(textOf(json)), 'an RFC 3339 time with a zone, like 2030-01-31T12:00:00Z'),
 };
+
+/** Whether nothing can lie in a period, as its end is not in it. */
+export function endsTooSoon({
+  from,
+  until,
+}: {
+  readonly from?: string | null | undefined;
+  readonly until?: string | null | undefined;
+}): boolean {
+  return (
+    typeof from === 'string' && typeof until === 'string' && Date.parse(from) >= Date.parse(until)
+  );
+}
 
 /** A field with words about it. */
 export function described(description: string, field: Field): Field {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { readJsonObject } from '../domain/json-text.ts';
 import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
-import { described, endpointId, time, url } from './fields.ts';
+import { described, endpointId, endsTooSoon, time, url } from './fields.ts';
 import { notAnObject, type ProblemPart } from './problem.ts';
 import {
   bodySchemaOf,
@@ -127,6 +127,11 @@ function checkBounds(
   if (values.has('endpoint_id') && values.has('url')) {
     const detail = `Cannot ${doing} as endpoint_id or url must be given: both are there`;
     return [{ pointer: '/endpoint_id', code: 'url_and_endpoint_id', detail }];
+  }
+  const { from, until } = filterOf(values);
+  if (endsTooSoon({ from, until })) {
+    const detail = `Cannot ${doing} as until must be later than from: current value is ${until}`;
+    return [{ pointer: '/until', code: 'invalid_until', detail }];
   }
   const bounds = ['endpoint_id', 'url', 'from', 'ids'] as const;
   if (bounds.some((name) => values.has(name))) return [];

@@ -10,7 +10,7 @@ import {
   parameterProblem,
   readParameters,
 } from './parameters.ts';
-import type { Problem } from './problem.ts';
+import type { Problem, ProblemPart } from './problem.ts';
 
 const defaultLimit = 50;
 const maximumLimit = 200;
@@ -52,11 +52,22 @@ export type ListRequest<Set extends ParameterSet> =
 /** Reads the query parameters of a list. A cursor is bound to all the others but the limit. */
 export function readListRequest<Set extends ParameterSet>(
   given: URLSearchParams,
-  { what, set, key }: { readonly what: string; readonly set: Set; readonly key: Uint8Array },
+  {
+    what,
+    set,
+    key,
+    faultsOf,
+  }: {
+    readonly what: string;
+    readonly set: Set;
+    readonly key: Uint8Array;
+    /** What is wrong with parameters that are right each by itself. */
+    readonly faultsOf?: (values: Partial<ParameterValues<Set>>) => readonly ProblemPart[];
+  },
 ): ListRequest<Set> {
   const doing = `list ${what}`;
   const { values, errors: found } = readParameters(given, { set, doing });
-  const errors = [...found];
+  const errors = [...found, ...(faultsOf?.(values) ?? [])];
   const filter = [what, ...filterOf(given, set)].join(' ');
   const cursor = given.get('cursor');
   const before = cursor === null ? undefined : readCursor(cursor, { filter, key });

@@ -1,7 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
-import { described, endpointId, oneOf, text, time, url, wholeNumber } from './fields.ts';
+import { described, endpointId, oneOf, target, text, time, wholeNumber } from './fields.ts';
 import { type Field, type FieldResult, orElse } from './read-fields.ts';
 import { readHeaders } from './send-headers.ts';
 import { textOf } from './send-text.ts';
@@ -19,7 +19,7 @@ export const headersSchema = z
 export const sendFields = {
   url: described(
     'Where it goes: absolute, http or https, without user name, password and fragment. This or endpoint_id.',
-    url,
+    target,
   ),
   endpoint_id: described(
     'Of a registered endpoint, whose URL, secret, limits and retries apply. This or url.',

@@ -9,9 +9,10 @@ import { sendWebhook } from '../queries/send-webhook.ts';
 import { webhookRow, webhookStatuses } from '../queries/webhook-row.ts';
 import type { ApiEnv } from './base.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
+import { endsTooSoon } from './fields.ts';
 import { listParameters, readListRequest } from './list-request.ts';
-import { amongWords, type Parameter, timeParameter, uuid } from './parameters.ts';
-import { answerProblem } from './problem.ts';
+import { amongWords, fault, type Parameter, timeParameter, uuid } from './parameters.ts';
+import { answerProblem, type ProblemPart } from './problem.ts';
 import { bodySchemaOf } from './read-fields.ts';
 import { readRequestText } from './request-text.ts';
 import type { Route } from './route.ts';
@@ -168,9 +169,25 @@ const listSet = {
   q: searchText,
 };
 
+function periodFaults({
+  from,
+  until,
+}: {
+  from?: string | undefined;
+  until?: string | undefined;
+}): ProblemPart[] {
+  if (until === undefined || !endsTooSoon({ from, until })) return [];
+  return [fault('until', { doing: 'list webhooks', mustBe: 'later than from', value: until })];
+}
+
 async function list(c: Context<ApiEnv>, { pool, cursorKey }: RouteOptions): Promise<Response> {
   const { searchParams } = new URL(c.req.url);
-  const request = readListRequest(searchParams, { what: 'webhooks', set: listSet, key: cursorKey });
+  const request = readListRequest(searchParams, {
+    what: 'webhooks',
+    set: listSet,
+    key: cursorKey,
+    faultsOf: periodFaults,
+  });
   if (!request.ok) return answerProblem(c, request.problem);
   const { status, endpoint_id: endpointId, priority, from, until, q } = request.values;
   const isId = q !== undefined && isCanonicalUuid(q);

@@ -1,6 +1,7 @@
 import type { DatabasePool } from 'slonik';
 import { createApi } from '../../src/api/app.ts';
 import type { Readiness } from '../../src/api/health.ts';
+import type { ProblemPart } from '../../src/api/problem.ts';
 import { type ServedApi, serveApi } from '../../src/api/server.ts';
 import type { Log } from '../../src/log.ts';
 import { createQueryPool } from '../../src/queries/pool.ts';
@@ -19,7 +20,7 @@ interface AnswerJson {
   readonly detail: string;
   readonly code: string;
   readonly instance: string;
-  readonly errors: readonly { readonly code: string }[];
+  readonly errors: readonly ProblemPart[];
 }
 
 /** An answer, read. */
