@@ -17,7 +17,7 @@ interface ApiOptions extends RouteOptions, HealthOptions, StatsOptions {
 
 /** What is answered without a key: whether the process lives and can work, and the dashboard's files, which ask for one. */
 const isPublic = (path: string) =>
-  path === '/' || openPaths.has(path) || path.startsWith('/dashboard/');
+  ['/', '/docs'].includes(path) || openPaths.has(path) || path.startsWith('/dashboard/');
 
 /**
  * The HTTP API: send webhooks, look at them, register endpoints and steer them.

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { endpointRow } from '../queries/endpoint-row.ts';
-import { foundEndpoint } from '../queries/find-endpoint.ts';
+import { endpointWithHealth } from '../queries/endpoint-health.ts';
 import { endpointActions } from './endpoint-actions.ts';
 import { changedEndpointFields, newEndpointFields } from './endpoint-fields.ts';
 import {
@@ -60,7 +59,9 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
       name: 'showEndpoint',
       tag: 'endpoints',
       summary: 'Show an endpoint, its breaker and its backlog',
-      answers: { 200: { description: 'The endpoint; a deleted one too.', schema: foundEndpoint } },
+      answers: {
+        200: { description: 'The endpoint; a deleted one too.', schema: endpointWithHealth },
+      },
       problems: ['endpoint_not_found'],
       handle: (c, id) => answer(c, { id, options }),
     },
@@ -72,7 +73,7 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
       summary: 'Change an endpoint',
       details: 'What is not there stays, null goes back to the default.',
       body: { ...endpointChange, example: { max_in_flight: 20, description: 'Shop 7' } },
-      answers: { 200: { description: 'As it is now.', schema: foundEndpoint } },
+      answers: { 200: { description: 'As it is now.', schema: endpointWithHealth } },
       problems: ['invalid_endpoint', 'endpoint_not_found'],
       handle: (c, id) => change(c, { id, options }),
     },
@@ -129,7 +130,7 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
         tag: 'endpoints',
         summary: action.summary,
         body: { schema: z.strictObject({}), isOptional: true, example: {} },
-        answers: { 200: { description: 'As it is now.', schema: foundEndpoint } },
+        answers: { 200: { description: 'As it is now.', schema: endpointWithHealth } },
         problems: ['invalid_endpoint', 'endpoint_not_found', 'endpoint_state_conflict'],
         handle: (c, id) => act(c, { id, action, options }),
       }),
@@ -147,10 +148,10 @@ const endpointChange = {
   isOptional: false,
 };
 
-const endpointWithSecret = foundEndpoint
+const endpointWithSecret = endpointWithHealth
   .extend({ secret: z.string().optional().describe('If it was made up, and is not Ed25519.') })
   .meta({ id: 'EndpointWithSecret' });
 
 const page = z
-  .object({ endpoints: z.array(endpointRow), next_cursor: z.string().nullable() })
+  .object({ endpoints: z.array(endpointWithHealth), next_cursor: z.string().nullable() })
   .meta({ id: 'EndpointPage' });
