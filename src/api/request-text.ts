@@ -51,18 +51,32 @@ async function readBytes(
   stream: ReadableStream<Uint8Array> | null,
   maximumBytes: number,
 ): Promise<Uint8Array | 'too large' | 'cut off'> {
+  if (stream === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let length = 0;
+  const reader = stream.getReader();
   try {
-    for await (const chunk of stream ?? []) {
-      length += chunk.length;
-      if (length > maximumBytes) return 'too large';
-      chunks.push(chunk);
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return Buffer.concat(chunks);
+      length += value.length;
+      if (length > maximumBytes) break;
+      chunks.push(value);
     }
   } catch {
     return 'cut off';
   }
-  return Buffer.concat(chunks);
+  void discard(reader);
+  return 'too large';
+}
+
+/** Reads on for nothing. Left alone, the rest would stop, and the server cut a connection that it had called alive. */
+async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  try {
+    while (!(await reader.read()).done);
+  } catch {
+    // Cut off: there is nobody to tell.
+  }
 }
 
 function tooLarge(maximumBytes: number): { readonly problem: Problem } {

@@ -1,32 +1,36 @@
 import { type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
-import { type EndpointRow, endpointColumns, endpointRow } from './endpoint-row.ts';
+import { endpointColumns, endpointRow } from './endpoint-row.ts';
+import { time } from './shapes.ts';
 
 const breaker = z.object({
   state: z.enum(['closed', 'open']),
   consecutive_failures: z.int(),
   trips: z.int(),
-  failing_since: z.string().nullable(),
-  last_failure_at: z.string().nullable(),
+  failing_since: time.nullable(),
+  last_failure_at: time.nullable(),
   last_error: z.string().nullable(),
-  next_probe_at: z.string().nullable(),
-  paused_until: z.string().nullable(),
+  next_probe_at: time.nullable(),
+  paused_until: time.nullable(),
 });
 
 const backlog = z.object({
   waiting: z.int(),
   delivering: z.int(),
   is_at_least: z.boolean(),
-  oldest_due_at: z.string().nullable(),
+  oldest_due_at: time.nullable(),
 });
 
 /** An endpoint, how it is doing, and what waits for it. */
-export type EndpointWithHealth = EndpointRow & {
-  /** Of a healthy endpoint: closed, zeros and nulls. */
-  readonly breaker: z.infer<typeof breaker>;
-  /** Webhooks that have not ended. Counting stops at a bound, so that a million of them cost milliseconds. */
-  readonly backlog: z.infer<typeof backlog>;
-};
+export const endpointWithHealth = endpointRow
+  .extend({
+    breaker: breaker.describe('Of a healthy endpoint: closed, zeros and nulls.'),
+    // So that a million of them cost milliseconds.
+    backlog: backlog.describe('Webhooks that have not ended. Counting stops at a bound.'),
+  })
+  .meta({ id: 'EndpointWithHealth' });
+
+export type EndpointWithHealth = z.infer<typeof endpointWithHealth>;
 
 const flat = endpointRow.extend({ ...breaker.shape, ...backlog.shape });
 

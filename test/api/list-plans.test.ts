@@ -5,6 +5,7 @@ import { listWebhooks } from '../../src/queries/list-webhooks.ts';
 import { webhookStatuses } from '../../src/queries/webhook-row.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
+import { eventually } from '../support/eventually.ts';
 import { rowsRead } from '../support/rows-read.ts';
 import { serveTestApi, type TestApi } from './served-api.ts';
 
@@ -108,6 +109,30 @@ for (const statistics of ['none', 'analyzed']) {
         expect([which, read.sequential]).toEqual([which, 0]);
         expect([which, read.byIndex <= most, read.byIndex]).toEqual([which, true, read.byIndex]);
       }
+    },
+  );
+
+  it.each(['failed', 'cancelled'] as const)(
+    `finds what of an endpoint %s without fetching what is of others, with statistics "${statistics}"`,
+    async (status) => {
+      if (statistics === 'analyzed') await database.pool.query('analyze');
+      const which = { endpointId: '01a20a98-de68-7969-ab29-7c043a5c0896' };
+      // What somebody may still see otherwise is not yet marked as visible to all.
+      await eventually(async () => {
+        await database.pool.query('vacuum posthorn.outcomes');
+        const read = await rowsRead(api.pool, async (connection) => {
+          const page = await listWebhooks(connection, {
+            status,
+            limit: 50,
+            before: undefined,
+            which,
+          });
+          expect(page).toEqual({ webhooks: [], before: null });
+        });
+        expect(read.sequential).toBe(0);
+        expect(read.byIndex).toBeGreaterThanOrEqual(120);
+        return read.fetched === 0;
+      }, 'a page for which nothing is fetched');
     },
   );
 

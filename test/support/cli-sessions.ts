@@ -126,6 +126,8 @@ export function formOf(transcript: string): string {
       .replaceAll(/"lane":"-?\d+"/g, 'LANE')
       .replaceAll(/\d+(\.\d+)? (ms|s|min|attempts a second|%)/g, (_all, _part, unit) => `N ${unit}`)
       .replaceAll(/So far .*/g, 'So far')
+      // A claim may just be under way.
+      .replaceAll(' It waits for: slot.', '')
       // A line of tail: whatever ended last.
       .replaceAll(/#\d+ {2}.*/g, '#N')
       .replaceAll(/^(backlog|held|success) .*/gm, '$1')
