@@ -77,12 +77,12 @@ export function readListRequest<Status extends string>(
   return { ok: false, problem: parameterProblem(first, errors) };
 }
 
-/** What is wrong with query parameters: as a whole it has the words of the first. */
+/** What is wrong with query parameters: as a whole it has the words of the first; 20 are told. */
 export function parameterProblem(
   { code, detail }: ProblemPart,
   errors: readonly ProblemPart[],
 ): Problem {
-  return { kind: 'invalid_parameter', code, detail, errors };
+  return { kind: 'invalid_parameter', code, detail, errors: errors.slice(0, 20) };
 }
 
 /** Parameters that are unknown, or there twice. Both are mistakes that would else go unnoticed. */
@@ -102,7 +102,7 @@ export function strayParameters(
       errors.push({ parameter, code: 'repeated_parameter', detail });
     }
   }
-  return errors.slice(0, 20);
+  return errors;
 }
 
 export function fault(

@@ -95,6 +95,26 @@ describe('what is not HTTP is answered with a problem', () => {
   });
 });
 
+it('an Expect that nobody knows is passed over', async () => {
+  const answer = await raw(
+    api.port,
+    'GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\nConnection: close\r\n\r\n',
+  );
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  expect(answer).toContain('{"ok":true}');
+});
+
+it('what follows a request and is not HTTP is refused after its answer, so that it is known to have been carried out', async () => {
+  const body = '{"url":"https://example.com/hooks","body":1}';
+  const answer = await raw(
+    api.port,
+    'POST /webhooks/send HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n' +
+      `Content-Length: ${body.length}\r\n\r\n${body}garbage\r\n\r\n`,
+  );
+  expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 202', 'HTTP/1.1 400']);
+  expect(answer).toContain('"code":"invalid_request"');
+});
+
 describe('health', () => {
   async function withHealth(
     readiness: () => Promise<Readiness>,
