@@ -102,8 +102,8 @@ export function Action({ label, act, onDone, confirm, kind = '', disabled = fals
   </span>`;
 }
 
-/** @param {{ text: string, label: string, onYes: () => void, onNo: () => void }} props */
-function Confirm({ text, label, onYes, onNo }) {
+/** Asks once more. @param {{ text: string, label: string, onYes: () => void, onNo: () => void }} props */
+export function Confirm({ text, label, onYes, onNo }) {
   const dialog = useRef(null);
   useEffect(() => {
     dialog.current?.showModal();

@@ -33,6 +33,19 @@ export async function readRequestText(
   }
 }
 
+const passedOverBytes = 65_536;
+
+/**
+ * Reads a body that was not asked for, so that nothing is done before the request has come whole: what breaks off in the
+ * middle is answered 400, which must be true.
+ */
+export async function passOverBody(c: Context<ApiEnv>): Promise<Problem | undefined> {
+  const bytes = await readBytes(c.req.raw.body, passedOverBytes);
+  if (typeof bytes !== 'string') return undefined;
+  const rule = bytes === 'cut off' ? 'arrive whole: it was cut off' : 'be left out: it is large';
+  return { kind: 'invalid_request', detail: `Cannot read the body as it must ${rule}` };
+}
+
 function unsupportedMedia(c: Context<ApiEnv>): Problem | undefined {
   const type = c.req.header('content-type') ?? '';
   const encoding = c.req.header('content-encoding') ?? 'identity';
@@ -51,18 +64,32 @@ async function readBytes(
   stream: ReadableStream<Uint8Array> | null,
   maximumBytes: number,
 ): Promise<Uint8Array | 'too large' | 'cut off'> {
+  if (stream === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let length = 0;
+  const reader = stream.getReader();
   try {
-    for await (const chunk of stream ?? []) {
-      length += chunk.length;
-      if (length > maximumBytes) return 'too large';
-      chunks.push(chunk);
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return Buffer.concat(chunks);
+      length += value.length;
+      if (length > maximumBytes) break;
+      chunks.push(value);
     }
   } catch {
     return 'cut off';
   }
-  return Buffer.concat(chunks);
+  void discard(reader);
+  return 'too large';
+}
+
+/** Reads on for nothing. Left alone, the rest would stop, and the server cut a connection that it had called alive. */
+async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  try {
+    while (!(await reader.read()).done);
+  } catch {
+    // Cut off: there is nobody to tell.
+  }
 }
 
 function tooLarge(maximumBytes: number): { readonly problem: Problem } {

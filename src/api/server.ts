@@ -31,11 +31,17 @@ export async function serveApi(options: {
 }): Promise<ServedApi> {
   const server = createServer(
     limits,
-    getRequestListener((request, env) => options.app.fetch(request, env), {
-      // The process may be somebody else's, with Posthorn as a library in it.
-      overrideGlobalObjects: false,
-      errorHandler: unreadable,
-    }),
+    getRequestListener(
+      (request, env) =>
+        countHosts(env.incoming.rawHeaders) > 1
+          ? unreadableRequest('Cannot read the request as it must have one Host: it has more')
+          : options.app.fetch(request, env),
+      {
+        // The process may be somebody else's, with Posthorn as a library in it.
+        overrideGlobalObjects: false,
+        errorHandler: unreadable,
+      },
+    ),
   );
   const connections = trackConnections(server);
   server.on('clientError', (error, socket) => {
@@ -70,12 +76,21 @@ const limits = {
 /** Without a Host, or with one that makes no URL together with the path, there is no request to give to the app. */
 function unreadable(error: unknown): Response {
   const isTheirs = error instanceof Error && error.name === 'RequestError';
-  const problem: Problem = isTheirs
-    ? {
-        kind: 'invalid_request',
-        detail: 'Cannot read the request as its Host and path must make a URL: they do not',
-      }
-    : internalError;
+  return isTheirs
+    ? unreadableRequest('Cannot read the request as its Host and path must make a URL: they do not')
+    : answerAtOnce(internalError);
+}
+
+function unreadableRequest(detail: string): Response {
+  return answerAtOnce({ kind: 'invalid_request', detail });
+}
+
+/** Of two, a proxy in front may have looked at the other (RFC 9112, section 3.2). Names and values take turns. */
+function countHosts(rawHeaders: readonly string[]): number {
+  return rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length;
+}
+
+function answerAtOnce(problem: Problem): Response {
   return new Response(problemJson(problem, randomUUID()), {
     status: problemKinds[problem.kind].status,
     headers: {
