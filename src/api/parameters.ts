@@ -46,7 +46,7 @@ export function parameterProblem(
   { code, detail }: ProblemPart,
   errors: readonly ProblemPart[],
 ): Problem {
-  return { kind: 'invalid_parameter', code, detail, errors };
+  return { kind: 'invalid_parameter', code, detail, errors: errors.slice(0, 20) };
 }
 
 /** Parameters that are unknown, or there twice. Both are mistakes that would else go unnoticed. */
@@ -63,7 +63,7 @@ function strayParameters(parameters: URLSearchParams, known: readonly string[]):
       errors.push({ parameter, code: 'repeated_parameter', detail });
     }
   }
-  return errors.slice(0, 20);
+  return errors;
 }
 
 /** What is said of a parameter that is not what it must be. */
