@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { version } from '../src/version.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { eventually } from './support/eventually.ts';
@@ -100,6 +101,27 @@ describe('with DATABASE_URL', () => {
     expect(await finished(apiAddress, id)).toMatchObject({ status: 'delivered' });
     expect(await worker.end('SIGTERM')).toBe(0);
     expect(await api.end('SIGTERM')).toBe(0);
+  });
+
+  it.each([
+    ['is not set', {}],
+    ['is not there', { REDIS_URL: 'redis://127.0.0.1:1' }],
+  ])('says that it has stopped when it has, also when Redis %s', async (_, redis) => {
+    const env = { DATABASE_URL: database.url, PORT: '0', POSTHORN_LOG_LEVEL: 'info', ...redis };
+    await using posthorn = spawnPosthorn('start', env);
+    await posthorn.line(/Worker ready/);
+    await send(await addressOf(posthorn), { url: `${receiver.url}/last`, body: 'text' });
+    if ('REDIS_URL' in redis) await posthorn.line(/Redis does not answer/);
+    expect(await posthorn.end('SIGTERM')).toBe(0);
+    const endedAtMs = Date.now();
+    const { time } = z
+      .object({ time: z.string() })
+      .parse(JSON.parse(await posthorn.line(/"Stopped"/)));
+    const { time: toldAt } = z
+      .object({ time: z.string() })
+      .parse(JSON.parse(await posthorn.line(/"Stopping/)));
+    expect(endedAtMs - Date.parse(time)).toBeLessThan(1_000);
+    expect(Date.parse(time) - Date.parse(toldAt)).toBeLessThan(1_500);
   });
 
   it('several migrate at once', async () => {

@@ -29,14 +29,37 @@ export function createRedisClient({ url, ca }: RedisLinkOptions): RedisClient {
     commandsQueueMaxLength: 1_000,
     socket: {
       connectTimeout: connectMs,
-      reconnectStrategy: (retries) => Math.min(firstPauseMs * 2 ** retries, mostPauseMs),
+      // Its own waits for its next try even when it is destroyed, and the process would wait with it: {@link keepConnected}.
+      reconnectStrategy: false,
       ...(ca === undefined ? {} : { tls: true, ca }),
     },
   });
 }
 
+/** Connects, and again whenever there is no connection. Returns what ends that, and the connection with it. */
+export function keepConnected(client: RedisClient): () => void {
+  let failures = 0;
+  let timer: NodeJS.Timeout | undefined;
+  // What went wrong is told by the client's event.
+  const connect = () => void client.connect().catch(() => {});
+  client.on('ready', () => {
+    failures = 0;
+  });
+  client.on('terminated', () => {
+    timer = setTimeout(connect, Math.min(firstPauseMs * 2 ** failures, mostPauseMs));
+    failures += 1;
+  });
+  connect();
+  return () => {
+    client.removeAllListeners('terminated');
+    clearTimeout(timer);
+    client.destroy();
+  };
+}
+
 export class RedisLink {
   readonly #client: RedisClient;
+  readonly #disconnect: () => void;
   readonly #log: Log;
   #isUp = false;
   #isClosed = false;
@@ -52,7 +75,7 @@ export class RedisLink {
       this.#pausedUntilMs = 0;
       this.probe();
     });
-    this.#client.connect().catch((error: unknown) => this.#down(error));
+    this.#disconnect = keepConnected(this.#client);
   }
 
   /** Whether the last command was answered. */
@@ -95,7 +118,7 @@ export class RedisLink {
   close(): void {
     this.#isClosed = true;
     this.#isUp = false;
-    if (this.#client.isOpen) this.#client.destroy();
+    this.#disconnect();
   }
 
   #up(): void {

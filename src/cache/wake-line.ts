@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   createRedisClient,
   isWrongType,
-  type RedisClient,
+  keepConnected,
   type RedisLink,
   type RedisLinkOptions,
 } from './redis-link.ts';
@@ -27,7 +27,7 @@ const pauseMs = 500;
 export class WakeLine {
   readonly #options: WakeLineOptions;
   readonly #over = new AbortController();
-  #waiter: RedisClient | undefined;
+  #disconnect = () => {};
   #isCalling = false;
 
   constructor(options: WakeLineOptions) {
@@ -59,17 +59,16 @@ export class WakeLine {
 
   close(): void {
     this.#over.abort();
-    if (this.#waiter?.isOpen === true) this.#waiter.destroy();
+    this.#disconnect();
   }
 
   /** A connection of its own: one that waits answers nothing else. */
   async #listen(onWake: () => void): Promise<void> {
     const { signal } = this.#over;
     const client = createRedisClient(this.#options);
-    this.#waiter = client;
     // What is wrong with Redis, the link says.
     client.on('error', () => {});
-    client.connect().catch(() => {});
+    this.#disconnect = keepConnected(client);
     while (!signal.aborted) {
       try {
         const call = await client.blPop(this.#options.key, waitS);
@@ -79,6 +78,5 @@ export class WakeLine {
         await delay(pauseMs, undefined, { signal }).catch(() => {});
       }
     }
-    if (client.isOpen) client.destroy();
   }
 }

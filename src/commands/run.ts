@@ -56,5 +56,6 @@ export async function runCommand({
   );
   if (!stopped.signal.aborted) await once(stopped.signal, 'abort');
   await posthorn.stop();
-  log.info({}, 'Stopped');
+  // Said when it is true: the process ends with the last that it holds open.
+  process.once('beforeExit', () => log.info({}, 'Stopped'));
 }
