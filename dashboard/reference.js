@@ -114,7 +114,9 @@ function One({ document, operation }) {
 
 /** What an answer means; where it may be one of several problems, each with its name. */
 function Meaning({ text }) {
-  const parts = text.split(/(?<=\.) (?=[a-z_]+: )/).map((part) => /^([a-z_]+): (.+)$/s.exec(part));
+  const parts = text
+    .split(/(?<=\.) (?=[a-z0-9_]+: )/)
+    .map((part) => /^([a-z0-9_]+): (.+)$/s.exec(part));
   if (parts.some((part) => part === null)) return html`<${Prose} text=${text} />`;
   return html`<ul class="plain">${parts.map(([, code, title]) => html`<li><code>${code}</code> <span class="muted">${title}</span></li>`)}</ul>`;
 }

@@ -1,11 +1,19 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { openPage, photograph, startBrowser } from '../support/browser.ts';
 import { startEngine } from '../support/engine.ts';
 import { axe } from './looking.ts';
 import { hostileTexts, startWorld, type World } from './world.ts';
 
 // The page "API" with the document of the API that serves it, and requests that it answers.
+
+const documented = z.object({
+  paths: z.record(
+    z.string(),
+    z.record(z.string(), z.object({ operationId: z.string(), summary: z.string() })),
+  ),
+});
 
 const started = await startBrowser();
 
