@@ -124,7 +124,9 @@ export function operationOf(
   operations: readonly Operation[],
   { method, target }: { readonly method: string; readonly target: string },
 ): Operation | undefined {
-  const path = target.split('?')[0] ?? '';
+  // As the subject reads it: without dots.
+  const path = URL.parse(target.startsWith('/') ? `http://subject${target}` : target)?.pathname;
+  if (path === undefined) return undefined;
   const candidates = operations.filter(
     (one) =>
       (one.method === method || (one.method === 'GET' && method === 'HEAD')) && matches(one, path),
