@@ -147,6 +147,7 @@ function KeyForm({ onEntered }) {
     onEntered();
   }}>
     <h1>This Posthorn asks for a key</h1>
+    ${hasKey() && html`<p class="trouble" role="alert">The key that was entered is unknown, revoked or expired.</p>`}
     <p>Make one with <code>posthorn keys create --name me --scope read,send,manage</code>. It is kept for this tab alone.</p>
     <label>API key <input type="password" autocomplete="off" required value=${key} onInput=${(event) => set(event.target.value)} /></label>
     <button class="primary">Enter</button>

@@ -124,3 +124,15 @@ export function timeParameter(description: string): Parameter<string> {
     read: (text) => (timeIn(text) === undefined ? undefined : text),
   };
 }
+
+const mostText = 200;
+
+/** What is looked for in texts. */
+export function searchText(description: string): Parameter<string> {
+  return {
+    schema: z.string().min(1).max(mostText).describe(description),
+    mustBe: `text of 1 to ${mostText} characters`,
+    read: (text) =>
+      text.length > 0 && text.length <= mostText && !text.includes('\0') ? text : undefined,
+  };
+}

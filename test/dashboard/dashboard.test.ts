@@ -37,7 +37,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
 
   const views = (): Readonly<Record<string, { hash: string; shows: string }>> => ({
     overview: { hash: '', shows: 'How it went' },
-    webhooks: { hash: '#/webhooks', shows: 'Last answer' },
+    webhooks: { hash: '#/webhooks', shows: '/many/4' },
     webhook: { hash: `#/webhooks/${world.ids.failed}`, shows: 'answer of /fails/order' },
     endpoints: { hash: '#/endpoints', shows: 'Send test' },
     replays: { hash: '#/replays', shows: 'No replay yet' },
@@ -202,7 +202,8 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     await world.database.pool.query(
       `insert into posthorn.outbox (url, body) values ('http://127.0.0.1:${world.receiver.port}/while-looking', '{}')`,
     );
-    await page.getByText('/while-looking').waitFor();
+    await page.getByText('/while-looking').click();
+    await page.getByRole('heading', { name: 'Timeline' }).waitFor();
   });
 
   it('shows what strangers send as text, and runs none of it', async () => {
@@ -263,6 +264,9 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     await using watched = await openPage(browser, { origin: other.address });
     const { page, troubles } = watched;
     await page.goto(`${other.address}/`);
+    await page.getByLabel('API key').fill('wrong'.repeat(8));
+    await page.getByRole('button', { name: 'Enter' }).click();
+    await page.getByRole('alert').getByText('unknown, revoked or expired').waitFor();
     await page.getByLabel('API key').fill('k'.repeat(40));
     await photograph(page, 'key');
     expect(await axe(page)).toEqual([]);
