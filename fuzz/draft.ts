@@ -132,8 +132,14 @@ export function toBytes(draft: Draft): RequestBytes {
     method: draft.method,
     target,
     isAlone: draft.isAlone,
-    isCut: draft.isCut,
+    isCut: draft.isCut || promisedBytes(draft) > body.length,
   };
+}
+
+/** By its own Content-Length, if it has one: a server rightly waits for more. */
+function promisedBytes({ framing, headers }: Draft): number {
+  const length = headers.findLast(([name]) => name === 'Content-Length')?.[1] ?? '';
+  return framing === 'own' && /^\d+$/.test(length) ? Number(length) : 0;
 }
 
 function chunked(body: Buffer): Buffer {

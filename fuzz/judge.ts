@@ -127,11 +127,15 @@ export function operationOf(
   // As the subject reads it: without dots.
   const path = URL.parse(target.startsWith('/') ? `http://subject${target}` : target)?.pathname;
   if (path === undefined) return undefined;
-  const candidates = operations.filter(
+  // The path decides first: what {id} would take is not asked when another path is the very one.
+  const [nearest] = operations
+    .filter((one) => matches(one, path))
+    .toSorted((a, b) => a.path.split('{').length - b.path.split('{').length);
+  return operations.find(
     (one) =>
-      (one.method === method || (one.method === 'GET' && method === 'HEAD')) && matches(one, path),
+      one.path === nearest?.path &&
+      (one.method === method || (one.method === 'GET' && method === 'HEAD')),
   );
-  return candidates.toSorted((a, b) => a.path.split('{').length - b.path.split('{').length)[0];
 }
 
 function matches({ path }: Operation, given: string): boolean {
