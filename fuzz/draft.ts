@@ -132,14 +132,14 @@ export function toBytes(draft: Draft): RequestBytes {
     method: draft.method,
     target,
     isAlone: draft.isAlone,
-    isCut: draft.isCut || promisedBytes(draft) > body.length,
+    isCut: draft.isCut || lacksBytes(headers, body),
   };
 }
 
-/** By its own Content-Length, if it has one: a server rightly waits for more. */
-function promisedBytes({ framing, headers }: Draft): number {
-  const length = headers.findLast(([name]) => name === 'Content-Length')?.[1] ?? '';
-  return framing === 'own' && /^\d+$/.test(length) ? Number(length) : 0;
+/** Less than was announced: two mutations together may do that, and the subject waits for the rest. */
+function lacksBytes(headers: readonly (readonly [string, string])[], body: Buffer): boolean {
+  const announced = headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1];
+  return /^\d+$/.test(announced ?? '') && Number(announced) > body.length;
 }
 
 function chunked(body: Buffer): Buffer {

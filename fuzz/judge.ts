@@ -124,18 +124,14 @@ export function operationOf(
   operations: readonly Operation[],
   { method, target }: { readonly method: string; readonly target: string },
 ): Operation | undefined {
-  // As the subject reads it: without dots.
-  const path = URL.parse(target.startsWith('/') ? `http://subject${target}` : target)?.pathname;
-  if (path === undefined) return undefined;
-  // The path decides first: what {id} would take is not asked when another path is the very one.
-  const [nearest] = operations
+  // %2e%2e is a step up.
+  const path = URL.parse(`http://subject${target}`)?.pathname ?? target;
+  // Of paths that fit, the one with the fewest parameters is meant, whatever its methods are.
+  const [best] = operations
     .filter((one) => matches(one, path))
     .toSorted((a, b) => a.path.split('{').length - b.path.split('{').length);
-  return operations.find(
-    (one) =>
-      one.path === nearest?.path &&
-      (one.method === method || (one.method === 'GET' && method === 'HEAD')),
-  );
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  return operations.find((one) => one.path === best?.path && one.method === wanted);
 }
 
 function matches({ path }: Operation, given: string): boolean {
