@@ -31,7 +31,8 @@ function timeLabel(s, stepS) {
  */
 export function Chart({ title, unit, points, lines, format, theme }) {
   const place = useRef(null);
-  const last = points.at(-1);
+  // Of less there is no line either.
+  const last = points.length < 2 ? undefined : points.at(-1);
   useEffect(() => {
     const element = place.current;
     if (element === null || points.length < 2) return;

@@ -19,10 +19,11 @@ const statuses = ['active', 'paused', 'disabled', 'deleted'];
 export function Endpoints({ parameters, go }) {
   const only = parameters.get('id');
   const status = parameters.get('status');
+  const text = parameters.get('q');
   const cursor = parameters.get('cursor');
   const { data, problem, again } = useAnswer(
     only === null
-      ? `/endpoints${query({ limit: 50, status, cursor })}`
+      ? `/endpoints${query({ limit: 50, status, q: text, cursor })}`
       : `/endpoints/${encodeURIComponent(only)}`,
     4_000,
   );
@@ -39,8 +40,10 @@ export function Endpoints({ parameters, go }) {
       <h1>Endpoints</h1>
       ${
         only === null &&
-        html`<label class="switch">Status <select value=${status ?? ''}
-          onChange=${(event) => go(`#/endpoints${query({ status: event.target.value })}`)}>
+        html`<label class="switch">Find <input type="search" id="search" value=${text ?? ''} placeholder="URL, description or id" spellcheck="false"
+          onChange=${(event) => go(`#/endpoints${query({ status, q: event.target.value.trim() })}`)} /></label>
+        <label class="switch">Status <select value=${status ?? ''}
+          onChange=${(event) => go(`#/endpoints${query({ status: event.target.value, q: text })}`)}>
           <option value="">any but deleted</option>
           ${statuses.map((name) => html`<option value=${name} selected=${name === status}>${name}</option>`)}
         </select></label>`
@@ -49,11 +52,11 @@ export function Endpoints({ parameters, go }) {
     ${only !== null && html`<p><a href="#/endpoints">← All endpoints</a></p>`}
     <${Trouble} problem=${problem} />
     ${data === undefined && problem === undefined && html`<${Loading} />`}
-    ${isEmpty && (status === null && cursor === null ? html`<${None} />` : html`<${Empty} title=${`No endpoint${status === null ? '' : ` is ${status}`}`} />`)}
+    ${isEmpty && (status === null && text === null && cursor === null ? html`<${None} />` : html`<${Empty} title=${text !== null ? 'No endpoint matches' : `No endpoint${status === null ? '' : ` is ${status}`}`} />`)}
     <ul class="cards">${rows.map((endpoint) => html`<${Card} key=${endpoint.id} endpoint=${endpoint} pulse=${pulses?.endpoints[endpoint.id] ?? []} again=${again} />`)}</ul>
     <p class="actions">
-      ${cursor !== null && html`<a class="button" href=${`#/endpoints${query({ status })}`}>← Newest</a>`}
-      ${typeof next === 'string' && html`<a class="button" href=${`#/endpoints${query({ status, cursor: next })}`}>Older →</a>`}
+      ${cursor !== null && html`<a class="button" href=${`#/endpoints${query({ status, q: text })}`}>← Newest</a>`}
+      ${typeof next === 'string' && html`<a class="button" href=${`#/endpoints${query({ status, q: text, cursor: next })}`}>Older →</a>`}
     </p>`;
 }
 
@@ -66,7 +69,7 @@ function Card({ endpoint, pulse, again }) {
       ? status
       : breaker.state === 'open'
         ? 'failing'
-        : breaker.consecutive_failures > 0
+        : breaker.consecutive_failures > 0 || breaker.paused_until !== null || failsOften(pulse)
           ? 'shaky'
           : 'healthy';
   const badge = { healthy: 'delivered', shaky: 'held', failing: 'failed' }[health] ?? 'cancelled';
@@ -99,6 +102,13 @@ function Card({ endpoint, pulse, again }) {
       <span class="id muted">${id}</span>
     </div>
   </li>`;
+}
+
+/** More than one in five of what was tried in the last quarter of an hour. */
+function failsOften(pulse) {
+  const recent = pulse.filter(({ at }) => Date.parse(at) > Date.now() - 900_000);
+  const sum = (name) => recent.reduce((total, step) => total + step[name], 0);
+  return sum('failures') * 5 > sum('attempts');
 }
 
 function pulseText(pulse) {

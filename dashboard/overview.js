@@ -38,14 +38,7 @@ export function Overview({ theme }) {
     <${Trouble} problem=${problem} />
     <section class=${`verdict ${verdict.level}`} aria-labelledby="verdict">
       <h1 id="verdict">${isNew && verdict.findings.length === 0 ? 'Ready: nothing has been sent yet' : verdict.headline}</h1>
-      ${
-        verdict.findings.length === 0 &&
-        html`<p>${count(stats.workers.length)} ${stats.workers.length === 1 ? 'worker is' : 'workers are'} alive, ${
-          inState('due') === 0
-            ? 'nothing is due'
-            : `${count(inState('due'))} due, the oldest for ${seconds(oldest)}`
-        }, and no endpoint is failing.</p>`
-      }
+      ${verdict.findings.length === 0 && html`<p>${verdict.facts}.</p>`}
       ${
         verdict.findings.length > 0 &&
         html`<ul class="findings">${verdict.findings.map(

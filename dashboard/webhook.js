@@ -49,7 +49,7 @@ function State({ webhook }) {
   const { status, waits_for: reason, next_attempt_at: next, finished_at: ended } = webhook;
   if (status === 'delivering') return html`<p class="state">It is being sent now.</p>`;
   if (status === 'pending') {
-    return html`<p class="state">It waits for ${waitsFor[reason] ?? reason ?? 'its turn'}.${next !== null && html` Next try <b>${ago(next)}</b>, at ${clock(next)}.`}</p>`;
+    return html`<p class="state">It waits for ${waitsFor[reason] ?? reason ?? 'its turn'}.${next !== null && html` ${Date.parse(next) <= Date.now() ? 'It has been due since' : 'Next try'} <b>${ago(next)}</b>, at ${clock(next)}.`}</p>`;
   }
   if (status === 'delivered')
     return html`<p class="state">Delivered ${ago(ended)}, with attempt ${webhook.attempt_count}.</p>`;

@@ -91,6 +91,12 @@ function open(event, id) {
   location.hash = `#/webhooks/${id}`;
 }
 
+/** When it is tried next, or since when it is due. */
+function nextTry({ next_attempt_at: next, attempt_count: attempts }) {
+  if (Date.parse(next) <= Date.now()) return `due since ${ago(next)}`;
+  return `${attempts === 0 ? 'first try' : 'again'} ${ago(next)}`;
+}
+
 function Table({ rows }) {
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Webhooks"><table class="list">
     <thead><tr>
@@ -103,7 +109,7 @@ function Table({ rows }) {
         <td title=${row.created_at}>${clock(row.created_at)}</td>
         <td class="url" title=${cut(row.url ?? '', 300)}>${cut(row.url ?? '(deleted)', 90)}</td>
         <td class="number" data-label="Attempts">${row.attempt_count}</td>
-        <td data-label="Last answer">${row.last_error ?? row.last_status_code ?? '–'}${row.next_attempt_at !== null && html` <span class="muted">again ${ago(row.next_attempt_at)}</span>`}</td>
+        <td data-label="Last answer">${row.last_error ?? row.last_status_code ?? '–'}${row.next_attempt_at !== null && html` <span class="muted">${nextTry(row)}</span>`}</td>
         <td data-label="Priority">${row.priority}</td>
         <td><a href=${`#/webhooks/${row.id}`} class="id">${shortId(row.id)}</a></td>
       </tr>`,

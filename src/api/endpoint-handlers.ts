@@ -16,6 +16,7 @@ import {
   toColumns,
 } from './endpoint-secrets.ts';
 import { listParameters, readListRequest } from './list-request.ts';
+import { searchText } from './parameters.ts';
 import { answerProblem, invalid, type Problem } from './problem.ts';
 import { type FieldSet, type FieldValues, readFields } from './read-fields.ts';
 import { readMembers } from './route-input.ts';
@@ -24,7 +25,10 @@ import { oversize } from './send-request.ts';
 import { defaultBodyLimitBytes, type RouteOptions, requestLimit } from './webhook-routes.ts';
 
 /** The query parameters of a list of endpoints. */
-export const endpointListSet = listParameters(endpointStatuses);
+export const endpointListSet = {
+  ...listParameters(endpointStatuses),
+  q: searchText('Somewhere in the URL or the description, in upper or lower case; or an id.'),
+};
 
 interface Target {
   readonly id: string;
@@ -129,6 +133,7 @@ export async function list(
   const { endpoints, before } = await listEndpoints(pool, {
     ...request,
     status: request.values.status,
+    text: request.values.q,
   });
   return c.json({ endpoints, next_cursor: request.cursorTo(before) });
 }

@@ -83,7 +83,7 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
       name: 'deleteEndpoint',
       tag: 'endpoints',
       summary: 'Delete an endpoint',
-      details: 'What waits for it is cancelled; its history stays.',
+      details: 'What waits for it fails with the reason endpoint_deleted; its history stays.',
       answers: { 204: { description: 'Deleted.', schema: null } },
       problems: ['endpoint_not_found'],
       handle: (c, id) => remove(c, { id, options }),

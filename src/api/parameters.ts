@@ -46,7 +46,7 @@ export function parameterProblem(
   { code, detail }: ProblemPart,
   errors: readonly ProblemPart[],
 ): Problem {
-  return { kind: 'invalid_parameter', code, detail, errors };
+  return { kind: 'invalid_parameter', code, detail, errors: errors.slice(0, 20) };
 }
 
 /** Parameters that are unknown, or there twice. Both are mistakes that would else go unnoticed. */
@@ -63,7 +63,7 @@ function strayParameters(parameters: URLSearchParams, known: readonly string[]):
       errors.push({ parameter, code: 'repeated_parameter', detail });
     }
   }
-  return errors.slice(0, 20);
+  return errors;
 }
 
 /** What is said of a parameter that is not what it must be. */
@@ -122,5 +122,17 @@ export function timeParameter(description: string): Parameter<string> {
     schema: z.iso.datetime({ offset: true }).describe(description),
     mustBe: 'an RFC 3339 time with a zone',
     read: (text) => (timeIn(text) === undefined ? undefined : text),
+  };
+}
+
+const mostText = 200;
+
+/** What is looked for in texts. */
+export function searchText(description: string): Parameter<string> {
+  return {
+    schema: z.string().min(1).max(mostText).describe(description),
+    mustBe: `text of 1 to ${mostText} characters`,
+    read: (text) =>
+      text.length > 0 && text.length <= mostText && !text.includes('\0') ? text : undefined,
   };
 }

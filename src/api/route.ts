@@ -4,6 +4,7 @@ import { type ApiEnv, methodNotAllowed } from './base.ts';
 import { type ParameterSet, parameterProblem, readParameters } from './parameters.ts';
 import { answerProblem } from './problem.ts';
 import type { ProblemCode } from './problems.ts';
+import { passOverBody } from './request-text.ts';
 import { readId } from './route-input.ts';
 
 /** What routes are about; the documentation is in this order. */
@@ -79,17 +80,18 @@ function namesOf({ method }: Route): string[] {
   return method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()];
 }
 
-function handlerOf({ path, parameters = {}, handle }: Route): Handler<ApiEnv> {
-  return (c) => {
+function handlerOf({ method, path, parameters = {}, body, handle }: Route): Handler<ApiEnv> {
+  return async (c) => {
     // Routes with parameters read them themselves, and refuse strays then.
     if (parameters !== 'any' && Object.keys(parameters).length === 0) {
       const { errors } = readParameters(new URL(c.req.url).searchParams, { set: {}, doing: '' });
       const [first] = errors;
       if (first !== undefined) return answerProblem(c, parameterProblem(first, errors));
     }
-    if (!path.includes('{id}')) return handle(c, '');
-    const id = readId(c, kindOf(path));
-    return typeof id === 'string' ? handle(c, id) : answerProblem(c, id);
+    const id = path.includes('{id}') ? readId(c, kindOf(path)) : '';
+    if (typeof id !== 'string') return answerProblem(c, id);
+    const broken = method === 'get' || body !== undefined ? undefined : await passOverBody(c);
+    return broken === undefined ? handle(c, id) : answerProblem(c, broken);
   };
 }
 

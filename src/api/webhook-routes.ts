@@ -11,7 +11,7 @@ import type { ApiEnv } from './base.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
 import { endsTooSoon } from './fields.ts';
 import { listParameters, readListRequest } from './list-request.ts';
-import { amongWords, fault, type Parameter, timeParameter, uuid } from './parameters.ts';
+import { amongWords, fault, searchText, timeParameter, uuid } from './parameters.ts';
 import { answerProblem, type ProblemPart } from './problem.ts';
 import { bodySchemaOf } from './read-fields.ts';
 import { readRequestText } from './request-text.ts';
@@ -147,26 +147,13 @@ async function show(
   return answerProblem(c, { kind: 'webhook_not_found', detail });
 }
 
-const mostText = 200;
-
-const searchText: Parameter<string> = {
-  schema: z
-    .string()
-    .min(1)
-    .max(mostText)
-    .describe('Somewhere in the URL, in upper or lower case; or an id.'),
-  mustBe: `text of 1 to ${mostText} characters`,
-  read: (text) =>
-    text.length > 0 && text.length <= mostText && !text.includes('\0') ? text : undefined,
-};
-
 const listSet = {
   ...listParameters(webhookStatuses),
   endpoint_id: uuid('Those to this registered endpoint.'),
   priority: amongWords(webhookPriorities, 'Those of this priority.'),
   from: timeParameter('Enqueued from then on.'),
   until: timeParameter('Enqueued before then.'),
-  q: searchText,
+  q: searchText('Somewhere in the URL, in upper or lower case; or an id.'),
 };
 
 function periodFaults({

@@ -350,6 +350,23 @@ describe('GET /endpoints', () => {
     );
   });
 
+  it('finds those with a text in the URL or the description, or by id', async () => {
+    const shop = await register({ url: 'http://127.0.0.1:9/Shop-7', description: 'A' });
+    const bank = await register({ url: 'http://127.0.0.1:9/bank', description: '50 % of 7 shops' });
+    expect(idsOf(await get('/endpoints?q=SHOP'))).toEqual([bank, shop]);
+    expect(idsOf(await get('/endpoints?q=shop-7'))).toEqual([shop]);
+    expect(idsOf(await get('/endpoints?q=0%20%25'))).toEqual([bank]);
+    expect(idsOf(await get('/endpoints?q=_'))).toEqual([]);
+    expect(idsOf(await get(`/endpoints?q=${shop}`))).toEqual([shop]);
+    const { fields } = await get('/endpoints?q=7&limit=1');
+    expect(idsOf(await get(`/endpoints?q=7&limit=1&cursor=${fields['next_cursor']}`))).toEqual([
+      shop,
+    ]);
+    expect((await get(`/endpoints?q=8&cursor=${fields['next_cursor']}`)).json.code).toBe(
+      'invalid_cursor',
+    );
+  });
+
   it('shows each as GET /endpoints/{id} does: how it is doing, and what waits for it', async () => {
     await register();
     const failing = await register({ max_in_flight: 3, headers: { 'x-shop': '1' } });
