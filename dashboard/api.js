@@ -25,29 +25,62 @@ export function whenRefused(callback) {
   return () => onRefused.delete(callback);
 }
 
+/** As if the API had just wanted one. */
+export function askForKey() {
+  for (const callback of onRefused) callback();
+}
+
+/** @param {string} path @param {RequestInit & { headers: Headers }} options */
+function request(path, options) {
+  const key = sessionStorage.getItem(keyName);
+  if (key !== null) options.headers.set('authorization', `Bearer ${key}`);
+  return fetch(path, options).catch((error) => {
+    if (error.name === 'AbortError') throw error;
+    throw new Problem(0, { detail: 'Posthorn does not answer: is the process still running?' });
+  });
+}
+
 /**
  * @param {string} path
  * @param {{ method?: string, body?: object, signal?: AbortSignal }} [options]
  */
 export async function ask(path, { method = 'GET', body, signal } = {}) {
-  const key = sessionStorage.getItem(keyName);
-  /** @type {Record<string, string>} */
-  const headers = { accept: 'application/json' };
-  if (key !== null) headers['authorization'] = `Bearer ${key}`;
-  if (body !== undefined) headers['content-type'] = 'application/json';
-  const response = await fetch(path, {
+  const headers = new Headers({ accept: 'application/json' });
+  if (body !== undefined) headers.set('content-type', 'application/json');
+  const response = await request(path, {
     method,
     headers,
     body: body === undefined ? undefined : JSON.stringify(body),
     signal,
-  }).catch((error) => {
-    if (error.name === 'AbortError') throw error;
-    throw new Problem(0, { detail: 'Posthorn does not answer: is the process still running?' });
   });
   const json = await response.json().catch(() => ({}));
   if (response.ok) return json;
-  if (response.status === 401) for (const callback of onRefused) callback();
+  if (response.status === 401) askForKey();
   throw new Problem(response.status, json);
+}
+
+/**
+ * A request as somebody wrote it, and its answer as it came, whatever it says.
+ *
+ * @param {{ method: string, path: string, headers: [string, string][], body: string | undefined }} given
+ */
+export async function send({ method, path, headers, body }) {
+  const startedAt = performance.now();
+  let given;
+  try {
+    given = new Headers(headers);
+  } catch {
+    throw new Problem(0, { detail: 'A header holds what no header may: it was not sent.' });
+  }
+  const response = await request(path, { method, headers: given, body, redirect: 'manual' });
+  const text = await response.text();
+  return {
+    status: response.status,
+    statusText: response.statusText,
+    headers: response.headers,
+    text,
+    tookMs: performance.now() - startedAt,
+  };
 }
 
 /** @param {string} path @param {object} [body] */

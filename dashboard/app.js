@@ -2,6 +2,7 @@ import { html, render, useEffect, useRef, useState } from '/dashboard/vendor/pre
 import { hasKey, setKey, whenRefused } from './api.js';
 import { Endpoints } from './endpoints.js';
 import { Overview } from './overview.js';
+import { Reference } from './reference.js';
 import { Replays } from './replays.js';
 import { Settings } from './settings.js';
 import { Webhook } from './webhook.js';
@@ -12,6 +13,7 @@ const pages = [
   ['webhooks', 'Webhooks', 'w'],
   ['endpoints', 'Endpoints', 'e'],
   ['replays', 'Replays', 'r'],
+  ['api', 'API', 'a'],
   ['settings', 'Settings', 's'],
 ];
 const go = (hash) => {
@@ -62,7 +64,10 @@ function useKeys() {
       if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
       if (event.key === '/') {
         event.preventDefault();
-        if (document.getElementById('search') === null) go('#/webhooks');
+        const search = document.getElementById('search');
+        search?.focus();
+        if (search !== null) return;
+        go('#/webhooks');
         setTimeout(() => document.getElementById('search')?.focus(), 50);
       } else if (event.key === 'g') {
         isGoing = true;
@@ -89,8 +94,8 @@ function App() {
   useKeys();
   useEffect(() => whenRefused(() => setRefused(true)), []);
   useEffect(() => {
-    const title = pages.find(([path]) => path === page)?.[1] ?? 'Webhook';
-    document.title = `${id === undefined ? title : 'Webhook'} · Posthorn`;
+    const title = pages.find(([path]) => path === page)?.[1] ?? 'Not found';
+    document.title = `${id === undefined ? title : page === 'webhooks' ? 'Webhook' : id} · Posthorn`;
   }, [page, id]);
   const enter = () => {
     setRefused(false);
@@ -127,9 +132,9 @@ function Page({ page, id, parameters, theme }) {
   if (page === '') return html`<${Overview} theme=${theme} />`;
   if (page === 'webhooks' && id !== undefined) return html`<${Webhook} id=${id} key=${id} />`;
   if (page === 'webhooks') return html`<${Webhooks} parameters=${parameters} go=${go} />`;
-  if (page === 'endpoints')
-    return html`<${Endpoints} parameters=${parameters} key=${parameters.get('id') ?? ''} />`;
+  if (page === 'endpoints') return html`<${Endpoints} parameters=${parameters} go=${go} />`;
   if (page === 'replays') return html`<${Replays} />`;
+  if (page === 'api') return html`<${Reference} id=${id} go=${go} />`;
   if (page === 'settings') return html`<${Settings} />`;
   return html`<h1>There is no such page</h1><p><a href="#/">To the overview</a></p>`;
 }
@@ -142,6 +147,7 @@ function KeyForm({ onEntered }) {
     onEntered();
   }}>
     <h1>This Posthorn asks for a key</h1>
+    ${hasKey() && html`<p class="trouble" role="alert">The key that was entered is unknown, revoked or expired.</p>`}
     <p>Make one with <code>posthorn keys create --name me --scope read,send,manage</code>. It is kept for this tab alone.</p>
     <label>API key <input type="password" autocomplete="off" required value=${key} onInput=${(event) => set(event.target.value)} /></label>
     <button class="primary">Enter</button>

@@ -14,6 +14,15 @@ const { default: uPlot } = await import('/dashboard/vendor/uplot.js');
 /** @param {string} name */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+/** As all times here: of the reader's zone, in 24 hours; a day's name where one begins. */
+function timeLabel(s, stepS) {
+  const at = new Date(s * 1_000);
+  const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
+  return stepS >= 86_400 || isMidnight
+    ? at.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })
+    : at.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+}
+
 /**
  * A chart over time; beside it the same in words, for those who do not see it.
  *
@@ -22,7 +31,8 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
  */
 export function Chart({ title, unit, points, lines, format, theme }) {
   const place = useRef(null);
-  const last = points.at(-1);
+  // Of less there is no line either.
+  const last = points.length < 2 ? undefined : points.at(-1);
   useEffect(() => {
     const element = place.current;
     if (element === null || points.length < 2) return;
@@ -46,7 +56,11 @@ export function Chart({ title, unit, points, lines, format, theme }) {
           y: { range: (_, least, most) => [Math.min(0, least), most > 0 ? most * 1.1 : 1] },
         },
         axes: [
-          axis,
+          {
+            ...axis,
+            size: 28,
+            values: (_, times, __, ___, stepS) => times.map((s) => timeLabel(s, stepS)),
+          },
           { ...axis, size: 58, values: (_, values) => values.map((value) => format(value)) },
         ],
         series: [

@@ -24,6 +24,7 @@ export const rate = (value) =>
 export function percent(ratio) {
   if (ratio === null || ratio === undefined || Number.isNaN(ratio)) return '–';
   const value = Math.floor(ratio * 10_000) / 100;
+  if (Number.isInteger(value)) return `${Math.min(value, 100)} %`;
   return `${value >= 100 ? 100 : value.toFixed(value > 99 ? 2 : 1)} %`;
 }
 
@@ -59,6 +60,12 @@ export function clock(time) {
     at.toDateString() === new Date().toDateString() ? '' : `${at.toISOString().slice(0, 10)} `;
   return `${day}${at.toLocaleTimeString('en-GB')}`;
 }
+
+/** The same to the millisecond. @param {string | null | undefined} time */
+export const moment = (time) =>
+  time === null || time === undefined
+    ? '–'
+    : `${clock(time)}.${String(new Date(time).getMilliseconds()).padStart(3, '0')}`;
 
 /** Text from strangers, cut. It is only ever put into text nodes. @param {string} text @param {number} most */
 export const cut = (text, most) => (text.length > most ? `${text.slice(0, most)}…` : text);

@@ -37,15 +37,8 @@ export function Overview({ theme }) {
   return html`
     <${Trouble} problem=${problem} />
     <section class=${`verdict ${verdict.level}`} aria-labelledby="verdict">
-      <h1 id="verdict">${verdict.headline}</h1>
-      ${
-        verdict.findings.length === 0 &&
-        html`<p>${count(stats.workers.length)} ${stats.workers.length === 1 ? 'worker is' : 'workers are'} alive, ${
-          inState('due') === 0
-            ? 'nothing is due'
-            : `${count(inState('due'))} due, the oldest for ${seconds(oldest)}`
-        }, and no endpoint is failing.</p>`
-      }
+      <h1 id="verdict">${isNew && verdict.findings.length === 0 ? 'Ready: nothing has been sent yet' : verdict.headline}</h1>
+      ${verdict.findings.length === 0 && html`<p>${verdict.facts}.</p>`}
       ${
         verdict.findings.length > 0 &&
         html`<ul class="findings">${verdict.findings.map(
@@ -57,9 +50,9 @@ export function Overview({ theme }) {
     ${isNew && html`<${First} />`}
     <dl class="tiles">
       <div><dt>Attempts a second</dt><dd>${rate(attempts / window)}</dd><dd class="note">last 5 minutes</dd></div>
-      <div><dt>Success</dt><dd>${percent(attempts === 0 ? null : 1 - failures / attempts)}</dd><dd class="note">${count(failures)} of ${count(attempts)} failed</dd></div>
-      <div><dt>Delivered in, p95</dt><dd>${milliseconds(last?.p95_ms)}</dd><dd class="note">p50 ${milliseconds(last?.p50_ms)}</dd></div>
-      <div><dt>Due now</dt><dd>${count(inState('due'))}</dd><dd class="note">oldest ${oldest === 0 ? '–' : seconds(oldest)}</dd></div>
+      <div><dt>Success</dt><dd>${percent(attempts === 0 ? null : 1 - failures / attempts)}</dd><dd class="note">${attempts === 0 ? 'nothing tried in 5 minutes' : `${count(failures)} of ${count(attempts)} failed`}</dd></div>
+      <div><dt>Delivered in, p95</dt><dd>${milliseconds(last?.p95_ms)}</dd><dd class="note">${last === undefined ? 'nothing measured yet' : `half of them in ${milliseconds(last.p50_ms)}`}</dd></div>
+      <div><dt>Due now</dt><dd>${count(inState('due'))}</dd><dd class="note">${oldest === 0 ? 'nobody waits' : `the oldest for ${seconds(oldest)}`}</dd></div>
       <div><dt>Unfinished</dt><dd>${stats.is_estimated ? '≈ ' : ''}${count(stats.queue.reduce((sum, { webhooks }) => sum + webhooks, 0))}</dd><dd class="note">${count(inState('retry'))} wait for a retry</dd></div>
     </dl>
     <div class="bar">
@@ -117,7 +110,7 @@ function Workers({ workers }) {
     return html`<p class="trouble">None is alive. Start one: <code>posthorn worker</code></p>`;
   return html`<ul class="plain">${workers.map(
     (worker) =>
-      html`<li><${Badge} status="delivered">alive</${Badge}> <b>${worker.number}</b> ${worker.host}, pid ${worker.pid}, ${worker.version} <span class="muted">since ${ago(worker.started_at)}</span></li>`,
+      html`<li><${Badge} status="delivered">alive</${Badge}> <b>${worker.number}</b> on ${worker.host}, pid ${worker.pid}, version ${worker.version} <span class="muted">started ${ago(worker.started_at)}</span></li>`,
   )}</ul>`;
 }
 

@@ -62,16 +62,25 @@ export const Empty = ({ title, children }) =>
 
 /** Code that can be copied. @param {{ text: string }} props */
 export function Snippet({ text }) {
-  const [copied, setCopied] = useState(false);
-  const copy = () => {
-    navigator.clipboard?.writeText(text).then(() => {
-      setCopied(true);
-      setTimeout(() => setCopied(false), 1_500);
-    });
+  const [said, setSaid] = useState('Copy');
+  const code = useRef(null);
+  const say = (what) => {
+    setSaid(what);
+    setTimeout(() => setSaid('Copy'), 1_500);
+  };
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      say('Copied');
+    } catch {
+      // Over plain HTTP from afar browsers give no clipboard: it is marked, to be copied by hand.
+      getSelection()?.selectAllChildren(code.current);
+      say('Marked');
+    }
   };
   return html`<div class="snippet">
-    <pre tabindex="0">${text}</pre>
-    <button type="button" class="small" onClick=${copy}>${copied ? 'Copied' : 'Copy'}</button>
+    <pre tabindex="0" ref=${code}>${text}</pre>
+    <button type="button" class="small" onClick=${copy}>${said}</button>
   </div>`;
 }
 
@@ -102,8 +111,8 @@ export function Action({ label, act, onDone, confirm, kind = '', disabled = fals
   </span>`;
 }
 
-/** @param {{ text: string, label: string, onYes: () => void, onNo: () => void }} props */
-function Confirm({ text, label, onYes, onNo }) {
+/** Asks once more. @param {{ text: string, label: string, onYes: () => void, onNo: () => void }} props */
+export function Confirm({ text, label, onYes, onNo }) {
   const dialog = useRef(null);
   useEffect(() => {
     dialog.current?.showModal();

@@ -73,7 +73,7 @@ function Replay({ replay, again }) {
   }[status];
   return html`<li class="card">
     <div class="bar">
-      <div><${Badge} status=${badge}>${status}</${Badge}> <b>${filter.status.join(', ')}</b> ${filter.url ?? filter.endpoint_id ?? 'to anywhere'}
+      <div><${Badge} status=${badge}>${status}</${Badge}> <b>${filter.status.join(', ')}</b> ${filter.url ?? filter.endpoint_id ?? 'to anywhere'}${' '}
         <span class="muted">from ${filter.from === null ? 'the beginning' : clock(filter.from)} until ${filter.until === null ? 'its start' : clock(filter.until)}</span></div>
       ${
         isMoving &&
@@ -82,7 +82,7 @@ function Replay({ replay, again }) {
       }
     </div>
     <progress max=${Math.max(matched, done, 1)} value=${status === 'finished' ? Math.max(matched, done, 1) : done} aria-label=${`Replay ${id}`}></progress>
-    <p class="facts">${count(replayed)} of ${count(matched)}${replay.is_at_least ? ' or more' : ''} put back${skipped > 0 && `, ${count(skipped)} skipped`}${replay.taken_back > 0 && `, ${count(replay.taken_back)} taken back`}
+    <p class="facts">${count(replayed)} of ${count(matched)}${replay.is_at_least ? ' or more' : ''} put back${skipped > 0 && `, ${count(skipped)} skipped`}${replay.taken_back > 0 && `, ${count(replay.taken_back)} taken back`}${' '}
       · started ${ago(replay.created_at)}${replay.finished_at !== null && `, ended ${ago(replay.finished_at)}`}${replay.rate_limit_per_s !== null && ` · ${replay.rate_limit_per_s} a second at most`} · priority ${replay.priority}</p>
   </li>`;
 }

@@ -13,12 +13,12 @@ export function Settings() {
     ${data === undefined && problem === undefined && html`<${Loading} />`}
     ${
       data !== undefined &&
-      html`<div class="scroll" tabindex="0" role="group" aria-label="Settings"><table>
+      html`<div class="scroll" tabindex="0" role="group" aria-label="Settings"><table class="list">
       <thead><tr><th scope="col">Setting</th><th scope="col">Value</th></tr></thead>
       <tbody>${data.settings.map(({ name, value }) => html`<tr><th scope="row"><code>${name}</code></th><td>${value}</td></tr>`)}</tbody>
     </table></div>`
     }
-    <h2>Scheduled tasks</h2>
+    <h2 class="apart">Scheduled tasks</h2>
     ${tasks.length === 0 && html`<p class="muted">None has run yet.</p>`}
     <ul class="plain">${tasks.map(([name, { ended_at: ended, duration_s: took }]) => html`<li><code>${name}</code> ended ${seconds(Date.now() / 1_000 - ended)} ago, took ${seconds(took)}</li>`)}</ul>
     ${stats !== undefined && html`<p class="muted">Posthorn ${stats.version}</p>`}`;

@@ -4,7 +4,7 @@ import { ago, count, percent, seconds } from './format.js';
  * Is it working, what is broken, since when, what to do: most urgent first.
  *
  * @param {any} stats as GET /stats answers
- * @returns {{ level: 'ok' | 'warning' | 'bad', headline: string, findings: { level: 'warning' | 'bad', what: string, todo: string, link?: string }[] }}
+ * @returns {{ level: 'ok' | 'warning' | 'bad', headline: string, facts: string, findings: { level: 'warning' | 'bad', what: string, todo: string, link?: string }[] }}
  */
 export function verdictOf(stats) {
   /** @type {{ level: 'warning' | 'bad', what: string, todo: string, link?: string }[]} */
@@ -51,10 +51,29 @@ export function verdictOf(stats) {
     });
   }
   findings.sort((a, b) => Number(b.level === 'bad') - Number(a.level === 'bad'));
+  const held = stats.queue.reduce(
+    (sum, { state, webhooks }) => sum + (state === 'held' ? webhooks : 0),
+    0,
+  );
+  const facts = [
+    `${count(stats.workers.length)} ${stats.workers.length === 1 ? 'worker is' : 'workers are'} alive`,
+    dueNow === 0 ? 'nothing is due' : `${count(dueNow)} due, the oldest for ${seconds(oldest)}`,
+    failures === 0
+      ? 'no attempt of the last five minutes failed'
+      : `${count(failures)} of ${count(attempts)} attempts of the last five minutes failed`,
+    ...(held === 0
+      ? []
+      : [`${count(held)} held, as their endpoint fails, asked for a pause or is paused`]),
+  ].join(', ');
   const [worst] = findings;
-  if (worst === undefined)
-    return { level: 'ok', headline: 'Everything is delivered as it should be', findings };
+  if (worst === undefined) {
+    const headline =
+      failures === 0 && held === 0
+        ? 'Everything is delivered as it should be'
+        : 'Working; not everything at the first try';
+    return { level: 'ok', headline, facts, findings };
+  }
   const headline =
     worst.level === 'bad' ? 'Deliveries are in trouble' : 'Working, with something to look at';
-  return { level: worst.level, headline, findings };
+  return { level: worst.level, headline, facts, findings };
 }

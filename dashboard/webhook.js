@@ -1,6 +1,6 @@
 import { html } from '/dashboard/vendor/preact.js';
 import { post } from './api.js';
-import { ago, clock, count, cut, milliseconds } from './format.js';
+import { ago, clock, count, cut, milliseconds, moment } from './format.js';
 import { Action, Badge, Loading, Snippet, Trouble, useAnswer } from './parts.js';
 
 const waitsFor = {
@@ -19,7 +19,7 @@ const mostShown = 4_000;
 export function Webhook({ id }) {
   const { data: webhook, problem, again } = useAnswer(`/webhooks/${encodeURIComponent(id)}`, 3_000);
   if (webhook === undefined) {
-    return html`<p><a href="#/webhooks">← Webhooks</a></p><${Trouble} problem=${problem} />${problem === undefined && html`<${Loading} />`}`;
+    return html`<p><a href="#/webhooks">← Webhooks</a></p><h1><span class="id">${id}</span></h1><${Trouble} problem=${problem} />${problem === undefined && html`<${Loading} />`}`;
   }
   const { status } = webhook;
   const canCancel = status === 'pending';
@@ -49,7 +49,7 @@ function State({ webhook }) {
   const { status, waits_for: reason, next_attempt_at: next, finished_at: ended } = webhook;
   if (status === 'delivering') return html`<p class="state">It is being sent now.</p>`;
   if (status === 'pending') {
-    return html`<p class="state">It waits for ${waitsFor[reason] ?? reason ?? 'its turn'}.${next !== null && html` Next try <b>${ago(next)}</b>, at ${clock(next)}.`}</p>`;
+    return html`<p class="state">It waits for ${waitsFor[reason] ?? reason ?? 'its turn'}.${next !== null && html` ${Date.parse(next) <= Date.now() ? 'It has been due since' : 'Next try'} <b>${ago(next)}</b>, at ${clock(next)}.`}</p>`;
   }
   if (status === 'delivered')
     return html`<p class="state">Delivered ${ago(ended)}, with attempt ${webhook.attempt_count}.</p>`;
@@ -109,7 +109,7 @@ function Timeline({ webhook }) {
           },
         ]),
   ].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
-  return html`<ol class="timeline">${events.map(({ at, node }) => html`<li><time datetime=${at}>${clock(at)}</time><div>${node}</div></li>`)}</ol>`;
+  return html`<ol class="timeline">${events.map(({ at, node }) => html`<li><time datetime=${at} title=${at}>${moment(at)}</time><div>${node}</div></li>`)}</ol>`;
 }
 
 function Attempt({ attempt }) {

@@ -85,6 +85,18 @@ function Choice({ label, value, values, onChange }) {
   </select></label>`;
 }
 
+/** A row leads where its link does, except to who marks text in it. */
+function open(event, id) {
+  if (event.target.closest('a') !== null || String(getSelection()) !== '') return;
+  location.hash = `#/webhooks/${id}`;
+}
+
+/** When it is tried next, or since when it is due. */
+function nextTry({ next_attempt_at: next, attempt_count: attempts }) {
+  if (Date.parse(next) <= Date.now()) return `due since ${ago(next)}`;
+  return `${attempts === 0 ? 'first try' : 'again'} ${ago(next)}`;
+}
+
 function Table({ rows }) {
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Webhooks"><table class="list">
     <thead><tr>
@@ -92,13 +104,13 @@ function Table({ rows }) {
       <th scope="col">Last answer</th><th scope="col">Priority</th><th scope="col">Id</th>
     </tr></thead>
     <tbody>${rows.map(
-      (row) => html`<tr key=${row.id}>
+      (row) => html`<tr key=${row.id} class="goes" onClick=${(event) => open(event, row.id)}>
         <td><${Badge} status=${row.status} /></td>
         <td title=${row.created_at}>${clock(row.created_at)}</td>
         <td class="url" title=${cut(row.url ?? '', 300)}>${cut(row.url ?? '(deleted)', 90)}</td>
-        <td class="number">${row.attempt_count}</td>
-        <td>${row.last_error ?? row.last_status_code ?? '–'}${row.next_attempt_at !== null && html` <span class="muted">again ${ago(row.next_attempt_at)}</span>`}</td>
-        <td>${row.priority}</td>
+        <td class="number" data-label="Attempts">${row.attempt_count}</td>
+        <td data-label="Last answer">${row.last_error ?? row.last_status_code ?? '–'}${row.next_attempt_at !== null && html` <span class="muted">${nextTry(row)}</span>`}</td>
+        <td data-label="Priority">${row.priority}</td>
         <td><a href=${`#/webhooks/${row.id}`} class="id">${shortId(row.id)}</a></td>
       </tr>`,
     )}</tbody>

@@ -14,7 +14,10 @@ export async function startReceiver(customers: readonly Customer[]): Promise<Rec
   const stopping = new AbortController();
   const startedMs = performance.now();
   const desks = new Map(
-    customers.map((customer) => [`/${customer.name}`, { customer, recentMs: [] as number[] }]),
+    customers.map((customer) => [
+      `/${customer.name}`,
+      { customer, recentMs: [] as number[], number: 0 },
+    ]),
   );
   const server = createServer((request, response) => {
     const desk = desks.get(request.url ?? '');
@@ -24,11 +27,13 @@ export async function startReceiver(customers: readonly Customer[]): Promise<Rec
         return;
       }
       const nowMs = performance.now();
+      desk.number += 1;
       desk.recentMs = [...desk.recentMs.filter((atMs) => atMs > nowMs - 1_000), nowMs];
       const answer = desk.customer.answer({
         atS: (nowMs - startedMs) / 1_000,
         perSecond: desk.recentMs.length,
         luck: Math.random(),
+        number: desk.number,
       });
       // Aborted by the end of the demo; a sender that has gone is no news either.
       give(response, answer, stopping.signal).catch(() => response.destroy());

@@ -2,12 +2,14 @@ import type { Hono } from 'hono';
 import { Authentication, type AuthenticationOptions } from './authentication.ts';
 import { type ApiEnv, createBase } from './base.ts';
 import { addDashboardRoutes } from './dashboard-routes.ts';
-import { addEndpointRoutes } from './endpoint-routes.ts';
-import { addHealthRoutes, type HealthOptions } from './health.ts';
-import { addReplayRoutes } from './replay-routes.ts';
-import { addRetryRoutes } from './retry-routes.ts';
-import { addStatsRoutes, type StatsOptions } from './stats-routes.ts';
-import { addWebhookRoutes, type RouteOptions } from './webhook-routes.ts';
+import { endpointRoutes } from './endpoint-routes.ts';
+import { type HealthOptions, healthRoutes } from './health.ts';
+import { openApiRoute } from './openapi-route.ts';
+import { replayRoutes } from './replay-routes.ts';
+import { retryRoutes } from './retry-routes.ts';
+import { addRoutes, openPaths, type Route } from './route.ts';
+import { type StatsOptions, statsRoutes } from './stats-routes.ts';
+import { type RouteOptions, webhookRoutes } from './webhook-routes.ts';
 
 interface ApiOptions extends RouteOptions, HealthOptions, StatsOptions {
   readonly authentication: Omit<AuthenticationOptions, 'pool'>;
@@ -15,7 +17,7 @@ interface ApiOptions extends RouteOptions, HealthOptions, StatsOptions {
 
 /** What is answered without a key: whether the process lives and can work, and the dashboard's files, which ask for one. */
 const isPublic = (path: string) =>
-  path === '/' || path === '/healthz' || path === '/readyz' || path.startsWith('/dashboard/');
+  ['/', '/docs'].includes(path) || openPaths.has(path) || path.startsWith('/dashboard/');
 
 /**
  * The HTTP API: send webhooks, look at them, register endpoints and steer them.
@@ -27,13 +29,20 @@ const isPublic = (path: string) =>
 export function createApi(options: ApiOptions): Hono<ApiEnv> {
   const app = createBase(options.log);
   app.use(new Authentication({ ...options.authentication, pool: options.pool }).guard(isPublic));
-  addHealthRoutes(app, options);
-  // Before /webhooks/:id, which takes all methods.
-  addRetryRoutes(app, options);
-  addWebhookRoutes(app, options);
-  addReplayRoutes(app, options);
-  addEndpointRoutes(app, options);
-  addStatsRoutes(app, options);
+  addRoutes(app, apiRoutes(options));
   addDashboardRoutes(app);
   return app;
+}
+
+/** All that the API does, in the order of its documentation. */
+export function apiRoutes(options: RouteOptions & HealthOptions & StatsOptions): readonly Route[] {
+  const routes = [
+    ...webhookRoutes(options),
+    ...retryRoutes(options),
+    ...replayRoutes(options),
+    ...endpointRoutes(options),
+    ...statsRoutes(options),
+    ...healthRoutes(options),
+  ];
+  return [...routes, openApiRoute(routes)];
 }

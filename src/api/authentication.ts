@@ -87,7 +87,8 @@ export class Authentication {
     const hash = hashOfKey(given);
     const name = hash.toString('base64');
     // A key that was right, or that is being looked up, costs no try: requests with the same new key share its turn.
-    const isTry = this.#known.get(name)?.key === undefined && !this.#underWay.has(name);
+    const isKnown = this.#known.get(name)?.key !== undefined || this.#isEnvironmentKey(hash);
+    const isTry = !isKnown && !this.#underWay.has(name);
     if (isTry && this.#triesLeft(address) < 1) {
       return tooMany(c, {
         detail: `Cannot answer as an address may try ${wrongAtOnce} wrong keys, and then one in ${1 / wrongPerS} s: this one has`,
@@ -113,7 +114,7 @@ export class Authentication {
     given: string,
     { hash, name }: { readonly hash: Buffer; readonly name: string },
   ): Promise<UsableKey | undefined> {
-    if (this.#environmentHash !== undefined && timingSafeEqual(hash, this.#environmentHash)) {
+    if (this.#isEnvironmentKey(hash)) {
       return { id: 'environment', scopes: [...apiScopes] };
     }
     if (!keyShape.test(given)) return undefined;
@@ -126,6 +127,10 @@ export class Authentication {
     this.#known.delete(name);
     this.#known.set(name, { key, untilMs: nowMs + knownForMs });
     return key;
+  }
+
+  #isEnvironmentKey(hash: Buffer): boolean {
+    return this.#environmentHash !== undefined && timingSafeEqual(hash, this.#environmentHash);
   }
 
   #triesLeft(address: string): number {

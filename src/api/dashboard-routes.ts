@@ -53,6 +53,12 @@ const files: Readonly<Record<string, () => string>> = {
       'endpoints.js',
       'replays.js',
       'settings.js',
+      'reference.js',
+      'reference-document.js',
+      'reference-fields.js',
+      'reference-request.js',
+      'reference-try.js',
+      'reference.css',
     ].map((name) => [name, () => join(folder, name)]),
   ),
   // Resolved when asked for: a process without an API need not have them.
@@ -61,7 +67,7 @@ const files: Readonly<Record<string, () => string>> = {
   'vendor/uplot.css': () => join(require.resolve('uplot'), '../uPlot.min.css'),
 };
 
-/** GET / and /dashboard/…; the files are read once. */
+/** GET /, /docs and /dashboard/…; the files are read once. */
 export function addDashboardRoutes(app: Hono<ApiEnv>): void {
   const read = new Map<string, Buffer<ArrayBuffer>>();
   const answer = (c: Context<ApiEnv>, name: string) => {
@@ -78,6 +84,9 @@ export function addDashboardRoutes(app: Hono<ApiEnv>): void {
   };
   app.get('/', (c) => answer(c, 'index.html'));
   app.all('/', methodNotAllowed('GET, HEAD'));
+  // Where people look for it: the page "API".
+  app.get('/docs', (c) => c.redirect('/#/api', 302));
+  app.all('/docs', methodNotAllowed('GET, HEAD'));
   app.get('/dashboard/*', (c) => answer(c, c.req.path.slice('/dashboard/'.length)));
   app.all('/dashboard/*', methodNotAllowed('GET, HEAD'));
 }

@@ -1,27 +1,47 @@
+import { z } from 'zod';
 import { brokenEndpointRule } from './endpoint-rules.ts';
-import { readEndpointHeaders, readSecret, readSecretType } from './endpoint-secrets.ts';
-import { type FieldResult, type FieldSet, orElse, refused } from './read-fields.ts';
-import { readNumber, readTarget, readText } from './send-fields.ts';
+import { readEndpointHeaders, readSecret, secretTypeField } from './endpoint-secrets.ts';
+import { described, flag, numberFrom, target, text, wholeNumber } from './fields.ts';
+import { type Field, type FieldResult, type FieldSet, refused } from './read-fields.ts';
+import { headersSchema } from './send-fields.ts';
 
-/** How each field of an endpoint is read from its JSON text: as Postgres takes it. */
+const mostDelays = 99;
+const mostDelayS = 30 * 86_400;
+
+/** The settings of an endpoint. */
 const endpointFields = {
-  url: readTarget,
-  description: readText,
-  secret: readSecret,
-  headers: readEndpointHeaders,
-  max_in_flight: (json) => readNumber(json, { min: 1, max: 10_000, isWhole: true }),
-  rate_limit_per_s: (json) => readNumber(json, { min: 0.001, max: 10_000, isWhole: false }),
-  timeout_ms: (json) => readNumber(json, { min: 100, max: 60_000, isWhole: true }),
-  retry_schedule_s: readSchedule,
-  ordered: (json) =>
-    orElse(json === 'true' || json === 'false' ? json : undefined, 'true or false'),
-} as const satisfies Readonly<Record<string, (json: string) => FieldResult>>;
+  url: described('Where webhooks to it go.', target),
+  description: described('For people.', text),
+  secret: {
+    schema: z
+      .string()
+      .describe(
+        'Signs what is sent to it: whsec_ and 24 to 64 bytes in base64, whsk_ and an Ed25519 key, or any other text of 1 to 512 bytes.',
+      ),
+    read: readSecret,
+  },
+  headers: {
+    schema: headersSchema.describe('Sent with every webhook to it, 8 KiB at most.'),
+    read: readEndpointHeaders,
+  },
+  max_in_flight: described('Requests at the same time, of all workers.', wholeNumber(1, 10_000)),
+  rate_limit_per_s: described('Requests a second, of all workers.', numberFrom(0.001, 10_000)),
+  timeout_ms: described('Of an attempt.', wholeNumber(100, 60_000)),
+  retry_schedule_s: {
+    schema: z
+      .array(z.int().min(0).max(mostDelayS))
+      .max(mostDelays)
+      .meta({ description: 'How long to wait before each retry, s.', examples: [[5, 300, 3_600]] }),
+    read: readSchedule,
+  },
+  ordered: described('One after the other, in the order of their ids.', flag),
+} as const satisfies Readonly<Record<string, Field>>;
 
 export type EndpointField = keyof typeof endpointFields;
 
 const common = {
   doing: 'save the endpoint',
-  readers: endpointFields,
+  fields: endpointFields,
   shown: ['max_in_flight', 'rate_limit_per_s', 'timeout_ms', 'retry_schedule_s', 'ordered'],
   brokenRule: brokenEndpointRule,
 } as const;
@@ -29,7 +49,7 @@ const common = {
 /** Of POST /endpoints: null is as good as nothing. */
 export const newEndpointFields: FieldSet<EndpointField | 'secret_type'> = {
   ...common,
-  readers: { ...endpointFields, secret_type: readSecretType },
+  fields: { ...endpointFields, secret_type: secretTypeField },
   shown: [...common.shown, 'secret_type'],
   required: ['url'],
   ignoresNull: true,
@@ -52,9 +72,6 @@ export const changedEndpointFields: FieldSet<EndpointField> = {
     'ordered',
   ],
 };
-
-const mostDelays = 99;
-const mostDelayS = 30 * 86_400;
 
 /** As the text of a Postgres array. */
 function readSchedule(json: string): FieldResult {

@@ -1,187 +1,157 @@
-import type { Context, Hono } from 'hono';
-import { endpointStatuses } from '../queries/endpoint-row.ts';
-import { findEndpoint } from '../queries/find-endpoint.ts';
-import { listEndpoints } from '../queries/list-endpoints.ts';
-import { changeEndpoint, createEndpoint, newEndpointId } from '../queries/save-endpoint.ts';
-import { sendTest } from '../queries/send-test.ts';
-import { setEndpointStatus } from '../queries/set-endpoint-status.ts';
-import { type ApiEnv, methodNotAllowed } from './base.ts';
-import { type EndpointAction, endpointActions } from './endpoint-actions.ts';
+import { z } from 'zod';
+import { endpointWithHealth } from '../queries/endpoint-health.ts';
+import { endpointActions } from './endpoint-actions.ts';
 import { changedEndpointFields, newEndpointFields } from './endpoint-fields.ts';
 import {
-  newColumns,
-  newSecret,
-  otherTypeProblem,
-  rotate,
-  shownOnce,
-  toColumns,
-} from './endpoint-secrets.ts';
-import { readListRequest } from './list-request.ts';
-import { answerProblem, invalid, type Problem } from './problem.ts';
-import { type FieldSet, type FieldValues, readFields } from './read-fields.ts';
-import { readId, readMembers, refuseParameters } from './route-input.ts';
-import { sendFields } from './send-fields.ts';
-import { oversize } from './send-request.ts';
-import { defaultBodyLimitBytes, type RouteOptions, requestLimit } from './webhook-routes.ts';
+  act,
+  answer,
+  change,
+  create,
+  endpointListSet,
+  list,
+  notFound,
+  remove,
+  test,
+  testFields,
+} from './endpoint-handlers.ts';
+import { rotate, rotation } from './endpoint-secrets.ts';
+import { bodySchemaOf } from './read-fields.ts';
+import type { Route } from './route.ts';
+import { accepted, type RouteOptions } from './webhook-routes.ts';
 
 /** Register endpoints, look at them, change them, hold them and try them. */
-export function addEndpointRoutes(app: Hono<ApiEnv>, options: RouteOptions): void {
-  app.post('/endpoints', (c) => create(c, options));
-  app.get('/endpoints', (c) => list(c, options));
-  app.all('/endpoints', methodNotAllowed('GET, HEAD, POST'));
-  app.get('/endpoints/:id', (c) => withEndpoint(c, (id) => answer(c, { id, options })));
-  app.patch('/endpoints/:id', (c) => withEndpoint(c, (id) => change(c, { id, options })));
-  app.delete('/endpoints/:id', (c) => withEndpoint(c, (id) => remove(c, { id, options })));
-  app.all('/endpoints/:id', methodNotAllowed('GET, HEAD, PATCH, DELETE'));
-  app.post('/endpoints/:id/test', (c) => withEndpoint(c, (id) => test(c, { id, options })));
-  app.all('/endpoints/:id/test', methodNotAllowed('POST'));
-  app.post('/endpoints/:id/secret/rotate', (c) =>
-    withEndpoint(c, (id) => rotate(c, { id, options, notFound: notFound(id) })),
-  );
-  app.all('/endpoints/:id/secret/rotate', methodNotAllowed('POST'));
-  for (const action of endpointActions) {
-    const path = `/endpoints/:id/${action.name}`;
-    app.post(path, (c) => withEndpoint(c, (id) => act(c, { id, action, options })));
-    app.all(path, methodNotAllowed('POST'));
-  }
+export function endpointRoutes(options: RouteOptions): readonly Route[] {
+  return [
+    {
+      method: 'post',
+      path: '/endpoints',
+      name: 'createEndpoint',
+      tag: 'endpoints',
+      summary: 'Register an endpoint',
+      details:
+        'Without a secret one is made up; an HMAC secret is shown in this answer and never again.',
+      body: { ...newEndpoint, example: { url: 'http://127.0.0.1:9000/hook', max_in_flight: 10 } },
+      answers: {
+        201: {
+          description: 'Registered.',
+          schema: endpointWithSecret,
+          headers: { Location: 'Where to look at it.' },
+        },
+      },
+      problems: ['invalid_endpoint'],
+      handle: (c) => create(c, options),
+    },
+    {
+      method: 'get',
+      path: '/endpoints',
+      name: 'listEndpoints',
+      tag: 'endpoints',
+      summary: 'List endpoints, newest first',
+      details: 'Deleted ones only when asked for.',
+      parameters: endpointListSet,
+      answers: { 200: { description: 'A page of them.', schema: page } },
+      problems: [],
+      handle: (c) => list(c, options),
+    },
+    {
+      method: 'get',
+      path: '/endpoints/{id}',
+      name: 'showEndpoint',
+      tag: 'endpoints',
+      summary: 'Show an endpoint, its breaker and its backlog',
+      answers: {
+        200: { description: 'The endpoint; a deleted one too.', schema: endpointWithHealth },
+      },
+      problems: ['endpoint_not_found'],
+      handle: (c, id) => answer(c, { id, options }),
+    },
+    {
+      method: 'patch',
+      path: '/endpoints/{id}',
+      name: 'changeEndpoint',
+      tag: 'endpoints',
+      summary: 'Change an endpoint',
+      details: 'What is not there stays, null goes back to the default.',
+      body: { ...endpointChange, example: { max_in_flight: 20, description: 'Shop 7' } },
+      answers: { 200: { description: 'As it is now.', schema: endpointWithHealth } },
+      problems: ['invalid_endpoint', 'endpoint_not_found'],
+      handle: (c, id) => change(c, { id, options }),
+    },
+    {
+      method: 'delete',
+      path: '/endpoints/{id}',
+      name: 'deleteEndpoint',
+      tag: 'endpoints',
+      summary: 'Delete an endpoint',
+      details: 'What waits for it fails with the reason endpoint_deleted; its history stays.',
+      answers: { 204: { description: 'Deleted.', schema: null } },
+      problems: ['endpoint_not_found'],
+      handle: (c, id) => remove(c, { id, options }),
+    },
+    {
+      method: 'post',
+      path: '/endpoints/{id}/test',
+      name: 'testEndpoint',
+      tag: 'endpoints',
+      summary: 'Send a test webhook to an endpoint',
+      details:
+        'With its URL, secret and headers, also while it is paused; once, and without retries.',
+      body: {
+        schema: bodySchemaOf(testFields).meta({ id: 'EndpointTest' }),
+        isOptional: true,
+        example: { body: { type: 'test' } },
+      },
+      answers: { 202: accepted },
+      problems: ['invalid_webhook', 'endpoint_not_found'],
+      handle: (c, id) => test(c, { id, options }),
+    },
+    {
+      method: 'post',
+      path: '/endpoints/{id}/secret/rotate',
+      name: 'rotateSecret',
+      tag: 'endpoints',
+      summary: 'Give an endpoint a new secret',
+      details:
+        'The one before signs beside it for a while. An HMAC secret that is made up is shown in this answer and never again.',
+      body: {
+        schema: bodySchemaOf(rotation).meta({ id: 'SecretRotation' }),
+        isOptional: true,
+        example: { overlap_s: 3_600 },
+      },
+      answers: { 200: { description: 'As it is now.', schema: endpointWithSecret } },
+      problems: ['invalid_endpoint', 'endpoint_not_found', 'endpoint_state_conflict'],
+      handle: (c, id) => rotate(c, { id, options, notFound: notFound(id) }),
+    },
+    ...endpointActions.map(
+      (action): Route => ({
+        method: 'post',
+        path: `/endpoints/{id}/${action.name}`,
+        name: `${action.name}Endpoint`,
+        tag: 'endpoints',
+        summary: action.summary,
+        body: { schema: z.strictObject({}), isOptional: true, example: {} },
+        answers: { 200: { description: 'As it is now.', schema: endpointWithHealth } },
+        problems: ['invalid_endpoint', 'endpoint_not_found', 'endpoint_state_conflict'],
+        handle: (c, id) => act(c, { id, action, options }),
+      }),
+    ),
+  ];
 }
 
-interface Target {
-  readonly id: string;
-  readonly options: RouteOptions;
-}
-
-/** Fields of an endpoint take a few KiB. */
-const requestBytes = 65_536;
-
-async function withEndpoint(
-  c: Context<ApiEnv>,
-  act: (id: string) => Promise<Response>,
-): Promise<Response> {
-  const stray = refuseParameters(c);
-  if (stray !== undefined) return stray;
-  const id = readId(c, 'endpoint');
-  return typeof id === 'string' ? act(id) : answerProblem(c, id);
-}
-
-async function create(c: Context<ApiEnv>, options: RouteOptions): Promise<Response> {
-  const stray = refuseParameters(c);
-  if (stray !== undefined) return stray;
-  const values = await readEndpoint(c, newEndpointFields);
-  if ('kind' in values) return answerProblem(c, values);
-  const made = newSecret(values, 'hmac');
-  if (made === undefined) return answerProblem(c, otherTypeProblem);
-  const { pool, keyRing: ring } = options;
-  const id = await newEndpointId(pool);
-  await createEndpoint(pool, { id, values: newColumns(values, { id, ring, ...made }) });
-  c.header('Location', `/endpoints/${id}`);
-  return c.json({ ...(await findEndpoint(pool, id)), ...shownOnce(made) }, 201);
-}
-
-async function change(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
-  const values = await readEndpoint(c, changedEndpointFields);
-  if ('kind' in values) return answerProblem(c, values);
-  if (values.size === 0) {
-    const detail = `Cannot save the endpoint as one of ${Object.keys(changedEndpointFields.readers).join(', ')} must be given: there is none`;
-    return answerProblem(c, { kind: 'invalid_endpoint', code: 'nothing_to_change', detail });
-  }
-  const columns = toColumns(values, { id, ring: options.keyRing });
-  const isThere = await changeEndpoint(options.pool, { id, values: columns });
-  return isThere ? answer(c, { id, options }) : answerProblem(c, notFound(id));
-}
-
-async function remove(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
-  const from = ['active', 'paused', 'disabled'] as const;
-  const changed = await setEndpointStatus(options.pool, { id, from, to: 'deleted' });
-  return changed.kind === 'done' ? c.body(null, 204) : answerProblem(c, notFound(id));
-}
-
-async function act(
-  c: Context<ApiEnv>,
-  { id, action, options }: Target & { readonly action: EndpointAction },
-): Promise<Response> {
-  const members = await readMembers(c, { maximumBytes: requestBytes, isOptional: true });
-  if ('kind' in members) return answerProblem(c, members);
-  if (members.size > 0) return answerProblem(c, takesNoFields(action.name));
-  const changed = await setEndpointStatus(options.pool, { id, ...action });
-  switch (changed.kind) {
-    case 'done':
-      return answer(c, { id, options });
-    case 'missing':
-      return answerProblem(c, notFound(id));
-    case 'conflict':
-      return answerProblem(c, {
-        kind: 'endpoint_state_conflict',
-        detail: `Cannot ${action.name} the endpoint as it must be ${action.from.join(' or ')}: current value is ${changed.status}; ${action.instead}`,
-      });
-    default:
-      return changed satisfies never;
-  }
-}
-
-async function test(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
-  const { pool, bodyLimitBytes = defaultBodyLimitBytes, onSent } = options;
-  const maximumBytes = requestLimit(bodyLimitBytes);
-  const members = await readMembers(c, { maximumBytes, isOptional: true });
-  if ('kind' in members) return answerProblem(c, members);
-  const { values, errors } = readFields(members, testFields);
-  if (errors.length > 0) return answerProblem(c, invalid('invalid_webhook', errors));
-  const given = values.get('body');
-  const body = typeof given === 'string' ? given : null;
-  const problem = oversize(body ?? '', { doing: 'send the test', bodyLimitBytes });
-  if (problem !== undefined) return answerProblem(c, problem);
-  const webhookId = await sendTest(pool, { id, body });
-  if (webhookId === undefined) return answerProblem(c, notFound(id));
-  onSent?.();
-  c.header('Location', `/webhooks/${webhookId}`);
-  return c.json({ id: webhookId, status: 'pending' }, 202);
-}
-
-const testFields: FieldSet<'body'> = {
-  doing: 'send the test',
-  readers: { body: sendFields.body },
-  required: [],
-  ignoresNull: false,
-  nullable: [],
-  shown: [],
-  brokenRule: (code) => ({ code, detail: 'Cannot send the test' }),
+const newEndpoint = {
+  schema: bodySchemaOf(newEndpointFields).meta({ id: 'NewEndpoint' }),
+  isOptional: false,
 };
 
-async function list(c: Context<ApiEnv>, { pool, cursorKey }: RouteOptions): Promise<Response> {
-  const request = readListRequest(new URL(c.req.url).searchParams, {
-    what: 'endpoints',
-    statuses: endpointStatuses,
-    cursorKey,
-  });
-  if (!request.ok) return answerProblem(c, request.problem);
-  const { endpoints, before } = await listEndpoints(pool, request);
-  return c.json({ endpoints, next_cursor: request.cursorTo(before) });
-}
+const endpointChange = {
+  schema: bodySchemaOf(changedEndpointFields).meta({ id: 'EndpointChange' }),
+  isOptional: false,
+};
 
-async function answer(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
-  const endpoint = await findEndpoint(options.pool, id);
-  return endpoint === undefined ? answerProblem(c, notFound(id)) : c.json(endpoint);
-}
+const endpointWithSecret = endpointWithHealth
+  .extend({ secret: z.string().optional().describe('If it was made up, and is not Ed25519.') })
+  .meta({ id: 'EndpointWithSecret' });
 
-async function readEndpoint<Name extends string>(
-  c: Context<ApiEnv>,
-  fields: FieldSet<Name>,
-): Promise<FieldValues<Name> | Problem> {
-  const members = await readMembers(c, { maximumBytes: requestBytes, isOptional: false });
-  if ('kind' in members) return members;
-  const { values, errors } = readFields(members, fields);
-  return errors.length > 0 ? invalid('invalid_endpoint', errors) : values;
-}
-
-function notFound(id: string): Problem {
-  const detail = `Cannot find the endpoint as there must be one with this id that is not deleted: current value is ${id}`;
-  return { kind: 'endpoint_not_found', detail };
-}
-
-function takesNoFields(name: string): Problem {
-  return {
-    kind: 'invalid_endpoint',
-    code: 'unknown_field',
-    detail: `Cannot ${name} the endpoint as the request must be without fields: some are there`,
-  };
-}
+const page = z
+  .object({ endpoints: z.array(endpointWithHealth), next_cursor: z.string().nullable() })
+  .meta({ id: 'EndpointPage' });

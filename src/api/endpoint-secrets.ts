@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { z } from 'zod';
 import type { KeyRing } from '../domain/key-ring.ts';
 import { brokenSecretRule } from '../domain/secret-rules.ts';
 import { publicKeyOf, type SecretType, secretTypeOf, secretTypes } from '../domain/signature.ts';
@@ -8,17 +9,16 @@ import type { EndpointColumn } from '../queries/save-endpoint.ts';
 import { makeSecret, seal } from '../secrets/seal.ts';
 import type { ApiEnv } from './base.ts';
 import { brokenEndpointRule } from './endpoint-rules.ts';
+import { described, oneOf, wholeNumber } from './fields.ts';
 import { answerProblem, invalid, type Problem } from './problem.ts';
 import {
   type FieldResult,
   type FieldSet,
   type FieldValues,
-  orElse,
   readFields,
   refused,
 } from './read-fields.ts';
 import { readMembers } from './route-input.ts';
-import { readNumber } from './send-fields.ts';
 import { readHeaders } from './send-headers.ts';
 import { textOf } from './send-text.ts';
 import type { RouteOptions } from './webhook-routes.ts';
@@ -33,10 +33,11 @@ export function readSecret(json: string): FieldResult {
   return rule === undefined ? { ok: true, value: secret } : { ok: false, faults: [{ rule }] };
 }
 
-export function readSecretType(json: string): FieldResult {
-  const type = secretTypes.find((known) => known === textOf(json));
-  return orElse(type, '"hmac" or "ed25519"');
-}
+/** Of a secret that is made up, or that is given. */
+export const secretTypeField = described(
+  'Of the secret that is made up if none is given.',
+  oneOf(secretTypes),
+);
 
 const mostHeaderBytes = 8_192;
 
@@ -121,12 +122,18 @@ export function newColumns(
 const mostOverlapS = 7 * 86_400;
 const usualOverlapS = 86_400;
 
-const rotation: FieldSet<'secret' | 'secret_type' | 'overlap_s'> = {
+export const rotation: FieldSet<'secret' | 'secret_type' | 'overlap_s'> = {
   doing: 'rotate the secret',
-  readers: {
-    secret: readSecret,
-    secret_type: readSecretType,
-    overlap_s: (json) => readNumber(json, { min: 0, max: mostOverlapS, isWhole: true }),
+  fields: {
+    secret: {
+      schema: z.string().describe('In place of one that is made up.'),
+      read: readSecret,
+    },
+    secret_type: described('As before if not given.', oneOf(secretTypes)),
+    overlap_s: described(
+      `For how long the former secret signs too, s; ${usualOverlapS} if not given.`,
+      wholeNumber(0, mostOverlapS),
+    ),
   },
   required: [],
   ignoresNull: true,

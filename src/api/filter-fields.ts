@@ -1,17 +1,20 @@
 // Pure: no I/O, no clock, no randomness.
 
+import { z } from 'zod';
 import { readJsonObject } from '../domain/json-text.ts';
 import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
+import { described, endpointId, endsTooSoon, time, url } from './fields.ts';
 import { notAnObject, type ProblemPart } from './problem.ts';
 import {
+  bodySchemaOf,
+  type Field,
   type FieldResult,
   type FieldSet,
   type FieldValues,
   readFields,
   refused,
 } from './read-fields.ts';
-import { endsTooSoon, readUrl, sendFields } from './send-fields.ts';
 
 type FilterField = 'status' | 'endpoint_id' | 'url' | 'from' | 'until' | 'ids';
 
@@ -28,15 +31,11 @@ export function readFilter(
         : notAnObject(object).detail;
     return { filter: filterOf(new Map()), errors: [at('', { code: 'invalid_filter', detail })] };
   }
-  const { status, ...others } = filterFields;
-  const { values, errors } = readFields<FilterField | Exclude<FilterField, 'status'>>(
-    object.members,
-    {
-      ...common,
-      doing,
-      readers: hasStatus ? filterFields : { ...others, status: refuseStatus },
-    },
-  );
+  const { status } = filterFields;
+  const fields = hasStatus
+    ? filterFields
+    : { ...filterFields, status: { ...status, read: refuseStatus } };
+  const { values, errors } = readFields<FilterField>(object.members, { ...common, doing, fields });
   return {
     filter: filterOf(values),
     errors: [...errors, ...checkBounds(values, { doing, wasRead: errors.length === 0 })].map(
@@ -45,33 +44,57 @@ export function readFilter(
   };
 }
 
-/** How each part of a filter is read from its JSON text: as Postgres takes it. */
+const mostIds = 1_000;
+
+const oneStatus = z.enum(replayableStatuses);
+
+/** The parts of a filter. */
 const filterFields = {
-  status: readStatuses,
-  endpoint_id: sendFields.endpoint_id,
-  /** As it was given, since so it is stored; what is not normalised has come by SQL. */
-  url: (json) => {
-    const read = readUrl(json);
-    return read.ok ? { ok: true, value: String(JSON.parse(json)).replace(/\?.*$/s, '') } : read;
+  status: {
+    schema: z.union([oneStatus, z.array(oneStatus).min(1)]).describe('failed if not given.'),
+    read: readStatuses,
   },
-  from: sendFields.send_at,
-  until: sendFields.send_at,
-  ids: readIds,
-} as const satisfies Readonly<Record<FilterField, (json: string) => FieldResult>>;
+  endpoint_id: described('Those to this registered endpoint.', endpointId),
+  url: {
+    schema: url.schema.describe(
+      'Those to this URL, whatever its query, and to no registered endpoint.',
+    ),
+    /** As it was given, since so it is stored; what is not normalised has come by SQL. */
+    read: (json) => {
+      const read = url.read(json);
+      return read.ok ? { ok: true, value: String(JSON.parse(json)).replace(/\?.*$/s, '') } : read;
+    },
+  },
+  from: described('Enqueued from then on.', time),
+  until: described('Enqueued before then.', time),
+  ids: {
+    schema: z.array(z.uuid()).min(1).max(mostIds).describe('Of these webhooks.'),
+    read: readIds,
+  },
+} as const satisfies Readonly<Record<FilterField, Field>>;
+
+/** The field "filter" of a request; {@link readFilter} looks into it. */
+export function filterField({ hasStatus }: { readonly hasStatus: boolean }): Field {
+  const shape = bodySchemaOf({ ...common, doing: '', fields: filterFields });
+  return {
+    schema: (hasStatus ? shape : shape.omit({ status: true })).describe(
+      'Which webhooks: all parts must hold. At least one of endpoint_id, url, from and ids must be there.',
+    ),
+    read: (json) => ({ ok: true, value: json }),
+  };
+}
 
 function refuseStatus(): FieldResult {
   return refused('left out, as only what waits can be cancelled');
 }
 
-const common: Omit<FieldSet<FilterField>, 'doing' | 'readers'> = {
+const common: Omit<FieldSet<FilterField>, 'doing' | 'fields'> = {
   required: [],
   ignoresNull: true,
   nullable: [],
   shown: ['status', 'endpoint_id', 'from', 'until'],
   brokenRule: (code) => ({ code, detail: 'Cannot read the filter' }),
 };
-
-const mostIds = 1_000;
 
 function readStatuses(json: string): FieldResult {
   const given: unknown = /^["[]/.test(json) ? JSON.parse(json) : undefined;

@@ -1,7 +1,9 @@
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
+import { z } from 'zod';
 import type { Log } from '../log.ts';
-import { type ApiEnv, createBase, methodNotAllowed } from './base.ts';
-import { addMetricsRoute, type Scraper } from './metrics-route.ts';
+import { type ApiEnv, createBase } from './base.ts';
+import { metricsRoute, type Scraper } from './metrics-route.ts';
+import { addRoutes, type Route } from './route.ts';
 
 /** Whether this process can do its work, and why not. */
 export interface Readiness {
@@ -19,24 +21,60 @@ export interface HealthOptions {
 /** What operators' tools ask: /healthz answers as long as the process lives, /readyz says whether it can work, /metrics how. */
 export function createHealth(options: HealthOptions): Hono<ApiEnv> {
   const app = createBase(silent);
-  addHealthRoutes(app, options);
+  addRoutes(app, healthRoutes(options));
   return app;
 }
 
 /** The same routes for an app that has others, too. Query parameters are ignored: some probes add one. */
-export function addHealthRoutes(app: Hono<ApiEnv>, { readiness, scrape }: HealthOptions): void {
-  app.get('/healthz', (c) => c.json({ ok: true }));
-  app.all('/healthz', methodNotAllowed('GET, HEAD'));
-  app.get('/readyz', async (c) => {
-    const state = await readiness().catch(() => ({
-      ready: false,
-      checks: { readiness: 'failed' },
-    }));
-    if (!state.ready) c.header('Retry-After', '5');
-    return c.json({ ready: state.ready, checks: state.checks }, state.ready ? 200 : 503);
-  });
-  app.all('/readyz', methodNotAllowed('GET, HEAD'));
-  if (scrape !== undefined) addMetricsRoute(app, scrape);
+export function healthRoutes({ readiness, scrape }: HealthOptions): readonly Route[] {
+  const routes: readonly Route[] = [
+    {
+      method: 'get',
+      path: '/healthz',
+      name: 'showHealth',
+      tag: 'operation',
+      summary: 'Whether the process lives',
+      parameters: 'any',
+      answers: { 200: { description: 'It does.', schema: z.object({ ok: z.literal(true) }) } },
+      problems: [],
+      handle: (c) => c.json({ ok: true }),
+    },
+    {
+      method: 'get',
+      path: '/readyz',
+      name: 'showReadiness',
+      tag: 'operation',
+      summary: 'Whether it can work',
+      parameters: 'any',
+      answers: {
+        200: { description: 'It can.', schema: readinessSchema },
+        503: {
+          description: 'It cannot: the check that is not "ok" says why.',
+          schema: readinessSchema,
+          headers: { 'Retry-After': 'Seconds.' },
+        },
+      },
+      problems: [],
+      handle: (c) => showReadiness(c, readiness),
+    },
+  ];
+  return scrape === undefined ? routes : [...routes, metricsRoute(scrape)];
+}
+
+const readinessSchema = z
+  .object({ ready: z.boolean(), checks: z.record(z.string(), z.string()) })
+  .meta({ id: 'Readiness' });
+
+async function showReadiness(
+  c: Context<ApiEnv>,
+  readiness: HealthOptions['readiness'],
+): Promise<Response> {
+  const state = await readiness().catch(() => ({
+    ready: false,
+    checks: { readiness: 'failed' },
+  }));
+  if (!state.ready) c.header('Retry-After', '5');
+  return c.json({ ready: state.ready, checks: state.checks }, state.ready ? 200 : 503);
 }
 
 /** Nothing in these routes can fail in a way that is worth a line. */

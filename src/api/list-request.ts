@@ -1,11 +1,47 @@
+import { z } from 'zod';
 import { readCursor, writeCursor } from './cursor.ts';
-import { type Problem, type ProblemPart, shown } from './problem.ts';
+import {
+  amongWords,
+  countUpTo,
+  fault,
+  type Parameter,
+  type ParameterSet,
+  type ParameterValues,
+  parameterProblem,
+  readParameters,
+} from './parameters.ts';
+import type { Problem, ProblemPart } from './problem.ts';
+
+const defaultLimit = 50;
+const maximumLimit = 200;
+const cursorRule = 'the next_cursor of a page with the same filter';
+
+/** The query parameters of a list: of which status, how many, and from where on. */
+export interface ListParameters<Status extends string> extends ParameterSet {
+  readonly status: Parameter<Status>;
+  readonly limit: Parameter<number>;
+  readonly cursor: Parameter<string>;
+}
+
+export function listParameters<Status extends string>(
+  statuses: readonly Status[],
+): ListParameters<Status> {
+  return {
+    status: amongWords(statuses, 'Those of this status alone.'),
+    limit: countUpTo(maximumLimit, { usual: defaultLimit, description: 'Of a page.' }),
+    cursor: {
+      schema: z.string().describe('next_cursor of the page before, with the same filter.'),
+      mustBe: cursorRule,
+      read: (text) => text,
+    },
+  };
+}
 
 /** What a list is asked for, or everything that is wrong with it. */
-export type ListRequest<Status extends string> =
+export type ListRequest<Set extends ParameterSet> =
   | {
       readonly ok: true;
-      readonly status: Status | undefined;
+      readonly values: Partial<ParameterValues<Set>>;
       readonly limit: number;
       readonly before: string | undefined;
       /** The cursor of the page that begins there; null after the last one. */
@@ -13,109 +49,42 @@ export type ListRequest<Status extends string> =
     }
   | { readonly ok: false; readonly problem: Problem };
 
-const defaultLimit = 50;
-const maximumLimit = 200;
-
-/** Reads the query parameters of a list: status, limit and cursor. */
-export function readListRequest<Status extends string>(
-  parameters: URLSearchParams,
+/** Reads the query parameters of a list. A cursor is bound to all the others but the limit. */
+export function readListRequest<Set extends ParameterSet>(
+  given: URLSearchParams,
   {
     what,
-    statuses,
-    cursorKey,
-    others = [],
+    set,
+    key,
+    faultsOf,
   }: {
-    readonly what: 'webhooks' | 'endpoints' | 'replays';
-    readonly statuses: readonly Status[];
-    readonly cursorKey: Uint8Array;
-    /** Parameters that the caller reads, to which a cursor is bound as well. */
-    readonly others?: readonly string[];
+    readonly what: string;
+    readonly set: Set;
+    readonly key: Uint8Array;
+    /** What is wrong with parameters that are right each by itself. */
+    readonly faultsOf?: (values: Partial<ParameterValues<Set>>) => readonly ProblemPart[];
   },
-): ListRequest<Status> {
-  const errors = strayParameters(parameters, ['status', 'limit', 'cursor', ...others]);
-  const givenStatus = parameters.get('status');
-  const status = statuses.find((candidate) => candidate === givenStatus);
-  if (givenStatus !== null && status === undefined) {
-    errors.push(
-      fault('status', { what, mustBe: `one of ${statuses.join(', ')}`, value: givenStatus }),
-    );
-  }
-  const givenLimit = parameters.get('limit') ?? String(defaultLimit);
-  const limit = /^[1-9]\d{0,2}$/.test(givenLimit) ? Number(givenLimit) : Number.NaN;
-  if (!(limit <= maximumLimit)) {
-    errors.push(
-      fault('limit', {
-        what,
-        mustBe: `a whole number from 1 to ${maximumLimit}`,
-        value: givenLimit,
-      }),
-    );
-  }
-  const cursor = parameters.get('cursor');
-  // What a cursor is bound to.
-  const given = others.flatMap((name) => {
-    const value = parameters.get(name);
-    return value === null ? [] : [`&${name}=${encodeURIComponent(value)}`];
-  });
-  const filter = `${what} status=${status ?? ''}${given.join('')}`;
-  const before = cursor === null ? undefined : readCursor(cursor, { filter, key: cursorKey });
+): ListRequest<Set> {
+  const doing = `list ${what}`;
+  const { values, errors: found } = readParameters(given, { set, doing });
+  const errors = [...found, ...(faultsOf?.(values) ?? [])];
+  const filter = [what, ...filterOf(given, set)].join(' ');
+  const cursor = given.get('cursor');
+  const before = cursor === null ? undefined : readCursor(cursor, { filter, key });
   if (cursor !== null && before === undefined) {
-    errors.push(
-      fault('cursor', {
-        what,
-        mustBe: `the next_cursor of a page with the same ${others.length === 0 ? 'status' : 'filter'}`,
-        value: cursor,
-      }),
-    );
+    errors.push(fault('cursor', { doing, mustBe: cursorRule, value: cursor }));
   }
   const [first] = errors;
-  if (first === undefined) {
-    const cursorTo = (next: string | null) =>
-      next === null ? null : writeCursor(next, { filter, key: cursorKey });
-    return { ok: true, status, limit, before, cursorTo };
-  }
-  return { ok: false, problem: parameterProblem(first, errors) };
+  if (first !== undefined) return { ok: false, problem: parameterProblem(first, errors) };
+  const limit = Number(given.get('limit') ?? defaultLimit);
+  const cursorTo = (next: string | null) =>
+    next === null ? null : writeCursor(next, { filter, key });
+  return { ok: true, values, limit, before, cursorTo };
 }
 
-/** What is wrong with query parameters: as a whole it has the words of the first. */
-export function parameterProblem(
-  { code, detail }: ProblemPart,
-  errors: readonly ProblemPart[],
-): Problem {
-  return { kind: 'invalid_parameter', code, detail, errors };
-}
-
-/** Parameters that are unknown, or there twice. Both are mistakes that would else go unnoticed. */
-export function strayParameters(
-  parameters: URLSearchParams,
-  known: readonly string[],
-): ProblemPart[] {
-  const errors: ProblemPart[] = [];
-  for (const name of new Set(parameters.keys())) {
-    const parameter = name.slice(0, 100);
-    if (!known.includes(name)) {
-      const expected = known.length === 0 ? 'none' : `among ${known.join(', ')}`;
-      const detail = `Cannot answer as the query parameters must be ${expected}: ${shown(name)} is there`;
-      errors.push({ parameter, code: 'unknown_parameter', detail });
-    } else if (parameters.getAll(name).length > 1) {
-      const detail = `Cannot answer as ${name} must be given once: it is there more often`;
-      errors.push({ parameter, code: 'repeated_parameter', detail });
-    }
-  }
-  return errors.slice(0, 20);
-}
-
-export function fault(
-  parameter: string,
-  {
-    what,
-    mustBe,
-    value,
-  }: { readonly what: string; readonly mustBe: string; readonly value: string },
-): ProblemPart {
-  return {
-    parameter,
-    code: `invalid_${parameter}`,
-    detail: `Cannot list ${what} as ${parameter} must be ${mustBe}: current value is ${shown(value)}`,
-  };
+function filterOf(given: URLSearchParams, set: ParameterSet): string[] {
+  return Object.keys(set).flatMap((name) => {
+    const value = name === 'limit' || name === 'cursor' ? null : given.get(name);
+    return value === null ? [] : [`${name}=${encodeURIComponent(value)}`];
+  });
 }

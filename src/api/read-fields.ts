@@ -1,5 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
+import { z } from 'zod';
 import { type ProblemPart, pointerTo, shown } from './problem.ts';
 
 /** A field's value as a statement takes it, or all that is wrong with it. */
@@ -12,12 +13,19 @@ export type FieldFault =
   | { readonly mustBe: string; readonly at?: string }
   | { readonly rule: string; readonly header?: string };
 
+/** A field of a request. */
+export interface Field {
+  /** What its JSON must be, for the documentation; for simple fields also what holds them to it. */
+  readonly schema: z.ZodType;
+  /** Reads it from its JSON text. */
+  readonly read: (json: string) => FieldResult;
+}
+
 /** The fields that a request may have, and how it is said that one is wrong. */
 export interface FieldSet<Name extends string> {
   /** Ends "Cannot", as in "send the webhook". */
   readonly doing: string;
-  /** How each is read from its JSON text. */
-  readonly readers: Readonly<Record<Name, (json: string) => FieldResult>>;
+  readonly fields: Readonly<Record<Name, Field>>;
   readonly required: readonly Name[];
   /** Null is as good as nothing, but for what is required. */
   readonly ignoresNull: boolean;
@@ -37,15 +45,15 @@ export function readFields<Name extends string>(
 ): { readonly values: FieldValues<Name>; readonly errors: ProblemPart[] } {
   const values = new Map<Name, string | number | null>();
   const errors: ProblemPart[] = [];
-  const { doing, readers, required, ignoresNull, nullable } = set;
+  const { doing, fields, required, ignoresNull, nullable } = set;
   for (const [name, json] of members) {
-    if (!isOneOf(name, readers)) {
-      const detail = `Cannot ${doing} as its fields must be ${Object.keys(readers).join(', ')}: ${shown(name)} is none`;
+    if (!isOneOf(name, fields)) {
+      const detail = `Cannot ${doing} as its fields must be ${Object.keys(fields).join(', ')}: ${shown(name)} is none`;
       errors.push({ pointer: pointerTo(name), code: 'unknown_field', detail });
     } else if (json === 'null' && nullable.includes(name)) {
       values.set(name, null);
     } else if (json !== 'null' || !ignoresNull || required.includes(name)) {
-      const result = readers[name](json);
+      const result = fields[name].read(json);
       if (result.ok) values.set(name, result.value);
       else errors.push(...result.faults.map((fault) => errorOf(name, { fault, json, set })));
     }
@@ -68,11 +76,27 @@ export function orElse(value: string | undefined, mustBe: string): FieldResult {
   return value === undefined ? refused(mustBe) : { ok: true, value };
 }
 
+/** What the body of a request with these fields must be, for the documentation. */
+export function bodySchemaOf<Name extends string>(set: FieldSet<Name>): z.ZodObject {
+  const { fields, required, ignoresNull, nullable } = set;
+  const shape: Record<string, z.ZodType> = {};
+  for (const [name, { schema }] of Object.entries<Field>(fields)) {
+    const isRequired = required.some((known) => known === name);
+    const takesNull = !isRequired && (ignoresNull || nullable.some((known) => known === name));
+    const { description } = schema;
+    const taken = takesNull
+      ? schema.nullable().meta(description === undefined ? {} : { description })
+      : schema;
+    shape[name] = isRequired ? taken : taken.optional();
+  }
+  return z.strictObject(shape);
+}
+
 function isOneOf<Name extends string>(
   name: string,
-  readers: Readonly<Record<Name, unknown>>,
+  fields: Readonly<Record<Name, unknown>>,
 ): name is Name {
-  return Object.hasOwn(readers, name);
+  return Object.hasOwn(fields, name);
 }
 
 function errorOf<Name extends string>(

@@ -1,28 +1,103 @@
-import type { Context, Hono } from 'hono';
-import type { ReplayPriority } from '../queries/replay-row.ts';
-import { replayPriorities, replayStatuses } from '../queries/replay-row.ts';
-import { cancelReplay, createReplay, findReplay, listReplays } from '../queries/replays.ts';
+import type { Context } from 'hono';
+import { z } from 'zod';
+import {
+  type ReplayPriority,
+  replayPriorities,
+  replayRow,
+  replayStatuses,
+} from '../queries/replay-row.ts';
+import {
+  cancelReplay,
+  createReplay,
+  findReplay,
+  foundReplay,
+  listReplays,
+} from '../queries/replays.ts';
 import { countMatching, findDeadFilter, type WebhookFilter } from '../queries/webhook-filter.ts';
-import { type ApiEnv, methodNotAllowed } from './base.ts';
-import { readFilter } from './filter-fields.ts';
-import { readListRequest } from './list-request.ts';
+import type { ApiEnv } from './base.ts';
+import { described, flag, numberFrom, oneOf } from './fields.ts';
+import { filterField, readFilter } from './filter-fields.ts';
+import { listParameters, readListRequest } from './list-request.ts';
 import { answerProblem, invalid, type Problem, type ProblemPart } from './problem.ts';
-import { type FieldSet, readFields, refused } from './read-fields.ts';
-import { readId, readMembers, refuseParameters } from './route-input.ts';
-import { readNumber } from './send-fields.ts';
-import { textOf } from './send-text.ts';
+import { bodySchemaOf, type FieldSet, readFields } from './read-fields.ts';
+import type { Route } from './route.ts';
+import { readMembers } from './route-input.ts';
 import type { RouteOptions } from './webhook-routes.ts';
 
 /** Send many webhooks again, watch that, and stop it. */
-export function addReplayRoutes(app: Hono<ApiEnv>, options: RouteOptions): void {
-  app.post('/replays', (c) => start(c, options));
-  app.get('/replays', (c) => list(c, options));
-  app.all('/replays', methodNotAllowed('GET, HEAD, POST'));
-  app.get('/replays/:id', (c) => withReplay(c, (id) => show(c, { id, options })));
-  app.all('/replays/:id', methodNotAllowed('GET, HEAD'));
-  app.post('/replays/:id/cancel', (c) => withReplay(c, (id) => cancel(c, { id, options })));
-  app.all('/replays/:id/cancel', methodNotAllowed('POST'));
+export function replayRoutes(options: RouteOptions): readonly Route[] {
+  return [
+    {
+      method: 'post',
+      path: '/replays',
+      name: 'startReplay',
+      tag: 'replays',
+      summary: 'Send many webhooks again, or count them',
+      details: 'Those that have ended and match are queued again, each once; workers carry it out.',
+      body: {
+        schema: bodySchemaOf(orderFields).meta({ id: 'NewReplay' }),
+        isOptional: false,
+        example: { filter: { status: 'failed', from: '2030-01-31T12:00:00Z' }, dry_run: true },
+      },
+      answers: {
+        200: { description: 'A dry run: what would be sent again.', schema: matchCount },
+        202: {
+          description: 'Under way.',
+          schema: foundReplay,
+          headers: { Location: 'Where to watch it.' },
+        },
+      },
+      problems: ['invalid_filter', 'endpoint_not_found', 'payload_gone'],
+      handle: (c) => start(c, options),
+    },
+    {
+      method: 'get',
+      path: '/replays',
+      name: 'listReplays',
+      tag: 'replays',
+      summary: 'List replays, newest first',
+      parameters: listSet,
+      answers: { 200: { description: 'A page of them.', schema: page } },
+      problems: [],
+      handle: (c) => list(c, options),
+    },
+    {
+      method: 'get',
+      path: '/replays/{id}',
+      name: 'showReplay',
+      tag: 'replays',
+      summary: 'Show how far a replay is, and how its webhooks do',
+      answers: { 200: { description: 'The replay.', schema: foundReplay } },
+      problems: ['replay_not_found'],
+      handle: (c, id) => show(c, { id, options }),
+    },
+    {
+      method: 'post',
+      path: '/replays/{id}/cancel',
+      name: 'cancelReplay',
+      tag: 'replays',
+      summary: 'Stop a replay, and take back what it has queued and was not sent yet',
+      answers: { 202: { description: 'It stops, or has ended before.', schema: foundReplay } },
+      problems: ['replay_not_found'],
+      handle: (c, id) => cancel(c, { id, options }),
+    },
+  ];
 }
+
+/** How many webhooks match. */
+export const matchCount = z
+  .object({
+    dry_run: z.literal(true),
+    matched: z.int(),
+    is_at_least: z.boolean().describe('Counting was given up: there are more.'),
+  })
+  .meta({ id: 'MatchCount' });
+
+const listSet = listParameters(replayStatuses);
+
+const page = z
+  .object({ replays: z.array(replayRow), next_cursor: z.string().nullable() })
+  .meta({ id: 'ReplayPage' });
 
 /** A thousand ids take 39 KB. */
 export const filterRequestBytes = 131_072;
@@ -32,19 +107,7 @@ interface Target {
   readonly options: RouteOptions;
 }
 
-async function withReplay(
-  c: Context<ApiEnv>,
-  act: (id: string) => Promise<Response>,
-): Promise<Response> {
-  const stray = refuseParameters(c);
-  if (stray !== undefined) return stray;
-  const id = readId(c, 'replay');
-  return typeof id === 'string' ? act(id) : answerProblem(c, id);
-}
-
 async function start(c: Context<ApiEnv>, { pool }: RouteOptions): Promise<Response> {
-  const stray = refuseParameters(c);
-  if (stray !== undefined) return stray;
   const order = await readOrder(c);
   if ('kind' in order) return answerProblem(c, order);
   const { filter, isDryRun } = order;
@@ -70,17 +133,14 @@ const doing = 'replay';
 
 const orderFields: FieldSet<'filter' | 'dry_run' | 'rate_limit_per_s' | 'priority'> = {
   doing,
-  readers: {
-    filter: (json) => ({ ok: true, value: json }),
-    dry_run: readBoolean,
-    rate_limit_per_s: (json) => readNumber(json, { min: 0.1, max: 10_000, isWhole: false }),
-    priority: (json) => {
-      const value = textOf(json);
-      const isKnown = replayPriorities.some((known) => known === value);
-      return isKnown && value !== undefined
-        ? { ok: true, value }
-        : refused(`one of ${replayPriorities.join(', ')}`);
-    },
+  fields: {
+    filter: filterField({ hasStatus: true }),
+    dry_run: described('Counts, and sends nothing.', flag),
+    rate_limit_per_s: described('Webhooks queued per second.', numberFrom(0.1, 10_000)),
+    priority: described(
+      'With which they are sent, low if not given; own: each with its own.',
+      oneOf(replayPriorities),
+    ),
   },
   required: ['filter'],
   ignoresNull: true,
@@ -88,13 +148,6 @@ const orderFields: FieldSet<'filter' | 'dry_run' | 'rate_limit_per_s' | 'priorit
   shown: ['dry_run', 'rate_limit_per_s', 'priority'],
   brokenRule: (code) => ({ code, detail: 'Cannot replay' }),
 };
-
-/** As the text that Postgres takes. */
-export function readBoolean(json: string) {
-  return json === 'true' || json === 'false'
-    ? ({ ok: true, value: json } as const)
-    : refused('true or false');
-}
 
 async function readOrder(c: Context<ApiEnv>): Promise<Order | Problem> {
   const members = await readMembers(c, { maximumBytes: filterRequestBytes, isOptional: false });
@@ -131,13 +184,13 @@ export const deadFilters = {
 } as const;
 
 async function list(c: Context<ApiEnv>, { pool, cursorKey }: RouteOptions): Promise<Response> {
-  const request = readListRequest(new URL(c.req.url).searchParams, {
-    what: 'replays',
-    statuses: replayStatuses,
-    cursorKey,
-  });
+  const { searchParams } = new URL(c.req.url);
+  const request = readListRequest(searchParams, { what: 'replays', set: listSet, key: cursorKey });
   if (!request.ok) return answerProblem(c, request.problem);
-  const { replays, before } = await listReplays(pool, request);
+  const { replays, before } = await listReplays(pool, {
+    ...request,
+    status: request.values.status,
+  });
   return c.json({ replays, next_cursor: request.cursorTo(before) });
 }
 

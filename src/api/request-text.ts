@@ -33,6 +33,19 @@ export async function readRequestText(
   }
 }
 
+const passedOverBytes = 65_536;
+
+/**
+ * Reads a body that was not asked for, so that nothing is done before the request has come whole: what breaks off in the
+ * middle is answered 400, which must be true.
+ */
+export async function passOverBody(c: Context<ApiEnv>): Promise<Problem | undefined> {
+  const bytes = await readBytes(c.req.raw.body, passedOverBytes);
+  if (typeof bytes !== 'string') return undefined;
+  const rule = bytes === 'cut off' ? 'arrive whole: it was cut off' : 'be left out: it is large';
+  return { kind: 'invalid_request', detail: `Cannot read the body as it must ${rule}` };
+}
+
 function unsupportedMedia(c: Context<ApiEnv>): Problem | undefined {
   const type = c.req.header('content-type') ?? '';
   const encoding = c.req.header('content-encoding') ?? 'identity';

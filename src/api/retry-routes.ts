@@ -1,5 +1,6 @@
-import type { Context, Hono } from 'hono';
-import { findWebhook } from '../queries/find-webhook.ts';
+import type { Context } from 'hono';
+import { z } from 'zod';
+import { findWebhook, foundWebhook } from '../queries/find-webhook.ts';
 import {
   type CancelResult,
   cancelMatching,
@@ -8,23 +9,79 @@ import {
   retryWebhook,
 } from '../queries/put-back.ts';
 import { countMatching, findDeadFilter } from '../queries/webhook-filter.ts';
-import { type ApiEnv, methodNotAllowed } from './base.ts';
-import { readFilter } from './filter-fields.ts';
+import type { ApiEnv } from './base.ts';
+import { described, flag } from './fields.ts';
+import { filterField, readFilter } from './filter-fields.ts';
 import { answerProblem, invalid, type Problem } from './problem.ts';
-import { type FieldSet, readFields } from './read-fields.ts';
-import { deadFilters, filterRequestBytes, readBoolean } from './replay-routes.ts';
-import { readId, readMembers, refuseParameters } from './route-input.ts';
+import { bodySchemaOf, type FieldSet, readFields } from './read-fields.ts';
+import { deadFilters, filterRequestBytes, matchCount } from './replay-routes.ts';
+import type { Route } from './route.ts';
+import { readMembers } from './route-input.ts';
 import type { RouteOptions } from './webhook-routes.ts';
 
 /** Send one webhook again, cancel one that waits, cancel many. */
-export function addRetryRoutes(app: Hono<ApiEnv>, options: RouteOptions): void {
-  app.post('/webhooks/cancel', (c) => cancelMany(c, options));
-  app.all('/webhooks/cancel', methodNotAllowed('POST'));
-  app.post('/webhooks/:id/retry', (c) => withWebhook(c, (id) => retry(c, { id, options })));
-  app.all('/webhooks/:id/retry', methodNotAllowed('POST'));
-  app.post('/webhooks/:id/cancel', (c) => withWebhook(c, (id) => cancel(c, { id, options })));
-  app.all('/webhooks/:id/cancel', methodNotAllowed('POST'));
+export function retryRoutes(options: RouteOptions): readonly Route[] {
+  return [
+    {
+      method: 'post',
+      path: '/webhooks/{id}/retry',
+      name: 'retryWebhook',
+      tag: 'webhooks',
+      summary: 'Send a webhook again, or now',
+      details: 'One that has ended is queued again; one that waits for its next try is due now.',
+      body: {
+        schema: bodySchemaOf(retryFields).meta({ id: 'WebhookRetry' }),
+        isOptional: true,
+        example: { force: true },
+      },
+      answers: { 202: { description: 'In the queue, and due.', schema: foundWebhook } },
+      problems: ['invalid_webhook', 'webhook_not_found', 'webhook_state_conflict', 'payload_gone'],
+      handle: (c, id) => retry(c, { id, options }),
+    },
+    {
+      method: 'post',
+      path: '/webhooks/{id}/cancel',
+      name: 'cancelWebhook',
+      tag: 'webhooks',
+      summary: 'Cancel a webhook that waits',
+      body: {
+        schema: bodySchemaOf(noFields),
+        isOptional: true,
+        example: {},
+      },
+      answers: { 200: { description: 'Cancelled.', schema: foundWebhook } },
+      problems: ['invalid_webhook', 'webhook_not_found', 'webhook_state_conflict', 'payload_gone'],
+      handle: (c, id) => cancel(c, { id, options }),
+    },
+    {
+      method: 'post',
+      path: '/webhooks/cancel',
+      name: 'cancelWebhooks',
+      tag: 'webhooks',
+      summary: 'Cancel many webhooks that wait, or count them',
+      body: {
+        schema: bodySchemaOf(cancelFields).meta({ id: 'Cancelling' }),
+        isOptional: false,
+        example: { filter: { url: 'http://127.0.0.1:9000/hook' }, dry_run: true },
+      },
+      answers: {
+        200: { description: 'What was cancelled, or would be.', schema: cancelled },
+      },
+      problems: ['invalid_filter', 'endpoint_not_found'],
+      handle: (c) => cancelMany(c, options),
+    },
+  ];
 }
+
+const cancelled = z.union([
+  matchCount,
+  z
+    .object({
+      cancelled: z.int(),
+      is_complete: z.boolean().describe('False: there are more, ask again.'),
+    })
+    .meta({ id: 'Cancelled' }),
+]);
 
 interface Target {
   readonly id: string;
@@ -33,19 +90,9 @@ interface Target {
 
 const requestBytes = 4_096;
 
-async function withWebhook(
-  c: Context<ApiEnv>,
-  act: (id: string) => Promise<Response>,
-): Promise<Response> {
-  const stray = refuseParameters(c);
-  if (stray !== undefined) return stray;
-  const id = readId(c, 'webhook');
-  return typeof id === 'string' ? act(id) : answerProblem(c, id);
-}
-
 const retryFields: FieldSet<'force'> = {
   doing: 'retry the webhook',
-  readers: { force: readBoolean },
+  fields: { force: described('One that was delivered, too.', flag) },
   required: [],
   ignoresNull: true,
   nullable: [],
@@ -79,7 +126,7 @@ async function cancel(c: Context<ApiEnv>, { id, options }: Target): Promise<Resp
 
 const noFields: FieldSet<never> = {
   doing: 'cancel the webhook',
-  readers: {},
+  fields: {},
   required: [],
   ignoresNull: true,
   nullable: [],
@@ -124,7 +171,10 @@ function refusals(
 
 const cancelFields: FieldSet<'filter' | 'dry_run'> = {
   doing: 'cancel',
-  readers: { filter: (json) => ({ ok: true, value: json }), dry_run: readBoolean },
+  fields: {
+    filter: filterField({ hasStatus: false }),
+    dry_run: described('Counts, and cancels nothing.', flag),
+  },
   required: ['filter'],
   ignoresNull: true,
   nullable: [],
@@ -133,8 +183,6 @@ const cancelFields: FieldSet<'filter' | 'dry_run'> = {
 };
 
 async function cancelMany(c: Context<ApiEnv>, { pool }: RouteOptions): Promise<Response> {
-  const stray = refuseParameters(c);
-  if (stray !== undefined) return stray;
   const members = await readMembers(c, { maximumBytes: filterRequestBytes, isOptional: false });
   if ('kind' in members) return answerProblem(c, members);
   const { values, errors } = readFields(members, cancelFields);

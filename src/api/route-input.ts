@@ -2,15 +2,11 @@ import type { Context } from 'hono';
 import { readJsonObject } from '../domain/json-text.ts';
 import type { ApiEnv } from './base.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
-import { parameterProblem, strayParameters } from './list-request.ts';
-import { answerProblem, notAnObject, type Problem, type ProblemPart, shown } from './problem.ts';
+import { notAnObject, type Problem, shown } from './problem.ts';
 import { readRequestText } from './request-text.ts';
 
 /** The id in the path, or what is wrong with it. */
-export function readId(
-  c: Context<ApiEnv>,
-  what: 'webhook' | 'endpoint' | 'replay',
-): string | Problem {
+export function readId(c: Context<ApiEnv>, what: string): string | Problem {
   const id = c.req.param('id') ?? '';
   if (isCanonicalUuid(id)) return id;
   const detail = `Cannot look for the ${what} as its id must be a UUID in lower case with dashes: current value is ${shown(id)}`;
@@ -30,18 +26,4 @@ export async function readMembers(
   if ('problem' in read) return read.problem;
   const object = readJsonObject(read.text);
   return object.ok ? object.members : notAnObject(object);
-}
-
-/** For routes that take no query parameters. */
-export function refuseParameters(c: Context<ApiEnv>): Response | undefined {
-  return refuseFaults(c, strayParameters(new URL(c.req.url).searchParams, []));
-}
-
-/** Refuses a request whose query parameters have faults, if there are any. */
-export function refuseFaults(
-  c: Context<ApiEnv>,
-  errors: readonly ProblemPart[],
-): Response | undefined {
-  const [first] = errors;
-  return first === undefined ? undefined : answerProblem(c, parameterProblem(first, errors));
 }

@@ -48,9 +48,9 @@ export function oversize(
   return { kind: 'body_too_large', detail };
 }
 
-const sendFieldSet: FieldSet<SendField> = {
+export const sendFieldSet: FieldSet<SendField> = {
   doing: 'send the webhook',
-  readers: sendFields,
+  fields: sendFields,
   required: ['body'],
   ignoresNull: true,
   nullable: [],

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { answerClientError } from './client-error.ts';
@@ -42,14 +43,21 @@ export async function serveApi(options: {
       },
     ),
   );
-  server.on('clientError', answerClientError);
-  const closeIdle = trackConnections(server);
+  const connections = trackConnections(server);
+  server.on('clientError', (error, socket) => {
+    // What came whole before it is answered first: its answer would else be taken for that of a request that was carried out.
+    const before = connections.lastWhole(socket);
+    if (before === undefined) answerClientError(error, socket);
+    else before.once('close', () => answerClientError(error, socket));
+  });
+  // RFC 9110 lets a server pass over an Expect that it does not know; Node's 417 would have neither a body nor our headers.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.listen({ host: options.host, port: options.port });
   await once(server, 'listening');
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : options.port,
-    close: (graceMs) => close(server, { graceMs, closeIdle }),
+    close: (graceMs) => close(server, { graceMs, closeIdle: connections.closeIdle }),
   };
 }
 
@@ -93,26 +101,39 @@ function answerAtOnce(problem: Problem): Response {
   });
 }
 
+interface Connections {
+  /** Closes the connections that no request is under way on. */
+  closeIdle(): void;
+  /** The answer to the last request that has come whole and is under way. */
+  lastWhole(socket: Duplex): ServerResponse | undefined;
+}
+
 /**
- * Returns what closes the connections that no request is under way on. Node's own closeIdleConnections() spares those on
- * which there never was one, such as a browser's spare connection, and they would hold a stop up for its whole grace.
+ * Keeps count of what is under way. Node's own closeIdleConnections() spares connections on which there never was a
+ * request, such as a browser's spare one, and they would hold a stop up for its whole grace.
  */
-function trackConnections(server: Server): () => void {
-  const requestsOf = new Map<Socket, number>();
-  const count = (socket: Socket, change: number) => {
-    const requests = requestsOf.get(socket);
-    if (requests !== undefined) requestsOf.set(socket, requests + change);
-  };
+function trackConnections(server: Server): Connections {
+  const known = new Map<
+    Duplex,
+    { readonly socket: Socket; readonly underWay: Set<ServerResponse> }
+  >();
   server.on('connection', (socket) => {
-    requestsOf.set(socket, 0);
-    socket.once('close', () => requestsOf.delete(socket));
+    known.set(socket, { socket, underWay: new Set() });
+    socket.once('close', () => known.delete(socket));
   });
-  server.on('request', ({ socket }, response) => {
-    count(socket, 1);
-    response.once('close', () => count(socket, -1));
+  server.on('request', (request, response) => {
+    const connection = known.get(request.socket);
+    connection?.underWay.add(response);
+    response.once('close', () => connection?.underWay.delete(response));
   });
-  return () => {
-    for (const [socket, requests] of requestsOf) if (requests === 0) socket.destroySoon();
+  return {
+    closeIdle() {
+      for (const { socket, underWay } of known.values()) {
+        if (underWay.size === 0) socket.destroySoon();
+      }
+    },
+    lastWhole: (socket) =>
+      [...(known.get(socket)?.underWay ?? [])].findLast(({ req }) => req.complete),
   };
 }
 

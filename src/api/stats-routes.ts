@@ -1,20 +1,21 @@
-import type { Context, Hono } from 'hono';
+import type { Context } from 'hono';
 import type { DatabasePool } from 'slonik';
-import { readPulses, readSeries, seriesSteps } from '../queries/read-series.ts';
-import { readStats } from '../queries/read-stats.ts';
-import { readOverview } from '../queries/read-status.ts';
+import { z } from 'zod';
+import { pulses, readPulses, readSeries, series, seriesSteps } from '../queries/read-series.ts';
+import { figures, readStats } from '../queries/read-stats.ts';
+import { overview, readOverview } from '../queries/read-status.ts';
+import { time } from '../queries/shapes.ts';
 import { version } from '../version.ts';
-import { type ApiEnv, methodNotAllowed } from './base.ts';
+import type { ApiEnv } from './base.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
-import { strayParameters } from './list-request.ts';
-import { shown } from './problem.ts';
-import { refuseFaults, refuseParameters } from './route-input.ts';
+import { amongWords, type Parameter, parameterProblem, readParameters } from './parameters.ts';
+import { answerProblem } from './problem.ts';
+import type { Route } from './route.ts';
+
+const setting = z.object({ name: z.string(), value: z.string() });
 
 /** A setting as it is in force, for people. */
-export interface Setting {
-  readonly name: string;
-  readonly value: string;
-}
+export type Setting = Readonly<z.infer<typeof setting>>;
 
 export interface StatsOptions {
   readonly pool: DatabasePool;
@@ -23,61 +24,117 @@ export interface StatsOptions {
 }
 
 /** How Posthorn is and was, for the dashboard and for whoever wants to make one. */
-export function addStatsRoutes(app: Hono<ApiEnv>, options: StatsOptions): void {
-  app.get('/stats', (c) => now(c, options));
-  app.get('/stats/series', (c) => series(c, options));
-  app.get('/stats/endpoints', (c) => pulses(c, options));
-  app.get('/settings', (c) => refuseParameters(c) ?? c.json({ settings: options.settings }));
-  for (const path of ['/stats', '/stats/series', '/stats/endpoints', '/settings']) {
-    app.all(path, methodNotAllowed('GET, HEAD'));
-  }
+export function statsRoutes(options: StatsOptions): readonly Route[] {
+  return [
+    {
+      method: 'get',
+      path: '/stats',
+      name: 'showStats',
+      tag: 'operation',
+      summary: 'Show how it is',
+      answers: { 200: { description: 'How it is.', schema: stats } },
+      problems: [],
+      handle: (c) => now(c, options),
+    },
+    {
+      method: 'get',
+      path: '/stats/series',
+      name: 'showSeries',
+      tag: 'operation',
+      summary: 'Show how it was',
+      parameters: seriesSet,
+      answers: { 200: { description: 'How it was, oldest first.', schema: series } },
+      problems: [],
+      handle: (c) => showSeries(c, options),
+    },
+    {
+      method: 'get',
+      path: '/stats/endpoints',
+      name: 'showPulses',
+      tag: 'operation',
+      summary: 'Show what was tried at endpoints in the last two hours',
+      parameters: pulsesSet,
+      answers: { 200: { description: 'In steps of five minutes.', schema: pulsesById } },
+      problems: [],
+      handle: (c) => showPulses(c, options),
+    },
+    {
+      method: 'get',
+      path: '/settings',
+      name: 'showSettings',
+      tag: 'operation',
+      summary: 'Show the settings in force, without secrets',
+      answers: { 200: { description: 'Those of this process.', schema: settings } },
+      problems: [],
+      handle: (c) => c.json({ settings: options.settings }),
+    },
+  ];
 }
 
+const stats = overview
+  .omit({ attempts: true, failures: true, window_s: true })
+  .extend({
+    at: time,
+    version: z.string(),
+    window: z.object({ attempts: z.number(), failures: z.number(), seconds: z.number() }),
+    ...figures.pick({ queue: true, is_estimated: true, tasks: true }).shape,
+    lanes: figures.shape.lanes.nullable(),
+  })
+  .meta({ id: 'Stats' });
+
+const settings = z.object({ settings: z.array(setting) }).meta({ id: 'Settings' });
+
+const pulsesById = z.object({ endpoints: pulses }).meta({ id: 'Pulses' });
+
 async function now(c: Context<ApiEnv>, { pool }: StatsOptions): Promise<Response> {
-  const stray = refuseParameters(c);
-  if (stray !== undefined) return stray;
-  const stats = await readStats(pool);
-  const { attempts, failures, window_s: seconds, ...overview } = await readOverview(pool);
+  const taken = await readStats(pool);
+  const { attempts, failures, window_s: seconds, ...rest } = await readOverview(pool);
   return c.json({
     at: new Date().toISOString(),
     version,
     window: { attempts, failures, seconds },
-    queue: stats?.queue ?? [],
-    is_estimated: stats?.is_estimated ?? false,
-    lanes: stats?.lanes ?? null,
-    tasks: stats?.tasks ?? {},
-    ...overview,
+    queue: taken?.queue ?? [],
+    is_estimated: taken?.is_estimated ?? false,
+    lanes: taken?.lanes ?? null,
+    tasks: taken?.tasks ?? {},
+    ...rest,
   });
 }
 
-async function series(c: Context<ApiEnv>, { pool }: StatsOptions): Promise<Response> {
-  const parameters = new URL(c.req.url).searchParams;
-  const errors = strayParameters(parameters, ['hours']);
-  const hours = parameters.get('hours') ?? '1';
-  if (!Object.hasOwn(seriesSteps, hours)) {
-    const mustBe = `one of ${Object.keys(seriesSteps).join(', ')}`;
-    errors.push({
-      parameter: 'hours',
-      code: 'invalid_hours',
-      detail: `Cannot show the series as hours must be ${mustBe}: current value is ${shown(hours)}`,
-    });
-  }
-  return refuseFaults(c, errors) ?? c.json(await readSeries(pool, { hours }));
+const seriesSet = { hours: amongWords(Object.keys(seriesSteps), 'How far back; 1 if not given.') };
+
+async function showSeries(c: Context<ApiEnv>, { pool }: StatsOptions): Promise<Response> {
+  const { searchParams } = new URL(c.req.url);
+  const { values, errors } = readParameters(searchParams, {
+    set: seriesSet,
+    doing: 'show the series',
+  });
+  const [first] = errors;
+  if (first !== undefined) return answerProblem(c, parameterProblem(first, errors));
+  return c.json(await readSeries(pool, { hours: values.hours ?? '1' }));
 }
 
 const mostIds = 200;
 
-async function pulses(c: Context<ApiEnv>, { pool }: StatsOptions): Promise<Response> {
-  const parameters = new URL(c.req.url).searchParams;
-  const errors = strayParameters(parameters, ['ids']);
-  const given = parameters.get('ids') ?? '';
-  const ids = given.split(',');
-  if (ids.length > mostIds || !ids.every(isCanonicalUuid)) {
-    errors.push({
-      parameter: 'ids',
-      code: 'invalid_ids',
-      detail: `Cannot show endpoints as ids must be 1 to ${mostIds} UUIDs in lower case with dashes, separated by commas: current value is ${shown(given)}`,
-    });
-  }
-  return refuseFaults(c, errors) ?? c.json({ endpoints: await readPulses(pool, ids) });
+const idList: Parameter<readonly string[]> = {
+  schema: z.string().describe(`1 to ${mostIds} UUIDs, separated by commas.`),
+  mustBe: `1 to ${mostIds} UUIDs in lower case with dashes, separated by commas`,
+  read: (text) => {
+    const ids = text.split(',');
+    return ids.length <= mostIds && ids.every(isCanonicalUuid) ? ids : undefined;
+  },
+  isRequired: true,
+};
+
+const pulsesSet = { ids: idList };
+
+async function showPulses(c: Context<ApiEnv>, { pool }: StatsOptions): Promise<Response> {
+  const { searchParams } = new URL(c.req.url);
+  const { values, errors } = readParameters(searchParams, {
+    set: pulsesSet,
+    doing: 'show endpoints',
+  });
+  const [first] = errors;
+  if (first !== undefined) return answerProblem(c, parameterProblem(first, errors));
+  return c.json({ endpoints: await readPulses(pool, values.ids ?? []) });
 }

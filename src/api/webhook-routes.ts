@@ -1,16 +1,23 @@
-import type { Context, Hono } from 'hono';
+import type { Context } from 'hono';
 import type { DatabasePool } from 'slonik';
+import { z } from 'zod';
 import type { KeyRing } from '../domain/key-ring.ts';
 import type { Log } from '../log.ts';
-import { findWebhook } from '../queries/find-webhook.ts';
-import { listWebhooks } from '../queries/list-webhooks.ts';
+import { findWebhook, foundWebhook } from '../queries/find-webhook.ts';
+import { listWebhooks, webhookPriorities } from '../queries/list-webhooks.ts';
 import { sendWebhook } from '../queries/send-webhook.ts';
-import { type ApiEnv, methodNotAllowed } from './base.ts';
-import { answerProblem } from './problem.ts';
+import { webhookRow, webhookStatuses } from '../queries/webhook-row.ts';
+import type { ApiEnv } from './base.ts';
+import { isCanonicalUuid } from './canonical-uuid.ts';
+import { endsTooSoon } from './fields.ts';
+import { listParameters, readListRequest } from './list-request.ts';
+import { amongWords, fault, searchText, timeParameter, uuid } from './parameters.ts';
+import { answerProblem, type ProblemPart } from './problem.ts';
+import { bodySchemaOf } from './read-fields.ts';
 import { readRequestText } from './request-text.ts';
-import { readId, refuseParameters } from './route-input.ts';
-import { readSendRequest } from './send-request.ts';
-import { readWebhookListRequest } from './webhook-list-request.ts';
+import type { Route } from './route.ts';
+import { sendFields } from './send-fields.ts';
+import { readSendRequest, sendFieldSet } from './send-request.ts';
 
 /** What the routes work with. */
 export interface RouteOptions {
@@ -27,14 +34,72 @@ export interface RouteOptions {
 }
 
 /** Send a webhook, look at one, list them. */
-export function addWebhookRoutes(app: Hono<ApiEnv>, options: RouteOptions): void {
-  app.post('/webhooks/send', (c) => send(c, options));
-  app.all('/webhooks/send', methodNotAllowed('POST'));
-  app.get('/webhooks/:id', (c) => show(c, options));
-  app.all('/webhooks/:id', methodNotAllowed('GET, HEAD'));
-  app.get('/webhooks', (c) => list(c, options));
-  app.all('/webhooks', methodNotAllowed('GET, HEAD'));
+export function webhookRoutes(options: RouteOptions): readonly Route[] {
+  return [
+    {
+      method: 'post',
+      path: '/webhooks/send',
+      name: 'sendWebhook',
+      tag: 'webhooks',
+      summary: 'Send a webhook',
+      details:
+        'It is committed when the answer comes. With an idempotency key it is sent once, however often the request is repeated.',
+      headers: { 'Idempotency-Key': sendFields.idempotency_key.schema },
+      body: {
+        schema: bodySchemaOf(sendFieldSet).meta({ id: 'NewWebhook' }),
+        isOptional: false,
+        example: {
+          url: 'http://127.0.0.1:9000/hook',
+          body: { type: 'order.created', total: 99.5 },
+        },
+      },
+      answers: { 202: accepted },
+      problems: ['invalid_webhook', 'idempotency_conflict'],
+      handle: (c) => send(c, options),
+    },
+    {
+      method: 'get',
+      path: '/webhooks',
+      name: 'listWebhooks',
+      tag: 'webhooks',
+      summary: 'List webhooks, newest first',
+      details: 'A page may be short or empty and not be the last: go on until next_cursor is null.',
+      parameters: listSet,
+      answers: { 200: { description: 'A page of them.', schema: page } },
+      problems: [],
+      handle: (c) => list(c, options),
+    },
+    {
+      method: 'get',
+      path: '/webhooks/{id}',
+      name: 'showWebhook',
+      tag: 'webhooks',
+      summary: 'Show a webhook and its attempts',
+      answers: { 200: { description: 'The webhook.', schema: foundWebhook } },
+      problems: ['webhook_not_found'],
+      handle: (c, id) => show(c, { id, options }),
+    },
+  ];
 }
+
+/** What is answered to whoever sent something. */
+export const accepted = {
+  description: 'Committed.',
+  schema: z
+    .object({
+      id: z.uuid(),
+      status: z.enum(webhookStatuses).nullable().describe('Null: its history has been dropped.'),
+    })
+    .meta({ id: 'SentWebhook' }),
+  headers: {
+    Location: 'Where to look at it.',
+    'Idempotent-Replay': 'true: the same webhook was sent before.',
+  },
+} as const;
+
+const page = z
+  .object({ webhooks: z.array(webhookRow), next_cursor: z.string().nullable() })
+  .meta({ id: 'WebhookPage' });
 
 export const defaultBodyLimitBytes = 256 * 1024;
 
@@ -45,8 +110,6 @@ export function requestLimit(bodyLimitBytes: number): number {
 
 async function send(c: Context<ApiEnv>, options: RouteOptions): Promise<Response> {
   const { pool, bodyLimitBytes = defaultBodyLimitBytes } = options;
-  const stray = refuseParameters(c);
-  if (stray !== undefined) return stray;
   const read = await readRequestText(c, requestLimit(bodyLimitBytes));
   if ('problem' in read) return answerProblem(c, read.problem);
   const request = readSendRequest(read.text, {
@@ -74,21 +137,48 @@ async function send(c: Context<ApiEnv>, options: RouteOptions): Promise<Response
   }
 }
 
-async function show(c: Context<ApiEnv>, { pool }: RouteOptions): Promise<Response> {
-  const stray = refuseParameters(c);
-  if (stray !== undefined) return stray;
-  const id = readId(c, 'webhook');
-  if (typeof id !== 'string') return answerProblem(c, id);
-  const webhook = await findWebhook(pool, id);
+async function show(
+  c: Context<ApiEnv>,
+  { id, options }: { readonly id: string; readonly options: RouteOptions },
+): Promise<Response> {
+  const webhook = await findWebhook(options.pool, id);
   if (webhook !== undefined) return c.json(webhook);
   const detail = `Cannot find the webhook as there must be one with this id: current value is ${id}`;
   return answerProblem(c, { kind: 'webhook_not_found', detail });
 }
 
+const listSet = {
+  ...listParameters(webhookStatuses),
+  endpoint_id: uuid('Those to this registered endpoint.'),
+  priority: amongWords(webhookPriorities, 'Those of this priority.'),
+  from: timeParameter('Enqueued from then on.'),
+  until: timeParameter('Enqueued before then.'),
+  q: searchText('Somewhere in the URL, in upper or lower case; or an id.'),
+};
+
+function periodFaults({
+  from,
+  until,
+}: {
+  from?: string | undefined;
+  until?: string | undefined;
+}): ProblemPart[] {
+  if (until === undefined || !endsTooSoon({ from, until })) return [];
+  return [fault('until', { doing: 'list webhooks', mustBe: 'later than from', value: until })];
+}
+
 async function list(c: Context<ApiEnv>, { pool, cursorKey }: RouteOptions): Promise<Response> {
   const { searchParams } = new URL(c.req.url);
-  const { request, which } = readWebhookListRequest(searchParams, cursorKey);
+  const request = readListRequest(searchParams, {
+    what: 'webhooks',
+    set: listSet,
+    key: cursorKey,
+    faultsOf: periodFaults,
+  });
   if (!request.ok) return answerProblem(c, request.problem);
-  const { webhooks, before } = await listWebhooks(pool, { ...request, which });
+  const { status, endpoint_id: endpointId, priority, from, until, q } = request.values;
+  const isId = q !== undefined && isCanonicalUuid(q);
+  const which = { endpointId, priority, from, until, ...(isId ? { id: q } : { text: q }) };
+  const { webhooks, before } = await listWebhooks(pool, { ...request, status, which });
   return c.json({ webhooks, next_cursor: request.cursorTo(before) });
 }

@@ -15,13 +15,6 @@ import {
 
 const id = { name: 'id' } as const;
 
-const actionSummaries: Readonly<Record<string, string>> = {
-  pause: 'hold what goes to an endpoint',
-  resume: 'send again what a pause has held',
-  disable: 'hold what goes to an endpoint, for long',
-  enable: 'send again to a disabled endpoint',
-};
-
 /** `posthorn endpoints …`. */
 export const endpointCommands: readonly Command[] = [
   {
@@ -58,7 +51,7 @@ export const endpointCommands: readonly Command[] = [
   },
   ...endpointActions.map((action) => ({
     name: `endpoints ${action.name}`,
-    summary: actionSummaries[action.name] ?? action.name,
+    summary: action.summary.replace(/^./, (letter) => letter.toLowerCase()),
     arguments: [id],
     options: jsonOption,
     run: endpointActionCommand(action),

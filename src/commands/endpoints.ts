@@ -14,8 +14,9 @@ import {
 } from '../api/endpoint-secrets.ts';
 import { invalid } from '../api/problem.ts';
 import { type FieldSet, type FieldValues, readFields } from '../api/read-fields.ts';
+import type { EndpointWithHealth } from '../queries/endpoint-health.ts';
 import { endpointStatuses } from '../queries/endpoint-row.ts';
-import { type FoundEndpoint, findEndpoint } from '../queries/find-endpoint.ts';
+import { findEndpoint } from '../queries/find-endpoint.ts';
 import { listEndpoints } from '../queries/list-endpoints.ts';
 import { changeEndpoint, createEndpoint, newEndpointId } from '../queries/save-endpoint.ts';
 import { sendTest } from '../queries/send-test.ts';
@@ -98,15 +99,26 @@ export async function listEndpointsCommand(given: Given): Promise<void> {
   );
   if (hasOption(given, 'json')) return print({ endpoints });
   if (endpoints.length === 0) return print('No endpoints.');
-  const head = ['ID', 'STATUS', 'SINCE', 'DESCRIPTION', 'URL'];
+  const head = ['ID', 'STATUS', 'SINCE', 'BREAKER', 'WAITING', 'DESCRIPTION', 'URL'];
   const rows = endpoints.map((endpoint) => [
     endpoint.id,
     statusCell(endpoint.status),
     timeText(endpoint.status_since),
+    breakerCell(endpoint),
+    waitingText(endpoint),
     endpoint.description,
     endpoint.url.split('?')[0] ?? '',
   ]);
   print(table(head, rows, terminalOf(process.stdout)));
+}
+
+function breakerCell({ breaker }: EndpointWithHealth): Cell {
+  if (breaker.state === 'open') return ['open', 'red'];
+  return breaker.consecutive_failures > 0 ? ['closed, failing', 'yellow'] : 'closed';
+}
+
+function waitingText({ backlog }: EndpointWithHealth): string {
+  return `${backlog.is_at_least ? 'more than ' : ''}${backlog.waiting}`;
 }
 
 /** `posthorn endpoints show`. */
@@ -227,7 +239,7 @@ async function show(
   print(hasOption(given, 'json') ? endpoint : endpointText(endpoint));
 }
 
-function endpointText(endpoint: FoundEndpoint): string {
+function endpointText(endpoint: EndpointWithHealth): string {
   const { hasColours } = terminalOf(process.stdout);
   const { breaker, backlog } = endpoint;
   const fields: [string, Cell][] = [
@@ -249,10 +261,7 @@ function endpointText(endpoint: FoundEndpoint): string {
         breaker.state === 'open' ? 'red' : undefined,
       ],
     ],
-    [
-      'backlog',
-      `${backlog.is_at_least ? 'more than ' : ''}${backlog.waiting} waiting, ${backlog.delivering} being sent`,
-    ],
+    ['backlog', `${waitingText(endpoint)} waiting, ${backlog.delivering} being sent`],
     ['limits', limitsOf(endpoint)],
   ];
   const width = Math.max(...fields.map(([name]) => name.length));
@@ -264,7 +273,7 @@ function endpointText(endpoint: FoundEndpoint): string {
     .join('\n');
 }
 
-function limitsOf(endpoint: FoundEndpoint): string {
+function limitsOf(endpoint: EndpointWithHealth): string {
   const limits = [
     endpoint.max_in_flight === null ? '' : `${endpoint.max_in_flight} in flight`,
     endpoint.rate_limit_per_s === null ? '' : `${endpoint.rate_limit_per_s} a second`,

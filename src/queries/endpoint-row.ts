@@ -1,5 +1,6 @@
 import { type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
+import { bigintText, time, uuid } from './shapes.ts';
 
 export const endpointStatuses = ['active', 'paused', 'disabled', 'deleted'] as const;
 
@@ -7,28 +8,29 @@ export type EndpointStatus = (typeof endpointStatuses)[number];
 
 /** A registered endpoint as people may see it: not its secret. Times are RFC 3339 in UTC. */
 export const endpointRow = z.object({
-  id: z.string(),
+  id: uuid,
   url: z.string(),
   description: z.string(),
   has_secret: z.boolean(),
-  /** `whpk_…` of an Ed25519 secret. */
-  public_key: z.string().nullable(),
-  /** What signs beside the secret, newest first, and until when. */
-  former_secrets: z.array(z.object({ public_key: z.string().nullable(), expires_at: z.string() })),
+  public_key: z.string().nullable().describe('Of an Ed25519 secret: whpk_…'),
+  former_secrets: z
+    .array(z.object({ public_key: z.string().nullable(), expires_at: time }))
+    .describe('What signs beside the secret, newest first, and until when.'),
   has_headers: z.boolean(),
   status: z.enum(endpointStatuses),
-  /** Why it is not active: by_request, failing or gone. */
-  status_reason: z.string().nullable(),
-  status_since: z.string(),
+  status_reason: z
+    .string()
+    .nullable()
+    .describe('Why it is not active: by_request, failing or gone.'),
+  status_since: time,
   max_in_flight: z.int().nullable(),
   rate_limit_per_s: z.number().nullable(),
   timeout_ms: z.int().nullable(),
   retry_schedule_s: z.array(z.int()).nullable(),
   ordered: z.boolean(),
-  created_at: z.string(),
-  updated_at: z.string(),
-  /** A 64-bit integer as text: JSON readers take numbers for doubles. */
-  lane: z.string(),
+  created_at: time,
+  updated_at: time,
+  lane: bigintText,
 });
 
 export type EndpointRow = z.infer<typeof endpointRow>;

@@ -1,40 +1,47 @@
 import { type CommonQueryMethods, sql } from 'slonik';
 import { z } from 'zod';
-import { type WebhookRow, webhookColumns, webhookRow } from './webhook-row.ts';
+import { time, uuid } from './shapes.ts';
+import { webhookColumns, webhookRow } from './webhook-row.ts';
 
-const attemptRow = z.object({
-  number: z.int(),
-  started_at: z.string(),
-  /** Null while it is under way. */
-  finished_at: z.string().nullable(),
-  duration_ms: z.number().nullable(),
-  status_code: z.int().nullable(),
-  error: z.string().nullable(),
-  error_message: z.string().nullable(),
-  response_body: z.string().nullable(),
-  response_truncated: z.boolean().nullable(),
-  worker: z.int(),
-});
+const attemptRow = z
+  .object({
+    number: z.int(),
+    started_at: time,
+    finished_at: time.nullable().describe('Null while it is under way.'),
+    duration_ms: z.number().nullable(),
+    status_code: z.int().nullable(),
+    error: z.string().nullable(),
+    error_message: z.string().nullable(),
+    response_body: z.string().nullable().describe('Its first 16 KiB.'),
+    response_truncated: z.boolean().nullable(),
+    worker: z.int(),
+  })
+  .meta({ id: 'Attempt' });
 
 export type AttemptRow = z.infer<typeof attemptRow>;
 
 const earlierOutcome = z.object({
   status: z.enum(['delivered', 'failed', 'cancelled']),
   reason: z.string().nullable(),
-  /** Until then. */
-  attempts: z.int(),
+  attempts: z.int().describe('Until then.'),
   last_status_code: z.int().nullable(),
-  finished_at: z.string(),
-  replayed_at: z.string(),
-  /** Null: it was retried by itself. */
-  replay_id: z.string().nullable(),
+  finished_at: time,
+  replayed_at: time,
+  replay_id: uuid.nullable().describe('Null: it was retried by itself.'),
 });
 
 /** A webhook with all its attempts, and how it had ended before it was sent again; first to last. */
-export type FoundWebhook = WebhookRow & {
-  readonly earlier_outcomes: readonly z.infer<typeof earlierOutcome>[];
-  readonly attempts: readonly AttemptRow[];
-};
+export const foundWebhook = webhookRow
+  .extend({
+    earlier_outcomes: z
+      .array(earlierOutcome)
+      .readonly()
+      .describe('How it had ended before it was sent again, first to last.'),
+    attempts: z.array(attemptRow).readonly().describe('First to last.'),
+  })
+  .meta({ id: 'WebhookWithAttempts' });
+
+export type FoundWebhook = z.infer<typeof foundWebhook>;
 
 /** Finds a webhook by its id; undefined when there is none, or none any more. */
 export async function findWebhook(

@@ -1,14 +1,13 @@
 import { type CommonQueryMethods, sql } from 'slonik';
 import { z } from 'zod';
+import { time, uuid } from './shapes.ts';
 
 const point = z.object({
-  at: z.string(),
+  at: time,
   attempts: z.number(),
   failures: z.number(),
-  /** Attempts a second. */
-  per_second: z.number(),
-  /** Of the attempts; null: there were none. */
-  success_ratio: z.number().nullable(),
+  per_second: z.number().describe('Attempts a second.'),
+  success_ratio: z.number().nullable().describe('Of the attempts; null: there were none.'),
   p50_ms: z.number().nullable(),
   p95_ms: z.number().nullable(),
   p99_ms: z.number().nullable(),
@@ -19,10 +18,14 @@ const point = z.object({
 
 export type SeriesPoint = z.infer<typeof point>;
 
-export interface Series {
-  readonly step_s: number;
-  readonly points: readonly SeriesPoint[];
-}
+export const series = z
+  .object({
+    step_s: z.number().describe('For how long a point stands.'),
+    points: z.array(point).readonly(),
+  })
+  .meta({ id: 'Series' });
+
+export type Series = z.infer<typeof series>;
 
 /** How long back, hours, and how much a point stands for, so that there are about as many points for each. */
 export const seriesSteps: Readonly<Record<string, number>> = {
@@ -60,19 +63,24 @@ export async function readSeries(
 }
 
 const pulseRow = z.object({
-  endpoint_id: z.string(),
-  at: z.string(),
+  endpoint_id: uuid,
+  at: time,
   attempts: z.number(),
   failures: z.number(),
 });
 
-export type Pulse = Pick<z.infer<typeof pulseRow>, 'at' | 'attempts' | 'failures'>;
+const pulse = pulseRow.omit({ endpoint_id: true });
+
+type Pulse = z.infer<typeof pulse>;
+
+/** Pulses by the id of their endpoint. */
+export const pulses = z.record(uuid, z.array(pulse).readonly());
 
 /** What was tried at some endpoints in the last two hours, in steps of five minutes; those without any are left out. */
 export async function readPulses(
   connection: Pick<CommonQueryMethods, 'any'>,
   ids: readonly string[],
-): Promise<Readonly<Record<string, readonly Pulse[]>>> {
+): Promise<z.infer<typeof pulses>> {
   const rows = await connection.any(sql.type(pulseRow)`
     select wanted.id as endpoint_id, pulse.*
     from unnest(${sql.array([...ids], 'uuid')}) as wanted (id)
@@ -88,11 +96,11 @@ export async function readPulses(
       group by 1
     ) as pulse
     order by wanted.id, pulse.at`);
-  const pulses: Record<string, Pulse[]> = {};
-  for (const { endpoint_id: id, ...pulse } of rows) {
-    const known = pulses[id] ?? [];
-    known.push(pulse);
-    pulses[id] = known;
+  const found: Record<string, Pulse[]> = {};
+  for (const { endpoint_id: id, ...step } of rows) {
+    const known = found[id] ?? [];
+    known.push(step);
+    found[id] = known;
   }
-  return pulses;
+  return found;
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 const count = z.number();
 
 /** What posthorn.take_stats() counted; migrations/0009 says what each figure is. */
-const figures = z.object({
+export const figures = z.object({
   queue: z.array(
     z.object({
       priority: z.union([z.literal(0), z.literal(1), z.literal(2)]),

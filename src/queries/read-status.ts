@@ -1,7 +1,8 @@
 import { type CommonQueryMethods, sql } from 'slonik';
 import { z } from 'zod';
+import { time } from './shapes.ts';
 
-const overview = z.object({
+export const overview = z.object({
   /** Attempts and failures of the last minutes, as the workers have counted them, and of how many seconds. */
   attempts: z.number(),
   failures: z.number(),
@@ -12,19 +13,19 @@ const overview = z.object({
       host: z.string(),
       pid: z.int(),
       version: z.string(),
-      started_at: z.string(),
+      started_at: time,
     }),
   ),
   alerts: z.array(
-    z.object({ rule: z.string(), severity: z.string(), summary: z.string(), fired_at: z.string() }),
+    z.object({ rule: z.string(), severity: z.string(), summary: z.string(), fired_at: time }),
   ),
   breakers: z.array(
     z.object({
       url: z.string(),
       failures: z.int(),
       last_error: z.string().nullable(),
-      failing_since: z.string(),
-      next_probe_at: z.string().nullable(),
+      failing_since: time,
+      next_probe_at: time.nullable(),
     }),
   ),
 });

@@ -1,5 +1,6 @@
 import { type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
+import { time, uuid } from './shapes.ts';
 import { replayableStatuses } from './webhook-filter.ts';
 
 export const replayStatuses = ['running', 'finished', 'cancelling', 'cancelled'] as const;
@@ -12,32 +13,30 @@ export const replayPriorities = ['high', 'normal', 'low', 'own'] as const;
 export type ReplayPriority = (typeof replayPriorities)[number];
 
 /** A replay and how far it has come. Times are RFC 3339 in UTC. */
-export const replayRow = z.object({
-  id: z.string(),
-  status: z.enum(replayStatuses),
-  filter: z.object({
-    status: z.array(z.enum(replayableStatuses)),
-    endpoint_id: z.string().nullable(),
-    url: z.string().nullable(),
-    from: z.string().nullable(),
-    until: z.string().nullable(),
-    ids: z.array(z.string()).nullable(),
-  }),
-  rate_limit_per_s: z.number().nullable(),
-  priority: z.enum(replayPriorities),
-  /** Counted when it was started. */
-  matched: z.int(),
-  is_at_least: z.boolean(),
-  /** Put back into the queue. */
-  replayed: z.int(),
-  skipped: z.int(),
-  /** How many for which reason. */
-  skipped_for: z.record(z.string(), z.int()),
-  /** By cancelling the replay. */
-  taken_back: z.int(),
-  created_at: z.string(),
-  finished_at: z.string().nullable(),
-});
+export const replayRow = z
+  .object({
+    id: uuid,
+    status: z.enum(replayStatuses),
+    filter: z.object({
+      status: z.array(z.enum(replayableStatuses)),
+      endpoint_id: uuid.nullable(),
+      url: z.string().nullable(),
+      from: time.nullable(),
+      until: time.nullable(),
+      ids: z.array(uuid).nullable(),
+    }),
+    rate_limit_per_s: z.number().nullable(),
+    priority: z.enum(replayPriorities),
+    matched: z.int().describe('Counted when it was started.'),
+    is_at_least: z.boolean(),
+    replayed: z.int().describe('Put back into the queue.'),
+    skipped: z.int(),
+    skipped_for: z.record(z.string(), z.int()).describe('How many for which reason.'),
+    taken_back: z.int().describe('By cancelling the replay.'),
+    created_at: time,
+    finished_at: time.nullable(),
+  })
+  .meta({ id: 'Replay' });
 
 export type ReplayRow = z.infer<typeof replayRow>;
 

@@ -52,11 +52,14 @@ const results = z.object({
   delivered: z.int(),
   failed: z.int(),
   cancelled: z.int(),
-  /** It put more back than are counted. */
-  is_at_least: z.boolean(),
+  is_at_least: z.boolean().describe('It put more back than are counted.'),
 });
 
-export type FoundReplay = ReplayRow & { readonly results: z.infer<typeof results> };
+export const foundReplay = replayRow
+  .extend({ results: results.describe('How the webhooks that it has put back are doing now.') })
+  .meta({ id: 'ReplayWithResults' });
+
+export type FoundReplay = z.infer<typeof foundReplay>;
 
 const mostCounted = 100_000;
 

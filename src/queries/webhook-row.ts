@@ -1,5 +1,6 @@
 import { type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
+import { bigintText, time, uuid } from './shapes.ts';
 
 export const webhookStatuses = [
   'pending',
@@ -12,33 +13,36 @@ export const webhookStatuses = [
 export type WebhookStatus = (typeof webhookStatuses)[number];
 
 /** A webhook as people may see it: no body, no secret, no header. Times are RFC 3339 in UTC. */
-export const webhookRow = z.object({
-  id: z.string(),
-  /** Of a registered endpoint, its present one; null when even that is forgotten. */
-  url: z.string().nullable(),
-  endpoint_id: z.string().nullable(),
-  status: z.enum(webhookStatuses),
-  attempt_count: z.int(),
-  created_at: z.string(),
-  /** Null when it has ended, and while its endpoint is paused or disabled. */
-  next_attempt_at: z.string().nullable(),
-  /** What keeps a pending webhook from being sent. */
-  waits_for: z.string().nullable(),
-  /** Null until it has ended. */
-  finished_at: z.string().nullable(),
-  last_status_code: z.int().nullable(),
-  last_error: z.string().nullable(),
-  /** Why it ended so. */
-  reason: z.string().nullable(),
-  priority: z.string(),
-  send_at: z.string().nullable(),
-  max_attempts: z.int().nullable(),
-  idempotency_key: z.string().nullable(),
-  content_type: z.string(),
-  body_bytes: z.int(),
-  /** A 64-bit integer as text: JSON readers take numbers for doubles. */
-  lane: z.string().nullable(),
-});
+export const webhookRow = z
+  .object({
+    id: uuid,
+    url: z
+      .string()
+      .nullable()
+      .describe('Of a registered endpoint, its present one; null when even that is forgotten.'),
+    endpoint_id: uuid.nullable(),
+    status: z.enum(webhookStatuses),
+    attempt_count: z.int(),
+    created_at: time,
+    next_attempt_at: time
+      .nullable()
+      .describe('Null when it has ended, and while its endpoint is paused or disabled.'),
+    waits_for: z.string().nullable().describe('What keeps a pending webhook from being sent.'),
+    finished_at: time.nullable().describe('Null until it has ended.'),
+    last_status_code: z.int().nullable(),
+    last_error: z.string().nullable(),
+    reason: z.string().nullable().describe('Why it ended so.'),
+    priority: z.string(),
+    send_at: time.nullable(),
+    max_attempts: z.int().nullable(),
+    idempotency_key: z.string().nullable(),
+    content_type: z.string(),
+    body_bytes: z.int(),
+    lane: bigintText
+      .nullable()
+      .describe('The same for all webhooks to one endpoint, or to one URL without its query.'),
+  })
+  .meta({ id: 'Webhook' });
 
 export type WebhookRow = z.infer<typeof webhookRow>;
 

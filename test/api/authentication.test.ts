@@ -261,6 +261,12 @@ it('a key from the environment may do everything, and is needed as soon as it is
   expect((await own.ask('/webhooks')).status).toBe(401);
   expect((await own.ask('/webhooks', { headers: bearer(environmentKey) })).status).toBe(200);
   expect((await own.send({}, bearer(environmentKey))).status).toBe(400);
+  // Wrong keys from the same address do not shut it out.
+  const wrong = Array.from({ length: 11 }, (_, at) =>
+    own.ask('/webhooks', { headers: bearer(`wrong${at}`) }),
+  );
+  expect((await Promise.all(wrong)).map(({ status }) => status)).toContain(429);
+  expect((await own.ask('/webhooks', { headers: bearer(environmentKey) })).status).toBe(200);
 });
 
 describe('where others can reach the API', () => {

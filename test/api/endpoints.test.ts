@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Answer, serveTestApi, type TestApi } from './served-api.ts';
 
@@ -347,6 +348,58 @@ describe('GET /endpoints', () => {
     expect((await get(`/webhooks?cursor=${first.fields['next_cursor']}`)).json.code).toBe(
       'invalid_cursor',
     );
+  });
+
+  it('finds those with a text in the URL or the description, or by id', async () => {
+    const shop = await register({ url: 'http://127.0.0.1:9/Shop-7', description: 'A' });
+    const bank = await register({ url: 'http://127.0.0.1:9/bank', description: '50 % of 7 shops' });
+    expect(idsOf(await get('/endpoints?q=SHOP'))).toEqual([bank, shop]);
+    expect(idsOf(await get('/endpoints?q=shop-7'))).toEqual([shop]);
+    expect(idsOf(await get('/endpoints?q=0%20%25'))).toEqual([bank]);
+    expect(idsOf(await get('/endpoints?q=_'))).toEqual([]);
+    expect(idsOf(await get(`/endpoints?q=${shop}`))).toEqual([shop]);
+    const { fields } = await get('/endpoints?q=7&limit=1');
+    expect(idsOf(await get(`/endpoints?q=7&limit=1&cursor=${fields['next_cursor']}`))).toEqual([
+      shop,
+    ]);
+    expect((await get(`/endpoints?q=8&cursor=${fields['next_cursor']}`)).json.code).toBe(
+      'invalid_cursor',
+    );
+  });
+
+  it('shows each as GET /endpoints/{id} does: how it is doing, and what waits for it', async () => {
+    await register();
+    const failing = await register({ max_in_flight: 3, headers: { 'x-shop': '1' } });
+    await database.pool.query(
+      `insert into posthorn.breakers (lane, state, consecutive, trips, open_until, paused_until, last_failure_at, last_error, url)
+       select lane, 'open', 7, 2, now() + interval '1 min', now() + interval '2 min', now(), 'http_503', ''
+       from posthorn.endpoints where id = $1`,
+      [failing],
+    );
+    await database.pool.query(
+      `insert into posthorn.outbox (endpoint_id, body, priority)
+       select $1, '1', case when n > 1 then 'high' else 'low' end from generate_series(1, 3) as n`,
+      [failing],
+    );
+    await database.pool.query(
+      `update posthorn.queue set lease_until = now() + interval '1 min'
+       where webhook_id = (select max(id::text)::uuid from posthorn.outbox where endpoint_id = $1)`,
+      [failing],
+    );
+    const { fields } = await get('/endpoints?limit=2');
+    const listed = z.array(z.looseObject({ id: z.string() })).parse(fields['endpoints']);
+    expect(listed[0]).toMatchObject({
+      id: failing,
+      breaker: { state: 'open', consecutive_failures: 7, last_error: 'http_503' },
+      backlog: { waiting: 2, delivering: 1, is_at_least: false },
+    });
+    expect(listed[1]).toMatchObject({
+      breaker: { state: 'closed', consecutive_failures: 0, failing_since: null },
+      backlog: { waiting: 0, delivering: 0, is_at_least: false, oldest_due_at: null },
+    });
+    for (const endpoint of listed) {
+      expect((await get(`/endpoints/${endpoint.id}`)).fields).toEqual(endpoint);
+    }
   });
 });
 

@@ -95,6 +95,47 @@ describe('what is not HTTP is answered with a problem', () => {
   });
 });
 
+it('an Expect that nobody knows is passed over', async () => {
+  const answer = await raw(
+    api.port,
+    'GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\nConnection: close\r\n\r\n',
+  );
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  expect(answer).toContain('{"ok":true}');
+});
+
+it('what follows a request and is not HTTP is refused after its answer, so that it is known to have been carried out', async () => {
+  const body = '{"url":"https://example.com/hooks","body":1}';
+  const answer = await raw(
+    api.port,
+    'POST /webhooks/send HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n' +
+      `Content-Length: ${body.length}\r\n\r\n${body}garbage\r\n\r\n`,
+  );
+  expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 202', 'HTTP/1.1 400']);
+  expect(answer).toContain('"code":"invalid_request"');
+});
+
+it.each([
+  ['DELETE', '/endpoints/:id'],
+  ['POST', '/replays/:id/cancel'],
+])('%s %s does nothing when what follows its headers is broken', async (method, path) => {
+  const { rows } = await database.pool.query<{ endpoint: string; replay: string }>(
+    `with e as (insert into posthorn.endpoints (url) values ('https://example.com/') returning id),
+       r as (insert into posthorn.replays (endpoint_id) select id from e returning id)
+     select e.id as endpoint, r.id as replay from e, r`,
+  );
+  const { endpoint = '', replay = '' } = rows[0] ?? {};
+  const id = path.startsWith('/endpoints') ? endpoint : replay;
+  const answer = await raw(
+    api.port,
+    `${method} ${path.replace(':id', id)} HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+  );
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  const { json: kept } = await api.ask(`/endpoints/${endpoint}`);
+  const { json: going } = await api.ask(`/replays/${replay}`);
+  expect([kept.status, going.status]).toEqual(['active', 'running']);
+});
+
 describe('health', () => {
   async function withHealth(
     readiness: () => Promise<Readiness>,

@@ -87,7 +87,7 @@ describe('the rules of endpoints', () => {
       const field = 'field' in rule ? rule.field : undefined;
       expect(pointer).toBe(field === undefined ? undefined : `/${field}`);
       if (field !== undefined) {
-        expect(Object.keys(newEndpointFields.readers)).toContain(field);
+        expect(Object.keys(newEndpointFields.fields)).toContain(field);
         expect(name.startsWith(`endpoints_${field}_`)).toBe(true);
       }
     },

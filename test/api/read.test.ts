@@ -259,6 +259,14 @@ describe('the parameters of GET /webhooks', () => {
     expect([status, json.code]).toEqual([400, code]);
   });
 
+  it('are told of up to 20 at once', async () => {
+    const many = Array.from({ length: 30 }, (_, n) => `p${n}=1`).join('&');
+    for (const path of ['/webhooks?limit=0&', '/stats/series?hours=x&', '/endpoints?']) {
+      const { status, json } = await api.ask(path + many);
+      expect([status, json.code, json.errors.length]).toEqual([400, 'unknown_parameter', 20]);
+    }
+  });
+
   it('bind a cursor to its filter, and recognise one that was changed', async () => {
     await sendMany(3);
     const { json } = await api.ask('/webhooks?status=pending&limit=1');

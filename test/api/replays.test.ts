@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
+import { unknownId } from '../support/unknown-id.ts';
 import { serveTestApi, type TestApi } from './served-api.ts';
 
 // Sending again and cancelling over HTTP. No worker is there: what a replay does then is in test/replays.
@@ -10,7 +11,7 @@ let database: TestDatabase;
 let api: TestApi;
 
 const url = 'https://customer.example/hooks';
-const unknown = '01a20d7f-4449-7506-bf90-21b36e74e172';
+const unknown = unknownId();
 /** Of 2020. */
 const old = '016f5e66-e800-7506-bf90-21b36e74e172';
 

@@ -5,6 +5,7 @@ import type { ProblemPart } from '../../src/api/problem.ts';
 import { type ServedApi, serveApi } from '../../src/api/server.ts';
 import type { Log } from '../../src/log.ts';
 import { createQueryPool } from '../../src/queries/pool.ts';
+import { documentOf } from './documented.ts';
 
 /** What the tests look for in answers; an answer has some of it. */
 interface AnswerJson {
@@ -69,8 +70,13 @@ export async function serveTestApi(
     port: 0,
   });
   const url = `http://127.0.0.1:${served.port}`;
-  const ask = async (path: string, init?: RequestInit) =>
-    await answerOf(await fetch(url + path, init));
+  const documented = documentOf(await (await fetch(`${url}/openapi.json`)).json());
+  // Whatever a test asks for, the answer must be as it is documented.
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const answer = await answerOf(await fetch(url + path, init));
+    documented.check({ method: init.method ?? 'GET', path, answer });
+    return answer;
+  };
   const close = async () => {
     await served.close(1_000);
     await pool.end();

@@ -4,6 +4,7 @@ import { type Answer, serveTestApi, type TestApi } from '../api/served-api.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
+import { unknownId } from '../support/unknown-id.ts';
 import { type Given, secret, url } from './case.ts';
 
 /** The API over a database with a row of each kind, which the tables name. */
@@ -153,7 +154,7 @@ async function populate(database: TestDatabase): Promise<Record<string, string>>
     delivered: await ended(url, 'delivered'),
     earlier: await ended(url),
     failed: await ended(url),
-    unknown: '01a20d7f-4449-7506-bf90-21b36e74e172',
+    unknown: unknownId(),
     // Of 2020.
     old: '016f5e66-e800-7506-bf90-21b36e74e172',
   };

@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPage, photograph, startBrowser } from '../support/browser.ts';
 import { startEngine } from '../support/engine.ts';
-import { eventually } from '../support/eventually.ts';
+import { axe, holds } from './looking.ts';
 import { hostileTexts, startWorld, type World } from './world.ts';
 
 // The dashboard as people see it: a real browser, a real Posthorn, a real receiver.
@@ -39,7 +37,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
 
   const views = (): Readonly<Record<string, { hash: string; shows: string }>> => ({
     overview: { hash: '', shows: 'How it went' },
-    webhooks: { hash: '#/webhooks', shows: 'Last answer' },
+    webhooks: { hash: '#/webhooks', shows: '/many/4' },
     webhook: { hash: `#/webhooks/${world.ids.failed}`, shows: 'answer of /fails/order' },
     endpoints: { hash: '#/endpoints', shows: 'Send test' },
     replays: { hash: '#/replays', shows: 'No replay yet' },
@@ -68,6 +66,43 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
       '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
     );
     expect(scroll).toBeLessThanOrEqual(client);
+  });
+
+  it.each([360, 390])('shows all of the navigation on a phone of %i px', async (width) => {
+    await using watched = await open('', { width });
+    const { page } = watched;
+    await page.getByText('How it went').waitFor();
+    await photograph(page, `navigation-${width}`);
+    const entries = page.locator('header nav a');
+    const count = await entries.count();
+    expect(count).toBeGreaterThan(4);
+    const places = await Promise.all(
+      Array.from({ length: count }, (_, at) => entries.nth(at).boundingBox()),
+    );
+    for (const place of places) {
+      if (place === null) throw new Error('An entry of the navigation is not shown');
+      expect(place.x).toBeGreaterThanOrEqual(0);
+      expect(place.x + place.width).toBeLessThanOrEqual(width);
+      // As large as a finger needs (WCAG 2.5.8).
+      expect(Math.min(place.width, place.height)).toBeGreaterThanOrEqual(24);
+    }
+    for (const selector of ['html', 'header', 'header nav']) {
+      const [scroll, client]: [number, number] = await page.evaluate(
+        `(({ scrollWidth, clientWidth }) => [scrollWidth, clientWidth])(document.querySelector('${selector}'))`,
+      );
+      expect([selector, scroll <= client, scroll, client]).toEqual([
+        selector,
+        true,
+        scroll,
+        client,
+      ]);
+    }
+    const texts: [number, number][] = await page.evaluate(
+      '[...document.querySelectorAll("header nav a")].map((entry) => [entry.scrollWidth, entry.clientWidth])',
+    );
+    for (const [text, room] of texts) expect(text).toBeLessThanOrEqual(room);
+    await entries.last().click();
+    await page.getByRole('heading', { name: 'Settings in force' }).waitFor();
   });
 
   it('retries what has failed, after which its timeline says so', async () => {
@@ -105,6 +140,38 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     await page.getByText('Delivered').first().waitFor();
   });
 
+  it('asks one thing for a page of endpoints and one for their sparklines, and pages through them', async () => {
+    const { rows } = await world.database.pool.query<{ id: string }>(
+      `insert into posthorn.endpoints (url, status)
+       select 'http://127.0.0.1:1/' || n, case when n = 1 then 'paused' else 'active' end::posthorn.endpoint_status
+       from generate_series(1, 60) as n
+       returning id`,
+    );
+    await using watched = await open('');
+    const { page, troubles } = watched;
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    await page.goto(`${world.origin}/#/endpoints`);
+    const cards = page.locator('.card');
+    await cards.nth(49).waitFor();
+    await cards.filter({ hasText: '0 waiting' }).nth(49).waitFor();
+    await photograph(page, 'endpoints-many');
+    await page.getByRole('link', { name: 'Older' }).click();
+    await page.getByText('/fine?').waitFor();
+    expect(await cards.count()).toBe(12);
+    await page.getByRole('link', { name: 'Newest' }).click();
+    await cards.nth(49).waitFor();
+    await page.getByLabel('Status').selectOption('paused');
+    await holds(page, 'document.querySelectorAll(".card").length === 1');
+    expect(new Set(asked.filter((path) => path.includes('endpoints')))).toEqual(
+      new Set(['/endpoints', '/stats/endpoints']),
+    );
+    expect(troubles).toEqual([]);
+    await world.database.pool.query('delete from posthorn.endpoints where id = any ($1)', [
+      rows.map(({ id }) => id),
+    ]);
+  });
+
   it('counts, starts and shows a replay', async () => {
     await using watched = await open('#/replays');
     const { page } = watched;
@@ -135,7 +202,8 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     await world.database.pool.query(
       `insert into posthorn.outbox (url, body) values ('http://127.0.0.1:${world.receiver.port}/while-looking', '{}')`,
     );
-    await page.getByText('/while-looking').waitFor();
+    await page.getByText('/while-looking').click();
+    await page.getByRole('heading', { name: 'Timeline' }).waitFor();
   });
 
   it('shows what strangers send as text, and runs none of it', async () => {
@@ -196,6 +264,9 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     await using watched = await openPage(browser, { origin: other.address });
     const { page, troubles } = watched;
     await page.goto(`${other.address}/`);
+    await page.getByLabel('API key').fill('wrong'.repeat(8));
+    await page.getByRole('button', { name: 'Enter' }).click();
+    await page.getByRole('alert').getByText('unknown, revoked or expired').waitFor();
     await page.getByLabel('API key').fill('k'.repeat(40));
     await photograph(page, 'key');
     expect(await axe(page)).toEqual([]);
@@ -206,20 +277,3 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     expect(troubles).toEqual([]);
   });
 });
-
-/** Through the debugger, like all here: playwright's own waiting would need eval, which the page's policy refuses. */
-async function holds(page: Page, condition: string): Promise<void> {
-  await eventually(async () => await page.evaluate<boolean>(condition), condition);
-}
-
-/** What axe-core finds, as "rule: element". Put in through the debugger: the page's policy lets no script of ours in. */
-async function axe(page: Page): Promise<string[]> {
-  const source = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8');
-  await page.evaluate(`${source}; undefined`);
-  const found: { violations: { id: string; nodes: { html: string }[] }[] } = await page.evaluate(
-    `axe.run(document, { resultTypes: ['violations'] })`,
-  );
-  return found.violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`),
-  );
-}

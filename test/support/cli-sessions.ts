@@ -79,6 +79,7 @@ export async function recordSessions(options: {
     const id = created.slice(0, 36);
     await posthorn('endpoints', 'pause', id);
     await posthorn('send', '--endpoint', id, '--body', '{}');
+    await posthorn('endpoints', 'list');
     await posthorn('cancel', '--endpoint', id);
   });
   await session('status', async (posthorn) => {
@@ -125,6 +126,8 @@ export function formOf(transcript: string): string {
       .replaceAll(/"lane":"-?\d+"/g, 'LANE')
       .replaceAll(/\d+(\.\d+)? (ms|s|min|attempts a second|%)/g, (_all, _part, unit) => `N ${unit}`)
       .replaceAll(/So far .*/g, 'So far')
+      // A claim may just be under way.
+      .replaceAll(' It waits for: slot.', '')
       // A line of tail: whatever ended last.
       .replaceAll(/#\d+ {2}.*/g, '#N')
       .replaceAll(/^(backlog|held|success) .*/gm, '$1')

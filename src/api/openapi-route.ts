@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { version } from '../version.ts';
+import { openApiOf } from './openapi.ts';
+import type { Route } from './route.ts';
+
+/** GET /openapi.json: a description of the other routes, and of itself. */
+export function openApiRoute(others: readonly Route[]): Route {
+  let text: string | undefined;
+  const route: Route = {
+    method: 'get',
+    path: '/openapi.json',
+    name: 'showOpenApi',
+    tag: 'operation',
+    summary: 'This document',
+    answers: {
+      200: { description: 'OpenAPI 3.1.', schema: z.looseObject({ openapi: z.literal('3.1.0') }) },
+    },
+    problems: [],
+    handle: (c) => {
+      text ??= JSON.stringify(openApiOf([...others, route], { version }));
+      return c.body(text, 200, { 'content-type': 'application/json' });
+    },
+  };
+  return route;
+}

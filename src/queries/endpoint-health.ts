@@ -1,0 +1,112 @@
+import { type FragmentSqlToken, sql } from 'slonik';
+import { z } from 'zod';
+import { endpointColumns, endpointRow } from './endpoint-row.ts';
+import { time } from './shapes.ts';
+
+const breaker = z.object({
+  state: z.enum(['closed', 'open']),
+  consecutive_failures: z.int(),
+  trips: z.int(),
+  failing_since: time.nullable(),
+  last_failure_at: time.nullable(),
+  last_error: z.string().nullable(),
+  next_probe_at: time.nullable(),
+  paused_until: time.nullable(),
+});
+
+const backlog = z.object({
+  waiting: z.int(),
+  delivering: z.int(),
+  is_at_least: z.boolean(),
+  oldest_due_at: time.nullable(),
+});
+
+/** An endpoint, how it is doing, and what waits for it. */
+export const endpointWithHealth = endpointRow
+  .extend({
+    breaker: breaker.describe('Of a healthy endpoint: closed, zeros and nulls.'),
+    // So that a million of them cost milliseconds.
+    backlog: backlog.describe('Webhooks that have not ended. Counting stops at a bound.'),
+  })
+  .meta({ id: 'EndpointWithHealth' });
+
+export type EndpointWithHealth = z.infer<typeof endpointWithHealth>;
+
+const flat = endpointRow.extend({ ...breaker.shape, ...backlog.shape });
+
+/**
+ * Endpoints with their health, in one statement, newest first.
+ *
+ * The endpoints are chosen before anything is counted for them: otherwise a plan with a sort would count for all that there
+ * are, and not for a page.
+ *
+ * @param options.where of posthorn.endpoints as e
+ * @param options.mostCounted of the backlog of each
+ */
+export function endpointsWithHealth(options: {
+  readonly where: FragmentSqlToken;
+  readonly limit: number;
+  readonly mostCounted: number;
+}) {
+  const { where, limit, mostCounted } = options;
+  return sql.type(flat)`
+    select ${endpointColumns}, ${breakerColumns}, backlog.*
+    from (
+      select *
+      from posthorn.endpoints as e
+      where ${where}
+      order by e.id desc
+      limit ${limit}
+    ) as e
+    left join posthorn.breakers as b on b.lane = e.lane
+    cross join lateral (${backlogOf(mostCounted)}) as backlog
+    order by e.id desc`;
+}
+
+/** A row of {@link endpointsWithHealth} as it is shown. */
+export function withHealth(row: z.infer<typeof flat>): EndpointWithHealth {
+  return { ...endpointRow.parse(row), breaker: breaker.parse(row), backlog: backlog.parse(row) };
+}
+
+/** A healthy lane has no row. */
+const breakerColumns = sql.fragment`
+  coalesce(b.state, 'closed') as state,
+  coalesce(b.consecutive, 0) as consecutive_failures,
+  coalesce(b.trips, 0) as trips,
+  case when b.consecutive > 0 then b.failing_since end as failing_since,
+  b.last_failure_at,
+  b.last_error,
+  case when b.state = 'open' then b.open_until end as next_probe_at,
+  case when b.paused_until > now() then b.paused_until end as paused_until`;
+
+/**
+ * Along queue_for_claim, as the claim itself. The order is what keeps it there: without one, and with statistics of an
+ * empty queue, Postgres made a bitmap of all 600,000 entries of a lane before it counted the first.
+ */
+function backlogOf(mostCounted: number): FragmentSqlToken {
+  return sql.fragment`
+    select
+      count(*) filter (where lease_until is null or lease_until <= now())::integer as waiting,
+      count(*) filter (where lease_until > now())::integer as delivering,
+      count(*) > ${mostCounted} as is_at_least,
+      (
+        select min(first.due_at)
+        from unnest(array[0, 1, 2]::smallint[]) as p (priority)
+        cross join lateral (
+          select q.due_at
+          from posthorn.queue as q
+          where q.priority < 1000
+            and q.lane = e.lane
+            and q.priority = p.priority
+          order by q.due_at
+          limit 1
+        ) as first
+      ) as oldest_due_at
+    from (
+      select q.lease_until
+      from posthorn.queue as q
+      where q.priority < 1000 and q.lane = e.lane
+      order by q.lane, q.priority, q.due_at
+      limit ${mostCounted + 1}
+    ) as unfinished`;
+}
