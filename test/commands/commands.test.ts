@@ -11,11 +11,12 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { type Ended, runPosthorn } from '../support/process.ts';
+import { unknownId } from '../support/unknown-id.ts';
 
 // Commands for people, as processes of their own. docs.test.ts runs more of them against a worker that delivers.
 
 const url = 'https://customer.example/hooks';
-const unknown = '01a20d7f-4449-7506-bf90-21b36e74e172';
+const unknown = unknownId();
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 let database: TestDatabase;
 
