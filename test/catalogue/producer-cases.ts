@@ -156,6 +156,7 @@ const contents: readonly ProducerCase[] = [
     ['a number', '{"a": 1}'],
     ['null', '{"a": null}'],
     ['a list', '{"a": ["b"]}'],
+    ['lists within a list', '{"a": [["b"]]}'],
     ['an object', '{"a": {}}'],
   ]),
   ...column(86, 'headers', 'names_are_tokens', [
