@@ -134,7 +134,7 @@ describe('the exit code', () => {
     [2, 'Cannot use --status as it must be one of pending', ['list', '--status', 'lost']],
     [2, 'must be given: there is none', ['replay']],
     [2, 'Cannot use --rate as it must be a number', ['replay', '--url', url, '--rate', 'fast']],
-    [2, 'must be an RFC 3339 time', ['replay', '--from', 'yesterday']],
+    [2, 'must be a time with a zone', ['replay', '--from', 'yesterday']],
     [2, 'must be one of bash, zsh', ['completion', 'fish']],
     [2, 'Cannot send the webhook as url must be', ['send', '--url', 'x', '--body', 'x']],
     [1, 'its secret must be whsec_', ['send', '--url', url, '--body', 'x', '--secret', 'whsec_x']],
