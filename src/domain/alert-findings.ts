@@ -44,7 +44,7 @@ function failureRates(facts: AlertFacts, thresholds: AlertThresholds): Finding[]
       finding(rule, {
         subject,
         fires: attempts >= minAttempts && failed >= percent,
-        summary: `${Math.floor(failed)} % of ${attempts} attempts${who} failed within ${formatDuration(windowMs)}.`,
+        summary: `${Math.round(failed)} % of ${attempts} attempts${who} failed within ${formatDuration(windowMs)}.`,
         detail: { attempts, failures, percent, ...detail },
       }),
     ];
@@ -68,11 +68,12 @@ function failureRates(facts: AlertFacts, thresholds: AlertThresholds): Finding[]
 }
 
 function backlogs(
-  { backlog: { due, oldestMs } }: AlertFacts,
+  { backlog: { due, oldestMs, paused } }: AlertFacts,
   { backlog, backlogAgeMs }: AlertThresholds,
 ): Finding[] {
   const findings: Finding[] = [];
-  if (due >= 0.8 * backlog) {
+  // What waits for a pause to end does not make an alert fire, and until it is gone the backlog is not over.
+  if (due + paused.due >= 0.8 * backlog) {
     findings.push(
       finding('backlog', {
         fires: due >= backlog,
@@ -83,12 +84,13 @@ function backlogs(
       }),
     );
   }
-  if (oldestMs !== null && oldestMs >= backlogAgeMs / 2) {
+  const ageMs = Math.max(oldestMs ?? 0, paused.oldestMs ?? 0);
+  if (ageMs >= backlogAgeMs / 2) {
     findings.push(
       finding('backlog_age', {
-        fires: oldestMs >= backlogAgeMs,
-        summary: `The oldest webhook that waits to be sent has been due for ${spoken(oldestMs)}.`,
-        detail: { oldest_s: seconds(oldestMs), threshold_s: seconds(backlogAgeMs) },
+        fires: oldestMs !== null && oldestMs >= backlogAgeMs,
+        summary: `The oldest webhook that waits to be sent has been due for ${spoken(ageMs)}.`,
+        detail: { oldest_s: seconds(ageMs), threshold_s: seconds(backlogAgeMs) },
       }),
     );
   }

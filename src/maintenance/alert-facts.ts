@@ -11,6 +11,7 @@ const breakersSql = sqlFile('alert-breakers');
 const endpointsSql = sqlFile('alert-endpoints');
 const healthSql = sqlFile('alert-health');
 const horizonSql = sqlFile('alert-horizon');
+const pausedSql = sqlFile('alert-paused');
 
 /**
  * Looks at everything that the rules judge. Each statement reads a bounded part of what there is, whatever the history and
@@ -28,9 +29,12 @@ export async function readAlertFacts(
   );
   const [waiting] = await ask<{ due: number | null; oldest_ms: number | null }>(
     client,
-    backlog,
+    backlogSql,
     [],
   );
+  const [paused] = await ask<{ due: number; oldest_ms: number | null }>(client, pausedSql, [
+    thresholds.backlog,
+  ]);
   const breakers = await ask<{
     lane: string;
     url: string;
@@ -66,6 +70,7 @@ export async function readAlertFacts(
     backlog: {
       due: waiting?.due ?? 0,
       oldestMs: waiting?.oldest_ms ?? null,
+      paused: { due: paused?.due ?? 0, oldestMs: paused?.oldest_ms ?? null },
     },
     breakers: breakers.map((row) => ({
       lane: row.lane,
@@ -92,7 +97,7 @@ export async function readAlertFacts(
 }
 
 /** As everybody counts it: what nobody is meant to send now, as its endpoint is down or held, is not in it. */
-const backlog = {
+const backlogSql = {
   text: `
     select sum(webhooks)::float8 as due, (max(oldest_due_s) * 1000)::float8 as oldest_ms
     from posthorn.stats as s

@@ -77,6 +77,41 @@ describe('a backlog', () => {
     await expectResolvesOnce(database, { rule: 'backlog_age', evaluate });
   });
 
+  it('of an endpoint that asks for a pause again and again is told of once, until it is gone', async () => {
+    const url = 'https://busy.example/';
+    const env = { POSTHORN_ALERT_BACKLOG: '10', POSTHORN_ALERT_RESOLVE_AFTER: '0s' };
+    const evaluate = evaluateHere(database, { env });
+    const pauseUntil = (time: string) =>
+      database.pool.query(
+        `insert into posthorn.breakers (lane, url, paused_until)
+         values (posthorn.lane_of($1), $1, ${time})
+         on conflict (lane) do update set paused_until = excluded.paused_until`,
+        [url],
+      );
+    await enqueue(12, url);
+    await database.pool.query(`update posthorn.queue set due_at = due_at - interval '6 minutes'`);
+    for (const rule of ['backlog', 'backlog_age'])
+      await expectFiresOnce(database, { rule, evaluate });
+    for (let times = 0; times < 3; times += 1) {
+      await pauseUntil(`now() + interval '3 seconds'`);
+      await evaluate();
+      await evaluate();
+      await pauseUntil('null');
+      await evaluate();
+    }
+    for (const rule of ['backlog', 'backlog_age']) {
+      expect(await toldOf(database, rule)).toEqual(['fired']);
+      expect(await alertsOf(database, rule)).toMatchObject([{ state: 'firing' }]);
+    }
+    await pauseUntil(`now() + interval '1 hour'`);
+    await database.pool.query('truncate posthorn.queue');
+    await evaluate();
+    await evaluate();
+    for (const rule of ['backlog', 'backlog_age']) {
+      expect(await toldOf(database, rule)).toEqual(['fired', 'resolved']);
+    }
+  });
+
   it('of what is not to be sent now is none', async () => {
     const evaluate = evaluateHere(database, { env: { POSTHORN_ALERT_BACKLOG: '5' } });
     await enqueue(10, 'https://open.example/');

@@ -11,7 +11,7 @@ const { thresholds } = readConfig({}).alerts;
 const well: AlertFacts = {
   total: { attempts: 1_000, failures: 0 },
   endpoints: [],
-  backlog: { due: 0, oldestMs: null },
+  backlog: { due: 0, oldestMs: null, paused: { due: 0, oldestMs: null } },
   breakers: [],
   failing: [],
   workers: { alive: 1, withoutEgress: 0 },
@@ -19,6 +19,8 @@ const well: AlertFacts = {
   missingPartitions: [],
   missingKeys: [],
 };
+
+const { paused } = well.backlog;
 
 const find = (facts: Partial<AlertFacts>) => alertFindings({ ...well, ...facts }, thresholds);
 
@@ -31,7 +33,7 @@ describe('the rules', () => {
     const facts: AlertFacts = {
       total: { attempts: 100, failures: 90 },
       endpoints: [{ id: 'a', url: 'https://a.example/', attempts: 100, failures: 90 }],
-      backlog: { due: 20_000, oldestMs: 3_600_000 },
+      backlog: { due: 20_000, oldestMs: 3_600_000, paused },
       breakers: [
         { lane: '7', url: 'https://b.example/', failingMs: 900_000, failures: 9, lastError: null },
       ],
@@ -60,8 +62,8 @@ describe('the rules', () => {
     [{ total: { attempts: 100, failures: 24 } }, false],
     [{ total: { attempts: 100, failures: 20 } }, false],
     [{ total: { attempts: 19, failures: 19 } }, false],
-    [{ backlog: { due: 9_999, oldestMs: 0 } }, false],
-    [{ backlog: { due: 0, oldestMs: 299_999 } }, false],
+    [{ backlog: { due: 9_999, oldestMs: 0, paused } }, false],
+    [{ backlog: { due: 0, oldestMs: 299_999, paused } }, false],
   ])('between firing and being over an alert stays as it is: %j', (facts, fires) => {
     expect(find(facts)).toMatchObject([{ fires }]);
   });
@@ -70,10 +72,37 @@ describe('the rules', () => {
     { total: { attempts: 100, failures: 19 } },
     { total: { attempts: 9, failures: 9 } },
     { total: { attempts: 0, failures: 0 } },
-    { backlog: { due: 7_999, oldestMs: 149_999 } },
+    { backlog: { due: 7_999, oldestMs: 149_999, paused } },
   ])('what is well enough is not found: %j', (facts) => {
     expect(find(facts)).toEqual([]);
   });
+});
+
+describe('what waits for a pause of its endpoint to end', () => {
+  const long = { due: 50_000, oldestMs: 3_600_000 };
+
+  it('makes no alert of a backlog fire, and keeps those that have fired', () => {
+    const backlog = { due: 0, oldestMs: null, paused: long };
+    expect(find({ backlog })).toMatchObject([
+      { rule: 'backlog', fires: false },
+      { rule: 'backlog_age', fires: false },
+    ]);
+  });
+
+  it('does not hide that something else is due for too long', () => {
+    const backlog = { due: 10_000, oldestMs: 300_000, paused: long };
+    expect(find({ backlog })).toMatchObject([{ fires: true }, { fires: true }]);
+  });
+});
+
+it.each([
+  [14, 23, '61 %'],
+  [2, 8, '25 %'],
+  [999, 1_000, '100 %'],
+])('%i of %i are told as a rounded percentage', (failures, attempts, told) => {
+  const endpoints = [{ id: 'a', url: 'https://a.example/', attempts: 40, failures: 30 }];
+  const total = { attempts: 10 * attempts, failures: 10 * failures };
+  expect(find({ endpoints, total })[0]?.summary).toContain(`${told} of`);
 });
 
 describe('what becomes of an alert', () => {
