@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
+import { nearest } from '../domain/nearest.ts';
 import { ConfigError } from '../environment.ts';
 import { version } from '../version.ts';
 import { type Command, type Given, UsageError } from './command.ts';
 import { commands } from './commands.ts';
 import { firstWords, helpOf, listOf, overview } from './help.ts';
-import { nearest } from './nearest.ts';
 import { explain } from './problem-text.ts';
 import { endWithReader, print } from './terminal.ts';
 
