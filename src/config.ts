@@ -14,6 +14,7 @@ import {
   optionalInteger,
   schedule,
   text,
+  wrong,
 } from './environment.ts';
 
 /** Everything the environment decides. Frozen; read once at start, passed down, never read again. */
@@ -77,9 +78,26 @@ const dnsWays = ['servers', 'system'] as const;
 /**
  * Reads the configuration from environment variables.
  *
- * @throws ConfigError naming the first variable that breaks its rule.
+ * @throws ConfigError naming every variable that breaks its rule.
  */
 export function readConfig(env: Env): Config {
+  const problems: string[] = [];
+  for (let rest = env; ; ) {
+    try {
+      const config = read(rest);
+      if (problems.length === 0) return config;
+      throw new ConfigError(problems.join('\n'));
+    } catch (error) {
+      if (!(error instanceof ConfigError) || rest[error.setting ?? ''] === undefined) throw error;
+      problems.push(error.message);
+      // Goes on without it, to find what else is wrong.
+      rest = { ...rest, [error.setting ?? '']: undefined };
+    }
+  }
+}
+
+/** @throws ConfigError naming the first variable that breaks its rule. */
+function read(env: Env): Config {
   const databaseUrl = text(env, 'DATABASE_URL');
   const timeoutMs = duration(env, 'POSTHORN_TIMEOUT', {
     fallback: '30s',
@@ -157,7 +175,7 @@ function keyRing(env: Env, name: string): KeyRing | undefined {
   if (value === undefined) return undefined;
   const parsed = parseKeyRing(value);
   if (parsed.ok) return parsed.ring;
-  throw new ConfigError(`Cannot use ${name} as ${parsed.rule}`);
+  throw wrong(name, parsed.rule);
 }
 
 function alerts(env: Env, disableAfterMs: number): Config['alerts'] {
@@ -211,8 +229,9 @@ function alertUrl(env: Env): string | undefined {
   if (value === undefined) return undefined;
   const isPlain = /^https?:\/\/[^\s\p{Cc}#\\]+$/iu.test(value) && Buffer.byteLength(value) <= 2048;
   if (isPlain && targetOf(value) !== undefined) return value;
-  throw new ConfigError(
-    'Cannot use POSTHORN_ALERT_URL as it must be an http or https URL of at most 2048 bytes, without a user name and a fragment',
+  throw wrong(
+    'POSTHORN_ALERT_URL',
+    'it must be an http or https URL of at most 2048 bytes, without a user name and a fragment',
   );
 }
 
@@ -221,24 +240,23 @@ function mutedAlerts(env: Env, name: string): readonly AlertRule[] {
   const known = Object.keys(alertRules).filter((rule): rule is AlertRule => rule in alertRules);
   const muted = known.filter((rule) => names.includes(rule));
   if (muted.length === new Set(names).size) return Object.freeze(muted);
-  throw new ConfigError(
-    `Cannot use ${name} as it must be rules separated by commas, among ${known.join(', ')}: current value is ${names.join(',')}`,
+  throw wrong(
+    name,
+    `it must be rules separated by commas, among ${known.join(', ')}: current value is ${names.join(',')}`,
   );
 }
 
 function postgresUrl(value: string): string {
   if (URL.canParse(value) && /^postgres(ql)?:$/.test(new URL(value).protocol)) return value;
   // The value may carry a password: it is not repeated.
-  throw new ConfigError(
-    'Cannot use DATABASE_URL as it must be a URL like postgres://user:password@host:5432/database',
-  );
+  throw wrong('DATABASE_URL', 'it must be a URL like postgres://user:password@host:5432/database');
 }
 
 function redisUrl(env: Env): string | undefined {
   const value = text(env, 'REDIS_URL');
   if (value === undefined) return undefined;
   if (URL.canParse(value) && /^rediss?:$/.test(new URL(value).protocol)) return value;
-  throw new ConfigError('Cannot use REDIS_URL as it must be a URL like redis://host:6379');
+  throw wrong('REDIS_URL', 'it must be a URL like redis://host:6379');
 }
 
 /** May carry a password: it is not repeated. */
@@ -246,17 +264,16 @@ function proxy(env: Env): HttpProxy | undefined {
   const value = text(env, 'POSTHORN_PROXY_URL');
   const found = value === undefined ? undefined : proxyOf(value);
   if (value === undefined || found !== undefined) return found;
-  throw new ConfigError(
-    'Cannot use POSTHORN_PROXY_URL as it must be a URL like http://user:password@host:port',
-  );
+  throw wrong('POSTHORN_PROXY_URL', 'it must be a URL like http://user:password@host:port');
 }
 
 /** It is a secret: it is not repeated. */
 function apiKey(env: Env): string | undefined {
   const value = text(env, 'POSTHORN_API_KEY');
   if (value === undefined || /^[\x21-\x7e]{32,512}$/.test(value)) return value;
-  throw new ConfigError(
-    'Cannot use POSTHORN_API_KEY as it must be 32 to 512 printable ASCII characters without blanks, best from "openssl rand -hex 32"',
+  throw wrong(
+    'POSTHORN_API_KEY',
+    'it must be 32 to 512 printable ASCII characters without blanks, best from "openssl rand -hex 32"',
   );
 }
 
@@ -264,8 +281,9 @@ function networks(env: Env, name: string): readonly string[] {
   const values = list(env, name);
   for (const value of values) {
     if (!isNetwork(value)) {
-      throw new ConfigError(
-        `Cannot use ${name} as it must be addresses or CIDRs separated by commas, like 10.0.0.0/8,::1: current value is ${value}`,
+      throw wrong(
+        name,
+        `it must be addresses or CIDRs separated by commas, like 10.0.0.0/8,::1: current value is ${value}`,
       );
     }
   }

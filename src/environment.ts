@@ -4,9 +4,21 @@ import { formatDuration, parseDurationMs } from './domain/duration.ts';
  * Values of environment variables. What breaks its rule is a ConfigError that names the variable, the rule and the value.
  */
 
-/** A setting that cannot be used. The message names the variable, the rule and the value. */
+/** Settings that cannot be used. The message has a line for each: the variable, the rule and the value. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
+  /** The variable, when it is one. */
+  readonly setting: string | undefined;
+
+  constructor(message: string, { setting }: { readonly setting?: string } = {}) {
+    super(message);
+    this.setting = setting;
+  }
+}
+
+/** The error for a setting that breaks its rule; the rule begins with "it must". */
+export function wrong(setting: string, rule: string): ConfigError {
+  return new ConfigError(`Cannot use ${setting} as ${rule}`, { setting });
 }
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -32,8 +44,9 @@ export function integer(
   if (value === undefined) return fallback;
   const parsed = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
   if (parsed >= min && parsed <= max) return parsed;
-  throw new ConfigError(
-    `Cannot use ${name} as it must be a whole number from ${min} to ${max} (${unit}): current value is ${value}`,
+  throw wrong(
+    name,
+    `it must be a whole number from ${min} to ${max} (${unit}): current value is ${value}`,
   );
 }
 
@@ -53,8 +66,9 @@ export function duration(
   const value = text(env, name) ?? fallback;
   const parsed = parseDurationMs(value);
   if (parsed !== undefined && parsed >= minMs && parsed <= maxMs) return parsed;
-  throw new ConfigError(
-    `Cannot use ${name} as it must be a duration with a unit (ms, s, m, h, d) from ${formatDuration(minMs)} to ${formatDuration(maxMs)}: current value is ${value}`,
+  throw wrong(
+    name,
+    `it must be a duration with a unit (ms, s, m, h, d) from ${formatDuration(minMs)} to ${formatDuration(maxMs)}: current value is ${value}`,
   );
 }
 
@@ -65,8 +79,9 @@ export function schedule(env: Env, name: string, fallback: string): readonly num
     (delay): delay is number => delay !== undefined && delay > 0 && delay <= 30 * dayMs,
   );
   if (legal.length === delays.length && delays.length <= 100) return Object.freeze(legal);
-  throw new ConfigError(
-    `Cannot use ${name} as it must be 1 to 100 durations from 1ms to 30d, separated by commas, like 1m,5m,30m: current value is ${value}`,
+  throw wrong(
+    name,
+    `it must be 1 to 100 durations from 1ms to 30d, separated by commas, like 1m,5m,30m: current value is ${value}`,
   );
 }
 
@@ -81,7 +96,5 @@ export function oneOf<const T extends string>(
   if (value === undefined) return fallback;
   const found = among.find((candidate) => candidate === value);
   if (found !== undefined) return found;
-  throw new ConfigError(
-    `Cannot use ${name} as it must be one of ${among.join(', ')}: current value is ${value}`,
-  );
+  throw wrong(name, `it must be one of ${among.join(', ')}: current value is ${value}`);
 }

@@ -5,11 +5,10 @@ import { createHealth, type Readiness } from './api/health.ts';
 import { type ServedApi, serveApi } from './api/server.ts';
 import { LaneCache } from './cache/lane-cache.ts';
 import type { Config } from './config.ts';
-import { openDatabase } from './db/database.ts';
+import { type Database, openDatabase } from './db/database.ts';
 import type { Line } from './db/line.ts';
 import { migrate } from './db/migrate.ts';
 import { isLoopbackHost } from './domain/api-key.ts';
-import type { KeyRing } from './domain/key-ring.ts';
 import { createEvents, type Events } from './events.ts';
 import type { Log } from './log.ts';
 import { logAttempts } from './log-attempts.ts';
@@ -91,9 +90,8 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     const served = await serve({
       ...options,
       workerState: () => worker?.state ?? (options.worker ? 'starting' : 'not here'),
-      databaseUrl: database.url,
+      database,
       pool,
-      keyRing: database.keyRing,
       scrape,
       cache,
       undo,
@@ -149,31 +147,30 @@ async function serve(options: {
   readonly log: Log;
   readonly api: boolean;
   readonly workerState: () => WorkerState | 'not here';
-  readonly databaseUrl: string;
+  readonly database: Database;
   readonly pool: DatabasePool;
-  readonly keyRing: KeyRing | undefined;
   readonly scrape: () => Promise<Scrape>;
   readonly cache: LaneCache | undefined;
   readonly undo: (() => Promise<unknown>)[];
 }): Promise<ServedApi & { readonly metricsPort: number | undefined }> {
-  const { config, log, databaseUrl, pool, scrape, cache, undo } = options;
+  const { config, log, database, pool, scrape, cache, undo } = options;
   const readiness = async (): Promise<Readiness> => {
-    const database = await checkDatabase(pool);
+    const answer = await checkDatabase(pool);
     const state = options.workerState();
     return {
-      ready: database === 'ok' && (state === 'ok' || state === 'not here'),
-      checks: { database, worker: state },
+      ready: answer === 'ok' && (state === 'ok' || state === 'not here'),
+      checks: { database: answer, worker: state },
     };
   };
   if (options.api) await requireKeys({ config, log, pool });
   const app = options.api
     ? createApi({
         pool,
-        keyRing: options.keyRing,
+        keyRing: database.keyRing,
         log,
         readiness,
         scrape,
-        settings: settingsInForce(config),
+        settings: settingsInForce(config, database),
         authentication: {
           auth: config.auth,
           environmentKey: config.apiKey,
@@ -182,7 +179,7 @@ async function serve(options: {
         },
         onSent: cache === undefined ? undefined : () => cache.wake(),
         // The same in every process on this database, so that a cursor of one is good at the others.
-        cursorKey: createHash('sha256').update(`posthorn cursor ${databaseUrl}`).digest(),
+        cursorKey: createHash('sha256').update(`posthorn cursor ${database.url}`).digest(),
       })
     : createHealth({ readiness, scrape });
   const { host, port, healthPort } = config;

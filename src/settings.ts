@@ -1,15 +1,21 @@
+import { resolve } from 'node:path';
 import type { Setting } from './api/stats-routes.ts';
 import type { Config } from './config.ts';
+import type { Database } from './db/database.ts';
 import { formatDuration } from './domain/duration.ts';
+import type { HttpProxy } from './domain/http-proxy.ts';
 
 /** What is in force here. Of what may hold a password or a secret, only that it is set, and for servers where they are. */
-export function settingsInForce(config: Config): Setting[] {
-  const { alerts } = config;
+export function settingsInForce(
+  config: Config,
+  { isEmbedded, allowNetworks }: Pick<Database, 'isEmbedded' | 'allowNetworks'>,
+): Setting[] {
+  const { alerts, keyRing, proxy } = config;
+  const none = (value: number | undefined) => (value === undefined ? 'not set' : String(value));
   const { thresholds } = alerts;
   const list = (values: readonly string[]) => (values.length === 0 ? 'none' : values.join(', '));
   const times = (values: readonly number[]) => values.map(formatDuration).join(',');
-  const isSet = (value: string | undefined) =>
-    value === undefined ? 'not set' : 'set, and not shown';
+  const isSet = (value: unknown) => (value === undefined ? 'not set' : 'set, and not shown');
   const values: Readonly<Record<string, string>> = {
     DATABASE_URL:
       config.databaseUrl === undefined ? 'the embedded Postgres' : placeOf(config.databaseUrl),
@@ -17,13 +23,25 @@ export function settingsInForce(config: Config): Setting[] {
     HOST: config.host,
     PORT: String(config.port),
     POSTHORN_HEALTH_PORT: String(config.healthPort),
+    POSTHORN_METRICS_PORT: none(config.metricsPort),
+    POSTHORN_AUTH: config.auth,
+    POSTHORN_API_KEY: isSet(config.apiKey),
+    POSTHORN_API_RATE_LIMIT: none(config.apiRateLimitPerS),
+    POSTHORN_DATA_DIR: isEmbedded ? resolve(config.dataDir) : 'not in use',
+    POSTHORN_ENCRYPTION_KEYS:
+      keyRing === undefined && isEmbedded
+        ? 'not set: the key file beside the embedded Postgres'
+        : isSet(keyRing),
     POSTHORN_RETRY_SCHEDULE: times(config.retryScheduleMs),
     POSTHORN_CONNECT_TIMEOUT: formatDuration(config.connectTimeoutMs),
     POSTHORN_TIMEOUT: formatDuration(config.timeoutMs),
     POSTHORN_MAX_IN_FLIGHT: String(config.maxInFlight),
     POSTHORN_RETENTION: formatDuration(config.retentionMs),
     POSTHORN_DISABLE_AFTER: formatDuration(config.disableAfterMs),
-    POSTHORN_ALLOW_NETWORKS: list(config.allowNetworks),
+    // With the embedded Postgres more than was set.
+    POSTHORN_ALLOW_NETWORKS: list(allowNetworks),
+    POSTHORN_DNS: config.dns,
+    POSTHORN_PROXY_URL: proxy === undefined ? 'not set' : placeOfProxy(proxy),
     POSTHORN_LOG_LEVEL: config.logLevel,
     POSTHORN_LOG_ATTEMPTS: config.logAttempts,
     POSTHORN_GRACE: formatDuration(config.graceMs),
@@ -43,6 +61,10 @@ export function settingsInForce(config: Config): Setting[] {
     POSTHORN_ALERT_MUTE: list(thresholds.muted),
   };
   return Object.entries(values).map(([name, value]) => ({ name, value }));
+}
+
+function placeOfProxy({ secure, host, port }: HttpProxy): string {
+  return `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** Where a server is: without user, password and parameters. */

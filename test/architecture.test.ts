@@ -15,6 +15,7 @@ const layers: readonly (readonly string[])[] = [
   ['domain'],
   ['environment.ts', 'version.ts'],
   ['config.ts'],
+  ['unknown-settings.ts'],
   ['events.ts', 'log.ts'],
   ['log-attempts.ts', 'secrets'],
   ['db'],

@@ -50,6 +50,26 @@ describe('posthorn start without DATABASE_URL', () => {
   }, 60_000);
 });
 
+describe('a data directory that cannot be', () => {
+  it.each([
+    ['in a place where the system lets nobody make one', '/proc/x', 'ENOENT'],
+    ['below such a place', '/proc/x/y/z', 'ENOENT'],
+    ['that is a file', '/etc/passwd', 'EEXIST'],
+    ['below a file', '/etc/passwd/x', 'ENOTDIR'],
+  ])(
+    '%s ends the start with exit code 2, the setting and its rule',
+    async (_, POSTHORN_DATA_DIR, code) => {
+      const { exitCode, stderr } = await runPosthorn(['start'], { POSTHORN_DATA_DIR, PORT: '0' });
+      expect(stderr).toMatch(
+        /^Cannot use POSTHORN_DATA_DIR as it must be a directory that this user may make, and write all of: current value is /m,
+      );
+      expect(stderr).toContain(`${POSTHORN_DATA_DIR} (${code}`);
+      expect(exitCode).toBe(2);
+    },
+    20_000,
+  );
+});
+
 describe('with DATABASE_URL', () => {
   let database: TestDatabase;
 
@@ -131,6 +151,20 @@ describe('the command line', () => {
     const { exitCode, stderr } = await runPosthorn(args, env);
     expect(exitCode).toBe(2);
     expect(stderr).toContain(message);
+  });
+
+  it('warns of a setting that nobody reads, and names the one that was meant', async () => {
+    const env = { DATABASE_URL: 'postgres://u@127.0.0.1:1/d', POSTHORN_TIMOUT: '5s' };
+    const { stdout } = await runPosthorn(['start'], env);
+    const lines = stdout.split('\n').filter((line) => line.includes('POSTHORN_TIMOUT'));
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      {
+        level: 40,
+        setting: 'POSTHORN_TIMOUT',
+        nearest: 'POSTHORN_TIMEOUT',
+        msg: 'POSTHORN_TIMOUT is no setting of Posthorn and does nothing: did you mean POSTHORN_TIMEOUT?',
+      },
+    ]);
   });
 
   it('says what is wrong with a database that cannot be reached, without its password', async () => {

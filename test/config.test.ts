@@ -87,6 +87,27 @@ describe('the settings', () => {
     expect(() => readConfig({ [name]: value })).toThrow(part);
   });
 
+  it('are all told at once when several are wrong, each on its line', () => {
+    const env = {
+      PORT: '80a',
+      POSTHORN_TIMEOUT: '30',
+      POSTHORN_RETENTION: '9d',
+      POSTHORN_ALERT_MUTE: 'x',
+    };
+    const message = (() => {
+      try {
+        return JSON.stringify(readConfig(env));
+      } catch (error) {
+        return error instanceof ConfigError ? error.message : String(error);
+      }
+    })();
+    expect(message.split('\n').map((line) => line.slice(0, 30))).toEqual([
+      expect.stringMatching(/^Cannot use POSTHORN_TIMEOUT as/),
+      expect.stringMatching(/^Cannot use PORT as/),
+      expect.stringMatching(/^Cannot use POSTHORN_ALERT_MUTE/),
+    ]);
+  });
+
   it('never repeat a URL that may carry a password', () => {
     expect(() => readConfig({ DATABASE_URL: 'mysql://u:hunter2@h/d' })).toThrow(/^(?!.*hunter2)/);
     expect(() => readConfig({ REDIS_URL: 'http://u:hunter2@h' })).toThrow(/^(?!.*hunter2)/);

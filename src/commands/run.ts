@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readConfig } from '../config.ts';
 import { createLog } from '../log.ts';
 import { startPosthorn } from '../posthorn.ts';
+import { unknownSettings } from '../unknown-settings.ts';
 import { version } from '../version.ts';
 import { banner } from './banner.ts';
 import { print } from './terminal.ts';
@@ -19,6 +20,13 @@ export async function runCommand({
 }): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
+  for (const { name, nearest } of unknownSettings(process.env)) {
+    const guess = nearest === undefined ? '' : `: did you mean ${nearest}?`;
+    log.warn(
+      { setting: name, nearest },
+      `${name} is no setting of Posthorn and does nothing${guess}`,
+    );
+  }
   const stopped = new AbortController();
   let stoppingSinceMs = 0;
   const onSignal = (signal: NodeJS.Signals) => {

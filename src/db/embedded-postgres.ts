@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { findBinaries } from './embedded/binaries.ts';
 import { readPassword, type Site } from './embedded/cluster.ts';
+import { explained, openDataDirectory } from './embedded/data-directory.ts';
 import { ensureServer, leaveServer, type Standing, type User } from './embedded/ensure-server.ts';
 import { lookForPostmaster } from './embedded/postmaster.ts';
 import { isAlive } from './embedded/process-identity.ts';
@@ -51,7 +52,7 @@ export async function startEmbeddedPostgres(
     // First: whoever has no binaries is to be told so, and not that a directory cannot be written.
     const binaries = await findBinaries();
     const user: User = {
-      site: await openSite(options.dataDir),
+      site: siteIn(await openDataDirectory(options.dataDir)),
       binaries,
       settings: options.settings ?? {},
       log: options.log,
@@ -153,12 +154,6 @@ class Server implements EmbeddedPostgres {
   }
 }
 
-async function openSite(path: string): Promise<Site> {
-  // Others may pass through, as the account must that runs Postgres for root, but not look around.
-  await mkdir(path, { recursive: true, mode: 0o711 });
-  return siteIn(await realpath(path));
-}
-
 function siteIn(dataDir: string): Site {
   return {
     dataDir,
@@ -192,14 +187,4 @@ function psqlCommand(port: number, passfile: string): string {
   const quote = process.platform === 'win32' ? '"' : "'";
   const uri = `postgres://posthorn@127.0.0.1:${port}/posthorn?passfile=${path}`;
   return `psql ${quote}${uri}${quote}`;
-}
-
-function explained(error: unknown, dataDir: string): unknown {
-  if (!(error instanceof Error && 'code' in error && 'path' in error)) return error;
-  if (error.code !== 'EACCES' && error.code !== 'EPERM' && error.code !== 'EROFS') return error;
-  return new Error(
-    `Cannot start the embedded Postgres as this user must be able to write all of ${dataDir}: ` +
-      `current value is ${error.message}`,
-    { cause: error },
-  );
 }

@@ -1,0 +1,66 @@
+import { readConfig } from './config.ts';
+import type { Env } from './environment.ts';
+
+/** The names of all settings: those that the configuration asks for. */
+export function settingNames(): string[] {
+  const names = new Set<string>();
+  const get = (_: object, name: string | symbol) => {
+    names.add(String(name));
+    return undefined;
+  };
+  readConfig(new Proxy({}, { get }));
+  return [...names];
+}
+
+/** A variable that looks like a setting and is none: whoever set it believes in it. */
+export interface UnknownSetting {
+  readonly name: string;
+  /** What was probably meant. */
+  readonly nearest: string | undefined;
+}
+
+/** The variables that begin with POSTHORN_ and that nobody reads. */
+export function unknownSettings(env: Env): UnknownSetting[] {
+  const known = settingNames();
+  return Object.entries(env)
+    .filter(([name]) => name.startsWith('POSTHORN_') && !known.includes(name))
+    .filter(([name, value = '']) => !isOfTests(name) && !isOfKubernetes(name, value))
+    .map(([name]) => ({ name, nearest: nearestOf(name, known) }));
+}
+
+/** Only the tests read these, from the environment that they may share with a service. */
+function isOfTests(name: string): boolean {
+  return name.startsWith('POSTHORN_TEST_');
+}
+
+/** What Kubernetes gives every pod beside a Service that is named posthorn or posthorn-something. */
+function isOfKubernetes(name: string, value: string): boolean {
+  return (
+    /_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$/.test(name) ||
+    /_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name) ||
+    (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value))
+  );
+}
+
+/** Nothing when so much differs that it would be a guess. */
+function nearestOf(name: string, known: readonly string[]): string | undefined {
+  const [nearest] = known
+    .map((candidate) => ({ candidate, distance: distanceOf(name, candidate) }))
+    .filter(({ candidate, distance }) => distance <= candidate.replace('POSTHORN_', '').length / 2)
+    .toSorted((a, b) => a.distance - b.distance);
+  return nearest?.candidate;
+}
+
+/** How many letters must be put in, left out or changed to make one of the other (Levenshtein). */
+function distanceOf(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, at) => at);
+  for (const [at, letter] of [...one].entries()) {
+    const next = [at + 1];
+    for (const [column, otherLetter] of [...other].entries()) {
+      const changed = (row[column] ?? 0) + (letter === otherLetter ? 0 : 1);
+      next.push(Math.min(changed, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
