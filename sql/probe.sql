@@ -88,7 +88,7 @@ select
   c.uncounted,
   c.past_attempts,
   (extract(epoch from c.due_at) * 1000)::float8 as due_ms,
-  -- Deleted by hand: sent nowhere, it fails for want of a URL and does not come back for ever.
+  -- Without a URL: its row was deleted by hand. It is sent nowhere and fails, and does not come back for ever.
   coalesce(o.url, e.url, '') as url,
   coalesce(o.body, '') as body,
   o.headers,

@@ -339,7 +339,7 @@ it('fails a webhook whose row somebody deleted by hand, instead of taking it up 
     );
     return rows[0]?.reason;
   }, 'the webhook has ended');
-  expect(reason).toBe('url_invalid');
+  expect(reason).toBe('payload_gone');
   expect(receiver.requests).toHaveLength(0);
 });
 

@@ -22,7 +22,11 @@ select
   split_part(coalesce(o.url, p.url), '?', 1) as url,
   f.attempts,
   f.reason,
-  left(a.error_message, 80) as last_message
+  -- Wide enough for what to do about it: that names a setting at the end of a long address.
+  case
+    when length(a.error_message) > 240 then left(a.error_message, 239) || '…'
+    else a.error_message
+  end as last_message
 from failures as f
 left join lateral (select url, endpoint_id from posthorn.redacted_outbox where id = f.outbox_id offset 0) as o on true
 left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id

@@ -39,7 +39,11 @@ select
   date_trunc('second', r.last_at) as last_at,
   r.last_id,
   split_part(coalesce(o.url, p.url), '?', 1) as last_url,
-  left(a.error_message, 80) as last_message
+  -- Wide enough for what to do about it: that names a setting at the end of a long address.
+  case
+    when length(a.error_message) > 240 then left(a.error_message, 239) || '…'
+    else a.error_message
+  end as last_message
 from reasons as r
 -- By themselves, and not joined with the whole history.
 left join lateral (select url, endpoint_id from posthorn.redacted_outbox where id = r.last_outbox_id offset 0) as o on true

@@ -55,6 +55,9 @@ select
     when w.reason = 'endpoint_deleted' then
       format('It failed at %s as its endpoint %s was deleted while it waited.',
         date_trunc('second', w.finished_at), w.url)
+    when w.reason = 'payload_gone' then
+      format('It failed at %s as its row had been deleted from posthorn.outbox: there was nothing left to send.',
+        date_trunc('second', w.finished_at))
     -- What src/domain/classify.ts does not retry: most 4xx, and what no retry can mend.
     when w.status = 'failed' and (
       w.reason in ('gone', 'address_blocked_literal', 'url_invalid', 'request_invalid')

@@ -153,6 +153,8 @@ export class Sender {
 
   async #post(webhook: ClaimedWebhook, trace: AttemptTrace | undefined): Promise<Posted> {
     if (webhook.isEndpointDeleted) return { result: endpointDeleted, traceparent: null };
+    // No CHECK lets an empty one in: it stands for a row of the outbox that is not there any more.
+    if (webhook.url === '') return { result: payloadGone, traceparent: null };
     const traceparent = trace === undefined ? webhook.traceparent : trace.request();
     try {
       const { url, body, timeoutMs } = webhook;
@@ -253,13 +255,24 @@ interface Posted {
   readonly traceparent: string | null;
 }
 
-const endpointDeleted: AttemptResult = {
-  kind: 'error',
-  code: 'endpoint_deleted',
-  message: 'Cannot send as the endpoint must be registered: it was deleted',
-  durationMs: 0,
-  retriedConnection: false,
-};
+const endpointDeleted = unsent(
+  'endpoint_deleted',
+  'the endpoint must be registered: it was deleted',
+);
+const payloadGone = unsent(
+  'payload_gone',
+  'its row of posthorn.outbox must be there: it was deleted',
+);
+
+function unsent(code: string, rule: string): AttemptResult {
+  return {
+    kind: 'error',
+    code,
+    message: `Cannot send as ${rule}`,
+    durationMs: 0,
+    retriedConnection: false,
+  };
+}
 
 function loadOf(verdict: Verdict): 'ok' | 'overload' | 'other' {
   if (verdict.kind === 'delivered') return 'ok';

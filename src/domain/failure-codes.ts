@@ -55,6 +55,9 @@ export const failureCodes = {
   ),
   url_invalid: hopeless('The URL is not http or https, or holds a user name, or cannot be parsed.'),
   endpoint_deleted: hopeless('Its registered endpoint was deleted while the webhook waited.'),
+  payload_gone: hopeless(
+    'Its row was deleted from posthorn.outbox while the webhook waited: nothing was sent.',
+  ),
   request_invalid: hopeless('A header cannot be sent over HTTP.'),
   out_of_file_descriptors: ours('The process may not open more files. Raise ulimit -n.'),
   out_of_ports: ours('No local port is free. Widen net.ipv4.ip_local_port_range.'),

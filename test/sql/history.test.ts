@@ -64,6 +64,31 @@ describe.skipIf(!hasPsql)('the report', () => {
     expect(report('failed', { rows: '2' })).toEqual(rows.slice(0, 2));
   });
 
+  it.each(['failures', 'failed'])(
+    '%s shows a whole message with what to do about it',
+    async (name) => {
+      const whole = `Cannot connect to http://a-receiver-of-somebody.example.com:8443/hooks as private addresses must be allowed: 10.20.30.40, see POSTHORN_ALLOW_NETWORKS`;
+      const client = await database.pool.connect();
+      const setTo = (message: string) =>
+        client.query(`update posthorn.attempts set error_message = $2 where webhook_id = $1`, [
+          ids['gone'],
+          message,
+        ]);
+      try {
+        await setTo(whole);
+        expect(report(name).map((row) => row.at(-1))).toContain(whole);
+        await setTo('x'.repeat(300));
+        expect(report(name).map((row) => row.at(-1))).toContain(`${'x'.repeat(239)}…`);
+      } finally {
+        await client.query(
+          'update posthorn.attempts set error_message = null where webhook_id = $1',
+          [ids['gone']],
+        );
+        client.release();
+      }
+    },
+  );
+
   it('slow-endpoints puts the slowest first and counts what was not answered with 2xx', () => {
     const rows = report('slow-endpoints');
     expect(rows[0]).toEqual(['https://slow.example/', '2', '5000', '9500', '9900', '50.0']);
