@@ -112,12 +112,21 @@ function One({ document, operation }) {
     <ul class="answers">${answers.map((answer) => html`<${Answer} key=${answer.status} document=${document} answer=${answer} />`)}</ul>`;
 }
 
+/** What an answer means; where it may be one of several problems, each with its name. */
+function Meaning({ text }) {
+  const parts = text
+    .split(/(?<=\.) (?=[a-z0-9_]+: )/)
+    .map((part) => /^([a-z0-9_]+): (.+)$/s.exec(part));
+  if (parts.some((part) => part === null)) return html`<${Prose} text=${text} />`;
+  return html`<ul class="plain">${parts.map(([, code, title]) => html`<li><code>${code}</code> <span class="muted">${title}</span></li>`)}</ul>`;
+}
+
 function Answer({ document, answer: { status, description, headers, contents } }) {
   const kind = /^2/.test(status) ? 'delivered' : /^[45]/.test(status) ? 'held' : '';
   return html`<li>
     <span class=${`badge ${kind}`}>${status}</span>
     <div>
-      <${Prose} text=${description} />
+      <${Meaning} text=${description} />
       ${headers.length > 0 && html`<p class="muted">Headers: ${headers.map((name) => html`<code>${name}</code> `)}</p>`}
       ${contents.map(
         ({ type, schema, examples }) => html`<details>

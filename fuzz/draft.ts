@@ -132,8 +132,14 @@ export function toBytes(draft: Draft): RequestBytes {
     method: draft.method,
     target,
     isAlone: draft.isAlone,
-    isCut: draft.isCut,
+    isCut: draft.isCut || lacksBytes(headers, body),
   };
+}
+
+/** Less than was announced: two mutations together may do that, and the subject waits for the rest. */
+function lacksBytes(headers: readonly (readonly [string, string])[], body: Buffer): boolean {
+  const announced = headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1];
+  return /^\d+$/.test(announced ?? '') && Number(announced) > body.length;
 }
 
 function chunked(body: Buffer): Buffer {

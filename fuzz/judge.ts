@@ -124,12 +124,14 @@ export function operationOf(
   operations: readonly Operation[],
   { method, target }: { readonly method: string; readonly target: string },
 ): Operation | undefined {
-  const path = target.split('?')[0] ?? '';
-  const candidates = operations.filter(
-    (one) =>
-      (one.method === method || (one.method === 'GET' && method === 'HEAD')) && matches(one, path),
-  );
-  return candidates.toSorted((a, b) => a.path.split('{').length - b.path.split('{').length)[0];
+  // %2e%2e is a step up.
+  const path = URL.parse(`http://subject${target}`)?.pathname ?? target;
+  // Of paths that fit, the one with the fewest parameters is meant, whatever its methods are.
+  const [best] = operations
+    .filter((one) => matches(one, path))
+    .toSorted((a, b) => a.path.split('{').length - b.path.split('{').length);
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  return operations.find((one) => one.path === best?.path && one.method === wanted);
 }
 
 function matches({ path }: Operation, given: string): boolean {

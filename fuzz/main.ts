@@ -4,11 +4,10 @@ import { openServer } from '../bench/database.ts';
 import { Progress } from '../bench/progress.ts';
 import { problemKinds } from '../src/api/problems.ts';
 import { parseKeyRing } from '../src/domain/key-ring.ts';
-import { type Operation, readDocument } from './document.ts';
 import { reportText, summaryOf } from './report.ts';
 import { type FuzzResult, fuzz } from './run.ts';
 import { createSchemaCheck } from './schema-check.ts';
-import { openStage, type Stage } from './stage.ts';
+import { documentedBy, openStage, type Stage } from './stage.ts';
 
 /*
  * `npm run fuzz`: makes requests to every route of the API, most of them wrong in some way, and checks what is answered and what it
@@ -103,7 +102,7 @@ async function run({
     const database = stack.use(await server.createDatabase());
     stages.push(stack.use(await openStage({ databaseUrl: database.url, keyRing })));
   }
-  const operations = await documentedOperations(stages);
+  const operations = await documentedBy(stages[0]);
   const chosen = operations.filter(({ name }) => name.includes(only));
   if (chosen.length === 0) {
     throw new TypeError(
@@ -129,15 +128,6 @@ async function run({
 function ringForRun() {
   const ring = parseKeyRing(`fuzz:${Buffer.alloc(32, 7).toString('base64')}`);
   return ring.ok ? ring.ring : undefined;
-}
-
-/** As the API itself says. */
-async function documentedOperations([stage]: readonly Stage[]): Promise<readonly Operation[]> {
-  const response = await fetch(`http://127.0.0.1:${stage?.port}/openapi.json`, {
-    headers: { Authorization: `Bearer ${stage?.known.keys.all}` },
-  });
-  if (!response.ok) throw new Error(`Cannot read /openapi.json: it answers ${response.status}`);
-  return readDocument(await response.json());
 }
 
 async function save(

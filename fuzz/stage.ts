@@ -11,6 +11,7 @@ import { createApiKey } from '../src/queries/api-keys.ts';
 import { checkDatabase } from '../src/queries/check-database.ts';
 import { createQueryPool } from '../src/queries/pool.ts';
 import { RawClient } from './client.ts';
+import { type Operation, readDocument } from './document.ts';
 import type { Known } from './known.ts';
 import { insertSamples } from './sample-rows.ts';
 import { type WriteWatch, watchWrites } from './write-watch.ts';
@@ -113,6 +114,13 @@ export async function openStage({
   };
   await stage.refresh();
   return stage;
+}
+
+/** The operations of an API, as its own document names them. */
+export async function documentedBy(stage: Stage | undefined): Promise<readonly Operation[]> {
+  const response = await fetch(`http://127.0.0.1:${stage?.port}/openapi.json`);
+  if (!response.ok) throw new Error(`Cannot read /openapi.json: it answers ${response.status}`);
+  return readDocument(await response.json());
 }
 
 /** What an app is made of. */

@@ -39,6 +39,10 @@ export function validValue(schema: Schema, context: Context): unknown {
 function valueByName(schema: Schema, context: Context): unknown {
   const { random, known, name, path } = context;
   if (name === 'endpoint_id') return idOf('endpoints', context);
+  // Of the query, where it is one text.
+  if (name === 'ids' && schema.type === 'string') {
+    return Array.from({ length: random.whole(1, 3) }, () => idOf('endpoints', context)).join(',');
+  }
   if (schema.format === 'uuid') {
     const kind = path.includes('stats/endpoints') ? 'endpoints' : 'webhooks';
     return idOf(name === 'id' ? (path.split('/')[1] ?? kind) : kind, context);

@@ -67,7 +67,7 @@ begin
     broken := case
       when jsonb_typeof(headers) <> 'object' then 'outbox_headers_is_object'
       when octet_length(headers::text) > 8192 then 'outbox_headers_are_at_most_8_kib'
-      when jsonb_path_exists(headers, '$.* ? (@.type() != "string")') then 'outbox_headers_values_are_strings'
+      when jsonb_path_exists(headers, 'strict $.* ? (@.type() != "string")') then 'outbox_headers_values_are_strings'
       -- flag "s": without it a negated class does not match a line feed, and a header could be smuggled in.
       when jsonb_path_exists(headers, '$.* ? (@ like_regex "[^ -~]" flag "s")')
         then 'outbox_headers_values_are_printable_ascii'

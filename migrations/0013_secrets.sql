@@ -30,7 +30,7 @@ alter table posthorn.endpoints
   add constraint endpoints_headers_are_at_most_8_kib check (
     octet_length(headers::text) <= case jsonb_typeof(headers) when 'object' then 8192 else 12288 end),
   add constraint endpoints_headers_values_are_strings check (
-    jsonb_typeof(headers) <> 'object' or not jsonb_path_exists(headers, '$.* ? (@.type() != "string")')),
+    jsonb_typeof(headers) <> 'object' or not jsonb_path_exists(headers, 'strict $.* ? (@.type() != "string")')),
   add constraint endpoints_headers_values_are_printable_ascii check (
     jsonb_typeof(headers) <> 'object' or not jsonb_path_exists(headers, '$.* ? (@ like_regex "[^ -~]" flag "s")')),
   add constraint endpoints_headers_names_are_tokens check (
@@ -171,7 +171,7 @@ begin
     broken := case
       when jsonb_typeof(headers) <> 'object' then 'outbox_headers_is_object'
       when octet_length(headers::text) > 8192 then 'outbox_headers_are_at_most_8_kib'
-      when jsonb_path_exists(headers, '$.* ? (@.type() != "string")') then 'outbox_headers_values_are_strings'
+      when jsonb_path_exists(headers, 'strict $.* ? (@.type() != "string")') then 'outbox_headers_values_are_strings'
       -- flag "s": without it a negated class does not match a line feed, and a header could be smuggled in.
       when jsonb_path_exists(headers, '$.* ? (@ like_regex "[^ -~]" flag "s")')
         then 'outbox_headers_values_are_printable_ascii'

@@ -1,4 +1,5 @@
 import { readConfig } from './config.ts';
+import { nearest } from './domain/nearest.ts';
 import type { Env } from './environment.ts';
 
 /** The names of all settings: those that the configuration asks for. */
@@ -25,7 +26,7 @@ export function unknownSettings(env: Env): UnknownSetting[] {
   return Object.entries(env)
     .filter(([name]) => name.startsWith('POSTHORN_') && !known.includes(name))
     .filter(([name, value = '']) => !isOfTests(name) && !isOfKubernetes(name, value))
-    .map(([name]) => ({ name, nearest: nearestOf(name, known) }));
+    .map(([name]) => ({ name, nearest: nearest(name, known) }));
 }
 
 /** Only the tests read these, from the environment that they may share with a service. */
@@ -40,27 +41,4 @@ function isOfKubernetes(name: string, value: string): boolean {
     /_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name) ||
     (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value))
   );
-}
-
-/** Nothing when so much differs that it would be a guess. */
-function nearestOf(name: string, known: readonly string[]): string | undefined {
-  const [nearest] = known
-    .map((candidate) => ({ candidate, distance: distanceOf(name, candidate) }))
-    .filter(({ candidate, distance }) => distance <= candidate.replace('POSTHORN_', '').length / 2)
-    .toSorted((a, b) => a.distance - b.distance);
-  return nearest?.candidate;
-}
-
-/** How many letters must be put in, left out or changed to make one of the other (Levenshtein). */
-function distanceOf(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, at) => at);
-  for (const [at, letter] of [...one].entries()) {
-    const next = [at + 1];
-    for (const [column, otherLetter] of [...other].entries()) {
-      const changed = (row[column] ?? 0) + (letter === otherLetter ? 0 : 1);
-      next.push(Math.min(changed, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
 }

@@ -167,7 +167,7 @@ describe('the command line', () => {
 
   it.each([
     [['dance'], {}, 'Cannot run "dance" as it is not a command'],
-    [['start', '--loud'], {}, "Unknown option '--loud'"],
+    [['start', '--loud'], {}, 'as its options must be known: --loud is not'],
     [['start'], { PORT: 'http' }, 'Cannot use PORT as it must be a whole number'],
   ])('refuses %j with %j', async (args, env, message) => {
     const { exitCode, stderr } = await runPosthorn(args, env);

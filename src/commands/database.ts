@@ -18,6 +18,21 @@ import { readKeyFile } from '../secrets/key-file.ts';
 export async function withDatabase<Result>(
   work: (pool: DatabasePool, secrets: { readonly keyRing: KeyRing | undefined }) => Promise<Result>,
 ): Promise<Result> {
+  const { databaseUrl, keyRing } = await findDatabase();
+  const line = await lineThatServes(databaseUrl);
+  const pool = await createQueryPool({ databaseUrl, line, maximumPoolSize: 2 });
+  try {
+    return await work(pool, { keyRing });
+  } finally {
+    await pool.end();
+  }
+}
+
+/** Where the database is that is there already, and the keys of its secrets. */
+export async function findDatabase(): Promise<{
+  readonly databaseUrl: string;
+  readonly keyRing: KeyRing | undefined;
+}> {
   const { databaseUrl: given, dataDir, keyRing: ofConfig } = readConfig(process.env);
   const databaseUrl = given ?? (await findEmbeddedPostgres(dataDir));
   if (databaseUrl === undefined) {
@@ -27,14 +42,7 @@ export async function withDatabase<Result>(
   }
   // Without it what this writes would be plain text until a worker seals it.
   const ofFile = given === undefined ? await readKeyFile(dataDir) : undefined;
-  const keyRing = joinKeyRings(ofConfig, ofFile);
-  const line = await lineThatServes(databaseUrl);
-  const pool = await createQueryPool({ databaseUrl, line, maximumPoolSize: 2 });
-  try {
-    return await work(pool, { keyRing });
-  } finally {
-    await pool.end();
-  }
+  return { databaseUrl, keyRing: joinKeyRings(ofConfig, ofFile) };
 }
 
 async function lineThatServes(databaseUrl: string) {
@@ -55,7 +63,8 @@ async function lineThatServes(databaseUrl: string) {
   }
 }
 
-async function requireSchema(client: pg.Client): Promise<void> {
+/** @throws when the schema is not there, or not of this version. */
+export async function requireSchema(client: pg.Client): Promise<void> {
   const state = await schemaState(client).catch((cause: unknown) => {
     if (codeOf(cause) !== '42501') throw cause;
     throw new Error(

@@ -44,7 +44,8 @@ export const endpointCommands: readonly Command[] = [
   {
     name: 'endpoints change',
     summary: 'change settings of an endpoint',
-    details: 'A setting that is not given stays. The word "default" takes a limit back.',
+    details:
+      'A setting that is not given stays. The word "default" takes one back: no limit, no description, the usual retries, no secret.',
     arguments: [id],
     options: { ...settingOptions, ...jsonOption },
     run: changeEndpointCommand,

@@ -70,9 +70,8 @@ const fieldOf: Readonly<
   ordered: ['ordered', plain],
 };
 
-/** A number or a boolean; "default" is null, and anything else is for the reader to refuse. */
+/** A number or a boolean; anything else is for the reader to refuse. */
 function plain(text: string): string {
-  if (text === 'default') return 'null';
   return /^(\d+(\.\d+)?|true|false)$/.test(text) ? text : JSON.stringify(text);
 }
 
@@ -83,7 +82,8 @@ function settingsOf<Field extends string>(
   const members = new Map<string, string>();
   for (const [option, [field, toJson]] of Object.entries(fieldOf)) {
     const text = textOption(given, option);
-    if (text !== undefined) members.set(field, toJson(text));
+    // Also of a secret: a word that everybody can read here signs nothing.
+    if (text !== undefined) members.set(field, text === 'default' ? 'null' : toJson(text));
   }
   const { values, errors } = readFields(members, fields);
   if (errors.length > 0) refuseUsage(invalid('invalid_endpoint', errors));
@@ -281,7 +281,9 @@ function limitsOf(endpoint: EndpointWithHealth): string {
     endpoint.timeout_ms === null ? '' : `${endpoint.timeout_ms} ms a request`,
     endpoint.retry_schedule_s === null
       ? ''
-      : `retries after ${endpoint.retry_schedule_s.join(', ')} s`,
+      : endpoint.retry_schedule_s.length === 0
+        ? 'no retries'
+        : `retries after ${endpoint.retry_schedule_s.join(', ')} s`,
   ].filter((limit) => limit !== '');
   return limits.length === 0 ? 'none of its own' : limits.join(', ');
 }

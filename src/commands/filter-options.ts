@@ -1,4 +1,5 @@
 import { isCanonicalUuid } from '../api/canonical-uuid.ts';
+import { timeIn } from '../api/fields.ts';
 import { readFilter } from '../api/filter-fields.ts';
 import { parseDurationMs } from '../domain/duration.ts';
 import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
@@ -33,11 +34,27 @@ export const statusOption = {
   },
 } as const satisfies Readonly<Record<string, CommandOption>>;
 
+/** An id says which webhook: options that choose others, or only count, beside it would be passed over. */
+export function refuseChoice({ options }: Given, doing: string): void {
+  const choosing = [...Object.keys(filterOptions), 'dry-run'];
+  const found = choosing.find((name) => options[name] !== undefined);
+  if (found === undefined) return;
+  throw new UsageError(
+    `Cannot ${doing} the webhook as an id or options that choose webhooks must be given: there is --${found} beside the id`,
+  );
+}
+
 /** Reads them as the API reads a filter. */
 export function filterOf(
   given: Given,
   { doing, hasStatus }: { readonly doing: string; readonly hasStatus: boolean },
 ): WebhookFilter {
+  const bounds = ['endpoint', 'url', 'from', 'id'] as const;
+  if (bounds.every((name) => given.options[name] === undefined)) {
+    throw new UsageError(
+      `Cannot ${doing} as one of --${bounds.join(', --')} must be given: there is none`,
+    );
+  }
   const statuses = textOptions(given, 'status');
   const ids = textOptions(given, 'id');
   const members = {
@@ -57,7 +74,11 @@ export function filterOf(
 function timeOption(given: Given, name: string): string | undefined {
   const text = textOption(given, name);
   const agoMs = text === undefined ? undefined : parseDurationMs(text);
-  return agoMs === undefined ? text : new Date(Date.now() - agoMs).toISOString();
+  if (agoMs !== undefined) return new Date(Date.now() - agoMs).toISOString();
+  if (text === undefined || timeIn(text) !== undefined) return text;
+  throw new UsageError(
+    `Cannot use --${name} as it must be a time with a zone, like 2026-11-25T12:00:00Z, or how long ago, like 2h: current value is ${text}`,
+  );
 }
 
 /** An id that a command was given by its place. */

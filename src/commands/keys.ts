@@ -27,9 +27,9 @@ async function create(given: Given): Promise<void> {
   );
   if (hasOption(given, 'json')) return print({ key, ...row });
   print(key);
-  if (terminalOf(process.stdout).isTerminal) {
-    console.error(`\nIt is not shown again. From now on the API asks everybody for a key.`);
-  }
+  console.error(
+    `It is not shown again; its id is ${row.id}. From now on, in 2 s at the latest, the API asks everybody for a key.`,
+  );
 }
 
 function scopesOf(text: string): ApiScope[] {

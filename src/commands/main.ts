@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { nearest } from '../domain/nearest.ts';
 import { ConfigError } from '../environment.ts';
 import { version } from '../version.ts';
 import { type Command, type Given, UsageError } from './command.ts';
@@ -45,8 +46,14 @@ function withoutCommand(args: readonly string[], words: readonly string[]): numb
   }
   const names = group.length > 0 ? group.map(({ name }) => name) : firstWords(commands);
   const known = names.join(', ');
+  const given = words.slice(0, group.length > 0 ? 2 : 1);
+  const near = nearest(
+    given.at(-1) ?? '',
+    names.map((name) => name.split(' ').at(-1) ?? ''),
+  );
+  const guess = near === undefined ? '' : `; is it ${near}?`;
   return complain(
-    `Cannot run "${words.slice(0, group.length > 0 ? 2 : 1).join(' ')}" as it is not a command: there are ${known}`,
+    `Cannot run "${given.join(' ')}" as it is not a command${guess} There are ${known}`,
     true,
   );
 }
@@ -57,11 +64,15 @@ const standing = {
 } as const;
 
 function parse(command: Command, args: readonly string[]): Given | 'help' {
-  const { values, positionals } = parseArgs({
+  const options = { ...standing, ...command.options };
+  const { values, positionals, tokens } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { ...standing, ...command.options },
+    options,
+    strict: false,
+    tokens: true,
   });
+  checkOptions(command, { options, tokens });
   if (values.help === true) return 'help';
   const rest = positionals.slice(command.name.split(' ').length);
   const places = command.arguments ?? [];
@@ -85,6 +96,47 @@ function parse(command: Command, args: readonly string[]): Given | 'help' {
     }
   }
   return { options: values, arguments: rest };
+}
+
+/** Those that are unknown, there twice, or without their value. */
+function checkOptions(
+  command: Command,
+  {
+    options,
+    tokens,
+  }: {
+    readonly options: Readonly<
+      Record<string, { readonly type: string; readonly multiple?: boolean }>
+    >;
+    readonly tokens: NonNullable<ReturnType<typeof parseArgs>['tokens']>;
+  },
+): void {
+  const seen = new Set<string>();
+  const hint = `posthorn ${command.name} --help`;
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue;
+    const { name, rawName, value } = token;
+    const option = Object.hasOwn(options, name) ? options[name] : undefined;
+    if (option === undefined) {
+      const near = nearest(name, Object.keys(options));
+      const guess = near === undefined ? '' : `; is it --${near}?`;
+      throw new UsageError(
+        `Cannot run "${command.name}" as its options must be known: ${rawName} is not${guess} ${hint}`,
+      );
+    }
+    if ((option.type === 'string') !== (value !== undefined)) {
+      const rule = option.type === 'string' ? 'followed by its value' : 'without a value';
+      throw new UsageError(
+        `Cannot run "${command.name}" as --${name} must be ${rule}: it is not; ${hint}`,
+      );
+    }
+    if (seen.has(name) && option.multiple !== true && option.type === 'string') {
+      throw new UsageError(
+        `Cannot run "${command.name}" as --${name} must be given once: it is there more often`,
+      );
+    }
+    seen.add(name);
+  }
 }
 
 function isParseError(error: unknown): boolean {

@@ -7,7 +7,8 @@ import { print } from './terminal.ts';
 /** `posthorn migrate`: brings the schema up to date, says what it did, and ends. */
 export async function migrateCommand({ isJson }: { readonly isJson: boolean }): Promise<void> {
   const config = readConfig(process.env);
-  const log = createLog(config.logLevel);
+  // What it did is printed.
+  const log = createLog(config.logLevel === 'info' ? 'warn' : config.logLevel);
   const database = await openDatabase({ config, log });
   try {
     const { applied } = await migrate({ databaseUrl: database.url, log });

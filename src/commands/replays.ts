@@ -50,6 +50,13 @@ export async function replayCommand(given: Given): Promise<void> {
           : found,
       );
     }
+    if (count.matched === 0 && !count.isAtLeast) {
+      return print(
+        hasOption(given, 'json')
+          ? { matched: 0, is_at_least: false }
+          : 'Nothing matches: nothing is sent.',
+      );
+    }
     const id = await createReplay(pool, { filter, rateLimitPerS, priority, ...count });
     if (!hasOption(given, 'json')) print(`${found} Replay ${id} puts them back.`);
     if (hasOption(given, 'no-wait')) {

@@ -25,7 +25,8 @@ export async function rolesCommand(options: {
     return;
   }
   const config = readConfig(process.env);
-  const log = createLog(config.logLevel);
+  // What it did is printed.
+  const log = createLog(config.logLevel === 'info' ? 'warn' : config.logLevel);
   const database = await openDatabase({ config, log });
   try {
     const made = await makeRoles({ databaseUrl: database.url, log, prefix });

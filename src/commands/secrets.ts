@@ -1,10 +1,7 @@
 import pg from 'pg';
-import { readConfig } from '../config.ts';
-import { openDatabase } from '../db/database.ts';
-import { migrate } from '../db/migrate.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
-import { createLog } from '../log.ts';
 import { addSealingJob } from '../maintenance/sealing-job.ts';
+import { findDatabase, requireSchema } from './database.ts';
 import { print } from './terminal.ts';
 
 interface Sealing {
@@ -26,33 +23,30 @@ export async function secretsCommand({
   readonly isNow: boolean;
   readonly isJson: boolean;
 }): Promise<number> {
-  const config = readConfig(process.env);
-  const log = createLog(config.logLevel);
-  const database = await openDatabase({ config, log });
+  const { databaseUrl, keyRing } = await findDatabase();
   const client = new pg.Client({
-    connectionString: database.url,
+    connectionString: databaseUrl,
     application_name: 'posthorn secrets',
     connectionTimeoutMillis: 10_000,
   });
   client.on('error', () => {});
   try {
-    await migrate({ databaseUrl: database.url, log });
     await client.connect();
+    await requireSchema(client);
     if (isNow) await addSealingJob(client);
     const { rows: used } = await client.query<{ key_id: string | null; endpoints: number }>(
       'select key_id, endpoints from posthorn.secret_keys',
     );
     const { rows: sealing } = await client.query<Sealing>('select * from posthorn.sealing');
-    const keys = keysOf(database.keyRing, used);
+    const keys = keysOf(keyRing, used);
     print(
       isJson
         ? { keys, sealing: sealing[0] ?? null }
-        : [...table(keys), '', progress(sealing[0], { isNow })].join('\n'),
+        : [...table(keys), '', progress(sealing[0], { isNow, plain: plainIn(used) })].join('\n'),
     );
     return keys.some(({ state }) => state === states.missing) ? 1 : 0;
   } finally {
     await client.end().catch(() => {});
-    await database.close();
   }
 }
 
@@ -104,11 +98,21 @@ function table(keys: readonly KeyLine[]): string[] {
   ];
 }
 
-function progress(sealing: Sealing | undefined, { isNow }: { readonly isNow: boolean }): string {
+/** How many came since, or from somebody without the key. */
+function plainIn(used: readonly { key_id: string | null; endpoints: number }[]): number {
+  return used.find(({ key_id: key }) => key === null)?.endpoints ?? 0;
+}
+
+function progress(
+  sealing: Sealing | undefined,
+  { isNow, plain }: { readonly isNow: boolean; readonly plain: number },
+): string {
   if (isNow) return 'A worker seals them now: run this again to see how far it is.';
   if (sealing === undefined) return 'No worker has looked at the secrets yet.';
   const { key_id, total, done, started_at, finished_at } = sealing;
   if (key_id === null) return 'No key: nothing is sealed. Set POSTHORN_ENCRYPTION_KEYS.';
   const end = finished_at === null ? 'under way' : `finished ${finished_at.toISOString()}`;
-  return `Sealed with "${key_id}": ${done} of ${total} endpoints since ${started_at.toISOString()}, ${end}.`;
+  const rest =
+    plain > 0 ? ' What is plain text now is sealed within five minutes, or with --now.' : '';
+  return `Last sealed with "${key_id}": ${done} of ${total} endpoints since ${started_at.toISOString()}, ${end}.${rest}`;
 }

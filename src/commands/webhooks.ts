@@ -17,7 +17,7 @@ import {
   UsageError,
 } from './command.ts';
 import { withDatabase } from './database.ts';
-import { filterOf, idArgument } from './filter-options.ts';
+import { filterOf, idArgument, refuseChoice } from './filter-options.ts';
 import { refuse, refuseUsage } from './problem-text.ts';
 import { statusCell, table, timeText } from './table.ts';
 import { print, terminalOf } from './terminal.ts';
@@ -168,7 +168,10 @@ export async function retryCommand(given: Given): Promise<void> {
 
 /** `posthorn cancel`: one by its id, or all that wait and match. */
 export async function cancelCommand(given: Given): Promise<void> {
-  if (given.arguments.length > 0) return cancelOne(given);
+  if (given.arguments.length > 0) {
+    refuseChoice(given, 'cancel');
+    return cancelOne(given);
+  }
   const filter = {
     ...filterOf(given, { doing: 'cancel', hasStatus: false }),
     statuses: ['pending'] as const,

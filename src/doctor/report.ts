@@ -32,11 +32,7 @@ export function jsonReport(
   findings: readonly Finding[],
   { version }: { readonly version: string },
 ): string {
-  return JSON.stringify(
-    { posthorn: version, status: worstOf(findings), checks: findings },
-    null,
-    2,
-  );
+  return JSON.stringify({ posthorn: version, status: worstOf(findings), checks: findings });
 }
 
 function summary(findings: readonly Finding[]): string {

@@ -58,7 +58,7 @@ describe('the failure rate', () => {
     const alert = await expectFiresOnce(database, { rule: 'failure_rate', evaluate });
     expect(alert).toMatchObject({
       severity: 'critical',
-      summary: '27 % of 83 attempts failed within 10m.',
+      summary: '28 % of 83 attempts failed within 10m.',
     });
     await ageTallies();
     await expectResolvesOnce(database, { rule: 'failure_rate', evaluate });
@@ -108,7 +108,7 @@ describe('the failure rate', () => {
     expect(alert).toMatchObject({
       subject: endpoint.id,
       severity: 'warning',
-      summary: `69 % of 33 attempts at ${receiver.url}/some failed within 10m.`,
+      summary: `70 % of 33 attempts at ${receiver.url}/some failed within 10m.`,
     });
     await ageTallies();
     await expectResolvesOnce(database, { rule: 'endpoint_failure_rate', evaluate });

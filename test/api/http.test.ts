@@ -32,66 +32,11 @@ async function raw(port: number, request: string): Promise<string> {
 }
 
 describe('routes', () => {
-  it.each([
-    '/nope',
-    '/dashboard/nope',
-    '/dashboard/../package.json',
-    '/webhooks/',
-    '/webhooks/a/b',
-    '/HEALTHZ',
-  ])('do not include %s', async (path) => {
-    const { status, json, headers } = await api.ask(path);
-    expect([status, json.code]).toEqual([404, 'route_not_found']);
-    expect(headers.get('content-type')).toBe('application/problem+json');
-  });
-
-  it.each([
-    ['GET', '/webhooks/send', 'POST'],
-    ['DELETE', '/webhooks', 'GET, HEAD'],
-    ['POST', '/webhooks', 'GET, HEAD'],
-    ['PATCH', '/webhooks/00000000-0000-7000-8000-000000000000', 'GET, HEAD'],
-    ['OPTIONS', '/webhooks/send', 'POST'],
-    ['POST', '/healthz', 'GET, HEAD'],
-    ['PUT', '/readyz', 'GET, HEAD'],
-  ])('do not take %s %s, and say what they take', async (method, path, allow) => {
-    const { status, json, headers } = await api.ask(path, { method });
-    expect([status, json.code]).toEqual([405, 'method_not_allowed']);
-    expect(headers.get('allow')).toBe(allow);
-    expect(headers.get('access-control-allow-origin')).toBeNull();
-  });
-
-  it('answer HEAD like GET, without the body', async () => {
-    const { status, text, headers } = await api.ask('/webhooks', { method: 'HEAD' });
-    expect([status, text]).toEqual([200, '']);
-    expect(headers.get('content-type')).toBe('application/json');
-  });
-
   it('answer with a request id, and are not kept in caches', async () => {
     const { headers } = await api.ask('/healthz');
     expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
     expect(headers.get('cache-control')).toBe('no-store');
     expect(headers.get('x-content-type-options')).toBe('nosniff');
-  });
-});
-
-describe('what is not HTTP is answered with a problem', () => {
-  it.each([
-    ['400 ', 'invalid_request', 'BREW / HTTP/1.1\r\n\r\n'],
-    ['400 ', 'invalid_request', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n'],
-    ['400 ', 'invalid_request', 'GET /a\\b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
-    ['400 ', 'invalid_request', 'GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n'],
-    [
-      '400 ',
-      'invalid_request',
-      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
-    ],
-    ['431 ', 'headers_too_large', `GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(17_000)}\r\n\r\n`],
-    ['431 ', 'headers_too_large', `GET /${'a'.repeat(17_000)} HTTP/1.1\r\nHost: x\r\n\r\n`],
-  ])('%s%s: %.40s', async (status, code, request) => {
-    const answer = await raw(api.port, request);
-    expect(answer).toContain(`HTTP/1.1 ${status}`);
-    expect(answer.toLowerCase()).toContain('content-type: application/problem+json');
-    expect(answer).toContain(`"code":"${code}"`);
   });
 });
 

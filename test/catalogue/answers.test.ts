@@ -64,6 +64,9 @@ describe.each(sections)('%s', (_title, cases) => {
 
 function expectProblem({ status, headers, json }: Answer): void {
   expect(headers.get('content-type')).toBe('application/problem+json');
+  // What the app never saw has none.
+  const requestId = headers.get('x-request-id');
+  if (requestId !== null) expect(json.instance).toBe(`/requests/${requestId}`);
   expect(json).toMatchObject({
     type: expect.stringMatching(/^urn:posthorn:problem:[a-z0-9_]+$/),
     title: expect.stringMatching(/./),

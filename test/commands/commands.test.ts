@@ -11,11 +11,12 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { type Ended, runPosthorn } from '../support/process.ts';
+import { unknownId } from '../support/unknown-id.ts';
 
 // Commands for people, as processes of their own. docs.test.ts runs more of them against a worker that delivers.
 
 const url = 'https://customer.example/hooks';
-const unknown = '01a20d7f-4449-7506-bf90-21b36e74e172';
+const unknown = unknownId();
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 let database: TestDatabase;
 
@@ -133,7 +134,7 @@ describe('the exit code', () => {
     [2, 'Cannot use --status as it must be one of pending', ['list', '--status', 'lost']],
     [2, 'must be given: there is none', ['replay']],
     [2, 'Cannot use --rate as it must be a number', ['replay', '--url', url, '--rate', 'fast']],
-    [2, 'must be an RFC 3339 time', ['replay', '--from', 'yesterday']],
+    [2, 'must be a time with a zone', ['replay', '--from', 'yesterday']],
     [2, 'must be one of bash, zsh', ['completion', 'fish']],
     [2, 'Cannot send the webhook as url must be', ['send', '--url', 'x', '--body', 'x']],
     [1, 'its secret must be whsec_', ['send', '--url', url, '--body', 'x', '--secret', 'whsec_x']],

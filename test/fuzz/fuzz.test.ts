@@ -3,9 +3,10 @@ import { readDocument } from '../../fuzz/document.ts';
 import { reportText, shellCommand } from '../../fuzz/report.ts';
 import { type FuzzResult, fuzz, type Report } from '../../fuzz/run.ts';
 import { createSchemaCheck } from '../../fuzz/schema-check.ts';
-import { openStage, type Stage } from '../../fuzz/stage.ts';
+import { documentedBy, openStage, type Stage } from '../../fuzz/stage.ts';
 import { problemKinds } from '../../src/api/problems.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { ringOf } from '../support/key-rings.ts';
 import { type Defect, notesApp, notesDocument } from './notes.ts';
 
 // A fuzzer that finds nothing may be blind: so it is shown an app with one defect at a time, and one with none.
@@ -80,4 +81,19 @@ it('an app without a defect passes, and what it rolled back is no change', async
   const { statuses = {} } = operations['POST /notes'] ?? {};
   expect(statuses[201]).toBeGreaterThan(10);
   expect(statuses[400]).toBeGreaterThan(50);
+});
+
+it('the API passes: 1,500 requests, most of them wrong', async () => {
+  stage = await openStage({ databaseUrl: database.url, keyRing: ringOf('fuzz') });
+  const { reports, operations, problems } = await fuzz({
+    stages: [stage],
+    rules: { operations: await documentedBy(stage), problemKinds, check: createSchemaCheck() },
+    seed: 1,
+    requests: 1_500,
+  });
+  expect(reports.map((report) => reportText(report, { seed: 1, keys: [] }))).toEqual([]);
+  // Had all been refused at the door, nothing would have been tried.
+  expect(operations['POST /webhooks/send']?.statuses[202]).toBeGreaterThan(5);
+  expect(operations['PATCH /endpoints/{id}']?.statuses[200]).toBeGreaterThan(2);
+  expect(Object.keys(problems).length).toBeGreaterThan(18);
 });

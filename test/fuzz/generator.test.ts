@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../chaos/random.ts';
 import { buildDraft, type Case, makeCase, minimise, mutators } from '../../fuzz/cases.ts';
-import { readDocument } from '../../fuzz/document.ts';
+import { type Operation, readDocument } from '../../fuzz/document.ts';
 import { toBytes, validDraft } from '../../fuzz/draft.ts';
+import { operationOf } from '../../fuzz/judge.ts';
 import type { Known } from '../../fuzz/known.ts';
 import { readReply } from '../../fuzz/reply.ts';
 import { notesDocument } from './notes.ts';
@@ -119,4 +120,34 @@ describe('answers are read strictly', () => {
       'partial',
     );
   });
+});
+
+describe('the operation that a request reaches', () => {
+  const at = (path: string, method: string) => ({ ...operations[0], path, method }) as Operation;
+  const all = [at('/notes/{id}', 'GET'), at('/notes/send', 'POST'), at('/notes', 'GET')];
+
+  it.each([
+    ['GET', '/notes/7', '/notes/{id}'],
+    ['HEAD', '/notes/7?a=%2e%2e', '/notes/{id}'],
+    ['POST', '/notes/send', '/notes/send'],
+    // There a path without parameters stands, which does not take it.
+    ['HEAD', '/notes/send', undefined],
+    ['GET', '/notes/%2e%2e/notes', '/notes'],
+    ['GET', '/notes/%2E.', undefined],
+    ['GET', '/notes/', undefined],
+  ])('of %s %s is %s', (method, target, path) => {
+    expect(operationOf(all, { method, target })?.path).toBe(path);
+  });
+});
+
+it('a request that announces more than it sends is known to be cut off', () => {
+  const valid = caseOf(1, 0);
+  const draft = {
+    ...buildDraft({ ...valid, mutations: [] }, known),
+    framing: 'own' as const,
+    body: undefined,
+  };
+  const cut = (length: string) =>
+    toBytes({ ...draft, headers: [...draft.headers, ['content-length', length]] }).isCut;
+  expect([cut('5'), cut('0'), cut('x')]).toEqual([true, false, false]);
 });

@@ -82,3 +82,11 @@ test('what is published has passed the gate, has a bill of materials and provena
 function stepsOf(content: Workflow | undefined): Workflow['jobs'][string]['steps'] {
   return Object.values(content?.jobs ?? {}).flatMap(({ steps }) => steps);
 }
+
+test('ci.yml keeps the screenshots of each run where the browser tests put them', () => {
+  const { content } = workflows.find(({ name }) => name === 'ci.yml') ?? {};
+  const steps = content?.jobs['check']?.steps ?? [];
+  const kept = steps.find(({ uses }) => uses?.startsWith('actions/upload-artifact@'));
+  expect(kept).toMatchObject({ if: 'always()', with: { path: 'test-results/' } });
+  expect(readFileSync(`${root}test/support/browser.ts`, 'utf8')).toContain('test-results/');
+});

@@ -61,5 +61,10 @@ export async function openPage(
 /** Keeps how a page looks, as an artefact of the run. */
 export async function photograph(page: Page, name: string): Promise<void> {
   mkdirSync(screenshots, { recursive: true });
-  await page.screenshot({ path: `${screenshots}${name}.png`, fullPage: true });
+  const [width, height]: [number, number] = await page.evaluate(
+    '[document.documentElement.clientWidth, document.documentElement.scrollHeight]',
+  );
+  // Of a very long page Chromium without a graphics card may be unable to make a picture.
+  const clip = { x: 0, y: 0, width, height: Math.min(height, 6_000) };
+  await page.screenshot({ path: `${screenshots}${name}.png`, fullPage: true, clip });
 }

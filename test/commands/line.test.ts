@@ -1,0 +1,126 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type Ended, runPosthorn } from '../support/process.ts';
+import { unknownId } from '../support/unknown-id.ts';
+
+// What a command line is taken for: nothing that was said is passed over.
+
+const url = 'https://customer.example/hooks';
+const unknown = unknownId();
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+
+afterAll(() => database.drop());
+
+const posthorn = (...args: string[]): Promise<Ended> =>
+  runPosthorn(args, { DATABASE_URL: database.url });
+
+describe('what a command line means', () => {
+  const waiting = async () => {
+    const { rows } = await database.pool.query<{ id: string }>(
+      `insert into posthorn.outbox (url, body, send_at) values ($1, '1', now() + interval '1 day') returning id`,
+      [url],
+    );
+    return rows[0]?.id ?? '';
+  };
+
+  it.each([['--dry-run'], ['--url', 'http://other.example/'], ['--from', '2h'], ['--id', unknown]])(
+    'cancel with an id and %s cancels nothing',
+    async (...options) => {
+      const id = await waiting();
+      const { exitCode, stderr } = await posthorn('cancel', id, ...options);
+      expect([exitCode, stderr]).toEqual([
+        2,
+        expect.stringContaining(`there is ${options[0]} beside the id`),
+      ]);
+      expect((await posthorn('show', id)).stdout).toContain('pending');
+    },
+  );
+
+  it('"default" takes every setting of an endpoint back, a secret too', async () => {
+    const made = await posthorn(
+      'endpoints',
+      'create',
+      '--url',
+      url,
+      '--description',
+      'A',
+      '--json',
+    );
+    const { id } = JSON.parse(made.stdout);
+    const set = [
+      '--retry-schedule',
+      '1,2',
+      '--max-in-flight',
+      '3',
+      '--secret',
+      `whsec_${'A'.repeat(32)}`,
+    ];
+    expect((await posthorn('endpoints', 'change', id, ...set)).exitCode).toBe(0);
+    const back = ['--retry-schedule', '--max-in-flight', '--secret', '--description'];
+    const changed = await posthorn(
+      'endpoints',
+      'change',
+      id,
+      ...back.flatMap((name) => [name, 'default']),
+    );
+    expect([changed.exitCode, changed.stderr]).toEqual([0, '']);
+    const { rows } = await database.pool.query(
+      'select secret, retry_schedule_s, max_in_flight, description from posthorn.endpoints where id = $1',
+      [id],
+    );
+    expect(rows).toEqual([
+      { secret: null, retry_schedule_s: null, max_in_flight: null, description: '' },
+    ]);
+    await posthorn('endpoints', 'change', id, '--retry-schedule', '');
+    expect((await posthorn('endpoints', 'show', id)).stdout).toContain('no retries');
+  });
+
+  it.each([
+    ['--status must be given once', ['list', '--status', 'failed', '--status', 'pending']],
+    ['--limt is not; is it --limit?', ['list', '--limt', '3']],
+    ['--limit must be followed by its value', ['list', '--limit']],
+    ['--json must be without a value', ['list', '--json=yes']],
+    ['is it status?', ['statu']],
+    ['one of --endpoint, --url, --from, --id must be given', ['cancel', '--until', '1h']],
+    ['or how long ago, like 2h: current value is banana', ['replay', '--from', 'banana']],
+  ])('is refused with "%s"', async (words, args) => {
+    const { exitCode, stderr } = await posthorn(...args);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining(words)]);
+  });
+
+  it('a replay of nothing is none', async () => {
+    const { exitCode, stdout } = await posthorn(
+      'replay',
+      '--url',
+      'http://127.0.0.1:9/none',
+      '--from',
+      '1h',
+    );
+    expect([exitCode, stdout]).toEqual([0, 'Nothing matches: nothing is sent.\n']);
+    expect(JSON.parse((await posthorn('replays', 'list', '--json')).stdout).replays).toEqual([]);
+  });
+
+  it.each([['migrate'], ['doctor'], ['secrets'], ['list'], ['status']])(
+    '%s --json is one line of JSON and nothing else',
+    async (...args) => {
+      const { stdout } = await posthorn(...args, '--json');
+      expect(stdout.split('\n')).toHaveLength(2);
+      expect(typeof JSON.parse(stdout)).toBe('object');
+    },
+  );
+
+  it('secrets looks, and makes no database and no key', async () => {
+    const empty = await mkdtemp(join(tmpdir(), 'posthorn-empty-'));
+    const { exitCode, stderr } = await runPosthorn(['secrets'], { POSTHORN_DATA_DIR: empty });
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining('Cannot find a database')]);
+    expect(await readdir(empty)).toEqual([]);
+    await rm(empty, { recursive: true });
+  });
+});
