@@ -1,4 +1,4 @@
--- Frees what a dead worker had leased and closes its open attempts; they do not count. The caller holds the worker's
+-- Frees what a dead worker had leased, its probes too, and closes its open attempts; they do not count. The caller holds the worker's
 -- advisory lock, so nobody else is that worker. Reads the whole queue, which is why it runs only after a death.
 --
 -- $1 worker number  $2 webhook ids to leave as they are: in flight in the process that takes the number over
@@ -18,7 +18,7 @@ with released as (
     end
   where leased_by = $1::integer
     and webhook_id <> all ($2::uuid[])
-  returning webhook_id, attempts
+  returning webhook_id, attempts, lane
 ),
 closed as (
   update posthorn.attempts as a
@@ -31,5 +31,22 @@ closed as (
     -- Earlier ones are open when a lease had run out before.
     and a.number <= r.attempts
     and a.finished_at is null
+),
+-- In the order of the lanes, as in every statement that locks several of them.
+probed as materialized (
+  select b.lane
+  from posthorn.breakers as b
+  where b.lane = any (array(select lane from released))
+    and b.probe_webhook is not null
+  order by b.lane
+  for update
+),
+unprobed as (
+  update posthorn.breakers as b
+  set probe_until = null, probe_webhook = null, probe_attempt = null
+  from released as r
+  where b.lane = any (array(select lane from probed))
+    and b.probe_webhook = r.webhook_id
+    and b.probe_attempt = r.attempts
 )
 select count(*)::integer as released from released
