@@ -6,20 +6,11 @@ with retries as materialized (
   select *
   from unnest($1::bigint[], $2::uuid[], $3::smallint[], $4::integer[], $5::float8[])
     as n (lane, webhook_id, number, leased_by, retry_in_s)
-),
--- In the order of the lanes, as in every statement that locks several of them.
-locked as materialized (
-  select lane
-  from posthorn.lane_rules
-  where lane = any ($1::bigint[])
-    and is_ordered
-  order by lane
-  for update
 )
 update posthorn.lane_rules as r
 set retry_at = clock_timestamp() + n.retry_in_s * interval '1 second'
 from retries as n
-where r.lane = any (array(select lane from locked))
+where r.lane = any ($1::bigint[])
   and r.lane = n.lane
   and r.is_ordered
   -- The fence of record.sql: a late result of somebody who lost the lease holds nothing up.
