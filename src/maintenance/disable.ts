@@ -31,8 +31,9 @@ export async function disableFailing(
        where e.id = $1
          and b.lane = e.lane
          and b.consecutive >= $2
+         and b.failing_since <= now() - $3::float8 * interval '1 millisecond'
          and e.status = 'active'`,
-      [id, leastFailures],
+      [id, leastFailures, disableAfterMs],
     );
     if (rowCount === 1) ids.push(id);
   }
