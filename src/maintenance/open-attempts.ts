@@ -2,8 +2,8 @@ import type { Pool } from 'pg';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 
 const closeSql = sqlFile('close-forgotten');
-/** Looked at in a run. More than a webhook can have, so that each run gets on. */
-const mostAttempts = 100_000;
+/** Looked at in a run, if not said otherwise. More than one webhook can have, so that each run gets on. */
+const mostLookedAt = 100_000;
 /** A lease lasts for two minutes, with the default timeout; the longest that can be set is below this. */
 const forgottenAfterS = 3_600;
 
@@ -21,7 +21,7 @@ export interface SweptAttempts extends Record<string, unknown> {
  */
 export async function closeForgottenAttempts(
   pool: Pool,
-  { task }: { readonly task: string },
+  { task, mostAttempts = mostLookedAt }: { readonly task: string; readonly mostAttempts?: number },
 ): Promise<SweptAttempts> {
   const { rows } = await pool.query<{ walked_to: string | null }>(
     `select detail ->> 'walkedTo' as walked_to from posthorn.maintenance_runs where task = $1`,
