@@ -99,29 +99,45 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 const failing: Step = { kind: 'fail', count: 4, afterSuccess: false };
-/** From the beginning, or from an open breaker whose probe is due: what is rare otherwise happens often then. */
+const opening: readonly Step[] = [
+  failing,
+  { kind: 'pass', seconds: 40 },
+  failing,
+  { kind: 'pass', seconds: 40 },
+];
+const probing: Step = { kind: 'probe' };
+/**
+ * From the beginning; from an open breaker whose probe is due; from one whose probe is out; from one that has sent another
+ * as the lease of the first ran out. What is rare otherwise happens often then.
+ */
 const beginning = fc.constantFrom<readonly Step[]>(
   [],
-  [failing, { kind: 'pass', seconds: 40 }, failing, { kind: 'pass', seconds: 40 }],
+  opening,
+  [...opening, probing],
+  [...opening, probing, { kind: 'pass', seconds: 100 }, probing],
 );
 
 it('behaves as its model, whatever happens in whatever order', async () => {
   await fc.assert(
-    fc.asyncProperty(beginning, fc.array(step, { maxLength: 40 }), async (before, steps) => {
-      await database.pool.query(
-        'truncate posthorn.breakers, posthorn.queue, posthorn.outbox, posthorn.attempts',
-      );
-      await database.pool.query(
-        `insert into posthorn.outbox (url, body) select 'http://a.example/', '{}' from generate_series(1, 10)`,
-      );
-      await database.pool.query('update posthorn.queue set lane = $1', [lane]);
-      const model: Model = { now: 0, row: undefined, probes: [] };
-      for (const one of [...before, ...steps]) {
-        await perform(model, one);
-        await compare(model, one);
-      }
-    }),
-    { numRuns: 100 },
+    fc.asyncProperty(
+      beginning,
+      fc.array(step, { minLength: 5, maxLength: 25 }),
+      async (before, steps) => {
+        await database.pool.query(
+          'truncate posthorn.breakers, posthorn.queue, posthorn.outbox, posthorn.attempts',
+        );
+        await database.pool.query(
+          `insert into posthorn.outbox (url, body) select 'http://a.example/', '{}' from generate_series(1, 10)`,
+        );
+        await database.pool.query('update posthorn.queue set lane = $1', [lane]);
+        const model: Model = { now: 0, row: undefined, probes: [] };
+        for (const one of [...before, ...steps]) {
+          await perform(model, one);
+          await compare(model, one);
+        }
+      },
+    ),
+    { numRuns: 80 },
   );
 }, 120_000);
 
