@@ -123,13 +123,14 @@ it('behaves as its model, whatever happens in whatever order', async () => {
       beginning,
       fc.array(step, { minLength: 5, maxLength: 25 }),
       async (before, steps) => {
+        // Deleted and not truncated, which is quicker.
         await database.pool.query(
-          'truncate posthorn.breakers, posthorn.queue, posthorn.outbox, posthorn.attempts',
+          `delete from posthorn.breakers;
+         delete from posthorn.queue;
+         delete from posthorn.attempts;
+         insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+         select id, id, ${lane}, 1, now() from (select posthorn.uuid_v7() as id from generate_series(1, 10)) as ids`,
         );
-        await database.pool.query(
-          `insert into posthorn.outbox (url, body) select 'http://a.example/', '{}' from generate_series(1, 10)`,
-        );
-        await database.pool.query('update posthorn.queue set lane = $1', [lane]);
         const model: Model = { now: 0, row: undefined, probes: [] };
         for (const one of [...before, ...steps]) {
           await perform(model, one);
@@ -137,7 +138,7 @@ it('behaves as its model, whatever happens in whatever order', async () => {
         }
       },
     ),
-    { numRuns: 80 },
+    { numRuns: 60 },
   );
 }, 120_000);
 
