@@ -1,23 +1,20 @@
 -- Counts failures into the breakers of lanes, and opens those that have failed often enough for long enough.
 --
--- $1 lanes  $2 failures since the last success among these results  $3 whether there was a success before them
+-- $1 lanes, no two the same  $2 failures since the last success among these results  $3 whether there was a success before them
 -- $4 last errors  $5 seconds for which the receiver asks to be left alone, or null
 -- $6 failures in a row that open  $7 seconds over which they must be spread  $8 seconds of the first open interval
 -- $9 and of the longest
--- Probes that ended without a success: $10 webhook ids  $11 attempt numbers  $12 whether it failed; if not, it said nothing about
+-- Probes that ended without a success: $10 webhook ids, no two the same  $11 attempt numbers  $12 whether it failed; if not, it said nothing about
 -- the lane, for trouble of our own or because the receiver asks for a pause.
 --
 -- Returns the lanes and whether each is open now. An open breaker listens to its probe alone: failures of requests that
 -- were in flight when it opened change nothing, nor does a probe whose lease ran out, as soon as another one is sent. A probe that
 -- said nothing begins the same interval anew. An update, not an upsert, so that two workers that count at the same time count
 -- both: the second reads what the first has written.
-with news as materialized (
-  select *
-  from unnest($1::bigint[], $2::integer[], $3::boolean[], $4::text[], $5::float8[])
-    as n (lane, failures, succeeded, error, pause_s)
-),
--- In the order of the lanes, as in every statement that locks several of them, so that no two wait for each other.
-locked as materialized (
+--
+-- What belongs to a row is fetched by its place in $1 or $10, as in record.sql.
+with locked as materialized (
+  -- In the order of the lanes, as in every statement that locks several of them, so that no two wait for each other.
   select lane
   from posthorn.breakers
   where lane = any ($1::bigint[])
@@ -49,15 +46,19 @@ set (
     case when judged.opens or counted.probe_failed is not null then null else b.probe_attempt end
   from (
     select
+      ($2::integer[])[place] as failures,
+      ($3::boolean[])[place] as succeeded,
+      ($4::text[])[place] as error,
+      ($5::float8[])[place] as pause_s
+    from (select array_position($1::bigint[], b.lane) as place offset 0) as found
+  ) as n
+  cross join lateral (
+    select
       case when n.succeeded then n.failures else b.consecutive + n.failures end as consecutive,
       case when n.succeeded or b.consecutive = 0 then clock_timestamp() else b.failing_since end as failing_since,
       -- Null: the probe that the breaker waits for is not among these.
-      (
-        select p.failed
-        from unnest($10::uuid[], $11::smallint[], $12::boolean[]) as p (webhook_id, number, failed)
-        where p.webhook_id = b.probe_webhook and p.number = b.probe_attempt
-        limit 1
-      ) as probe_failed
+      case when ($11::smallint[])[place] = b.probe_attempt then ($12::boolean[])[place] end as probe_failed
+    from (select array_position($10::uuid[], b.probe_webhook) as place offset 0) as found
   ) as counted
   cross join lateral (
     select
@@ -69,16 +70,10 @@ set (
       end as opens
   ) as judged
 )
-from news as n
 where b.lane = any (array(select lane from locked))
-  and b.lane = n.lane
   and (
     b.state = 'closed'
-    or n.pause_s is not null
-    or exists (
-      select
-      from unnest($10::uuid[], $11::smallint[]) as p (webhook_id, number)
-      where p.webhook_id = b.probe_webhook and p.number = b.probe_attempt
-    )
+    or ($5::float8[])[array_position($1::bigint[], b.lane)] is not null
+    or ($11::smallint[])[array_position($10::uuid[], b.probe_webhook)] = b.probe_attempt
   )
 returning b.lane::text, b.state = 'open' as is_open

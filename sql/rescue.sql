@@ -18,7 +18,7 @@ with released as (
     end
   where leased_by = $1::integer
     and webhook_id <> all ($2::uuid[])
-  returning webhook_id, attempts, lane
+  returning webhook_id, lane
 ),
 closed as (
   update posthorn.attempts as a
@@ -26,27 +26,24 @@ closed as (
     finished_at = clock_timestamp(),
     error = 'abandoned',
     error_message = format('Worker %s ended before the attempt did', $1::integer)
-  from released as r
-  where a.webhook_id = r.webhook_id
-    -- Earlier ones are open when a lease had run out before.
-    and a.number <= r.attempts
+  -- Earlier ones are open when a lease had run out before.
+  where a.webhook_id = any (array(select webhook_id from released))
     and a.finished_at is null
 ),
 -- In the order of the lanes, as in every statement that locks several of them.
 probed as materialized (
-  select b.lane
-  from posthorn.breakers as b
-  where b.lane = any (array(select lane from released))
-    and b.probe_webhook is not null
-  order by b.lane
+  select lane
+  from posthorn.breakers
+  where lane = any (array(select lane from released))
+    and probe_webhook is not null
+  order by lane
   for update
 ),
+-- A webhook has one lease, so that a probe of one that was leased is that lease.
 unprobed as (
-  update posthorn.breakers as b
+  update posthorn.breakers
   set probe_until = null, probe_webhook = null, probe_attempt = null
-  from released as r
-  where b.lane = any (array(select lane from probed))
-    and b.probe_webhook = r.webhook_id
-    and b.probe_attempt = r.attempts
+  where lane = any (array(select lane from probed))
+    and probe_webhook = any (array(select webhook_id from released))
 )
 select count(*)::integer as released from released

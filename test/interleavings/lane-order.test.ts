@@ -53,6 +53,7 @@ const ofBreakers: readonly Step[] = [
 ];
 
 const ofRules: readonly Step[] = [
+  statement('rescue', sqlFile('rescue').text, [1, []]),
   statement('release', sqlFile('release-lanes').text, [1, asTheyLie]),
   { name: 'leave', run: (client) => leave(client as unknown as pg.Pool, 1) },
 ];
@@ -102,7 +103,7 @@ async function reset({ isWaiting }: { isWaiting: boolean }): Promise<void> {
     select lane, 'open', 'http://a.example/', now(), now() + interval '1 hour', id, 1,
       case when lane = 3 and ${isWaiting} then now() + interval '1 hour' end, now() - interval '3 days'
     from ${lane};
-    insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at, attempts, leased_by, lease_until)
-    select id, id, lane, 1, now(), 1, 1, now() + interval '1 hour' from ${lane} where ${isWaiting};
+    insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at, attempts, uncounted, leased_by, lease_until)
+    select id, id, lane, 1, now(), 1, 5, 1, now() + interval '1 hour' from ${lane} where ${isWaiting};
     insert into posthorn.lane_rules (lane, is_held, is_ordered, owner) select lane, false, true, 1 from ${lane};`);
 }
