@@ -2,7 +2,7 @@
 
 -- Makes the partitions of one day where they are missing; says how many it made.
 --
--- A partition is made aside and then attached: CREATE TABLE … PARTITION OF would lock all readers and writers of the
+-- A partition is made aside and then attached: CREATE TABLE ... PARTITION OF would lock all readers and writers of the
 -- parent out, ATTACH does not. Rows that had to go to the default partition meanwhile are moved first.
 create function posthorn.make_partitions(day date) returns integer
   language plpgsql
@@ -78,11 +78,11 @@ create function posthorn.partition_days() returns setof date
   language sql stable
   set search_path = pg_catalog, pg_temp
   as $$
-    select distinct to_date(substring(child.relname from '_(\d{8})$'), 'YYYYMMDD') as day
+    select distinct to_date(substring(child.relname from '_([0-9]{8})$'), 'YYYYMMDD') as day
     from pg_inherits as i
     join pg_class as child on child.oid = i.inhrelid
     where i.inhparent in ('posthorn.outbox'::regclass, 'posthorn.attempts'::regclass, 'posthorn.outcomes'::regclass)
-      and child.relname ~ '_\d{8}$'
+      and child.relname ~ '_[0-9]{8}$'
     order by day
   $$;
 

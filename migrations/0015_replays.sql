@@ -455,7 +455,7 @@ create function posthorn.retry(webhook_id uuid, force boolean default false) ret
         ::posthorn.webhook_status[])
   $$;
 
--- The same with many, such as array(select id from posthorn.webhooks where …). Says how many are sent again, or now.
+-- The same with many, such as array(select id from posthorn.webhooks where ...). Says how many are sent again, or now.
 create function posthorn.retry_many(webhook_ids uuid[], force boolean default false) returns bigint
   language sql
   security definer

@@ -3,6 +3,7 @@ import type { DatabasePool } from 'slonik';
 import { createApi } from './api/app.ts';
 import { createHealth, type Readiness } from './api/health.ts';
 import { type ServedApi, serveApi } from './api/server.ts';
+import { createStartingApp, type StartingApp } from './api/starting.ts';
 import { LaneCache } from './cache/lane-cache.ts';
 import type { Config } from './config.ts';
 import { type Database, openDatabase } from './db/database.ts';
@@ -42,6 +43,8 @@ export interface Posthorn {
   readonly metricsAddress: string | undefined;
   /** A psql command line that opens the database. */
   readonly psql: string;
+  /** A private file with the URL of the embedded database, for applications. */
+  readonly urlFile: string | undefined;
   readonly isEmbedded: boolean;
   /** Private networks that may be called. */
   readonly allowNetworks: readonly string[];
@@ -65,6 +68,9 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     }
   };
   try {
+    // Before the migration, which may take long: a process that does not answer is taken for dead. And before the worker: one
+    // whose port is taken must not begin to deliver.
+    const doors = await takePorts({ ...options, undo });
     const { identity, line } = await migrate({ databaseUrl: database.url, log });
     if (options.worker) requireSession(line);
     const cache = openCache({ config, log, identity, undo });
@@ -86,8 +92,7 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
       maxInFlight: config.maxInFlight,
     });
     logAttempts({ events, log, which: config.logAttempts });
-    // Before the worker: a process whose port is taken must not begin to deliver.
-    const served = await serve({
+    await openDoors(doors, {
       ...options,
       workerState: () => worker?.state ?? (options.worker ? 'starting' : 'not here'),
       database,
@@ -103,12 +108,13 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     }
     if (options.worker) worker = startWorker({ ...options, events, database, cache, undo });
     return {
-      address: `http://${hostOf(config.host)}:${served.port}`,
+      address: `http://${hostOf(config.host)}:${doors.main.port}`,
       metricsAddress:
-        served.metricsPort === undefined
+        doors.metrics === undefined
           ? undefined
-          : `http://${hostOf(config.host)}:${served.metricsPort}`,
+          : `http://${hostOf(config.host)}:${doors.metrics.port}`,
       psql: database.psql,
+      urlFile: database.urlFile,
       isEmbedded: database.isEmbedded,
       allowNetworks: database.allowNetworks,
       events,
@@ -142,17 +148,67 @@ function openCache(options: {
   return cache;
 }
 
-async function serve(options: {
-  readonly config: Config;
-  readonly log: Log;
-  readonly api: boolean;
-  readonly workerState: () => WorkerState | 'not here';
-  readonly database: Database;
-  readonly pool: DatabasePool;
-  readonly scrape: () => Promise<Scrape>;
-  readonly cache: LaneCache | undefined;
-  readonly undo: (() => Promise<unknown>)[];
-}): Promise<ServedApi & { readonly metricsPort: number | undefined }> {
+/** A port that is listened on from the start. */
+interface Door {
+  readonly app: StartingApp;
+  readonly port: number;
+  /** Lets requests under way end; may be called again. */
+  readonly close: (graceMs: number) => Promise<void>;
+}
+
+interface Doors {
+  readonly main: Door;
+  /** For metrics and health, if they have a port of their own. */
+  readonly metrics: Door | undefined;
+}
+
+/** Takes the ports; they answer that Posthorn is starting. */
+async function takePorts({
+  config,
+  worker,
+  api,
+  undo,
+}: PosthornOptions & { readonly undo: (() => Promise<unknown>)[] }): Promise<Doors> {
+  const { host, port, healthPort, metricsPort } = config;
+  const take = async (place: { readonly port: number; readonly name: string }): Promise<Door> => {
+    const app = createStartingApp({
+      database: 'migrating',
+      worker: worker ? 'starting' : 'not here',
+    });
+    const served = await listen({ app, host, ...place });
+    undo.push(() => served.close(1_000));
+    return { app, ...served };
+  };
+  if (!api) {
+    return {
+      main: await take({ port: healthPort, name: 'POSTHORN_HEALTH_PORT' }),
+      metrics: undefined,
+    };
+  }
+  return {
+    main: await take({ port, name: 'PORT' }),
+    metrics:
+      metricsPort === undefined
+        ? undefined
+        : await take({ port: metricsPort, name: 'POSTHORN_METRICS_PORT' }),
+  };
+}
+
+/** Lets the API, or health alone, answer at the ports. */
+async function openDoors(
+  { main, metrics }: Doors,
+  options: {
+    readonly config: Config;
+    readonly log: Log;
+    readonly api: boolean;
+    readonly workerState: () => WorkerState | 'not here';
+    readonly database: Database;
+    readonly pool: DatabasePool;
+    readonly scrape: () => Promise<Scrape>;
+    readonly cache: LaneCache | undefined;
+    readonly undo: (() => Promise<unknown>)[];
+  },
+): Promise<void> {
   const { config, log, database, pool, scrape, cache, undo } = options;
   const readiness = async (): Promise<Readiness> => {
     const answer = await checkDatabase(pool);
@@ -163,42 +219,33 @@ async function serve(options: {
     };
   };
   if (options.api) await requireKeys({ config, log, pool });
-  const app = options.api
-    ? createApi({
-        pool,
-        keyRing: database.keyRing,
-        log,
-        readiness,
-        scrape,
-        settings: settingsInForce(config, database),
-        authentication: {
-          auth: config.auth,
-          environmentKey: config.apiKey,
-          isReachable: !isLoopbackHost(config.host),
-          rateLimitPerS: config.apiRateLimitPerS,
-        },
-        onSent: cache === undefined ? undefined : () => cache.wake(),
-        // The same in every process on this database, so that a cursor of one is good at the others.
-        cursorKey: createHash('sha256').update(`posthorn cursor ${database.url}`).digest(),
-      })
-    : createHealth({ readiness, scrape });
-  const { host, port, healthPort } = config;
-  const served = await listen(
+  const health = createHealth({ readiness, scrape });
+  metrics?.app.handOverTo(health);
+  main.app.handOverTo(
     options.api
-      ? { app, host, port, name: 'PORT' }
-      : { app, host, port: healthPort, name: 'POSTHORN_HEALTH_PORT' },
+      ? createApi({
+          pool,
+          keyRing: database.keyRing,
+          log,
+          readiness,
+          scrape,
+          settings: settingsInForce(config, database),
+          authentication: {
+            auth: config.auth,
+            environmentKey: config.apiKey,
+            isReachable: !isLoopbackHost(config.host),
+            rateLimitPerS: config.apiRateLimitPerS,
+          },
+          onSent: cache === undefined ? undefined : () => cache.wake(),
+          // The same in every process on this database, so that a cursor of one is good at the others.
+          cursorKey: createHash('sha256').update(`posthorn cursor ${database.url}`).digest(),
+        })
+      : health,
   );
-  undo.push(() => served.close(Math.min(config.graceMs, 5_000)));
-  const { metricsPort } = config;
-  if (!options.api || metricsPort === undefined) return { ...served, metricsPort: undefined };
-  const health = await listen({
-    app: createHealth({ readiness, scrape }),
-    host,
-    port: metricsPort,
-    name: 'POSTHORN_METRICS_PORT',
+  // Now they work with the pool, which is ended only after them.
+  undo.push(async () => {
+    await Promise.all([main.close(Math.min(config.graceMs, 5_000)), metrics?.close(1_000)]);
   });
-  undo.push(() => health.close(1_000));
-  return { ...served, metricsPort: health.port };
 }
 
 /** Serves an app on a port; an error names the setting of this name. */

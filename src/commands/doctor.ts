@@ -1,4 +1,5 @@
 import { readConfig } from '../config.ts';
+import { settledUrl } from '../db/connection-url.ts';
 import { findEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { examine } from '../doctor/examine.ts';
 import { worstOf } from '../doctor/finding.ts';
@@ -18,7 +19,7 @@ export async function doctorCommand(options: {
   const isEmbedded = databaseUrl === undefined;
   const ofFile = isEmbedded ? await readKeyFile(dataDir) : undefined;
   const findings = await examine({
-    databaseUrl: databaseUrl ?? (await findEmbeddedPostgres(dataDir)),
+    databaseUrl: isEmbedded ? await findEmbeddedPostgres(dataDir) : await settledUrl(databaseUrl),
     isEmbedded,
     dataDir,
     redisUrl,

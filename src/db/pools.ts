@@ -1,5 +1,7 @@
 import pg from 'pg';
 import type { Log } from '../log.ts';
+import { connectionConfig } from './connection-url.ts';
+import { pinStatement } from './session-settings.ts';
 
 /** The server gives a hot statement up after 20 s; what takes longer is a connection that carries nothing any more. */
 const engineQueryMs = 25_000;
@@ -27,22 +29,27 @@ interface PoolOptions {
  * long as running it. Other pools keep the defaults.
  */
 export function createEnginePool(options: PoolOptions): pg.Pool {
-  return createPool({ ...options, queryMs: engineQueryMs }, [
-    'enable_seqscan=off',
-    'enable_hashjoin=off',
-    'enable_mergejoin=off',
-    'jit=off',
-    'plan_cache_mode=force_generic_plan',
-    "statement_timeout='20s'",
-    "lock_timeout='10s'",
-  ]);
+  return createPool(
+    { ...options, queryMs: engineQueryMs },
+    {
+      enable_seqscan: 'off',
+      enable_hashjoin: 'off',
+      enable_mergejoin: 'off',
+      jit: 'off',
+      plan_cache_mode: 'force_generic_plan',
+      statement_timeout: '20s',
+      lock_timeout: '10s',
+    },
+  );
 }
 
 /** The pool of everything that is rare and may be slow: rescue, partitions, pruning, Graphile Worker's own statements. */
 export function createMaintenancePool(options: PoolOptions): pg.Pool {
   return createPool(
     { ...options, queryMs: maintenanceQueryMs },
-    options.isShared === true ? [] : ['jit=off', "lock_timeout='10s'"],
+    options.isShared === true
+      ? undefined
+      : { jit: 'off', lock_timeout: '10s', statement_timeout: `${maintenanceQueryMs}ms` },
   );
 }
 
@@ -69,12 +76,12 @@ export function retireConnections(pool: pg.Pool): void {
 
 function createPool(
   { databaseUrl, log, max, applicationName, role, queryMs }: PoolOptions & { queryMs: number },
-  settings: readonly string[],
+  settings: Readonly<Record<string, string>> | undefined,
 ): pg.Pool {
-  const statements = settings.map((setting) => `set ${setting}`);
+  const statements = settings === undefined ? [] : [pinStatement({ more: settings })];
   if (role !== undefined) statements.push(`set role ${pg.escapeIdentifier(role)}`);
   const pool = new pg.Pool({
-    connectionString: databaseUrl,
+    ...connectionConfig(databaseUrl),
     max,
     application_name: applicationName,
     // Not as "options" of the connection: PgBouncer before 1.20 refuses those, or loses them if it is told to.

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { Log } from '../log.ts';
+import { connect } from './connect.ts';
 import { lineOf } from './line.ts';
 import { createMaintenancePool } from './pools.ts';
 import { grantees, legalPrefix, prefixOfOwner, roleNames } from './rights.ts';
@@ -64,15 +65,7 @@ export async function makeRoles({
 
 /** What the pool SETs when it connects would stay with whoever has the session next. */
 async function requireSession(databaseUrl: string): Promise<void> {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'posthorn roles',
-    connectionTimeoutMillis: 10_000,
-  });
-  client.on('error', () => {});
-  await client.connect().catch((cause: Error) => {
-    throw new Error(`the database of DATABASE_URL must be reachable: ${cause.message}`, { cause });
-  });
+  const client = await connect(databaseUrl, { application_name: 'posthorn roles' });
   try {
     if ((await lineOf(client, databaseUrl)) !== 'transaction pooler') return;
     throw new Error(

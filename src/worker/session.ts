@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
+import { connect } from '../db/connect.ts';
 import { closedPayload, lockClass, rulesPayload, scanPayload, wakeChannel } from '../db/names.ts';
+import { pinStatement } from '../db/session-settings.ts';
 
 /*
  * The session of a worker: one direct connection that holds the worker's number as an advisory lock and listens for
@@ -31,15 +33,22 @@ export interface WorkerSession {
   close(): Promise<void>;
 }
 
+const sessionSettings = {
+  // The server's side of keepAlive: a worker whose network was cut loses its number after about 11 s.
+  tcp_keepalives_idle: '5',
+  tcp_keepalives_interval: '2',
+  tcp_keepalives_count: '3',
+  statement_timeout: '0',
+  idle_session_timeout: '0',
+};
+
 const heartbeatMs = 2_000;
 const heartbeatTimeoutMs = 10_000;
 
 /** Connects, takes the lowest free number and listens. Throws when Postgres cannot be reached. */
 export async function openSession(options: SessionOptions): Promise<WorkerSession> {
-  const client = new pg.Client({
-    connectionString: options.databaseUrl,
+  const client = await connect(options.databaseUrl, {
     application_name: 'posthorn worker',
-    connectionTimeoutMillis: 10_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
     query_timeout: heartbeatTimeoutMs,
@@ -65,11 +74,7 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
     else options.onWake();
   });
   try {
-    await client.connect();
-    // The server's side of the same: a worker whose network was cut loses its number after about 11 s.
-    await client.query(
-      'set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3',
-    );
+    await client.query(pinStatement({ more: sessionSettings }));
     const number = (await takePreferred(client, options.preferred)) ?? (await takeNumber(client));
     await client.query(`listen ${wakeChannel}`);
     // The next one only after the last: a connection that carries nothing must not gather queries.

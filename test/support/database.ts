@@ -14,10 +14,27 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 /** Clones the migrated template. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+export function createTestDatabase(): Promise<TestDatabase> {
+  return createDatabaseFrom(`template ${inject('templateDatabase')}`);
+}
+
+/** Makes one that is not migrated, such as `encoding 'LATIN1' locale 'C'`, with settings of its own. */
+export function createEmptyDatabase(
+  options: { as?: string; settings?: Readonly<Record<string, string>> } = {},
+): Promise<TestDatabase> {
+  return createDatabaseFrom(`${options.as ?? ''} template template0`, options.settings);
+}
+
+async function createDatabaseFrom(
+  how: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<TestDatabase> {
   const serverUrl = inject('postgresUrl');
   const name = `posthorn_test_${randomBytes(6).toString('hex')}`;
-  await asAdmin(serverUrl, `create database ${name} template ${inject('templateDatabase')}`);
+  await asAdmin(serverUrl, `create database ${name} ${how}`);
+  for (const [setting, value] of Object.entries(settings)) {
+    await asAdmin(serverUrl, `alter database ${name} set ${setting} = ${value}`);
+  }
   const url = databaseUrlFor(serverUrl, name);
   const pool = new pg.Pool({ connectionString: url, max: 40 });
   pool.on('error', () => {});
