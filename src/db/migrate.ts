@@ -71,7 +71,7 @@ async function catchUp(
   if (state.owner === undefined) await client.query('create schema posthorn');
   await runMigrations(client, { names: state.pending, folder: migrationsFolder, log });
   await migrateGraphileWith({ databaseUrl, log, role });
-  await renewRights(client, state.owner);
+  await renewRights(client, { owner: state.owner, log });
   return [...state.pending];
 }
 

@@ -21,12 +21,12 @@ export async function runMigrations(
     `create table if not exists posthorn.migrations (
        id integer primary key generated always as identity,
        name text not null unique,
-       run_on timestamptz not null default clock_timestamp())`,
+       run_on timestamptz not null)`,
   );
   for (const name of names) {
     const text = await readFile(new URL(`${name}.sql`, folder), 'utf8');
     const step = { what: `the migration ${name}`, log };
-    const record = `insert into posthorn.migrations (name) values (${pg.escapeLiteral(name)})`;
+    const record = `insert into posthorn.migrations (name, run_on) values (${pg.escapeLiteral(name)}, now())`;
     if (!text.startsWith(outsideHeader)) {
       await withShortLocks(client, step, `${text}\n; ${record}`);
       continue;
