@@ -2,9 +2,13 @@
 -- A statement of its own, so that it sees an outcome that was committed while the first one waited for the queue's row.
 --
 -- $1 webhook ids  $2 status codes
+--
+-- What belongs to a row is fetched by its place in $1, as in record.sql.
 update posthorn.outcomes as o
-set status = 'delivered', last_status_code = r.status_code, reason = null
-from unnest($1::uuid[], $2::smallint[]) as r (webhook_id, status_code)
-where o.webhook_id = r.webhook_id
+set
+  status = 'delivered',
+  last_status_code = ($2::smallint[])[array_position($1::uuid[], o.webhook_id)],
+  reason = null
+where o.webhook_id = any ($1::uuid[])
   and o.status <> 'delivered'
 returning o.webhook_id

@@ -1,6 +1,6 @@
 -- Counts failures into the breakers of lanes, and opens those that have failed often enough for long enough.
 --
--- $1 lanes  $2 failures since the last success among these results  $3 whether there was a success before them
+-- $1 lanes, no two the same  $2 failures since the last success among these results  $3 whether there was a success before them
 -- $4 whether the probe failed  $5 whether the probe ended without a verdict, for trouble of our own
 -- $6 last errors  $7 seconds for which the receiver asks to be left alone, or null
 -- $8 failures in a row that open  $9 seconds over which they must be spread  $10 seconds of the first open interval
@@ -9,12 +9,8 @@
 -- Returns the lanes and whether each is open now. An open breaker listens to its probe alone: failures of requests that
 -- were in flight when it opened change nothing. An update, not an upsert, so that two workers that count at the same
 -- time count both: the second reads what the first has written.
-with news as materialized (
-  select *
-  from unnest(
-    $1::bigint[], $2::integer[], $3::boolean[], $4::boolean[], $5::boolean[], $6::text[], $7::float8[]
-  ) as n (lane, failures, succeeded, probe_failed, probe_released, error, pause_s)
-)
+--
+-- What belongs to a row is fetched by its place in $1, as in record.sql.
 update posthorn.breakers as b
 set (
   consecutive, failing_since, last_failure_at, last_error, paused_until,
@@ -38,6 +34,16 @@ set (
     case when judged.opens or n.probe_released then null else b.probe_by end
   from (
     select
+      ($2::integer[])[place] as failures,
+      ($3::boolean[])[place] as succeeded,
+      ($4::boolean[])[place] as probe_failed,
+      ($5::boolean[])[place] as probe_released,
+      ($6::text[])[place] as error,
+      ($7::float8[])[place] as pause_s
+    from (select array_position($1::bigint[], b.lane) as place offset 0) as found
+  ) as n
+  cross join lateral (
+    select
       case when n.succeeded then n.failures else b.consecutive + n.failures end as consecutive,
       case when n.succeeded or b.consecutive = 0 then clock_timestamp() else b.failing_since end as failing_since
   ) as counted
@@ -51,8 +57,11 @@ set (
       end as opens
   ) as judged
 )
-from news as n
 where b.lane = any ($1::bigint[])
-  and b.lane = n.lane
-  and (b.state = 'closed' or n.probe_failed or n.probe_released or n.pause_s is not null)
+  and (
+    b.state = 'closed'
+    or ($4::boolean[])[array_position($1::bigint[], b.lane)]
+    or ($5::boolean[])[array_position($1::bigint[], b.lane)]
+    or ($7::float8[])[array_position($1::bigint[], b.lane)] is not null
+  )
 returning b.lane::text, b.state = 'open' as is_open

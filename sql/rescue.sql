@@ -18,7 +18,7 @@ with released as (
     end
   where leased_by = $1::integer
     and webhook_id <> all ($2::uuid[])
-  returning webhook_id, attempts
+  returning webhook_id
 ),
 closed as (
   update posthorn.attempts as a
@@ -26,10 +26,8 @@ closed as (
     finished_at = clock_timestamp(),
     error = 'abandoned',
     error_message = format('Worker %s ended before the attempt did', $1::integer)
-  from released as r
-  where a.webhook_id = r.webhook_id
-    -- Earlier ones are open when a lease had run out before.
-    and a.number <= r.attempts
+  -- Earlier ones are open when a lease had run out before.
+  where a.webhook_id = any (array(select webhook_id from released))
     and a.finished_at is null
 )
 select count(*)::integer as released from released

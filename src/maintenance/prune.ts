@@ -58,7 +58,9 @@ export async function prune(
     forgottenEndpoints: await pruneEndpoints(pool, retentionMs),
     forgottenAlerts: await pruneAlerts(pool, retentionMs),
     forgottenReplays: await pruneReplays(pool, retentionMs),
-    forgottenOutcomes: await pruneFormerOutcomes(pool),
+    forgottenOutcomes:
+      (await pruneReplayed(pool, 'former_outcomes')) +
+      (await pruneReplayed(pool, 'brought_forward')),
     deadJobs: await pruneJobs(pool),
   };
 }
@@ -108,19 +110,19 @@ function pruneReplays(pool: Pool, retentionMs: number): Promise<number> {
 }
 
 /** Not partitioned, as there are few: those of days that have been dropped. */
-function pruneFormerOutcomes(pool: Pool): Promise<number> {
+function pruneReplayed(pool: Pool, table: 'former_outcomes' | 'brought_forward'): Promise<number> {
   return deleteAll(
     pool,
     `with dropped as materialized (
        select webhook_id
-       from posthorn.former_outcomes
+       from posthorn.${table}
        where webhook_id < (
          select posthorn.uuid_floor(min(day)::timestamp at time zone 'UTC')
          from posthorn.partition_days() as day)
        order by webhook_id
        limit $1
      )
-     delete from posthorn.former_outcomes
+     delete from posthorn.${table}
      where webhook_id = any (array(select webhook_id from dropped))`,
   );
 }
