@@ -27,7 +27,7 @@ export interface MatchCount {
 }
 
 const countForMs = 3_000;
-/** Rows that one statement may read: some 50 ms. */
+/** Rows that one statement may read: some 50 ms, and 100 ms if each is looked up in the outbox as well. */
 const walkRows = 50_000;
 
 /** Counts what matches now, for 3 s at most. */
