@@ -80,7 +80,7 @@ const cases: readonly Case[] = [
   {
     what: 'correct-outcomes.sql',
     settings: engine,
-    run: { name: 'correct-outcomes', values: [failed, ofAll('200')] },
+    run: { name: 'correct-outcomes', values: [failed, ofAll('200'), ofAll('1')] },
   },
   {
     what: 'rescue.sql',
@@ -94,14 +94,6 @@ const cases: readonly Case[] = [
     run: { name: 'hold-lanes', values: [lanes, failed, ofAll('1'), ofAll('1'), ofAll('1')] },
   },
   {
-    what: 'count-gone.sql',
-    settings: engine,
-    run: {
-      name: 'count-gone',
-      values: ['array(select id from posthorn.endpoints order by 1 limit $1::integer)', ofAll('1')],
-    },
-  },
-  {
     what: 'count-failures.sql',
     settings: engine,
     before: `insert into posthorn.breakers (lane, url) select unnest(${lanes}), '${url}'`,
@@ -111,14 +103,15 @@ const cases: readonly Case[] = [
         lanes,
         ofAll('1'),
         ofAll('false'),
-        ofAll('false'),
-        ofAll('false'),
         ofAll(`''`),
         ofAll('1'),
         '5',
         '5',
         '5',
         '5',
+        failed,
+        ofAll('1'),
+        ofAll('false'),
       ],
     },
   },
