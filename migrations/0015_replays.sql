@@ -312,12 +312,12 @@ begin
     -- An ordered lane keeps the place of its first one, and waits as a whole.
     released as (
       update posthorn.lane_rules as r
-      set retry_at = null
+      set retry_at = null, retry_of = null
       from posthorn.queue as q
       where q.webhook_id = any (put_back.webhook_ids)
         and r.lane = q.lane
+        and r.retry_of = q.webhook_id
         and r.retry_at > now()
-        and q.attempts > q.past_attempts
         and (q.lease_until is null or q.lease_until < now())
       returning q.webhook_id, r.lane
     )
@@ -487,7 +487,7 @@ create function posthorn.cancel_many(webhook_ids uuid[]) returns bigint
       using waiting as w
       where q.webhook_id = any (cancel_many.webhook_ids)
         and q.webhook_id = w.webhook_id
-      returning q.webhook_id, q.outbox_id, q.lane, q.attempts, q.past_attempts
+      returning q.webhook_id, q.outbox_id, q.lane, q.attempts
     ), recorded as (
       insert into posthorn.outcomes (webhook_id, outbox_id, lane, status, attempts, reason)
       select e.webhook_id, e.outbox_id, e.lane, 'cancelled', e.attempts, 'cancelled'
@@ -495,12 +495,10 @@ create function posthorn.cancel_many(webhook_ids uuid[]) returns bigint
       returning 1
     ), freed as (
       update posthorn.lane_rules as r
-      set retry_at = null
+      set retry_at = null, retry_of = null
       from ended as e
       where r.lane = e.lane
-        and r.retry_at is not null
-        -- Of an ordered lane only the first one has been tried.
-        and e.attempts > e.past_attempts
+        and r.retry_of = e.webhook_id
       returning r.lane
     )
     select count(*)

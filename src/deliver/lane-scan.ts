@@ -120,6 +120,6 @@ export class LaneScan {
     const { book, limited } = this.#options;
     if (limited.admits({ lane, access })) book.add({ lane, priority, dueMs });
     // One of the others may be frozen.
-    else if (access === 'taken') limited.want(lane, 'seen');
+    else if (access === 'taken') limited.want(lane);
   }
 }

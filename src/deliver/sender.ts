@@ -99,10 +99,8 @@ export class Sender {
     const endLane = () =>
       book.end(webhook.lane, { epoch, verdict: loadOf(verdict), nowMs: performance.now() });
     let onSettled: (() => void) | undefined;
-    if (webhook.isOrdered) {
+    if (webhook.isOrdered || book.isOrdered(webhook.lane)) {
       onSettled = () => {
-        // From now on: Postgres has counted from a little earlier, and would give nothing before its own time is over.
-        if (decision.became === 'retry') book.hold(webhook.lane, performance.now() + decision.inMs);
         endLane();
         this.onLaneFreed();
       };
@@ -240,7 +238,6 @@ export class Sender {
         verdict,
         isProbe: webhook.isProbe,
       },
-      keepsPlace: webhook.isOrdered,
       endpointId: webhook.endpointId,
       goneAnswers: webhook.goneAnswers,
       onSettled,

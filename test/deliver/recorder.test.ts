@@ -156,7 +156,6 @@ function failure(
       },
       isProbe: false,
     },
-    keepsPlace: false,
     endpointId: null,
     goneAnswers: 0,
   };

@@ -124,9 +124,9 @@ describe('retry', () => {
     const endpoint = await registerEndpoint(database, { url, ordered: true });
     await endpoint.enqueue(2);
     await database.pool.query(
-      `update posthorn.lane_rules set retry_at = now() + interval '1 hour';
-       update posthorn.queue set attempts = 1
-       where webhook_id = (select webhook_id from posthorn.queue order by due_at, webhook_id limit 1)`,
+      `update posthorn.lane_rules
+       set retry_at = now() + interval '1 hour',
+         retry_of = (select webhook_id from posthorn.queue order by due_at, webhook_id limit 1)`,
     );
     const [first, second] = await rows<{ webhook_id: string }>(
       'select webhook_id from posthorn.queue order by due_at, webhook_id',

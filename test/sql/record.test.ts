@@ -116,6 +116,7 @@ async function recordAs(
       one(0),
       one(1),
       '{}',
+      '{}',
     ],
   });
   return rows.map((row) => row.webhook_id);
