@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import type { PoolClient } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { rulesPayload, wakeChannel } from '../src/db/names.ts';
 import type { Posthorn } from '../src/posthorn.ts';
@@ -14,6 +15,7 @@ import { type Receiver, startReceiver } from './support/receiver.ts';
 let database: TestDatabase;
 let engine: Posthorn & AsyncDisposable;
 let receiver: Receiver;
+let holding: PoolClient[] = [];
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -30,9 +32,19 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  for (const client of holding) client.release(true);
+  holding = [];
   await receiver.close();
   await database.empty();
 });
+
+/** A transaction that stays open until the test ends it, or ends. */
+async function hold(): Promise<PoolClient> {
+  const client = await database.pool.connect();
+  holding.push(client);
+  await client.query('begin');
+  return client;
+}
 
 const orderedWithAnHour = () =>
   registerEndpoint(database, { url: receiver.url, ordered: true, retry_schedule_s: [3_600] });
@@ -67,8 +79,7 @@ describe('the limit of an endpoint', () => {
     const endpoint = await registerEndpoint(database, { url: receiver.url, max_in_flight: 2 });
     await endpoint.enqueue(300);
     await receiver.until((requests) => requests.length >= 10);
-    const client = await database.pool.connect();
-    await client.query('begin');
+    const client = await hold();
     await client.query('update posthorn.endpoints set max_in_flight = 1');
     // The worker looks at the rule, as when the breaker of the lane has just been closed.
     await database.pool.query('select pg_notify($1, $2 || lane) from posthorn.lane_rules', [
@@ -77,8 +88,6 @@ describe('the limit of an endpoint', () => {
     ]);
     await receiver.until((requests) => requests.length >= 60);
     expect(load.most).toBe(2);
-    await client.query('rollback');
-    client.release();
   });
 
   it('is the new one though it was changed while the worker had no session', async () => {
@@ -113,19 +122,22 @@ describe('an ordered endpoint', () => {
     failOnce();
     const endpoint = await orderedWithAnHour();
     // What follows the record of a failure waits for this row.
-    const client = await database.pool.connect();
-    await client.query(
+    await database.pool.query(
       `insert into posthorn.breakers (lane, url) select lane, url from posthorn.endpoints`,
     );
-    await client.query('begin');
+    const client = await hold();
     await client.query('select from posthorn.breakers for update');
     await endpoint.enqueue(3);
     const first = await heldBy(endpoint);
     await database.pool.query('select posthorn.cancel($1)', [first]);
+    // The worker has been told of it by the time that it sends what came later.
+    await database.pool.query(`insert into posthorn.outbox (url, body) values ($1, '0')`, [
+      `${receiver.url}/later`,
+    ]);
+    await receiver.until((requests) => requests.length === 2);
     await client.query('commit');
-    client.release();
-    await receiver.until((requests) => requests.length === 3);
-    expect(bodies()).toEqual([1, 2, 3]);
+    await receiver.until((requests) => requests.length === 4);
+    expect(bodies()).toEqual([1, 0, 2, 3]);
   });
 
   it('that stops being ordered while its first one is sent keeps to the schedule of that one', async () => {
