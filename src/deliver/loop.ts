@@ -273,7 +273,7 @@ export class DeliveryLoop {
       discovered: claim.discovered.filter((seen) => this.#limited.admits(seen)),
       wasFull: claim.isFull,
     });
-    if (request.discover) this.#window.move(claim);
+    if (request.discover && this.#window.move(claim)) this.#scan.want();
     const durationMs = performance.now() - startedMs;
     const { length: webhooks } = claim.webhooks;
     if (webhooks > 0) {
