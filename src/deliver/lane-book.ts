@@ -58,6 +58,11 @@ export class LaneBook {
     return this.#active.usualSlots;
   }
 
+  /** The limited lanes whose limits this process keeps. */
+  get ownedLanes(): readonly string[] {
+    return this.#owned.names;
+  }
+
   /** When the next lane is ready that waits for nothing but a time; infinite when there is none. */
   get nextReadyMs(): number {
     return this.#waiting.nextReadyMs;
@@ -125,6 +130,11 @@ export class LaneBook {
       if ((given.get(key(seen))?.count ?? 0) < seen.waiting) this.add(seen);
     }
     this.#countTurns(claim.claimed.length);
+  }
+
+  /** Forgets that these lanes have work, until they are seen with some. */
+  forget(wishes: readonly LaneWish[]): void {
+    this.learn({ wishes, claimed: [], discovered: [], wasFull: false });
   }
 
   /** Notes that a lane has work due from a time on. */

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { retireConnections } from '../db/pools.ts';
 import type { Breakers } from '../deliver/breakers.ts';
+import type { ClaimsFailing } from '../deliver/claim-trouble.ts';
 import type { DeliveryLoop } from '../deliver/loop.ts';
 import type { Recorder } from '../deliver/recorder.ts';
 import type { Sender } from '../deliver/sender.ts';
@@ -38,9 +39,11 @@ interface WorkerOptions {
   readonly sliceMs?: number;
 }
 
-export type WorkerState = 'starting' | 'ok' | 'lost' | 'stopping' | 'stopped';
+export type WorkerState = 'starting' | 'ok' | 'cannot claim' | 'lost' | 'stopping' | 'stopped';
 
 const rescueEveryMs = 2_000;
+/** Claims that fail for less are a passing thing, such as a connection that was cut. */
+const failingAfterMs = 10_000;
 /**
  * What took our session may have taken all of them: the others get time to come back, which they try at least every 5 s,
  * before they are taken for dead. Those that did die meanwhile are rescued so much later.
@@ -61,7 +64,12 @@ export class Worker {
   }
 
   get state(): WorkerState {
-    return this.#state;
+    return this.#state === 'ok' && this.#claimsFailing !== undefined ? 'cannot claim' : this.#state;
+  }
+
+  get #claimsFailing(): ClaimsFailing | undefined {
+    const failing = this.#options.loop.claimsFailing;
+    return failing !== undefined && failing.forMs >= failingAfterMs ? failing : undefined;
   }
 
   /** Requests under way. */
@@ -131,9 +139,10 @@ export class Worker {
       preferred: this.#lastNumber,
       onWake: () => loop.wake(),
       onScan: () => loop.wakeAndScan(),
-      onLaneClosed: (lane) => loop.laneClosed(lane),
-      onRulesChanged: (lane) => loop.rulesChanged(lane),
+      onLaneCalled: (lane, call) => loop.laneCalled(lane, call),
+      onUnknownCall: () => events.emit('callIgnored'),
       isEgressDown: () => breakers.isEgressDown,
+      claimsFailing: () => this.#claimsFailing,
       onLost: (reason) => {
         lostBecause = reason;
         this.#state = 'lost';
@@ -190,7 +199,7 @@ export class Worker {
        values ($1, $2, $3, $4)
        on conflict (number) do update
          set host = excluded.host, pid = excluded.pid, version = excluded.version, graphile_pool = null,
-           egress_down_since = null,
+           egress_down_since = null, claims_failing_since = null, claim_error = null,
            started_at = clock_timestamp(), seen_at = clock_timestamp()`,
       [number, hostname(), process.pid, version],
     );
