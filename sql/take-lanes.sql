@@ -20,7 +20,7 @@ with takeable as materialized (
 )
 update posthorn.lane_rules as r
 set
-  rate_from = case when r.owner <> $1::integer then now() + interval '1 second' / r.rate_limit_per_s else r.rate_from end,
+  rate_from = case when r.owner <> $1::integer then now() + interval '1 second' / greatest(least(r.rate_limit_per_s, 10000), 0.001) else r.rate_from end,
   owner = $1::integer
 where r.lane = any (array(select lane from takeable))
 returning
@@ -28,5 +28,6 @@ returning
   r.is_ordered,
   r.max_in_flight,
   r.rate_limit_per_s,
-  (extract(epoch from r.rate_from - now()) * 1000)::float8 as rate_in_ms,
-  (extract(epoch from r.retry_at - now()) * 1000)::float8 as retry_in_ms
+  -- Not of the difference, which Postgres before 17 cannot take of an infinite time.
+  ((extract(epoch from r.rate_from) - extract(epoch from now())) * 1000)::float8 as rate_in_ms,
+  ((extract(epoch from r.retry_at) - extract(epoch from now())) * 1000)::float8 as retry_in_ms

@@ -91,13 +91,24 @@ export class LimitedLanes {
 }
 
 function ruleOf(row: TakenRow, reason: Reason): LaneRule {
-  const ratePerS = row.rate_limit_per_s;
+  // A limit of 0, which the CHECKs refuse, would hold the lane for ever without a word.
+  const ratePerS = row.rate_limit_per_s === null ? null : legalRate(row.rate_limit_per_s);
   const unknownMs = reason === 'left behind' && ratePerS !== null ? 1_000 / ratePerS : 0;
   return {
     isOrdered: row.is_ordered,
-    maxInFlight: row.max_in_flight,
+    maxInFlight: row.max_in_flight === null ? null : Math.max(1, row.max_in_flight),
     ratePerS,
-    rateInMs: Math.max(0, row.rate_in_ms ?? 0, unknownMs),
+    // Never longer than one turn, whatever stands in the row.
+    rateInMs: Math.max(
+      0,
+      Math.min(row.rate_in_ms ?? 0, ratePerS === null ? 0 : 1_000 / ratePerS),
+      unknownMs,
+    ),
     retryInMs: Math.max(0, row.retry_in_ms ?? 0),
   };
+}
+
+/** The nearest rate that a CHECK lets in. */
+function legalRate(ratePerS: number): number {
+  return Number.isNaN(ratePerS) ? 0.001 : Math.min(Math.max(ratePerS, 0.001), 10_000);
 }

@@ -36,7 +36,12 @@ export async function rescueDeadWorkers(
   );
   const rescued: number[] = [];
   for (const { number } of rows) {
-    if (await rescueDeadWorker(pool, { ...options, number })) rescued.push(number);
+    try {
+      if (await rescueDeadWorker(pool, { ...options, number })) rescued.push(number);
+    } catch (error) {
+      // The others' webhooks must not wait for what is wrong with this one's.
+      options.log.warn({ worker: number, error: String(error) }, 'Cannot rescue a dead worker');
+    }
   }
   return rescued;
 }
@@ -81,7 +86,7 @@ async function rescueDeadWorker(pool: Pool, options: RescueOptions): Promise<boo
     // What it has sent lately is not known: whoever takes its lanes next may not use their rates at once.
     await client.query(
       `update posthorn.lane_rules
-       set owner = null, rate_from = now() + interval '1 second' / rate_limit_per_s
+       set owner = null, rate_from = now() + interval '1 second' / greatest(least(rate_limit_per_s, 10000), 0.001)
        where owner = $1`,
       [number],
     );

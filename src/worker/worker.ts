@@ -9,7 +9,7 @@ import type { Recorder } from '../deliver/recorder.ts';
 import type { Sender } from '../deliver/sender.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import type { MaintenanceOptions } from '../maintenance/crontab.ts';
+import { evaluateAlertsNow, type MaintenanceOptions } from '../maintenance/crontab.ts';
 import { ensureReplays } from '../maintenance/replays.ts';
 import { leave, rescueDeadWorkers, rescueFormerHolder } from '../maintenance/rescue.ts';
 import type { Tallies } from '../maintenance/tallies.ts';
@@ -58,6 +58,7 @@ export class Worker {
   /** Taken again after a lost session if it is free: the leases of what is in flight carry it. */
   #lastNumber: number | undefined;
   #hasLost = false;
+  #hasToldOfClaims = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -210,15 +211,24 @@ export class Worker {
     return [...this.#options.sender.webhookIds, ...this.#options.recorder.webhookIds];
   }
 
+  /** Within a minute people are told why nothing is claimed; the crontab alone may take longer. */
+  async #tellOfFailingClaims(): Promise<void> {
+    const isFailing = this.#claimsFailing !== undefined;
+    if (isFailing && !this.#hasToldOfClaims) await evaluateAlertsNow(this.#options.maintenancePool);
+    this.#hasToldOfClaims = isFailing;
+  }
+
   async #tend(job: DeliverJob, { rescueFromMs }: { rescueFromMs: number }): Promise<void> {
     const { maintenancePool, events, log } = this.#options;
-    try {
-      await job.ensure();
-      await ensureReplays(maintenancePool);
-      if (performance.now() < rescueFromMs) return;
-      await rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events, log });
-    } catch (error) {
-      log.warn({ error: String(error) }, 'Cannot look after the other workers');
-    }
+    // Each by itself: the fault of one must not keep the others from running.
+    const attend = async (work: Promise<unknown>, trouble: string) => {
+      await work.catch((error: unknown) => log.warn({ error: String(error) }, trouble));
+    };
+    await attend(job.ensure(), 'Cannot look after the deliver job');
+    await attend(ensureReplays(maintenancePool), 'Cannot look after the replays');
+    await attend(this.#tellOfFailingClaims(), 'Cannot tell that claims fail');
+    if (performance.now() < rescueFromMs) return;
+    const rescue = rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events, log });
+    await attend(rescue, 'Cannot look after the other workers');
   }
 }
