@@ -11,7 +11,7 @@ select
   (
     select json_build_object(
       'workers', count(*),
-      'failing_ms', (extract(epoch from clock_timestamp() - min(w.claims_failing_since)) * 1000)::float8,
+      'failing_ms', (extract(epoch from clock_timestamp() - greatest(min(w.claims_failing_since), 'epoch')) * 1000)::float8,
       'error', (array_agg(w.claim_error order by w.claims_failing_since))[1])
     from posthorn.live_workers as l
     join posthorn.workers as w on w.number = l.number

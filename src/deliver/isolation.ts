@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { inHalves } from '../db/in-halves.ts';
 import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { isFaultOfContent, isFaultOfRow } from '../db/sqlstate.ts';
@@ -94,7 +95,12 @@ export class Isolation {
     const ids = suspects.map((row) => row.webhook_id);
     const found: Found = { culprits: new Map(), sound: 0 };
     for (let from = 0; from < ids.length && found.culprits.size < mostFound; from += triedAtOnce) {
-      await this.#search(ids.slice(from, from + triedAtOnce), found);
+      const chunk = ids.slice(from, from + triedAtOnce);
+      const tryThem = (some: readonly string[]) =>
+        this.#inVain(async (run) => {
+          found.sound += (await run({ ...tryClaimSql, values: [some] })).length;
+        });
+      await inHalves(chunk, tryThem, (id, error) => found.culprits.set(id, error));
     }
     if (found.culprits.size === 0) return false;
     // If nothing at all can be claimed, the fault is not the rows', and no webhook must fail for it.
@@ -103,49 +109,32 @@ export class Isolation {
     return true;
   }
 
-  /** Tries these webhooks, and halves of them if that fails. */
-  async #search(ids: readonly string[], found: Found): Promise<void> {
-    const error = await this.#inVain(async (run) => {
-      found.sound += (await run({ ...tryClaimSql, values: [ids] })).length;
-    });
-    if (error === undefined) return;
-    const [only] = ids;
-    if (ids.length === 1 && only !== undefined) {
-      found.culprits.set(only, error);
-      return;
-    }
-    const half = Math.ceil(ids.length / 2);
-    await this.#search(ids.slice(0, half), found);
-    await this.#search(ids.slice(half), found);
-  }
-
   /** Whether a new webhook could be claimed; it is never committed. */
   async #canClaimAny(): Promise<boolean> {
-    const error = await this.#inVain(async (run) => {
-      const inserted = await run({
-        text: `insert into posthorn.outbox (url, body) values ('http://127.0.0.1/', '') returning id`,
-        values: [],
+    let canClaim = false;
+    const claimNew = () =>
+      this.#inVain(async (run) => {
+        const inserted = await run({
+          text: `insert into posthorn.outbox (url, body) values ('http://127.0.0.1/', '') returning id`,
+          values: [],
+        });
+        await run({ ...tryClaimSql, values: [inserted.map(({ id }) => id)] });
+        canClaim = true;
       });
-      await run({ ...tryClaimSql, values: [inserted.map(({ id }) => id)] });
-    });
-    return error === undefined;
+    await inHalves(['a new one'], claimNew, () => {});
+    return canClaim;
   }
 
-  /** Runs statements in a transaction that is rolled back; returns the fault of a row, and throws what is none. */
-  async #inVain(work: (run: Run) => Promise<void>): Promise<unknown> {
+  /** Runs statements in a transaction that is rolled back. */
+  async #inVain(work: (run: Run) => Promise<void>): Promise<void> {
     const client = await this.#options.pool.connect();
     let lost: Error | undefined;
     try {
       await client.query('begin');
       await work(async (query) => (await client.query<{ id: string }>(query)).rows);
-      return undefined;
-    } catch (error) {
-      if (isFaultOfRow(error)) return error;
-      lost = error instanceof Error ? error : new Error(String(error));
-      throw error;
     } finally {
       await client.query('rollback').catch((error: Error) => {
-        lost ??= error;
+        lost = error;
       });
       client.release(lost);
     }

@@ -1,5 +1,7 @@
 import type { Pool } from 'pg';
+import { inHalves } from '../db/in-halves.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
+import type { Log } from '../log.ts';
 import type { LaneAccess } from './claim.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LaneRule } from './owned-lanes.ts';
@@ -15,6 +17,7 @@ import type { LaneRule } from './owned-lanes.ts';
 interface LimitedLanesOptions {
   readonly pool: Pool;
   readonly book: LaneBook;
+  readonly log: Log;
 }
 
 interface TakenRow {
@@ -64,13 +67,20 @@ export class LimitedLanes {
 
   /** Takes what is wanted and can be had. What turns out not to be limited any more is claimed like any other lane. */
   async take(workerNumber: number): Promise<void> {
-    const { pool, book } = this.#options;
+    const { pool, book, log } = this.#options;
     const lanes = [...this.#wanted].slice(0, mostTaken);
     if (lanes.length === 0) return;
-    const rows = await runSql<TakenRow>(pool, {
-      sql: takeSql,
-      values: [workerNumber, lanes.map(([lane]) => lane)],
-    });
+    const rows: TakenRow[] = [];
+    await inHalves(
+      lanes.map(([lane]) => lane),
+      async (some) => {
+        rows.push(
+          ...(await runSql<TakenRow>(pool, { sql: takeSql, values: [workerNumber, some] })),
+        );
+      },
+      (lane, error) =>
+        log.error({ lane, error: String(error) }, 'Cannot take a limited lane: it waits'),
+    );
     const nowMs = performance.now();
     const taken = new Map(rows.map((row) => [row.lane, row]));
     for (const [lane, reason] of lanes) {

@@ -86,7 +86,7 @@ export class DeliveryLoop {
     this.#book = book;
     this.#gauge = new InFlightGauge({ most });
     this.#room = new ClaimRoom({ most });
-    this.#limited = new LimitedLanes({ pool, book });
+    this.#limited = new LimitedLanes({ pool, book, log });
     this.#scan = new LaneScan({ pool, book, limited: this.#limited, events, log, cache });
     this.#laneCalls = new LaneCalls({ book, limited: this.#limited, scan: this.#scan });
     this.#trouble = new ClaimTrouble({ events, log });

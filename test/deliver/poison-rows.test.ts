@@ -1,12 +1,16 @@
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createEnginePool } from '../../src/db/pools.ts';
 import { Isolation } from '../../src/deliver/isolation.ts';
 import { LaneBook } from '../../src/deliver/lane-book.ts';
 import { createEvents } from '../../src/events.ts';
+import { evaluateAlerts } from '../../src/maintenance/alerts.ts';
+import { sealSecrets } from '../../src/maintenance/seal-secrets.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
+import { alertOptions } from '../support/alerts.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { ringOf } from '../support/key-rings.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 
 // Rows as no CHECK and no function of ours lets them in: made by hand, restored, damaged. Each costs its own webhook at most. A
@@ -157,8 +161,8 @@ const poisons: readonly Poison[] = [
     ],
     fate: 'ended',
   },
-  { name: 'endpoints: no time at all', endpoint: 'timeout_ms => 0', fate: 'ended' },
-  { name: 'endpoints: less than no time', endpoint: 'timeout_ms => -5', fate: 'ended' },
+  { name: 'endpoints: no time at all', endpoint: 'timeout_ms => 0', fate: 'delivered' },
+  { name: 'endpoints: less than no time', endpoint: 'timeout_ms => -5', fate: 'delivered' },
   { name: 'endpoints: all the time', endpoint: 'timeout_ms => 2147483647', fate: 'delivered' },
   { name: 'endpoints: none in flight', endpoint: 'max_in_flight => 0', fate: 'delivered' },
   { name: 'endpoints: minus one in flight', endpoint: 'max_in_flight => -1', fate: 'delivered' },
@@ -206,7 +210,8 @@ const poisons: readonly Poison[] = [
       `update posthorn.lane_rules as r set owner = 999999, rate_limit_per_s = 0, rate_from = 'infinity'
        from posthorn.queue as q where q.webhook_id = $1 and r.lane = q.lane`,
     ],
-    fate: 'delivered',
+    // The least legal rate is one in 1,000 s.
+    fate: 'waits',
   },
   {
     name: 'breakers: counts at their end and times that never come',
@@ -331,19 +336,32 @@ it('all lists still list with all these rows', async () => {
   expect(metrics).toContain('posthorn_database_up 1');
 });
 
+it('alerts are evaluated, samples taken and secrets sealed with all these rows', async () => {
+  const { pool } = database;
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const alerts = alertOptions();
+  await eventually(
+    async () => (await evaluateAlerts(pool, { alerts, events: createEvents(), log })) !== undefined,
+    'nobody else evaluates',
+  );
+  await pool.query('select posthorn.take_sample()');
+  const ring = ringOf('k');
+  const before = await sealSecrets(pool, { ring, log });
+  expect(before.sealed).toBeGreaterThan(0);
+  const later = await sealSecrets(pool, { ring, log });
+  expect(later.sealed).toBe(0);
+});
+
 describe('the isolation', () => {
   it('finds bytes that are no text of the client, and ends that webhook alone', async () => {
-    await using ascii = await createTestDatabase();
-    await ascii.pool.query(
-      `update pg_database set encoding = pg_char_to_encoding('SQL_ASCII') where datname = current_database()`,
-    );
-    // Connections from now on are in that encoding.
+    await using own = await createTestDatabase();
     const log = { debug() {}, info() {}, warn() {}, error() {} };
-    const pool = createEnginePool({
-      databaseUrl: ascii.url,
-      log,
-      max: 2,
-      applicationName: 'isolation',
+    // As in a database that is not UTF8: Postgres cannot say to the client what is in the row.
+    const pool = new pg.Pool({
+      connectionString: own.url,
+      onConnect: async (client) => {
+        await client.query(`set client_encoding = 'LATIN1'`);
+      },
     });
     const insert = async (body: string) => {
       const { rows } = await pool.query<{ id: string; lane: string }>(
@@ -353,7 +371,7 @@ describe('the isolation', () => {
       return { id: rows[0]?.id ?? '', lane: rows[0]?.lane ?? '' };
     };
     await insert(`'{}'`);
-    const { id, lane } = await insert(`convert_from('\\xcafee9', 'SQL_ASCII')`);
+    const { id, lane } = await insert(`U&'\\2713'`);
     const events = createEvents();
     const found: string[] = [];
     events.on('poisoned', ({ webhookId }) => found.push(webhookId));
@@ -370,16 +388,14 @@ describe('the isolation', () => {
   it('ends nothing when no webhook at all can be claimed', async () => {
     await using closed = await createTestDatabase();
     await closed.pool.query(`alter table posthorn.attempts add constraint none check (number < 0)`);
-    await using _engine = await startEngine(closed);
+    await using closedEngine = await startEngine(closed);
+    const reasons: string[] = [];
+    closedEngine.events.on('claimFailed', ({ reason }) => reasons.push(reason));
     await closed.pool.query(
       `insert into posthorn.outbox (url, body) values ('${receiver.url}/none', '')`,
     );
-    await eventually(async () => {
-      const { rows } = await closed.pool.query<{ claim_error: string | null }>(
-        'select claim_error from posthorn.workers',
-      );
-      return rows[0]?.claim_error?.includes('"none"');
-    }, 'the worker says why it cannot claim');
+    await eventually(async () => reasons.length > 2, 'claims fail');
+    expect(reasons[0]).toContain('"none"');
     const { rows } = await closed.pool.query('select from posthorn.outcomes');
     expect(rows).toEqual([]);
     await closed.pool.query('alter table posthorn.attempts drop constraint none');
