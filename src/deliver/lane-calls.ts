@@ -6,14 +6,14 @@ import type { LimitedLanes } from './limited-lanes.ts';
 export type LaneCall = 'closed' | 'rules';
 
 /** Calls that wait to be heard. Beyond these a scan of all lanes finds what they would have said. */
-const mostWaiting = 5_000;
-/** How long it takes until the next calls are heard, for each that was: 2,000 a second. */
-const pauseMsPerCall = 0.5;
+const mostWaiting = 1_000;
+/** How long it takes until the next calls are heard, for each that was: 1,000 a second. */
+const pauseMsPerCall = 1;
 
 interface Listeners {
-  readonly book: LaneBook;
-  readonly limited: LimitedLanes;
-  readonly scan: LaneScan;
+  readonly book: Pick<LaneBook, 'slowStart' | 'ownedLanes'>;
+  readonly limited: Pick<LimitedLanes, 'want'>;
+  readonly scan: Pick<LaneScan, 'want'>;
 }
 
 /**

@@ -37,13 +37,13 @@ interface WorkerOptions {
   readonly tallies: Tallies;
   /** How long one run of the deliver job lasts. */
   readonly sliceMs?: number;
+  /** How long claims may fail before it is told of. */
+  readonly claimsFailAfterMs: number;
 }
 
 export type WorkerState = 'starting' | 'ok' | 'cannot claim' | 'lost' | 'stopping' | 'stopped';
 
 const rescueEveryMs = 2_000;
-/** Claims that fail for less are a passing thing, such as a connection that was cut. */
-const failingAfterMs = 10_000;
 /**
  * What took our session may have taken all of them: the others get time to come back, which they try at least every 5 s,
  * before they are taken for dead. Those that did die meanwhile are rescued so much later.
@@ -69,8 +69,9 @@ export class Worker {
   }
 
   get #claimsFailing(): ClaimsFailing | undefined {
-    const failing = this.#options.loop.claimsFailing;
-    return failing !== undefined && failing.forMs >= failingAfterMs ? failing : undefined;
+    const { loop, claimsFailAfterMs } = this.#options;
+    const failing = loop.claimsFailing;
+    return failing !== undefined && failing.forMs >= claimsFailAfterMs ? failing : undefined;
   }
 
   /** Requests under way. */
