@@ -42,6 +42,7 @@ create function posthorn.take_sample() returns bigint
       from posthorn.outcomes as o
       where o.webhook_id >= posthorn.uuid_floor(now() - interval '2 minutes')
         and o.status = 'delivered'
+        and isfinite(o.finished_at)
       order by o.webhook_id desc
       limit 2000
     ),
