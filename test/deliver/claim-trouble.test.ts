@@ -74,7 +74,9 @@ it('claims that all fail are told by readiness, a metric, the table of workers a
       if (rule === 'claims_failing') resolve(summary);
     });
   });
-  await database.pool.query('alter table posthorn.attempts add constraint none check (number < 0) not valid');
+  await database.pool.query(
+    'alter table posthorn.attempts add constraint none check (number < 0) not valid',
+  );
   const { rows } = await database.pool.query<{ id: string }>(
     `insert into posthorn.outbox (url, body) values ($1, '') returning id`,
     [`${receiver.url}/late`],
