@@ -57,6 +57,11 @@ insert into posthorn.alert_watch default values;
 -- Since when most endpoints cannot be reached from this worker, which is taken for trouble of its own network.
 alter table posthorn.workers add column egress_down_since timestamptz;
 
+-- Since when this worker can claim nothing, and what Postgres says.
+alter table posthorn.workers
+  add column claims_failing_since timestamptz,
+  add column claim_error text;
+
 -- Endpoints that were disabled by themselves: few, however many there are.
 create index endpoints_for_alerts on posthorn.endpoints (status_since)
   where status = 'disabled' and status_reason in ('failing', 'gone');

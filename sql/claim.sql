@@ -119,9 +119,9 @@ heads as materialized (
 claimed as (
   update posthorn.queue
   set
-    attempts = attempts + 1,
+    attempts = least(attempts + 1, 32767),
     -- A lease that ran out was an attempt that nobody saw end: it does not count.
-    uncounted = uncounted + (lease_until is not null)::integer,
+    uncounted = least(uncounted + (lease_until is not null)::integer, 32767),
     lease_until = now() + $11::float8 * interval '1 second',
     leased_by = $1::integer
   where webhook_id = any (array(select webhook_id from candidates union all select webhook_id from heads))

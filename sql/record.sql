@@ -68,7 +68,7 @@ waiting as (
             clock_timestamp(),
             now() + (($11::float8[])[place] - ($10::float8[])[place] / 1000) * interval '1 second')
         end,
-        q.uncounted + ($13::smallint[])[place]
+        least(q.uncounted + ($13::smallint[])[place], 32767)
       from (select array_position($1::uuid[], q.webhook_id) as place offset 0) as found
     ),
     lease_until = null,

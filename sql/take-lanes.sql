@@ -29,7 +29,7 @@ taken as (
   set
     rate_from = case
       when r.owner is null then r.rate_from
-      else now() + interval '1 second' / r.rate_limit_per_s
+      else now() + interval '1 second' / greatest(least(r.rate_limit_per_s, 10000), 0.001)
     end,
     owner = $1::integer
   where r.lane = any (array(select lane from takeable))
@@ -42,8 +42,9 @@ select
   r.is_ordered,
   r.max_in_flight,
   r.rate_limit_per_s,
-  (extract(epoch from r.rate_from - now()) * 1000)::float8 as rate_in_ms,
-  (extract(epoch from r.retry_at - now()) * 1000)::float8 as retry_in_ms
+  -- Not of the difference, which Postgres before 17 cannot take of an infinite time.
+  ((extract(epoch from r.rate_from) - extract(epoch from now())) * 1000)::float8 as rate_in_ms,
+  ((extract(epoch from r.retry_at) - extract(epoch from now())) * 1000)::float8 as retry_in_ms
 from (
   select *, false as was_own
   from taken

@@ -32,6 +32,8 @@ export interface PosthornOptions {
   readonly events?: Events;
   /** How long one run of the deliver job lasts, ms. */
   readonly sliceMs?: number;
+  /** How long claims may fail before the worker says so, ms. */
+  readonly claimsFailAfterMs?: number;
 }
 
 /** A running Posthorn. */

@@ -99,6 +99,7 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   uuid_v7: 'anyone',
   uuid_floor: 'anyone',
   uuid_time: 'anyone',
+  time_of: 'anyone',
   lane_of: 'anyone',
   header_names_are_unique: 'anyone',
   outbox_keeps_rules: 'anyone',

@@ -213,7 +213,8 @@ export function toWebhook(
     isEndpointDeleted: row.is_endpoint_deleted,
     isOrdered: row.is_ordered,
     goneAnswers: row.gone_answers,
-    timeoutMs: row.timeout_ms,
+    // A lease lasts longer than any legal one.
+    timeoutMs: row.timeout_ms === null ? null : Math.min(Math.max(row.timeout_ms, 100), 60_000),
     retryScheduleMs: row.retry_schedule_s?.map((delayS) => delayS * 1_000) ?? null,
     isProbe: false,
     claimed,

@@ -51,6 +51,11 @@ export class LaneBook {
     return this.#active.usualSlots;
   }
 
+  /** The limited lanes whose limits this process keeps. */
+  get ownedLanes(): readonly string[] {
+    return this.#owned.names;
+  }
+
   /** When the next lane is ready that waits for nothing but a time; infinite when there is none. */
   get nextReadyMs(): number {
     return this.#waiting.nextReadyMs;
@@ -169,10 +174,6 @@ export class LaneBook {
   /** Whether this process keeps the limits of the lane. */
   owns(lane: string): boolean {
     return this.#owned.has(lane);
-  }
-
-  get ownedLanes(): string[] {
-    return this.#owned.names;
   }
 
   /** Whether the lane is this process's, and is sent to in order. */

@@ -92,8 +92,10 @@ export class LaneScan {
     return Math.max(everyMs, this.#costMs * share);
   }
 
+  /** Those that somebody asks for take half of the time at most: whoever can notify can ask as often as he likes. */
   #isDue(): boolean {
-    return this.#isWanted || performance.now() - this.#lastMs >= this.#pauseMs;
+    const restedMs = performance.now() - this.#lastMs;
+    return restedMs >= (this.#isWanted ? this.#costMs : this.#pauseMs);
   }
 
   /** What somebody asked for is not in an earlier scan of somebody else's. */

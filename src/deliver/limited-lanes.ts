@@ -1,5 +1,7 @@
 import type { Pool } from 'pg';
+import { inHalves } from '../db/in-halves.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
+import type { Log } from '../log.ts';
 import type { LaneAccess } from './claim.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LaneRule } from './owned-lanes.ts';
@@ -15,6 +17,7 @@ import type { LaneRule } from './owned-lanes.ts';
 interface LimitedLanesOptions {
   readonly pool: Pool;
   readonly book: LaneBook;
+  readonly log: Log;
 }
 
 /** A lane that is limited, as take-lanes.sql found it. */
@@ -79,14 +82,10 @@ export class LimitedLanes {
     if (lanes.length === 0) return;
     // Before the answer: what is told while it is on its way has to be asked for again.
     for (const lane of lanes) this.#wanted.delete(lane);
-    const rows = await runSql<RuleRow>(this.#options.pool, {
-      sql: takeSql,
-      values: [workerNumber, lanes],
-    }).catch((error: unknown) => {
+    const rules = await this.#readRules(lanes, workerNumber).catch((error: unknown) => {
       for (const lane of lanes) this.want(lane);
       throw error;
     });
-    const rules = new Map(rows.map((row) => [row.lane, row]));
     for (const lane of lanes) this.#learn(lane, rules.get(lane));
   }
 
@@ -97,9 +96,36 @@ export class LimitedLanes {
     await runSql(this.#options.pool, { sql: releaseSql, values: [workerNumber, idle] });
   }
 
-  #learn(lane: string, row: RuleRow | undefined): void {
+  /** By lane; one that is not limited has none, and one whose rule cannot be read is 'unreadable'. */
+  async #readRules(
+    lanes: readonly string[],
+    workerNumber: number,
+  ): Promise<ReadonlyMap<string, RuleRow | 'unreadable'>> {
+    const { pool, log } = this.#options;
+    const rules = new Map<string, RuleRow | 'unreadable'>();
+    await inHalves(
+      lanes,
+      async (some) => {
+        const values = [workerNumber, some];
+        for (const row of await runSql<RuleRow>(pool, { sql: takeSql, values })) {
+          rules.set(row.lane, row);
+        }
+      },
+      (lane, error) => {
+        rules.set(lane, 'unreadable');
+        log.error({ lane, error: String(error) }, 'Cannot take a limited lane: it waits');
+      },
+    );
+    return rules;
+  }
+
+  #learn(lane: string, row: RuleRow | 'unreadable' | undefined): void {
     const { book } = this.#options;
     const nowMs = performance.now();
+    if (row === 'unreadable') {
+      book.disown(lane);
+      return;
+    }
     if (row === undefined) {
       book.disown(lane);
       book.addAll(lane);
@@ -131,13 +157,24 @@ export class LimitedLanes {
 }
 
 function ruleOf(row: RuleRow, { isUsedUp }: { isUsedUp: boolean }): LaneRule {
-  const ratePerS = row.rate_limit_per_s;
+  // A limit of 0, which the CHECKs refuse, would hold the lane for ever without a word.
+  const ratePerS = row.rate_limit_per_s === null ? null : legalRate(row.rate_limit_per_s);
   const unknownMs = isUsedUp && ratePerS !== null ? 1_000 / ratePerS : 0;
   return {
     isOrdered: row.is_ordered,
-    maxInFlight: row.max_in_flight,
+    maxInFlight: row.max_in_flight === null ? null : Math.max(1, row.max_in_flight),
     ratePerS,
-    rateInMs: Math.max(0, row.rate_in_ms ?? 0, unknownMs),
+    // Never longer than one turn, whatever stands in the row.
+    rateInMs: Math.max(
+      0,
+      Math.min(row.rate_in_ms ?? 0, ratePerS === null ? 0 : 1_000 / ratePerS),
+      unknownMs,
+    ),
     retryInMs: Math.max(0, row.retry_in_ms ?? 0),
   };
+}
+
+/** The nearest rate that a CHECK lets in. */
+function legalRate(ratePerS: number): number {
+  return Number.isNaN(ratePerS) ? 0.001 : Math.min(Math.max(ratePerS, 0.001), 10_000);
 }

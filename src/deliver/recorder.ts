@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
-import { isFaultOfContent } from '../db/sqlstate.ts';
+import { isFaultOfRow } from '../db/sqlstate.ts';
 import { isAlive, type LaneResult, laneNews } from '../domain/breaker.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import { writeBare } from './bare-record.ts';
 import type { Breakers } from './breakers.ts';
 import type { GoneEndpoints } from './gone-endpoints.ts';
 import { type SettledRow, settleLate } from './late-results.ts';
@@ -71,8 +72,8 @@ export const becameCodes = { retry: 0, delivered: 1, failed: 2 } as const;
  * together.
  *
  * A statement that fails because Postgres is away is tried again for 30 s: a receiver's 2xx that is not written is a
- * duplicate later. One that fails for its content is halved until the row at fault is alone, and that one is written
- * without the receiver's words. A crash here: the leases are freed by the rescue, the webhooks are sent again.
+ * duplicate later. One that fails for a row is halved until that row is alone, which is then written without the receiver's
+ * words, or else without its attempt. A crash here: the leases are freed by the rescue, the webhooks are sent again.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -155,7 +156,7 @@ export class Recorder {
         return await this.#writeOnce(batch);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        if (isFaultOfContent(error)) return this.#isolate(batch, message);
+        if (isFaultOfRow(error)) return this.#isolate(batch, message);
         if (performance.now() > givenUpAt) return this.#giveUp(batch, message);
         await delay(Math.min(50 * 2 ** tries, 1_000));
       }
@@ -231,28 +232,29 @@ export class Recorder {
   }
 
   async #isolate(batch: readonly AttemptRecord[], message: string): Promise<void> {
-    const [only] = batch;
-    if (batch.length > 1) {
+    const [only, ...others] = batch;
+    if (only === undefined) return;
+    if (others.length > 0) {
       const half = Math.ceil(batch.length / 2);
       await this.#write(batch.slice(0, half));
       await this.#write(batch.slice(half));
-    } else if (only !== undefined && (only.responseBody ?? only.errorMessage) !== null) {
+    } else if ((only.responseBody ?? only.errorMessage) !== null) {
       this.#options.log.error(
         { webhookId: only.webhookId, error: message },
         'Cannot record the answer of a receiver: recording the attempt without it',
       );
       await this.#write([{ ...only, responseBody: null, errorMessage: null }]);
-    } else {
-      this.#giveUp(batch, message);
-    }
+    } else if (!(await writeBare(this.#options, only, message))) this.#giveUp(batch, message);
+    else settle(batch, { fromMs: performance.now(), isLost: true });
   }
 
-  #giveUp(batch: readonly AttemptRecord[], message: string): void {
+  #giveUp(batch: readonly AttemptRecord[], error: string): void {
+    const lost = { results: batch.length, error };
     this.#options.log.error(
-      { results: batch.length, error: message },
+      lost,
       'Cannot record results: their webhooks will be sent again when the leases run out',
     );
-    this.#options.events.emit('recordLost', { results: batch.length, error: message });
+    this.#options.events.emit('recordLost', lost);
     settle(batch, { fromMs: performance.now(), isLost: true });
   }
 }

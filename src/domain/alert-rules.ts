@@ -23,6 +23,7 @@ export const alertRules = {
     'A registered endpoint has had no success for so long that it will be disabled, or was disabled.',
   ),
   no_worker: critical('No worker is alive: nothing is delivered.'),
+  claims_failing: critical('A worker can take nothing out of the queue: what it would send waits.'),
   egress_down: critical('Most endpoints cannot be reached from a worker: the trouble is ours.'),
   pinned_xmin: warning(
     'Something keeps vacuum from removing dead rows, which slows the queue down.',
@@ -85,7 +86,16 @@ export interface AlertFacts {
     /** Set once it is disabled. */
     readonly disabledAs: 'failing' | 'gone' | null;
   }[];
-  readonly workers: { readonly alive: number; readonly withoutEgress: number };
+  readonly workers: {
+    readonly alive: number;
+    readonly withoutEgress: number;
+    /** Those whose claims fail: the one for which that has been so for longest. */
+    readonly notClaiming: {
+      readonly workers: number;
+      readonly failingMs: number;
+      readonly error: string;
+    } | null;
+  };
   readonly horizon: { readonly pinnedMs: number; readonly holder: string } | null;
   readonly missingPartitions: readonly string[];
   /** Ids of encryption keys. */

@@ -92,8 +92,8 @@ async function readKnown(client: PoolClient): Promise<KnownAlert[]> {
        rule,
        subject,
        step,
-       (extract(epoch from clock_timestamp() - since) * 1000)::float8 as "foundMs",
-       (extract(epoch from clock_timestamp() - clear_since) * 1000)::float8 as "clearMs"
+       ((extract(epoch from clock_timestamp()) - extract(epoch from since)) * 1000)::float8 as "foundMs",
+       ((extract(epoch from clock_timestamp()) - extract(epoch from clear_since)) * 1000)::float8 as "clearMs"
      from posthorn.alerts
      where resolved_at is null`,
   );

@@ -96,7 +96,7 @@ function attemptsFrom(options: {
       a.webhook_id,
       a.number,
       a.finished_at,
-      a.duration_ms,
+      case when a.duration_ms < 'infinity' then a.duration_ms end as duration_ms,
       a.status_code,
       a.error,
       (select w.url from posthorn.webhooks as w where w.id = a.webhook_id) as url

@@ -3,6 +3,7 @@ import type { Line } from '../db/line.ts';
 import { slonikConnection } from './connection.ts';
 import { withLocalSettings } from './local-settings.ts';
 import { parseRows } from './parse-rows.ts';
+import { toRfc3339 } from './rfc3339.ts';
 
 /** So many requests wait for a connection already that one more would only wait in vain. */
 export class PoolBusyError extends Error {
@@ -75,7 +76,4 @@ const settings: Readonly<Record<string, string>> = {
 };
 
 /** RFC 3339 in UTC with ms, as the API says it. */
-const timestamptz: DriverTypeParser = {
-  name: 'timestamptz',
-  parse: (value) => new Date(value).toISOString(),
-};
+const timestamptz: DriverTypeParser = { name: 'timestamptz', parse: toRfc3339 };

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LaneBook } from '../../src/deliver/lane-book.ts';
 import { LimitedLanes } from '../../src/deliver/limited-lanes.ts';
+import { createLog } from '../../src/log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint, type TestEndpoint } from '../support/endpoints.ts';
 import { eventually } from '../support/eventually.ts';
@@ -12,6 +13,7 @@ let database: TestDatabase;
 let endpoint: TestEndpoint;
 let lane: string;
 let book: LaneBook;
+const log = createLog('silent');
 let limited: LimitedLanes;
 
 beforeAll(async () => {
@@ -27,7 +29,7 @@ beforeEach(async () => {
   endpoint = await registerEndpoint(database, { url: 'http://a.example/', max_in_flight: 2 });
   lane = String((await endpoint.row())['lane']);
   book = new LaneBook({ maxSlots: 256 });
-  limited = new LimitedLanes({ pool: database.pool, book });
+  limited = new LimitedLanes({ pool: database.pool, book, log });
 });
 
 /** How many of the lane the worker would ask for. */
@@ -86,7 +88,7 @@ describe('what is told while the rules are being read', () => {
         return answer;
       },
     };
-    limited = new LimitedLanes({ pool: slow as unknown as pg.Pool, book });
+    limited = new LimitedLanes({ pool: slow as unknown as pg.Pool, book, log });
     await take();
     expect(limited.hasWanted).toBe(true);
     await limited.take(1);
@@ -95,7 +97,7 @@ describe('what is told while the rules are being read', () => {
 
   it('is not lost with a statement that fails', async () => {
     const gone = { query: () => Promise.reject(new Error('the connection is gone')) };
-    limited = new LimitedLanes({ pool: gone as unknown as pg.Pool, book });
+    limited = new LimitedLanes({ pool: gone as unknown as pg.Pool, book, log });
     await expect(take()).rejects.toThrow('gone');
     expect(limited.hasWanted).toBe(true);
   });

@@ -13,9 +13,10 @@ export async function startEngine(
     worker?: boolean;
     api?: boolean;
     sliceMs?: number;
+    claimsFailAfterMs?: number;
   } = {},
 ): Promise<Posthorn & AsyncDisposable> {
-  const { worker = true, api = false, env = {}, sliceMs } = options;
+  const { worker = true, api = false, env = {}, sliceMs, claimsFailAfterMs } = options;
   const events = createEvents();
   const ready = worker ? once(events, 'workerReady') : Promise.resolve();
   const posthorn = await startPosthorn({
@@ -31,6 +32,7 @@ export async function startEngine(
     worker,
     api,
     ...(sliceMs === undefined ? {} : { sliceMs }),
+    ...(claimsFailAfterMs === undefined ? {} : { claimsFailAfterMs }),
   });
   await ready;
   return { ...posthorn, [Symbol.asyncDispose]: () => posthorn.stop() };
