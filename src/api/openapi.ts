@@ -214,6 +214,7 @@ const bodyProblems = [
   'duplicate_key',
   'body_too_large',
   'unsupported_media_type',
+  'too_busy',
 ] as const satisfies readonly ProblemCode[];
 
 const keyProblems = [
