@@ -4,8 +4,8 @@ import type { Duplex } from 'node:stream';
 import { PerTurn } from './per-turn.ts';
 import { Portions } from './portions.ts';
 
-/** What begins in one turn of the event loop takes about 5 ms. */
-const mostBegunPerTurn = 32;
+/** A turn of the event loop takes one new connection, so whoever knocks waits as long as the turns before it take: they must be short. */
+const mostBegunPerTurn = 2;
 
 interface Connection {
   readonly socket: Socket;

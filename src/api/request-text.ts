@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { ApiEnv } from './base.ts';
 import { mostBodyBytes } from './body-room.ts';
-import { PerTurn } from './per-turn.ts';
+import { LongWork } from './long-work.ts';
 import { type Problem, shown } from './problem.ts';
 
 /**
@@ -29,7 +29,7 @@ export async function readRequestText(
   if (bytes.length === 0) {
     return refused('empty_body', 'Cannot read the body as it must be a JSON object: it is empty');
   }
-  if (bytes.length > largeBytes) await new Promise<void>((resolve) => large.run(resolve));
+  if (bytes.length > largeBytes) await largeBodies.turn();
   try {
     return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
   } catch {
@@ -39,7 +39,7 @@ export async function readRequestText(
 
 /** To read the JSON of 1 MiB takes about 10 ms of the event loop, in which nothing else is answered. */
 const largeBytes = 65_536;
-const large = new PerTurn(2);
+const largeBodies = new LongWork();
 
 const passedOverBytes = 65_536;
 
