@@ -29,6 +29,8 @@ export interface Config {
   readonly metricsPort: number | undefined;
   /** Whether the API asks for keys, once there are any, or somebody in front of it looks after that. */
   readonly auth: 'keys' | 'off';
+  /** Names of the API by which it may be called without a key, beside those of loopback; in lower case. */
+  readonly allowedHosts: readonly string[];
   /** A key of the API that may do everything, beside those in the database. */
   readonly apiKey: string | undefined;
   /** Requests a second of one key at one process; undefined: any. */
@@ -125,6 +127,7 @@ function read(env: Env): Config {
       unit: 'a TCP port',
     }),
     auth: oneOf(env, 'POSTHORN_AUTH', { among: ['keys', 'off'], fallback: 'keys' }),
+    allowedHosts: hostNames(env, 'POSTHORN_ALLOWED_HOSTS'),
     apiKey: apiKey(env),
     apiRateLimitPerS: optionalInteger(env, 'POSTHORN_API_RATE_LIMIT', {
       min: 1,
@@ -275,6 +278,19 @@ function apiKey(env: Env): string | undefined {
     'POSTHORN_API_KEY',
     'it must be 32 to 512 printable ASCII characters without blanks, best from "openssl rand -hex 32"',
   );
+}
+
+/** As a browser writes them in Host, without the port. */
+function hostNames(env: Env, name: string): readonly string[] {
+  const names = list(env, name).map((value) => value.toLowerCase());
+  for (const value of names) {
+    if (URL.parse(`http://${value}`)?.host === value) continue;
+    throw wrong(
+      name,
+      `it must be host names or addresses without a port, separated by commas, like hooks.example.com: current value is ${value}`,
+    );
+  }
+  return Object.freeze(names.map((value) => value.replace(/^\[|\]$/g, '')));
 }
 
 function networks(env: Env, name: string): readonly string[] {

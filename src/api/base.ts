@@ -3,6 +3,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { timeout } from 'hono/timeout';
+import type { ApiScope } from '../domain/api-key.ts';
 import type { Log } from '../log.ts';
 import { BodyRoom, type RequestRoom } from './body-room.ts';
 import { problemOfError } from './database-problem.ts';
@@ -10,10 +11,10 @@ import { answerProblem, shown } from './problem.ts';
 import { problemKinds } from './problems.ts';
 import { securityHeaders } from './security-headers.ts';
 
-/** What each request carries. */
+/** What each request carries; the scopes are those of its key. */
 export interface ApiEnv {
   Bindings: HttpBindings;
-  Variables: { requestId: string; room: RequestRoom };
+  Variables: { requestId: string; room: RequestRoom; scopes: readonly ApiScope[] };
 }
 
 /** Longer than a request may take to arrive (30 s) and a statement to run (10 s): only a frozen server takes longer. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { readJsonObject } from '../domain/json-text.ts';
 import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
-import { described, endpointId, endsTooSoon, time, url } from './fields.ts';
+import { described, endpointId, endsTooSoon, idSchema, mostUrlBytes, time, url } from './fields.ts';
 import { notAnObject, type ProblemPart } from './problem.ts';
 import {
   bodySchemaOf,
@@ -62,13 +62,16 @@ const filterFields = {
     /** As it was given, since so it is stored; what is not normalised has come by SQL. */
     read: (json) => {
       const read = url.read(json);
+      if (read.ok && Buffer.byteLength(String(JSON.parse(json))) > mostUrlBytes) {
+        return refused(`a URL of at most ${mostUrlBytes} bytes, as all are that are kept`);
+      }
       return read.ok ? { ok: true, value: String(JSON.parse(json)).replace(/\?.*$/s, '') } : read;
     },
   },
   from: described('Enqueued from then on.', time),
   until: described('Enqueued before then.', time),
   ids: {
-    schema: z.array(z.uuid()).min(1).max(mostIds).describe('Of these webhooks.'),
+    schema: z.array(idSchema).min(1).max(mostIds).describe('Of these webhooks.'),
     read: readIds,
   },
 } as const satisfies Readonly<Record<FilterField, Field>>;
@@ -77,9 +80,14 @@ const filterFields = {
 export function filterField({ hasStatus }: { readonly hasStatus: boolean }): Field {
   const shape = bodySchemaOf({ ...common, doing: '', fields: filterFields });
   return {
-    schema: (hasStatus ? shape : shape.omit({ status: true })).describe(
-      'Which webhooks: all parts must hold. At least one of endpoint_id, url, from and ids must be there.',
-    ),
+    schema: (hasStatus ? shape : shape.omit({ status: true })).meta({
+      description:
+        'Which webhooks: all parts must hold. At least one of endpoint_id, url, from and ids must be there, and not both endpoint_id and url; until is later than from.',
+      allOf: [
+        { anyOf: bounds.map((name) => ({ required: [name], properties: { [name]: notNull } })) },
+        { anyOf: [{ properties: { url: isNull } }, { properties: { endpoint_id: isNull } }] },
+      ],
+    }),
     read: (json) => ({ ok: true, value: json }),
   };
 }
@@ -118,6 +126,10 @@ function readIds(json: string): FieldResult {
   return { ok: true, value: [...new Set(ids)].join(',') };
 }
 
+const bounds = ['endpoint_id', 'url', 'from', 'ids'] as const;
+const isNull = { type: 'null' };
+const notNull = { not: isNull };
+
 /** Nobody sends or cancels everything by accident. */
 function checkBounds(
   values: FieldValues<FilterField>,
@@ -133,7 +145,6 @@ function checkBounds(
     const detail = `Cannot ${doing} as until must be later than from: current value is ${until}`;
     return [{ pointer: '/until', code: 'invalid_until', detail }];
   }
-  const bounds = ['endpoint_id', 'url', 'from', 'ids'] as const;
   if (bounds.some((name) => values.has(name))) return [];
   const detail = `Cannot ${doing} as one of ${bounds.join(', ')} must be given: there is none`;
   return [{ pointer: '', code: 'unbounded_filter', detail }];
