@@ -1,4 +1,3 @@
-import { isNetwork } from './domain/address-policy.ts';
 import { type AlertRule, type AlertThresholds, alertRules } from './domain/alert-rules.ts';
 import { type HttpProxy, proxyOf } from './domain/http-proxy.ts';
 import { type KeyRing, parseKeyRing } from './domain/key-ring.ts';
@@ -8,8 +7,10 @@ import {
   dayMs,
   duration,
   type Env,
+  hostNames,
   integer,
   list,
+  networks,
   oneOf,
   optionalInteger,
   schedule,
@@ -278,30 +279,4 @@ function apiKey(env: Env): string | undefined {
     'POSTHORN_API_KEY',
     'it must be 32 to 512 printable ASCII characters without blanks, best from "openssl rand -hex 32"',
   );
-}
-
-/** As a browser writes them in Host, without the port. */
-function hostNames(env: Env, name: string): readonly string[] {
-  const names = list(env, name).map((value) => value.toLowerCase());
-  for (const value of names) {
-    if (URL.parse(`http://${value}`)?.host === value) continue;
-    throw wrong(
-      name,
-      `it must be host names or addresses without a port, separated by commas, like hooks.example.com: current value is ${value}`,
-    );
-  }
-  return Object.freeze(names.map((value) => value.replace(/^\[|\]$/g, '')));
-}
-
-function networks(env: Env, name: string): readonly string[] {
-  const values = list(env, name);
-  for (const value of values) {
-    if (!isNetwork(value)) {
-      throw wrong(
-        name,
-        `it must be addresses or CIDRs separated by commas, like 10.0.0.0/8,::1: current value is ${value}`,
-      );
-    }
-  }
-  return Object.freeze(values);
 }
