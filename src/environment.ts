@@ -1,3 +1,4 @@
+import { isNetwork } from './domain/address-policy.ts';
 import { formatDuration, parseDurationMs } from './domain/duration.ts';
 
 /*
