@@ -175,6 +175,8 @@ async function serve(options: {
         settings: settingsInForce(config, database),
         authentication: {
           auth: config.auth,
+          // What it listens on by name or address is a name of it, too.
+          allowedHosts: [...config.allowedHosts, config.host],
           environmentKey: config.apiKey,
           isReachable: !isLoopbackHost(config.host),
           rateLimitPerS: config.apiRateLimitPerS,

@@ -31,6 +31,11 @@ export async function createQueryPool(options: {
     sessionSettings.map(([name, value]) => `${name}=${value}`),
   );
   const maximumWaiting = options.maximumPoolSize * 20;
+  // Those of this turn of the event loop: they are not in the pool's count yet, and a crowd may come in one turn.
+  let justAdmitted = 0;
+  const forgetAdmitted = () => {
+    justAdmitted = 0;
+  };
   const pool = await createPool(uri, {
     ...(password === undefined ? {} : { password }),
     ...(ssl === undefined ? {} : { ssl }),
@@ -49,7 +54,16 @@ export async function createQueryPool(options: {
       {
         name: 'refuse-to-wait',
         beforePoolConnection: () => {
-          if (pool.state().waitingClients < maximumWaiting) return null;
+          const { waitingClients, acquiredConnections, pendingConnections } = pool.state();
+          const free = Math.max(
+            0,
+            options.maximumPoolSize - acquiredConnections - pendingConnections,
+          );
+          if (waitingClients + justAdmitted < maximumWaiting + free) {
+            if (justAdmitted === 0) setImmediate(forgetAdmitted);
+            justAdmitted += 1;
+            return null;
+          }
           throw new PoolBusyError(
             `Cannot take a connection as at most ${maximumWaiting} may wait for one: so many do`,
           );
