@@ -59,6 +59,8 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   tallies: { worker: ['select', 'insert', 'delete'], reader: ['select'] },
   maintenance_runs: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   migrations: { worker: ['select'], reader: ['select'] },
+  // Written by drop_partitions() alone.
+  history: { worker: ['select'], reader: ['select'] },
   samples: { worker: ['select', 'insert', 'delete'], reader: ['select'] },
   // Written by take_stats() alone.
   sealing: { worker: ['select', 'insert', 'update'], reader: ['select'] },
@@ -90,7 +92,10 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   matching: ['worker'],
   is_dropped: ['worker', 'reader'],
   make_partitions: ['worker'],
+  move_stranded: [],
+  history_floor: ['worker', 'reader'],
   drop_partitions: ['worker'],
+  forget_kept: ['worker'],
   days_without_partition: ['worker', 'reader'],
   partition_days: 'anyone',
   take_sample: ['worker'],
@@ -119,6 +124,8 @@ export const graphileRights = {
   table: { worker: anyRow },
   view: { worker: ['select'] },
   migrations: { worker: ['select'], reader: ['select'] },
+  // Written by drop_partitions() alone.
+  history: { worker: ['select'], reader: ['select'] },
 } as const satisfies Readonly<Record<string, Rights>>;
 
 /** The names of the roles with this prefix. */

@@ -127,7 +127,7 @@ export function startWorker(options: {
     ...(options.sliceMs === undefined ? {} : { sliceMs: options.sliceMs }),
   });
   void makePartitions(maintenancePool).catch((error: unknown) => {
-    log.warn({ error: String(error) }, 'Cannot make partitions yet: the next hour tries again');
+    log.warn({ error: String(error) }, 'Cannot make partitions yet: the next run tries again');
   });
   worker.start();
   undo.push(() => worker.stop({ graceMs: config.graceMs, abort: () => http.destroy() }));
