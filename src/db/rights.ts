@@ -61,6 +61,8 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   migrations: { worker: ['select'], reader: ['select'] },
   // Written by drop_partitions() alone.
   history: { worker: ['select'], reader: ['select'] },
+  // Written by watch_clock() alone.
+  clock: { worker: ['select'], reader: ['select'] },
   samples: { worker: ['select', 'insert', 'delete'], reader: ['select'] },
   // Written by take_stats() alone.
   sealing: { worker: ['select', 'insert', 'update'], reader: ['select'] },
@@ -96,6 +98,7 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   history_floor: ['worker', 'reader'],
   drop_partitions: ['worker'],
   forget_kept: ['worker'],
+  watch_clock: ['worker'],
   days_without_partition: ['worker', 'reader'],
   partition_days: 'anyone',
   take_sample: ['worker'],
@@ -126,6 +129,8 @@ export const graphileRights = {
   migrations: { worker: ['select'], reader: ['select'] },
   // Written by drop_partitions() alone.
   history: { worker: ['select'], reader: ['select'] },
+  // Written by watch_clock() alone.
+  clock: { worker: ['select'], reader: ['select'] },
 } as const satisfies Readonly<Record<string, Rights>>;
 
 /** The names of the roles with this prefix. */

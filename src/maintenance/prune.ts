@@ -114,10 +114,9 @@ function pruneEndpoints(pool: Pool, retentionMs: number): Promise<number> {
   );
 }
 
-/** Also those of a time to come: they were counted before the clock was set back. */
 async function pruneTallies(pool: Pool): Promise<number> {
   const { rowCount } = await pool.query(
-    `delete from posthorn.tallies where counted_at not between now() - interval '2 hours' and now() + interval '1 minute'`,
+    `delete from posthorn.tallies where counted_at < now() - interval '2 hours'`,
   );
   return rowCount ?? 0;
 }

@@ -8,6 +8,7 @@ import type { Recorder } from '../deliver/recorder.ts';
 import type { Sender } from '../deliver/sender.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import { watchClock } from '../maintenance/clock.ts';
 import type { MaintenanceOptions } from '../maintenance/crontab.ts';
 import { ensureReplays } from '../maintenance/replays.ts';
 import { leave, rescueDeadWorkers, rescueFormerHolder } from '../maintenance/rescue.ts';
@@ -205,6 +206,7 @@ export class Worker {
     const { maintenancePool, events, log } = this.#options;
     try {
       await job.ensure();
+      await watchClock(maintenancePool, log);
       await ensureReplays(maintenancePool);
       if (performance.now() < rescueFromMs) return;
       await rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events, log });

@@ -132,9 +132,10 @@ describe('pruning', () => {
     expect(await prune(database.pool, { retentionMs: 30 * dayMs })).toMatchObject({
       forgottenWebhooks: 1,
     });
-    const { rows } = await database.pool.query('select id from posthorn.webhooks where id = any ($1)', [
-      ids,
-    ]);
+    const { rows } = await database.pool.query(
+      'select id from posthorn.webhooks where id = any ($1)',
+      [ids],
+    );
     expect(rows).toEqual([{ id: ids[1] }]);
     const { rows: tried } = await database.pool.query(
       'select webhook_id from posthorn.attempts where webhook_id = any ($1)',
@@ -180,14 +181,14 @@ describe('pruning', () => {
       `insert into posthorn.idempotency_keys (key, webhook_id, expires_at)
        values ('held', posthorn.uuid_v7(), now() - interval '1 s');
        insert into posthorn.tallies (counted_at, worker, attempts, failures)
-       values (now() - interval '3 hours', 1, 1, 0), (now() + interval '1 hour', 1, 1, 0), (now(), 1, 1, 0);
+       values (now() - interval '3 hours', 1, 1, 0), (now(), 1, 1, 0);
        create function public.refuse() returns trigger language plpgsql
          as $$ begin raise exception 'not now'; end $$;
        create trigger refuse before delete on posthorn.idempotency_keys execute function public.refuse()`,
     );
     await expect(prune(database.pool, { retentionMs: 30 * dayMs })).rejects.toMatchObject({
       message: 'Cannot prune everything: idempotency keys: error: not now',
-      result: { forgottenTallies: 2, deadJobs: 0 },
+      result: { forgottenTallies: 1, deadJobs: 0 },
     });
     await database.pool.query(
       'drop trigger refuse on posthorn.idempotency_keys; truncate posthorn.idempotency_keys, posthorn.tallies',
