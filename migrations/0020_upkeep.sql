@@ -173,3 +173,150 @@ end
 $$;
 
 revoke execute on function posthorn.watch_clock() from public;
+
+-- Webhooks of the outbox that neither wait nor have ended, because the trigger did not fire when they were inserted: it does not
+-- in a session whose session_replication_role is replica, while triggers are disabled, as pg_restore --disable-triggers does,
+-- and not for what an owner inserts into a partition itself. Looks at so many webhooks below an id, the newest first;
+-- "walked_to" is where to go on, null at the end.
+create function posthorn.missed(
+  before uuid,
+  walk integer,
+  out webhook_ids uuid[],
+  out walked integer,
+  out walked_to uuid
+)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+  set jit = off
+  as $$
+    with walked as materialized (
+      select id
+      from posthorn.redacted_outbox
+      where id < missed.before
+      order by id desc
+      limit missed.walk
+    ),
+    missed as materialized (
+      select w.id
+      from walked as w
+      where not exists (select from posthorn.queue as q where q.webhook_id = w.id)
+        and not exists (select from posthorn.outcomes as e where e.webhook_id = w.id)
+    )
+    select
+      array(select id from missed order by id),
+      (select count(*)::integer from walked),
+      case when (select count(*) from walked) = missed.walk then (select id from walked order by id limit 1) end
+  $$;
+
+-- Enqueues webhooks that missed() has found, as the trigger would have; returns the ids of those that are enqueued now. What
+-- their keys stand for is noted, unless it is another webhook.
+create function posthorn.enqueue_missed(webhook_ids uuid[]) returns setof uuid
+  language plpgsql
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+  as $$
+begin
+  -- One at a time, and nobody puts anything back meanwhile: what another one enqueued may have been sent since.
+  perform pg_advisory_xact_lock(1886352244, -4);
+  insert into posthorn.idempotency_keys (key, webhook_id, expires_at)
+  select o.idempotency_key, o.id, o.created_at + interval '7 days'
+  from posthorn.outbox as o
+  where o.id = any (webhook_ids)
+    and o.idempotency_key is not null
+    and o.created_at > now() - interval '7 days'
+  order by o.idempotency_key
+  on conflict (key) do nothing;
+  return query
+  insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+  select
+    o.id,
+    o.id,
+    case when o.endpoint_id is null then posthorn.lane_of(o.url) else posthorn.lane_of(o.endpoint_id) end,
+    case
+      when (select e.ordered from posthorn.endpoints as e where e.id = o.endpoint_id) then 1
+      when o.priority = 'high' then 0
+      when o.priority = 'normal' then 1
+      else 2
+    end,
+    greatest(o.send_at, clock_timestamp())
+  from posthorn.outbox as o
+  where o.id = any (webhook_ids)
+    and not exists (select from posthorn.outcomes as e where e.webhook_id = o.id)
+  order by o.id
+  on conflict (webhook_id) do nothing
+  returning webhook_id;
+  perform pg_notify('posthorn_wake', 'scan');
+end
+$$;
+
+-- Endpoints whose lane_rules are not what their settings say, for the same reasons; and rules of no endpoint.
+create view posthorn.misruled_lanes as
+select coalesce(e.lane, r.lane) as lane, e.id as endpoint_id
+from (
+  select
+    id,
+    lane,
+    status <> 'active' as is_held,
+    ordered,
+    max_in_flight,
+    rate_limit_per_s,
+    status <> 'deleted'
+      and (status <> 'active' or ordered or num_nonnulls(max_in_flight, rate_limit_per_s) > 0) as has_rule
+  from posthorn.endpoints
+) as e
+full join posthorn.lane_rules as r on r.lane = e.lane
+where case
+  when e.id is null then true
+  when not e.has_rule then r.lane is not null
+  else (e.is_held, e.ordered, e.max_in_flight, e.rate_limit_per_s)
+    is distinct from (r.is_held, r.is_ordered, r.max_in_flight, r.rate_limit_per_s)
+end;
+
+comment on view posthorn.misruled_lanes is 'Endpoints whose lane_rules are not what their settings say, because a trigger did not fire.';
+
+-- Makes them so; returns the lanes.
+create function posthorn.repair_lane_rules() returns setof bigint
+  language plpgsql
+  security definer
+  set search_path = pg_catalog, pg_temp
+  as $$
+declare
+  lanes bigint[] := array(select lane from posthorn.misruled_lanes);
+begin
+  -- In the order of the triggers: the endpoint first. Whoever changes it meanwhile comes after us.
+  perform from posthorn.endpoints where lane = any (lanes) order by id for update;
+  delete from posthorn.lane_rules as r
+  where r.lane = any (lanes)
+    and not exists (
+      select
+      from posthorn.endpoints as e
+      where e.lane = r.lane
+        and e.status <> 'deleted'
+        and (e.status <> 'active' or e.ordered or num_nonnulls(e.max_in_flight, e.rate_limit_per_s) > 0));
+  insert into posthorn.lane_rules as r (lane, is_held, is_ordered, max_in_flight, rate_limit_per_s)
+  select e.lane, e.status <> 'active', e.ordered, e.max_in_flight, e.rate_limit_per_s
+  from posthorn.endpoints as e
+  where e.lane = any (lanes)
+    and e.status <> 'deleted'
+    and (e.status <> 'active' or e.ordered or num_nonnulls(e.max_in_flight, e.rate_limit_per_s) > 0)
+  on conflict (lane) do update
+    set is_held = excluded.is_held,
+      is_ordered = excluded.is_ordered,
+      max_in_flight = excluded.max_in_flight,
+      rate_limit_per_s = excluded.rate_limit_per_s;
+  perform pg_notify('posthorn_wake', 'rules:' || lane) from unnest(lanes) as lane;
+  return query select unnest(lanes);
+end
+$$;
+
+revoke execute on function
+  posthorn.missed(uuid, integer),
+  posthorn.enqueue_missed(uuid[]),
+  posthorn.repair_lane_rules()
+from public;
