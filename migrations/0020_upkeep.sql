@@ -118,6 +118,8 @@ begin
     last_id := looked_at[cardinality(looked_at)];
   end loop;
 
+  -- Rows of several lanes are locked in the order of the lanes, by everybody.
+  perform from posthorn.breakers where greatest(failing_since, last_failure_at) > clock_timestamp() order by lane for update;
   update posthorn.breakers
   set
     failing_since = least(failing_since, clock_timestamp()),
@@ -126,6 +128,7 @@ begin
     probe_until = probe_until - step,
     paused_until = paused_until - step
   where greatest(failing_since, last_failure_at) > clock_timestamp();
+  perform from posthorn.lane_rules where greatest(retry_at, rate_from) > clock_timestamp() order by lane for update;
   -- The webhook at the head of the lane is not sent before its own due_at.
   update posthorn.lane_rules
   set
@@ -291,6 +294,7 @@ declare
 begin
   -- In the order of the triggers: the endpoint first. Whoever changes it meanwhile comes after us.
   perform from posthorn.endpoints where lane = any (lanes) order by id for update;
+  perform from posthorn.lane_rules where lane = any (lanes) order by lane for update;
   delete from posthorn.lane_rules as r
   where r.lane = any (lanes)
     and not exists (
@@ -305,6 +309,7 @@ begin
   where e.lane = any (lanes)
     and e.status <> 'deleted'
     and (e.status <> 'active' or e.ordered or num_nonnulls(e.max_in_flight, e.rate_limit_per_s) > 0)
+  order by e.lane
   on conflict (lane) do update
     set is_held = excluded.is_held,
       is_ordered = excluded.is_ordered,
