@@ -208,7 +208,7 @@ from (
   union all
   select id, case jsonb_typeof(headers) when 'string' then headers #>> '{}' else '' end
   from posthorn.endpoints
-  where headers is not null
+  where headers <> '{}'
 ) as secrets
 cross join lateral (
   select case when starts_with(kept, 'sealed:') then split_part(kept, ':', 3) end as key_id
@@ -254,7 +254,7 @@ select
   created_at,
   updated_at,
   public_key,
-  headers is not null as has_headers,
+  coalesce(headers, '{}') <> '{}' as has_headers,
   case when starts_with(secret, 'sealed:') then split_part(secret, ':', 3) end as sealed_with,
   coalesce(jsonb_array_length(former_secrets), 0) as former_secrets
 from posthorn.endpoints;

@@ -1,6 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
+import { normalisedUrl } from '../domain/url-forms.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
 import { type Field, orElse, refused } from './read-fields.ts';
 import { textOf } from './send-text.ts';
@@ -69,15 +70,16 @@ export const url: Field = {
     if (text === undefined || !/^https?:\/\/[^/\\?#]/i.test(text) || /[\s\\\p{Cc}]/u.test(text)) {
       return refused('an absolute http or https URL without blanks and backslashes');
     }
-    if (!URL.canParse(text)) return refused('a URL with a valid host and port');
-    const parsed = new URL(text);
+    const href = normalisedUrl(text);
+    if (href === undefined) return refused('a URL with a valid host and port');
+    const parsed = new URL(href);
     if (parsed.username !== '' || parsed.password !== '') {
       return refused('a URL without user name and password; sign with a secret instead');
     }
-    if (parsed.href.includes('#')) {
+    if (href.includes('#')) {
       return refused('a URL without a fragment, which HTTP does not send');
     }
-    return { ok: true, value: parsed.href };
+    return { ok: true, value: href };
   },
 };
 

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { readJsonObject } from '../domain/json-text.ts';
+import { mostUrlBytes, urlForms } from '../domain/url-forms.ts';
 import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
 import { described, endpointId, endsTooSoon, time, url } from './fields.ts';
@@ -57,13 +58,9 @@ const filterFields = {
   endpoint_id: described('Those to this registered endpoint.', endpointId),
   url: {
     schema: url.schema.describe(
-      'Those to this URL, whatever its query, and to no registered endpoint.',
+      'Those to this URL, whatever its query, and to no registered endpoint: as it is written here, or as it is stored when it is sent by this API.',
     ),
-    /** As it was given, since so it is stored; what is not normalised has come by SQL. */
-    read: (json) => {
-      const read = url.read(json);
-      return read.ok ? { ok: true, value: String(JSON.parse(json)).replace(/\?.*$/s, '') } : read;
-    },
+    read: readUrl,
   },
   from: described('Enqueued from then on.', time),
   until: described('Enqueued before then.', time),
@@ -82,6 +79,16 @@ export function filterField({ hasStatus }: { readonly hasStatus: boolean }): Fie
     ),
     read: (json) => ({ ok: true, value: json }),
   };
+}
+
+/** As it was given: the other form, the normalised one, is looked for as well. */
+function readUrl(json: string): FieldResult {
+  const read = url.read(json);
+  if (!read.ok) return read;
+  const [given] = urlForms(String(JSON.parse(json)));
+  return Buffer.byteLength(given) <= mostUrlBytes
+    ? { ok: true, value: given }
+    : refused(`a URL of at most ${mostUrlBytes} bytes`);
 }
 
 function refuseStatus(): FieldResult {

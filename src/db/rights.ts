@@ -45,6 +45,7 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   outcomes: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   // Written by put_back() and take_back(); delete is for pruning.
   former_outcomes: { worker: ['select', 'delete'], reader: ['select'] },
+  brought_forward: { worker: ['select', 'delete'], reader: ['select'] },
   replays: { worker: anyRow, reader: ['select'] },
   // Nobody deletes one: a key that is revoked stays, so that its use can be looked up.
   api_keys: { worker: ['select', 'insert', 'update'] },

@@ -59,7 +59,9 @@ export async function prune(
     forgottenAlerts: await step('alerts', () => pruneAlerts(pool, retentionMs), 0),
     forgottenTallies: await step('tallies', () => pruneTallies(pool), 0),
     forgottenReplays: await step('replays', () => pruneReplays(pool, retentionMs), 0),
-    forgottenOutcomes: await step('former outcomes', () => pruneFormerOutcomes(pool), 0),
+    forgottenOutcomes:
+      (await step('former outcomes', () => pruneReplayed(pool, 'former_outcomes'), 0)) +
+      (await step('brought forward', () => pruneReplayed(pool, 'brought_forward'), 0)),
     deadJobs: await step('dead jobs', () => pruneJobs(pool), 0),
   };
   if (failures.length > 0) throw new PruningIncomplete(failures, result);
@@ -153,18 +155,18 @@ function pruneReplays(pool: Pool, retentionMs: number): Promise<number> {
 }
 
 /** Not partitioned, as there are few: those of webhooks that have been dropped. */
-function pruneFormerOutcomes(pool: Pool): Promise<number> {
+function pruneReplayed(pool: Pool, table: 'former_outcomes' | 'brought_forward'): Promise<number> {
   return deleteAll(
     pool,
     `with dropped as materialized (
        select f.webhook_id
-       from posthorn.former_outcomes as f
+       from posthorn.${table} as f
        where f.webhook_id < (select posthorn.history_floor())
-         and not exists (select from posthorn.outbox as o where o.id = f.outbox_id)
+         and not exists (select from posthorn.outbox as o where o.id = f.webhook_id)
        order by f.webhook_id
        limit $1
      )
-     delete from posthorn.former_outcomes
+     delete from posthorn.${table}
      where webhook_id = any (array(select webhook_id from dropped))`,
   );
 }

@@ -113,7 +113,8 @@ async function forgetExpired(client: PoolClient): Promise<void> {
 /** $1: how a text of the current key begins. */
 const notSealedYet = `(
   not starts_with(secret, $1)
-  or (jsonb_typeof(headers) = 'object' or not starts_with(headers #>> '{}', $1))
+  or (jsonb_typeof(headers) = 'object' and headers <> '{}')
+  or (jsonb_typeof(headers) = 'string' and not starts_with(headers #>> '{}', $1))
   or exists (
     select from jsonb_array_elements(former_secrets) as former where not starts_with(former ->> 'secret', $1)))`;
 
@@ -178,7 +179,7 @@ function sealRow(
     secret: row.secret === null ? null : again(row.secret, 'secret'),
     former:
       row.former_secrets?.map((one) => ({ ...one, secret: again(one.secret, 'secret') })) ?? null,
-    headers: row.headers === null ? null : again(headers, 'headers'),
+    headers: row.headers === null || headers === '{}' ? null : again(headers, 'headers'),
     isChanged,
   };
 }

@@ -54,7 +54,7 @@ export const endpointColumns: FragmentSqlToken = sql.fragment`
       where (former ->> 'expires_at')::timestamptz > now()
     ),
     '[]') as former_secrets,
-  e.headers is not null as has_headers,
+  coalesce(e.headers, '{}') <> '{}' as has_headers,
   e.status,
   e.status_reason,
   e.status_since,
