@@ -2,7 +2,7 @@
 
 -- Makes the partitions of one day where they are missing; says how many it made.
 --
--- A partition is made aside and then attached: CREATE TABLE … PARTITION OF would lock all readers and writers of the
+-- A partition is made aside and then attached: CREATE TABLE ... PARTITION OF would lock all readers and writers of the
 -- parent out, ATTACH does not. Rows that had to go to the default partition meanwhile are moved first.
 create function posthorn.make_partitions(day date) returns integer
   language plpgsql
