@@ -393,18 +393,25 @@ begin
         select webhook_id, lane, due_at, attempts
         from posthorn.queue
         where webhook_id = o.id
-          and attempts > past_attempts
           and (lease_until is null or lease_until < now())
         offset 0
       ) as q
       cross join lateral (
-        select retry_at from posthorn.lane_rules where lane = q.lane and retry_at > now() offset 0
+        select retry_at
+        from posthorn.lane_rules
+        where lane = q.lane and retry_of = q.webhook_id and retry_at > now()
+        offset 0
       ) as r
+    ),
+    listed_heads as materialized (
+      select array_agg(webhook_id order by webhook_id) as webhook_ids from heads
     ),
     released as (
       update posthorn.lane_rules
-      set retry_at = null
+      set retry_at = null, retry_of = null
       where lane = any (array(select lane from heads))
+        -- Still the same one when the lock is there, by binary search.
+        and retry_of = (select webhook_ids from listed_heads)[width_bucket(retry_of, (select webhook_ids from listed_heads))]
         and retry_at > now()
       returning lane
     ),
@@ -599,9 +606,12 @@ begin
     from unchanged
   ),
   lanes as materialized (
-    select array_agg(lane order by lane) as lanes, array_agg(retry_at order by lane) as times
+    select
+      array_agg(lane order by lane) as lanes,
+      array_agg(retry_at order by lane) as times,
+      array_agg(webhook_id order by lane) as webhook_ids
     from (
-      select lane, max(retry_at) as retry_at
+      select lane, max(retry_at) as retry_at, (array_agg(webhook_id order by retry_at desc))[1] as webhook_id
       from unchanged
       where retry_at > now()
       group by lane
@@ -615,7 +625,9 @@ begin
   ),
   waiting as (
     update posthorn.lane_rules as r
-    set retry_at = (select times from lanes)[width_bucket(r.lane, (select lanes from lanes))]
+    set
+      retry_at = (select times from lanes)[width_bucket(r.lane, (select lanes from lanes))],
+      retry_of = (select webhook_ids from lanes)[width_bucket(r.lane, (select lanes from lanes))]
     where r.lane = any ((select lanes from lanes)::bigint[])
       and r.is_ordered
       and r.retry_at is null
@@ -699,12 +711,20 @@ create function posthorn.cancel_many(webhook_ids uuid[]) returns bigint
         error_message = 'The webhook was cancelled after the lease had run out'
       where a.webhook_id = any (array(select webhook_id from waiting where attempts > 0))
         and a.finished_at is null
+    ), heads as materialized (
+      select w.webhook_id, r.lane
+      from waiting as w
+      cross join lateral (
+        select lane from posthorn.lane_rules where lane = w.lane and retry_of = w.webhook_id offset 0
+      ) as r
+    ), listed_heads as materialized (
+      select array_agg(webhook_id order by webhook_id) as webhook_ids from heads
     ), freed as (
       update posthorn.lane_rules as r
-      set retry_at = null
-      -- Of an ordered lane only the first one has been tried.
-      where r.lane = any (array(select w.lane from waiting as w where w.attempts > w.past_attempts))
-        and r.retry_at is not null
+      set retry_at = null, retry_of = null
+      where r.lane = any (array(select rule.lane from heads as rule))
+        -- Still the same one when the lock is there, by binary search.
+        and r.retry_of = (select webhook_ids from listed_heads)[width_bucket(r.retry_of, (select webhook_ids from listed_heads))]
       returning r.lane
     )
     select count(*)

@@ -12,8 +12,9 @@ import { type Claim, claimWebhooks } from './claim.ts';
 import type { DatabaseClock } from './database-clock.ts';
 import { DiscoveryWindow } from './discovery-window.ts';
 import { InFlightGauge } from './in-flight-gauge.ts';
-import { LaneBook, type LaneWish } from './lane-book.ts';
+import { LaneBook } from './lane-book.ts';
 import { LaneScan } from './lane-scan.ts';
+import type { LaneWish } from './lane-wish.ts';
 import { LimitedLanes } from './limited-lanes.ts';
 import type { Sender } from './sender.ts';
 import { Wake } from './wake.ts';
@@ -107,7 +108,7 @@ export class DeliveryLoop {
 
   /** The endpoint of a lane is limited or held in another way than before. */
   rulesChanged(lane: string): void {
-    this.#limited.want(lane, 'changed');
+    this.#limited.want(lane);
     this.#wake.call();
   }
 
@@ -127,8 +128,9 @@ export class DeliveryLoop {
     this.#wake.call();
   }
 
-  /** Finds where the window starts and all lanes with work, and with that warms connection and plans up. */
+  /** Reads rules that may have changed while nobody listened; finds the lanes with work; warms connection and plans up. */
   async warmUp(workerNumber: number): Promise<void> {
+    await this.#limited.takeOwnedAgain(workerNumber);
     await this.#claim({ workerNumber, limit: 0, wishes: [], discover: true });
     await this.#scan.run(workerNumber);
   }
@@ -185,9 +187,8 @@ export class DeliveryLoop {
       return;
     }
     const claim = await this.#claim({ workerNumber, limit, wishes, discover });
-    const isFull = claim.webhooks.length >= limit;
     if (claim.webhooks.length > 0) this.#lastWorkMs = performance.now();
-    const hasMore = isFull || this.#window.hasMore || this.#limited.hasWanted;
+    const hasMore = claim.isFull || this.#window.hasMore || this.#limited.hasWanted;
     const claimedMs = performance.now();
     const lateMs = hasMore ? 0 : await this.#gather();
     this.#noteStrain(claim, claimedMs - nowMs + lateMs);
@@ -270,7 +271,7 @@ export class DeliveryLoop {
       wishes,
       claimed: claim.webhooks,
       discovered: claim.discovered.filter((seen) => this.#limited.admits(seen)),
-      wasFull: claim.webhooks.length >= limit,
+      wasFull: claim.isFull,
     });
     if (request.discover && this.#window.move(claim)) this.#scan.want();
     const durationMs = performance.now() - startedMs;

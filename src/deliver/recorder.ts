@@ -32,8 +32,6 @@ export interface AttemptRecord {
   readonly counts: boolean;
   /** What it says about its lane. */
   readonly laneResult: LaneResult;
-  /** Its lane is ordered: it is tried again before any other, which wait for it. */
-  readonly keepsPlace: boolean;
   readonly endpointId: string | null;
   /** Answers 410 Gone of the endpoint before this one. */
   readonly goneAnswers: number;
@@ -53,13 +51,13 @@ interface RecorderOptions {
   readonly patienceMs?: number;
 }
 
-/** Either a webhook that was ours to record, or a lane whose breaker was open and is closed now. */
+/** A webhook that was ours to record, a lane whose breaker was open and is closed now, or an ordered lane that is held. */
 interface RecordedRow extends SettledRow {
   closed_lane: string | null;
+  held_lane: string | null;
 }
 
 const recordSql = sqlFile('record');
-const holdSql = sqlFile('hold-lanes');
 const closeAbandonedSql = sqlFile('close-abandoned');
 /** More do not make a result cheaper: each finds its place in the arrays by looking along them. */
 const batchSize = 250;
@@ -85,6 +83,8 @@ export class Recorder {
   #timer: NodeJS.Timeout | undefined;
   readonly #running = new Set<Promise<void>>();
   readonly #writing = new Set<readonly AttemptRecord[]>();
+  /** Called with an ordered lane that is held until its first webhook is tried again, before that one's `onSettled`. */
+  onLaneHeld: (lane: string) => void = () => {};
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -166,10 +166,11 @@ export class Recorder {
     const startedMs = performance.now();
     const news = laneNews(batch.map((record) => record.laneResult));
     const alive = news.filter(isAlive);
-    await this.#holdLanes(batch, startedMs);
     await this.#closeAbandoned(batch);
     const rows = await this.#record(batch, { alive: alive.map(({ lane }) => lane), startedMs });
     const ours = rows.flatMap((row) => (row.webhook_id === null ? [] : [row.webhook_id]));
+    // Nothing is held in memory by what was decided here: by now somebody may have cancelled the webhook.
+    for (const { held_lane: lane } of rows) if (lane !== null) this.onLaneHeld(lane);
     const again = await settleLate(this.#options.pool, batch, rows);
     if (again.length > 0) await this.#record(again, { alive: [], startedMs });
     await this.#options.breakers.tellClosed(
@@ -203,29 +204,18 @@ export class Recorder {
         plainArray(batch.map((record) => record.responseTruncated)),
         plainArray(batch.map((record) => record.durationMs)),
         plainArray(batch.map((record) => startedMs - record.endedAtMs)),
-        plainArray(
-          batch.map((record) => (record.keepsPlace ? null : (record.retryInMs ?? 0) / 1_000)),
-        ),
+        plainArray(batch.map((record) => (record.retryInMs ?? 0) / 1_000)),
         plainArray(batch.map((record) => record.reason)),
         plainArray(batch.map((record) => (record.counts ? 0 : 1))),
         plainArray(batch.map((record) => record.leasedBy)),
         plainArray(alive),
-      ],
-    });
-  }
-
-  /** Before the queue says that they are free: their lanes must not be claimed in between. */
-  async #holdLanes(batch: readonly AttemptRecord[], nowMs: number): Promise<void> {
-    const held = batch.filter(({ became, keepsPlace }) => keepsPlace && became === 'retry');
-    if (held.length === 0) return;
-    await runSql(this.#options.pool, {
-      sql: holdSql,
-      values: [
-        held.map((record) => record.laneResult.lane),
-        held.map((record) => record.webhookId),
-        held.map((record) => record.number),
-        held.map((record) => record.leasedBy),
-        held.map((record) => ((record.retryInMs ?? 0) - (nowMs - record.endedAtMs)) / 1_000),
+        plainArray([
+          ...new Set(
+            batch.flatMap(({ became, laneResult }) =>
+              became === 'retry' ? [laneResult.lane] : [],
+            ),
+          ),
+        ]),
       ],
     });
   }

@@ -97,6 +97,7 @@ export function startWorker(options: {
   });
   sender.onSlotFreed = () => loop.slotFreed();
   sender.onLaneFreed = () => loop.laneFreed();
+  recorder.onLaneHeld = (lane) => loop.rulesChanged(lane);
   cache?.listen(() => loop.wake());
   const tallies = new Tallies({
     pool: maintenancePool,

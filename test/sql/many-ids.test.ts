@@ -89,11 +89,6 @@ const cases: readonly Case[] = [
     run: { name: 'rescue', values: ['1', `'{}'::uuid[]`] },
   },
   {
-    what: 'hold-lanes.sql',
-    settings: engine,
-    run: { name: 'hold-lanes', values: [lanes, failed, ofAll('1'), ofAll('1'), ofAll('1')] },
-  },
-  {
     what: 'count-failures.sql',
     settings: engine,
     before: `insert into posthorn.breakers (lane, url) select unnest(${lanes}), '${url}'`,
