@@ -33,12 +33,15 @@ create unique index alerts_for_evaluation on posthorn.alerts (rule, subject) whe
 create index alerts_for_prune on posthorn.alerts (resolved_at) where resolved_at is not null;
 
 create table posthorn.tallies (
+  id uuid not null default posthorn.uuid_v7(),
   counted_at timestamptz not null default clock_timestamp(),
   worker integer not null,
   -- Null: all attempts, those of the endpoints included.
   endpoint_id uuid,
   attempts integer not null,
-  failures integer not null
+  failures integer not null,
+  -- Nobody looks one up by it. A publication of all tables refuses the DELETE of pruning without a key.
+  constraint tallies_pkey primary key (id)
 );
 
 create index tallies_for_alerts on posthorn.tallies (counted_at);

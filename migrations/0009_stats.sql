@@ -63,7 +63,10 @@ begin
   select * into known from posthorn.stats;
   if not found then
     insert into posthorn.stats default values on conflict do nothing;
-  elsif known.taken_at > started_at - greatest(max_age, known.took_ms * 20 * interval '1 millisecond') then
+  elsif known.taken_at > started_at - greatest(max_age, known.took_ms * 20 * interval '1 millisecond')
+    -- Else the clock was set back since.
+    and known.taken_at <= clock_timestamp()
+  then
     return known;
   end if;
   -- Not a lock to wait for: somebody else is counting, and what is known will do.
@@ -71,7 +74,7 @@ begin
   if not found then
     select * into known from posthorn.stats;
     return known;
-  elsif started_at < known.taken_at then
+  elsif started_at < known.taken_at and known.taken_at <= clock_timestamp() then
     return known;
   end if;
 

@@ -6,6 +6,7 @@ import { isUpToDate, type SchemaState, schemaState } from '../db/schema-state.ts
 import { codeOf } from '../db/sqlstate.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import { readHorizon } from './facts/horizon.ts';
+import { readMisruled, readMissed } from './facts/missed.ts';
 import { askRedis } from './facts/redis.ts';
 import { allRights, readGrants, readHeldRights, readOwner, readSeesJobs } from './facts/rights.ts';
 import {
@@ -23,6 +24,7 @@ import { type Finding, verdictsOf } from './finding.ts';
 import { judgeGrants, judgeLine, judgeRole, judgeSight, type RoleFacts } from './judge/access.ts';
 import { judgeDurability, judgeTables } from './judge/durability.ts';
 import { judgeHorizon } from './judge/horizon.ts';
+import { judgeMisruled, judgeMissed } from './judge/missed.ts';
 import {
   judgeClock,
   judgeConnections,
@@ -155,6 +157,8 @@ function stepsInSchema(bedside: Bedside & { readonly overrides: readonly Overrid
     ['logged tables', async () => judgeTables(await readTables(look), bedside)],
     ['partitions', async () => judgePartitions(await readPartitions(look))],
     ['default partitions', async () => judgeStranded(await readStranded(look))],
+    ['enqueued webhooks', async () => judgeMissed(await readMissed(look))],
+    ['lane rules', async () => judgeMisruled(await readMisruled(look))],
     ['workers', async () => judgeWorkers(await readWorkers(look))],
     ['secrets', async () => judgeSecrets(await readSecretKeys(look), bedside.keyRing)],
     ['role', async () => judgeRole(await roleFacts(bedside))],

@@ -78,7 +78,10 @@ async function isOurTurn(client: PoolClient, ifOlderThanMs = 0): Promise<boolean
 
 async function isDue(client: Pool | PoolClient, ifOlderThanMs = 0): Promise<boolean> {
   const { rows } = await client.query<{ isDue: boolean }>(
-    `select coalesce(evaluated_at <= clock_timestamp() - $1::float8 * interval '1 millisecond', true) as "isDue"
+    // A time to come: the clock was set back since.
+    `select coalesce(
+       evaluated_at <= clock_timestamp() - $1::float8 * interval '1 millisecond' or evaluated_at > clock_timestamp(),
+       true) as "isDue"
      from posthorn.alert_watch`,
     [ifOlderThanMs],
   );

@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { inHalves } from '../db/in-halves.ts';
 import { lockClass, sealingLock } from '../db/names.ts';
+import { withSessionLock } from '../db/session-lock.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import { openText, type SealedAs } from '../domain/sealed-text.ts';
 import type { Log } from '../log.ts';
@@ -45,25 +46,10 @@ const noteEveryMs = 5_000;
 
 /** Forgets former secrets that have expired, and seals all that is not sealed with the current key. */
 export async function sealSecrets(pool: Pool, options: Options): Promise<SealingResult> {
-  const client = await pool.connect();
-  try {
-    // Of the session: it is free as soon as this process is gone.
-    const { rows } = await client.query<{ isOurs: boolean }>(
-      'select pg_try_advisory_lock($1::integer, $2::integer) as "isOurs"',
-      [lockClass, sealingLock],
-    );
-    if (rows[0]?.isOurs !== true) return skipped;
-    try {
-      return await run(client, options);
-    } finally {
-      await client.query('select pg_advisory_unlock($1::integer, $2::integer)', [
-        lockClass,
-        sealingLock,
-      ]);
-    }
-  } finally {
-    client.release();
-  }
+  return (
+    (await withSessionLock(pool, [lockClass, sealingLock], (client) => run(client, options))) ??
+    skipped
+  );
 }
 
 const skipped: SealingResult = {

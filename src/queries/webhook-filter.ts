@@ -89,7 +89,9 @@ export async function findDeadFilter(
       coalesce(
         ${until}::timestamptz > (
           select min(day)::timestamp at time zone 'UTC'
-          from posthorn.partition_days() as day),
+          from posthorn.partition_days() as day)
+          -- What was unfinished when its day was dropped is still there.
+          or exists (select from posthorn.outbox as o where o.id < posthorn.uuid_floor(${until}::timestamptz)),
         true)
         and (
           ${ids === null}

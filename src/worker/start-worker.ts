@@ -132,7 +132,7 @@ export function startWorker(options: {
     claimsFailAfterMs: options.claimsFailAfterMs ?? usualClaimsFailAfterMs,
   });
   void makePartitions(maintenancePool).catch((error: unknown) => {
-    log.warn({ error: String(error) }, 'Cannot make partitions yet: the next hour tries again');
+    log.warn({ error: String(error) }, 'Cannot make partitions yet: the next run tries again');
   });
   worker.start();
   undo.push(() => worker.stop({ graceMs: config.graceMs, abort: () => http.destroy() }));

@@ -9,6 +9,7 @@ import type { Recorder } from '../deliver/recorder.ts';
 import type { Sender } from '../deliver/sender.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import { watchClock } from '../maintenance/clock.ts';
 import { evaluateAlertsNow, type MaintenanceOptions } from '../maintenance/crontab.ts';
 import { ensureReplays } from '../maintenance/replays.ts';
 import { leave, rescueDeadWorkers, rescueFormerHolder } from '../maintenance/rescue.ts';
@@ -226,6 +227,7 @@ export class Worker {
       await work.catch((error: unknown) => log.warn({ error: String(error) }, trouble));
     };
     await attend(job.ensure(), 'Cannot look after the deliver job');
+    await attend(watchClock(maintenancePool, log), 'Cannot look at the clock of the database');
     await attend(ensureReplays(maintenancePool), 'Cannot look after the replays');
     await attend(this.#tellOfFailingClaims(), 'Cannot tell that claims fail');
     if (performance.now() < rescueFromMs) return;

@@ -182,7 +182,7 @@ describe('retry', () => {
 });
 
 describe('dropping a day', () => {
-  it('waits for who puts something of it back, and then leaves it alone', async () => {
+  it('waits for who puts something of it back, and then keeps that', async () => {
     const [id = ''] = await endedWebhooks(database, { to: url, count: 1 });
     const client = await database.pool.connect();
     await client.query('begin');
@@ -195,8 +195,9 @@ describe('dropping a day', () => {
     expect(settled).toBe('waits');
     await client.query('commit');
     client.release();
-    expect((await dropped).rows).toEqual([{ dropped: false }]);
+    expect((await dropped).rows).toEqual([{ dropped: true }]);
     expect(await queued(id)).toMatchObject({ is_due: true });
+    expect(await rows('select id::text from posthorn.outbox_default')).toEqual([{ id }]);
   });
 
   async function somebodyWaits(): Promise<'waits'> {
