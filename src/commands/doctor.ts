@@ -14,7 +14,7 @@ export async function doctorCommand(options: {
   /** Warnings are failures. */
   readonly isStrict: boolean;
 }): Promise<number> {
-  const { databaseUrl, dataDir, redisUrl, keyRing } = readConfig(process.env);
+  const { databaseUrl, dataDir, redisUrl, keyRing, environment } = readConfig(process.env);
   const isEmbedded = databaseUrl === undefined;
   const ofFile = isEmbedded ? await readKeyFile(dataDir) : undefined;
   const findings = await examine({
@@ -22,6 +22,7 @@ export async function doctorCommand(options: {
     isEmbedded,
     dataDir,
     redisUrl,
+    environment,
     keyRing: joinKeyRings(keyRing, ofFile),
   });
   console.log(

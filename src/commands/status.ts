@@ -1,3 +1,6 @@
+import { readConfig } from '../config.ts';
+import { holdText } from '../domain/hold.ts';
+import { readHold } from '../queries/hold.ts';
 import { readStats, type Stats } from '../queries/read-stats.ts';
 import { type Overview, readOverview } from '../queries/read-status.ts';
 import { type Given, hasOption } from './command.ts';
@@ -7,15 +10,19 @@ import { print, type Terminal, terminalOf } from './terminal.ts';
 
 /** `posthorn status`: one screen. */
 export async function statusCommand(given: Given): Promise<void> {
-  const { stats, overview } = await withDatabase(async (pool) => ({
+  const { environment } = readConfig(process.env);
+  const facts = await withDatabase(async (pool) => ({
     stats: await readStats(pool),
     overview: await readOverview(pool),
+    hold: await readHold(pool, environment),
   }));
+  const { stats, overview, hold } = facts;
   if (hasOption(given, 'json')) {
-    print({ ...overview, ...figuresOf({ stats, overview }), stats: stats ?? null });
+    print({ hold: hold ?? null, ...overview, ...figuresOf(facts), stats: stats ?? null });
     return;
   }
-  print(statusText({ stats, overview }, terminalOf(process.stdout)));
+  if (hold !== undefined) print(`${holdText(hold, environment)}\n`);
+  print(statusText(facts, terminalOf(process.stdout)));
 }
 
 interface Facts {

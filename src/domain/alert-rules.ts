@@ -1,5 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
+import type { Hold } from './hold.ts';
+
 export type Severity = 'warning' | 'critical';
 
 interface Rule {
@@ -21,6 +23,9 @@ export const alertRules = {
   breaker_open: warning('An endpoint has failed for long, and webhooks wait for it.'),
   endpoint_failing: warning(
     'A registered endpoint has had no success for so long that it will be disabled, or was disabled.',
+  ),
+  held: critical(
+    'The database is held: it is a copy, belongs to another environment, or somebody holds it. Nothing is sent.',
   ),
   no_worker: critical('No worker is alive: nothing is delivered.'),
   egress_down: critical('Most endpoints cannot be reached from a worker: the trouble is ours.'),
@@ -57,6 +62,8 @@ export interface AlertThresholds {
 
 /** What is looked at. */
 export interface AlertFacts {
+  /** Why nothing is sent from this database. */
+  readonly hold: Hold | null;
   readonly total: { readonly attempts: number; readonly failures: number };
   readonly endpoints: readonly {
     readonly id: string;

@@ -1,3 +1,4 @@
+import type { Pool } from 'pg';
 import type { LaneCache } from '../cache/lane-cache.ts';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/database.ts';
@@ -14,10 +15,12 @@ import { Tracing } from '../deliver/tracing.ts';
 import { createAddressPolicy } from '../domain/address-policy.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import { evaluateAlerts } from '../maintenance/alerts.ts';
 import { makePartitions } from '../maintenance/partitions.ts';
-import { rescueOwn } from '../maintenance/rescue.ts';
+import { rescueDeadWorkers, rescueOwn } from '../maintenance/rescue.ts';
 import { Tallies } from '../maintenance/tallies.ts';
 import { version } from '../version.ts';
+import { HoldWatch } from './hold-watch.ts';
 import { Worker } from './worker.ts';
 
 /** A registered endpoint may ask for this much, as a CHECK says. */
@@ -87,14 +90,9 @@ export function startWorker(options: {
     maxInFlight: config.maxInFlight,
     // Longer than a request can take and than the recorder is patient, so that only the dead lose a lease.
     leaseS: (Math.max(config.timeoutMs, mostTimeoutMs) + 60_000) / 1_000,
-    releaseUnknown: (number) =>
-      rescueOwn(maintenancePool, {
-        number,
-        keep: [...sender.webhookIds, ...recorder.webhookIds],
-        events,
-        log,
-      }),
+    releaseUnknown: (number) => rescueOwn(maintenancePool, { number, keep: inHand(), events, log }),
   });
+  const inHand = () => [...sender.webhookIds, ...recorder.webhookIds];
   sender.onSlotFreed = () => loop.slotFreed();
   sender.onLaneFreed = () => loop.laneFreed();
   cache?.listen(() => loop.wake());
@@ -122,8 +120,16 @@ export function startWorker(options: {
       disableAfterMs: config.disableAfterMs,
       alerts: config.alerts,
       keyRing: database.keyRing,
+      environment: config.environment,
     },
     tallies,
+    holds: new HoldWatch({
+      pool: maintenancePool,
+      environment: config.environment,
+      log,
+      whileHeld: ({ isNew }) =>
+        keepHeld({ pool: maintenancePool, config, keep: inHand(), isNew, events, log }),
+    }),
     ...(options.sliceMs === undefined ? {} : { sliceMs: options.sliceMs }),
   });
   void makePartitions(maintenancePool).catch((error: unknown) => {
@@ -132,4 +138,28 @@ export function startWorker(options: {
   worker.start();
   undo.push(() => worker.stop({ graceMs: config.graceMs, abort: () => http.destroy() }));
   return worker;
+}
+
+/**
+ * What goes on while the database is held and no crontab runs: what dead workers had claimed is freed, as the workers of the
+ * original have in a copy, so that it can be cancelled; the alert is told; new rows find their partitions.
+ */
+async function keepHeld(options: {
+  readonly pool: Pool;
+  readonly config: Config;
+  readonly keep: readonly string[];
+  readonly isNew: boolean;
+  readonly events: Events;
+  readonly log: Log;
+}): Promise<void> {
+  const { pool, config, keep, isNew, events, log } = options;
+  const { alerts, environment } = config;
+  try {
+    await rescueDeadWorkers(pool, { keep, events, log });
+    const ifOlderThanMs = isNew ? 0 : 30_000;
+    const told = await evaluateAlerts(pool, { alerts, environment, events, log, ifOlderThanMs });
+    if (told !== undefined) await makePartitions(pool);
+  } catch (error) {
+    log.warn({ error: String(error) }, 'Cannot look after the database that is held');
+  }
 }

@@ -13,11 +13,13 @@ export async function startEngine(
     worker?: boolean;
     api?: boolean;
     sliceMs?: number;
+    /** What the worker is waited for. */
+    until?: 'workerReady' | 'workerHeld';
   } = {},
 ): Promise<Posthorn & AsyncDisposable> {
-  const { worker = true, api = false, env = {}, sliceMs } = options;
+  const { worker = true, api = false, env = {}, sliceMs, until = 'workerReady' } = options;
   const events = createEvents();
-  const ready = worker ? once(events, 'workerReady') : Promise.resolve();
+  const ready = worker ? once(events, until) : Promise.resolve();
   const posthorn = await startPosthorn({
     config: readConfig({
       DATABASE_URL: database.url,
