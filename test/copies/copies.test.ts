@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { migrate } from '../../src/db/migrate.ts';
 import { examine } from '../../src/doctor/examine.ts';
@@ -207,6 +208,21 @@ describe('a database', () => {
     await database.pool.query('select posthorn.resume()');
     await ready;
     await receiver.until((requests) => requests.length === 2);
+  });
+
+  it('that is a copy is emptied and resumed by the SQL of docs/copies.md', async () => {
+    const page = readFileSync(new URL('../../docs/copies.md', import.meta.url), 'utf8');
+    const [, script = ''] = /```sql\n(select posthorn\.cancel_many[\s\S]*?)```/.exec(page) ?? [];
+    await database.pool.query('update posthorn.identity set database_oid = 1');
+    await enqueue(database, '/never');
+    await database.pool.query(
+      `insert into posthorn.replays (statuses, from_at) values ('{failed}', now())`,
+    );
+    await database.pool.query(script);
+    const { rows } = await database.pool.query(
+      `select from posthorn.queue union all select from posthorn.replays where status = 'running'`,
+    );
+    expect([rows, await heldIn(database, '')]).toEqual([[], []]);
   });
 
   it('can be held before the first worker starts, as a server cloned from files must be', async () => {
