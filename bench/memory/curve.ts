@@ -14,7 +14,7 @@ const lines = [
 
 const width = 960;
 const panelHeight = 260;
-const margin = { left: 64, right: 220, top: 56, bottom: 48 };
+const margin = { left: 64, right: 260, top: 56, bottom: 48 };
 const right = width - margin.right;
 const style = `
 polyline { fill: none }
