@@ -1,5 +1,5 @@
 import { readConfig } from '../config.ts';
-import { holdText } from '../domain/hold.ts';
+import { type Hold, holdText } from '../domain/hold.ts';
 import { readHold } from '../queries/hold.ts';
 import { readStats, type Stats } from '../queries/read-stats.ts';
 import { type Overview, readOverview } from '../queries/read-status.ts';
@@ -28,9 +28,11 @@ export async function statusCommand(given: Given): Promise<void> {
 interface Facts {
   readonly stats: Stats | undefined;
   readonly overview: Overview;
+  /** Why nothing is sent from this database. */
+  readonly hold: Hold | undefined;
 }
 
-function figuresOf({ stats, overview }: Facts) {
+function figuresOf({ stats, overview }: Pick<Facts, 'stats' | 'overview'>) {
   const { attempts, failures, window_s } = overview;
   const queue = stats?.queue ?? [];
   const sum = (...states: string[]) =>
@@ -88,7 +90,9 @@ function statusText(facts: Facts, terminal: Terminal): string {
     [
       'workers',
       overview.workers.length === 0
-        ? ['none alive: start one with "posthorn start" or "posthorn worker"', 'red']
+        ? facts.hold === undefined
+          ? ['none alive: start one with "posthorn start" or "posthorn worker"', 'red']
+          : ['none at work while the database is held', 'yellow']
         : overview.workers
             .map(({ number, host, pid }) => `${number} on ${host} (${pid})`)
             .join(', '),

@@ -9,7 +9,7 @@ interface HoldWatchOptions {
   readonly environment: string;
   readonly log: Log;
   /** Called every two seconds while the database is held; `isNew` when that begins, or has another reason than before. */
-  readonly whileHeld: (look: { readonly isNew: boolean }) => Promise<void>;
+  readonly whileHeld: (look: { readonly hold: Hold; readonly isNew: boolean }) => Promise<void>;
 }
 
 const everyMs = 2_000;
@@ -51,7 +51,7 @@ export class HoldWatch {
         log.error({ hold: hold.kind }, holdText(hold, environment));
         onHeld(hold);
       }
-      await whileHeld({ isNew });
+      await whileHeld({ hold, isNew });
       await delay(everyMs, undefined, { signal }).catch(() => {});
     }
   }

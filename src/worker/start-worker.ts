@@ -13,6 +13,7 @@ import { Recorder } from '../deliver/recorder.ts';
 import { Sender } from '../deliver/sender.ts';
 import { Tracing } from '../deliver/tracing.ts';
 import { createAddressPolicy } from '../domain/address-policy.ts';
+import type { Hold } from '../domain/hold.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { evaluateAlerts } from '../maintenance/alerts.ts';
@@ -127,8 +128,8 @@ export function startWorker(options: {
       pool: maintenancePool,
       environment: config.environment,
       log,
-      whileHeld: ({ isNew }) =>
-        keepHeld({ pool: maintenancePool, config, keep: inHand(), isNew, events, log }),
+      whileHeld: (look) =>
+        keepHeld({ ...look, pool: maintenancePool, config, keep: inHand(), events, log }),
     }),
     ...(options.sliceMs === undefined ? {} : { sliceMs: options.sliceMs }),
   });
@@ -148,15 +149,17 @@ async function keepHeld(options: {
   readonly pool: Pool;
   readonly config: Config;
   readonly keep: readonly string[];
+  readonly hold: Hold;
   readonly isNew: boolean;
   readonly events: Events;
   readonly log: Log;
 }): Promise<void> {
-  const { pool, config, keep, isNew, events, log } = options;
+  const { pool, config, keep, hold, isNew, events, log } = options;
   const { alerts, environment } = config;
   try {
     await rescueDeadWorkers(pool, { keep, events, log });
-    const ifOlderThanMs = isNew ? 0 : 30_000;
+    // Of another environment's database its own workers tell, if there are any: what is found here is only so here.
+    const ifOlderThanMs = hold.kind === 'environment' ? 90_000 : isNew ? 0 : 30_000;
     const told = await evaluateAlerts(pool, { alerts, environment, events, log, ifOlderThanMs });
     if (told !== undefined) await makePartitions(pool);
   } catch (error) {

@@ -248,6 +248,7 @@ describe('the environment', () => {
     // A worker without a name began; one with a name gives it to the database.
     await (await startEngine(database)).stop();
     await using _production = await startEngine(database, inEnvironment('production'));
+    await database.pool.query('update posthorn.alert_watch set evaluated_at = now()');
     await using staging = await startEngine(database, {
       ...inEnvironment('staging'),
       until: 'workerHeld',
@@ -256,6 +257,9 @@ describe('the environment', () => {
     expect((await checksOf(staging)).hold).toBe(
       'This database belongs to the environment production, and POSTHORN_ENVIRONMENT is staging',
     );
+    // What another environment finds is no alert of this database while its own workers evaluate.
+    const { rows } = await database.pool.query('select rule from posthorn.alerts');
+    expect(rows).toEqual([]);
     await enqueue(database, '/production');
     await receiver.until((requests) => requests.length === 1);
 
