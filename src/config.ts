@@ -7,6 +7,7 @@ import {
   dayMs,
   duration,
   type Env,
+  environmentName,
   hostNames,
   integer,
   list,
@@ -22,6 +23,8 @@ import {
 export interface Config {
   /** Postgres to use; undefined means the embedded one under {@link dataDir}. */
   readonly databaseUrl: string | undefined;
+  /** Which of an operator's environments this is, such as production: a copy of another one's database is held. Empty: not set. */
+  readonly environment: string;
   readonly host: string;
   readonly port: number;
   /** Where `posthorn worker` answers /healthz and /readyz when no API runs in its process. */
@@ -114,6 +117,7 @@ function read(env: Env): Config {
   });
   return Object.freeze({
     databaseUrl: databaseUrl === undefined ? undefined : postgresUrl(databaseUrl),
+    environment: environmentName(env, 'POSTHORN_ENVIRONMENT'),
     host: text(env, 'HOST') ?? '127.0.0.1',
     port: integer(env, 'PORT', { fallback: 8080, min: 0, max: 65_535, unit: 'a TCP port' }),
     healthPort: integer(env, 'POSTHORN_HEALTH_PORT', {

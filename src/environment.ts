@@ -63,6 +63,16 @@ export function text(env: Env, name: string): string | undefined {
   return value === undefined || value === '' ? undefined : value;
 }
 
+/** A name that may stand in logs, metrics and SQL; empty when it is not set. */
+export function environmentName(env: Env, name: string): string {
+  const value = text(env, name) ?? '';
+  if (/^[A-Za-z0-9._-]{0,63}$/.test(value)) return value;
+  throw wrong(
+    name,
+    `it must be a name of at most 63 letters, digits, dots, dashes and underscores: current value is ${value}`,
+  );
+}
+
 export function integer(
   env: Env,
   name: string,

@@ -20,6 +20,7 @@ export function settingsInForce(
     DATABASE_URL:
       config.databaseUrl === undefined ? 'the embedded Postgres' : placeOf(config.databaseUrl),
     REDIS_URL: config.redisUrl === undefined ? 'not set' : placeOf(config.redisUrl),
+    POSTHORN_ENVIRONMENT: config.environment === '' ? 'not set' : config.environment,
     HOST: config.host,
     PORT: String(config.port),
     POSTHORN_HEALTH_PORT: String(config.healthPort),

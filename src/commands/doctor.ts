@@ -19,7 +19,7 @@ export async function doctorCommand(options: {
   readonly isStrict: boolean;
   readonly isRepair: boolean;
 }): Promise<number> {
-  const { databaseUrl, dataDir, redisUrl, keyRing } = readConfig(process.env);
+  const { databaseUrl, dataDir, redisUrl, keyRing, environment } = readConfig(process.env);
   const isEmbedded = databaseUrl === undefined;
   const ofFile = isEmbedded ? await readKeyFile(dataDir) : undefined;
   const url = databaseUrl ?? (await findEmbeddedPostgres(dataDir));
@@ -30,6 +30,7 @@ export async function doctorCommand(options: {
     isEmbedded,
     dataDir,
     redisUrl,
+    environment,
     keyRing: joinKeyRings(keyRing, ofFile),
   });
   console.log(

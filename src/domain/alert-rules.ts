@@ -1,5 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
+import type { Hold } from './hold.ts';
+
 export type Severity = 'warning' | 'critical';
 
 interface Rule {
@@ -21,6 +23,9 @@ export const alertRules = {
   breaker_open: warning('An endpoint has failed for long, and webhooks wait for it.'),
   endpoint_failing: warning(
     'A registered endpoint has had no success for so long that it will be disabled, or was disabled.',
+  ),
+  held: critical(
+    'The database is held: it is a copy, belongs to another environment, or somebody holds it. Nothing is sent.',
   ),
   no_worker: critical('No worker is alive: nothing is delivered.'),
   claims_failing: critical('A worker can take nothing out of the queue: what it would send waits.'),
@@ -58,6 +63,8 @@ export interface AlertThresholds {
 
 /** What is looked at. */
 export interface AlertFacts {
+  /** Why nothing is sent from this database. */
+  readonly hold: Hold | null;
   readonly total: { readonly attempts: number; readonly failures: number };
   readonly endpoints: readonly {
     readonly id: string;

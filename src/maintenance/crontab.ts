@@ -18,6 +18,8 @@ export interface MaintenanceOptions {
   readonly retentionMs: number;
   readonly disableAfterMs: number;
   readonly alerts: AlertOptions;
+  /** POSTHORN_ENVIRONMENT; empty: not set. */
+  readonly environment: string;
   /** Undefined: secrets are kept as plain text. */
   readonly keyRing?: KeyRing | undefined;
 }
@@ -50,10 +52,11 @@ const schedule: Readonly<Record<string, Schedule>> = {
   'posthorn:alerts': {
     match: '* * * * *',
     isQuiet: true,
-    run: async ({ maintenancePool, maintenance: { alerts }, tallies, events, log }) => {
+    run: async ({ maintenancePool, maintenance, tallies, events, log }) => {
       // What this process knows counts now; the others' sums are at most 15 s old.
       await tallies.write();
-      const told = await evaluateAlerts(maintenancePool, { alerts, events, log });
+      const { alerts, environment } = maintenance;
+      const told = await evaluateAlerts(maintenancePool, { alerts, environment, events, log });
       return { told: told?.length ?? 0 };
     },
   },

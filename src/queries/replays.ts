@@ -167,3 +167,13 @@ export async function cancelReplay(
     from found`);
   return found !== null;
 }
+
+/** Stops every replay that is running, as {@link cancelReplay} does. */
+export async function cancelRunningReplays(
+  connection: Pick<CommonQueryMethods, 'any' | 'maybeOne'>,
+): Promise<void> {
+  const running = await connection.any(
+    sql.type(idRow)`select id from posthorn.replays where status = 'running'`,
+  );
+  for (const { id } of running) await cancelReplay(connection, id);
+}

@@ -15,6 +15,7 @@ import { ensureReplays } from '../maintenance/replays.ts';
 import { leave, rescueDeadWorkers, rescueFormerHolder } from '../maintenance/rescue.ts';
 import type { Tallies } from '../maintenance/tallies.ts';
 import { DeliverJob } from './deliver-job.ts';
+import type { HoldWatch } from './hold-watch.ts';
 import { openSession, type WorkerSession } from './session.ts';
 
 /*
@@ -36,13 +37,21 @@ interface WorkerOptions {
   readonly version: string;
   readonly maintenance: MaintenanceOptions;
   readonly tallies: Tallies;
+  readonly holds: Pick<HoldWatch, 'untilFree' | 'watch'>;
   /** How long one run of the deliver job lasts. */
   readonly sliceMs?: number;
   /** How long claims may fail before it is told of. */
   readonly claimsFailAfterMs: number;
 }
 
-export type WorkerState = 'starting' | 'ok' | 'cannot claim' | 'lost' | 'stopping' | 'stopped';
+export type WorkerState =
+  | 'starting'
+  | 'held'
+  | 'ok'
+  | 'cannot claim'
+  | 'lost'
+  | 'stopping'
+  | 'stopped';
 
 const rescueEveryMs = 2_000;
 /**
@@ -114,7 +123,8 @@ export class Worker {
   async #live(): Promise<void> {
     for (let failures = 0; !this.#stopping.signal.aborted; ) {
       try {
-        await this.#liveOnce();
+        await this.#untilFree();
+        if (!this.#stopping.signal.aborted) await this.#liveOnce();
         failures = 0;
       } catch (error) {
         failures += 1;
@@ -128,7 +138,19 @@ export class Worker {
     }
   }
 
-  /** From one session to its loss or the stop. */
+  /** Nothing is sent from a database that is held. */
+  async #untilFree(): Promise<void> {
+    const { holds, events } = this.#options;
+    await holds.untilFree({
+      signal: this.#stopping.signal,
+      onHeld: (hold) => {
+        if (!this.#stopping.signal.aborted) this.#state = 'held';
+        events.emit('workerHeld', hold);
+      },
+    });
+  }
+
+  /** From one session to its loss, a hold or the stop. */
   async #liveOnce(): Promise<void> {
     const { databaseUrl, log, loop, breakers, sender, events, enginePool, maintenancePool } =
       this.#options;
@@ -137,6 +159,7 @@ export class Worker {
       over.signal.addEventListener('abort', () => resolve(), { once: true });
     });
     let lostBecause: string | undefined;
+    let isHeld = false;
     const session = await openSession({
       databaseUrl,
       preferred: this.#lastNumber,
@@ -162,6 +185,11 @@ export class Worker {
     if (this.#stopping.signal.aborted) over.abort();
     const job = new DeliverJob({ ...this.#options, number, signal: over.signal });
     let rescues: NodeJS.Timeout | undefined;
+    const endWatch = this.#options.holds.watch(() => {
+      isHeld = true;
+      this.#state = 'held';
+      over.abort();
+    });
     try {
       await this.#takeOver(session);
       await loop.warmUp(number);
@@ -174,10 +202,11 @@ export class Worker {
       await ended;
     } finally {
       clearInterval(rescues);
+      endWatch();
       this.#stopping.signal.removeEventListener('abort', onStop);
       over.abort();
       await job.stop();
-      if (this.#stopping.signal.aborted && lostBecause === undefined) {
+      if ((isHeld || this.#stopping.signal.aborted) && lostBecause === undefined) {
         // What is in flight needs the number until it is recorded.
         await sender.whenIdle();
         await this.#options.recorder.drain();

@@ -340,10 +340,10 @@ it('alerts are evaluated, samples taken and secrets sealed with all these rows',
   const { pool } = database;
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const alerts = alertOptions();
-  await eventually(
-    async () => (await evaluateAlerts(pool, { alerts, events: createEvents(), log })) !== undefined,
-    'nobody else evaluates',
-  );
+  await eventually(async () => {
+    const options = { alerts, environment: '', events: createEvents(), log };
+    return (await evaluateAlerts(pool, options)) !== undefined;
+  }, 'nobody else evaluates');
   await pool.query('select posthorn.take_sample()');
   const ring = ringOf('k');
   const before = await sealSecrets(pool, { ring, log });

@@ -162,7 +162,13 @@ async function inTransaction(before: string, statement: string): Promise<string>
 async function finding(check: string): Promise<Finding | undefined> {
   const findings = await examine({
     databaseUrl: database.url,
-    ...{ isEmbedded: false, dataDir: '.', redisUrl: undefined, keyRing: undefined },
+    ...{
+      isEmbedded: false,
+      dataDir: '.',
+      redisUrl: undefined,
+      keyRing: undefined,
+      environment: '',
+    },
   });
   return findings.find((one) => one.check === check);
 }

@@ -500,7 +500,14 @@ it('the doctor changes nothing', async () => {
 });
 
 function patient(databaseUrl: string) {
-  return { databaseUrl, isEmbedded: false, dataDir: '.', redisUrl: undefined, keyRing: undefined };
+  return {
+    databaseUrl,
+    isEmbedded: false,
+    dataDir: '.',
+    redisUrl: undefined,
+    keyRing: undefined,
+    environment: '',
+  };
 }
 
 function look(databaseUrl = database.url): Promise<Finding[]> {

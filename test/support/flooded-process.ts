@@ -36,6 +36,7 @@ async function serve(databaseUrl: string): Promise<void> {
     log: silent,
     pool,
     cache: undefined,
+    environment: '',
     tasks: [],
     worker: undefined,
     maxInFlight: 1,
