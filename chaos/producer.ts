@@ -149,7 +149,7 @@ function rowsOf(
       url: null,
       endpointId: id,
       body: JSON.stringify({ tx, name }),
-      priority: 'normal',
+      priority: random.pick(['high', 'normal', 'low']),
     });
   }
   return rows;
