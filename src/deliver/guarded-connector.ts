@@ -1,7 +1,9 @@
-import { lookup as systemLookup } from 'node:dns';
+import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction, Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import type { HttpProxy } from '../domain/http-proxy.ts';
+import { ContinueFilter } from './continue-filter.ts';
+import { isLocalhost, loopback } from './hosts-file.ts';
 import { openTunnel } from './proxy-tunnel.ts';
 
 /*
@@ -65,7 +67,7 @@ export function createGuardedConnector(options: GuardedConnectorOptions): Guarde
       socket.once('error', (broken) => openedAt.set(broken, openedAtMs));
       open += 1;
       socket.once('close', onClose);
-      callback(null, inPieces(socket));
+      callback(null, forParser(socket));
     });
     opening.add(pending);
   };
@@ -110,7 +112,7 @@ function throughProxy(options: GuardedConnectorOptions, proxy: HttpProxy): Dial 
   });
   return (target, callback) => {
     const name = target.hostname.toLowerCase();
-    if (/(?:^|\.)localhost\.?$/.test(name) && !allows('127.0.0.1')) {
+    if (isLocalhost(name) && !allows('127.0.0.1')) {
       const blocked = new BlockedAddressError({ host: name, addresses: ['127.0.0.1'] });
       setImmediate(callback, blocked, null);
       return { destroy: () => {} };
@@ -132,16 +134,29 @@ function throughProxy(options: GuardedConnectorOptions, proxy: HttpProxy): Dial 
 const pieceBytes = 2_048;
 
 /**
+ * What undici's parser reads of a socket: without `100 Continue` (see {@link ContinueFilter}), and little at a time.
+ *
  * A parser that has had too much destroys the socket, and goes on to the end of what was read, with an error and its stack
  * trace for each header: 0.1 s of CPU for the 64 KiB that a socket reads at once. So it is given little at a time, and
  * nothing of a socket that is destroyed.
  */
-function inPieces<S extends Socket>(socket: S): S {
+function forParser<S extends Socket>(socket: S): S {
   const read = socket.read.bind(socket);
+  const filter = new ContinueFilter();
   socket.read = (size) => {
     if (socket.destroyed) return null;
-    return size === undefined && socket.readableLength > pieceBytes ? read(pieceBytes) : read(size);
+    const isMuch = size === undefined && socket.readableLength > pieceBytes;
+    const chunk: unknown = read(isMuch ? pieceBytes : size);
+    if (Buffer.isBuffer(chunk)) filter.pass(chunk);
+    return chunk;
   };
+  // undici writes a request in one go, before it reads anything of its response.
+  socket.write = new Proxy(socket.write, {
+    apply: (target, _socket, parameters) => {
+      filter.requestBegins();
+      return Reflect.apply(target, socket, parameters);
+    },
+  });
   return socket;
 }
 
@@ -178,15 +193,19 @@ function guardedLookup(
 ): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, found) => {
-      if (error !== null) return callback(error, []);
-      const addresses =
-        typeof found === 'string' ? [{ address: found, family: isIP(found) }] : found;
+      // Many systems know localhost alone, and none of the names below it (RFC 6761, 6.3).
+      if (error !== null && !isLocalhost(hostname)) return callback(error, []);
+      const addresses = error !== null ? loopback : listOf(found);
       const [first, ...others] = addresses.filter(({ address }) => allows(address));
       if (first === undefined) return callback(nowhere(hostname, addresses), []);
       if (options.all === true) return callback(null, [first, ...others]);
       return callback(null, first.address, first.family);
     });
   };
+}
+
+function listOf(found: string | LookupAddress[]): readonly LookupAddress[] {
+  return typeof found === 'string' ? [{ address: found, family: isIP(found) }] : found;
 }
 
 function nowhere(host: string, addresses: readonly { address: string }[]): NodeJS.ErrnoException {

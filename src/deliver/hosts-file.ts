@@ -14,10 +14,15 @@ export interface Hosts {
   find(name: string): readonly LookupAddress[] | undefined;
 }
 
-const loopback: readonly LookupAddress[] = [
+export const loopback: readonly LookupAddress[] = [
   { address: '127.0.0.1', family: 4 },
   { address: '::1', family: 6 },
 ];
+
+/** Whether a name is localhost or below it, whatever a name server says of it (RFC 6761, 6.3). */
+export function isLocalhost(name: string): boolean {
+  return /(?:^|\.)localhost\.?$/i.test(name);
+}
 
 /** Without such a file only localhost is known. */
 export function readHosts(path = '/etc/hosts'): Hosts {
@@ -34,7 +39,7 @@ export function readHosts(path = '/etc/hosts'): Hosts {
   // Both, whatever the file says: many have only one of them.
   known.delete('localhost');
   return {
-    find: (name) => known.get(name) ?? (/(?:^|\.)localhost$/.test(name) ? loopback : undefined),
+    find: (name) => known.get(name) ?? (isLocalhost(name) ? loopback : undefined),
   };
 }
 

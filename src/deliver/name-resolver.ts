@@ -77,6 +77,7 @@ export function createNameResolver(options: NameResolverOptions = {}): NameResol
     const [oldest] = names.keys();
     if (names.size >= maxNames && oldest !== undefined) names.delete(oldest);
     names.set(name, asked);
+    // Once, or a second time when the other family comes late: whoever asks next is given both.
     query(resolver, name, ({ error, found, ttlS }) => {
       const waiting = asked.waiting ?? [];
       asked.waiting = undefined;
@@ -109,12 +110,24 @@ interface Answer {
 
 const nothing = { error: null, found: [] };
 
-/** Both families, IPv4 first: happy eyeballs go on to the other after a quarter of a second. */
+/** As in RFC 8305, section 3: with the addresses of one family, the other's are waited for this long. */
+const otherFamilyMs = 50;
+
+/**
+ * Both families, IPv4 first: happy eyeballs go on to the other after a quarter of a second. There are name servers that never
+ * answer for IPv6: what came first is told after 50 ms, and again when the rest has come and is of use.
+ */
 function query(resolver: Resolver, name: string, done: (answer: Answer) => void): void {
   const answers: Answer[] = [];
+  let timer: NodeJS.Timeout | undefined;
   const take = (answer: Answer): void => {
     answers.push(answer);
-    if (answers.length === 2) done(joined(answers));
+    clearTimeout(timer);
+    if (answers.length === 1 && answer.found.length > 0) {
+      timer = setTimeout(() => done(answer), otherFamilyMs);
+    } else if (answers.length === 2) {
+      done(joined(answers));
+    }
   };
   const both = [
     [4, resolver.resolve4.bind(resolver)],

@@ -81,6 +81,8 @@ const codes: Readonly<Record<string, FailureCode>> = {
   // Two lengths, or a length beside chunks: it comes before the headers are complete.
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'not_http',
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'not_http',
+  // undici's parser asserts what llhttp lets through, such as a status of 000.
+  ERR_ASSERTION: 'not_http',
   address_blocked: 'address_blocked',
   address_blocked_literal: 'address_blocked_literal',
   proxy_failed: 'proxy_failed',
@@ -112,7 +114,7 @@ const byCode = new Map(Object.entries(codes));
 
 function codeOf({ name, code, message }: Told): FailureCode {
   if (name === 'HTTPParserError') return byCode.get(code) ?? 'not_http';
-  // "bad response": a 100 nobody asked for; "bad upgrade": a 101.
+  // "bad response": bytes before there was a request; "bad upgrade": a 101.
   if (code === 'UND_ERR_SOCKET' && message.startsWith('bad ')) return 'not_http';
   if (code === 'ECONNREFUSED' && message.startsWith('query')) return 'dns_failed';
   const known = byCode.get(code);

@@ -36,9 +36,9 @@ export function requestHeaders(webhook: HeaderInput, context: HeaderContext): st
   const { id, body } = webhook;
   const { timestampS, version, keys } = context;
   const headers = customHeaders(webhook.endpointHeaders ?? null, webhook.headers);
-  if (!headers.some((name, index) => index % 2 === 0 && /^user-agent$/i.test(name))) {
-    headers.push('User-Agent', `Posthorn/${version}`);
-  }
+  if (!names(headers, /^user-agent$/i)) headers.push('User-Agent', `Posthorn/${version}`);
+  // As every client sends it: there are firewalls that refuse requests without (rule 920300 of the OWASP core rule set).
+  if (!names(headers, /^accept$/i)) headers.push('Accept', '*/*');
   const timestamp = String(timestampS);
   headers.push(
     'Content-Type',
@@ -64,6 +64,11 @@ export function requestHeaders(webhook: HeaderInput, context: HeaderContext): st
     headers.push('webhook-signature', signatures['webhook-signature']);
   }
   return headers;
+}
+
+/** Whether a flat list of names and values has a name. */
+function names(headers: readonly string[], name: RegExp): boolean {
+  return headers.some((text, index) => index % 2 === 0 && name.test(text));
 }
 
 /** A CHECK refuses reserved names at INSERT, and a row that slipped through must not smuggle them in. */

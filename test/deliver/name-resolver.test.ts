@@ -8,6 +8,7 @@ import {
   type NameResolverOptions,
 } from '../../src/deliver/name-resolver.ts';
 import { type DnsAnswer, type DnsServer, startDnsServer } from '../support/dns-server.ts';
+import { eventually } from '../support/eventually.ts';
 
 // Against a real name server on loopback, over UDP.
 
@@ -74,6 +75,43 @@ describe('the name resolver', () => {
   test('is content with one family when the server fails at the other', async () => {
     answers = (_name, type) => (type === 'A' ? { addresses: ['192.0.2.1'] } : 'failure');
     expect(await ask(create(), 'receiver.test')).toEqual(['192.0.2.1']);
+  });
+
+  test.each([
+    ['A', 'AAAA', '192.0.2.1'],
+    ['AAAA', 'A', '2606:4700::1'],
+  ])(
+    'waits 50 ms for the other family when %s is answered and %s is not',
+    async (answered, _, address) => {
+      answers = (_name, type) => (type === answered ? { addresses: [address] } : 'silence');
+      const resolver = create({ timeoutMs: 10_000 });
+      const startedMs = performance.now();
+      expect(await ask(resolver, 'receiver.test')).toEqual([address]);
+      // One try of the server takes 10 s.
+      expect(performance.now() - startedMs).toBeLessThan(5_000);
+      expect(await ask(resolver, 'receiver.test')).toEqual([address]);
+    },
+  );
+
+  test('gives the addresses of a family that came late to who asks next', async () => {
+    let late = () => {};
+    answers = (_name, type) =>
+      type === 'A'
+        ? { addresses: ['192.0.2.1'] }
+        : {
+            addresses: ['2606:4700::1'],
+            after: new Promise((resolve) => {
+              late = () => resolve(undefined);
+            }),
+          };
+    const resolver = create({ timeoutMs: 10_000 });
+    expect(await ask(resolver, 'receiver.test')).toEqual(['192.0.2.1']);
+    late();
+    const found = await eventually(async () => {
+      const known = await ask(resolver, 'receiver.test');
+      return known.length > 1 && known;
+    }, 'both families are known');
+    expect(found).toEqual(['192.0.2.1', '2606:4700::1']);
   });
 
   test('tells of a server that failed rather than of a family without addresses', async () => {

@@ -17,6 +17,7 @@ const context = { timestampS: 1_700_000_000, version: '1.2.3', keys: [] };
 test('a webhook carries its id, its time, its try and its type', () => {
   expect(byName(requestHeaders(plain, context))).toEqual({
     'user-agent': 'Posthorn/1.2.3',
+    accept: '*/*',
     'content-type': 'application/json',
     'x-webhook-id': id,
     'x-webhook-timestamp': '1700000000',
@@ -41,10 +42,21 @@ test('a secret adds both signatures, a trace its parent, and the key of the prod
   });
 });
 
-test('headers of the producer are sent, once each, and may name another agent', () => {
-  const headers = { Authorization: 'Bearer x', 'X-A': '1', 'x-a': '2', 'USER-AGENT': 'me' };
+test('headers of the producer are sent, once each, and may name another agent and what they accept', () => {
+  const headers = {
+    ACCEPT: 'text/plain',
+    Authorization: 'Bearer x',
+    'X-A': '1',
+    'x-a': '2',
+    'USER-AGENT': 'me',
+  };
   const flat = requestHeaders({ ...plain, headers }, context);
-  expect(byName(flat)).toMatchObject({ authorization: 'Bearer x', 'x-a': '2', 'user-agent': 'me' });
+  expect(byName(flat)).toMatchObject({
+    authorization: 'Bearer x',
+    'x-a': '2',
+    'user-agent': 'me',
+    accept: 'text/plain',
+  });
   const names = flat.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
   expect(new Set(names).size).toBe(names.length);
 });

@@ -4,7 +4,12 @@ import { isIPv6 } from 'node:net';
 
 /** What a name server says to a question: addresses of both families, of which it picks, or that it cannot. */
 export type DnsAnswer =
-  | { readonly addresses: readonly string[]; readonly ttlS?: number }
+  | {
+      readonly addresses: readonly string[];
+      readonly ttlS?: number;
+      /** It is sent when this is done. */
+      readonly after?: Promise<unknown>;
+    }
   | 'no such name'
   | 'failure'
   | 'refusal'
@@ -43,7 +48,10 @@ export async function startDnsServer(
     header.writeUInt16BE(0x8180 | (typeof said === 'string' ? errors[said] : 0), 2);
     header.writeUInt16BE(1, 4);
     header.writeUInt16BE(records.length, 6);
-    socket.send(Buffer.concat([header, question, ...records]), peer.port, peer.address);
+    const send = () =>
+      socket.send(Buffer.concat([header, question, ...records]), peer.port, peer.address);
+    if (typeof said === 'string' || said.after === undefined) send();
+    else void said.after.then(send);
   });
   socket.bind(port, '127.0.0.1');
   await once(socket, 'listening');

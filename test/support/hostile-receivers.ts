@@ -75,9 +75,10 @@ export const plainReceivers: readonly HostileReceiver[] = [
   onRequest('sends 103 without end, as fast as it can', 'not_http', (s) =>
     flood(s, { piece: 'HTTP/1.1 103 Hints\r\n\r\n'.repeat(1_000) }),
   ),
-  onRequest('continues a request that did not wait', 'not_http', (s) =>
-    s.write('HTTP/1.1 100 Continue\r\n\r\n'),
+  onRequest('sends 100 without end, as fast as it can', 'not_http', (s) =>
+    flood(s, { piece: 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(1_000) }),
   ),
+  onRequest('sends a status of 000', 'not_http', (s) => s.end(`HTTP/1.1 000 No\r\n${early}`)),
   onRequest('switches protocols', 'not_http', (s) =>
     s.write('HTTP/1.1 101 Switch\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'),
   ),

