@@ -50,13 +50,23 @@ export async function checkOrder({ subject, figures, expectNone }: Finding): Pro
         .map((id) => lifeOf(id, { arrivals: arrivals.get(id) ?? [], cancelledMs, span }))
         .sort((a, b) => (a.id < b.id ? -1 : 1));
       proved += lives.filter(({ beganMs }) => beganMs !== undefined).length;
-      overtaken.push(...overtakersOf(lives).map((found) => ({ name, ...found })));
+      overtaken.push(
+        ...overtakersOf(lives).map((found) => ({
+          name,
+          'ordered since': new Date(Math.max(0, whole.fromMs)).toISOString(),
+          ...found,
+        })),
+      );
     }
   }
   figures['requests in an order'] = proved;
   const { rows: how } = await client.query(
-    `select webhook_id, number, worker, error, started_at, finished_at from posthorn.attempts
-     where webhook_id = any ($1::uuid[]) order by started_at limit 10`,
+    `select a.webhook_id, o.created_at, a.number, a.worker, a.error, a.started_at, a.finished_at
+     from posthorn.attempts as a
+     join posthorn.outbox as o on o.id = a.webhook_id
+     where a.webhook_id = any ($1::uuid[])
+     order by started_at
+     limit 10`,
     [overtaken.slice(0, 1).flatMap((found) => Object.values(found as object).filter(isId))],
   );
   expectNone(
@@ -98,9 +108,9 @@ function overtakersOf(lives: readonly Life[]): object[] {
     if (last !== undefined && life.beganMs !== undefined && life.beganMs < last.endedMs) {
       found.push({
         earlier: last.id,
-        endedMs: last.endedMs,
+        ended: Number.isFinite(last.endedMs) ? new Date(last.endedMs).toISOString() : 'never',
         later: life.id,
-        beganMs: life.beganMs,
+        began: new Date(life.beganMs).toISOString(),
       });
     }
     if (last === undefined || life.endedMs > last.endedMs) last = life;

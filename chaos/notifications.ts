@@ -63,3 +63,11 @@ export async function notify(
   }
   await client.query('commit');
 }
+
+/** Tells workers to look at the rule of an endpoint again, as a change of it does. */
+export async function touch(client: pg.Client, endpoint: string): Promise<void> {
+  await client.query(
+    `select pg_notify('posthorn_wake', 'rules:' || lane) from posthorn.endpoints where id = $1`,
+    [endpoint],
+  );
+}

@@ -2,7 +2,7 @@ import { openSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { answerParent } from '../bench/parent.ts';
-import { notify } from './notifications.ts';
+import { notify, touch } from './notifications.ts';
 import { plant } from './poison.ts';
 import { Random } from './random.ts';
 import { nextSettings, urlOf } from './settings.ts';
@@ -10,7 +10,9 @@ import {
   type ChangingName,
   changing,
   type EndpointName,
+  endpointNames,
   endpoints,
+  type OperatorAct,
   type OperatorLine,
   type ProducerLine,
   plainSettings,
@@ -36,8 +38,8 @@ export interface OperatorTask {
   readonly seed: number;
   /** Ms between two acts, from and to. */
   readonly everyMs: readonly [number, number];
-  /** Whether it plants rows that cannot be delivered. */
-  readonly hasPoison: boolean;
+  /** What it leaves alone. */
+  readonly without: readonly OperatorAct[];
   readonly endpoints: Readonly<Record<EndpointName, string>>;
 }
 
@@ -67,6 +69,17 @@ answerParent<OperatorQuestion>({
 function count(what: string): void {
   counters[what] = (counters[what] ?? 0) + 1;
 }
+
+/** Of ten acts. */
+const actsByWeight: readonly OperatorAct[] = [
+  ...Array<OperatorAct>(6).fill('settings'),
+  ...Array<OperatorAct>(2).fill('orders'),
+  'notifications',
+  'poison',
+];
+
+/** A registered endpoint, or plain URLs. */
+type Target = EndpointName | 'plain';
 
 interface Unsure {
   readonly fromMs: number;
@@ -115,13 +128,13 @@ class Operator {
   /** Whether it worked. After an error there is another connection, and what is not known is looked up first. */
   async #attempt(work: (client: pg.Client) => Promise<void>): Promise<boolean> {
     try {
-      this.#client ??= await connect(this.#task.databaseUrl);
+      this.#client ??= (await connect(this.#task.databaseUrl)).client;
       for (const [name, unsure] of this.#unsure) await this.#lookUp(this.#client, name, unsure);
       await work(this.#client);
       return true;
     } catch (error) {
       const code = (error as { code?: unknown }).code;
-      count(`error ${typeof code === 'string' ? code : 'connection'}`);
+      count(`error ${typeof code === 'string' ? code : String((error as Error).message)}`);
       const broken = this.#client;
       this.#client = undefined;
       broken?.end().catch(() => {});
@@ -132,23 +145,28 @@ class Operator {
   async #act(client: pg.Client): Promise<void> {
     this.#acts += 1;
     const random = this.#random;
-    const free = changing.filter((name) => !this.#held.has(name));
-    const dice = random.next();
-    if (dice < 0.45 && free.length > 0) {
-      const name = random.pick(free);
-      await this.#change(client, name, nextSettings(name, { now: this.#known[name], random }));
-    } else if (dice < 0.6 && free.length > 0) {
-      await this.#hold(client, random.pick(free));
-    } else if (dice < 0.72) {
-      await this.#meddle(client, 'queued');
-    } else if (dice < 0.8) {
-      await this.#meddle(client, random.pick([...changing, 'ordered', undefined] as const));
-    } else if (dice < 0.92 || !this.#task.hasPoison) {
-      await notify(client, { random, endpoints: Object.values(this.#task.endpoints) });
-      count('notifications');
-    } else {
-      await this.#poison(client);
-    }
+    const [act] = random.shuffled(actsByWeight);
+    if (act === undefined || this.#task.without.includes(act)) return;
+    const acts: Record<OperatorAct, () => Promise<void>> = {
+      settings: async () => {
+        const free = changing.filter((name) => !this.#held.has(name));
+        if (free.length === 0) return;
+        const name = random.pick(free);
+        if (random.next() < 0.25) await this.#hold(client, name);
+        else
+          await this.#change(client, name, nextSettings(name, { now: this.#known[name], random }));
+      },
+      orders: () => {
+        const names = ['queued', 'queued', 'ordered', 'narrow', 'mixed', 'plain'] as const;
+        return this.#meddle(client, random.pick(names));
+      },
+      notifications: async () => {
+        await notify(client, { random, endpoints: Object.values(this.#task.endpoints) });
+        count('notifications');
+      },
+      poison: () => this.#poison(client),
+    };
+    await acts[act]();
   }
 
   /** Changes an endpoint's settings, in a transaction that may stay open for a while and may be rolled back. */
@@ -197,24 +215,27 @@ class Operator {
       await this.#change(client, name, nextSettings(name, { now: this.#known[name], random }));
     }
     const next = nextSettings(name, { now: this.#known[name], random });
-    const how = { openMs: random.between(500, 2_000), isTaken: random.next() < 0.7 };
+    const how = { openMs: random.between(1_000, 6_000), isTaken: random.next() < 0.7 };
+    const isTouched = random.next() < 0.7;
     const holding = async () => {
-      const own = await connect(this.#task.databaseUrl);
-      try {
-        await this.#change(own, name, next, how);
-      } finally {
-        await own.end().catch(() => {});
-      }
+      await using own = await connect(this.#task.databaseUrl);
+      await this.#change(own.client, name, next, how);
+    };
+    // Workers look at the endpoint's rule again while nobody else can lock it.
+    const touching = async () => {
+      await delay(how.openMs / 4);
+      await using other = await connect(this.#task.databaseUrl);
+      await touch(other.client, this.#task.endpoints[name]);
     };
     count('changes held open');
-    const held = holding()
+    const held = Promise.all([holding(), isTouched ? touching() : undefined])
       .catch(() => count('error while held open'))
-      .finally(() => this.#held.delete(name));
+      .then(() => void this.#held.delete(name));
     this.#held.set(name, held);
   }
 
   /** Cancels or retries a webhook that waits: of an ordered endpoint mostly the first one. */
-  async #meddle(client: pg.Client, name: EndpointName | undefined): Promise<void> {
+  async #meddle(client: pg.Client, name: Target): Promise<void> {
     const { rows } = await client.query<{ webhook_id: string }>(
       `select q.webhook_id
        from posthorn.queue as q
@@ -225,7 +246,7 @@ class Operator {
        order by q.attempts = 0, q.due_at
        limit 3`,
       [
-        name === undefined ? null : this.#task.endpoints[name],
+        name === 'plain' ? null : this.#task.endpoints[name],
         this.#poisoned,
         // One that is being sent as well: it must be left alone.
         this.#random.next() < 0.2,
@@ -234,8 +255,18 @@ class Operator {
     const id = (this.#random.next() < 0.7 ? rows[0] : rows.at(-1))?.webhook_id;
     if (id === undefined) return;
     const dice = this.#random.next();
-    if (dice < 0.65) await this.#tell(client, { event: 'cancel', id, endpoint: name });
-    if (dice > 0.35) await this.#tell(client, { event: 'retry', id, endpoint: name });
+    if (dice < 0.65)
+      await this.#tell(client, {
+        event: 'cancel',
+        id,
+        endpoint: name === 'plain' ? undefined : name,
+      });
+    if (dice > 0.35)
+      await this.#tell(client, {
+        event: 'retry',
+        id,
+        endpoint: name === 'plain' ? undefined : name,
+      });
   }
 
   async #tell(
@@ -259,11 +290,11 @@ class Operator {
   }
 
   async #poison(client: pg.Client): Promise<void> {
-    const target = this.#random.pick([undefined, ...(Object.keys(endpoints) as EndpointName[])]);
+    const target = this.#random.pick<Target>(['plain', ...endpointNames]);
     await plant(client, {
       random: this.#random,
       receiverUrl: this.#task.receiverUrl,
-      endpointId: target === undefined ? undefined : this.#task.endpoints[target],
+      endpointId: target === 'plain' ? undefined : this.#task.endpoints[target],
       tx: `operator-${this.#acts}`,
       log: this.#logRows,
       onPlanted: ({ id, kind }) => {
@@ -304,7 +335,7 @@ function isOpen(settings: Settings): boolean {
   return !isPaused && !isOrdered && maxInFlight === null && ratePerS === null;
 }
 
-async function connect(url: string): Promise<pg.Client> {
+async function connect(url: string): Promise<AsyncDisposable & { client: pg.Client }> {
   const client = new pg.Client({
     connectionString: url,
     application_name: 'chaos operator',
@@ -313,5 +344,5 @@ async function connect(url: string): Promise<pg.Client> {
   });
   client.on('error', () => {});
   await client.connect();
-  return client;
+  return { client, [Symbol.asyncDispose]: () => client.end().catch(() => {}) };
 }

@@ -22,7 +22,7 @@ export const replay: Scenario = {
   mood: { failed: 0.02, reset: 0, delayMs: [2, 10] },
   repeats: 10,
   // It counts what has failed, and that is to be what it failed itself.
-  withoutPoison: true,
+  without: ['poison'],
   async inject(stage) {
     const { workers, webhooks, repeats } = stage.parts;
     for (const slot of workers) await slot.stop();

@@ -21,7 +21,7 @@ import type { ReceiverCounters, ReceiverQuestion } from './receiver.ts';
 import { Sampler } from './sampler.ts';
 import type { Scenario } from './scenario.ts';
 import { type FaultNote, Stage } from './stage.ts';
-import { type EndpointName, endpoints, endpointsPerS } from './traffic.ts';
+import { type EndpointName, endpoints, endpointsPerS, type OperatorAct } from './traffic.ts';
 import { WorkerSlot } from './workers.ts';
 
 /*
@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly repeats: number;
   readonly webhooks: number;
   readonly minutes: number | undefined;
+  /** What the operator leaves alone, besides what the scenario says. */
+  readonly without?: readonly OperatorAct[];
   readonly signal: AbortSignal;
   /** How far it is, once a second; and each fault. */
   readonly onProgress: (state: RunState) => void;
@@ -90,7 +92,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   );
   const spoilsReceiver = ['network', 'everything', 'soak'].includes(scenario.name);
   const receiverUrl = `http://127.0.0.1:${spoilsReceiver ? receiverProxy.port : Number(ready)}`;
-  const endpointIds = await registerEndpoints(postgres.url, { receiverUrl, scenario });
+  const endpointIds = await registerEndpoints(postgres.url, receiverUrl);
   const redis = scenario.redis === true && hasRedis ? stack.use(await startRedis()) : undefined;
   const redisProxy =
     redis === undefined
@@ -272,7 +274,7 @@ async function startOperator(
       rowsFile: producerLog(directory, 'operator'),
       seed: options.seed + 1_000,
       everyMs: scenario.operatorEveryMs ?? [200, 1_000],
-      hasPoison: scenario.withoutPoison !== true,
+      without: [...(scenario.without ?? []), ...(options.without ?? [])],
       endpoints: run.endpointIds,
     },
     limits,
@@ -286,12 +288,12 @@ function producerLog(directory: string, at: number | 'operator'): string {
 
 async function registerEndpoints(
   databaseUrl: string,
-  { receiverUrl, scenario }: { receiverUrl: string; scenario: Scenario },
+  receiverUrl: string,
 ): Promise<Record<EndpointName, string>> {
   const client = await openClient(databaseUrl);
   try {
     await client.query(`create role ${stranger}`);
-    if (scenario.withoutPoison !== true) await client.query(withoutConstraints);
+    await client.query(withoutConstraints);
     const ids: Record<string, string> = {};
     for (const [name, { isOrdered, maxInFlight, ratePerS }] of Object.entries(endpoints)) {
       const { rows } = await client.query<{ id: string }>(

@@ -1,5 +1,5 @@
 import type { Stage } from './stage.ts';
-import type { Mood } from './traffic.ts';
+import type { Mood, OperatorAct } from './traffic.ts';
 
 /** A run: which load, which faults, what is promised. */
 export interface Scenario {
@@ -28,8 +28,8 @@ export interface Scenario {
   readonly mostExtrasPercent?: number;
   /** Ms between two acts of the operator, from and to, in place of the usual. */
   readonly operatorEveryMs?: readonly [number, number];
-  /** The operator spoils no rows. */
-  readonly withoutPoison?: boolean;
+  /** What the operator leaves alone. */
+  readonly without?: readonly OperatorAct[];
   /** Deliveries may not stop for longer than this. */
   readonly longestGapS?: number;
   /** After the load all must be quiet within this, in place of the usual. */

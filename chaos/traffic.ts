@@ -76,6 +76,17 @@ export function endpointsPerS({ failed, reset, delayMs }: Mood): Record<Endpoint
   };
 }
 
+/** They come so many at a time, so that limits have something to hold back. */
+export const burstOf: Readonly<Record<EndpointName, number>> = {
+  ordered: 3,
+  limited: 10,
+  rated: 10,
+  narrow: 20,
+  paced: 12,
+  queued: 4,
+  mixed: 6,
+};
+
 /** Plain URLs, each a lane. */
 export const plainLanes = 20;
 
@@ -121,6 +132,11 @@ export type ProducerLine =
       readonly rows: readonly [id: string, hash: string][];
     }
   | { readonly tx: string; readonly event: 'ack' | 'abort' | 'unknown' };
+
+/** What an operator does: changes settings, cancels and retries, sends bad notifications, spoils rows. */
+export const operatorActs = ['settings', 'orders', 'notifications', 'poison'] as const;
+
+export type OperatorAct = (typeof operatorActs)[number];
 
 /** What an operator did, and when: not before `fromMs`, and not after `toMs`. */
 export type OperatorLine =
