@@ -38,7 +38,7 @@ export function hasZombies({ faults }: Pick<Notes, 'faults'>): boolean {
  * machine that lets processes wait for CPU.
  */
 export function settleMs({ lagMs }: Pick<Notes, 'lagMs'>): number {
-  return 2_000 + 4 * lagMs;
+  return 1_500 + 5 * lagMs;
 }
 
 export function round(value: number): number {

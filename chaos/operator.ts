@@ -215,7 +215,7 @@ class Operator {
       await this.#change(client, name, nextSettings(name, { now: this.#known[name], random }));
     }
     const next = nextSettings(name, { now: this.#known[name], random });
-    const how = { openMs: random.between(1_000, 6_000), isTaken: random.next() < 0.7 };
+    const how = { openMs: random.between(1_000, 5_000), isTaken: random.next() < 0.7 };
     const isTouched = random.next() < 0.7;
     const holding = async () => {
       await using own = await connect(this.#task.databaseUrl);
