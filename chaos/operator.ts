@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { answerParent } from '../bench/parent.ts';
 import { notify, touch } from './notifications.ts';
-import { plant } from './poison.ts';
+import { plant, poisonKinds } from './poison.ts';
 import { Random } from './random.ts';
 import { nextSettings, urlOf } from './settings.ts';
 import {
@@ -72,10 +72,10 @@ function count(what: string): void {
 
 /** Of ten acts. */
 const actsByWeight: readonly OperatorAct[] = [
-  ...Array<OperatorAct>(6).fill('settings'),
+  ...Array<OperatorAct>(4).fill('settings'),
   ...Array<OperatorAct>(2).fill('orders'),
-  'notifications',
-  'poison',
+  ...Array<OperatorAct>(2).fill('notifications'),
+  ...Array<OperatorAct>(2).fill('poison'),
 ];
 
 /** A registered endpoint, or plain URLs. */
@@ -293,6 +293,8 @@ class Operator {
     const target = this.#random.pick<Target>(['plain', ...endpointNames]);
     await plant(client, {
       random: this.#random,
+      // Each kind in turn, so that short runs have all.
+      kind: poisonKinds[this.#poisoned.length % poisonKinds.length] ?? '',
       receiverUrl: this.#task.receiverUrl,
       endpointId: target === 'plain' ? undefined : this.#task.endpoints[target],
       tx: `operator-${this.#acts}`,

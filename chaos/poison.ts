@@ -8,7 +8,7 @@ import { hashOf, type ProducerLine, plainLanes, secret } from './traffic.ts';
  */
 
 /** What is done to a webhook, $1, in the transaction that inserts it. */
-export const poisons: Readonly<Record<string, string>> = {
+const poisons: Readonly<Record<string, string>> = {
   'attempts at the end of smallint': `
     update posthorn.queue set attempts = 32767 where webhook_id = $1`,
   'the next attempt exists': `
@@ -26,6 +26,8 @@ export const poisons: Readonly<Record<string, string>> = {
     update posthorn.queue set due_at = '-infinity' where webhook_id = $1`,
 };
 
+export const poisonKinds = Object.keys(poisons);
+
 /** Without this constraint all of them can be planted. */
 export const withoutConstraints = 'alter table posthorn.outbox drop constraint outbox_keeps_rules';
 
@@ -34,6 +36,7 @@ export async function plant(
   client: pg.Client,
   {
     random,
+    kind,
     receiverUrl,
     endpointId,
     tx,
@@ -41,6 +44,8 @@ export async function plant(
     onPlanted,
   }: {
     readonly random: Random;
+    /** One of {@link poisonKinds}. */
+    readonly kind: string;
     readonly receiverUrl: string;
     /** Undefined: to a plain URL. */
     readonly endpointId: string | undefined;
@@ -50,7 +55,6 @@ export async function plant(
     readonly onPlanted: (planted: { id: string; kind: string }) => void;
   },
 ): Promise<void> {
-  const kind = random.pick(Object.keys(poisons));
   const body = JSON.stringify({ tx, kind });
   const url = `${receiverUrl}/plain/${random.whole(0, plainLanes - 1)}`;
   await client.query('begin');
