@@ -111,14 +111,22 @@ export async function checkRecovery({ subject, figures, expectNone }: Finding): 
      where error = 'abandoned'`,
   );
   const againMs: number[] = [];
+  const openMs: number[] = [];
   for (const { worker, started, next } of rows) {
     const death = stage.deaths.findLast(
       ({ number, atMs }) => number === worker && atMs >= started && atMs <= (next ?? 0),
     );
-    if (death !== undefined && next !== null) againMs.push(next - death.atMs);
+    if (death === undefined || next === null) continue;
+    againMs.push(next - death.atMs);
+    openMs.push(death.atMs - started);
   }
   if (againMs.length > 0) {
     againMs.sort((a, b) => a - b);
+    openMs.sort((a, b) => a - b);
+    figures['in flight at a death for, p50 s'] = round(
+      (openMs[Math.floor(openMs.length / 2)] ?? 0) / 1_000,
+    );
+    figures['most s, in flight at a death'] = round((openMs.at(-1) ?? 0) / 1_000);
     figures['sent again after a death, p50 s'] = round(
       (againMs[Math.floor(againMs.length / 2)] ?? 0) / 1_000,
     );
