@@ -493,6 +493,15 @@ create function posthorn.cancel_many(webhook_ids uuid[]) returns bigint
       select e.webhook_id, e.outbox_id, e.lane, 'cancelled', e.attempts, 'cancelled'
       from ended as e
       returning 1
+    ), closed as (
+      -- Of a lease that ran out. Nobody looks after it when its worker dies; if that lives, its result takes the place of this one.
+      update posthorn.attempts as a
+      set
+        finished_at = clock_timestamp(),
+        error = 'abandoned',
+        error_message = 'The webhook was cancelled after the lease had run out'
+      where a.webhook_id = any (array(select webhook_id from ended where attempts > 0))
+        and a.finished_at is null
     ), freed as (
       update posthorn.lane_rules as r
       set retry_at = null

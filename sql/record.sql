@@ -7,7 +7,8 @@
 -- $13 1 where the attempt does not count, else 0  $14 worker numbers
 -- $15 lanes that have shown to be alive
 --
--- Returns the ids that were ours to record, and the lanes whose breaker was open and is closed now. The fence is
+-- Returns the ids that were ours to record, with the number of the latest attempt of those that ended, and the lanes whose
+-- breaker was open and is closed now. The fence is
 -- (webhook_id, attempts, leased_by) and nothing else: with a status in it the planner took a partial index and halved the
 -- throughput. What was delivered is delivered, whoever has the lease now, and in this very statement: when the attempt was
 -- finished here and the webhook ended by the next statement, another worker claimed it in between (1 of 300,000 while backends
@@ -30,6 +31,7 @@ with ended as (
           select f.webhook_id
           from posthorn.former_outcomes as f
           where f.webhook_id = q.webhook_id and f.status = 'delivered'
+            and f.attempts >= ($2::smallint[])[array_position($1::uuid[], q.webhook_id)]
           limit 1
         ) is null
       when 2 then
@@ -91,26 +93,28 @@ finished as (
     -- Recorded before, when only the answer was lost: it ended when it was said to have ended.
     and (a.finished_at is null or a.error = 'abandoned')
 ),
-healed as (
-  -- No row, no write: that is every lane that is healthy.
-  delete from posthorn.breakers
+-- No row, no write: that is every lane that is healthy. Locked in the order of the lanes, as in every statement that locks
+-- several of them, so that no two wait for each other.
+alive as materialized (
+  select lane, state, consecutive, coalesce(paused_until > now(), false) as is_paused
+  from posthorn.breakers
   where lane = any ($15::bigint[])
-    and (paused_until is null or paused_until <= now())
-  returning lane, state
+  order by lane
+  for update
+),
+healed as (
+  delete from posthorn.breakers
+  where lane = any (array(select lane from alive where not is_paused))
 ),
 -- A request that was in flight when the receiver asked for a pause was answered well: the pause stays.
 calmed as (
-  update posthorn.breakers as b
-  set state = 'closed', consecutive = 0, trips = 0, open_until = null, probe_until = null, probe_by = null
-  from (select lane, state from posthorn.breakers where lane = any ($15::bigint[]) and paused_until > now()) as before
-  where b.lane = before.lane
-    and (b.state = 'open' or b.consecutive > 0)
-  returning b.lane, before.state
+  update posthorn.breakers
+  set state = 'closed', consecutive = 0, trips = 0, open_until = null, probe_until = null, probe_webhook = null,
+    probe_attempt = null
+  where lane = any (array(select lane from alive where is_paused and (state = 'open' or consecutive > 0)))
 )
-select webhook_id, null::text as closed_lane from ended
+select webhook_id, attempts, null::text as closed_lane from ended
 union all
-select webhook_id, null from waiting
+select webhook_id, null, null from waiting
 union all
-select null, lane::text from healed where state = 'open'
-union all
-select null, lane::text from calmed where state = 'open'
+select null, null, lane::text from alive where state = 'open'

@@ -1,4 +1,4 @@
--- Frees what a dead worker had leased and closes its open attempts; they do not count. The caller holds the worker's
+-- Frees what a dead worker had leased, its probes too, and closes its open attempts; they do not count. The caller holds the worker's
 -- advisory lock, so nobody else is that worker. Reads the whole queue, which is why it runs only after a death.
 --
 -- $1 worker number  $2 webhook ids to leave as they are: in flight in the process that takes the number over
@@ -18,7 +18,7 @@ with released as (
     end
   where leased_by = $1::integer
     and webhook_id <> all ($2::uuid[])
-  returning webhook_id, attempts
+  returning webhook_id, lane
 ),
 closed as (
   update posthorn.attempts as a
@@ -26,10 +26,24 @@ closed as (
     finished_at = clock_timestamp(),
     error = 'abandoned',
     error_message = format('Worker %s ended before the attempt did', $1::integer)
-  from released as r
-  where a.webhook_id = r.webhook_id
-    -- Earlier ones are open when a lease had run out before.
-    and a.number <= r.attempts
+  -- Earlier ones are open when a lease had run out before.
+  where a.webhook_id = any (array(select webhook_id from released))
     and a.finished_at is null
+),
+-- In the order of the lanes, as in every statement that locks several of them.
+probed as materialized (
+  select lane
+  from posthorn.breakers
+  where lane = any (array(select lane from released))
+    and probe_webhook is not null
+  order by lane
+  for update
+),
+-- A webhook has one lease, so that a probe of one that was leased is that lease.
+unprobed as (
+  update posthorn.breakers
+  set probe_until = null, probe_webhook = null, probe_attempt = null
+  where lane = any (array(select lane from probed))
+    and probe_webhook = any (array(select webhook_id from released))
 )
 select count(*)::integer as released from released

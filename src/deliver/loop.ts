@@ -272,7 +272,7 @@ export class DeliveryLoop {
       discovered: claim.discovered.filter((seen) => this.#limited.admits(seen)),
       wasFull: claim.webhooks.length >= limit,
     });
-    if (request.discover) this.#window.move(claim);
+    if (request.discover && this.#window.move(claim)) this.#scan.want();
     const durationMs = performance.now() - startedMs;
     const { length: webhooks } = claim.webhooks;
     if (webhooks > 0) {

@@ -3,11 +3,12 @@ import type { Pool } from 'pg';
 import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { isFaultOfContent } from '../db/sqlstate.ts';
-import { type LaneResult, laneNews } from '../domain/breaker.ts';
+import { isAlive, type LaneResult, laneNews } from '../domain/breaker.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
 import type { GoneEndpoints } from './gone-endpoints.ts';
+import { type SettledRow, settleLate } from './late-results.ts';
 import type { AttemptTrace } from './tracing.ts';
 
 /** How one attempt ended and what becomes of its webhook. */
@@ -53,15 +54,13 @@ interface RecorderOptions {
 }
 
 /** Either a webhook that was ours to record, or a lane whose breaker was open and is closed now. */
-interface RecordedRow {
-  webhook_id: string | null;
+interface RecordedRow extends SettledRow {
   closed_lane: string | null;
 }
 
 const recordSql = sqlFile('record');
 const holdSql = sqlFile('hold-lanes');
 const closeAbandonedSql = sqlFile('close-abandoned');
-const correctSql = sqlFile('correct-outcomes');
 /** More do not make a result cheaper: each finds its place in the arrays by looking along them. */
 const batchSize = 250;
 const lingerMs = 5;
@@ -166,12 +165,13 @@ export class Recorder {
   async #writeOnce(batch: readonly AttemptRecord[]): Promise<void> {
     const startedMs = performance.now();
     const news = laneNews(batch.map((record) => record.laneResult));
-    const alive = news.filter(({ failures, succeeded }) => succeeded && failures === 0);
+    const alive = news.filter(isAlive);
     await this.#holdLanes(batch, startedMs);
     await this.#closeAbandoned(batch);
     const rows = await this.#record(batch, { alive: alive.map(({ lane }) => lane), startedMs });
     const ours = rows.flatMap((row) => (row.webhook_id === null ? [] : [row.webhook_id]));
-    if (ours.length < batch.length) await this.#correct(batch, { ours, startedMs });
+    const again = await settleLate(this.#options.pool, batch, rows);
+    if (again.length > 0) await this.#record(again, { alive: [], startedMs });
     await this.#options.breakers.tellClosed(
       rows.flatMap((row) => (row.closed_lane === null ? [] : [row.closed_lane])),
     );
@@ -238,25 +238,6 @@ export class Recorder {
       sql: closeAbandonedSql,
       values: [repeated.map((record) => record.webhookId), repeated.map((record) => record.number)],
     });
-  }
-
-  // What had ended as failed or cancelled by the time its 2xx was recorded was delivered all the same. What was not to be
-  // found then may have been put back into the queue in between: it is recorded once more.
-  async #correct(
-    batch: readonly AttemptRecord[],
-    { ours, startedMs }: { ours: readonly string[]; startedMs: number },
-  ): Promise<void> {
-    const late = batch.filter(
-      ({ became, webhookId }) => became === 'delivered' && !ours.includes(webhookId),
-    );
-    if (late.length === 0) return;
-    const corrected = await runSql<{ webhook_id: string }>(this.#options.pool, {
-      sql: correctSql,
-      values: [late.map((record) => record.webhookId), late.map((record) => record.statusCode)],
-    });
-    const found = corrected.map((row) => row.webhook_id);
-    const missing = late.filter(({ webhookId }) => !found.includes(webhookId));
-    if (missing.length > 0) await this.#record(missing, { alive: [], startedMs });
   }
 
   async #isolate(batch: readonly AttemptRecord[], message: string): Promise<void> {

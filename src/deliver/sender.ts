@@ -82,10 +82,9 @@ export class Sender {
     const trace = tracing.begin(webhook);
     const { result, traceparent } = await this.#post(webhook, trace);
     const endedAtMs = clock.nowMs();
-    const verdict = classify(result, new Date(endedAtMs));
-    this.#options.breakers.noteAnswer(webhook.lane, {
-      failed: result.kind === 'error' && verdict.kind === 'retry',
-      nowMs: performance.now(),
+    const verdict = this.#options.breakers.judge(webhook, {
+      result,
+      verdict: classify(result, new Date(endedAtMs)),
     });
     const decision = decide({
       verdict,
@@ -238,7 +237,9 @@ export class Sender {
         lane: webhook.lane,
         url: webhook.url,
         verdict,
-        isProbe: webhook.isProbe,
+        probe: webhook.isProbe
+          ? { webhookId: webhook.webhookId, number: webhook.number }
+          : undefined,
       },
       keepsPlace: webhook.isOrdered,
       endpointId: webhook.endpointId,

@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import { type AlertOptions, evaluateAlerts } from './alerts.ts';
 import { disableFailing } from './disable.ts';
 import { noteRun } from './note-run.ts';
+import { closeForgottenAttempts } from './open-attempts.ts';
 import { makePartitions } from './partitions.ts';
 import { prune } from './prune.ts';
 import { sealSecrets } from './seal-secrets.ts';
@@ -39,6 +40,9 @@ interface Schedule {
 
 /** Runs at the start of a worker besides: its key ring may be another than before. */
 export const sealingTask = 'posthorn:secrets';
+
+/** Goes on where its last run ended, which it finds under this name. */
+const attemptsTask = 'posthorn:attempts';
 
 /** The scheduled tasks: name → when (UTC, crontab syntax) and what. Graphile enqueues each once over all workers. */
 const schedule: Readonly<Record<string, Schedule>> = {
@@ -81,6 +85,10 @@ const schedule: Readonly<Record<string, Schedule>> = {
     isQuiet: true,
     run: ({ maintenancePool, maintenance: { keyRing: ring }, log }) =>
       sealSecrets(maintenancePool, { ring, log }),
+  },
+  [attemptsTask]: {
+    match: '28 * * * *',
+    run: ({ maintenancePool }) => closeForgottenAttempts(maintenancePool, { task: attemptsTask }),
   },
   'posthorn:prune': {
     match: '43 * * * *',

@@ -176,9 +176,16 @@ async function dropDay(
 
 async function pruneBreakers(pool: Pool): Promise<number> {
   const { rowCount } = await pool.query(
-    `delete from posthorn.breakers as b
-     where greatest(b.failing_since, b.last_failure_at, b.paused_until) < now() - interval '1 day'
-       and not exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = b.lane)`,
+    `with idle as materialized (
+       select b.lane
+       from posthorn.breakers as b
+       where greatest(b.failing_since, b.last_failure_at, b.paused_until) < now() - interval '1 day'
+         and not exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = b.lane)
+       order by b.lane
+       for update
+     )
+     delete from posthorn.breakers
+     where lane = any (array(select lane from idle))`,
   );
   return rowCount ?? 0;
 }

@@ -154,7 +154,7 @@ function failure(
         notBeforeMs: undefined,
         pressure: 'neutral',
       },
-      isProbe: false,
+      probe: undefined,
     },
     keepsPlace: false,
     endpointId: null,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { plainArray } from '../../src/db/plain-array.ts';
 import { runSql, sqlFile } from '../../src/db/sql-file.ts';
+import { settleLate } from '../../src/deliver/late-results.ts';
 import { becameCodes } from '../../src/deliver/recorder.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -48,6 +49,31 @@ it('a late 2xx from before a webhook was put back ends it, unless it had been de
       status === null ? [] : [id],
     );
     expect(await ended(id)).toEqual({ status, waits: status === null });
+  }
+});
+
+it('a late 2xx makes a failure a delivery, unless it is from before a delivery after which the webhook was sent again', async () => {
+  for (const [number, status] of [
+    [1, 'failed'],
+    [2, 'failed'],
+    [3, 'delivered'],
+  ] as const) {
+    const id = await attempted({ leasedBy: null, leaseS: null });
+    // Delivered by the second attempt, sent again by force, failed with the fourth.
+    await database.pool.query(
+      `insert into posthorn.former_outcomes (webhook_id, outbox_id, lane, finished_at, status, attempts)
+       values ($1, $1, 1, now(), 'delivered', 2)`,
+      [id],
+    );
+    await database.pool.query(
+      `with ended as (delete from posthorn.queue where webhook_id = $1 returning *)
+       insert into posthorn.outcomes (webhook_id, outbox_id, lane, status, attempts)
+       select webhook_id, outbox_id, lane, 'failed', 4 from ended`,
+      [id],
+    );
+    const result = { webhookId: id, number, became: 'delivered', statusCode: 200 } as const;
+    await settleLate(database.pool, [result], []);
+    expect(await ended(id)).toEqual({ status, waits: false });
   }
 });
 
