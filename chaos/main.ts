@@ -27,6 +27,7 @@ const usage = `Usage: npm run chaos -- [options]
   --minutes 30    the scenario "soak" for so long
   --repeats 3     of the faults, in place of the scenario's own
   --webhooks 1000 at least, in place of the scenario's own
+  --per-second 50 webhooks, in place of the scenario's own: for a machine that has other work
   --without a,b   ${operatorActs.join(', ')}: what the operator leaves alone
   --seed 1        decides which fault comes when; printed with every run
 
@@ -49,6 +50,7 @@ async function main(args: readonly string[]): Promise<number> {
         minutes: { type: 'string' },
         repeats: { type: 'string' },
         webhooks: { type: 'string' },
+        'per-second': { type: 'string' },
         without: { type: 'string' },
         seed: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
@@ -60,10 +62,11 @@ async function main(args: readonly string[]): Promise<number> {
     }
     const chosen = choose(values);
     const seed = whole(values.seed, 'seed') ?? Math.floor(Math.random() * 1_000_000);
+    const perSecond = whole(values['per-second'], 'per-second');
     const results: RunResult[] = [];
     for (const scenario of chosen) {
       results.push(
-        await run(scenario, {
+        await run(perSecond === undefined ? scenario : { ...scenario, perSecond }, {
           seed,
           repeats:
             (scenario.name === 'kills' ? whole(values.kills, 'kills') : undefined) ??
