@@ -36,6 +36,7 @@ interface World {
   arrivals: Arrival[];
   readonly poison: Map<string, string>;
   longestGapS?: number;
+  mostExtrasPercent?: number;
 }
 
 /** Three webhooks, each delivered with its second attempt; the first got a 500. */
@@ -85,7 +86,7 @@ async function flawless(): Promise<World> {
 }
 
 async function violationsOf(world: World): Promise<readonly string[]> {
-  const { poison, longestGapS } = world;
+  const { poison, longestGapS, mostExtrasPercent } = world;
   const books: Books = {
     ...world,
     hashes: world.acked,
@@ -104,7 +105,11 @@ async function violationsOf(world: World): Promise<readonly string[]> {
       loadMs: { from: startMs, to: startMs + 10_000 },
       lagMs: 0,
     },
-    scenario: { name: 'test', ...(longestGapS === undefined ? {} : { longestGapS }) },
+    scenario: {
+      name: 'test',
+      ...(longestGapS === undefined ? {} : { longestGapS }),
+      ...(mostExtrasPercent === undefined ? {} : { mostExtrasPercent }),
+    },
     retryS: [1],
   });
   return violations;
@@ -202,6 +207,14 @@ it.each<{ what: string; rule: RegExp; harm: (world: World) => unknown }>([
     what: 'it came again after it was recorded as delivered',
     rule: /^I4 nothing is sent again/,
     harm: ({ arrivals }) => arrivals.push({ ...(arrivals.at(-1) as Arrival), attempt: 3 }),
+  },
+  {
+    what: 'more came again than deaths explain',
+    rule: /^I4 at most/,
+    harm: (world) => {
+      world.mostExtrasPercent = 0.5;
+      world.arrivals.push({ ...(world.arrivals.at(-1) as Arrival), attempt: 3 });
+    },
   },
   {
     what: 'an attempt is open',
