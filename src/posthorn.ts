@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { DatabasePool } from 'slonik';
 import { createApi } from './api/app.ts';
+import { type Doors, hostOf, takePorts } from './api/doors.ts';
 import { createHealth, type Readiness } from './api/health.ts';
-import { type ServedApi, serveApi } from './api/server.ts';
-import { createStartingApp, type StartingApp } from './api/starting.ts';
 import { LaneCache } from './cache/lane-cache.ts';
 import type { Config } from './config.ts';
 import { type Database, openDatabase } from './db/database.ts';
@@ -19,6 +18,7 @@ import { replayTask } from './maintenance/replays.ts';
 import { createMetrics, type Scrape } from './metrics/create-metrics.ts';
 import { hasApiKeys } from './queries/api-keys.ts';
 import { checkDatabase } from './queries/check-database.ts';
+import { readHold } from './queries/hold.ts';
 import { createQueryPool } from './queries/pool.ts';
 import { settingsInForce } from './settings.ts';
 import { startWorker } from './worker/start-worker.ts';
@@ -33,6 +33,8 @@ export interface PosthornOptions {
   readonly events?: Events;
   /** How long one run of the deliver job lasts, ms. */
   readonly sliceMs?: number;
+  /** How long claims may fail before the worker says so, ms. */
+  readonly claimsFailAfterMs?: number;
 }
 
 /** A running Posthorn. */
@@ -71,7 +73,11 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     // Before the migration, which may take long: a process that does not answer is taken for dead. And before the worker: one
     // whose port is taken must not begin to deliver.
     const doors = await takePorts({ ...options, undo });
-    const { identity, line } = await migrate({ databaseUrl: database.url, log });
+    const { identity, line } = await migrate({
+      databaseUrl: database.url,
+      environment: config.environment,
+      log,
+    });
     if (options.worker) requireSession(line);
     const cache = openCache({ config, log, identity, undo });
     let worker: Worker | undefined;
@@ -90,6 +96,7 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
       tasks: [...taskNames, replayTask],
       worker: options.worker ? () => worker : undefined,
       maxInFlight: config.maxInFlight,
+      environment: config.environment,
     });
     logAttempts({ events, log, which: config.logAttempts });
     await openDoors(doors, {
@@ -103,7 +110,14 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     });
     if (options.api) {
       undo.push(
-        startAlertTimer({ databaseUrl: database.url, line, alerts: config.alerts, events, log }),
+        startAlertTimer({
+          databaseUrl: database.url,
+          line,
+          alerts: config.alerts,
+          environment: config.environment,
+          events,
+          log,
+        }),
       );
     }
     if (options.worker) worker = startWorker({ ...options, events, database, cache, undo });
@@ -148,52 +162,6 @@ function openCache(options: {
   return cache;
 }
 
-/** A port that is listened on from the start. */
-interface Door {
-  readonly app: StartingApp;
-  readonly port: number;
-  /** Lets requests under way end; may be called again. */
-  readonly close: (graceMs: number) => Promise<void>;
-}
-
-interface Doors {
-  readonly main: Door;
-  /** For metrics and health, if they have a port of their own. */
-  readonly metrics: Door | undefined;
-}
-
-/** Takes the ports; they answer that Posthorn is starting. */
-async function takePorts({
-  config,
-  worker,
-  api,
-  undo,
-}: PosthornOptions & { readonly undo: (() => Promise<unknown>)[] }): Promise<Doors> {
-  const { host, port, healthPort, metricsPort } = config;
-  const take = async (place: { readonly port: number; readonly name: string }): Promise<Door> => {
-    const app = createStartingApp({
-      database: 'migrating',
-      worker: worker ? 'starting' : 'not here',
-    });
-    const served = await listen({ app, host, ...place });
-    undo.push(() => served.close(1_000));
-    return { app, ...served };
-  };
-  if (!api) {
-    return {
-      main: await take({ port: healthPort, name: 'POSTHORN_HEALTH_PORT' }),
-      metrics: undefined,
-    };
-  }
-  return {
-    main: await take({ port, name: 'PORT' }),
-    metrics:
-      metricsPort === undefined
-        ? undefined
-        : await take({ port: metricsPort, name: 'POSTHORN_METRICS_PORT' }),
-  };
-}
-
 /** Lets the API, or health alone, answer at the ports. */
 async function openDoors(
   { main, metrics }: Doors,
@@ -213,9 +181,15 @@ async function openDoors(
   const readiness = async (): Promise<Readiness> => {
     const answer = await checkDatabase(pool);
     const state = options.workerState();
+    const hold = answer === 'ok' ? await readHold(pool, config.environment) : undefined;
     return {
+      // An API takes and shows webhooks all the same.
       ready: answer === 'ok' && (state === 'ok' || state === 'not here'),
-      checks: { database: answer, worker: state },
+      checks: {
+        database: answer,
+        worker: state,
+        ...(hold === undefined ? {} : { hold: hold.reason }),
+      },
     };
   };
   if (options.api) await requireKeys({ config, log, pool });
@@ -232,6 +206,8 @@ async function openDoors(
           settings: settingsInForce(config, database),
           authentication: {
             auth: config.auth,
+            // What it listens on by name or address is a name of it, too.
+            allowedHosts: [...config.allowedHosts, config.host],
             environmentKey: config.apiKey,
             isReachable: !isLoopbackHost(config.host),
             rateLimitPerS: config.apiRateLimitPerS,
@@ -245,19 +221,6 @@ async function openDoors(
   // Now they work with the pool, which is ended only after them.
   undo.push(async () => {
     await Promise.all([main.close(Math.min(config.graceMs, 5_000)), metrics?.close(1_000)]);
-  });
-}
-
-/** Serves an app on a port; an error names the setting of this name. */
-async function listen({
-  name,
-  ...place
-}: Parameters<typeof serveApi>[0] & { readonly name: string }): Promise<ServedApi> {
-  return await serveApi(place).catch((cause: Error) => {
-    throw new Error(
-      `Cannot listen as HOST and ${name} must be an address of this machine and a free port: current value is ${hostOf(place.host)}:${place.port} (${cause.message})`,
-      { cause },
-    );
   });
 }
 
@@ -283,10 +246,4 @@ async function requireKeys({
   throw new Error(
     `Cannot serve the API to others as there must be a key for it: HOST is ${host}, and there is none. Make one with "posthorn keys create --name NAME", or set POSTHORN_API_KEY; with something in front that asks who calls, set POSTHORN_AUTH=off`,
   );
-}
-
-/** Listening everywhere is no address to send to. */
-function hostOf(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return 'localhost';
-  return host.includes(':') ? `[${host}]` : host;
 }
