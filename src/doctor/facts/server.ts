@@ -33,6 +33,7 @@ const names = [
   'reserved_connections',
   'max_slot_wal_keep_size',
   'server_encoding',
+  'log_error_verbosity',
   'log_min_error_statement',
   'log_statement',
   'log_min_duration_statement',
