@@ -65,14 +65,19 @@ const fieldOf: Readonly<
   'timeout-ms': ['timeout_ms', plain],
   'retry-schedule': [
     'retry_schedule_s',
-    (text) => (/^[\d,]*$/.test(text) ? `[${text}]` : JSON.stringify(text)),
+    // Without any number there are no retries.
+    (text) =>
+      /^(?:\d+(?:,\d+)*)?$/.test(text)
+        ? JSON.stringify(text.split(',').filter(Boolean).map(Number))
+        : JSON.stringify(text),
   ],
   ordered: ['ordered', plain],
 };
 
 /** A number or a boolean; anything else is for the reader to refuse. */
 function plain(text: string): string {
-  return /^(\d+(\.\d+)?|true|false)$/.test(text) ? text : JSON.stringify(text);
+  if (/^\d+(\.\d+)?$/.test(text)) return JSON.stringify(Number(text));
+  return /^(true|false)$/.test(text) ? text : JSON.stringify(text);
 }
 
 function settingsOf<Field extends string>(
@@ -169,7 +174,11 @@ export async function rotateEndpointCommand(given: Given): Promise<void> {
   await withDatabase(async (pool, { keyRing }) => {
     const rotated = await rotateEndpointSecret(members, { id, pool, keyRing });
     if ('missing' in rotated) refuse(missing(id));
-    if ('problem' in rotated) refuse(rotated.problem.detail);
+    if ('problem' in rotated) {
+      const { problem } = rotated;
+      if (problem.kind === 'endpoint_state_conflict') refuse(problem.detail);
+      refuseUsage(problem);
+    }
     if (hasOption(given, 'json')) return print(rotated.endpoint);
     const secret: unknown = Reflect.get(rotated.endpoint, 'secret');
     const publicKey: unknown = Reflect.get(rotated.endpoint, 'public_key');
