@@ -6,6 +6,8 @@ interface FleetOptions {
   readonly databaseUrl: string;
   readonly workers: number;
   readonly profile: string | undefined;
+  /** Options of Node.js. */
+  readonly flags?: readonly string[];
   /** Settings of the workers beside their defaults. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -22,6 +24,11 @@ export class Fleet implements AsyncDisposable {
     this.pids = this.#workers.map(({ pid }) => pid);
     this.failed = Promise.race(this.#workers.map((worker) => worker.failed));
     this.failed.catch(() => {});
+  }
+
+  /** Where their health and metrics are. */
+  get addresses(): Promise<string[]> {
+    return Promise.all(this.#workers.map(({ address }) => address));
   }
 
   /** What the workers printed last. */

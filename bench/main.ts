@@ -10,6 +10,7 @@ import { runIsolation } from './isolation/isolation.ts';
 import { runLatency } from './latency.ts';
 import { coreCount, cpuModel } from './machine.ts';
 import { runMatrix } from './matrix.ts';
+import { runMemory } from './memory/memory.ts';
 import { runOperate } from './operate/operate.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
 import { runProducers } from './producers/producers.ts';
@@ -33,6 +34,7 @@ const modes: Readonly<Record<BenchOptions['mode'], (bench: Bench) => Promise<Res
   growth: runGrowth,
   dashboard: runDashboard,
   operate: runOperate,
+  memory: runMemory,
   matrix: runMatrix,
 };
 

@@ -29,6 +29,11 @@ export interface BenchOptions {
   /** Seconds for which a transaction has been open when the figures are taken, and minutes of churn before. */
   readonly pinnedS: number;
   readonly churnMinutes: number;
+  /** Of the memory mode: webhooks a second for each worker; of 100 webhooks how many go to a host never sent to before. */
+  readonly rate: number;
+  readonly newHostPercents: readonly number[];
+  /** MB for Node's --max-semi-space-size; 0 leaves it to Node. A worker for each of them and each of the percents. */
+  readonly semiSpaces: readonly number[];
   /** POSTHORN_TIMEOUT of the workers beside an endpoint that hangs, seconds. */
   readonly timeoutS: number;
   /** What the command line leaves no choice of in the matrix. */
@@ -52,6 +57,7 @@ const modes = [
   'growth',
   'dashboard',
   'operate',
+  'memory',
 ] as const;
 
 export type GrowthScenario = (typeof growthScenarios)[number];
@@ -80,13 +86,15 @@ export const usage = `Usage: npm run bench -- [options]
   --dashboard        measure every request of the dashboard instead, while the history grows to --history
   --operate          measure what an operator does with 10 million finished webhooks over 40 days: reports, scrapes
                      and pruning; 10 minutes, of which --keep saves three the next time
+  --memory           measure what a worker takes of memory instead while webhooks come for --minutes, one worker for each
+                     of --new-hosts 10,100 (percent) and --semi-spaces 0,16 (MB; 0: as Node sizes it), --rate 100 each
   --only NAME        hang, dead, lanes, workers, priorities, limits or idle of --isolation;
                      history, waiting, endpoints, pinned or churn of --growth
   --backlog 1000000  webhooks that wait, for the dead endpoint or for their time
   --history 10000000 finished webhooks; takes 7 GB
   --keep             leave the loaded database of --operate on the server of BENCH_DATABASE_URL, and use it if it is there
   --pinned 300       seconds for which a transaction has been open when the figures are taken
-  --minutes 60       of churn before the figures are taken
+  --minutes 60       of churn before the figures are taken, or of --memory
   --timeout 5        seconds until the workers give up the endpoint that hangs
   --peers            measure BullMQ, pg-boss and a Graphile Worker job per webhook beside (drain, latency, matrix);
                      they are installed in bench/node_modules when they are not there
@@ -122,6 +130,10 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       growth: { type: 'boolean', default: false },
       dashboard: { type: 'boolean', default: false },
       operate: { type: 'boolean', default: false },
+      memory: { type: 'boolean', default: false },
+      rate: { type: 'string', default: '100' },
+      'new-hosts': { type: 'string', default: '10,100' },
+      'semi-spaces': { type: 'string', default: '0,16' },
       keep: { type: 'boolean', default: false },
       only: { type: 'string' },
       history: { type: 'string', default: '10000000' },
@@ -170,6 +182,9 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     keep: values.keep,
     pinnedS: whole(values.pinned, { option: 'pinned', min: 1 }),
     churnMinutes: whole(values.minutes, { option: 'minutes', min: 1 }),
+    rate: whole(values.rate, { option: 'rate', min: 1 }),
+    newHostPercents: wholes(values['new-hosts'], { option: 'new-hosts', min: 0 }),
+    semiSpaces: wholes(values['semi-spaces'], { option: 'semi-spaces', min: 0 }),
     timeoutS: whole(values.timeout, { option: 'timeout', min: 1 }),
     peers: values.peers
       ? peerNames
@@ -224,4 +239,8 @@ function whole(value: string, { option, min }: { option: string; min: number }):
   throw new Error(
     `Cannot use --${option} as it must be a whole number from ${min}: current value is ${value}`,
   );
+}
+
+function wholes(value: string, { option, min }: { option: string; min: number }): number[] {
+  return value.split(',').map((one) => whole(one, { option, min }));
 }

@@ -14,6 +14,15 @@ export interface ProducerRequest {
   readonly perSecond: number;
   readonly webhooks: number;
   readonly priority?: Priority;
+  readonly newHosts?: NewHosts;
+}
+
+/** Hosts that were never sent to before: each has a name, and with it a lane and a connection, of its own. */
+export interface NewHosts {
+  /** Of 100 webhooks so many go to one. */
+  readonly percent: number;
+  /** Of the first webhook's name. */
+  readonly firstNumber: number;
 }
 
 export type Priority = 'high' | 'normal' | 'low';
@@ -22,7 +31,7 @@ answerParent<ProducerRequest>({ ready: true, answer: produce });
 
 async function produce(request: ProducerRequest): Promise<ProducerResult> {
   const { receiverPort, firstEndpoint = 0, endpoints, perSecond, webhooks } = request;
-  const { priority = 'normal' } = request;
+  const { priority = 'normal', newHosts } = request;
   const pool = new pg.Pool({
     connectionString: request.databaseUrl,
     max: producerConnections,
@@ -38,7 +47,7 @@ async function produce(request: ProducerRequest): Promise<ProducerResult> {
           name: 'insert',
           text: 'insert into posthorn.outbox (url, body, secret, priority) values ($1, $2, $3, $4) returning id',
           values: [
-            `http://127.0.0.1:${receiverPort}${pathOf(endpoint)}`,
+            `http://${hostOf(sequence, newHosts)}:${receiverPort}${pathOf(endpoint)}`,
             bodyOf(sequence),
             secretOf(endpoint),
             priority,
@@ -50,4 +59,13 @@ async function produce(request: ProducerRequest): Promise<ProducerResult> {
   } finally {
     await pool.end();
   }
+}
+
+/** Names below localhost lead to loopback without a name server. */
+function hostOf(sequence: number, newHosts: NewHosts | undefined): string {
+  if (newHosts === undefined) return '127.0.0.1';
+  const { percent, firstNumber } = newHosts;
+  const newOnesBefore = (count: number) => Math.floor((count * percent) / 100);
+  const isNew = newOnesBefore(sequence + 1) > newOnesBefore(sequence);
+  return isNew ? `new-${firstNumber + sequence}.localhost` : '127.0.0.1';
 }

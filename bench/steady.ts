@@ -4,7 +4,7 @@ import { Child } from './child.ts';
 import type { RoundDatabase } from './database.ts';
 import type { Fleet } from './fleet.ts';
 import type { ProducerResult } from './open-loop.ts';
-import type { Priority, ProducerRequest } from './producer.ts';
+import type { NewHosts, Priority, ProducerRequest } from './producer.ts';
 import { percentile } from './statistics.ts';
 import { openWindow, type Window } from './window.ts';
 
@@ -40,6 +40,7 @@ interface Traffic {
   readonly perSecond: number;
   readonly webhooks: number;
   readonly priority?: Priority;
+  readonly newHosts?: NewHosts;
   /** The redis-server of a peer that has one. */
   readonly redis?: number | undefined;
   /** Processes of ours that work beside, so that they are not taken for noise. */
@@ -67,6 +68,7 @@ export async function runSteady(
     perSecond,
     webhooks,
     priority = 'normal',
+    newHosts,
     redis,
     others = [],
   }: Traffic,
@@ -91,6 +93,7 @@ export async function runSteady(
         perSecond,
         webhooks,
         priority,
+        ...(newHosts === undefined ? {} : { newHosts }),
       },
       { signal, withinMs },
     ),

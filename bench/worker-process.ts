@@ -10,17 +10,20 @@ export class WorkerProcess implements AsyncDisposable {
   readonly #process: ChildProcess;
   #isStopping = false;
   #tail = '';
+  readonly #address = Promise.withResolvers<string>();
 
   constructor(options: {
     readonly databaseUrl: string;
     readonly profile: string | undefined;
+    /** Options of Node.js. */
+    readonly flags?: readonly string[] | undefined;
     /** Settings beside the defaults. */
     readonly env?: Readonly<Record<string, string>>;
   }) {
     const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
-    const { databaseUrl, profile } = options;
-    const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
-    this.#process = spawn(process.execPath, [...flags, cli, 'worker'], {
+    const { databaseUrl, profile, flags = [] } = options;
+    const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+    this.#process = spawn(process.execPath, [...flags, ...profiling, cli, 'worker'], {
       env: {
         ...process.env,
         DATABASE_URL: databaseUrl,
@@ -38,6 +41,8 @@ export class WorkerProcess implements AsyncDisposable {
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.on('data', (text: Buffer) => {
         this.#tail = `${this.#tail}${text}`.slice(-4_000);
+        const [, address] = /^ {2}health +(http:\S+)\n/m.exec(this.#tail) ?? [];
+        if (address !== undefined) this.#address.resolve(address);
       });
     }
     const { promise, reject } = Promise.withResolvers<never>();
@@ -47,6 +52,11 @@ export class WorkerProcess implements AsyncDisposable {
     this.#process.on('exit', () => {
       if (!this.#isStopping) reject(new Error('The worker ended by itself'));
     });
+  }
+
+  /** Where its health and metrics are. */
+  get address(): Promise<string> {
+    return Promise.race([this.#address.promise, this.failed]);
   }
 
   /** The last it printed. */

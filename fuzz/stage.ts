@@ -147,6 +147,7 @@ function realApi({ pool, keyRing, log }: AppParts): App {
       tasks: [],
       worker: undefined,
       maxInFlight: 1,
+      environment: '',
     }),
     settings: [{ name: 'HOST', value: '127.0.0.1' }],
     authentication: { auth: 'keys', environmentKey: undefined, rateLimitPerS: undefined },

@@ -14,9 +14,11 @@ create table posthorn.breakers (
   failing_since timestamptz not null default clock_timestamp(),
   last_failure_at timestamptz,
   open_until timestamptz,
-  -- The lease of the one probe: who sends it, and until when nobody else may.
+  -- The lease of the one probe: until when nobody else may send one, and which attempt it is. A result of an attempt before it,
+  -- whose lease has run out, says nothing any more.
   probe_until timestamptz,
-  probe_by integer,
+  probe_webhook uuid,
+  probe_attempt smallint,
   -- Asked for by the receiver with 429 or 503 and Retry-After: not before, whatever the state.
   paused_until timestamptz,
   last_error text,

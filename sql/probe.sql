@@ -1,11 +1,15 @@
 -- Takes the probes that are due: one webhook of each lane whose breaker has been open for long enough. The row lock and
--- the lease make it one probe per open interval over all workers; a prober that dies frees it when the lease runs out.
+-- the lease make it one probe per open interval over all workers; when a prober dies, the rescue frees the probe.
 --
 -- $1 worker number  $2 most probes to take  $3 lease of the webhook and of the probe, seconds
 --
--- Returns the columns of claim.sql, without its last row. A lane with nothing due is not probed.
+-- Returns the columns of claim.sql, without its last row. A breaker is leased only together with the webhook that is sent. A lane
+-- with nothing due, or whose webhook somebody has locked, is looked at again later, so that it does not stand before the others
+-- for ever.
 with ripe as materialized (
-  select b.lane
+  select
+    b.lane,
+    coalesce((select r.is_ordered from posthorn.lane_rules as r where r.lane = b.lane), false) as is_ordered
   from posthorn.breakers as b
   where b.state = 'open'
     and b.open_until <= now()
@@ -20,59 +24,98 @@ with ripe as materialized (
   limit $2::integer
   for update skip locked
 ),
-found as materialized (
-  select r.lane, due.webhook_id
+candidates as materialized (
+  select r.lane, p.priority, due.webhook_id
   from ripe as r
-  left join lateral (
+  cross join unnest(array[0, 1, 2]::smallint[]) as p (priority)
+  cross join lateral (
+    select q.webhook_id
+    from posthorn.queue as q
+    where q.priority < 1000
+      and (q.lease_until is null or q.lease_until < now())
+      and q.lane = r.lane
+      and q.priority = p.priority
+      and q.due_at <= now()
+    order by q.due_at
+    limit 1
+    for update skip locked
+  ) as due
+  where not r.is_ordered
+),
+firsts as (
+  select distinct on (lane) webhook_id
+  from candidates
+  order by lane, priority
+),
+-- Of an ordered lane the first one, whoever may have it, as in claim.sql: a probe must not overtake it.
+heads as materialized (
+  select q.webhook_id
+  from ripe as r
+  cross join lateral (
     select first.webhook_id
     from unnest(array[0, 1, 2]::smallint[]) as p (priority)
     cross join lateral (
-      select q.webhook_id
+      select q.webhook_id, q.due_at
       from posthorn.queue as q
       where q.priority < 1000
-        and (q.lease_until is null or q.lease_until < now())
         and q.lane = r.lane
         and q.priority = p.priority
         and q.due_at <= now()
-      order by q.due_at
+      order by q.due_at, q.webhook_id
       limit 1
     ) as first
-    order by p.priority
+    order by first.due_at, first.webhook_id
     limit 1
-  ) as due on true
-),
-postponed as (
-  -- Nothing to probe with: looked at again later, so that such lanes do not stand before the others for ever.
-  update posthorn.breakers as b
-  set open_until = now() + interval '30 seconds'
-  from found as f
-  where b.lane = f.lane
-    and f.webhook_id is null
-),
-taken as (
-  update posthorn.breakers as b
-  set probe_until = now() + $3::float8 * interval '1 second', probe_by = $1::integer
-  from found as f
-  where b.lane = f.lane
-    and f.webhook_id is not null
-  returning f.webhook_id
-),
-candidates as materialized (
-  select q.webhook_id
-  from posthorn.queue as q
-  where q.webhook_id = any (array(select webhook_id from taken))
+  ) as head
+  join posthorn.queue as q on q.webhook_id = head.webhook_id
+  where r.is_ordered
     and (q.lease_until is null or q.lease_until < now())
-  for update skip locked
+  for update of q skip locked
 ),
 claimed as (
   update posthorn.queue
   set
-    attempts = attempts + 1,
-    uncounted = uncounted + (lease_until is not null)::integer,
+    attempts = least(attempts + 1, 32767),
+    uncounted = least(uncounted + (lease_until is not null)::integer, 32767),
     lease_until = now() + $3::float8 * interval '1 second',
     leased_by = $1::integer
-  where webhook_id = any (array(select webhook_id from candidates))
+  where webhook_id = any (array(select webhook_id from firsts union all select webhook_id from heads))
   returning webhook_id, outbox_id, lane, priority, attempts, uncounted, past_attempts, due_at
+),
+taken as (
+  update posthorn.breakers as b
+  set
+    probe_until = now() + $3::float8 * interval '1 second',
+    probe_webhook = c.webhook_id,
+    probe_attempt = c.attempts
+  from claimed as c
+  where b.lane = any (array(select lane from claimed))
+    and b.lane = c.lane
+),
+postponed as (
+  update posthorn.breakers as b
+  set
+    open_until = now() + case
+      when exists (
+        select
+        from unnest(array[0, 1, 2]::smallint[]) as p (priority)
+        cross join lateral (
+          select
+          from posthorn.queue as q
+          where q.priority < 1000
+            and q.lane = b.lane
+            and q.priority = p.priority
+            and q.due_at <= now()
+          limit 1
+        ) as due
+      )
+      then interval '5 seconds'
+      else interval '30 seconds'
+    end
+  from ripe as r
+  where b.lane = any (array(select lane from ripe))
+    and b.lane = r.lane
+    and not exists (select from claimed as c where c.lane = r.lane)
 ),
 begun as (
   insert into posthorn.attempts (webhook_id, number, worker)

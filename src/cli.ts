@@ -8,8 +8,10 @@ if (Number(process.versions.node.split('.')[0]) < leastMajor) {
   );
   process.exitCode = 1;
 } else {
+  const args = process.argv.slice(2);
+  (await import('./commands/young-generation.ts')).boundYoungGeneration(args);
   // Half a second of a start, and the memory of the compiler of TypeScript, are saved from the second one on.
   (await import('node:module')).enableCompileCache();
   const { main } = await import('./commands/main.ts');
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(args);
 }

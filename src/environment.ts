@@ -1,3 +1,4 @@
+import { isNetwork } from './domain/address-policy.ts';
 import { formatDuration, parseDurationMs } from './domain/duration.ts';
 
 /*
@@ -30,9 +31,46 @@ export function list(env: Env, name: string): string[] {
     .filter((value) => value !== '');
 }
 
+/** As a browser writes them in Host, without the port. */
+export function hostNames(env: Env, name: string): readonly string[] {
+  const names = list(env, name).map((value) => value.toLowerCase());
+  for (const value of names) {
+    if (URL.parse(`http://${value}`)?.host === value) continue;
+    throw wrong(
+      name,
+      `it must be host names or addresses without a port, separated by commas, like hooks.example.com: current value is ${value}`,
+    );
+  }
+  return Object.freeze(names.map((value) => value.replace(/^\[|\]$/g, '')));
+}
+
+/** Addresses and CIDRs. */
+export function networks(env: Env, name: string): readonly string[] {
+  const values = list(env, name);
+  for (const value of values) {
+    if (!isNetwork(value)) {
+      throw wrong(
+        name,
+        `it must be addresses or CIDRs separated by commas, like 10.0.0.0/8,::1: current value is ${value}`,
+      );
+    }
+  }
+  return Object.freeze(values);
+}
+
 export function text(env: Env, name: string): string | undefined {
   const value = env[name]?.trim();
   return value === undefined || value === '' ? undefined : value;
+}
+
+/** A name that may stand in logs, metrics and SQL; empty when it is not set. */
+export function environmentName(env: Env, name: string): string {
+  const value = text(env, name) ?? '';
+  if (/^[A-Za-z0-9._-]{0,63}$/.test(value)) return value;
+  throw wrong(
+    name,
+    `it must be a name of at most 63 letters, digits, dots, dashes and underscores: current value is ${value}`,
+  );
 }
 
 export function integer(

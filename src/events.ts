@@ -3,6 +3,7 @@ import type { ToldAlert } from './domain/alert-message.ts';
 import type { AttemptResult } from './domain/attempt-result.ts';
 import type { Verdict } from './domain/classify.ts';
 import type { Decision } from './domain/decide.ts';
+import type { Hold } from './domain/hold.ts';
 
 /** A request that ended. Neither body, headers nor secret are in it. */
 export interface Attempted {
@@ -36,6 +37,12 @@ export interface Attempted {
 export interface PosthornEvents {
   /** A claim came back. */
   claimed: [{ webhooks: number; lanesSeen: number; durationMs: number }];
+  /** A claim, or what goes before it, failed. */
+  claimFailed: [{ reason: string }];
+  /** A webhook whose rows cannot be handled was ended without the usual statements, or set aside. */
+  poisoned: [{ webhookId: string; became: 'delivered' | 'failed' | 'set_aside' }];
+  /** A notification said what Posthorn never says. */
+  callIgnored: [];
   /** All lanes were looked at. */
   scanned: [{ lanes: number; durationMs: number }];
   /** A request ended; its record is on its way. */
@@ -54,6 +61,8 @@ export interface PosthornEvents {
   egress: [{ isDown: boolean }];
   /** The worker has its number, is warm and claims. */
   workerReady: [{ number: number }];
+  /** The database is held, so that the worker sends nothing until the hold is over. */
+  workerHeld: [Hold];
   /** The worker lost its session; it claims nothing until it has another. */
   workerLost: [{ number: number; reason: string }];
   /** Leases and jobs of a dead worker were freed. */

@@ -18,6 +18,7 @@ import { replayTask } from './maintenance/replays.ts';
 import { createMetrics, type Scrape } from './metrics/create-metrics.ts';
 import { hasApiKeys } from './queries/api-keys.ts';
 import { checkDatabase } from './queries/check-database.ts';
+import { readHold } from './queries/hold.ts';
 import { createQueryPool } from './queries/pool.ts';
 import { settingsInForce } from './settings.ts';
 import { startWorker } from './worker/start-worker.ts';
@@ -32,6 +33,8 @@ export interface PosthornOptions {
   readonly events?: Events;
   /** How long one run of the deliver job lasts, ms. */
   readonly sliceMs?: number;
+  /** How long claims may fail before the worker says so, ms. */
+  readonly claimsFailAfterMs?: number;
 }
 
 /** A running Posthorn. */
@@ -65,7 +68,11 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     }
   };
   try {
-    const { identity, line } = await migrate({ databaseUrl: database.url, log });
+    const { identity, line } = await migrate({
+      databaseUrl: database.url,
+      environment: config.environment,
+      log,
+    });
     if (options.worker) requireSession(line);
     const cache = openCache({ config, log, identity, undo });
     let worker: Worker | undefined;
@@ -84,6 +91,7 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
       tasks: [...taskNames, replayTask],
       worker: options.worker ? () => worker : undefined,
       maxInFlight: config.maxInFlight,
+      environment: config.environment,
     });
     logAttempts({ events, log, which: config.logAttempts });
     // Before the worker: a process whose port is taken must not begin to deliver.
@@ -98,7 +106,14 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     });
     if (options.api) {
       undo.push(
-        startAlertTimer({ databaseUrl: database.url, line, alerts: config.alerts, events, log }),
+        startAlertTimer({
+          databaseUrl: database.url,
+          line,
+          alerts: config.alerts,
+          environment: config.environment,
+          events,
+          log,
+        }),
       );
     }
     if (options.worker) worker = startWorker({ ...options, events, database, cache, undo });
@@ -157,9 +172,15 @@ async function serve(options: {
   const readiness = async (): Promise<Readiness> => {
     const answer = await checkDatabase(pool);
     const state = options.workerState();
+    const hold = answer === 'ok' ? await readHold(pool, config.environment) : undefined;
     return {
+      // An API takes and shows webhooks all the same.
       ready: answer === 'ok' && (state === 'ok' || state === 'not here'),
-      checks: { database: answer, worker: state },
+      checks: {
+        database: answer,
+        worker: state,
+        ...(hold === undefined ? {} : { hold: hold.reason }),
+      },
     };
   };
   if (options.api) await requireKeys({ config, log, pool });
@@ -173,6 +194,8 @@ async function serve(options: {
         settings: settingsInForce(config, database),
         authentication: {
           auth: config.auth,
+          // What it listens on by name or address is a name of it, too.
+          allowedHosts: [...config.allowedHosts, config.host],
           environmentKey: config.apiKey,
           isReachable: !isLoopbackHost(config.host),
           rateLimitPerS: config.apiRateLimitPerS,

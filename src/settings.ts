@@ -20,11 +20,13 @@ export function settingsInForce(
     DATABASE_URL:
       config.databaseUrl === undefined ? 'the embedded Postgres' : placeOf(config.databaseUrl),
     REDIS_URL: config.redisUrl === undefined ? 'not set' : placeOf(config.redisUrl),
+    POSTHORN_ENVIRONMENT: config.environment === '' ? 'not set' : config.environment,
     HOST: config.host,
     PORT: String(config.port),
     POSTHORN_HEALTH_PORT: String(config.healthPort),
     POSTHORN_METRICS_PORT: none(config.metricsPort),
     POSTHORN_AUTH: config.auth,
+    POSTHORN_ALLOWED_HOSTS: list(config.allowedHosts),
     POSTHORN_API_KEY: isSet(config.apiKey),
     POSTHORN_API_RATE_LIMIT: none(config.apiRateLimitPerS),
     POSTHORN_DATA_DIR: isEmbedded ? resolve(config.dataDir) : 'not in use',

@@ -199,6 +199,44 @@ it('an outage of our own opens nothing', async () => {
   expect(rows).toHaveLength(0);
 });
 
+it('an outage of our own asks each open lane once an interval, and costs its webhooks no attempt', async () => {
+  const [engine, other] = engines;
+  await other?.stop();
+  if (engine === undefined) throw new Error('no engine');
+  const down = once(engine.events, 'egress');
+  await database.pool.query(
+    `insert into posthorn.outbox (url, body)
+     select 'http://127.0.0.1:1/first-' || n, '{}' from generate_series(1, 12) as n`,
+  );
+  await down;
+  await attempted(12);
+  await database.pool.query(
+    `insert into posthorn.breakers (lane, url, state, trips, open_until)
+     select posthorn.lane_of(url), url, 'open', 1, now()
+     from (select 'http://127.0.0.1:1/open-' || n as url from generate_series(1, 14) as n) as lanes`,
+  );
+  await database.pool.query(
+    `insert into posthorn.outbox (url, body)
+     select 'http://127.0.0.1:1/open-' || n, '{}' from generate_series(1, 14) as n, generate_series(1, 3)`,
+  );
+  // All have been asked, and none is asked again soon.
+  await eventually(async () => {
+    const { rows } = await database.pool.query<{ left: number }>(
+      `select count(*)::integer as left
+       from posthorn.breakers
+       where state = 'open' and (probe_until is not null or open_until < now() + interval '20 s')`,
+    );
+    return rows[0]?.left === 0;
+  }, 'each open lane waits for its next probe');
+  const { rows } = await database.pool.query(
+    `select count(*)::integer as probes, count(distinct q.lane)::integer as lanes, sum(q.uncounted)::integer as uncounted
+     from posthorn.queue as q
+     join posthorn.breakers as b on b.lane = q.lane and b.state = 'open'
+     join posthorn.attempts as a using (webhook_id)`,
+  );
+  expect(rows).toEqual([{ probes: 14, lanes: 14, uncounted: 14 }]);
+});
+
 function failWith(statusCode: number): void {
   receiver.answer((_request, response) => {
     response.statusCode = statusCode;

@@ -6,6 +6,7 @@ import { completionScript, shells } from './completion.ts';
 import { doctorCommand } from './doctor.ts';
 import { endpointCommands } from './endpoint-commands.ts';
 import { filterOptions, statusOption } from './filter-options.ts';
+import { holdCommands } from './hold-commands.ts';
 import { keyCommands } from './keys.ts';
 import { migrateCommand } from './migrate.ts';
 import {
@@ -132,11 +133,13 @@ export const commands: readonly Command[] = [
     arguments: [{ ...id, isOptional: true }],
     options: {
       ...filterOptions,
+      all: { type: 'boolean', help: 'everything that waits, and every replay that is running' },
       'dry-run': { type: 'boolean', help: 'only count' },
       ...jsonOption,
     },
     run: cancelCommand,
   },
+  ...holdCommands,
   {
     name: 'replay',
     summary: 'send many webhooks again',
@@ -218,10 +221,15 @@ export const commands: readonly Command[] = [
     summary: 'look at the database and say what is wrong and what to do',
     options: {
       strict: { type: 'boolean', help: 'warnings are failures' },
+      repair: { type: 'boolean', help: 'first enqueue what no trigger has enqueued' },
       ...jsonOption,
     },
     run: (given) =>
-      doctorCommand({ isJson: hasOption(given, 'json'), isStrict: hasOption(given, 'strict') }),
+      doctorCommand({
+        isJson: hasOption(given, 'json'),
+        isStrict: hasOption(given, 'strict'),
+        isRepair: hasOption(given, 'repair'),
+      }),
   },
   {
     name: 'bench',

@@ -1,7 +1,7 @@
 import { isCanonicalUuid } from '../api/canonical-uuid.ts';
-import { timeIn } from '../api/fields.ts';
 import { readFilter } from '../api/filter-fields.ts';
 import { parseDurationMs } from '../domain/duration.ts';
+import { timeIn } from '../domain/time-text.ts';
 import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
 import { type CommandOption, type Given, textOption, textOptions, UsageError } from './command.ts';
 import { refuseUsage } from './problem-text.ts';
@@ -34,13 +34,19 @@ export const statusOption = {
   },
 } as const satisfies Readonly<Record<string, CommandOption>>;
 
-/** An id says which webhook: options that choose others, or only count, beside it would be passed over. */
-export function refuseChoice({ options }: Given, doing: string): void {
-  const choosing = [...Object.keys(filterOptions), 'dry-run'];
+/** Who says which webhooks by an id, or that it is all, may not choose others beside. */
+export function refuseChoice(
+  { options }: Given,
+  { doing, beside }: { readonly doing: string; readonly beside: string },
+): void {
+  const choosing = [
+    ...Object.keys(filterOptions),
+    ...(beside === '--all' ? [] : ['all', 'dry-run']),
+  ];
   const found = choosing.find((name) => options[name] !== undefined);
   if (found === undefined) return;
   throw new UsageError(
-    `Cannot ${doing} the webhook as an id or options that choose webhooks must be given: there is --${found} beside the id`,
+    `Cannot ${doing} as an id, --all, or options that choose webhooks must be given: there is --${found} beside ${beside}`,
   );
 }
 

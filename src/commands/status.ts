@@ -1,3 +1,6 @@
+import { readConfig } from '../config.ts';
+import { type Hold, holdText } from '../domain/hold.ts';
+import { readHold } from '../queries/hold.ts';
 import { readStats, type Stats } from '../queries/read-stats.ts';
 import { type Overview, readOverview } from '../queries/read-status.ts';
 import { type Given, hasOption } from './command.ts';
@@ -7,23 +10,29 @@ import { print, type Terminal, terminalOf } from './terminal.ts';
 
 /** `posthorn status`: one screen. */
 export async function statusCommand(given: Given): Promise<void> {
-  const { stats, overview } = await withDatabase(async (pool) => ({
+  const { environment } = readConfig(process.env);
+  const facts = await withDatabase(async (pool) => ({
     stats: await readStats(pool),
     overview: await readOverview(pool),
+    hold: await readHold(pool, environment),
   }));
+  const { stats, overview, hold } = facts;
   if (hasOption(given, 'json')) {
-    print({ ...overview, ...figuresOf({ stats, overview }), stats: stats ?? null });
+    print({ hold: hold ?? null, ...overview, ...figuresOf(facts), stats: stats ?? null });
     return;
   }
-  print(statusText({ stats, overview }, terminalOf(process.stdout)));
+  if (hold !== undefined) print(`${holdText(hold, environment)}\n`);
+  print(statusText(facts, terminalOf(process.stdout)));
 }
 
 interface Facts {
   readonly stats: Stats | undefined;
   readonly overview: Overview;
+  /** Why nothing is sent from this database. */
+  readonly hold: Hold | undefined;
 }
 
-function figuresOf({ stats, overview }: Facts) {
+function figuresOf({ stats, overview }: Pick<Facts, 'stats' | 'overview'>) {
   const { attempts, failures, window_s } = overview;
   const queue = stats?.queue ?? [];
   const sum = (...states: string[]) =>
@@ -81,7 +90,9 @@ function statusText(facts: Facts, terminal: Terminal): string {
     [
       'workers',
       overview.workers.length === 0
-        ? ['none alive: start one with "posthorn start" or "posthorn worker"', 'red']
+        ? facts.hold === undefined
+          ? ['none alive: start one with "posthorn start" or "posthorn worker"', 'red']
+          : ['none at work while the database is held', 'yellow']
         : overview.workers
             .map(({ number, host, pid }) => `${number} on ${host} (${pid})`)
             .join(', '),

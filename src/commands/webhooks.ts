@@ -4,6 +4,7 @@ import { readSendRequest } from '../api/send-request.ts';
 import { type FoundWebhook, findWebhook } from '../queries/find-webhook.ts';
 import { listWebhooks } from '../queries/list-webhooks.ts';
 import { cancelMatching, cancelWebhook, retryWebhook } from '../queries/put-back.ts';
+import { cancelRunningReplays } from '../queries/replays.ts';
 import { sendWebhook } from '../queries/send-webhook.ts';
 import { countMatching } from '../queries/webhook-filter.ts';
 import { type WebhookRow, webhookStatuses } from '../queries/webhook-row.ts';
@@ -182,11 +183,13 @@ export async function retryCommand(given: Given): Promise<void> {
 /** `posthorn cancel`: one by its id, or all that wait and match. */
 export async function cancelCommand(given: Given): Promise<void> {
   if (given.arguments.length > 0) {
-    refuseChoice(given, 'cancel');
+    refuseChoice(given, { doing: 'cancel', beside: 'the id' });
     return cancelOne(given);
   }
+  const isAll = hasOption(given, 'all');
+  if (isAll) refuseChoice(given, { doing: 'cancel', beside: '--all' });
   const filter = {
-    ...filterOf(given, { doing: 'cancel', hasStatus: false }),
+    ...(isAll ? everything : filterOf(given, { doing: 'cancel', hasStatus: false })),
     statuses: ['pending'] as const,
   };
   await withDatabase(async (pool) => {
@@ -199,6 +202,8 @@ export async function cancelCommand(given: Given): Promise<void> {
           : `${isAtLeast ? 'At least ' : ''}${matched} wait and match.`,
       );
     }
+    // Else it would go on to put back webhooks.
+    if (isAll) await cancelRunningReplays(pool);
     let cancelled = 0;
     for (let isComplete = false; !isComplete; ) {
       const done = await cancelMatching(pool, filter);
@@ -208,6 +213,8 @@ export async function cancelCommand(given: Given): Promise<void> {
     print(hasOption(given, 'json') ? { cancelled } : `Cancelled ${cancelled}.`);
   });
 }
+
+const everything = { endpointId: null, url: null, from: null, until: null, ids: null } as const;
 
 async function cancelOne(given: Given): Promise<void> {
   const id = idArgument(given, 'webhook');

@@ -29,8 +29,13 @@ export interface Migrated {
  *
  * @throws when Postgres is older than 15, cannot be reached, or the role may not migrate and has to.
  */
-export async function migrate(options: { databaseUrl: string; log: Log }): Promise<Migrated> {
-  const { databaseUrl, log } = options;
+export async function migrate(options: {
+  databaseUrl: string;
+  /** POSTHORN_ENVIRONMENT, if it is set. */
+  environment?: string;
+  log: Log;
+}): Promise<Migrated> {
+  const { databaseUrl, environment = '', log } = options;
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: 'posthorn migrate',
@@ -49,7 +54,7 @@ export async function migrate(options: { databaseUrl: string; log: Log }): Promi
     if (state.graphile > graphileMigration && line !== 'transaction pooler') {
       await migrateGraphileWith({ databaseUrl, log, role: undefined });
     }
-    return { applied, identity: await identityOf(client), line };
+    return { applied, identity: await identityOf(client, environment), line };
   } finally {
     // Ends the session, and with it the lock.
     await client.end();
@@ -118,12 +123,17 @@ async function actAsOwner(client: pg.Client, state: SchemaState): Promise<string
   }
 }
 
-/** Tells this database from all others, by what does not change in its life: 32 hex digits. */
-async function identityOf(client: pg.Client): Promise<string> {
+/**
+ * Tells this database from all others, its copies among them: 32 hex digits. Of a server that was cloned from files only the
+ * environment tells it.
+ */
+async function identityOf(client: pg.Client, environment: string): Promise<string> {
   const { rows } = await client.query<{ identity: string }>(
-    `select md5(concat_ws(' ', d.oid, d.datname, (select min(run_on) from posthorn.migrations))) as identity
+    `select md5(concat_ws(
+       ' ', posthorn.system_identifier(), d.oid, d.datname, (select min(run_on) from posthorn.migrations), $1::text)) as identity
      from pg_database as d
      where d.datname = current_database()`,
+    [environment],
   );
   return rows[0]?.identity ?? '';
 }

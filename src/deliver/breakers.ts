@@ -1,7 +1,9 @@
 import type { Pool } from 'pg';
 import { closedPayload, wakeChannel } from '../db/names.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
+import type { AttemptResult } from '../domain/attempt-result.ts';
 import { breakerRules, type LaneNews } from '../domain/breaker.ts';
+import type { Verdict } from '../domain/classify.ts';
 import { EgressWatch } from '../domain/egress.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -11,7 +13,7 @@ import { type ClaimedWebhook, type ClaimRow, toWebhook } from './claim.ts';
  * The breakers: rows of posthorn.breakers, shared by all workers, one per lane that fails.
  *
  * In: what results say about their lanes. Out: rows that the claim reads, probes. What is not written here costs a few
- * requests to a lane that is down, and never a webhook (I6, I9). A crash of a prober frees its probe with the lease.
+ * requests to a lane that is down, and never a webhook (I6, I9). The rescue of a prober that died frees its probe.
  */
 
 interface BreakersOptions {
@@ -53,22 +55,28 @@ export class Breakers {
     return this.#wasDown;
   }
 
-  /** Notes whether a lane gave any answer, to tell its outage from ours. */
-  noteAnswer(lane: string, { failed, nowMs }: { failed: boolean; nowMs: number }): void {
-    this.#egress.note(lane, { failed, nowMs });
-    const { isDown } = this.#egress;
-    if (isDown === this.#wasDown) return;
-    this.#wasDown = isDown;
-    this.#options.events.emit('egress', { isDown });
-    if (isDown)
-      this.#options.log.error({}, 'Most endpoints cannot be reached: breakers are frozen');
-    else this.#options.log.info({}, 'Endpoints can be reached again');
+  /**
+   * Notes whether a lane gave any answer, to tell its outage from ours, and returns what the attempt means for its webhook.
+   *
+   * A probe that got no answer during an outage of our own does not count against its webhook: it was sent to ask for the
+   * lane, outside the webhook's own schedule.
+   */
+  judge(
+    { lane, isProbe }: Pick<ClaimedWebhook, 'lane' | 'isProbe'>,
+    { result, verdict }: { result: AttemptResult; verdict: Verdict },
+  ): Verdict {
+    if (result.kind === 'response' || verdict.kind !== 'retry') {
+      this.#note(lane, { failed: false });
+      return verdict;
+    }
+    this.#note(lane, { failed: true });
+    return isProbe && this.#wasDown ? { kind: 'repeat', reason: verdict.reason } : verdict;
   }
 
   /** Counts failures, pauses and lost probes into the breakers of their lanes. Never throws. */
   async count(all: readonly LaneNews[]): Promise<void> {
     const news = all.filter(
-      ({ failures, probeReleased, pauseS }) => failures > 0 || probeReleased || pauseS !== null,
+      ({ failures, probes, pauseS }) => failures > 0 || probes.length > 0 || pauseS !== null,
     );
     if (news.length === 0) return;
     try {
@@ -93,8 +101,20 @@ export class Breakers {
     }
   }
 
+  #note(lane: string, { failed }: { failed: boolean }): void {
+    this.#egress.note(lane, { failed, nowMs: performance.now() });
+    const { isDown } = this.#egress;
+    if (isDown === this.#wasDown) return;
+    this.#wasDown = isDown;
+    this.#options.events.emit('egress', { isDown });
+    if (isDown)
+      this.#options.log.error({}, 'Most endpoints cannot be reached: breakers are frozen');
+    else this.#options.log.info({}, 'Endpoints can be reached again');
+  }
+
   async #write(news: readonly LaneNews[]): Promise<string[]> {
     const lanes = news.map(({ lane }) => lane);
+    const probes = news.flatMap((each) => each.probes);
     await runSql(this.#options.pool, {
       sql: watchSql,
       values: [lanes, news.map(({ url }) => url)],
@@ -105,26 +125,26 @@ export class Breakers {
         lanes,
         news.map(({ failures }) => failures),
         news.map(({ succeeded }) => succeeded),
-        news.map(({ probeFailed }) => probeFailed),
-        news.map(({ probeReleased }) => probeReleased),
         news.map(({ error }) => error),
         news.map(({ pauseS }) => pauseS),
         breakerRules.failures,
         breakerRules.overS,
         breakerRules.openS,
         breakerRules.mostOpenS,
+        probes.map(({ webhookId }) => webhookId),
+        probes.map(({ number }) => number),
+        probes.map(({ failed }) => failed),
       ],
     });
     return rows.filter((row) => row.is_open).map((row) => row.lane);
   }
 }
 
-/** During an outage of our own failures say nothing about the lane; a probe is given back. */
+/** During an outage of our own failures say nothing about the lane; a probe has found nothing out. */
 function frozen(news: LaneNews): LaneNews {
   return {
     ...news,
     failures: 0,
-    probeFailed: false,
-    probeReleased: news.probeReleased || news.probeFailed,
+    probes: news.probes.map((probe) => ({ ...probe, failed: false })),
   };
 }

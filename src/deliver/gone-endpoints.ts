@@ -44,13 +44,15 @@ export class GoneEndpoints {
 
   async #count(gone: ReadonlyMap<string, number>): Promise<void> {
     const { pool, events, log } = this.#options;
-    // In one order, so that two workers do not deadlock.
-    const ids = [...gone.keys()].sort();
-    const rows = await runSql<{ id: string; is_disabled: boolean }>(pool, {
-      sql: countSql,
-      values: [ids, ids.map((id) => gone.get(id) ?? 0)],
-    });
-    const disabled = rows.filter((row) => row.is_disabled).map((row) => row.id);
+    const disabled: string[] = [];
+    // One at a time: a trigger writes the rules of the lanes, and in a statement of many not in their order.
+    for (const [id, answers] of gone) {
+      const rows = await runSql<{ is_disabled: boolean }>(pool, {
+        sql: countSql,
+        values: [id, answers],
+      });
+      if (rows[0]?.is_disabled === true) disabled.push(id);
+    }
     if (disabled.length === 0) return;
     log.warn({ endpoints: disabled }, 'Disabled endpoints that answered 410 Gone twice');
     events.emit('endpointsDisabled', { ids: disabled, reason: 'gone' });

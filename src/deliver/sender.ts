@@ -82,10 +82,9 @@ export class Sender {
     const trace = tracing.begin(webhook);
     const { result, traceparent } = await this.#post(webhook, trace);
     const endedAtMs = clock.nowMs();
-    const verdict = classify(result, new Date(endedAtMs));
-    this.#options.breakers.noteAnswer(webhook.lane, {
-      failed: result.kind === 'error' && verdict.kind === 'retry',
-      nowMs: performance.now(),
+    const verdict = this.#options.breakers.judge(webhook, {
+      result,
+      verdict: classify(result, new Date(endedAtMs)),
     });
     const decision = decide({
       verdict,
@@ -99,10 +98,8 @@ export class Sender {
     const endLane = () =>
       book.end(webhook.lane, { epoch, verdict: loadOf(verdict), nowMs: performance.now() });
     let onSettled: (() => void) | undefined;
-    if (webhook.isOrdered) {
+    if (webhook.isOrdered || book.isOrdered(webhook.lane)) {
       onSettled = () => {
-        // From now on: Postgres has counted from a little earlier, and would give nothing before its own time is over.
-        if (decision.became === 'retry') book.hold(webhook.lane, performance.now() + decision.inMs);
         endLane();
         this.onLaneFreed();
       };
@@ -238,9 +235,10 @@ export class Sender {
         lane: webhook.lane,
         url: webhook.url,
         verdict,
-        isProbe: webhook.isProbe,
+        probe: webhook.isProbe
+          ? { webhookId: webhook.webhookId, number: webhook.number }
+          : undefined,
       },
-      keepsPlace: webhook.isOrdered,
       endpointId: webhook.endpointId,
       goneAnswers: webhook.goneAnswers,
       onSettled,

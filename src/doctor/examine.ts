@@ -5,7 +5,9 @@ import { prefixInUse } from '../db/roles.ts';
 import { isUpToDate, type SchemaState, schemaState } from '../db/schema-state.ts';
 import { codeOf } from '../db/sqlstate.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
+import { readHold } from './facts/hold.ts';
 import { readHorizon } from './facts/horizon.ts';
+import { readMisruled, readMissed } from './facts/missed.ts';
 import { askRedis } from './facts/redis.ts';
 import { allRights, readGrants, readHeldRights, readOwner, readSeesJobs } from './facts/rights.ts';
 import {
@@ -22,7 +24,9 @@ import { readVacuum } from './facts/vacuum.ts';
 import { type Finding, verdictsOf } from './finding.ts';
 import { judgeGrants, judgeLine, judgeRole, judgeSight, type RoleFacts } from './judge/access.ts';
 import { judgeDurability, judgeTables } from './judge/durability.ts';
+import { judgeHold } from './judge/hold.ts';
 import { judgeHorizon } from './judge/horizon.ts';
+import { judgeMisruled, judgeMissed } from './judge/missed.ts';
 import {
   judgeClock,
   judgeConnections,
@@ -53,6 +57,8 @@ interface Patient {
   readonly redisUrl: string | undefined;
   /** Of this environment, which may be another than the workers'. */
   readonly keyRing: KeyRing | undefined;
+  /** POSTHORN_ENVIRONMENT of this environment; empty: not set. */
+  readonly environment: string;
 }
 
 /** Everything there is to be said. Never throws. */
@@ -155,6 +161,9 @@ function stepsInSchema(bedside: Bedside & { readonly overrides: readonly Overrid
     ['logged tables', async () => judgeTables(await readTables(look), bedside)],
     ['partitions', async () => judgePartitions(await readPartitions(look))],
     ['default partitions', async () => judgeStranded(await readStranded(look))],
+    ['enqueued webhooks', async () => judgeMissed(await readMissed(look))],
+    ['lane rules', async () => judgeMisruled(await readMisruled(look))],
+    ['hold', async () => judgeHold(await readHold(look, bedside.environment), bedside)],
     ['workers', async () => judgeWorkers(await readWorkers(look))],
     ['secrets', async () => judgeSecrets(await readSecretKeys(look), bedside.keyRing)],
     ['role', async () => judgeRole(await roleFacts(bedside))],

@@ -17,7 +17,8 @@ const slackMs = 15_000;
 export function alertFindings(facts: AlertFacts, thresholds: AlertThresholds): Finding[] {
   const findings = [
     ...failureRates(facts, thresholds),
-    ...backlogs(facts, thresholds),
+    // What is held is not late.
+    ...(facts.hold === null ? backlogs(facts, thresholds) : []),
     ...facts.breakers.map(breakerOpen),
     ...facts.failing.map((endpoint) => endpointFailing(endpoint, thresholds)),
     ...ourOwn(facts, thresholds),
@@ -140,16 +141,34 @@ function endpointFailing(
 }
 
 function ourOwn(
-  { workers, horizon, missingPartitions, missingKeys }: AlertFacts,
+  { hold, workers, horizon, missingPartitions, missingKeys }: AlertFacts,
   thresholds: AlertThresholds,
 ): Finding[] {
   const findings: Finding[] = [];
-  if (workers.alive === 0) {
+  if (hold !== null) {
+    findings.push(
+      finding('held', {
+        summary: `Nothing is sent: ${hold.reason}.`,
+        detail: { kind: hold.kind },
+      }),
+    );
+  }
+  // While the database is held no worker has to be there.
+  if (workers.alive === 0 && hold === null) {
     findings.push(
       finding('no_worker', {
         afterMs: thresholds.noWorkerMs - slackMs,
         summary: 'No worker is alive: nothing is delivered.',
         detail: {},
+      }),
+    );
+  }
+  if (workers.notClaiming !== null) {
+    const { workers: count, failingMs, error } = workers.notClaiming;
+    findings.push(
+      finding('claims_failing', {
+        summary: `${count} of ${workers.alive} workers cannot claim webhooks since ${spoken(failingMs)}: ${error}`,
+        detail: { workers: count, alive: workers.alive, error, failing_s: seconds(failingMs) },
       }),
     );
   }

@@ -1,5 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
+import type { Hold } from './hold.ts';
+
 export type Severity = 'warning' | 'critical';
 
 interface Rule {
@@ -22,7 +24,11 @@ export const alertRules = {
   endpoint_failing: warning(
     'A registered endpoint has had no success for so long that it will be disabled, or was disabled.',
   ),
+  held: critical(
+    'The database is held: it is a copy, belongs to another environment, or somebody holds it. Nothing is sent.',
+  ),
   no_worker: critical('No worker is alive: nothing is delivered.'),
+  claims_failing: critical('A worker can take nothing out of the queue: what it would send waits.'),
   egress_down: critical('Most endpoints cannot be reached from a worker: the trouble is ours.'),
   pinned_xmin: warning(
     'Something keeps vacuum from removing dead rows, which slows the queue down.',
@@ -57,6 +63,8 @@ export interface AlertThresholds {
 
 /** What is looked at. */
 export interface AlertFacts {
+  /** Why nothing is sent from this database. */
+  readonly hold: Hold | null;
   readonly total: { readonly attempts: number; readonly failures: number };
   readonly endpoints: readonly {
     readonly id: string;
@@ -85,7 +93,16 @@ export interface AlertFacts {
     /** Set once it is disabled. */
     readonly disabledAs: 'failing' | 'gone' | null;
   }[];
-  readonly workers: { readonly alive: number; readonly withoutEgress: number };
+  readonly workers: {
+    readonly alive: number;
+    readonly withoutEgress: number;
+    /** Those whose claims fail: the one for which that has been so for longest. */
+    readonly notClaiming: {
+      readonly workers: number;
+      readonly failingMs: number;
+      readonly error: string;
+    } | null;
+  };
   readonly horizon: { readonly pinnedMs: number; readonly holder: string } | null;
   readonly missingPartitions: readonly string[];
   /** Ids of encryption keys. */

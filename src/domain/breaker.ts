@@ -18,7 +18,19 @@ export interface LaneResult {
   readonly lane: string;
   readonly url: string;
   readonly verdict: Verdict;
-  readonly isProbe: boolean;
+  /** Which attempt it was, if that was sent as the probe of the lane. */
+  readonly probe: ProbeAttempt | undefined;
+}
+
+/** The attempt that a probe is. A breaker knows the one that it waits for by these. */
+export interface ProbeAttempt {
+  readonly webhookId: string;
+  readonly number: number;
+}
+
+/** A probe that ended without a success. If it did not fail, it said nothing about the lane. */
+export interface EndedProbe extends ProbeAttempt {
+  readonly failed: boolean;
 }
 
 /** What a batch of results means for the breaker of one lane. */
@@ -29,9 +41,9 @@ export interface LaneNews {
   /** Failures since the last success, or since the first result. */
   readonly failures: number;
   readonly succeeded: boolean;
-  readonly probeFailed: boolean;
-  /** The probe ended without saying anything about the lane. */
-  readonly probeReleased: boolean;
+  readonly probeSucceeded: boolean;
+  /** More than one only when a worker was frozen: it records its late probe together with a newer one. */
+  readonly probes: readonly EndedProbe[];
   readonly error: string | null;
   /** Seconds for which the receiver asks to be left alone. */
   readonly pauseS: number | null;
@@ -43,8 +55,15 @@ export function laneNews(results: readonly LaneResult[]): LaneNews[] {
   for (const result of results) {
     byLane.set(result.lane, add(byLane.get(result.lane) ?? nothing(result), result));
   }
-  // In one order, so that two workers that write about the same lanes do not deadlock.
-  return [...byLane.values()].sort((a, b) => (a.lane < b.lane ? -1 : 1));
+  return [...byLane.values()];
+}
+
+/**
+ * Whether the breaker of the lane closes. A success of the probe closes it even if an older request failed after it: an open
+ * breaker listens to its probe alone, and nobody else would end the probe.
+ */
+export function isAlive({ failures, succeeded, probeSucceeded }: LaneNews): boolean {
+  return probeSucceeded || (succeeded && failures === 0);
 }
 
 function nothing({ lane, url }: LaneResult): LaneNews {
@@ -53,38 +72,42 @@ function nothing({ lane, url }: LaneResult): LaneNews {
     url: url.split('?', 1)[0] ?? url,
     failures: 0,
     succeeded: false,
-    probeFailed: false,
-    probeReleased: false,
+    probeSucceeded: false,
+    probes: [],
     error: null,
     pauseS: null,
   };
 }
 
-function add(news: LaneNews, { verdict, isProbe }: LaneResult): LaneNews {
+function add(news: LaneNews, { verdict, probe }: LaneResult): LaneNews {
+  const pauseS = pauseOf(verdict) > 0 ? Math.max(news.pauseS ?? 0, pauseOf(verdict)) : news.pauseS;
+  const ended = (failed: boolean) =>
+    probe === undefined ? news.probes : [...news.probes, { ...probe, failed }];
   switch (signOf(verdict)) {
     case 'alive':
-      return { ...news, failures: 0, succeeded: true, probeFailed: false, error: null };
-    case 'throttled':
       return {
         ...news,
-        pauseS: Math.max(news.pauseS ?? 0, pauseOf(verdict)),
-        probeReleased: isProbe,
+        failures: 0,
+        succeeded: true,
+        probeSucceeded: news.probeSucceeded || probe !== undefined,
+        error: null,
       };
     case 'failing':
       return {
         ...news,
         failures: news.failures + 1,
-        probeFailed: news.probeFailed || isProbe,
+        probes: ended(true),
         error: verdict.kind === 'delivered' ? null : verdict.reason,
-        pauseS: pauseOf(verdict) > 0 ? Math.max(news.pauseS ?? 0, pauseOf(verdict)) : news.pauseS,
+        pauseS,
       };
-    case 'nothing': {
-      const pauseS =
-        pauseOf(verdict) > 0 ? Math.max(news.pauseS ?? 0, pauseOf(verdict)) : news.pauseS;
-      return { ...news, pauseS, probeReleased: news.probeReleased || isProbe };
-    }
+    case 'throttled':
+    case 'nothing':
+      return { ...news, pauseS, probes: ended(false) };
   }
 }
+
+/** Of one webhook alone, and nothing was sent: the endpoint may be up or down. */
+const unsent = new Set(['payload_gone', 'request_invalid']);
 
 /**
  * An answer that concerns the payload alone shows that the endpoint lives. 429 is no failure but a wish to be left alone
@@ -93,6 +116,7 @@ function add(news: LaneNews, { verdict, isProbe }: LaneResult): LaneNews {
 function signOf(verdict: Verdict): 'alive' | 'throttled' | 'failing' | 'nothing' {
   if (verdict.kind === 'delivered') return 'alive';
   if (verdict.kind === 'repeat') return 'nothing';
+  if (verdict.kind === 'fail' && unsent.has(verdict.reason)) return 'nothing';
   if (verdict.reason === 'http_429') return pauseOf(verdict) > 0 ? 'throttled' : 'alive';
   return verdict.pressure === 'neutral' ? 'alive' : 'failing';
 }

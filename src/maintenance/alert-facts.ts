@@ -2,6 +2,7 @@ import type { PoolClient, QueryResultRow } from 'pg';
 import { sqlFile } from '../db/sql-file.ts';
 import type { AlertFacts, AlertThresholds } from '../domain/alert-rules.ts';
 import { breakerRules } from '../domain/breaker.ts';
+import type { Hold } from '../domain/hold.ts';
 
 /** So many alerts about single endpoints begin with one evaluation; the next takes the next. */
 const mostNew = 100;
@@ -19,7 +20,7 @@ const pausedSql = sqlFile('alert-paused');
  */
 export async function readAlertFacts(
   client: PoolClient,
-  thresholds: AlertThresholds,
+  { thresholds, environment }: { thresholds: AlertThresholds; environment: string },
 ): Promise<AlertFacts> {
   const { windowMs, minAttempts, breakerOpenMs, endpointFailingMs } = thresholds;
   const rates = await ask<{ id: string | null; url: string; attempts: number; failures: number }>(
@@ -56,6 +57,7 @@ export async function readAlertFacts(
   const [health] = await ask<{
     alive: number;
     without_egress: number;
+    not_claiming: { workers: number; failing_ms: number; error: string | null } | null;
     missing_partitions: string[];
     missing_keys: string[];
   }>(client, healthSql, []);
@@ -64,7 +66,10 @@ export async function readAlertFacts(
     horizonSql,
     [],
   );
+  const notClaiming = health?.not_claiming ?? null;
+  const [hold] = await ask<Hold>(client, holdSql, [environment]);
   return {
+    hold: hold ?? null,
     total: rates.find(({ id }) => id === null) ?? { attempts: 0, failures: 0 },
     endpoints: rates.flatMap(({ id, ...rate }) => (id === null ? [] : [{ id, ...rate }])),
     backlog: {
@@ -86,7 +91,15 @@ export async function readAlertFacts(
       lastError: row.last_error,
       disabledAs: row.disabled_as,
     })),
-    workers: { alive: health?.alive ?? 0, withoutEgress: health?.without_egress ?? 0 },
+    workers: {
+      alive: health?.alive ?? 0,
+      withoutEgress: health?.without_egress ?? 0,
+      notClaiming: notClaiming && {
+        workers: notClaiming.workers,
+        failingMs: notClaiming.failing_ms,
+        error: notClaiming.error ?? 'nobody knows why',
+      },
+    },
     horizon:
       typeof horizon?.pinned_ms !== 'number'
         ? null
@@ -105,6 +118,8 @@ const backlogSql = {
       as q (state text, webhooks bigint, oldest_due_s numeric)
     where q.state = 'due'`,
 };
+
+const holdSql = { text: 'select kind, reason from posthorn.held($1)' };
 
 /** Not prepared under a name: once a minute gains nothing by it, and a pooler in transaction mode may not bear it. */
 async function ask<Row extends QueryResultRow>(

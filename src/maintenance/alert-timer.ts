@@ -16,6 +16,8 @@ export function startAlertTimer(options: {
   readonly databaseUrl: string;
   readonly line: Line;
   readonly alerts: AlertOptions;
+  /** POSTHORN_ENVIRONMENT; empty: not set. */
+  readonly environment: string;
   readonly events: Events;
   readonly log: Log;
   /** How often it looks, ms. */

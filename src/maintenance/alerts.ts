@@ -28,6 +28,8 @@ export interface AlertOptions {
 
 interface EvaluationOptions {
   readonly alerts: AlertOptions;
+  /** POSTHORN_ENVIRONMENT; empty: not set. */
+  readonly environment: string;
   readonly events: Events;
   readonly log: Log;
   /** Only if nobody has evaluated for so long. */
@@ -37,7 +39,7 @@ interface EvaluationOptions {
 /** Evaluates the rules once; says what people were told. Undefined when another process is at it, or has just been. */
 export async function evaluateAlerts(
   pool: Pool,
-  { alerts, events, log, ifOlderThanMs }: EvaluationOptions,
+  { alerts, environment, events, log, ifOlderThanMs }: EvaluationOptions,
 ): Promise<readonly ToldAlert[] | undefined> {
   if (!(await isDue(pool, ifOlderThanMs))) return undefined;
   // A transaction of its own, as it counts by now(), and as others who want to count would find it locked until the end.
@@ -45,13 +47,14 @@ export async function evaluateAlerts(
   const told = await inTransaction(pool, async (client) => {
     if (!(await isOurTurn(client, ifOlderThanMs))) return undefined;
     await client.query(settings);
-    const facts = await readAlertFacts(client, alerts.thresholds);
+    const facts = await readAlertFacts(client, { thresholds: alerts.thresholds, environment });
     const changes = alertChanges(alertFindings(facts, alerts.thresholds), {
       known: await readKnown(client),
       resolveAfterMs: alerts.thresholds.resolveAfterMs,
     });
     const written = await writeAlertChanges(client, changes);
-    await enqueueMessage(client, { alerts, told: written, log });
+    // It would wait with all the others, and be sent when it is long out of date.
+    if (facts.hold === null) await enqueueMessage(client, { alerts, told: written, log });
     return written;
   });
   for (const alert of told ?? []) tell(alert, { events, log });
@@ -78,7 +81,10 @@ async function isOurTurn(client: PoolClient, ifOlderThanMs = 0): Promise<boolean
 
 async function isDue(client: Pool | PoolClient, ifOlderThanMs = 0): Promise<boolean> {
   const { rows } = await client.query<{ isDue: boolean }>(
-    `select coalesce(evaluated_at <= clock_timestamp() - $1::float8 * interval '1 millisecond', true) as "isDue"
+    // A time to come: the clock was set back since.
+    `select coalesce(
+       evaluated_at <= clock_timestamp() - $1::float8 * interval '1 millisecond' or evaluated_at > clock_timestamp(),
+       true) as "isDue"
      from posthorn.alert_watch`,
     [ifOlderThanMs],
   );
@@ -92,8 +98,8 @@ async function readKnown(client: PoolClient): Promise<KnownAlert[]> {
        rule,
        subject,
        step,
-       (extract(epoch from clock_timestamp() - since) * 1000)::float8 as "foundMs",
-       (extract(epoch from clock_timestamp() - clear_since) * 1000)::float8 as "clearMs"
+       ((extract(epoch from clock_timestamp()) - extract(epoch from since)) * 1000)::float8 as "foundMs",
+       ((extract(epoch from clock_timestamp()) - extract(epoch from clear_since)) * 1000)::float8 as "clearMs"
      from posthorn.alerts
      where resolved_at is null`,
   );

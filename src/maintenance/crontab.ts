@@ -1,11 +1,13 @@
 import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-worker';
 import type { Pool } from 'pg';
+import { graphileSchema } from '../db/names.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { type AlertOptions, evaluateAlerts } from './alerts.ts';
 import { disableFailing } from './disable.ts';
 import { noteRun } from './note-run.ts';
+import { closeForgottenAttempts } from './open-attempts.ts';
 import { makePartitions } from './partitions.ts';
 import { prune } from './prune.ts';
 import { sealSecrets } from './seal-secrets.ts';
@@ -16,6 +18,8 @@ export interface MaintenanceOptions {
   readonly retentionMs: number;
   readonly disableAfterMs: number;
   readonly alerts: AlertOptions;
+  /** POSTHORN_ENVIRONMENT; empty: not set. */
+  readonly environment: string;
   /** Undefined: secrets are kept as plain text. */
   readonly keyRing?: KeyRing | undefined;
 }
@@ -40,15 +44,19 @@ interface Schedule {
 /** Runs at the start of a worker besides: its key ring may be another than before. */
 export const sealingTask = 'posthorn:secrets';
 
+/** Goes on where its last run ended, which it finds under this name. */
+const attemptsTask = 'posthorn:attempts';
+
 /** The scheduled tasks: name → when (UTC, crontab syntax) and what. Graphile enqueues each once over all workers. */
 const schedule: Readonly<Record<string, Schedule>> = {
   'posthorn:alerts': {
     match: '* * * * *',
     isQuiet: true,
-    run: async ({ maintenancePool, maintenance: { alerts }, tallies, events, log }) => {
+    run: async ({ maintenancePool, maintenance, tallies, events, log }) => {
       // What this process knows counts now; the others' sums are at most 15 s old.
       await tallies.write();
-      const told = await evaluateAlerts(maintenancePool, { alerts, events, log });
+      const { alerts, environment } = maintenance;
+      const told = await evaluateAlerts(maintenancePool, { alerts, environment, events, log });
       return { told: told?.length ?? 0 };
     },
   },
@@ -64,7 +72,8 @@ const schedule: Readonly<Record<string, Schedule>> = {
     },
   },
   'posthorn:partitions': {
-    match: '13 * * * *',
+    // Every ten minutes, because a day that is missing slows everybody down until it is there.
+    match: '3,13,23,33,43,53 * * * *',
     run: async ({ maintenancePool }) => ({ made: await makePartitions(maintenancePool) }),
   },
   'posthorn:disable': {
@@ -82,6 +91,10 @@ const schedule: Readonly<Record<string, Schedule>> = {
     run: ({ maintenancePool, maintenance: { keyRing: ring }, log }) =>
       sealSecrets(maintenancePool, { ring, log }),
   },
+  [attemptsTask]: {
+    match: '28 * * * *',
+    run: ({ maintenancePool }) => closeForgottenAttempts(maintenancePool, { task: attemptsTask }),
+  },
   'posthorn:prune': {
     match: '43 * * * *',
     run: ({ maintenancePool, maintenance }) =>
@@ -96,9 +109,16 @@ export function cronItems(): ParsedCronItem[] {
       task,
       match,
       identifier: task,
-      // A task that fails is tried again by the next hour's; few attempts, so that no row stays for ever.
+      // A task that fails is tried again by the next run; few attempts, so that no row stays for ever.
       options: { backfillPeriod: 0, maxAttempts: 3, jobKey: task, jobKeyMode: 'replace' },
     })),
+  );
+}
+
+/** Has the alert rules evaluated before the next minute. */
+export async function evaluateAlertsNow(pool: Pool): Promise<void> {
+  await pool.query(
+    `select ${graphileSchema}.add_job('posthorn:alerts', job_key => 'posthorn:alerts', max_attempts => 3)`,
   );
 }
 

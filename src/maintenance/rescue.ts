@@ -36,7 +36,12 @@ export async function rescueDeadWorkers(
   );
   const rescued: number[] = [];
   for (const { number } of rows) {
-    if (await rescueDeadWorker(pool, { ...options, number })) rescued.push(number);
+    try {
+      if (await rescueDeadWorker(pool, { ...options, number })) rescued.push(number);
+    } catch (error) {
+      // The others' webhooks must not wait for what is wrong with this one's.
+      options.log.warn({ worker: number, error: String(error) }, 'Cannot rescue a dead worker');
+    }
   }
   return rescued;
 }
@@ -57,8 +62,10 @@ export async function rescueOwn(pool: Pool, options: RescueOptions): Promise<voi
 /** A worker that stops in order has nothing left to rescue; its limited lanes are free at once. */
 export async function leave(pool: Pool, number: number): Promise<void> {
   await pool.query(
-    `with freed as (
-       update posthorn.lane_rules set owner = null where owner = $1 returning lane
+    `with locked as materialized (
+       select lane from posthorn.lane_rules where owner = $1 order by lane for update
+     ), freed as (
+       update posthorn.lane_rules set owner = null where lane = any (array(select lane from locked)) returning lane
      ), gone as (
        delete from posthorn.workers where number = $1
      )
@@ -80,9 +87,12 @@ async function rescueDeadWorker(pool: Pool, options: RescueOptions): Promise<boo
     await unlockJobs(client, number);
     // What it has sent lately is not known: whoever takes its lanes next may not use their rates at once.
     await client.query(
-      `update posthorn.lane_rules
-       set owner = null, rate_from = now() + interval '1 second' / rate_limit_per_s
-       where owner = $1`,
+      `with locked as materialized (
+         select lane from posthorn.lane_rules where owner = $1 order by lane for update
+       )
+       update posthorn.lane_rules
+       set owner = null, rate_from = now() + interval '1 second' / greatest(least(rate_limit_per_s, 10000), 0.001)
+       where lane = any (array(select lane from locked))`,
       [number],
     );
     // For webhooks that were kept the number goes on to stand, so that they are rescued if this process dies as well.

@@ -54,5 +54,6 @@ export const allAttemptLabels: readonly AttemptLabels[] = [
 function outcomesAfter(code: string): readonly Outcome[] {
   const { verdict } = failure(code);
   if (verdict === 'fail') return ['failed'];
-  return [verdict, 'failed'];
+  // A probe during an outage of our own does not count.
+  return verdict === 'retry' ? ['retry', 'repeat', 'failed'] : ['repeat', 'failed'];
 }

@@ -2,9 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Gauge, Registry } from 'prom-client';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import { readStats, type Stats } from '../queries/read-stats.ts';
+import { readHold } from '../queries/hold.ts';
+import { readStats } from '../queries/read-stats.ts';
 import { countAttempts } from './attempt-metrics.ts';
-import { exposeDatabase } from './database-metrics.ts';
+import { type DatabaseFigures, exposeDatabase } from './database-metrics.ts';
 import { countEngine } from './engine-metrics.ts';
 import { exposeProcess, nodeRegistry, type ProcessSources } from './process-metrics.ts';
 
@@ -26,6 +27,8 @@ export interface MetricsOptions extends ProcessSources {
   readonly log: Log;
   /** The names of the scheduled tasks. */
   readonly tasks: readonly string[];
+  /** POSTHORN_ENVIRONMENT; empty: not set. */
+  readonly environment: string;
 }
 
 /** How long a scrape waits for the database. */
@@ -45,23 +48,28 @@ export function createMetrics(options: MetricsOptions): () => Promise<Scrape> {
     help: '1 when the figures of the database could be read for this scrape.',
     registers: [registry],
   });
-  const showStats = exposeDatabase(registry);
-  const statsNow = shared(options);
+  const showFigures = exposeDatabase(registry);
+  const figuresNow = shared(options);
   return async () => {
-    const stats = await statsNow();
-    up.set(Number(stats !== undefined));
-    showStats(stats);
+    const figures = await figuresNow();
+    up.set(Number(figures !== undefined));
+    showFigures(figures);
     const [ours, nodes] = await Promise.all([registry.metrics(), nodeRegistry().metrics()]);
     return { contentType: registry.contentType, text: `${ours}\n${nodes}` };
   };
 }
 
 /** One question to the database at a time, whoever asks; undefined when there is no answer in time. */
-function shared({ pool, log }: MetricsOptions): () => Promise<Stats | undefined> {
-  let question: Promise<Stats | undefined> | undefined;
+function shared({
+  pool,
+  environment,
+  log,
+}: MetricsOptions): () => Promise<DatabaseFigures | undefined> {
+  let question: Promise<DatabaseFigures | undefined> | undefined;
   const ask = async () => {
     try {
-      return await readStats(pool);
+      const [stats, hold] = await Promise.all([readStats(pool), readHold(pool, environment)]);
+      return stats === undefined ? undefined : { ...stats, isHeld: hold !== undefined };
     } catch (error) {
       log.warn({ error: String(error) }, 'Cannot read the figures of the database for metrics');
       return undefined;
@@ -75,8 +83,8 @@ function shared({ pool, log }: MetricsOptions): () => Promise<Stats | undefined>
     const tooLate = delay(patienceMs, undefined, { signal: answered.signal, ref: false }).catch(
       () => undefined,
     );
-    const stats = await Promise.race([question, tooLate]);
+    const figures = await Promise.race([question, tooLate]);
     answered.abort();
-    return stats;
+    return figures;
   };
 }

@@ -3,6 +3,9 @@ import type { Stats } from '../queries/read-stats.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
+/** What the database says of itself, and whether nothing is sent from it. */
+export type DatabaseFigures = Stats & { readonly isHeld: boolean };
+
 /** A series of a metric. */
 type Series = readonly [labels: Labels, value: number];
 
@@ -10,7 +13,7 @@ interface DatabaseMetric {
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly string[];
-  readonly seriesOf: (stats: Stats) => readonly Series[];
+  readonly seriesOf: (stats: DatabaseFigures) => readonly Series[];
 }
 
 const priorities = ['high', 'normal', 'low'] as const;
@@ -41,6 +44,11 @@ const databaseMetrics: readonly DatabaseMetric[] = [
     'state',
     (stats) => stats.workers,
   ]),
+  single(
+    'posthorn_held',
+    '1 while nothing is sent from this database: it is a copy, belongs to another environment, or somebody holds it.',
+    (stats) => Number(stats.isHeld),
+  ),
   single(
     'posthorn_partitions_ahead',
     'Days from tomorrow on, without a gap, that have their partitions.',
@@ -77,7 +85,7 @@ const databaseMetrics: readonly DatabaseMetric[] = [
 ];
 
 /** Makes these metrics; returns what shows new figures in them, or, when there are none, nothing. */
-export function exposeDatabase(registry: Registry): (stats: Stats | undefined) => void {
+export function exposeDatabase(registry: Registry): (stats: DatabaseFigures | undefined) => void {
   const gauges = databaseMetrics.map(({ name, help, labelNames, seriesOf }) => ({
     gauge: new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] }),
     seriesOf,
@@ -111,14 +119,18 @@ function ofQueue(
   );
 }
 
-function single(name: string, help: string, read: (stats: Stats) => number): DatabaseMetric {
+function single(
+  name: string,
+  help: string,
+  read: (stats: DatabaseFigures) => number,
+): DatabaseMetric {
   return { name, help, labelNames: [], seriesOf: (stats) => [[{}, read(stats)]] };
 }
 
 function byLabel(
   name: string,
   help: string,
-  [label, valuesOf]: [string, (stats: Stats) => Readonly<Record<string, number>>],
+  [label, valuesOf]: [string, (stats: DatabaseFigures) => Readonly<Record<string, number>>],
 ): DatabaseMetric {
   return {
     name,

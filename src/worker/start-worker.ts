@@ -1,3 +1,4 @@
+import type { Pool } from 'pg';
 import type { LaneCache } from '../cache/lane-cache.ts';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/database.ts';
@@ -12,16 +13,21 @@ import { Recorder } from '../deliver/recorder.ts';
 import { Sender } from '../deliver/sender.ts';
 import { Tracing } from '../deliver/tracing.ts';
 import { createAddressPolicy } from '../domain/address-policy.ts';
+import type { Hold } from '../domain/hold.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import { evaluateAlerts } from '../maintenance/alerts.ts';
 import { makePartitions } from '../maintenance/partitions.ts';
-import { rescueOwn } from '../maintenance/rescue.ts';
+import { rescueDeadWorkers, rescueOwn } from '../maintenance/rescue.ts';
 import { Tallies } from '../maintenance/tallies.ts';
 import { version } from '../version.ts';
+import { HoldWatch } from './hold-watch.ts';
 import { Worker } from './worker.ts';
 
 /** A registered endpoint may ask for this much, as a CHECK says. */
 const mostTimeoutMs = 60_000;
+/** Claims that fail for less are a passing thing, such as a connection that was cut. */
+const usualClaimsFailAfterMs = 10_000;
 
 /** Composes the engine, from the pools to the worker, and starts it. What has to be undone at the end is pushed to `undo`. */
 export function startWorker(options: {
@@ -32,6 +38,7 @@ export function startWorker(options: {
   readonly database: Pick<Database, 'url' | 'allowNetworks' | 'keyRing'>;
   readonly undo: (() => Promise<unknown>)[];
   readonly sliceMs?: number;
+  readonly claimsFailAfterMs?: number;
 }): Worker {
   const { config, log, events, cache, database, undo } = options;
   const databaseUrl = database.url;
@@ -87,16 +94,12 @@ export function startWorker(options: {
     maxInFlight: config.maxInFlight,
     // Longer than a request can take and than the recorder is patient, so that only the dead lose a lease.
     leaseS: (Math.max(config.timeoutMs, mostTimeoutMs) + 60_000) / 1_000,
-    releaseUnknown: (number) =>
-      rescueOwn(maintenancePool, {
-        number,
-        keep: [...sender.webhookIds, ...recorder.webhookIds],
-        events,
-        log,
-      }),
+    releaseUnknown: (number) => rescueOwn(maintenancePool, { number, keep: inHand(), events, log }),
   });
+  const inHand = () => [...sender.webhookIds, ...recorder.webhookIds];
   sender.onSlotFreed = () => loop.slotFreed();
   sender.onLaneFreed = () => loop.laneFreed();
+  recorder.onLaneHeld = (lane) => loop.laneCalled(lane, 'rules');
   cache?.listen(() => loop.wake());
   const tallies = new Tallies({
     pool: maintenancePool,
@@ -122,14 +125,49 @@ export function startWorker(options: {
       disableAfterMs: config.disableAfterMs,
       alerts: config.alerts,
       keyRing: database.keyRing,
+      environment: config.environment,
     },
     tallies,
+    holds: new HoldWatch({
+      pool: maintenancePool,
+      environment: config.environment,
+      log,
+      whileHeld: (look) =>
+        keepHeld({ ...look, pool: maintenancePool, config, keep: inHand(), events, log }),
+    }),
     ...(options.sliceMs === undefined ? {} : { sliceMs: options.sliceMs }),
+    claimsFailAfterMs: options.claimsFailAfterMs ?? usualClaimsFailAfterMs,
   });
   void makePartitions(maintenancePool).catch((error: unknown) => {
-    log.warn({ error: String(error) }, 'Cannot make partitions yet: the next hour tries again');
+    log.warn({ error: String(error) }, 'Cannot make partitions yet: the next run tries again');
   });
   worker.start();
   undo.push(() => worker.stop({ graceMs: config.graceMs, abort: () => http.destroy() }));
   return worker;
+}
+
+/**
+ * What goes on while the database is held and no crontab runs: what dead workers had claimed is freed, as the workers of the
+ * original have in a copy, so that it can be cancelled; the alert is told; new rows find their partitions.
+ */
+async function keepHeld(options: {
+  readonly pool: Pool;
+  readonly config: Config;
+  readonly keep: readonly string[];
+  readonly hold: Hold;
+  readonly isNew: boolean;
+  readonly events: Events;
+  readonly log: Log;
+}): Promise<void> {
+  const { pool, config, keep, hold, isNew, events, log } = options;
+  const { alerts, environment } = config;
+  try {
+    await rescueDeadWorkers(pool, { keep, events, log });
+    // Of another environment's database its own workers tell, if there are any: what is found here is only so here.
+    const ifOlderThanMs = hold.kind === 'environment' ? 90_000 : isNew ? 0 : 30_000;
+    const told = await evaluateAlerts(pool, { alerts, environment, events, log, ifOlderThanMs });
+    if (told !== undefined) await makePartitions(pool);
+  } catch (error) {
+    log.warn({ error: String(error) }, 'Cannot look after the database that is held');
+  }
 }

@@ -174,6 +174,7 @@ describe('no worker', () => {
       line: 'direct',
       databaseUrl: database.url,
       alerts: alertOptions(),
+      environment: '',
       events,
       log: { debug() {}, info() {}, warn() {}, error() {} },
       everyMs: 10,

@@ -108,6 +108,8 @@ describe('what a command prints for programs', () => {
         { retry_schedule_s: [1, 2], ordered: true },
       ],
       [['endpoints', 'delete', endpoint.id], { status: 'deleted' }],
+      [['hold', '--reason', 'a test'], { held: { kind: 'request' } }],
+      [['resume'], { was_held: { kind: 'request' } }],
       [['migrate'], { applied: [] }],
     ];
     for (const [args, answer] of calls) {

@@ -30,18 +30,21 @@ describe('what a command line means', () => {
     return rows[0]?.id ?? '';
   };
 
-  it.each([['--dry-run'], ['--url', 'http://other.example/'], ['--from', '2h'], ['--id', unknown]])(
-    'cancel with an id and %s cancels nothing',
-    async (...options) => {
-      const id = await waiting();
-      const { exitCode, stderr } = await posthorn('cancel', id, ...options);
-      expect([exitCode, stderr]).toEqual([
-        2,
-        expect.stringContaining(`there is ${options[0]} beside the id`),
-      ]);
-      expect((await posthorn('show', id)).stdout).toContain('pending');
-    },
-  );
+  it.each([
+    ['--all'],
+    ['--dry-run'],
+    ['--url', 'http://other.example/'],
+    ['--from', '2h'],
+    ['--id', unknown],
+  ])('cancel with an id and %s cancels nothing', async (...options) => {
+    const id = await waiting();
+    const { exitCode, stderr } = await posthorn('cancel', id, ...options);
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringContaining(`there is ${options[0]} beside the id`),
+    ]);
+    expect((await posthorn('show', id)).stdout).toContain('pending');
+  });
 
   it('"default" takes every setting of an endpoint back, a secret too', async () => {
     const made = await posthorn(

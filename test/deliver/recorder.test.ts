@@ -154,9 +154,8 @@ function failure(
         notBeforeMs: undefined,
         pressure: 'neutral',
       },
-      isProbe: false,
+      probe: undefined,
     },
-    keepsPlace: false,
     endpointId: null,
     goneAnswers: 0,
   };

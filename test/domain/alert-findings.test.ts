@@ -9,12 +9,13 @@ import { type AlertFacts, alertRules, type Finding } from '../../src/domain/aler
 const { thresholds } = readConfig({}).alerts;
 
 const well: AlertFacts = {
+  hold: null,
   total: { attempts: 1_000, failures: 0 },
   endpoints: [],
   backlog: { due: 0, oldestMs: null, paused: { due: 0, oldestMs: null } },
   breakers: [],
   failing: [],
-  workers: { alive: 1, withoutEgress: 0 },
+  workers: { alive: 1, withoutEgress: 0, notClaiming: null },
   horizon: null,
   missingPartitions: [],
   missingKeys: [],
@@ -31,6 +32,7 @@ describe('the rules', () => {
 
   it('each fire for something', () => {
     const facts: AlertFacts = {
+      hold: null,
       total: { attempts: 100, failures: 90 },
       endpoints: [{ id: 'a', url: 'https://a.example/', attempts: 100, failures: 90 }],
       backlog: { due: 20_000, oldestMs: 3_600_000, paused },
@@ -46,13 +48,20 @@ describe('the rules', () => {
           disabledAs: null,
         },
       ],
-      workers: { alive: 0, withoutEgress: 1 },
+      workers: {
+        alive: 0,
+        withoutEgress: 1,
+        notClaiming: { workers: 1, failingMs: 40_000, error: 'permission denied' },
+      },
       horizon: { pinnedMs: 1_800_000, holder: 'somebody' },
       missingPartitions: ['outbox_20260101'],
       missingKeys: ['k1'],
     };
     const fired = alertFindings(facts, thresholds).filter(({ fires }) => fires);
-    expect(fired.map(({ rule }) => rule).toSorted()).toEqual(Object.keys(alertRules).toSorted());
+    const held = find({ hold: { kind: 'copy', reason: 'it is a copy' } });
+    expect([...fired, ...held].map(({ rule }) => rule).toSorted()).toEqual(
+      Object.keys(alertRules).toSorted(),
+    );
     const muted = alertFindings(facts, { ...thresholds, muted: ['no_worker', 'backlog'] });
     expect(muted).toHaveLength(fired.length - 2);
   });
@@ -76,6 +85,16 @@ describe('the rules', () => {
   ])('what is well enough is not found: %j', (facts) => {
     expect(find(facts)).toEqual([]);
   });
+});
+
+it('while the database is held, that nothing is sent is told once, and by one rule', () => {
+  const hold = { kind: 'copy', reason: 'This database is a copy' } as const;
+  const backlog = { due: 50_000, oldestMs: 3_600_000, paused };
+  expect(
+    find({ hold, backlog, workers: { alive: 0, withoutEgress: 0, notClaiming: null } }),
+  ).toMatchObject([
+    { rule: 'held', severity: 'critical', summary: 'Nothing is sent: This database is a copy.' },
+  ]);
 });
 
 describe('what waits for a pause of its endpoint to end', () => {

@@ -24,6 +24,7 @@ describe('the crontab', () => {
     const tasks = cronItems().map(({ task }) => task);
     expect(tasks.sort()).toEqual([
       'posthorn:alerts',
+      'posthorn:attempts',
       'posthorn:disable',
       'posthorn:partitions',
       'posthorn:prune',

@@ -27,7 +27,7 @@ export function evaluateHere(
   return async () => {
     // What is counted for everybody at most every so often is counted anew.
     await pool.query(`update posthorn.stats set taken_at = '-infinity'`);
-    return evaluateAlerts(pool, { alerts: alertOptions(env), events, log });
+    return evaluateAlerts(pool, { alerts: alertOptions(env), environment: '', events, log });
   };
 }
 

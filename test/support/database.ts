@@ -14,10 +14,24 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 /** Clones the migrated template. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+export function createTestDatabase(): Promise<TestDatabase> {
+  return cloneDatabase(inject('templateDatabase'));
+}
+
+/** Clones a database in which nobody works, with all that is in it. Ends the connections to it. */
+export async function copyDatabase({ url }: TestDatabase): Promise<TestDatabase> {
+  const name = new URL(url).pathname.slice(1);
+  await asAdmin(
+    inject('postgresUrl'),
+    `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${name}'`,
+  );
+  return cloneDatabase(name);
+}
+
+async function cloneDatabase(template: string): Promise<TestDatabase> {
   const serverUrl = inject('postgresUrl');
   const name = `posthorn_test_${randomBytes(6).toString('hex')}`;
-  await asAdmin(serverUrl, `create database ${name} template ${inject('templateDatabase')}`);
+  await asAdmin(serverUrl, `create database ${name} template ${template}`);
   const url = databaseUrlFor(serverUrl, name);
   const pool = new pg.Pool({ connectionString: url, max: 40 });
   pool.on('error', () => {});
@@ -26,7 +40,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       await pool.query(
         `truncate posthorn.outbox, posthorn.queue, posthorn.attempts, posthorn.outcomes,
            posthorn.idempotency_keys, posthorn.breakers, posthorn.endpoints, posthorn.lane_rules,
-           posthorn.alerts, posthorn.tallies, posthorn.former_outcomes, posthorn.replays, posthorn.sealing`,
+           posthorn.alerts, posthorn.tallies, posthorn.former_outcomes, posthorn.brought_forward,
+           posthorn.replays, posthorn.sealing`,
       );
     } catch (error) {
       // An engine at work takes its locks in another order.

@@ -1,0 +1,53 @@
+import { readConfig } from '../config.ts';
+import { holdText } from '../domain/hold.ts';
+import { hold, readHold, resume } from '../queries/hold.ts';
+import { type Command, type Given, hasOption, jsonOption, textOption } from './command.ts';
+import { withDatabase } from './database.ts';
+import { print } from './terminal.ts';
+
+/** `posthorn hold` and `posthorn resume`: whether webhooks are sent from this database at all. */
+export const holdCommands: readonly Command[] = [
+  {
+    name: 'hold',
+    summary: 'stop all sending from this database, on all workers, until "resume"',
+    details:
+      'What is under way is finished. Webhooks are still accepted, and wait.\n\n  posthorn hold --reason "restored from a backup"',
+    options: {
+      reason: { type: 'string', value: 'TEXT', help: 'for those who find it held' },
+      ...jsonOption,
+    },
+    run: holdCommand,
+  },
+  {
+    name: 'resume',
+    summary: 'end every hold: this database is the one that sends from now on',
+    details:
+      'For a copy of a database, one that was moved or restored, and after "hold". What waits is sent then:\n"posthorn cancel --all" cancels it before. With POSTHORN_ENVIRONMENT the database belongs to that environment.',
+    options: jsonOption,
+    run: resumeCommand,
+  },
+];
+
+async function holdCommand(given: Given): Promise<void> {
+  const { environment } = readConfig(process.env);
+  await withDatabase(async (pool) => {
+    await hold(pool, textOption(given, 'reason'));
+    const found = await readHold(pool, environment);
+    if (hasOption(given, 'json')) return print({ held: found ?? null });
+    print(found === undefined ? 'It is not held.' : holdText(found, environment));
+  });
+}
+
+async function resumeCommand(given: Given): Promise<void> {
+  const { environment } = readConfig(process.env);
+  await withDatabase(async (pool) => {
+    const before = await readHold(pool, environment);
+    await resume(pool, environment);
+    if (hasOption(given, 'json')) return print({ was_held: before ?? null });
+    print(
+      before === undefined
+        ? 'It was not held: webhooks are sent.'
+        : `Webhooks are sent from this database from now on. It was held: ${before.reason}.`,
+    );
+  });
+}

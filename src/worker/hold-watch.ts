@@ -1,0 +1,87 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import { type Hold, holdText } from '../domain/hold.ts';
+import type { Log } from '../log.ts';
+
+interface HoldWatchOptions {
+  readonly pool: Pool;
+  /** POSTHORN_ENVIRONMENT; empty: not set. */
+  readonly environment: string;
+  readonly log: Log;
+  /** Called every two seconds while the database is held; `isNew` when that begins, or has another reason than before. */
+  readonly whileHeld: (look: { readonly hold: Hold; readonly isNew: boolean }) => Promise<void>;
+}
+
+const everyMs = 2_000;
+
+/**
+ * Whether webhooks may be sent from this database: not if it is a copy, or belongs to another environment, or somebody holds
+ * it. The answer is in Postgres, so all workers and the API agree. A worker asks before each session, and every two seconds.
+ */
+export class HoldWatch {
+  readonly #options: HoldWatchOptions;
+
+  constructor(options: HoldWatchOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Waits until webhooks may be sent, or the signal fires. The first worker of a database records which one it is.
+   *
+   * @throws when the database cannot be asked.
+   */
+  async untilFree({
+    signal,
+    onHeld,
+  }: {
+    readonly signal: AbortSignal;
+    readonly onHeld: (hold: Hold) => void;
+  }): Promise<void> {
+    const { log, environment, whileHeld } = this.#options;
+    let told: string | undefined;
+    while (!signal.aborted) {
+      const hold = await this.#ask();
+      if (hold === undefined) {
+        if (told !== undefined) log.info({}, 'The hold is over: webhooks are sent');
+        return;
+      }
+      const isNew = hold.reason !== told;
+      if (isNew) {
+        told = hold.reason;
+        log.error({ hold: hold.kind }, holdText(hold, environment));
+        onHeld(hold);
+      }
+      await whileHeld({ hold, isNew });
+      await delay(everyMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** Calls back once if the database is held from now on. Returns what ends the watch. */
+  watch(onHeld: () => void): () => void {
+    let isAsking = false;
+    const look = async () => {
+      if (isAsking) return;
+      isAsking = true;
+      // A database that is away holds nothing: the session notices that.
+      const hold = await this.#ask().catch(() => undefined);
+      isAsking = false;
+      if (hold === undefined || timer === undefined) return;
+      end();
+      onHeld();
+    };
+    let timer: NodeJS.Timeout | undefined = setInterval(() => void look(), everyMs);
+    const end = () => {
+      clearInterval(timer);
+      timer = undefined;
+    };
+    return end;
+  }
+
+  async #ask(): Promise<Hold | undefined> {
+    const { rows } = await this.#options.pool.query<Hold>(
+      'select kind, reason from posthorn.check_in($1)',
+      [this.#options.environment],
+    );
+    return rows[0];
+  }
+}
