@@ -120,11 +120,6 @@ function attemptsFrom(options: {
         select webhook_id, number, finished_at, duration_ms, status_code, error
         from posthorn.attempts
         where ctid >= format('(%s,0)', part.page)::tid
-<<<<<<< HEAD
-          and webhook_id >= posthorn.uuid_floor(part.day::timestamp at time zone 'UTC')
-          and webhook_id < posthorn.uuid_floor((part.day + 1)::timestamp at time zone 'UTC')
-          and finished_at > now() - ${lookBackMs} * interval '1 millisecond'
-=======
           and webhook_id >= coalesce(
             posthorn.uuid_floor(of_day.day at time zone 'UTC'),
             '00000000-0000-0000-0000-000000000000')
@@ -132,8 +127,7 @@ function attemptsFrom(options: {
             posthorn.uuid_floor((of_day.day + interval '1 day') at time zone 'UTC'),
             history.whole_from)
           and tableoid = to_regclass('posthorn.attempts_' || part.suffix)
-          and finished_at > now() - ${sinceMs} * interval '1 millisecond'
->>>>>>> main
+          and finished_at > now() - ${lookBackMs} * interval '1 millisecond'
         offset 0
       ) as latest
       order by latest.finished_at desc
