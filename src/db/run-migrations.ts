@@ -41,6 +41,9 @@ export async function runMigrations(
 
 /** A statement ends with a semicolon at the end of a line. */
 function statementsIn(text: string): string[] {
+  if (text.includes('$$')) {
+    throw new Error('Cannot split a migration outside a transaction because it has "$$" in it');
+  }
   return text
     .replaceAll(/^\s*--.*$/gm, '')
     .split(/;[^\S\n]*$/m)
