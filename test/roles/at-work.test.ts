@@ -184,7 +184,7 @@ describe('when a new version brings migrations', () => {
     await holder.query(lock);
     const waiting = migrate({ databaseUrl: urls.worker, log });
     await eventually(async () => {
-      const { rowCount } = await holder.query(
+      const { rowCount } = await upgraded.database.pool.query(
         // It asks again and again.
         `select from pg_stat_activity
          where datname = current_database() and query like 'select pg_try_advisory_lock%'`,
