@@ -3,27 +3,23 @@
 # docker run -e DATABASE_URL=postgres://… posthorn worker                            one of several workers
 
 FROM node:24-bookworm-slim AS build
-WORKDIR /app
+WORKDIR /build
 # First the manifest alone: as long as it does not change, the installation comes from the cache.
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
-COPY src src
-RUN npm run build
-# The embedded Postgres is one of the dev dependencies, so that the image holds none: it needs DATABASE_URL.
-RUN npm prune --omit=dev --no-audit --no-fund
+COPY . .
+# The image has what the npm package has: "files" in package.json decides, and nothing can be forgotten here alone.
+RUN npm pack --pack-destination /tmp && mkdir /app && tar -xzf /tmp/posthorn-*.tgz -C /app --strip-components=1 && cp package-lock.json /app
+WORKDIR /app
+# The versions of the lockfile. The embedded Postgres is a dev dependency, so the image holds none: it needs DATABASE_URL.
+RUN npm ci --omit=dev --no-audit --no-fund
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production
 # Inside a container loopback is the container itself; what the host can reach is decided by docker run -p.
 ENV HOST=0.0.0.0
 WORKDIR /app
-COPY --from=build /app/package.json ./
-COPY --from=build /app/node_modules node_modules
-COPY --from=build /app/dist dist
-# Read at run time: the statements, and the migrations that each start applies.
-COPY sql sql
-COPY migrations migrations
+COPY --from=build /app ./
 # The files belong to root: the process cannot change its own program.
 USER node
 EXPOSE 8080

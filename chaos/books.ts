@@ -1,8 +1,20 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { Arrival, ProducerLine } from './traffic.ts';
+import type { Change } from './settings.ts';
+import type { Arrival, EndpointName, OperatorLine, ProducerLine } from './traffic.ts';
 
-/** What producers and receiver saw, read from their logs. */
+/** An operator's order to cancel or retry a webhook. */
+export type Order = Extract<OperatorLine, { event: 'cancel' | 'retry' }>;
+
+/** What an operator did. */
+export interface OperatorBook {
+  readonly changes: ReadonlyMap<EndpointName, readonly Change[]>;
+  readonly orders: readonly Order[];
+  /** Webhooks whose rows were spoilt, by id: how. Some may not be committed. */
+  readonly poison: ReadonlyMap<string, string>;
+}
+
+/** What producers, operator and receiver saw, read from their logs. */
 export interface Books {
   /** Committed, and the producer was told so: id → hash of the body. */
   readonly acked: ReadonlyMap<string, string>;
@@ -11,10 +23,12 @@ export interface Books {
   readonly unknown: readonly (readonly string[])[];
   readonly hashes: ReadonlyMap<string, string>;
   readonly arrivals: readonly Arrival[];
+  readonly operator: OperatorBook;
 }
 
 export async function readBooks(files: {
   readonly producers: readonly string[];
+  readonly operator: string;
   readonly receiver: string;
 }): Promise<Books> {
   const transactions = new Map<string, { rows: readonly [string, string][]; end?: string }>();
@@ -40,7 +54,27 @@ export async function readBooks(files: {
   }
   const arrivals: Arrival[] = [];
   for await (const arrival of linesOf<Arrival>(files.receiver)) arrivals.push(arrival);
-  return { acked, aborted, unknown, hashes, arrivals };
+  return {
+    acked,
+    aborted,
+    unknown,
+    hashes,
+    arrivals,
+    operator: await readOperator(files.operator),
+  };
+}
+
+async function readOperator(file: string): Promise<OperatorBook> {
+  const changes = new Map<EndpointName, Change[]>();
+  const orders: Order[] = [];
+  const poison = new Map<string, string>();
+  for await (const line of linesOf<OperatorLine>(file)) {
+    if (line.event === 'poison') poison.set(line.id, line.kind);
+    else if (line.event === 'change') {
+      changes.set(line.endpoint, [...(changes.get(line.endpoint) ?? []), line]);
+    } else orders.push(line);
+  }
+  return { changes, orders, poison };
 }
 
 async function* linesOf<Line>(file: string): AsyncGenerator<Line> {

@@ -9,6 +9,7 @@ import { replay } from './replay.ts';
 import { type RunResult, runScenario } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
+import { type OperatorAct, operatorActs } from './traffic.ts';
 
 /*
  * `npm run chaos`: harms a running Posthorn in every way we know and checks that no webhook is lost; see
@@ -26,6 +27,8 @@ const usage = `Usage: npm run chaos -- [options]
   --minutes 30    the scenario "soak" for so long
   --repeats 3     of the faults, in place of the scenario's own
   --webhooks 1000 at least, in place of the scenario's own
+  --per-second 50 webhooks, in place of the scenario's own: for a machine that has other work
+  --without a,b   ${operatorActs.join(', ')}: what the operator leaves alone
   --seed 1        decides which fault comes when; printed with every run
 
 Needs a redis-server for the scenarios with Redis, and the right to mount for those that fill a disk; without, they are left out.`;
@@ -47,6 +50,8 @@ async function main(args: readonly string[]): Promise<number> {
         minutes: { type: 'string' },
         repeats: { type: 'string' },
         webhooks: { type: 'string' },
+        'per-second': { type: 'string' },
+        without: { type: 'string' },
         seed: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -57,16 +62,18 @@ async function main(args: readonly string[]): Promise<number> {
     }
     const chosen = choose(values);
     const seed = whole(values.seed, 'seed') ?? Math.floor(Math.random() * 1_000_000);
+    const perSecond = whole(values['per-second'], 'per-second');
     const results: RunResult[] = [];
     for (const scenario of chosen) {
       results.push(
-        await run(scenario, {
+        await run(perSecond === undefined ? scenario : { ...scenario, perSecond }, {
           seed,
           repeats:
             (scenario.name === 'kills' ? whole(values.kills, 'kills') : undefined) ??
             whole(values.repeats, 'repeats'),
           webhooks: whole(values.webhooks, 'webhooks'),
           minutes: whole(values.minutes, 'minutes') ?? (scenario.name === 'soak' ? 30 : undefined),
+          without: acts(values.without),
           signal: stopping.signal,
         }),
       );
@@ -108,6 +115,16 @@ function named(name: string): Scenario {
   );
 }
 
+function acts(value: string | undefined): readonly OperatorAct[] {
+  return (value?.split(',') ?? []).map((name) => {
+    const found = operatorActs.find((act) => act === name);
+    if (found !== undefined) return found;
+    throw new TypeError(
+      `Cannot use --without as it must be of ${operatorActs.join(', ')}: current value is ${name}`,
+    );
+  });
+}
+
 function whole(value: string | undefined, option: string): number | undefined {
   if (value === undefined) return undefined;
   if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
@@ -123,6 +140,7 @@ async function run(
     readonly repeats: number | undefined;
     readonly webhooks: number | undefined;
     readonly minutes: number | undefined;
+    readonly without: readonly OperatorAct[];
     readonly signal: AbortSignal;
   },
 ): Promise<RunResult> {
@@ -133,6 +151,7 @@ async function run(
     seed,
     signal,
     minutes,
+    without: options.without,
     repeats: options.repeats ?? scenario.repeats,
     webhooks: options.webhooks ?? scenario.webhooks,
     onFault: (what) => progress.done(`  ${what}`),

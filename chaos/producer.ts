@@ -3,7 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { answerParent } from '../bench/parent.ts';
 import { Random } from './random.ts';
-import { type EndpointName, hashOf, type ProducerLine, plainLanes, secret } from './traffic.ts';
+import {
+  burstOf,
+  type EndpointName,
+  endpointNames,
+  hashOf,
+  type ProducerLine,
+  plainLanes,
+  secret,
+} from './traffic.ts';
 
 /*
  * A producer, a process of its own: inserts webhooks in transactions, as an application does, and logs what it knows of
@@ -142,15 +150,20 @@ function rowsOf(
     body: JSON.stringify({ tx, at, data: 'ä'.repeat(random.whole(0, 400)) }),
     priority: random.pick(['high', 'normal', 'normal', 'normal', 'low']),
   }));
-  for (const [name, perS] of Object.entries(task.endpointsPerS)) {
-    const id = task.endpoints?.[name as EndpointName];
-    if (id === undefined || random.next() > (perS * tickMs) / 1_000) continue;
-    rows.push({
-      url: null,
-      endpointId: id,
-      body: JSON.stringify({ tx, name }),
-      priority: 'normal',
-    });
+  for (const name of endpointNames) {
+    const id = task.endpoints?.[name];
+    const burst = burstOf[name];
+    if (id === undefined || random.next() > (task.endpointsPerS[name] * tickMs) / 1_000 / burst) {
+      continue;
+    }
+    for (let at = 0; at < burst; at += 1) {
+      rows.push({
+        url: null,
+        endpointId: id,
+        body: JSON.stringify({ tx, name, at }),
+        priority: random.pick(['high', 'normal', 'low']),
+      });
+    }
   }
   return rows;
 }

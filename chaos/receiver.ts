@@ -1,10 +1,11 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { answerParent } from '../bench/parent.ts';
 import { type ReceivedRequest, RequestParser } from '../bench/request-parser.ts';
 import { Random } from './random.ts';
-import { type Answer, type Arrival, hashOf, type Mood, secret } from './traffic.ts';
+import { type Answer, type Arrival, hashOf, type Mood, secret, versionHeader } from './traffic.ts';
 
 /*
  * The receiver, a process of its own: logs every request to a file, checks its signature, and answers as it is told.
@@ -21,8 +22,8 @@ export type ReceiverQuestion =
 export interface ReceiverCounters {
   readonly requests: number;
   readonly accepted: number;
-  /** Most requests of the endpoint `limited` that were open at once. */
-  readonly mostLimited: number;
+  /** So long it waited for CPU at most. */
+  readonly lagMs: number;
 }
 
 const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
@@ -32,8 +33,8 @@ let mood: Mood = { failed: 0, reset: 0, delayMs: [0, 0] };
 let lines: string[] = [];
 let requests = 0;
 let accepted = 0;
-let openLimited = 0;
-let mostLimited = 0;
+const lag = monitorEventLoopDelay();
+lag.enable();
 
 const server = createServer({ noDelay: true }, serve);
 server.listen({ host: '127.0.0.1', port: 0, backlog: 4_096 }, () => {
@@ -51,19 +52,19 @@ function reply(question: ReceiverQuestion): unknown {
       logFile = question.logFile;
       random = new Random(question.seed);
       mood = question.mood;
+      lag.reset();
       requests = 0;
       accepted = 0;
-      mostLimited = 0;
       lines = [];
       return true;
     case 'mood':
       mood = question.mood;
       return true;
     case 'counters':
-      return { requests, accepted, mostLimited } satisfies ReceiverCounters;
+      return { requests, accepted, lagMs: lag.max / 1e6 } satisfies ReceiverCounters;
     case 'close':
       flush();
-      return { requests, accepted, mostLimited } satisfies ReceiverCounters;
+      return { requests, accepted, lagMs: lag.max / 1e6 } satisfies ReceiverCounters;
     default:
       return question satisfies never;
   }
@@ -76,36 +77,31 @@ function flush(): void {
 }
 
 function serve(socket: Socket): void {
-  let open = 0;
+  const open = new Set<{ untilMs?: number }>();
   const parser = new RequestParser((request) => {
-    const isLimited = request.path === '/limited';
-    if (isLimited) {
-      open += 1;
-      openLimited += 1;
-      mostLimited = Math.max(mostLimited, openLimited);
-    }
     const arrival = read(request);
-    const delayMs = random.between(...mood.delayMs);
+    // Until its answer a request is open, and with its connection it is over.
+    const life: { untilMs?: number } = {};
+    open.add(life);
     const answer = () => {
-      // Until its answer a request is open, and with its connection it is over.
-      if (isLimited && open > 0) {
-        open -= 1;
-        openLimited -= 1;
-      }
-      respond(socket, arrival);
+      open.delete(life);
+      const hungUp = life.untilMs !== undefined;
+      respond(socket, { ...arrival, untilMs: life.untilMs ?? Date.now(), hungUp });
     };
+    const delayMs = random.between(...mood.delayMs);
     if (delayMs < 1) answer();
     else setTimeout(answer, delayMs);
   });
+  const hangUp = () => {
+    for (const life of open) life.untilMs ??= Date.now();
+  };
   socket.on('data', (chunk) => parser.push(chunk));
+  socket.on('end', hangUp);
   socket.on('error', () => socket.destroy());
-  socket.on('close', () => {
-    openLimited -= open;
-    open = 0;
-  });
+  socket.on('close', hangUp);
 }
 
-function read(request: ReceivedRequest): Arrival {
+function read(request: ReceivedRequest): Omit<Arrival, 'untilMs' | 'hungUp'> {
   requests += 1;
   const nowMs = Date.now();
   const id = request.header('webhook-id') ?? '';
@@ -133,6 +129,7 @@ function read(request: ReceivedRequest): Arrival {
     isSigned,
     hash: hashOf(request.body),
     path: request.path,
+    version: Number(request.header(versionHeader) ?? 0),
     skewS,
   };
 }

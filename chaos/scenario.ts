@@ -1,5 +1,5 @@
 import type { Stage } from './stage.ts';
-import type { Mood } from './traffic.ts';
+import type { Mood, OperatorAct } from './traffic.ts';
 
 /** A run: which load, which faults, what is promised. */
 export interface Scenario {
@@ -26,6 +26,14 @@ export interface Scenario {
   readonly noExtras?: boolean;
   /** Of all webhooks, sent twice. */
   readonly mostExtrasPercent?: number;
+  /** Ms between two acts of the operator, from and to, in place of the usual. */
+  readonly operatorEveryMs?: readonly [number, number];
+  /** What the operator leaves alone. */
+  readonly without?: readonly OperatorAct[];
+  /** Deliveries may not stop for longer than this. */
+  readonly longestGapS?: number;
+  /** After the load all must be quiet within this, in place of the usual. */
+  readonly quietWithinS?: number;
   /** So many of the workers are neither killed, stopped nor restarted: their memory is watched. */
   readonly sheltered?: number;
   /** Does it all, `stage.repeats` times. Leaves nothing broken. */

@@ -21,11 +21,32 @@ export const scenarios: readonly Scenario[] = [
     workers: 4,
     mood: usual,
     repeats: 200,
+    longestGapS: 5,
     mostExtrasPercent: 0.5,
     inject: (stage) =>
       times(stage, async () => {
         await faults.killWorker(stage);
         await stage.waitBetween(1_500, 4_000);
+      }),
+  },
+  {
+    name: 'settings',
+    fault:
+      'settings of limited and ordered endpoints changed, malformed notifications, spoilt rows; kill -9',
+    target:
+      'limits, order and pauses hold; a spoilt row costs its own webhook; deliveries never stop for more than 5 s',
+    webhooks: 30_000,
+    perSecond: 200,
+    workers: 3,
+    mood: { ...usual, delayMs: [5, 60] },
+    repeats: 20,
+    operatorEveryMs: [50, 300],
+    quietWithinS: 90,
+    longestGapS: 5,
+    inject: (stage) =>
+      times(stage, async () => {
+        await stage.waitBetween(3_000, 7_000);
+        await faults.killWorker(stage);
       }),
   },
   {

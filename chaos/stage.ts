@@ -42,6 +42,10 @@ export class Stage {
     return this.parts.workers.flatMap((slot) => slot.rescues);
   }
 
+  /** From when to when the load ran; Date.now(). */
+  loadMs: { readonly from: number; readonly to: number } | undefined;
+  /** So long processes waited for CPU at most, as the supervisor and the receiver saw it. */
+  lagMs = 0;
   /** When Postgres took connections again, after each time it was away; Date.now(). */
   readonly backMs: number[] = [];
   /** What went otherwise than it must, seen by the scenario itself. */

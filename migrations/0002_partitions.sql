@@ -2,7 +2,7 @@
 
 -- Makes the partitions of one day where they are missing; says how many it made.
 --
--- A partition is made aside and then attached: CREATE TABLE … PARTITION OF would lock all readers and writers of the
+-- A partition is made aside and then attached: CREATE TABLE ... PARTITION OF would lock all readers and writers of the
 -- parent out, ATTACH does not. Rows that had to go to the default partition meanwhile are moved first.
 create function posthorn.make_partitions(day date) returns integer
   language plpgsql
@@ -78,11 +78,11 @@ create function posthorn.partition_days() returns setof date
   language sql stable
   set search_path = pg_catalog, pg_temp
   as $$
-    select distinct to_date(substring(child.relname from '_(\d{8})$'), 'YYYYMMDD') as day
+    select distinct to_date(substring(child.relname from '_([0-9]{8})$'), 'YYYYMMDD') as day
     from pg_inherits as i
     join pg_class as child on child.oid = i.inhrelid
     where i.inhparent in ('posthorn.outbox'::regclass, 'posthorn.attempts'::regclass, 'posthorn.outcomes'::regclass)
-      and child.relname ~ '_\d{8}$'
+      and child.relname ~ '_[0-9]{8}$'
     order by day
   $$;
 
@@ -94,19 +94,66 @@ create function posthorn.uuid_time(id uuid) returns timestamptz
       ('x' || pg_catalog.left(pg_catalog.replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)
   $$;
 
--- The days of what went to the default partitions because nobody had made theirs; normally none.
+-- From which day on the history is whole: of the days before it, those without a partition have been dropped. One row.
+create table posthorn.history (
+  is_only boolean not null default true,
+  whole_from date not null default 'epoch',
+  constraint history_pkey primary key (is_only),
+  constraint history_has_one_row check (is_only)
+);
+
+insert into posthorn.history default values;
+
+comment on table posthorn.history is 'From which day on the history is whole; what was finished before has been dropped.';
+
+-- The least id of the whole history: of what has a lesser one, only unfinished webhooks and those that ended lately are there.
+create function posthorn.history_floor() returns uuid
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+  as $$
+    select posthorn.uuid_floor(
+      greatest(h.whole_from, (select min(day) from posthorn.partition_days() as day))::timestamp at time zone 'UTC')
+    from posthorn.history as h
+  $$;
+
+revoke execute on function posthorn.history_floor() from public;
+
+-- The days of what went to the default partitions because nobody had made theirs; normally none. Days that
+-- were dropped are left out: their unfinished webhooks stay in the default partitions. Reads one row of each day.
 create function posthorn.days_without_partition() returns setof date
   language sql stable
   set search_path = pg_catalog, pg_temp
   as $$
-    select distinct (posthorn.uuid_time(id) at time zone 'UTC')::date as day
-    from (
-      select id from posthorn.outbox_default
+    with recursive stranded as (
+      select first.id
+      from (
+        select posthorn.uuid_floor(whole_from::timestamp at time zone 'UTC') as id from posthorn.history
+      ) as oldest
+      cross join lateral (
+        select least(
+          (select id from posthorn.outbox_default where id >= oldest.id order by id limit 1),
+          (select webhook_id from posthorn.attempts_default where webhook_id >= oldest.id order by webhook_id limit 1),
+          (select webhook_id from posthorn.outcomes_default where webhook_id >= oldest.id order by webhook_id limit 1)) as id
+      ) as first
       union all
-      select webhook_id from posthorn.attempts_default
-      union all
-      select webhook_id from posthorn.outcomes_default
-    ) as stranded
+      select later.id
+      from stranded
+      cross join lateral (
+        select posthorn.uuid_floor(
+          date_trunc('day', posthorn.uuid_time(stranded.id), 'UTC') + interval '24 hours') as id
+      ) as next_day
+      cross join lateral (
+        select least(
+          (select id from posthorn.outbox_default where id >= next_day.id order by id limit 1),
+          (select webhook_id from posthorn.attempts_default where webhook_id >= next_day.id order by webhook_id limit 1),
+          (select webhook_id from posthorn.outcomes_default where webhook_id >= next_day.id order by webhook_id limit 1)) as id
+      ) as later
+      -- Of the last day that a UUID can tell there is none.
+      where next_day.id > stranded.id
+    )
+    select (posthorn.uuid_time(id) at time zone 'UTC')::date as day
+    from stranded
+    where id is not null
     order by day
   $$;
 

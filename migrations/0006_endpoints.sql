@@ -69,8 +69,9 @@ create table posthorn.lane_rules (
   owner integer,
   -- The former owner did not leave in order: what it has sent lately is not known, so nothing is sent before.
   rate_from timestamptz,
-  -- Ordered: when the webhook at the head is tried again. The later ones wait for it.
+  -- Ordered: when the webhook at the head is tried again, and which one that is. The later ones wait for it.
   retry_at timestamptz,
+  retry_of uuid,
   constraint lane_rules_pkey primary key (lane)
 ) with (
   fillfactor = 50,
@@ -124,10 +125,31 @@ create function posthorn.endpoint_to_lane_rule() returns trigger
   as $$
 declare
   begins_anew boolean := false;
+  waits_until timestamptz;
+  waiting_id uuid;
 begin
   if tg_op = 'DELETE' then
     delete from posthorn.lane_rules where lane = old.lane;
     return null;
+  end if;
+  if tg_op = 'UPDATE' and old.ordered and not new.ordered and new.status <> 'deleted' then
+    -- The lane waits for the retry of its first webhook. From now on that webhook waits alone, and just as long. The rule is
+    -- locked before, so that no retry is recorded in between; a webhook that is locked is being cancelled or retried.
+    select r.retry_at, r.retry_of
+    into waits_until, waiting_id
+    from posthorn.lane_rules as r
+    where r.lane = new.lane
+    for update;
+    update posthorn.queue as q
+    set due_at = waits_until
+    where waits_until > clock_timestamp()
+      and q.webhook_id = (
+        select w.webhook_id
+        from posthorn.queue as w
+        where w.webhook_id = waiting_id
+          and w.lease_until is null
+        for update skip locked
+      );
   end if;
   if new.status = 'deleted'
     or (new.status = 'active' and num_nonnulls(new.max_in_flight, new.rate_limit_per_s) = 0 and not new.ordered)
@@ -141,7 +163,8 @@ begin
         is_ordered = excluded.is_ordered,
         max_in_flight = excluded.max_in_flight,
         rate_limit_per_s = excluded.rate_limit_per_s,
-        retry_at = case when excluded.is_ordered then r.retry_at end;
+        retry_at = case when excluded.is_ordered then r.retry_at end,
+        retry_of = case when excluded.is_ordered then r.retry_of end;
   end if;
   if tg_op = 'UPDATE' then
     begins_anew := new.status <> old.status and (new.status = 'deleted' or old.status = 'disabled');

@@ -33,12 +33,15 @@ create unique index alerts_for_evaluation on posthorn.alerts (rule, subject) whe
 create index alerts_for_prune on posthorn.alerts (resolved_at) where resolved_at is not null;
 
 create table posthorn.tallies (
+  id uuid not null default posthorn.uuid_v7(),
   counted_at timestamptz not null default clock_timestamp(),
   worker integer not null,
   -- Null: all attempts, those of the endpoints included.
   endpoint_id uuid,
   attempts integer not null,
-  failures integer not null
+  failures integer not null,
+  -- Nobody looks one up by it. A publication of all tables refuses the DELETE of pruning without a key.
+  constraint tallies_pkey primary key (id)
 );
 
 create index tallies_for_alerts on posthorn.tallies (counted_at);
@@ -56,6 +59,11 @@ insert into posthorn.alert_watch default values;
 
 -- Since when most endpoints cannot be reached from this worker, which is taken for trouble of its own network.
 alter table posthorn.workers add column egress_down_since timestamptz;
+
+-- Since when this worker can claim nothing, and what Postgres says.
+alter table posthorn.workers
+  add column claims_failing_since timestamptz,
+  add column claim_error text;
 
 -- Endpoints that were disabled by themselves: few, however many there are.
 create index endpoints_for_alerts on posthorn.endpoints (status_since)

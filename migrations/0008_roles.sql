@@ -41,13 +41,22 @@ create or replace function posthorn.uuid_time(id uuid) returns timestamptz
   return pg_catalog.to_timestamp(
     ('x' || pg_catalog.left(pg_catalog.replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0);
 
+-- The first 8 bytes of a SHA-256: of Postgres' own hash functions anybody could compute a URL that has the lane of another,
+-- and whoever shares a lane shares its breaker, its pauses and its slots (ADR 17). The URL becomes bytes by decode(), because
+-- convert_to() is not immutable, and with it this could not be inlined.
 create or replace function posthorn.lane_of(url text) returns bigint
   language sql immutable strict parallel safe
-  return pg_catalog.hashtextextended(pg_catalog.split_part(url, '?', 1), 0);
+  return ('x' || pg_catalog.left(
+    pg_catalog.encode(
+      pg_catalog.sha256(pg_catalog.decode(pg_catalog.replace(pg_catalog.split_part(url, '?', 1), e'\\', e'\\\\'), 'escape')),
+      'hex'),
+    16))::bit(64)::bigint;
 
 create or replace function posthorn.lane_of(endpoint_id uuid) returns bigint
   language sql immutable strict parallel safe
-  return pg_catalog.hashtextextended('endpoint ' || endpoint_id::text, 0);
+  return ('x' || pg_catalog.left(
+    pg_catalog.encode(pg_catalog.sha256('endpoint '::bytea || pg_catalog.uuid_send(endpoint_id)), 'hex'),
+    16))::bit(64)::bigint;
 
 create or replace function posthorn.header_names_are_unique(headers jsonb) returns boolean
   language sql immutable parallel safe

@@ -63,7 +63,10 @@ begin
   select * into known from posthorn.stats;
   if not found then
     insert into posthorn.stats default values on conflict do nothing;
-  elsif known.taken_at > started_at - greatest(max_age, known.took_ms * 20 * interval '1 millisecond') then
+  elsif known.taken_at > started_at - greatest(max_age, known.took_ms * 20 * interval '1 millisecond')
+    -- Else the clock was set back since.
+    and known.taken_at <= clock_timestamp()
+  then
     return known;
   end if;
   -- Not a lock to wait for: somebody else is counting, and what is known will do.
@@ -71,7 +74,7 @@ begin
   if not found then
     select * into known from posthorn.stats;
     return known;
-  elsif started_at < known.taken_at then
+  elsif started_at < known.taken_at and known.taken_at <= clock_timestamp() then
     return known;
   end if;
 
@@ -105,7 +108,7 @@ begin
     'priority', priority,
     'state', (array['sending', 'retry', 'scheduled', 'held', 'due'])[state],
     'webhooks', round(seen / share),
-    'oldest_due_s', case when state > 3 then round(extract(epoch from now() - first_due), 3) end)), '[]')
+    'oldest_due_s', case when state > 3 then round(extract(epoch from now() - greatest(first_due, 'epoch')), 3) end)), '[]')
   into counted_queue
   from counted;
 
@@ -163,7 +166,7 @@ begin
       'priority', priority,
       'state', case when is_held then 'held' else 'due' end,
       'webhooks', 1,
-      'oldest_due_s', round(extract(epoch from now() - first_due), 3))), '[]')
+      'oldest_due_s', round(extract(epoch from now() - greatest(first_due, 'epoch')), 3))), '[]')
     into oldest_of_lanes
     from (select priority, is_held, min(due_at) as first_due from heads group by 1, 2) as oldest;
     perform set_config('enable_seqscan', 'on', true), set_config('enable_sort', 'on', true);
@@ -214,15 +217,17 @@ begin
       ) as open),
     'partitions_overdue', (
       select jsonb_build_object(
-        'unfinished', coalesce(3 * sum(jsonb_array_length(detail -> 'kept')), 0),
-        'locked', coalesce(3 * sum(jsonb_array_length(detail -> 'postponed')), 0))
+        'unfinished', coalesce(3 * sum(jsonb_array_length(case jsonb_typeof(detail -> 'kept') when 'array' then detail -> 'kept' end)), 0),
+        'locked', coalesce(3 * sum(jsonb_array_length(case jsonb_typeof(detail -> 'postponed') when 'array' then detail -> 'postponed' end)), 0))
       from posthorn.maintenance_runs
       where task = 'posthorn:prune'),
     'tasks', (
       select coalesce(jsonb_object_agg(task, jsonb_build_object(
         'ended_at', round(extract(epoch from ended_at), 3),
         'duration_s', round(duration_ms::numeric / 1000, 3))), '{}')
-      from posthorn.maintenance_runs)
+      from posthorn.maintenance_runs
+      -- JSON has no word for what is no number; NaN is more than infinity.
+      where isfinite(ended_at) and duration_ms < 'infinity')
   ) into rest;
 
   update posthorn.stats
@@ -241,6 +246,7 @@ begin
             'oldest_due_s', max(oldest_due_s)) as row
           from jsonb_to_recordset(counted_queue || oldest_of_lanes)
             as r (priority integer, state text, webhooks bigint, oldest_due_s numeric)
+          where priority between 0 and 2
           group by priority, state
           order by priority, state
         ) as rows))

@@ -104,6 +104,19 @@ $$;
 
 revoke execute on function posthorn.endpoint_public_key(), posthorn.endpoint_changes() from public;
 
+-- A time that is written in JSON; null for what is none and for infinity, so that one odd row does not make a list fail.
+create function posthorn.time_of(text text) returns timestamptz
+  language plpgsql stable strict
+  set search_path = pg_catalog, pg_temp
+  as $$
+begin
+  return nullif(nullif(text::timestamptz, 'infinity'), '-infinity');
+exception
+  when data_exception then
+    return null;
+end
+$$;
+
 -- A test of an endpoint goes to its URL and past its queue, signed as it signs: the endpoint is named, so that no secret is
 -- copied into the outbox. Not for producers.
 alter table posthorn.outbox add column signed_as uuid;
@@ -204,11 +217,13 @@ from (
   union all
   select e.id, former ->> 'secret'
   from posthorn.endpoints as e
-  cross join lateral jsonb_array_elements(e.former_secrets) as former
+  cross join lateral jsonb_array_elements(
+    case jsonb_typeof(e.former_secrets) when 'array' then e.former_secrets else '[]' end
+  ) as former
   union all
   select id, case jsonb_typeof(headers) when 'string' then headers #>> '{}' else '' end
   from posthorn.endpoints
-  where headers is not null
+  where headers <> '{}'
 ) as secrets
 cross join lateral (
   select case when starts_with(kept, 'sealed:') then split_part(kept, ':', 3) end as key_id
@@ -254,9 +269,10 @@ select
   created_at,
   updated_at,
   public_key,
-  headers is not null as has_headers,
+  coalesce(headers, '{}') <> '{}' as has_headers,
   case when starts_with(secret, 'sealed:') then split_part(secret, ':', 3) end as sealed_with,
-  coalesce(jsonb_array_length(former_secrets), 0) as former_secrets
+  coalesce(jsonb_array_length(case jsonb_typeof(former_secrets) when 'array' then former_secrets end), 0)
+    as former_secrets
 from posthorn.endpoints;
 
 comment on view posthorn.secret_keys is 'With which keys the secrets of endpoints are sealed; null: plain text.';

@@ -3,6 +3,7 @@
 -- It stays the same webhook: its row moves from outcomes back to queue, its attempts count on, and how it had ended is kept.
 --
 -- former_outcomes  how a webhook had ended before it was put back; inserted once
+-- brought_forward  when a webhook that waited would have been due before a replay made it due; inserted once
 -- replays          an order to put back many, and how far it has come
 
 create table posthorn.former_outcomes (
@@ -22,6 +23,20 @@ create table posthorn.former_outcomes (
 
 create index former_outcomes_for_replay on posthorn.former_outcomes (replay_id, webhook_id) where replay_id is not null;
 
+create table posthorn.brought_forward (
+  replay_id uuid not null,
+  webhook_id uuid not null,
+  -- As it was: when it was due, and until when its ordered lane waited; null where the replay did not change it.
+  due_at timestamptz,
+  retry_at timestamptz,
+  -- As it is since then. If it is not so any more, somebody has tried or changed it.
+  attempts smallint not null,
+  brought_to timestamptz not null,
+  constraint brought_forward_pkey primary key (webhook_id, replay_id)
+);
+
+create index brought_forward_for_replay on posthorn.brought_forward (replay_id, webhook_id);
+
 -- Attempts before it was put back: they do not count for the retry schedule. There was room for it in the row's padding.
 alter table posthorn.queue add column past_attempts smallint not null default 0;
 
@@ -34,8 +49,8 @@ create table posthorn.replays (
   statuses posthorn.webhook_status[] not null default '{failed}',
   endpoint_id uuid,
   url text,
-  lane bigint generated always as (
-    case when endpoint_id is null then posthorn.lane_of(url) else posthorn.lane_of(endpoint_id) end) stored,
+  -- The same URL as the API and the CLI store it, if that is another. They fill it in; SQL cannot.
+  normalised_url text,
   from_at timestamptz,
   until_at timestamptz,
   ids uuid[],
@@ -67,6 +82,8 @@ create table posthorn.replays (
   constraint replays_are_bounded check (num_nonnulls(endpoint_id, url, from_at, ids) > 0),
   constraint replays_go_to_one_endpoint check (num_nonnulls(endpoint_id, url) < 2),
   constraint replays_url_is_without_query check (url !~ '[?#]' and octet_length(url) <= 2048),
+  constraint replays_normalised_url_is_without_query check (
+    url is not null and normalised_url !~ '[?#]' and octet_length(normalised_url) <= 2048 or normalised_url is null),
   constraint replays_ids_are_1_to_1000 check (cardinality(ids) between 1 and 1000 and array_position(ids, null) is null),
   constraint replays_priority_is_0_to_2 check (priority between 0 and 2),
   constraint replays_rate_limit_per_s_is_0_1_to_10000 check (rate_limit_per_s between 0.1 and 10000)
@@ -74,13 +91,16 @@ create table posthorn.replays (
 
 create index replays_for_work on posthorn.replays (id) where status in ('running', 'cancelling');
 
--- The webhooks that match, in the order of their ids, after one of them: at most so many, and as far as the walk goes.
+-- The webhooks that match, in the order of their ids, after one of them: at most so many, and as far as the walk goes. Those to
+-- a registered endpoint; or those to one of some URLs without their query, and to no registered endpoint. Their lane only
+-- narrows the search down: what they go to is looked up, so that nobody's webhook is taken for another's.
 -- "walked_to" is where to go on; null at the end. Failed and cancelled ones have an index of their own, delivered ones are
 -- looked for among all that have ended, pending ones in the queue. The settings keep each walk along an index, in its order: a bitmap
 -- or a sort would read all that there is for every page.
 create function posthorn.matching(
   statuses posthorn.webhook_status[],
-  lane bigint,
+  endpoint_id uuid,
+  urls text[],
   ids uuid[],
   after uuid,
   before uuid,
@@ -100,7 +120,7 @@ create function posthorn.matching(
     with walked as materialized (
       -- What ended at infinity does not match; it is only walked past.
       (
-        select 1 as source, e.webhook_id, e.lane, e.finished_at
+        select 1 as source, e.webhook_id, e.outbox_id, e.lane, e.finished_at
         from posthorn.outcomes as e
         where matching.ids is null
           and 'failed' = any (matching.statuses)
@@ -112,7 +132,7 @@ create function posthorn.matching(
       )
       union all
       (
-        select 2, e.webhook_id, e.lane, e.finished_at
+        select 2, e.webhook_id, e.outbox_id, e.lane, e.finished_at
         from posthorn.outcomes as e
         where matching.ids is null
           and 'cancelled' = any (matching.statuses)
@@ -124,7 +144,7 @@ create function posthorn.matching(
       )
       union all
       (
-        select 3, e.webhook_id, e.lane, case when e.status = 'delivered' then e.finished_at else 'infinity' end
+        select 3, e.webhook_id, e.outbox_id, e.lane, case when e.status = 'delivered' then e.finished_at else 'infinity' end
         from posthorn.outcomes as e
         where matching.ids is null
           and 'delivered' = any (matching.statuses)
@@ -135,7 +155,9 @@ create function posthorn.matching(
       )
       union all
       (
-        select 4, q.webhook_id, q.lane, case when q.lease_until > now() then 'infinity'::timestamptz else '-infinity' end
+        select
+          4, q.webhook_id, q.outbox_id, q.lane,
+          case when q.lease_until > now() then 'infinity'::timestamptz else '-infinity' end
         from posthorn.queue as q
         where matching.ids is null
           and 'pending' = any (matching.statuses)
@@ -146,10 +168,10 @@ create function posthorn.matching(
       )
       union all
       (
-        select 5, e.webhook_id, e.lane, e.finished_at
+        select 5, e.webhook_id, e.outbox_id, e.lane, e.finished_at
         from unnest(matching.ids) as named (id)
         cross join lateral (
-          select o.webhook_id, o.lane, o.finished_at
+          select o.webhook_id, o.outbox_id, o.lane, o.finished_at
           from posthorn.outcomes as o
           where o.webhook_id = named.id
             and o.status = any (matching.statuses)
@@ -160,9 +182,11 @@ create function posthorn.matching(
       )
       union all
       (
-        select 6, q.webhook_id, q.lane, case when q.lease_until > now() then 'infinity'::timestamptz else '-infinity' end
+        select
+          6, q.webhook_id, q.outbox_id, q.lane,
+          case when q.lease_until > now() then 'infinity'::timestamptz else '-infinity' end
         from unnest(matching.ids) as named (id)
-        join posthorn.queue as q on q.webhook_id = named.id
+        cross join lateral (select * from posthorn.queue where webhook_id = named.id offset 0) as q
         where 'pending' = any (matching.statuses)
           and named.id > matching.after
           and named.id < matching.before
@@ -179,15 +203,38 @@ create function posthorn.matching(
         having count(*) >= matching.walk
       ) as cut
     ),
-    matches as materialized (
-      select distinct w.webhook_id
+    lanes as materialized (
+      select
+        case
+          when matching.endpoint_id is not null then array[posthorn.lane_of(matching.endpoint_id)]
+          when matching.urls is not null then array(select posthorn.lane_of(url) from unnest(matching.urls) as url)
+        end as wanted
+    ),
+    candidates as materialized (
+      select distinct w.webhook_id, w.outbox_id
       from walked as w
-      cross join horizon as h
-      where (matching.lane is null or w.lane = matching.lane)
+      where ((select wanted from lanes) is null or w.lane = any ((select wanted from lanes)::bigint[]))
         and w.finished_at <= matching.ended_before
         and w.finished_at < 'infinity'
-        and (h.id is null or w.webhook_id <= h.id)
+        and ((select id from horizon) is null or w.webhook_id <= (select id from horizon))
       order by w.webhook_id
+    ),
+    -- A CTE gives its rows in its own order, and no more than are asked for: the outbox is read for a page, not for a walk.
+    matches as materialized (
+      select c.webhook_id
+      from candidates as c
+      where (select wanted from lanes) is null
+        or coalesce(
+          (
+            select
+              case
+                when matching.endpoint_id is not null then o.endpoint_id = matching.endpoint_id
+                else o.endpoint_id is null and split_part(o.url, '?', 1) = any (matching.urls)
+              end
+            from posthorn.outbox as o
+            where o.id = c.outbox_id
+          ),
+          false)
       limit matching.most
     ),
     found as (
@@ -227,6 +274,8 @@ create function posthorn.put_back(
   as $$
 #variable_conflict use_column
 declare
+  -- Each once, in order: so rows are locked, and one after the other they become due.
+  ids constant uuid[] := array(select distinct id from unnest(put_back.webhook_ids) as id where id is not null order by id);
   queued uuid[];
   brought_forward uuid[];
   freed bigint[];
@@ -234,145 +283,214 @@ begin
   -- Until the end of the transaction no day is dropped: drop_partitions() looks for unfinished webhooks first.
   perform pg_advisory_xact_lock_shared(1886352244, -4);
 
+  -- No row is joined with another's: each id is looked up by itself ("offset 0"), and what was found is changed by an array
+  -- of ids. As joins, n rows were compared with n ids.
   with able as materialized (
-    select e.webhook_id, o.priority as own_priority, coalesce(p.ordered, false) as is_ordered
-    from unnest(put_back.webhook_ids) as wanted (id)
-    join posthorn.outcomes as e on e.webhook_id = wanted.id
-    join posthorn.outbox as o on o.id = e.outbox_id
-    left join posthorn.endpoints as p on p.id = o.endpoint_id
-    where e.status = any (put_back.statuses)
-      and e.finished_at <= put_back.ended_before
-      -- The number of an attempt is a smallint.
-      and e.attempts < 30000
-      and (o.endpoint_id is null or p.status <> 'deleted')
-    order by e.webhook_id
-    for update of e
+    select e.*, o.own_priority, o.is_ordered
+    from unnest(ids) as wanted (id)
+    cross join lateral (
+      select *
+      from posthorn.outcomes
+      where webhook_id = wanted.id
+        and status = any (put_back.statuses)
+        and finished_at <= put_back.ended_before
+        -- The number of an attempt is a smallint.
+        and attempts < 30000
+      offset 0
+      for update
+    ) as e
+    cross join lateral (
+      select outbox.priority as own_priority, coalesce(p.ordered, false) as is_ordered
+      from posthorn.outbox
+      left join posthorn.endpoints as p on p.id = outbox.endpoint_id
+      where outbox.id = e.outbox_id
+        and (outbox.endpoint_id is null or p.status <> 'deleted')
+      offset 0
+    ) as o
   ),
   taken as (
-    delete from posthorn.outcomes as e
-    using able as a
-    where e.webhook_id = any (put_back.webhook_ids)
-      and e.webhook_id = a.webhook_id
-    returning e.*, a.own_priority, a.is_ordered
+    delete from posthorn.outcomes
+    where webhook_id = any (array(select webhook_id from able))
+      -- So that only the partitions of these days are looked into.
+      and webhook_id between ids[1] and ids[cardinality(ids)]
   ),
   remembered as (
     insert into posthorn.former_outcomes
       (webhook_id, outbox_id, replay_id, lane, finished_at, status, attempts, last_status_code, reason)
     select
-      t.webhook_id, t.outbox_id, put_back.replay_id, t.lane, t.finished_at, t.status, t.attempts, t.last_status_code,
-      t.reason
-    from taken as t
+      a.webhook_id, a.outbox_id, put_back.replay_id, a.lane, a.finished_at, a.status, a.attempts, a.last_status_code,
+      a.reason
+    from able as a
   ),
   inserted as (
     insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at, attempts, past_attempts)
     select
-      t.webhook_id,
-      t.outbox_id,
-      t.lane,
+      a.webhook_id,
+      a.outbox_id,
+      a.lane,
       case
-        when t.is_ordered then 1
+        when a.is_ordered then 1
         when put_back.priority is not null then put_back.priority
-        when t.own_priority = 'high' then 0
-        when t.own_priority = 'normal' then 1
+        when a.own_priority = 'high' then 0
+        when a.own_priority = 'normal' then 1
         else 2
       end,
       greatest(
         clock_timestamp(),
-        put_back.due_from + (row_number() over (order by t.webhook_id) - 1) * put_back.spacing),
-      t.attempts,
-      t.attempts
-    from taken as t
+        put_back.due_from + (row_number() over (order by a.webhook_id) - 1) * put_back.spacing),
+      a.attempts,
+      a.attempts
+    from able as a
     returning webhook_id
   )
   select coalesce(array_agg(i.webhook_id), '{}') into queued from inserted as i;
 
   if 'pending' = any (put_back.statuses) then
-    with able as materialized (
-      select q.webhook_id, row_number() over (order by q.webhook_id) - 1 as nth
-      from (
-        select q.webhook_id
-        from posthorn.queue as q
-        where q.webhook_id = any (put_back.webhook_ids)
+    with others as materialized (
+      select id from unnest(ids) as id except select id from unnest(queued) as id order by id
+    ),
+    early as materialized (
+      select q.*
+      from others as o
+      cross join lateral (
+        select webhook_id, due_at, attempts
+        from posthorn.queue
+        where webhook_id = o.id
           -- Not now(): somebody else may have put it back since this transaction began.
-          and q.due_at > clock_timestamp()
-          and (q.lease_until is null or q.lease_until < now())
-        order by q.webhook_id
+          and due_at > clock_timestamp()
+          and (lease_until is null or lease_until < now())
+        offset 0
         for update
       ) as q
-      where q.webhook_id <> all (queued)
+    ),
+    timed as materialized (
+      select
+        e.*,
+        least(
+          e.due_at,
+          greatest(
+            clock_timestamp(),
+            put_back.due_from + (row_number() over (order by e.webhook_id) - 1) * put_back.spacing)) as brought_to
+      from early as e
+    ),
+    listed as materialized (
+      select
+        array_agg(webhook_id order by webhook_id) as webhook_ids,
+        array_agg(brought_to order by webhook_id) as times
+      from timed
     ),
     hurried as (
       update posthorn.queue as q
-      set due_at = least(q.due_at, greatest(clock_timestamp(), put_back.due_from + a.nth * put_back.spacing))
-      from able as a
-      where q.webhook_id = any (put_back.webhook_ids)
-        and q.webhook_id = a.webhook_id
-      returning q.webhook_id
+      -- The place of an id in the array, by binary search.
+      set due_at = (select times from listed)[width_bucket(q.webhook_id, (select webhook_ids from listed))]
+      where q.webhook_id = any ((select webhook_ids from listed)::uuid[])
     ),
     -- An ordered lane keeps the place of its first one, and waits as a whole.
+    heads as materialized (
+      select q.*, r.retry_at
+      from others as o
+      cross join lateral (
+        select webhook_id, lane, due_at, attempts
+        from posthorn.queue
+        where webhook_id = o.id
+          and (lease_until is null or lease_until < now())
+        offset 0
+      ) as q
+      cross join lateral (
+        select retry_at
+        from posthorn.lane_rules
+        where lane = q.lane and retry_of = q.webhook_id and retry_at > now()
+        offset 0
+      ) as r
+    ),
+    listed_heads as materialized (
+      select array_agg(webhook_id order by webhook_id) as webhook_ids from heads
+    ),
     released as (
-      update posthorn.lane_rules as r
-      set retry_at = null
-      from posthorn.queue as q
-      where q.webhook_id = any (put_back.webhook_ids)
-        and r.lane = q.lane
-        and r.retry_at > now()
-        and q.attempts > q.past_attempts
-        and (q.lease_until is null or q.lease_until < now())
-      returning q.webhook_id, r.lane
+      update posthorn.lane_rules
+      set retry_at = null, retry_of = null
+      where lane = any (array(select lane from heads))
+        -- Still the same one when the lock is there, by binary search.
+        and retry_of = (select webhook_ids from listed_heads)[width_bucket(retry_of, (select webhook_ids from listed_heads))]
+        and retry_at > now()
+      returning lane
+    ),
+    remembered as (
+      insert into posthorn.brought_forward (replay_id, webhook_id, due_at, retry_at, attempts, brought_to)
+      select put_back.replay_id, webhook_id, max(due_at), max(retry_at), min(attempts), min(brought_to)
+      from (
+        select webhook_id, due_at, null::timestamptz as retry_at, attempts, brought_to from timed
+        union all
+        select webhook_id, null, retry_at, attempts, due_at from heads
+      ) as changed
+      where put_back.replay_id is not null
+      group by webhook_id
     )
     select
-      coalesce((select array_agg(h.webhook_id) from hurried as h), '{}')
-        || coalesce((select array_agg(r.webhook_id) from released as r), '{}'),
-      (select array_agg(distinct r.lane) from released as r)
+      array(select webhook_id from timed union all select webhook_id from heads),
+      (select array_agg(r.lane) from released as r)
     into brought_forward, freed;
   end if;
 
   -- Guarded as in outbox_to_queue().
-  if cardinality(queued || coalesce(brought_forward, '{}')) > 0 and pg_try_advisory_xact_lock(1886352244, -1) then
+  if cardinality(queued || brought_forward) > 0 and pg_try_advisory_xact_lock(1886352244, -1) then
     perform pg_notify('posthorn_wake', '');
   end if;
   perform pg_notify('posthorn_wake', 'rules:' || lane) from unnest(freed) as lane;
 
   return query
-  select
-    wanted.id,
-    case
-      when wanted.id = any (queued) then 'queued'
-      when wanted.id = any (brought_forward) then 'brought_forward'
-      when q.lease_until > now() then 'delivering'
-      when q.due_at <= clock_timestamp() then 'already_due'
-      when q.webhook_id is not null then 'waiting'
-      when e.webhook_id is not null and o.id is null then 'payload_gone'
-      when e.webhook_id is not null and o.endpoint_id is not null and coalesce(p.status, 'deleted') = 'deleted'
-        then 'endpoint_deleted'
-      when e.attempts >= 30000 then 'worn_out'
-      when e.webhook_id is not null then e.status::text
-      when posthorn.is_dropped(wanted.id) then 'payload_gone'
-      else 'unknown'
-    end
-  from unnest(put_back.webhook_ids) as wanted (id)
-  left join posthorn.queue as q on q.webhook_id = wanted.id
-  left join posthorn.outcomes as e on e.webhook_id = wanted.id
-  left join posthorn.outbox as o on o.id = e.outbox_id
-  left join posthorn.endpoints as p on p.id = o.endpoint_id;
+  select d.id, coalesce(d.became, why.became)
+  from (
+    select id, min(became) as became
+    from (
+      select id, null as became from unnest(ids) as id
+      union all
+      select id, 'queued' from unnest(queued) as id
+      union all
+      select id, 'brought_forward' from unnest(brought_forward) as id
+    ) as each
+    group by id
+  ) as d
+  left join lateral (
+    select
+      case
+        when q.lease_until > now() then 'delivering'
+        when q.due_at <= clock_timestamp() then 'already_due'
+        when q.webhook_id is not null then 'waiting'
+        when e.webhook_id is not null and o.id is null then 'payload_gone'
+        when e.webhook_id is not null and o.endpoint_id is not null and coalesce(p.status, 'deleted') = 'deleted'
+          then 'endpoint_deleted'
+        when e.attempts >= 30000 then 'worn_out'
+        when e.webhook_id is not null then e.status::text
+        when posthorn.is_dropped(d.id) then 'payload_gone'
+        else 'unknown'
+      end as became
+    from (select d.id) as wanted
+    left join lateral (select * from posthorn.queue where webhook_id = wanted.id offset 0) as q on true
+    left join lateral (select * from posthorn.outcomes where webhook_id = wanted.id offset 0) as e on true
+    left join lateral (select id, endpoint_id from posthorn.outbox where id = e.outbox_id offset 0) as o on true
+    left join lateral (select status from posthorn.endpoints where id = o.endpoint_id offset 0) as p on true
+    where d.became is null
+    offset 0
+  ) as why on true;
 end
 $$;
 
--- Whether a webhook with this id would have been dropped with the history of its day.
+-- Whether a webhook with this id would have been dropped with the history of its day. One that was unfinished then is still there.
 create function posthorn.is_dropped(webhook_id uuid) returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
   as $$
     select coalesce(
       get_byte(uuid_send(is_dropped.webhook_id), 6) >> 4 = 7
-        and is_dropped.webhook_id < (select posthorn.uuid_floor(min(day)::timestamp at time zone 'UTC')
-          from posthorn.partition_days() as day),
+        and is_dropped.webhook_id < (select posthorn.history_floor())
+        and not exists (select from posthorn.queue as q where q.webhook_id = is_dropped.webhook_id)
+        and not exists (select from posthorn.outcomes as e where e.webhook_id = is_dropped.webhook_id),
       false)
   $$;
 
--- Takes back what a replay has put back and nobody has tried since: each is again as it was. Looks at so many after one of
--- them; "walked_to" is where to go on, null at the end.
+-- Takes back what a replay has put back or made due and nobody has tried since: each is again as it was. Looks at so many
+-- after one of them; "walked_to" is where to go on, null at the end.
 create function posthorn.take_back(
   replay_id uuid,
   after uuid,
@@ -391,52 +509,140 @@ create function posthorn.take_back(
 #variable_conflict use_column
 declare
   looked_at uuid[];
+  postponed integer;
+  held bigint[];
 begin
   perform pg_advisory_xact_lock_shared(1886352244, -4);
   looked_at := array(
-    select f.webhook_id
-    from posthorn.former_outcomes as f
-    where f.replay_id = take_back.replay_id
-      and f.webhook_id > take_back.after
-    order by f.webhook_id
-    limit most);
-  with untried as materialized (
-    select q.webhook_id
-    from posthorn.queue as q
-    where q.webhook_id = any (looked_at)
-      and q.attempts = q.past_attempts
-      and (q.lease_until is null or q.lease_until < now())
-      -- Somebody else may have put it back again since.
-      and take_back.replay_id = (
-        select f.replay_id
+    select webhook_id
+    from (
+      (
+        select f.webhook_id
         from posthorn.former_outcomes as f
-        where f.webhook_id = q.webhook_id
-        order by f.replayed_at desc
-        limit 1)
-    order by q.webhook_id
-    for update
+        where f.replay_id = take_back.replay_id
+          and f.webhook_id > take_back.after
+        order by f.webhook_id
+        limit most
+      )
+      union all
+      (
+        select b.webhook_id
+        from posthorn.brought_forward as b
+        where b.replay_id = take_back.replay_id
+          and b.webhook_id > take_back.after
+        order by b.webhook_id
+        limit most
+      )
+    ) as either
+    order by webhook_id
+    limit most);
+  -- All of them in one order, which is that of put_back() and cancel_many().
+  perform
+  from unnest(looked_at) as wanted (id)
+  cross join lateral (select from posthorn.queue where webhook_id = wanted.id offset 0 for update) as q;
+
+  with untried as materialized (
+    select f.*
+    from unnest(looked_at) as wanted (id)
+    cross join lateral (
+      select
+      from posthorn.queue
+      where webhook_id = wanted.id
+        and attempts = past_attempts
+        and (lease_until is null or lease_until < now())
+      offset 0
+    ) as q
+    -- Somebody else may have put it back again since.
+    cross join lateral (
+      select *
+      from posthorn.former_outcomes
+      where webhook_id = wanted.id
+      order by replayed_at desc
+      limit 1
+    ) as f
+    where f.replay_id = take_back.replay_id
   ),
   unqueued as (
-    delete from posthorn.queue as q
-    using untried as u
-    where q.webhook_id = any (looked_at)
-      and q.webhook_id = u.webhook_id
-    returning q.webhook_id
+    delete from posthorn.queue
+    where webhook_id = any (array(select webhook_id from untried))
   ),
   forgotten as (
     delete from posthorn.former_outcomes as f
-    using unqueued as u
-    where f.webhook_id = u.webhook_id
+    where f.webhook_id = any (array(select webhook_id from untried))
       and f.replay_id = take_back.replay_id
-    returning f.*
   ),
   restored as (
     insert into posthorn.outcomes (webhook_id, outbox_id, lane, finished_at, status, attempts, last_status_code, reason)
     select webhook_id, outbox_id, lane, finished_at, status, attempts, last_status_code, reason
-    from forgotten
+    from untried
     returning 1
   )
   select count(*) into taken_back from restored;
+
+  with unchanged as materialized (
+    select b.*, q.lane
+    from unnest(looked_at) as wanted (id)
+    cross join lateral (
+      select *
+      from posthorn.brought_forward
+      where replay_id = take_back.replay_id
+        and webhook_id = wanted.id
+      offset 0
+    ) as b
+    cross join lateral (
+      select lane
+      from posthorn.queue
+      where webhook_id = wanted.id
+        and attempts = b.attempts
+        and due_at = b.brought_to
+        and (lease_until is null or lease_until < now())
+      offset 0
+    ) as q
+  ),
+  listed as materialized (
+    select
+      array_agg(webhook_id order by webhook_id) as webhook_ids,
+      array_agg(coalesce(due_at, brought_to) order by webhook_id) as times
+    from unchanged
+  ),
+  lanes as materialized (
+    select
+      array_agg(lane order by lane) as lanes,
+      array_agg(retry_at order by lane) as times,
+      array_agg(webhook_id order by lane) as webhook_ids
+    from (
+      select lane, max(retry_at) as retry_at, (array_agg(webhook_id order by retry_at desc))[1] as webhook_id
+      from unchanged
+      where retry_at > now()
+      group by lane
+    ) as each
+  ),
+  delayed as (
+    update posthorn.queue as q
+    set due_at = (select times from listed)[width_bucket(q.webhook_id, (select webhook_ids from listed))]
+    where q.webhook_id = any ((select webhook_ids from listed)::uuid[])
+    returning 1
+  ),
+  waiting as (
+    update posthorn.lane_rules as r
+    set
+      retry_at = (select times from lanes)[width_bucket(r.lane, (select lanes from lanes))],
+      retry_of = (select webhook_ids from lanes)[width_bucket(r.lane, (select lanes from lanes))]
+    where r.lane = any ((select lanes from lanes)::bigint[])
+      and r.is_ordered
+      and r.retry_at is null
+    returning r.lane
+  ),
+  forgotten as (
+    delete from posthorn.brought_forward as b
+    where b.replay_id = take_back.replay_id
+      and b.webhook_id = any ((select webhook_ids from listed)::uuid[])
+  )
+  select (select count(*) from delayed), (select array_agg(lane) from waiting)
+  into postponed, held;
+  perform pg_notify('posthorn_wake', 'rules:' || lane) from unnest(held) as lane;
+
+  taken_back := taken_back + postponed;
   walked_to := case when cardinality(looked_at) = most then looked_at[most] end;
 end
 $$;
@@ -455,7 +661,7 @@ create function posthorn.retry(webhook_id uuid, force boolean default false) ret
         ::posthorn.webhook_status[])
   $$;
 
--- The same with many, such as array(select id from posthorn.webhooks where …). Says how many are sent again, or now.
+-- The same with many, such as array(select id from posthorn.webhooks where ...). Says how many are sent again, or now.
 create function posthorn.retry_many(webhook_ids uuid[], force boolean default false) returns bigint
   language sql
   security definer
@@ -463,7 +669,7 @@ create function posthorn.retry_many(webhook_ids uuid[], force boolean default fa
   as $$
     select count(*)
     from posthorn.put_back(
-      array(select distinct id from unnest(retry_many.webhook_ids) as id),
+      retry_many.webhook_ids,
       case when retry_many.force then '{failed,cancelled,pending,delivered}' else '{failed,cancelled,pending}' end
         ::posthorn.webhook_status[])
     where became in ('queued', 'brought_forward')
@@ -474,24 +680,27 @@ create function posthorn.cancel_many(webhook_ids uuid[]) returns bigint
   language sql
   security definer
   set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+  set jit = off
   as $$
     with waiting as materialized (
-      select q.webhook_id
-      from posthorn.queue as q
-      where q.webhook_id = any (cancel_many.webhook_ids)
-        and (q.lease_until is null or q.lease_until < now())
-      order by q.webhook_id
-      for update
+      select q.*
+      from (select distinct id from unnest(cancel_many.webhook_ids) as id order by id) as wanted
+      cross join lateral (
+        select webhook_id, outbox_id, lane, attempts, past_attempts
+        from posthorn.queue
+        where webhook_id = wanted.id
+          and (lease_until is null or lease_until < now())
+        offset 0
+        for update
+      ) as q
     ), ended as (
-      delete from posthorn.queue as q
-      using waiting as w
-      where q.webhook_id = any (cancel_many.webhook_ids)
-        and q.webhook_id = w.webhook_id
-      returning q.webhook_id, q.outbox_id, q.lane, q.attempts, q.past_attempts
+      delete from posthorn.queue
+      where webhook_id = any (array(select webhook_id from waiting))
     ), recorded as (
       insert into posthorn.outcomes (webhook_id, outbox_id, lane, status, attempts, reason)
-      select e.webhook_id, e.outbox_id, e.lane, 'cancelled', e.attempts, 'cancelled'
-      from ended as e
+      select w.webhook_id, w.outbox_id, w.lane, 'cancelled', w.attempts, 'cancelled'
+      from waiting as w
       returning 1
     ), closed as (
       -- Of a lease that ran out. Nobody looks after it when its worker dies; if that lives, its result takes the place of this one.
@@ -500,16 +709,22 @@ create function posthorn.cancel_many(webhook_ids uuid[]) returns bigint
         finished_at = clock_timestamp(),
         error = 'abandoned',
         error_message = 'The webhook was cancelled after the lease had run out'
-      where a.webhook_id = any (array(select webhook_id from ended where attempts > 0))
+      where a.webhook_id = any (array(select webhook_id from waiting where attempts > 0))
         and a.finished_at is null
+    ), heads as materialized (
+      select w.webhook_id, r.lane
+      from waiting as w
+      cross join lateral (
+        select lane from posthorn.lane_rules where lane = w.lane and retry_of = w.webhook_id offset 0
+      ) as r
+    ), listed_heads as materialized (
+      select array_agg(webhook_id order by webhook_id) as webhook_ids from heads
     ), freed as (
       update posthorn.lane_rules as r
-      set retry_at = null
-      from ended as e
-      where r.lane = e.lane
-        and r.retry_at is not null
-        -- Of an ordered lane only the first one has been tried.
-        and e.attempts > e.past_attempts
+      set retry_at = null, retry_of = null
+      where r.lane = any (array(select rule.lane from heads as rule))
+        -- Still the same one when the lock is there, by binary search.
+        and r.retry_of = (select webhook_ids from listed_heads)[width_bucket(r.retry_of, (select webhook_ids from listed_heads))]
       returning r.lane
     )
     select count(*)
@@ -523,41 +738,84 @@ create or replace function posthorn.cancel(webhook_id uuid) returns boolean
   set search_path = pg_catalog, pg_temp
   as $$ select posthorn.cancel_many(array[cancel.webhook_id]) = 1 $$;
 
--- As in 0002 and 0008, and: a webhook that was dropped a moment ago must not be put back, nor one dropped that was.
+-- Drops a day of history; says whether it did. The unfinished webhooks of the day stay: they, their attempts and their rows of
+-- the queue are all there is of them, and the first two move to the default partitions. That is done while everybody is
+-- locked out, so a day that has too much of it stays as it is: more than 10,000 webhooks, or 64 MB of bodies and answers.
+--
+-- Whoever claims, records, cancels or retries has a lock of the parents until the end of its transaction, or waits for one
+-- before it looks at a row: it finds a webhook before the move or after it, and never half of it.
 create or replace function posthorn.drop_partitions(day date) returns boolean
   language plpgsql
   security definer
   set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
   as $$
 declare
+  most_kept constant integer := 10000;
+  most_bytes constant integer := 64 * 1048576;
+  suffix constant text := to_char(day, '_YYYYMMDD');
+  lower_bound constant uuid := posthorn.uuid_floor(day::timestamp at time zone 'UTC');
+  upper_bound constant uuid := posthorn.uuid_floor((day + 1)::timestamp at time zone 'UTC');
+  parents constant text[] := array['attempts', 'outcomes', 'outbox'];
   parent text;
-  lower_bound uuid := posthorn.uuid_floor(day::timestamp at time zone 'UTC');
-  upper_bound uuid := posthorn.uuid_floor((day + 1)::timestamp at time zone 'UTC');
+  kept uuid[];
+  bytes bigint;
 begin
   perform pg_advisory_xact_lock(1886352244, 0);
-  -- put_back() and take_back() share it.
+  -- put_back() and take_back() share it: nothing of the day comes into the queue or leaves it by them.
   perform pg_advisory_xact_lock(1886352244, -4);
-  -- Looked for before any table is locked, because it reads the whole queue. Nothing is added later: the trigger refuses
-  -- ids that are not of today, and nobody puts anything back now.
-  if exists (
-    select
-    from posthorn.queue
-    where (webhook_id >= lower_bound and webhook_id < upper_bound)
-      or (outbox_id >= lower_bound and outbox_id < upper_bound)
-  ) then
+  -- Looked for before any table is locked. The last one reads the whole queue.
+  kept := array(
+    select webhook_id from posthorn.queue where webhook_id >= lower_bound and webhook_id < upper_bound limit most_kept + 1);
+  if cardinality(kept) > most_kept
+    or exists (
+      select
+      from posthorn.queue
+      where outbox_id >= lower_bound
+        and outbox_id < upper_bound
+        and (webhook_id < lower_bound or webhook_id >= upper_bound)
+    )
+  then
+    return false;
+  end if;
+  select
+    coalesce((select sum(pg_column_size(o.body)) from posthorn.outbox as o where o.id = any (kept)), 0)
+      + coalesce((select sum(pg_column_size(a.response_body)) from posthorn.attempts as a where a.webhook_id = any (kept)), 0)
+  into bytes;
+  if bytes > most_bytes then
     return false;
   end if;
   -- DROP locks the parent after the partition, a claim the other way round. With the parents first nobody deadlocks.
   lock table only posthorn.outbox, only posthorn.attempts, only posthorn.outcomes in access exclusive mode;
-  foreach parent in array array['attempts', 'outcomes', 'outbox'] loop
-    execute format('drop table if exists posthorn.%I', format('%s_%s', parent, to_char(day, 'YYYYMMDD')));
+  kept := array(
+    select webhook_id from posthorn.queue where webhook_id >= lower_bound and webhook_id < upper_bound limit most_kept + 1);
+  -- More came: it is today.
+  if cardinality(kept) > most_kept then
+    return false;
+  end if;
+  foreach parent in array parents loop
+    continue when to_regclass(format('posthorn.%I', parent || suffix)) is null;
+    if cardinality(kept) > 0 then
+      -- Only then does the default partition take rows of the day.
+      execute format('alter table posthorn.%I detach partition posthorn.%I', parent, parent || suffix);
+      execute format('insert into posthorn.%I select * from posthorn.%I where %I = any ($1)',
+        parent || '_default', parent || suffix, case parent when 'outbox' then 'id' else 'webhook_id' end)
+      using kept;
+    end if;
+    execute format('drop table posthorn.%I', parent || suffix);
   end loop;
+  -- Rows of today and of the days beside it may still come.
+  if day < (now() at time zone 'UTC')::date - 1 then
+    update posthorn.history set whole_from = day + 1 where whole_from <= day;
+  end if;
   return true;
 end
 $$;
 
 revoke execute on function
-  posthorn.matching(posthorn.webhook_status[], bigint, uuid[], uuid, uuid, timestamptz, integer, integer),
+  posthorn.matching(posthorn.webhook_status[], uuid, text[], uuid[], uuid, uuid, timestamptz, integer, integer),
   posthorn.put_back(uuid[], posthorn.webhook_status[], timestamptz, uuid, smallint, timestamptz, interval),
   posthorn.take_back(uuid, uuid, integer),
   posthorn.is_dropped(uuid),
@@ -567,6 +825,7 @@ revoke execute on function
 from public;
 
 comment on table posthorn.former_outcomes is 'How webhooks had ended before they were put back: a row per time.';
+comment on table posthorn.brought_forward is 'When webhooks that waited would have been due before a replay made them due.';
 comment on table posthorn.replays is 'Orders to send many webhooks again, and how far each has come.';
 comment on function posthorn.retry is 'Sends a webhook again that has ended, or now if it waits; says what became of it.';
 comment on function posthorn.retry_many is 'Sends webhooks again that have ended, or now if they wait; says how many.';

@@ -27,21 +27,22 @@ create function posthorn.take_sample() returns bigint
   set jit = off
   as $$
     with since as materialized (
-      select greatest(coalesce(max(taken_at), now() - interval '1 minute'), now() - interval '5 minutes') as at
+      select greatest(coalesce(max(taken_at) filter (where taken_at <= now()), now() - interval '1 minute'), now() - interval '5 minutes') as at
       from posthorn.samples
     ),
     counted as (
       select
-        coalesce(sum(t.attempts), 0)::integer as attempts,
-        coalesce(sum(t.failures), 0)::integer as failures
+        least(coalesce(sum(t.attempts), 0), 2147483647)::integer as attempts,
+        least(coalesce(sum(t.failures), 0), 2147483647)::integer as failures
       from since
-      join posthorn.tallies as t on t.counted_at > since.at and t.endpoint_id is null
+      join posthorn.tallies as t on t.counted_at > since.at and t.counted_at < 'infinity' and t.endpoint_id is null
     ),
     ended as materialized (
       select extract(epoch from o.finished_at - posthorn.uuid_time(o.webhook_id)) * 1000 as ms
       from posthorn.outcomes as o
       where o.webhook_id >= posthorn.uuid_floor(now() - interval '2 minutes')
         and o.status = 'delivered'
+        and isfinite(o.finished_at)
       order by o.webhook_id desc
       limit 2000
     ),

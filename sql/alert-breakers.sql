@@ -7,7 +7,7 @@ with open_long as (
   select
     b.lane,
     b.url,
-    (extract(epoch from now() - b.failing_since) * 1000)::float8 as failing_ms,
+    (extract(epoch from now() - greatest(b.failing_since, 'epoch')) * 1000)::float8 as failing_ms,
     b.consecutive as failures,
     b.last_error,
     exists (

@@ -5,7 +5,7 @@ with failing as (
   select
     e.id,
     e.url,
-    (extract(epoch from now() - b.failing_since) * 1000)::float8 as failing_ms,
+    (extract(epoch from now() - greatest(b.failing_since, 'epoch')) * 1000)::float8 as failing_ms,
     b.last_error,
     row_number() over (partition by a.id is not null order by b.failing_since) as place,
     a.id is not null as is_known

@@ -8,6 +8,7 @@ with counted as (
   select endpoint_id, sum(attempts)::float8 as attempts, sum(failures)::float8 as failures
   from posthorn.tallies
   where counted_at > now() - $1::float8 * interval '1 second'
+    and counted_at < 'infinity'
   group by endpoint_id
 ),
 known as (

@@ -63,4 +63,4 @@ counted as (
 )
 select
   (select count(*)::float8 from counted) as due,
-  (select (extract(epoch from now() - min(due_at)) * 1000)::float8 from waiting) as oldest_ms
+  (select ((extract(epoch from now()) - extract(epoch from min(due_at))) * 1000)::float8 from waiting) as oldest_ms

@@ -5,10 +5,11 @@
 -- $3 window start, ms; 'infinity' when nothing is to be discovered
 -- $4 lanes wanted  $5 their priorities  $6 their quotas  $7 their due_at from, ms  $8 their ranks (0 goes first)
 -- $9 lanes with fewer free slots than usual, as { lane: slots }  $10 the usual number of slots of a lane
--- $11 lease, seconds
+-- $11 lease, seconds  $12 of the lanes wanted: whether this worker owns the lane and keeps its limits
 --
 -- A row per claimed webhook, and one last row whose "discovered" is a JSON object:
 -- { now: ms, xmin, xmax: the snapshot's, age: of transaction 3, from which the next transaction's id follows,
+--   full: whether the limit was met, so that a lane wanted may have more than it gave,
 --   lanes: [[lane, priority, waiting, first due ms, last due ms, access], …] }
 -- where access says whether the lane may be claimed: 'open', 'own' (limited, and this worker's), 'free' (limited, and no
 -- worker's yet), 'taken' (another worker's) or 'kept' (by a breaker, or as its endpoint is paused or disabled).
@@ -38,9 +39,9 @@ known_names as materialized (
   from unnest($4::bigint[], $5::smallint[]) as known (lane, priority)
 ),
 asked as (
-  select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from, true as is_wished
-  from unnest($4::bigint[], $5::smallint[], $6::integer[], $7::float8[], $8::smallint[])
-    as known (lane, priority, quota, due_from, rank)
+  select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from, is_owned
+  from unnest($4::bigint[], $5::smallint[], $6::integer[], $7::float8[], $8::smallint[], $12::boolean[])
+    as known (lane, priority, quota, due_from, rank, is_owned)
   union all
   -- A key of a jsonb object is found by binary search. As joins these were nested loops, because the others are off here:
   -- 60 ms a claim with 512 lanes in flight, seconds with thousands of lanes that recover from an outage.
@@ -61,10 +62,11 @@ wanted as materialized (
       from posthorn.breakers as b
       where b.lane = a.lane and (b.state = 'open' or b.paused_until > now())
     )
-    -- A limited lane is claimed by its owner alone, and only as far as the owner's wish goes.
+    -- A limited lane is claimed by its owner alone, as far as the owner's wish goes, and only if the owner knows that the
+    -- lane is limited: a wish without a limit asks for too much.
     and (
       r.lane is null
-      or (a.is_wished and r.owner = $1::integer and not r.is_held and (r.retry_at is null or r.retry_at <= now()))
+      or (a.is_owned and r.owner = $1::integer and not r.is_held and (r.retry_at is null or r.retry_at <= now()))
     )
   order by rank, priority, due_from
 ),
@@ -87,19 +89,26 @@ candidates as materialized (
   where not wanted.is_ordered
   limit $2::integer - (select count(*) from wanted where is_ordered)
 ),
--- Of an ordered lane the first one, whoever may have it: if that is being sent, or somebody is about to, then none.
+-- Of an ordered lane the first one, whoever may have it: if that is being sent, or somebody is about to, then none. Of all
+-- priorities: what was enqueued before the lane became ordered has its own.
 heads as materialized (
   select q.webhook_id
   from wanted
   cross join lateral (
-    select webhook_id
-    from posthorn.queue
-    where priority < 1000
-      and lane = wanted.lane
-      and priority = wanted.priority
-      and due_at >= wanted.due_from
-      and due_at <= now()
-    order by due_at, webhook_id
+    select first.webhook_id
+    from unnest(array[0, 1, 2]::smallint[]) as p (priority)
+    cross join lateral (
+      select webhook_id, due_at
+      from posthorn.queue as q
+      where q.priority < 1000
+        and q.lane = wanted.lane
+        and q.priority = p.priority
+        and q.due_at >= wanted.due_from
+        and q.due_at <= now()
+      order by q.due_at, q.webhook_id
+      limit 1
+    ) as first
+    order by first.due_at, first.webhook_id
     limit 1
   ) as head
   join posthorn.queue as q on q.webhook_id = head.webhook_id
@@ -110,9 +119,9 @@ heads as materialized (
 claimed as (
   update posthorn.queue
   set
-    attempts = attempts + 1,
+    attempts = least(attempts + 1, 32767),
     -- A lease that ran out was an attempt that nobody saw end: it does not count.
-    uncounted = uncounted + (lease_until is not null)::integer,
+    uncounted = least(uncounted + (lease_until is not null)::integer, 32767),
     lease_until = now() + $11::float8 * interval '1 second',
     leased_by = $1::integer
   where webhook_id = any (array(select webhook_id from candidates union all select webhook_id from heads))
@@ -165,6 +174,7 @@ select
     'xmin', pg_snapshot_xmin(pg_current_snapshot())::text,
     'xmax', pg_snapshot_xmax(pg_current_snapshot())::text,
     'age', age('3'::xid),
+    'full', (select count(*) from candidates) >= $2::integer - (select count(*) from wanted where is_ordered),
     'lanes', (
       select json_agg(json_build_array(
         d.lane::text,

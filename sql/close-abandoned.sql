@@ -2,9 +2,10 @@
 -- lease. Only for webhooks that were claimed with a lease run out.
 --
 -- $1 webhook ids  $2 attempt numbers now under way
+--
+-- What belongs to a row is fetched by its place in $1, as in record.sql.
 update posthorn.attempts as a
 set finished_at = clock_timestamp(), error = 'abandoned', error_message = 'The lease ran out before the attempt ended'
-from unnest($1::uuid[], $2::smallint[]) as r (webhook_id, number)
-where a.webhook_id = r.webhook_id
-  and a.number < r.number
+where a.webhook_id = any ($1::uuid[])
+  and a.number < ($2::smallint[])[array_position($1::uuid[], a.webhook_id)]
   and a.finished_at is null

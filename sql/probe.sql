@@ -75,8 +75,8 @@ heads as materialized (
 claimed as (
   update posthorn.queue
   set
-    attempts = attempts + 1,
-    uncounted = uncounted + (lease_until is not null)::integer,
+    attempts = least(attempts + 1, 32767),
+    uncounted = least(uncounted + (lease_until is not null)::integer, 32767),
     lease_until = now() + $3::float8 * interval '1 second',
     leased_by = $1::integer
   where webhook_id = any (array(select webhook_id from firsts union all select webhook_id from heads))

@@ -14,7 +14,8 @@ page as materialized (
   from replay as r
   cross join lateral posthorn.matching(
     statuses => r.statuses,
-    lane => r.lane,
+    endpoint_id => r.endpoint_id,
+    urls => case when r.url is not null then array_remove(array[r.url, r.normalised_url], null) end,
     ids => r.ids,
     after => greatest(r.walked_to, posthorn.uuid_floor(coalesce(r.from_at, 'epoch'))),
     before => coalesce(posthorn.uuid_floor(r.until_at), 'ffffffff-ffff-ffff-ffff-ffffffffffff'),

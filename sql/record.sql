@@ -2,13 +2,12 @@
 --
 -- $1 webhook ids, no two the same  $2 attempt numbers  $3 what became of the webhook: 0 retry, 1 delivered, 2 failed
 -- $4 status codes  $5 errors  $6 error messages  $7 response bodies  $8 whether they were cut
--- $9 durations, ms  $10 ms since the attempt ended  $11 seconds until the retry; null: it keeps its place, as its lane is
--- ordered and held meanwhile (hold-lanes.sql)  $12 reasons of the end
+-- $9 durations, ms  $10 ms since the attempt ended  $11 seconds until the retry  $12 reasons of the end
 -- $13 1 where the attempt does not count, else 0  $14 worker numbers
--- $15 lanes that have shown to be alive
+-- $15 lanes that have shown to be alive  $16 lanes of the webhooks that are to be tried again
 --
--- Returns the ids that were ours to record, with the number of the latest attempt of those that ended, and the lanes whose
--- breaker was open and is closed now. The fence is
+-- Returns the ids that were ours to record, with the number of the latest attempt of those that ended, the lanes whose
+-- breaker was open and is closed now, and the ordered lanes that are held until a retry. The fence is
 -- (webhook_id, attempts, leased_by) and nothing else: with a status in it the planner took a partial index and halved the
 -- throughput. What was delivered is delivered, whoever has the lease now, and in this very statement: when the attempt was
 -- finished here and the webhook ended by the next statement, another worker claimed it in between (1 of 300,000 while backends
@@ -41,15 +40,35 @@ with ended as (
     end
   returning q.webhook_id, q.outbox_id, q.lane, q.attempts, array_position($1::uuid[], q.webhook_id) as place
 ),
+-- Ended by a late result: the webhook has been tried again since, and its lane may be held until it is tried once more.
+ended_late as materialized (
+  select webhook_id, lane
+  from ended
+  where attempts <> ($2::smallint[])[place]
+),
+-- Whether a lane is ordered is read here, and locked, and not what it was when the webhook was claimed: in an ordered lane
+-- a webhook keeps its place and the lane is held; in any other the webhook alone waits.
+ordered as materialized (
+  select lane
+  from posthorn.lane_rules
+  where lane = any ($16::bigint[] || array(select lane from ended_late))
+    and is_ordered
+  order by lane
+  for no key update
+),
 waiting as (
   update posthorn.queue as q
   set
     (due_at, uncounted) = (
       select
-        coalesce(
-          now() + (($11::float8[])[place] - ($10::float8[])[place] / 1000) * interval '1 second',
-          q.due_at),
-        q.uncounted + ($13::smallint[])[place]
+        case
+          when q.lane = any (array(select lane from ordered)) then q.due_at
+          -- Never before this transaction has an id: the window of the claim would not look there (domain/visibility.ts).
+          else greatest(
+            clock_timestamp(),
+            now() + (($11::float8[])[place] - ($10::float8[])[place] / 1000) * interval '1 second')
+        end,
+        least(q.uncounted + ($13::smallint[])[place], 32767)
       from (select array_position($1::uuid[], q.webhook_id) as place offset 0) as found
     ),
     lease_until = null,
@@ -60,7 +79,35 @@ waiting as (
       where r.became = 0))
     and q.attempts = ($2::smallint[])[array_position($1::uuid[], q.webhook_id)]
     and q.leased_by = ($14::integer[])[array_position($1::uuid[], q.webhook_id)]
-  returning q.webhook_id
+  returning q.webhook_id, q.lane, array_position($1::uuid[], q.webhook_id) as place
+),
+held as (
+  update posthorn.lane_rules as r
+  set retry_at = greatest(r.retry_at, n.retry_at), retry_of = n.webhook_id
+  from (
+    -- More than one only if they were sent before the lane became ordered.
+    select distinct on (w.lane)
+      w.lane,
+      w.webhook_id,
+      now() + (($11::float8[])[w.place] - ($10::float8[])[w.place] / 1000) * interval '1 second' as retry_at
+    from waiting as w
+    where w.lane = any (array(select lane from ordered))
+    order by w.lane, retry_at desc
+  ) as n
+  where r.lane = any (array(select lane from ordered))
+    and r.lane = n.lane
+  returning r.lane
+),
+freed as (
+  update posthorn.lane_rules as r
+  set retry_at = null, retry_of = null
+  from ended_late as e
+  where r.lane = any (array(select lane from ordered))
+    and r.lane = e.lane
+    and r.retry_of = e.webhook_id
+    and r.retry_at > now()
+    and r.lane <> all (array(select lane from held))
+  returning r.lane
 ),
 outcome as (
   insert into posthorn.outcomes (webhook_id, outbox_id, lane, status, attempts, last_status_code, reason, finished_at)
@@ -113,8 +160,13 @@ calmed as (
     probe_attempt = null
   where lane = any (array(select lane from alive where is_paused and (state = 'open' or consecutive > 0)))
 )
-select webhook_id, attempts, null::text as closed_lane from ended
+select webhook_id, attempts, null::text as closed_lane, null::text as held_lane from ended
 union all
-select webhook_id, null, null from waiting
+select webhook_id, null, null, null from waiting
 union all
-select null, null, lane::text from alive where state = 'open'
+select null, null, lane::text, null from alive where state = 'open'
+union all
+select null, null, null, lane::text from held
+union all
+-- Adds no row. It tells the workers, one of which owns the lane and holds it in memory.
+select null, null, null, null from freed where pg_notify('posthorn_wake', 'rules:' || lane) is null

@@ -3,8 +3,8 @@
 --
 -- $1 worker number  $2 webhook ids to leave as they are: in flight in the process that takes the number over
 --
--- A webhook that was there for several deaths in a row waits, longer each time: it may be their cause. Not in an
--- ordered lane, where it would be overtaken.
+-- A webhook that was there for several deaths in a row waits, longer each time: it may be their cause. In an ordered lane,
+-- where it would be overtaken, the lane waits for it.
 with released as (
   update posthorn.queue
   set
@@ -18,7 +18,27 @@ with released as (
     end
   where leased_by = $1::integer
     and webhook_id <> all ($2::uuid[])
-  returning webhook_id, lane
+  -- Uncounted is 1 more here than before.
+  returning webhook_id, lane, uncounted
+),
+-- In the order in which everybody locks them, so that nobody deadlocks.
+ordered as materialized (
+  select lane
+  from posthorn.lane_rules
+  where is_ordered
+    and lane = any (array(select lane from released where uncounted > 2))
+  order by lane
+  for update
+),
+held as (
+  update posthorn.lane_rules as r
+  set retry_at = greatest(
+    r.retry_at,
+    clock_timestamp() + (
+      select max(least(power(2, least(s.uncounted - 1, 9)), 300)) * interval '1 second'
+      from released as s
+      where s.lane = r.lane))
+  where r.lane = any (array(select lane from ordered))
 ),
 closed as (
   update posthorn.attempts as a

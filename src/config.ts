@@ -1,4 +1,3 @@
-import { isNetwork } from './domain/address-policy.ts';
 import { type AlertRule, type AlertThresholds, alertRules } from './domain/alert-rules.ts';
 import { type HttpProxy, proxyOf } from './domain/http-proxy.ts';
 import { type KeyRing, parseKeyRing } from './domain/key-ring.ts';
@@ -9,8 +8,10 @@ import {
   duration,
   type Env,
   environmentName,
+  hostNames,
   integer,
   list,
+  networks,
   oneOf,
   optionalInteger,
   schedule,
@@ -32,6 +33,8 @@ export interface Config {
   readonly metricsPort: number | undefined;
   /** Whether the API asks for keys, once there are any, or somebody in front of it looks after that. */
   readonly auth: 'keys' | 'off';
+  /** Names of the API by which it may be called without a key, beside those of loopback; in lower case. */
+  readonly allowedHosts: readonly string[];
   /** A key of the API that may do everything, beside those in the database. */
   readonly apiKey: string | undefined;
   /** Requests a second of one key at one process; undefined: any. */
@@ -129,6 +132,7 @@ function read(env: Env): Config {
       unit: 'a TCP port',
     }),
     auth: oneOf(env, 'POSTHORN_AUTH', { among: ['keys', 'off'], fallback: 'keys' }),
+    allowedHosts: hostNames(env, 'POSTHORN_ALLOWED_HOSTS'),
     apiKey: apiKey(env),
     apiRateLimitPerS: optionalInteger(env, 'POSTHORN_API_RATE_LIMIT', {
       min: 1,
@@ -279,17 +283,4 @@ function apiKey(env: Env): string | undefined {
     'POSTHORN_API_KEY',
     'it must be 32 to 512 printable ASCII characters without blanks, best from "openssl rand -hex 32"',
   );
-}
-
-function networks(env: Env, name: string): readonly string[] {
-  const values = list(env, name);
-  for (const value of values) {
-    if (!isNetwork(value)) {
-      throw wrong(
-        name,
-        `it must be addresses or CIDRs separated by commas, like 10.0.0.0/8,::1: current value is ${value}`,
-      );
-    }
-  }
-  return Object.freeze(values);
 }

@@ -1,3 +1,4 @@
+import { isNetwork } from './domain/address-policy.ts';
 import { formatDuration, parseDurationMs } from './domain/duration.ts';
 
 /*
@@ -28,6 +29,33 @@ export function list(env: Env, name: string): string[] {
     .split(',')
     .map((value) => value.trim())
     .filter((value) => value !== '');
+}
+
+/** As a browser writes them in Host, without the port. */
+export function hostNames(env: Env, name: string): readonly string[] {
+  const names = list(env, name).map((value) => value.toLowerCase());
+  for (const value of names) {
+    if (URL.parse(`http://${value}`)?.host === value) continue;
+    throw wrong(
+      name,
+      `it must be host names or addresses without a port, separated by commas, like hooks.example.com: current value is ${value}`,
+    );
+  }
+  return Object.freeze(names.map((value) => value.replace(/^\[|\]$/g, '')));
+}
+
+/** Addresses and CIDRs. */
+export function networks(env: Env, name: string): readonly string[] {
+  const values = list(env, name);
+  for (const value of values) {
+    if (!isNetwork(value)) {
+      throw wrong(
+        name,
+        `it must be addresses or CIDRs separated by commas, like 10.0.0.0/8,::1: current value is ${value}`,
+      );
+    }
+  }
+  return Object.freeze(values);
 }
 
 export function text(env: Env, name: string): string | undefined {

@@ -37,6 +37,12 @@ export interface Attempted {
 export interface PosthornEvents {
   /** A claim came back. */
   claimed: [{ webhooks: number; lanesSeen: number; durationMs: number }];
+  /** A claim, or what goes before it, failed. */
+  claimFailed: [{ reason: string }];
+  /** A webhook whose rows cannot be handled was ended without the usual statements, or set aside. */
+  poisoned: [{ webhookId: string; became: 'delivered' | 'failed' | 'set_aside' }];
+  /** A notification said what Posthorn never says. */
+  callIgnored: [];
   /** All lanes were looked at. */
   scanned: [{ lanes: number; durationMs: number }];
   /** A request ended; its record is on its way. */

@@ -33,6 +33,8 @@ export interface PosthornOptions {
   readonly events?: Events;
   /** How long one run of the deliver job lasts, ms. */
   readonly sliceMs?: number;
+  /** How long claims may fail before the worker says so, ms. */
+  readonly claimsFailAfterMs?: number;
 }
 
 /** A running Posthorn. */
@@ -192,6 +194,8 @@ async function serve(options: {
         settings: settingsInForce(config, database),
         authentication: {
           auth: config.auth,
+          // What it listens on by name or address is a name of it, too.
+          allowedHosts: [...config.allowedHosts, config.host],
           environmentKey: config.apiKey,
           isReachable: !isLoopbackHost(config.host),
           rateLimitPerS: config.apiRateLimitPerS,

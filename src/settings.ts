@@ -26,6 +26,7 @@ export function settingsInForce(
     POSTHORN_HEALTH_PORT: String(config.healthPort),
     POSTHORN_METRICS_PORT: none(config.metricsPort),
     POSTHORN_AUTH: config.auth,
+    POSTHORN_ALLOWED_HOSTS: list(config.allowedHosts),
     POSTHORN_API_KEY: isSet(config.apiKey),
     POSTHORN_API_RATE_LIMIT: none(config.apiRateLimitPerS),
     POSTHORN_DATA_DIR: isEmbedded ? resolve(config.dataDir) : 'not in use',

@@ -11,6 +11,7 @@ describe('the settings', () => {
       healthPort: 8081,
       metricsPort: undefined,
       auth: 'keys',
+      allowedHosts: [],
       apiKey: undefined,
       apiRateLimitPerS: undefined,
       redisUrl: undefined,

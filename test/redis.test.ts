@@ -3,6 +3,7 @@ import { migrate } from '../src/db/migrate.ts';
 import { createLog } from '../src/log.ts';
 import type { Posthorn } from '../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { registerEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
 import { type Receiver, startReceiver } from './support/receiver.ts';
@@ -84,6 +85,48 @@ describe.skipIf(!hasRedis)('with Redis, in mid-load', () => {
     await endpoint.until((requests) => requests.length === 1);
     await endpoint.close();
   }, 30_000);
+});
+
+describe.skipIf(!hasRedis)('while another worker scans the lanes for all', () => {
+  it('what was missed of a limited lane is found by its owner at its next look', async () => {
+    await using database = await createTestDatabase();
+    await using receiver = await startReceiver();
+    const redis = await startRedis();
+    const engine = await startEngine(database, { env: { REDIS_URL: redis.url } });
+    try {
+      // One request is under way all the time, so that the lane does not become idle.
+      receiver.answer(() => {});
+      const endpoint = await registerEndpoint(database, { url: receiver.url, max_in_flight: 2 });
+      await endpoint.enqueue(1);
+      await receiver.until((requests) => requests.length === 1);
+      // Somebody else scans, and nothing of it concerns this worker.
+      const [lock = ''] = await eventually(async () => {
+        const keys = await redis.client.keys('posthorn:*:scan');
+        return keys.length > 0 && keys;
+      }, 'the first scan');
+      await redis.client.set(lock, '1', { expiration: { type: 'PX', value: 60_000 } });
+      const startedMs = performance.now();
+      // Behind the window: only a look at the lane finds it.
+      await database.pool.query(
+        `begin;
+         alter table posthorn.outbox disable trigger outbox_to_queue;
+         insert into posthorn.outbox (endpoint_id, body) select id, '2' from posthorn.endpoints;
+         alter table posthorn.outbox enable trigger outbox_to_queue;
+         insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+         select o.id, o.id, e.lane, 1, now() - interval '1 hour'
+         from posthorn.outbox as o
+         join posthorn.endpoints as e on e.id = o.endpoint_id
+         where o.body = '2';
+         commit`,
+      );
+      await receiver.until((requests) => requests.length === 2);
+      expect(performance.now() - startedMs).toBeLessThan(12_000);
+    } finally {
+      await receiver.close();
+      await engine.stop();
+      await redis.stop();
+    }
+  }, 40_000);
 });
 
 async function writeNonsense(): Promise<void> {

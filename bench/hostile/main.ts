@@ -7,12 +7,13 @@ import { runInNewContext } from 'node:vm';
 import { createHttpClient, type HttpClient } from '../../src/deliver/http-client.ts';
 import { createAddressPolicy } from '../../src/domain/address-policy.ts';
 import type { AttemptResult } from '../../src/domain/attempt-result.ts';
+import { measureClients } from './clients.ts';
 import type { ListedReceiver, Listing } from './receivers.ts';
 import { openFds, usageOf } from './usage.ts';
 
 /*
  * `npm run hostile`: what receivers that break the rules cost the process that calls them, what 10,000 origins cost, and what names
- * whose server is silent cost others. Prints the tables of docs/security.md; needs Linux, and root for the last of them.
+ * whose server is silent cost others; what clients cost that flood the API (alone with `-- clients`). Prints the tables of docs/security.md; needs Linux, and root for the last of them.
  *
  * Ends with exit code 1 when an outcome is not the expected one.
  */
@@ -32,6 +33,8 @@ if (process.argv[2] === 'origins') {
     process.disconnect();
     void measureOrigins(listing, keptConnections);
   });
+} else if (process.argv[2] === 'clients') {
+  await measureClients();
 } else {
   process.exitCode = await main();
 }
@@ -43,6 +46,7 @@ async function main(): Promise<number> {
     const wrong = await measureHostile(listing);
     for (const kept of [2_000, origins]) await measureOriginsApart(listing, kept);
     await measureNames();
+    await measureClients();
     for (const line of wrong) console.error(`VIOLATED: ${line}`);
     return wrong.length === 0 ? 0 : 1;
   } finally {

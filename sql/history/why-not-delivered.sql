@@ -69,7 +69,7 @@ select
       format('It failed at %s as it was tried as often as it may be, with %s: the last one %s.',
         date_trunc('second', w.finished_at), said.attempts, said.ending)
     when not w.is_live then
-      'It is in the outbox, but neither waits nor has ended, which should never be: please report it.'
+      'It was never enqueued: the trigger of posthorn.outbox did not fire when it was inserted (session_replication_role = replica, disabled triggers, or an insert into a partition itself). "posthorn doctor --repair" enqueues it.'
     when w.lease_until > now() then
       format('It is being sent now: worker %s began attempt %s%s.',
         w.leased_by, w.attempts, ' ' || date_trunc('second', now() - a.started_at) || ' ago')

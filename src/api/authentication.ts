@@ -10,8 +10,9 @@ import {
   scopeOf,
 } from '../domain/api-key.ts';
 import { allowedBy, createPace, type Pace, readyAtMs, spend } from '../domain/pace.ts';
-import { hadApiKeys, hashOfKey, type UsableKey, useApiKey } from '../queries/api-keys.ts';
+import { hadApiKeys, hashOfKey, type UsableKey } from '../queries/api-keys.ts';
 import type { ApiEnv } from './base.ts';
+import { KeyLookups } from './key-lookups.ts';
 import { answerProblem, shown } from './problem.ts';
 
 /*
@@ -20,6 +21,9 @@ import { answerProblem, shown } from './problem.ts';
  *
  * What Postgres says of a key counts for 2 s, so a key that is revoked is refused by all processes within that time, and a
  * busy client costs a lookup every other second. Where Postgres is away, keys that are not known yet are answered 503.
+ *
+ * A key is looked up before anybody is told to wait: behind a proxy all callers have one address, and one of them may try wrong keys for
+ * ever.
  */
 
 export interface AuthenticationOptions {
@@ -28,6 +32,8 @@ export interface AuthenticationOptions {
   readonly auth: 'keys' | 'off';
   /** A key from the environment that may do everything. */
   readonly environmentKey: string | undefined;
+  /** Names of this service, beside those of loopback, by which it may be called without a key. */
+  readonly allowedHosts?: readonly string[];
   /** Whether others than this machine can reach the API: then a key is needed even after the last one went. */
   readonly isReachable?: boolean;
   /** Requests a second of one key at this process; undefined: any. */
@@ -36,25 +42,27 @@ export interface AuthenticationOptions {
 
 const knownForMs = 2_000;
 const mostKnown = 10_000;
-/** Wrong keys that one address may try at once, and then in a second. */
+/** Wrong keys of one address that are answered 401, at once and then in a second; more are answered 429. A right one counts for nothing. */
 const wrongAtOnce = 10;
 const wrongPerS = 0.2;
 const mostAddresses = 10_000;
 
-type Lookup = { readonly key: UsableKey | undefined; readonly untilMs: number };
+type Known = { readonly key: UsableKey; readonly untilMs: number };
 
 export class Authentication {
   readonly #options: AuthenticationOptions;
   readonly #environmentHash: Buffer | undefined;
-  readonly #known = new Map<string, Lookup>();
+  readonly #lookups: KeyLookups;
+  readonly #known = new Map<string, Known>();
   readonly #wrong = new Map<string, { left: number; atMs: number }>();
-  /** New keys that are being looked up. */
-  readonly #underWay = new Set<string>();
   readonly #paces = new Map<string, Pace>();
+  /** One question for all who ask at the same time. */
+  #asking: Promise<boolean> | undefined;
   #required: { readonly is: boolean; readonly untilMs: number } = { is: false, untilMs: 0 };
 
   constructor(options: AuthenticationOptions) {
     this.#options = options;
+    this.#lookups = KeyLookups.of(options.pool);
     const { environmentKey } = options;
     this.#environmentHash = environmentKey === undefined ? undefined : hashOfKey(environmentKey);
   }
@@ -62,13 +70,17 @@ export class Authentication {
   /** Refuses what has no key for it; public paths pass. */
   guard(isPublic: (path: string) => boolean): MiddlewareHandler<ApiEnv> {
     return async (c, next) => {
-      if (this.#options.auth === 'off' || isPublic(c.req.path)) return next();
+      if (isPublic(c.req.path)) return next();
+      c.set('scopes', apiScopes);
       const given = bearerOf(c.req.header('authorization'));
-      if (given === undefined && !(await this.#isRequired())) {
-        return isOwnHost(c) ? next() : otherHost(c);
-      }
+      const isOpen =
+        this.#options.auth === 'off' || (given === undefined && !(await this.#isRequired()));
+      if (isOpen) return this.#names(c) ? next() : otherHost(c);
       if (given === undefined) return unauthenticated(c, 'there is none');
-      return (await this.#refuse(c, given)) ?? next();
+      const refused = await this.#refuse(c, given);
+      if (refused !== undefined) return refused;
+      // Whoever has hung up meanwhile is not waiting for what would be asked of Postgres.
+      return c.env.incoming.socket.destroyed ? c.body(null) : next();
     };
   }
 
@@ -77,76 +89,66 @@ export class Authentication {
     if (this.#options.isReachable || this.#environmentHash !== undefined) return true;
     const nowMs = performance.now();
     if (nowMs < this.#required.untilMs) return this.#required.is;
-    const is = await hadApiKeys(this.#options.pool);
+    this.#asking ??= hadApiKeys(this.#options.pool).finally(() => {
+      this.#asking = undefined;
+    });
+    const is = await this.#asking;
     this.#required = { is, untilMs: nowMs + knownForMs };
     return is;
   }
 
   async #refuse(c: Context<ApiEnv>, given: string): Promise<Response | undefined> {
-    const address = addressOf(c);
-    const hash = hashOfKey(given);
-    const name = hash.toString('base64');
-    // A key that was right, or that is being looked up, costs no try: requests with the same new key share its turn.
-    const isKnown = this.#known.get(name)?.key !== undefined || this.#isEnvironmentKey(hash);
-    const isTry = !isKnown && !this.#underWay.has(name);
-    if (isTry && this.#triesLeft(address) < 1) {
-      return tooMany(c, {
-        detail: `Cannot answer as an address may try ${wrongAtOnce} wrong keys, and then one in ${1 / wrongPerS} s: this one has`,
-        retryAfterS: Math.ceil(1 / wrongPerS),
-      });
-    }
-    // Counted before the lookup, or all that arrive during it would pass.
-    if (isTry) this.#takeTries(address, 1);
-    this.#underWay.add(name);
-    const key = await this.#lookUp(given, { hash, name }).finally(() =>
-      this.#underWay.delete(name),
-    );
-    if (isTry && key !== undefined) this.#takeTries(address, -1);
-    if (key === undefined) {
-      return unauthenticated(c, 'it is unknown, revoked or expired');
-    }
+    const key = await this.#lookUp(given);
+    if (key === undefined) return this.#takeTry(addressOf(c)) ? wrongKey(c) : tooManyTries(c);
     const needed = scopeOf({ method: c.req.method, path: c.req.path });
     if (!key.scopes.includes(needed)) return forbidden(c, { key, needed });
+    c.set('scopes', key.scopes);
     return this.#pace(c, key);
   }
 
-  async #lookUp(
-    given: string,
-    { hash, name }: { readonly hash: Buffer; readonly name: string },
-  ): Promise<UsableKey | undefined> {
-    if (this.#isEnvironmentKey(hash)) {
-      return { id: 'environment', scopes: [...apiScopes] };
-    }
+  async #lookUp(given: string): Promise<UsableKey | undefined> {
+    const hash = hashOfKey(given);
+    if (this.#isEnvironmentKey(hash)) return { id: 'environment', scopes: apiScopes };
     if (!keyShape.test(given)) return undefined;
-    const nowMs = performance.now();
+    const name = hash.toString('base64');
     const known = this.#known.get(name);
+    const nowMs = performance.now();
     if (known !== undefined && nowMs < known.untilMs) return known.key;
-    const key = await useApiKey(this.#options.pool, hash);
+    const key = await this.#lookups.find(hash);
+    this.#known.delete(name);
+    if (key === undefined) return undefined;
     const [oldest] = this.#known.keys();
     if (oldest !== undefined && this.#known.size >= mostKnown) this.#known.delete(oldest);
-    this.#known.delete(name);
     this.#known.set(name, { key, untilMs: nowMs + knownForMs });
     return key;
+  }
+
+  /**
+   * Whether a request that needs no key names this machine. A page of another site, whose name was made to lead here, is one and
+   * the same origin to a browser; but it sends its name.
+   */
+  #names(c: Context<ApiEnv>): boolean {
+    const host = URL.parse(`http://${c.req.header('host') ?? ''}`)?.hostname ?? '';
+    const name = host.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+    return isLoopbackHost(name) || (this.#options.allowedHosts ?? []).includes(name);
   }
 
   #isEnvironmentKey(hash: Buffer): boolean {
     return this.#environmentHash !== undefined && timingSafeEqual(hash, this.#environmentHash);
   }
 
-  #triesLeft(address: string): number {
+  /** Counts a wrong key; false when the address has tried too many. */
+  #takeTry(address: string): boolean {
+    const nowMs = performance.now();
     const known = this.#wrong.get(address);
-    if (known === undefined) return wrongAtOnce;
-    const regained = ((performance.now() - known.atMs) / 1_000) * wrongPerS;
-    return Math.min(wrongAtOnce, known.left + regained);
-  }
-
-  #takeTries(address: string, count: number): void {
-    const left = this.#triesLeft(address) - count;
+    const regained = known === undefined ? wrongAtOnce : ((nowMs - known.atMs) / 1_000) * wrongPerS;
+    const left = Math.min(wrongAtOnce, (known?.left ?? 0) + regained);
     this.#wrong.delete(address);
     // The one that was heard of longest ago goes.
     const [oldest] = this.#wrong.keys();
     if (oldest !== undefined && this.#wrong.size >= mostAddresses) this.#wrong.delete(oldest);
-    this.#wrong.set(address, { left, atMs: performance.now() });
+    this.#wrong.set(address, { left: left < 1 ? left : left - 1, atMs: nowMs });
+    return left >= 1;
   }
 
   #pace(c: Context<ApiEnv>, key: UsableKey): Response | undefined {
@@ -191,19 +193,10 @@ function addressOf(c: Context<ApiEnv>): string {
   return networkOf(String(Reflect.get(Object(socket), 'remoteAddress') ?? 'unknown'));
 }
 
-/**
- * Whether a request that needs no key names this machine. A page of another site, whose name was made to lead here, is one and
- * the same origin to a browser; but it sends its name.
- */
-function isOwnHost(c: Context<ApiEnv>): boolean {
-  const host = URL.parse(`http://${c.req.header('host') ?? ''}`)?.hostname ?? '';
-  return isLoopbackHost(host.replace(/^\[|\]$/g, ''));
-}
-
 function otherHost(c: Context<ApiEnv>): Response {
   return answerProblem(c, {
     kind: 'cross_origin',
-    detail: `Cannot answer as the Host must be a name of this machine while there is no API key: current value is ${shown(c.req.header('host') ?? '')}`,
+    detail: `Cannot answer as the Host must be a name of this machine, or one that POSTHORN_ALLOWED_HOSTS names, while the API asks for no key: current value is ${shown(c.req.header('host') ?? '')}`,
   });
 }
 
@@ -212,6 +205,17 @@ function unauthenticated(c: Context<ApiEnv>, why: string): Response {
     kind: 'unauthenticated',
     detail: `Cannot answer as the header Authorization must be "Bearer" and an API key that is in force: ${why}`,
     headers: { 'WWW-Authenticate': 'Bearer realm="posthorn"' },
+  });
+}
+
+function wrongKey(c: Context<ApiEnv>): Response {
+  return unauthenticated(c, 'it is unknown, revoked or expired');
+}
+
+function tooManyTries(c: Context<ApiEnv>): Response {
+  return tooMany(c, {
+    detail: `Cannot answer as the key is unknown, revoked or expired, and an address may try ${wrongAtOnce} of these, and then one in ${1 / wrongPerS} s: this one has tried more`,
+    retryAfterS: Math.ceil(1 / wrongPerS),
   });
 }
 

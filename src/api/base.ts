@@ -1,16 +1,20 @@
 import { randomUUID } from 'node:crypto';
+import type { HttpBindings } from '@hono/node-server';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { timeout } from 'hono/timeout';
+import type { ApiScope } from '../domain/api-key.ts';
 import type { Log } from '../log.ts';
+import { BodyRoom, type RequestRoom } from './body-room.ts';
 import { problemOfError } from './database-problem.ts';
 import { answerProblem, shown } from './problem.ts';
 import { problemKinds } from './problems.ts';
 import { securityHeaders } from './security-headers.ts';
 
-/** What each request carries. */
+/** What each request carries; the scopes are those of its key. */
 export interface ApiEnv {
-  Variables: { requestId: string };
+  Bindings: HttpBindings;
+  Variables: { requestId: string; room: RequestRoom; scopes: readonly ApiScope[] };
 }
 
 /** Longer than a request may take to arrive (30 s) and a statement to run (10 s): only a frozen server takes longer. */
@@ -19,9 +23,11 @@ const deadlineMs = 45_000;
 /** What all apps share: a request id, headers, a deadline, and problems for whatever goes wrong. */
 export function createBase(log: Log): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
+  const bodies = new BodyRoom();
   app.use(async (c, next) => {
     c.set('requestId', randomUUID());
-    await next();
+    c.set('room', bodies.open());
+    await next().finally(() => c.var.room.free());
     c.header('X-Request-Id', c.var.requestId);
     for (const [name, value] of Object.entries(securityHeaders)) {
       if (!c.res.headers.has(name)) c.header(name, value);

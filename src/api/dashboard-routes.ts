@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Context, Hono } from 'hono';
 import { type ApiEnv, methodNotAllowed } from './base.ts';
+import { answerFixed } from './fixed-answer.ts';
 
 /*
  * The dashboard: files of dashboard/ and of two libraries, as they are. Public: they hold nothing, and ask the API for everything.
@@ -75,12 +76,16 @@ export function addDashboardRoutes(app: Hono<ApiEnv>): void {
     if (place === undefined) return c.notFound();
     const content = read.get(name) ?? Buffer.from(readFileSync(place()));
     read.set(name, content);
-    c.header('Content-Type', types[name.replace(/^.*\./, '')]);
-    c.header('Content-Security-Policy', policy);
-    c.header('Referrer-Policy', 'no-referrer');
-    c.header('Cross-Origin-Opener-Policy', 'same-origin');
-    c.header('X-Frame-Options', 'DENY');
-    return c.body(content);
+    return answerFixed(c, {
+      bytes: content,
+      headers: {
+        'Content-Type': types[name.replace(/^.*\./, '')] ?? 'application/octet-stream',
+        'Content-Security-Policy': policy,
+        'Referrer-Policy': 'no-referrer',
+        'Cross-Origin-Opener-Policy': 'same-origin',
+        'X-Frame-Options': 'DENY',
+      },
+    });
   };
   app.get('/', (c) => answer(c, 'index.html'));
   app.all('/', methodNotAllowed('GET, HEAD'));

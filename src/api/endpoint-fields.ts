@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { brokenEndpointRule } from './endpoint-rules.ts';
 import { readEndpointHeaders, readSecret, secretTypeField } from './endpoint-secrets.ts';
-import { described, flag, numberFrom, target, text, wholeNumber } from './fields.ts';
+import { described, flag, numberFrom, target, text, utf8Schema, wholeNumber } from './fields.ts';
 import { type Field, type FieldResult, type FieldSet, refused } from './read-fields.ts';
 import { headersSchema } from './send-fields.ts';
 
@@ -11,13 +11,14 @@ const mostDelayS = 30 * 86_400;
 /** The settings of an endpoint. */
 const endpointFields = {
   url: described('Where webhooks to it go.', target),
-  description: described('For people.', text),
+  description: {
+    ...text,
+    schema: utf8Schema({ min: 0, max: 1_024 }).describe('For people: at most 1 KiB in UTF-8.'),
+  },
   secret: {
-    schema: z
-      .string()
-      .describe(
-        'Signs what is sent to it: whsec_ and 24 to 64 bytes in base64, whsk_ and an Ed25519 key, or any other text of 1 to 512 bytes.',
-      ),
+    schema: utf8Schema({ min: 1, max: 512 }).describe(
+      'Signs what is sent to it: whsec_ and 24 to 64 bytes in base64, whsk_ and an Ed25519 key, or any other text of 1 to 512 bytes.',
+    ),
     read: readSecret,
   },
   headers: {

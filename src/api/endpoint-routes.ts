@@ -35,6 +35,7 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
         201: {
           description: 'Registered.',
           schema: endpointWithSecret,
+          told: toldOfSecret,
           headers: { Location: 'Where to look at it.' },
         },
       },
@@ -118,7 +119,9 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
         isOptional: true,
         example: { overlap_s: 3_600 },
       },
-      answers: { 200: { description: 'As it is now.', schema: endpointWithSecret } },
+      answers: {
+        200: { description: 'As it is now.', schema: endpointWithSecret, told: toldOfSecret },
+      },
       problems: ['invalid_endpoint', 'endpoint_not_found', 'endpoint_state_conflict'],
       handle: (c, id) => rotate(c, { id, options, notFound: notFound(id) }),
     },
@@ -151,6 +154,9 @@ const endpointChange = {
 const endpointWithSecret = endpointWithHealth
   .extend({ secret: z.string().optional().describe('If it was made up, and is not Ed25519.') })
   .meta({ id: 'EndpointWithSecret' });
+
+/** Whoever makes a secret must know it, or its public half, to tell the receiver. */
+const toldOfSecret = ['id', 'status', 'public_key', 'secret'];
 
 const page = z
   .object({ endpoints: z.array(endpointWithHealth), next_cursor: z.string().nullable() })

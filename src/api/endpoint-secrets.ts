@@ -1,5 +1,4 @@
 import type { Context } from 'hono';
-import { z } from 'zod';
 import type { KeyRing } from '../domain/key-ring.ts';
 import { brokenSecretRule } from '../domain/secret-rules.ts';
 import { publicKeyOf, type SecretType, secretTypeOf, secretTypes } from '../domain/signature.ts';
@@ -9,7 +8,7 @@ import type { EndpointColumn } from '../queries/save-endpoint.ts';
 import { makeSecret, seal } from '../secrets/seal.ts';
 import type { ApiEnv } from './base.ts';
 import { brokenEndpointRule } from './endpoint-rules.ts';
-import { described, oneOf, wholeNumber } from './fields.ts';
+import { described, oneOf, utf8Schema, wholeNumber } from './fields.ts';
 import { answerProblem, invalid, type Problem } from './problem.ts';
 import {
   type FieldResult,
@@ -51,6 +50,8 @@ export function readEndpointHeaders(json: string): FieldResult {
     return { ok: false, faults };
   }
   const headers: Record<string, string> = JSON.parse(json);
+  // None at all is the default, and not something to keep secret.
+  if (Object.keys(headers).length === 0) return { ok: true, value: null };
   const text = JSON.stringify(headers);
   // jsonb's text has a blank after each colon and each comma.
   const bytes = Buffer.byteLength(text) + Math.max(0, Object.keys(headers).length * 2 - 1);
@@ -126,7 +127,7 @@ export const rotation: FieldSet<'secret' | 'secret_type' | 'overlap_s'> = {
   doing: 'rotate the secret',
   fields: {
     secret: {
-      schema: z.string().describe('In place of one that is made up.'),
+      schema: utf8Schema({ min: 1, max: 512 }).describe('In place of one that is made up.'),
       read: readSecret,
     },
     secret_type: described('As before if not given.', oneOf(secretTypes)),

@@ -1,7 +1,9 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
-import { isCanonicalUuid } from './canonical-uuid.ts';
+import { timeIn } from '../domain/time-text.ts';
+import { mostUrlBytes, normalisedUrl } from '../domain/url-forms.ts';
+import { canonicalUuid, isCanonicalUuid } from './canonical-uuid.ts';
 import { type Field, orElse, refused } from './read-fields.ts';
 import { textOf } from './send-text.ts';
 
@@ -46,9 +48,27 @@ export const text: Field = {
   read: (json) => orElse(textOf(json), 'a string of well-formed Unicode without NUL'),
 };
 
+/** An id as it was returned. */
+export const idSchema = z.string().regex(canonicalUuid).meta({ format: 'uuid' });
+
+/** Text of so many bytes in UTF-8. JSON Schema counts characters: of texts that are not ASCII this describes a part. */
+export function utf8Schema({
+  min,
+  max,
+}: {
+  readonly min: number;
+  readonly max: number;
+}): z.ZodString {
+  return z
+    .string()
+    .min(min)
+    .max(max)
+    .meta({ anyOf: [{ maxLength: Math.floor(max / 4) }, { pattern: '^[\\x00-\\x7f]*$' }] });
+}
+
 /** The id of an endpoint. */
 export const endpointId: Field = {
-  schema: z.uuid(),
+  schema: idSchema,
   read: (json) => {
     const id = textOf(json);
     return orElse(
@@ -62,22 +82,23 @@ export const endpointId: Field = {
 export const url: Field = {
   schema: z
     .string()
-    .max(2_048)
+    .max(mostUrlBytes)
     .meta({ format: 'uri', examples: ['https://example.com/hook'] }),
   read: (json) => {
     const text = textOf(json);
     if (text === undefined || !/^https?:\/\/[^/\\?#]/i.test(text) || /[\s\\\p{Cc}]/u.test(text)) {
       return refused('an absolute http or https URL without blanks and backslashes');
     }
-    if (!URL.canParse(text)) return refused('a URL with a valid host and port');
-    const parsed = new URL(text);
+    const href = normalisedUrl(text);
+    if (href === undefined) return refused('a URL with a valid host and port');
+    const parsed = new URL(href);
     if (parsed.username !== '' || parsed.password !== '') {
       return refused('a URL without user name and password; sign with a secret instead');
     }
-    if (parsed.href.includes('#')) {
+    if (href.includes('#')) {
       return refused('a URL without a fragment, which HTTP does not send');
     }
-    return { ok: true, value: parsed.href };
+    return { ok: true, value: href };
   },
 };
 
@@ -101,18 +122,12 @@ function isLabel(label: string): boolean {
   return label.length >= 1 && label.length <= 63;
 }
 
-const isoTime = z.iso.datetime({ offset: true });
-
-/** A time from 1970 on, as it is in UTC; undefined for what is none. */
-export function timeIn(text: string | undefined): string | undefined {
-  const at = isoTime.safeParse(text).success ? new Date(text ?? '') : undefined;
-  const isTime = at !== undefined && !Number.isNaN(at.getTime()) && at.getUTCFullYear() >= 1970;
-  return isTime ? at.toISOString() : undefined;
-}
+/** RFC 3339 with a zone. */
+export const timeSchema = z.string().meta({ format: 'date-time' });
 
 /** A time with a zone. */
 export const time: Field = {
-  schema: isoTime,
+  schema: timeSchema,
   read: (json) =>
     orElse(timeIn(textOf(json)), 'an RFC 3339 time with a zone, like 2030-01-31T12:00:00Z'),
 };

@@ -2,9 +2,10 @@
 
 import { z } from 'zod';
 import { readJsonObject } from '../domain/json-text.ts';
+import { mostUrlBytes, urlForms } from '../domain/url-forms.ts';
 import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
-import { described, endpointId, endsTooSoon, time, url } from './fields.ts';
+import { described, endpointId, endsTooSoon, idSchema, time, url } from './fields.ts';
 import { notAnObject, type ProblemPart } from './problem.ts';
 import {
   bodySchemaOf,
@@ -57,18 +58,14 @@ const filterFields = {
   endpoint_id: described('Those to this registered endpoint.', endpointId),
   url: {
     schema: url.schema.describe(
-      'Those to this URL, whatever its query, and to no registered endpoint.',
+      'Those to this URL, whatever its query, and to no registered endpoint: as it is written here, or as it is stored when it is sent by this API.',
     ),
-    /** As it was given, since so it is stored; what is not normalised has come by SQL. */
-    read: (json) => {
-      const read = url.read(json);
-      return read.ok ? { ok: true, value: String(JSON.parse(json)).replace(/\?.*$/s, '') } : read;
-    },
+    read: readUrl,
   },
   from: described('Enqueued from then on.', time),
   until: described('Enqueued before then.', time),
   ids: {
-    schema: z.array(z.uuid()).min(1).max(mostIds).describe('Of these webhooks.'),
+    schema: z.array(idSchema).min(1).max(mostIds).describe('Of these webhooks.'),
     read: readIds,
   },
 } as const satisfies Readonly<Record<FilterField, Field>>;
@@ -77,11 +74,27 @@ const filterFields = {
 export function filterField({ hasStatus }: { readonly hasStatus: boolean }): Field {
   const shape = bodySchemaOf({ ...common, doing: '', fields: filterFields });
   return {
-    schema: (hasStatus ? shape : shape.omit({ status: true })).describe(
-      'Which webhooks: all parts must hold. At least one of endpoint_id, url, from and ids must be there.',
-    ),
+    schema: (hasStatus ? shape : shape.omit({ status: true })).meta({
+      description:
+        'Which webhooks: all parts must hold. At least one of endpoint_id, url, from and ids must be there, and not both endpoint_id and url; until is later than from.',
+      allOf: [
+        { anyOf: bounds.map((name) => ({ required: [name], properties: { [name]: notNull } })) },
+        { anyOf: [{ properties: { url: isNull } }, { properties: { endpoint_id: isNull } }] },
+      ],
+    }),
     read: (json) => ({ ok: true, value: json }),
   };
+}
+
+/** As it was given: the other form, the normalised one, is looked for as well. */
+function readUrl(json: string): FieldResult {
+  const read = url.read(json);
+  if (!read.ok) return read;
+  const text = String(JSON.parse(json));
+  const [value] = urlForms(text);
+  return Buffer.byteLength(text) <= mostUrlBytes
+    ? { ok: true, value }
+    : refused(`a URL of at most ${mostUrlBytes} bytes`);
 }
 
 function refuseStatus(): FieldResult {
@@ -118,6 +131,10 @@ function readIds(json: string): FieldResult {
   return { ok: true, value: [...new Set(ids)].join(',') };
 }
 
+const bounds = ['endpoint_id', 'url', 'from', 'ids'] as const;
+const isNull = { type: 'null' };
+const notNull = { not: isNull };
+
 /** Nobody sends or cancels everything by accident. */
 function checkBounds(
   values: FieldValues<FilterField>,
@@ -133,7 +150,6 @@ function checkBounds(
     const detail = `Cannot ${doing} as until must be later than from: current value is ${until}`;
     return [{ pointer: '/until', code: 'invalid_until', detail }];
   }
-  const bounds = ['endpoint_id', 'url', 'from', 'ids'] as const;
   if (bounds.some((name) => values.has(name))) return [];
   const detail = `Cannot ${doing} as one of ${bounds.join(', ')} must be given: there is none`;
   return [{ pointer: '', code: 'unbounded_filter', detail }];

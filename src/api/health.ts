@@ -26,7 +26,15 @@ export function createHealth(options: HealthOptions): Hono<ApiEnv> {
 }
 
 /** The same routes for an app that has others, too. Query parameters are ignored: some probes add one. */
-export function healthRoutes({ readiness, scrape }: HealthOptions): readonly Route[] {
+export function healthRoutes({ readiness: look, scrape }: HealthOptions): readonly Route[] {
+  // A look costs a statement, and nobody is asked for a key: whoever asks during one shares it.
+  let looking: Promise<Readiness> | undefined;
+  const readiness = () => {
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  };
   const routes: readonly Route[] = [
     {
       method: 'get',

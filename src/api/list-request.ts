@@ -30,7 +30,10 @@ export function listParameters<Status extends string>(
     status: amongWords(statuses, 'Those of this status alone.'),
     limit: countUpTo(maximumLimit, { usual: defaultLimit, description: 'Of a page.' }),
     cursor: {
-      schema: z.string().describe('next_cursor of the page before, with the same filter.'),
+      schema: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{43}$/)
+        .describe('next_cursor of the page before, with the same filter.'),
       mustBe: cursorRule,
       read: (text) => text,
     },

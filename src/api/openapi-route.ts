@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { version } from '../version.ts';
+import { answerFixed } from './fixed-answer.ts';
 import { openApiOf } from './openapi.ts';
 import type { Route } from './route.ts';
 
 /** GET /openapi.json: a description of the other routes, and of itself. */
 export function openApiRoute(others: readonly Route[]): Route {
-  let text: string | undefined;
+  let bytes: Buffer | undefined;
   const route: Route = {
     method: 'get',
     path: '/openapi.json',
@@ -17,8 +18,8 @@ export function openApiRoute(others: readonly Route[]): Route {
     },
     problems: [],
     handle: (c) => {
-      text ??= JSON.stringify(openApiOf([...others, route], { version }));
-      return c.body(text, 200, { 'content-type': 'application/json' });
+      bytes ??= Buffer.from(JSON.stringify(openApiOf([...others, route], { version })));
+      return answerFixed(c, { bytes, headers: { 'Content-Type': 'application/json' } });
     },
   };
   return route;

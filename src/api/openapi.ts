@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { scopeOf } from '../domain/api-key.ts';
+import { canonicalUuid } from './canonical-uuid.ts';
+import { idSchema } from './fields.ts';
 import type { ParameterSet } from './parameters.ts';
 import { type ProblemCode, problemKinds } from './problems.ts';
 import { kindOf, openPaths, type Route, type RouteAnswer, type RouteBody, tags } from './route.ts';
+import { toldWithoutRead } from './told.ts';
 
 /** A part of the document, as JSON. */
 type Part = Readonly<Record<string, unknown>>;
@@ -135,7 +138,7 @@ function parametersOf({ path, parameters, headers = {} }: Route, components: Com
   const query: ParameterSet = parameters === 'any' || parameters === undefined ? {} : parameters;
   const id = { name: 'id', in: 'path', required: true, description: `Of the ${kindOf(path)}.` };
   return [
-    ...(path.includes('{id}') ? [{ ...id, schema: { type: 'string', format: 'uuid' } }] : []),
+    ...(path.includes('{id}') ? [{ ...id, schema: components.schemaOf(idSchema, 'input') }] : []),
     ...Object.entries(query).map(([name, { schema, isRequired = false }]) => ({
       name,
       in: 'query',
@@ -167,15 +170,23 @@ function responsesOf(route: Route, components: Components): Part {
     responses[status] = {
       description,
       headers: headersOf(headers),
-      content: contentOf(answer, components),
+      content: contentOf(answer, { components, isAction: route.method !== 'get' }),
     };
   }
   return responses;
 }
 
-function contentOf({ schema, type }: RouteAnswer, components: Components): Part | undefined {
+function contentOf(
+  answer: RouteAnswer,
+  { components, isAction }: { readonly components: Components; readonly isAction: boolean },
+): Part | undefined {
+  const { schema, type } = answer;
   if (schema !== null) {
-    return { 'application/json': { schema: components.schemaOf(schema, 'output') } };
+    const whole = components.schemaOf(schema, 'output');
+    const part = isAction ? toldWithoutRead(answer) : undefined;
+    const either =
+      part === undefined ? whole : { anyOf: [whole, components.schemaOf(part, 'output')] };
+    return { 'application/json': { schema: either } };
   }
   return type === undefined ? undefined : { [type]: { schema: { type: 'string' } } };
 }
@@ -214,6 +225,7 @@ const bodyProblems = [
   'duplicate_key',
   'body_too_large',
   'unsupported_media_type',
+  'too_busy',
 ] as const satisfies readonly ProblemCode[];
 
 const keyProblems = [
@@ -239,7 +251,8 @@ const commonProblems = [
 function simplify({ jsonSchema, zodSchema }: { jsonSchema: Json; zodSchema: unknown }): void {
   if (jsonSchema['maximum'] === Number.MAX_SAFE_INTEGER) delete jsonSchema['maximum'];
   if (jsonSchema['minimum'] === Number.MIN_SAFE_INTEGER) delete jsonSchema['minimum'];
-  if (jsonSchema['format'] !== undefined) delete jsonSchema['pattern'];
+  const { format, pattern } = jsonSchema;
+  if (format !== undefined && pattern !== canonicalUuid.source) delete jsonSchema['pattern'];
   delete jsonSchema['propertyNames'];
   const isStrict = zodSchema instanceof z.ZodObject && zodSchema.def.catchall instanceof z.ZodNever;
   if (jsonSchema['additionalProperties'] === false && !isStrict) {

@@ -1,8 +1,9 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
+import { timeIn } from '../domain/time-text.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
-import { timeIn } from './fields.ts';
+import { idSchema, timeSchema } from './fields.ts';
 import { type Problem, type ProblemPart, shown } from './problem.ts';
 
 /** A query parameter. */
@@ -110,18 +111,18 @@ export function countUpTo(
 /** A UUID. */
 export function uuid(description: string): Parameter<string> {
   return {
-    schema: z.uuid().describe(description),
+    schema: idSchema.describe(description),
     mustBe: 'a UUID in lower case with dashes',
     read: (text) => (isCanonicalUuid(text) ? text : undefined),
   };
 }
 
-/** A time with a zone; as it was given. */
+/** A time with a zone, as it is in UTC. */
 export function timeParameter(description: string): Parameter<string> {
   return {
-    schema: z.iso.datetime({ offset: true }).describe(description),
+    schema: timeSchema.describe(description),
     mustBe: 'an RFC 3339 time with a zone',
-    read: (text) => (timeIn(text) === undefined ? undefined : text),
+    read: timeIn,
   };
 }
 

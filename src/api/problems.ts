@@ -183,6 +183,11 @@ export const problemKinds = {
     whatToDo:
       'Search the log for the request id, which is the end of "instance", and report what is there.',
   },
+  too_busy: {
+    status: 503,
+    title: 'Too much is being read at once',
+    whatToDo: 'Try again after Retry-After. Send fewer large requests at the same time.',
+  },
   database_unavailable: {
     status: 503,
     title: 'The database cannot be used now',

@@ -40,7 +40,11 @@ export function replayRoutes(options: RouteOptions): readonly Route[] {
         example: { filter: { status: 'failed', from: '2030-01-31T12:00:00Z' }, dry_run: true },
       },
       answers: {
-        200: { description: 'A dry run: what would be sent again.', schema: matchCount },
+        200: {
+          description: 'A dry run: what would be sent again.',
+          schema: matchCount,
+          told: 'all',
+        },
         202: {
           description: 'Under way.',
           schema: foundReplay,

@@ -65,7 +65,11 @@ export function retryRoutes(options: RouteOptions): readonly Route[] {
         example: { filter: { url: 'http://127.0.0.1:9000/hook' }, dry_run: true },
       },
       answers: {
-        200: { description: 'What was cancelled, or would be.', schema: cancelled },
+        200: {
+          description: 'What was cancelled, or would be.',
+          schema: cancelled,
+          told: 'all',
+        },
       },
       problems: ['invalid_filter', 'endpoint_not_found'],
       handle: (c) => cancelMany(c, options),

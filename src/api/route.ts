@@ -6,6 +6,7 @@ import { answerProblem } from './problem.ts';
 import type { ProblemCode } from './problems.ts';
 import { passOverBody } from './request-text.ts';
 import { readId } from './route-input.ts';
+import { asTold } from './told.ts';
 
 /** What routes are about; the documentation is in this order. */
 export const tags = {
@@ -24,6 +25,8 @@ export interface RouteAnswer {
   /** Of its JSON; null: it has no body, or another type. */
   readonly schema: z.ZodType | null;
   readonly type?: string;
+  /** Of an action: the members that a key without the scope read is told, too. Those of {@link toldWithoutRead} if not given. */
+  readonly told?: 'all' | readonly string[];
   /** Headers beside those of every answer, and what they say. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -80,7 +83,8 @@ function namesOf({ method }: Route): string[] {
   return method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()];
 }
 
-function handlerOf({ method, path, parameters = {}, body, handle }: Route): Handler<ApiEnv> {
+function handlerOf(route: Route): Handler<ApiEnv> {
+  const { method, path, parameters = {}, body, handle } = route;
   return async (c) => {
     // Routes with parameters read them themselves, and refuse strays then.
     if (parameters !== 'any' && Object.keys(parameters).length === 0) {
@@ -91,7 +95,8 @@ function handlerOf({ method, path, parameters = {}, body, handle }: Route): Hand
     const id = path.includes('{id}') ? readId(c, kindOf(path)) : '';
     if (typeof id !== 'string') return answerProblem(c, id);
     const broken = method === 'get' || body !== undefined ? undefined : await passOverBody(c);
-    return broken === undefined ? handle(c, id) : answerProblem(c, broken);
+    if (broken !== undefined) return answerProblem(c, broken);
+    return asTold(c, { response: await handle(c, id), route });
   };
 }
 

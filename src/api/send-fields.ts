@@ -1,7 +1,16 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
-import { described, endpointId, oneOf, target, text, time, wholeNumber } from './fields.ts';
+import {
+  described,
+  endpointId,
+  oneOf,
+  target,
+  text,
+  time,
+  utf8Schema,
+  wholeNumber,
+} from './fields.ts';
 import { type Field, type FieldResult, orElse } from './read-fields.ts';
 import { readHeaders } from './send-headers.ts';
 import { textOf } from './send-text.ts';
@@ -38,10 +47,12 @@ export const sendFields = {
     schema: headersSchema.describe('Its own headers, 8 KiB at most. Some names are reserved.'),
     read: readHeaders,
   },
-  secret: described(
-    'Signs it. whsec_ and 24 to 64 bytes in base64, or any text of 1 to 512 bytes.',
-    text,
-  ),
+  secret: {
+    ...text,
+    schema: utf8Schema({ min: 1, max: 512 }).describe(
+      'Signs it. whsec_ and 24 to 64 bytes in base64, or any text of 1 to 512 bytes in UTF-8.',
+    ),
+  },
   content_type: {
     schema: z.string().max(255).describe('Of the body; application/json if not given.'),
     read: (json) => orElse(textOf(json), 'a media type'),

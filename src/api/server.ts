@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { createServer, type Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { answerClientError } from './client-error.ts';
+import { Connections } from './connections.ts';
 import { internalError } from './database-problem.ts';
 import { type Problem, problemJson } from './problem.ts';
 import { problemKinds } from './problems.ts';
@@ -28,25 +27,35 @@ export async function serveApi(options: {
   readonly app: { fetch(request: Request, env: object): Response | Promise<Response> };
   readonly host: string;
   readonly port: number;
+  readonly mostConnections?: number;
+  /** How long nothing may move on a connection while there is something to read or to write. */
+  readonly silenceMs?: number;
 }): Promise<ServedApi> {
-  const server = createServer(
-    limits,
-    getRequestListener(
-      (request, env) =>
-        countHosts(env.incoming.rawHeaders) > 1
-          ? unreadableRequest('Cannot read the request as it must have one Host: it has more')
-          : options.app.fetch(request, env),
-      {
-        // The process may be somebody else's, with Posthorn as a library in it.
-        overrideGlobalObjects: false,
-        errorHandler: unreadable,
-      },
-    ),
+  const listener = getRequestListener(
+    (request, env) => {
+      const repeated = repeatedHeader(env.incoming.rawHeaders);
+      return repeated === undefined
+        ? options.app.fetch(request, env)
+        : unreadableRequest(
+            `Cannot read the request as it must have one ${repeated} at most: it has more`,
+          );
+    },
+    {
+      // The process may be somebody else's, with Posthorn as a library in it.
+      overrideGlobalObjects: false,
+      errorHandler: unreadable,
+    },
   );
-  const connections = trackConnections(server);
+  const connections = new Connections({
+    begin: (request, response) => void listener(request, response),
+    most: options.mostConnections ?? mostConnections,
+  });
+  const server = createServer(limits);
+  server.timeout = options.silenceMs ?? silenceMs;
+  connections.watch(server);
   server.on('clientError', (error, socket) => {
     // What came whole before it is answered first: its answer would else be taken for that of a request that was carried out.
-    const before = connections.lastWhole(socket);
+    const before = connections.breakOff(socket);
     if (before === undefined) answerClientError(error, socket);
     else before.once('close', () => answerClientError(error, socket));
   });
@@ -57,9 +66,15 @@ export async function serveApi(options: {
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : options.port,
-    close: (graceMs) => close(server, { graceMs, closeIdle: connections.closeIdle }),
+    close: (graceMs) => close(server, { graceMs, closeIdle: () => connections.closeIdle() }),
   };
 }
+
+/** A connection that is idle costs about 15 KiB. */
+const mostConnections = 4_000;
+
+/** Longer than the deadline of an answer. Who does not read what was answered is cut off then. */
+const silenceMs = 60_000;
 
 const limits = {
   headersTimeout: 10_000,
@@ -85,9 +100,30 @@ function unreadableRequest(detail: string): Response {
   return answerAtOnce({ kind: 'invalid_request', detail });
 }
 
-/** Of two, a proxy in front may have looked at the other (RFC 9112, section 3.2). Names and values take turns. */
-function countHosts(rawHeaders: readonly string[]): number {
-  return rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length;
+/**
+ * What is read of a request and there is one of. Of two, Node takes the first, or joins them, and a proxy in front may have looked at the
+ * other (RFC 9112, section 3.2).
+ */
+const singleHeaders: ReadonlySet<string> = new Set([
+  'authorization',
+  'content-encoding',
+  'content-type',
+  'host',
+  'idempotency-key',
+  'origin',
+  'sec-fetch-site',
+]);
+
+/** The first header that is there twice and must not be. Names and values take turns. */
+function repeatedHeader(rawHeaders: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  return rawHeaders.find((given, at) => {
+    const name = given.toLowerCase();
+    if (at % 2 === 1 || !singleHeaders.has(name)) return false;
+    if (seen.has(name)) return true;
+    seen.add(name);
+    return false;
+  });
 }
 
 function answerAtOnce(problem: Problem): Response {
@@ -99,42 +135,6 @@ function answerAtOnce(problem: Problem): Response {
       connection: 'close',
     },
   });
-}
-
-interface Connections {
-  /** Closes the connections that no request is under way on. */
-  closeIdle(): void;
-  /** The answer to the last request that has come whole and is under way. */
-  lastWhole(socket: Duplex): ServerResponse | undefined;
-}
-
-/**
- * Keeps count of what is under way. Node's own closeIdleConnections() spares connections on which there never was a
- * request, such as a browser's spare one, and they would hold a stop up for its whole grace.
- */
-function trackConnections(server: Server): Connections {
-  const known = new Map<
-    Duplex,
-    { readonly socket: Socket; readonly underWay: Set<ServerResponse> }
-  >();
-  server.on('connection', (socket) => {
-    known.set(socket, { socket, underWay: new Set() });
-    socket.once('close', () => known.delete(socket));
-  });
-  server.on('request', (request, response) => {
-    const connection = known.get(request.socket);
-    connection?.underWay.add(response);
-    response.once('close', () => connection?.underWay.delete(response));
-  });
-  return {
-    closeIdle() {
-      for (const { socket, underWay } of known.values()) {
-        if (underWay.size === 0) socket.destroySoon();
-      }
-    },
-    lastWhole: (socket) =>
-      [...(known.get(socket)?.underWay ?? [])].findLast(({ req }) => req.complete),
-  };
 }
 
 /** A connection under way becomes idle when its request ends, and is closed by a later sweep. */

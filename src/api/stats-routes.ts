@@ -7,7 +7,7 @@ import { overview, readOverview } from '../queries/read-status.ts';
 import { time } from '../queries/shapes.ts';
 import { version } from '../version.ts';
 import type { ApiEnv } from './base.ts';
-import { isCanonicalUuid } from './canonical-uuid.ts';
+import { canonicalUuid, isCanonicalUuid } from './canonical-uuid.ts';
 import { amongWords, type Parameter, parameterProblem, readParameters } from './parameters.ts';
 import { answerProblem } from './problem.ts';
 import type { Route } from './route.ts';
@@ -115,9 +115,13 @@ async function showSeries(c: Context<ApiEnv>, { pool }: StatsOptions): Promise<R
 }
 
 const mostIds = 200;
+const oneId = canonicalUuid.source.slice(1, -1);
 
 const idList: Parameter<readonly string[]> = {
-  schema: z.string().describe(`1 to ${mostIds} UUIDs, separated by commas.`),
+  schema: z
+    .string()
+    .regex(new RegExp(`^(${oneId}(,(?!$)|$)){1,${mostIds}}$`))
+    .describe(`1 to ${mostIds} UUIDs, separated by commas.`),
   mustBe: `1 to ${mostIds} UUIDs in lower case with dashes, separated by commas`,
   read: (text) => {
     const ids = text.split(',');

@@ -46,7 +46,13 @@ export function webhookRoutes(options: RouteOptions): readonly Route[] {
         'It is committed when the answer comes. With an idempotency key it is sent once, however often the request is repeated.',
       headers: { 'Idempotency-Key': sendFields.idempotency_key.schema },
       body: {
-        schema: bodySchemaOf(sendFieldSet).meta({ id: 'NewWebhook' }),
+        schema: bodySchemaOf(sendFieldSet).meta({
+          id: 'NewWebhook',
+          anyOf: [
+            { required: ['url'], properties: { url: isText, endpoint_id: isNull } },
+            { required: ['endpoint_id'], properties: { endpoint_id: isText, url: isNull } },
+          ],
+        }),
         isOptional: false,
         example: {
           url: 'http://127.0.0.1:9000/hook',
@@ -81,6 +87,9 @@ export function webhookRoutes(options: RouteOptions): readonly Route[] {
     },
   ];
 }
+
+const isText = { type: 'string' };
+const isNull = { type: 'null' };
 
 /** What is answered to whoever sent something. */
 export const accepted = {

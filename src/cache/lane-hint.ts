@@ -1,5 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
+import { isLane } from '../domain/lane.ts';
+
 /** A lane with due work, as one worker tells the others. */
 export interface LaneHint {
   readonly lane: string;
@@ -9,8 +11,6 @@ export interface LaneHint {
 
 /** More than any time in ms until the year 2286, so that one number orders by priority and then by age. */
 const priorityStep = 1e13;
-const leastLane = -(2n ** 63n);
-const mostLane = 2n ** 63n - 1n;
 
 export function memberOf({ lane, priority }: LaneHint): string {
   return `${lane}:${priority}`;
@@ -29,13 +29,12 @@ export function parseHint({
   score: unknown;
 }): LaneHint | undefined {
   if (typeof value !== 'string' || typeof score !== 'number') return undefined;
-  const match = /^(0|-?[1-9]\d{0,18}):([012])$/.exec(value);
+  const match = /^(.{1,20}):([012])$/.exec(value);
   if (match === null) return undefined;
   const [, lane = '', digit = ''] = match;
-  const number = BigInt(lane);
   const priority = Number(digit);
   const dueMs = score - priority * priorityStep;
-  if (number < leastLane || number > mostLane) return undefined;
+  if (!isLane(lane)) return undefined;
   if (!(dueMs >= 0 && dueMs < priorityStep)) return undefined;
   return { lane, priority, dueMs };
 }

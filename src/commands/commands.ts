@@ -221,10 +221,15 @@ export const commands: readonly Command[] = [
     summary: 'look at the database and say what is wrong and what to do',
     options: {
       strict: { type: 'boolean', help: 'warnings are failures' },
+      repair: { type: 'boolean', help: 'first enqueue what no trigger has enqueued' },
       ...jsonOption,
     },
     run: (given) =>
-      doctorCommand({ isJson: hasOption(given, 'json'), isStrict: hasOption(given, 'strict') }),
+      doctorCommand({
+        isJson: hasOption(given, 'json'),
+        isStrict: hasOption(given, 'strict'),
+        isRepair: hasOption(given, 'repair'),
+      }),
   },
   {
     name: 'bench',

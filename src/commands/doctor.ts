@@ -2,23 +2,31 @@ import { readConfig } from '../config.ts';
 import { findEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { examine } from '../doctor/examine.ts';
 import { worstOf } from '../doctor/finding.ts';
-import { jsonReport, textReport } from '../doctor/report.ts';
+import { repair } from '../doctor/repair.ts';
+import { jsonReport, repairReport, textReport } from '../doctor/report.ts';
 import { joinKeyRings } from '../domain/key-ring.ts';
 import { readKeyFile } from '../secrets/key-file.ts';
 import { version } from '../version.ts';
 import { terminalOf } from './terminal.ts';
 
-/** `posthorn doctor`: looks at the database, says what is wrong with it, and changes nothing. Returns the exit code. */
+/**
+ * `posthorn doctor`: looks at the database and says what is wrong with it. It changes nothing unless it is asked to repair what
+ * triggers have missed. Returns the exit code.
+ */
 export async function doctorCommand(options: {
   readonly isJson: boolean;
   /** Warnings are failures. */
   readonly isStrict: boolean;
+  readonly isRepair: boolean;
 }): Promise<number> {
   const { databaseUrl, dataDir, redisUrl, keyRing, environment } = readConfig(process.env);
   const isEmbedded = databaseUrl === undefined;
   const ofFile = isEmbedded ? await readKeyFile(dataDir) : undefined;
+  const url = databaseUrl ?? (await findEmbeddedPostgres(dataDir));
+  const repaired = options.isRepair && url !== undefined ? await repair(url) : undefined;
+  if (repaired !== undefined && !options.isJson) console.log(`${repairReport(repaired)}\n`);
   const findings = await examine({
-    databaseUrl: databaseUrl ?? (await findEmbeddedPostgres(dataDir)),
+    databaseUrl: url,
     isEmbedded,
     dataDir,
     redisUrl,
@@ -27,7 +35,7 @@ export async function doctorCommand(options: {
   });
   console.log(
     options.isJson
-      ? jsonReport(findings, { version })
+      ? jsonReport(findings, { version, repaired })
       : textReport(findings, { hasColours: terminalOf(process.stdout).hasColours }),
   );
   const worst = worstOf(findings);

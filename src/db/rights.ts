@@ -45,6 +45,7 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   outcomes: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   // Written by put_back() and take_back(); delete is for pruning.
   former_outcomes: { worker: ['select', 'delete'], reader: ['select'] },
+  brought_forward: { worker: ['select', 'delete'], reader: ['select'] },
   replays: { worker: anyRow, reader: ['select'] },
   // Nobody deletes one: a key that is revoked stays, so that its use can be looked up.
   api_keys: { worker: ['select', 'insert', 'update'] },
@@ -60,12 +61,17 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   tallies: { worker: ['select', 'insert', 'delete'], reader: ['select'] },
   maintenance_runs: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   migrations: { worker: ['select'], reader: ['select'] },
+  // Written by drop_partitions() alone.
+  history: { worker: ['select'], reader: ['select'] },
+  // Written by watch_clock() alone.
+  clock: { worker: ['select'], reader: ['select'] },
   samples: { worker: ['select', 'insert', 'delete'], reader: ['select'] },
   // Written by take_stats() alone.
   sealing: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   stats: { worker: ['select'], reader: ['select'] },
   webhooks: { worker: ['select'] },
   secret_keys: { worker: ['select'], reader: ['select'] },
+  misruled_lanes: { worker: ['select'], reader: ['select'] },
   live_workers: { worker: ['select'], reader: ['select'] },
   redacted_outbox: { worker: ['select'], reader: ['select'] },
   redacted_attempts: { worker: ['select'], reader: ['select'] },
@@ -96,7 +102,14 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   hold: ['worker'],
   resume: ['worker'],
   make_partitions: ['worker'],
+  move_stranded: [],
+  history_floor: ['worker', 'reader'],
   drop_partitions: ['worker'],
+  forget_kept: ['worker'],
+  watch_clock: ['worker'],
+  missed: ['worker', 'reader'],
+  enqueue_missed: ['worker'],
+  repair_lane_rules: ['worker'],
   days_without_partition: ['worker', 'reader'],
   partition_days: 'anyone',
   take_sample: ['worker'],
@@ -104,6 +117,7 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   uuid_v7: 'anyone',
   uuid_floor: 'anyone',
   uuid_time: 'anyone',
+  time_of: 'anyone',
   lane_of: 'anyone',
   header_names_are_unique: 'anyone',
   outbox_keeps_rules: 'anyone',
@@ -125,6 +139,10 @@ export const graphileRights = {
   table: { worker: anyRow },
   view: { worker: ['select'] },
   migrations: { worker: ['select'], reader: ['select'] },
+  // Written by drop_partitions() alone.
+  history: { worker: ['select'], reader: ['select'] },
+  // Written by watch_clock() alone.
+  clock: { worker: ['select'], reader: ['select'] },
 } as const satisfies Readonly<Record<string, Rights>>;
 
 /** The names of the roles with this prefix. */

@@ -54,6 +54,14 @@ export function isFaultOfContent(error: unknown): boolean {
   return /^(22|23|54)/.test(codeOf(error) ?? '');
 }
 
+/**
+ * Whether a single row may be at fault: its content, a page of it that is damaged (class XX), or a trigger of somebody's
+ * that refuses it (class P0).
+ */
+export function isFaultOfRow(error: unknown): boolean {
+  return isFaultOfContent(error) || /^(XX|P0)/.test(codeOf(error) ?? '');
+}
+
 /** The SQLSTATE or Node error code of an error. */
 export function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;

@@ -15,6 +15,8 @@ interface ActiveLane {
 }
 
 const forgetAfterMs = 600_000;
+/** Lanes that are not sent to are only remembered up to so many: whoever can notify can name as many as there are numbers. */
+const mostRemembered = 20_000;
 
 /** What a request's end says about how much the receiver can take. */
 export interface LaneEnd {
@@ -89,6 +91,7 @@ export class ActiveLanes {
   /** The lane is well again after its breaker was open: one request at first, and then as many more as succeed. */
   slowStart(lane: string, nowMs: number): void {
     const active = this.#lanes.get(lane);
+    if (active === undefined && this.#lanes.size >= mostRemembered) return;
     const epoch = (active?.state.epoch ?? 0) + 1;
     this.#lanes.set(lane, {
       ...unknown,

@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { nextXidOf, type Sighting } from '../domain/visibility.ts';
-import type { LaneWish } from './lane-book.ts';
+import type { LaneWish } from './lane-wish.ts';
 
 /** A webhook that this process has leased: all that is needed to send it and to record how it ended. */
 export interface ClaimedWebhook {
@@ -70,6 +70,8 @@ export interface Claim {
   readonly webhooks: readonly ClaimedWebhook[];
   readonly discovered: readonly DiscoveredLane[];
   readonly look: Sighting;
+  /** It met its limit: a lane that was wished for may have more than it gave. */
+  readonly isFull: boolean;
 }
 
 export interface ClaimRequest {
@@ -117,6 +119,7 @@ export interface ClaimRow {
     xmin: string;
     xmax: string;
     age: number;
+    full: boolean;
     lanes: [string, number, number, number, number, LaneAccess][] | null;
   } | null;
 }
@@ -147,6 +150,7 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
       JSON.stringify(request.constrained),
       request.usualSlots,
       request.leaseS,
+      plainArray(wishes.map((wish) => wish.isOwned)),
     ],
   });
   const seen = rows.at(-1)?.discovered;
@@ -167,6 +171,7 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
       xmin: Number(seen.xmin),
       nextXid: nextXidOf({ ageOfThree: seen.age, xmax: Number(seen.xmax) }),
     },
+    isFull: seen.full,
   };
 }
 
@@ -208,7 +213,8 @@ export function toWebhook(
     isEndpointDeleted: row.is_endpoint_deleted,
     isOrdered: row.is_ordered,
     goneAnswers: row.gone_answers,
-    timeoutMs: row.timeout_ms,
+    // A lease lasts longer than any legal one.
+    timeoutMs: row.timeout_ms === null ? null : Math.min(Math.max(row.timeout_ms, 100), 60_000),
     retryScheduleMs: row.retry_schedule_s?.map((delayS) => delayS * 1_000) ?? null,
     isProbe: false,
     claimed,

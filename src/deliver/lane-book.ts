@@ -1,18 +1,9 @@
 import type { StrainLevel } from '../domain/strain.ts';
 import { ActiveLanes, type LaneEnd } from './active-lanes.ts';
 import type { DiscoveredLane } from './claim.ts';
+import type { LaneWish } from './lane-wish.ts';
 import { type LaneRule, OwnedLanes } from './owned-lanes.ts';
 import { key, priorities, type WaitingLane, WaitingLanes } from './waiting-lanes.ts';
-
-/** A part of a claim: up to `quota` webhooks of one lane and priority that are due from `dueFromMs` on. */
-export interface LaneWish {
-  readonly lane: string;
-  readonly priority: number;
-  readonly quota: number;
-  readonly dueFromMs: number;
-  /** 0 goes before 1: the turns reserved for lesser priorities. */
-  readonly rank: number;
-}
 
 /** What a claimed webhook says about its place in the queue. */
 interface Claimed {
@@ -28,6 +19,8 @@ const turnsPerReserved = 10;
  * were asked for have at least this many in a turn, and their turns come less often.
  */
 const leastShare = 4;
+/** That of all webhooks to an ordered endpoint, as outbox_to_queue() has it. */
+const orderedPriority = 1;
 /** A limited lane without work for this long is given up, so that it is not this process's for ever. */
 const releaseAfterMs = 5_000;
 
@@ -56,6 +49,11 @@ export class LaneBook {
   /** How many slots a lane has that nobody told us about yet. */
   get usualSlots(): number {
     return this.#active.usualSlots;
+  }
+
+  /** The limited lanes whose limits this process keeps. */
+  get ownedLanes(): readonly string[] {
+    return this.#owned.names;
   }
 
   /** When the next lane is ready that waits for nothing but a time; infinite when there is none. */
@@ -102,7 +100,7 @@ export class LaneBook {
   }): void {
     const given = new Map<string, { count: number; lastDueMs: number }>();
     for (const webhook of claim.claimed) {
-      const name = key(webhook);
+      const name = key(this.#placeOf(webhook));
       const known = given.get(name);
       given.set(name, {
         count: (known?.count ?? 0) + 1,
@@ -114,7 +112,9 @@ export class LaneBook {
       const waiting = this.#waiting.get(wish);
       const got = given.get(key(wish));
       if (waiting === undefined) continue;
-      if ((got?.count ?? 0) < wish.quota && !claim.wasFull) this.#waiting.forget(waiting);
+      // Ordered lanes have places of their own in a claim, however full it is.
+      const mayHaveMore = claim.wasFull && !this.#owned.isOrdered(wish.lane);
+      if ((got?.count ?? 0) < wish.quota && !mayHaveMore) this.#waiting.forget(waiting);
       else if (got !== undefined) {
         // 1 ms back: the time is rounded on its way.
         waiting.dueFromMs = got.lastDueMs - 1;
@@ -122,7 +122,7 @@ export class LaneBook {
       }
     }
     for (const seen of claim.discovered) {
-      if ((given.get(key(seen))?.count ?? 0) < seen.waiting) this.add(seen);
+      if ((given.get(key(this.#placeOf(seen)))?.count ?? 0) < seen.waiting) this.add(seen);
     }
     this.#countTurns(claim.claimed.length);
   }
@@ -130,12 +130,12 @@ export class LaneBook {
   /** Notes that a lane has work due from a time on. */
   add(lane: { readonly lane: string; readonly priority: number; readonly dueMs: number }): void {
     const fromMs = this.#owned.orderedFromMs(lane.lane) ?? lane.dueMs;
-    this.#waiting.add({ ...lane, dueMs: Math.min(lane.dueMs, fromMs) });
+    this.#waiting.add({ ...this.#placeOf(lane), dueMs: Math.min(lane.dueMs, fromMs) });
   }
 
   /** Notes that a lane may have work, whatever its priority and however old. */
   addAll(lane: string): void {
-    for (const priority of priorities) this.#waiting.add({ lane, priority, dueMs: 0 });
+    for (const priority of priorities) this.add({ lane, priority, dueMs: 0 });
     this.#waiting.unpark(lane);
   }
 
@@ -176,21 +176,22 @@ export class LaneBook {
     return this.#owned.has(lane);
   }
 
+  /** Whether the lane is this process's, and is sent to in order. */
+  isOrdered(lane: string): boolean {
+    return this.#owned.isOrdered(lane);
+  }
+
   /** The lane is limited, and this process's: it keeps to the rule from now on. */
   own(lane: string, { rule, nowMs }: { rule: LaneRule; nowMs: number }): void {
     this.#owned.own(lane, { rule, nowMs });
     this.#waiting.unpark(lane);
+    for (const priority of priorities) this.#keepInOnePlace({ lane, priority });
   }
 
   /** The lane is not limited any more, or another's. */
   disown(lane: string): void {
     this.#owned.disown(lane);
     this.#waiting.unpark(lane);
-  }
-
-  /** The webhook at the head of an ordered lane is tried again at this time, and nothing else of it is sent before. */
-  hold(lane: string, untilMs: number): void {
-    this.#owned.hold(lane, untilMs);
   }
 
   /** Gives up the limited lanes that have had no work for a while; says which. */
@@ -239,6 +240,7 @@ export class LaneBook {
         quota: (wish?.quota ?? 0) + quota,
         dueFromMs: waiting.dueFromMs,
         rank: wish?.rank ?? share.rank,
+        isOwned: this.#owned.has(waiting.lane),
       });
       left -= quota;
     }
@@ -256,6 +258,18 @@ export class LaneBook {
   /** When time alone will give the lane room; 0 when it is not time that it waits for. */
   #readyAtMs(lane: string, nowMs: number): number {
     return Math.max(this.#owned.readyAtMs(lane, nowMs), this.#active.restUntilMs(lane, nowMs));
+  }
+
+  /** Where a lane waits. An ordered one waits as a whole: a claim gives its first webhook, whatever its priority. */
+  #placeOf<Place extends { lane: string; priority: number }>(place: Place): Place {
+    return this.#owned.isOrdered(place.lane) ? { ...place, priority: orderedPriority } : place;
+  }
+
+  #keepInOnePlace(place: { lane: string; priority: number }): void {
+    const waiting = this.#waiting.get(place);
+    if (waiting === undefined || this.#placeOf(place).priority === place.priority) return;
+    this.#waiting.forget(waiting);
+    this.add({ ...place, dueMs: waiting.dueFromMs });
   }
 
   /** The same lane may already be wished for in another priority: its slots are one. */

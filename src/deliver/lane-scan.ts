@@ -12,7 +12,8 @@ import type { LimitedLanes } from './limited-lanes.ts';
  *
  * In: the heads of all lanes. Out: lanes in the book. Finds what the window cannot see any more: late commits, leases
  * given back, lanes whose pause is over. At start, when somebody asks for it, and every 5 s. With a cache, one worker's scan
- * serves the others: they take hints from it, and scan themselves when it does not answer.
+ * serves the others: they take hints from it, look after the limited lanes that they own, and scan themselves when it does
+ * not answer.
  */
 
 interface LaneScanOptions {
@@ -33,6 +34,7 @@ interface ScannedRow {
 }
 
 const scanSql = sqlFile('scan-lanes');
+const scanOwnedSql = sqlFile('scan-owned');
 const everyMs = 5_000;
 /** A scan may use this share of the time at most: it costs 8 µs a lane. */
 const share = 50;
@@ -90,8 +92,10 @@ export class LaneScan {
     return Math.max(everyMs, this.#costMs * share);
   }
 
+  /** Those that somebody asks for take half of the time at most: whoever can notify can ask as often as he likes. */
   #isDue(): boolean {
-    return this.#isWanted || performance.now() - this.#lastMs >= this.#pauseMs;
+    const restedMs = performance.now() - this.#lastMs;
+    return restedMs >= (this.#isWanted ? this.#costMs : this.#pauseMs);
   }
 
   /** What somebody asked for is not in an earlier scan of somebody else's. */
@@ -104,7 +108,20 @@ export class LaneScan {
     // Somebody else's scan costs nothing here.
     this.#costMs = 0;
     await this.#takeHints();
+    await this.#scanOwned(workerNumber);
     await limited.releaseIdle(workerNumber);
+  }
+
+  /** Nobody else is told of these: only their owner may claim them. */
+  async #scanOwned(workerNumber: number): Promise<void> {
+    const { pool, book } = this.#options;
+    const lanes = book.ownedLanes;
+    if (lanes.length === 0) return;
+    const rows = await runSql<Omit<ScannedRow, 'access'>>(pool, {
+      sql: scanOwnedSql,
+      values: [workerNumber, lanes],
+    });
+    for (const { lane, priority, due_ms: dueMs } of rows) book.add({ lane, priority, dueMs });
   }
 
   /** More of them as soon as these are used up. */
@@ -120,6 +137,6 @@ export class LaneScan {
     const { book, limited } = this.#options;
     if (limited.admits({ lane, access })) book.add({ lane, priority, dueMs });
     // One of the others may be frozen.
-    else if (access === 'taken') limited.want(lane, 'seen');
+    else if (access === 'taken') limited.want(lane);
   }
 }

@@ -3,17 +3,21 @@ import type { Pool } from 'pg';
 import type { LaneCache } from '../cache/lane-cache.ts';
 import { isFaultOfStatement } from '../db/sqlstate.ts';
 import { ClaimRoom } from '../domain/claim-room.ts';
-import { allowedBy, createPace, spend } from '../domain/pace.ts';
 import { behindAfterMs, Strain } from '../domain/strain.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
 import { type Claim, claimWebhooks } from './claim.ts';
+import { type ClaimsFailing, ClaimTrouble } from './claim-trouble.ts';
 import type { DatabaseClock } from './database-clock.ts';
 import { DiscoveryWindow } from './discovery-window.ts';
+import { Gather } from './gather.ts';
 import { InFlightGauge } from './in-flight-gauge.ts';
-import { LaneBook, type LaneWish } from './lane-book.ts';
+import { type FailedClaim, Isolation } from './isolation.ts';
+import { LaneBook } from './lane-book.ts';
+import { type LaneCall, LaneCalls } from './lane-calls.ts';
 import { LaneScan } from './lane-scan.ts';
+import type { LaneWish } from './lane-wish.ts';
 import { LimitedLanes } from './limited-lanes.ts';
 import type { Sender } from './sender.ts';
 import { Wake } from './wake.ts';
@@ -40,10 +44,6 @@ interface LoopOptions {
   readonly releaseUnknown: (workerNumber: number) => Promise<void>;
 }
 
-/** After a claim that found less than it could take: what arrives meanwhile is claimed together. */
-const gapMs = 8;
-/** Unless somebody calls, and this often at most: a claim more costs about 1.5 ms of CPU. */
-const mostCallsPerS = 100;
 /** Without a notification the queue is looked at this often; less when nothing has come for a while. */
 const pollMs = 100;
 const idlePollMs = 250;
@@ -51,6 +51,7 @@ const idleAfterMs = 5_000;
 /** Breakers are asked this often for probes that are due; the intervals begin with 24 s. */
 const probeEveryMs = 1_000;
 const mostProbes = 20;
+const noRequest: FailedClaim = { wishes: [], windowFromMs: undefined };
 
 export class DeliveryLoop {
   readonly #options: LoopOptions;
@@ -59,11 +60,14 @@ export class DeliveryLoop {
   readonly #scan: LaneScan;
   readonly #window = new DiscoveryWindow();
   readonly #wake = new Wake();
+  readonly #gather = new Gather(this.#wake);
   readonly #strain = new Strain();
   readonly #gauge: InFlightGauge;
+  readonly #laneCalls: LaneCalls;
+  readonly #trouble: ClaimTrouble;
+  readonly #isolation: Isolation;
+  #lastRequest: FailedClaim = noRequest;
   readonly #room: ClaimRoom;
-  /** Calls that ended the gap between claims. */
-  #calls = createPace(mostCallsPerS);
   #stopped = false;
   #isWanted = true;
   #lastLookMs = 0;
@@ -83,8 +87,16 @@ export class DeliveryLoop {
     this.#book = book;
     this.#gauge = new InFlightGauge({ most });
     this.#room = new ClaimRoom({ most });
-    this.#limited = new LimitedLanes({ pool, book });
+    this.#limited = new LimitedLanes({ pool, book, log });
     this.#scan = new LaneScan({ pool, book, limited: this.#limited, events, log, cache });
+    this.#laneCalls = new LaneCalls({ book, limited: this.#limited, scan: this.#scan });
+    this.#trouble = new ClaimTrouble({ events, log });
+    this.#isolation = new Isolation({ pool, events, log, book });
+  }
+
+  /** Undefined as long as claims come back. */
+  get claimsFailing(): ClaimsFailing | undefined {
+    return this.#trouble.failing;
   }
 
   /** Something was enqueued, or came due. */
@@ -99,15 +111,9 @@ export class DeliveryLoop {
     this.wake();
   }
 
-  /** The breaker of a lane is closed again: its backlog is taken up now, and slowly. */
-  laneClosed(lane: string): void {
-    this.#book.slowStart(lane, performance.now());
-    this.rulesChanged(lane);
-  }
-
-  /** The endpoint of a lane is limited or held in another way than before. */
-  rulesChanged(lane: string): void {
-    this.#limited.want(lane, 'changed');
+  /** The lane is sent to again: its backlog is taken up now, and slowly. Or its rules have changed. */
+  laneCalled(lane: string, call: LaneCall): void {
+    this.#laneCalls.add(lane, call);
     this.#wake.call();
   }
 
@@ -127,8 +133,9 @@ export class DeliveryLoop {
     this.#wake.call();
   }
 
-  /** Finds where the window starts and all lanes with work, and with that warms connection and plans up. */
+  /** Reads rules that may have changed while nobody listened; finds the lanes with work; warms connection and plans up. */
   async warmUp(workerNumber: number): Promise<void> {
+    await this.#limited.takeOwnedAgain(workerNumber);
     await this.#claim({ workerNumber, limit: 0, wishes: [], discover: true });
     await this.#scan.run(workerNumber);
   }
@@ -148,11 +155,9 @@ export class DeliveryLoop {
         await this.#step(slice.workerNumber);
         failures = 0;
       } catch (error) {
+        this.#trouble.failed(error);
+        if (await this.#isolation.overcome(error, this.#lastRequest)) continue;
         failures += 1;
-        // The first and then every hundredth: Postgres may be away for long.
-        if (failures % 100 === 1) {
-          this.#options.log.warn({ error: String(error), failures }, 'Cannot claim webhooks');
-        }
         await delay(Math.min(100 * 2 ** Math.min(failures, 5), 2_000));
       }
     }
@@ -164,6 +169,8 @@ export class DeliveryLoop {
       await this.#options.releaseUnknown(workerNumber);
       this.#mayHoldUnknown = false;
     }
+    this.#lastRequest = noRequest;
+    this.#laneCalls.hear(performance.now());
     await this.#scan.runWhenDue(workerNumber);
     await this.#limited.take(workerNumber);
     const allowed = this.#gauge.limit();
@@ -185,24 +192,11 @@ export class DeliveryLoop {
       return;
     }
     const claim = await this.#claim({ workerNumber, limit, wishes, discover });
-    const isFull = claim.webhooks.length >= limit;
     if (claim.webhooks.length > 0) this.#lastWorkMs = performance.now();
-    const hasMore = isFull || this.#window.hasMore || this.#limited.hasWanted;
+    const hasMore = claim.isFull || this.#window.hasMore || this.#limited.hasWanted;
     const claimedMs = performance.now();
-    const lateMs = hasMore ? 0 : await this.#gather();
+    const lateMs = hasMore ? 0 : await this.#gather.wait();
     this.#noteStrain(claim, claimedMs - nowMs + lateMs);
-  }
-
-  /** Lets what arrives gather for a claim; says how late that ended. Calls end it, but not so often that it is no use. */
-  async #gather(): Promise<number> {
-    const startedMs = performance.now();
-    if (allowedBy(this.#calls, startedMs) === 0) {
-      await delay(gapMs);
-    } else if (await this.#wake.wait(gapMs)) {
-      this.#calls = spend(this.#calls, startedMs);
-      return 0;
-    }
-    return Math.max(0, performance.now() - startedMs - gapMs);
   }
 
   /** Backlogs hold back when the process is so busy that what has just arrived has to wait for them. */
@@ -247,9 +241,11 @@ export class DeliveryLoop {
     const { pool, events, sender, clock, leaseS } = this.#options;
     const before = sender.inFlight;
     const { limit, wishes } = request;
+    const windowFromMs = request.discover ? this.#window.fromMs : undefined;
+    this.#lastRequest = { wishes, windowFromMs };
     const claim = await claimWebhooks(pool, {
       ...request,
-      windowFromMs: request.discover ? this.#window.fromMs : undefined,
+      windowFromMs,
       // Thousands of lanes, at times: only for what is discovered.
       constrained: request.discover ? this.#book.constrained(startedMs) : {},
       usualSlots: this.#book.usualSlots,
@@ -259,6 +255,7 @@ export class DeliveryLoop {
       this.#mayHoldUnknown ||= !isFaultOfStatement(error);
       throw error;
     });
+    this.#trouble.succeeded();
     if (limit > 0) this.#room.noteClaim({ before, after: sender.inFlight });
     clock.note({ nowMs: claim.look.nowMs, askedMs: startedMs, answeredMs: performance.now() });
     if (this.#stopped) {
@@ -270,7 +267,7 @@ export class DeliveryLoop {
       wishes,
       claimed: claim.webhooks,
       discovered: claim.discovered.filter((seen) => this.#limited.admits(seen)),
-      wasFull: claim.webhooks.length >= limit,
+      wasFull: claim.isFull,
     });
     if (request.discover && this.#window.move(claim)) this.#scan.want();
     const durationMs = performance.now() - startedMs;

@@ -76,10 +76,8 @@ export class OwnedLanes {
     if (owned.pace !== undefined) owned.pace = spend(owned.pace, nowMs);
   }
 
-  /** The head of an ordered lane is tried again at this time, and nothing else of it is sent before. */
-  hold(lane: string, untilMs: number): void {
-    const owned = this.#lanes.get(lane);
-    if (owned !== undefined) owned.heldUntilMs = Math.max(owned.heldUntilMs, untilMs);
+  isOrdered(lane: string): boolean {
+    return this.orderedFromMs(lane) !== undefined;
   }
 
   /**

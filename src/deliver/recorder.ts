@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
-import { isFaultOfContent } from '../db/sqlstate.ts';
+import { isFaultOfRow } from '../db/sqlstate.ts';
 import { isAlive, type LaneResult, laneNews } from '../domain/breaker.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import { writeBare } from './bare-record.ts';
 import type { Breakers } from './breakers.ts';
 import type { GoneEndpoints } from './gone-endpoints.ts';
 import { type SettledRow, settleLate } from './late-results.ts';
@@ -32,8 +33,6 @@ export interface AttemptRecord {
   readonly counts: boolean;
   /** What it says about its lane. */
   readonly laneResult: LaneResult;
-  /** Its lane is ordered: it is tried again before any other, which wait for it. */
-  readonly keepsPlace: boolean;
   readonly endpointId: string | null;
   /** Answers 410 Gone of the endpoint before this one. */
   readonly goneAnswers: number;
@@ -53,13 +52,13 @@ interface RecorderOptions {
   readonly patienceMs?: number;
 }
 
-/** Either a webhook that was ours to record, or a lane whose breaker was open and is closed now. */
+/** A webhook that was ours to record, a lane whose breaker was open and is closed now, or an ordered lane that is held. */
 interface RecordedRow extends SettledRow {
   closed_lane: string | null;
+  held_lane: string | null;
 }
 
 const recordSql = sqlFile('record');
-const holdSql = sqlFile('hold-lanes');
 const closeAbandonedSql = sqlFile('close-abandoned');
 /** More do not make a result cheaper: each finds its place in the arrays by looking along them. */
 const batchSize = 250;
@@ -73,8 +72,8 @@ export const becameCodes = { retry: 0, delivered: 1, failed: 2 } as const;
  * together.
  *
  * A statement that fails because Postgres is away is tried again for 30 s: a receiver's 2xx that is not written is a
- * duplicate later. One that fails for its content is halved until the row at fault is alone, and that one is written
- * without the receiver's words. A crash here: the leases are freed by the rescue, the webhooks are sent again.
+ * duplicate later. One that fails for a row is halved until that row is alone, which is then written without the receiver's
+ * words, or else without its attempt. A crash here: the leases are freed by the rescue, the webhooks are sent again.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -85,6 +84,8 @@ export class Recorder {
   #timer: NodeJS.Timeout | undefined;
   readonly #running = new Set<Promise<void>>();
   readonly #writing = new Set<readonly AttemptRecord[]>();
+  /** Called with an ordered lane that is held until its first webhook is tried again, before that one's `onSettled`. */
+  onLaneHeld: (lane: string) => void = () => {};
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -155,7 +156,7 @@ export class Recorder {
         return await this.#writeOnce(batch);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        if (isFaultOfContent(error)) return this.#isolate(batch, message);
+        if (isFaultOfRow(error)) return this.#isolate(batch, message);
         if (performance.now() > givenUpAt) return this.#giveUp(batch, message);
         await delay(Math.min(50 * 2 ** tries, 1_000));
       }
@@ -166,10 +167,11 @@ export class Recorder {
     const startedMs = performance.now();
     const news = laneNews(batch.map((record) => record.laneResult));
     const alive = news.filter(isAlive);
-    await this.#holdLanes(batch, startedMs);
     await this.#closeAbandoned(batch);
     const rows = await this.#record(batch, { alive: alive.map(({ lane }) => lane), startedMs });
     const ours = rows.flatMap((row) => (row.webhook_id === null ? [] : [row.webhook_id]));
+    // Nothing is held in memory by what was decided here: by now somebody may have cancelled the webhook.
+    for (const { held_lane: lane } of rows) if (lane !== null) this.onLaneHeld(lane);
     const again = await settleLate(this.#options.pool, batch, rows);
     if (again.length > 0) await this.#record(again, { alive: [], startedMs });
     await this.#options.breakers.tellClosed(
@@ -203,29 +205,18 @@ export class Recorder {
         plainArray(batch.map((record) => record.responseTruncated)),
         plainArray(batch.map((record) => record.durationMs)),
         plainArray(batch.map((record) => startedMs - record.endedAtMs)),
-        plainArray(
-          batch.map((record) => (record.keepsPlace ? null : (record.retryInMs ?? 0) / 1_000)),
-        ),
+        plainArray(batch.map((record) => (record.retryInMs ?? 0) / 1_000)),
         plainArray(batch.map((record) => record.reason)),
         plainArray(batch.map((record) => (record.counts ? 0 : 1))),
         plainArray(batch.map((record) => record.leasedBy)),
         plainArray(alive),
-      ],
-    });
-  }
-
-  /** Before the queue says that they are free: their lanes must not be claimed in between. */
-  async #holdLanes(batch: readonly AttemptRecord[], nowMs: number): Promise<void> {
-    const held = batch.filter(({ became, keepsPlace }) => keepsPlace && became === 'retry');
-    if (held.length === 0) return;
-    await runSql(this.#options.pool, {
-      sql: holdSql,
-      values: [
-        held.map((record) => record.laneResult.lane),
-        held.map((record) => record.webhookId),
-        held.map((record) => record.number),
-        held.map((record) => record.leasedBy),
-        held.map((record) => ((record.retryInMs ?? 0) - (nowMs - record.endedAtMs)) / 1_000),
+        plainArray([
+          ...new Set(
+            batch.flatMap(({ became, laneResult }) =>
+              became === 'retry' ? [laneResult.lane] : [],
+            ),
+          ),
+        ]),
       ],
     });
   }
@@ -241,28 +232,29 @@ export class Recorder {
   }
 
   async #isolate(batch: readonly AttemptRecord[], message: string): Promise<void> {
-    const [only] = batch;
-    if (batch.length > 1) {
+    const [only, ...others] = batch;
+    if (only === undefined) return;
+    if (others.length > 0) {
       const half = Math.ceil(batch.length / 2);
       await this.#write(batch.slice(0, half));
       await this.#write(batch.slice(half));
-    } else if (only !== undefined && (only.responseBody ?? only.errorMessage) !== null) {
+    } else if ((only.responseBody ?? only.errorMessage) !== null) {
       this.#options.log.error(
         { webhookId: only.webhookId, error: message },
         'Cannot record the answer of a receiver: recording the attempt without it',
       );
       await this.#write([{ ...only, responseBody: null, errorMessage: null }]);
-    } else {
-      this.#giveUp(batch, message);
-    }
+    } else if (!(await writeBare(this.#options, only, message))) this.#giveUp(batch, message);
+    else settle(batch, { fromMs: performance.now(), isLost: true });
   }
 
-  #giveUp(batch: readonly AttemptRecord[], message: string): void {
+  #giveUp(batch: readonly AttemptRecord[], error: string): void {
+    const lost = { results: batch.length, error };
     this.#options.log.error(
-      { results: batch.length, error: message },
+      lost,
       'Cannot record results: their webhooks will be sent again when the leases run out',
     );
-    this.#options.events.emit('recordLost', { results: batch.length, error: message });
+    this.#options.events.emit('recordLost', lost);
     settle(batch, { fromMs: performance.now(), isLost: true });
   }
 }

@@ -98,10 +98,8 @@ export class Sender {
     const endLane = () =>
       book.end(webhook.lane, { epoch, verdict: loadOf(verdict), nowMs: performance.now() });
     let onSettled: (() => void) | undefined;
-    if (webhook.isOrdered) {
+    if (webhook.isOrdered || book.isOrdered(webhook.lane)) {
       onSettled = () => {
-        // From now on: Postgres has counted from a little earlier, and would give nothing before its own time is over.
-        if (decision.became === 'retry') book.hold(webhook.lane, performance.now() + decision.inMs);
         endLane();
         this.onLaneFreed();
       };
@@ -241,7 +239,6 @@ export class Sender {
           ? { webhookId: webhook.webhookId, number: webhook.number }
           : undefined,
       },
-      keepsPlace: webhook.isOrdered,
       endpointId: webhook.endpointId,
       goneAnswers: webhook.goneAnswers,
       onSettled,

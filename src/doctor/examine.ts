@@ -7,6 +7,7 @@ import { codeOf } from '../db/sqlstate.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import { readHold } from './facts/hold.ts';
 import { readHorizon } from './facts/horizon.ts';
+import { readMisruled, readMissed } from './facts/missed.ts';
 import { askRedis } from './facts/redis.ts';
 import { allRights, readGrants, readHeldRights, readOwner, readSeesJobs } from './facts/rights.ts';
 import {
@@ -25,6 +26,7 @@ import { judgeGrants, judgeLine, judgeRole, judgeSight, type RoleFacts } from '.
 import { judgeDurability, judgeTables } from './judge/durability.ts';
 import { judgeHold } from './judge/hold.ts';
 import { judgeHorizon } from './judge/horizon.ts';
+import { judgeMisruled, judgeMissed } from './judge/missed.ts';
 import {
   judgeClock,
   judgeConnections,
@@ -159,6 +161,8 @@ function stepsInSchema(bedside: Bedside & { readonly overrides: readonly Overrid
     ['logged tables', async () => judgeTables(await readTables(look), bedside)],
     ['partitions', async () => judgePartitions(await readPartitions(look))],
     ['default partitions', async () => judgeStranded(await readStranded(look))],
+    ['enqueued webhooks', async () => judgeMissed(await readMissed(look))],
+    ['lane rules', async () => judgeMisruled(await readMisruled(look))],
     ['hold', async () => judgeHold(await readHold(look, bedside.environment), bedside)],
     ['workers', async () => judgeWorkers(await readWorkers(look))],
     ['secrets', async () => judgeSecrets(await readSecretKeys(look), bedside.keyRing)],

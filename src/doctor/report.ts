@@ -2,6 +2,7 @@
 
 import { counted } from './amounts.ts';
 import { type Finding, type FindingStatus, worstOf } from './finding.ts';
+import type { Repaired } from './repair.ts';
 
 const colours: Readonly<Record<FindingStatus | 'faint', string>> = {
   ok: '32',
@@ -30,9 +31,23 @@ export function textReport(
 /** For programs. */
 export function jsonReport(
   findings: readonly Finding[],
-  { version }: { readonly version: string },
+  { version, repaired }: { readonly version: string; readonly repaired?: Repaired | undefined },
 ): string {
-  return JSON.stringify({ posthorn: version, status: worstOf(findings), checks: findings });
+  return JSON.stringify({
+    posthorn: version,
+    status: worstOf(findings),
+    checks: findings,
+    ...(repaired === undefined ? {} : { repaired }),
+  });
+}
+
+/** What was repaired, a webhook or lane per line. */
+export function repairReport({ webhooks, lanes }: Repaired): string {
+  if (webhooks.length + lanes.length === 0) return 'Nothing was to be repaired.';
+  return [
+    ...lanes.map((lane) => `made the rules of lane ${lane} anew`),
+    ...webhooks.map((id) => `enqueued ${id}`),
+  ].join('\n');
 }
 
 function summary(findings: readonly Finding[]): string {

@@ -163,6 +163,15 @@ function ourOwn(
       }),
     );
   }
+  if (workers.notClaiming !== null) {
+    const { workers: count, failingMs, error } = workers.notClaiming;
+    findings.push(
+      finding('claims_failing', {
+        summary: `${count} of ${workers.alive} workers cannot claim webhooks since ${spoken(failingMs)}: ${error}`,
+        detail: { workers: count, alive: workers.alive, error, failing_s: seconds(failingMs) },
+      }),
+    );
+  }
   if (workers.withoutEgress > 0) {
     findings.push(
       finding('egress_down', {

@@ -28,6 +28,7 @@ export const alertRules = {
     'The database is held: it is a copy, belongs to another environment, or somebody holds it. Nothing is sent.',
   ),
   no_worker: critical('No worker is alive: nothing is delivered.'),
+  claims_failing: critical('A worker can take nothing out of the queue: what it would send waits.'),
   egress_down: critical('Most endpoints cannot be reached from a worker: the trouble is ours.'),
   pinned_xmin: warning(
     'Something keeps vacuum from removing dead rows, which slows the queue down.',
@@ -92,7 +93,16 @@ export interface AlertFacts {
     /** Set once it is disabled. */
     readonly disabledAs: 'failing' | 'gone' | null;
   }[];
-  readonly workers: { readonly alive: number; readonly withoutEgress: number };
+  readonly workers: {
+    readonly alive: number;
+    readonly withoutEgress: number;
+    /** Those whose claims fail: the one for which that has been so for longest. */
+    readonly notClaiming: {
+      readonly workers: number;
+      readonly failingMs: number;
+      readonly error: string;
+    } | null;
+  };
   readonly horizon: { readonly pinnedMs: number; readonly holder: string } | null;
   readonly missingPartitions: readonly string[];
   /** Ids of encryption keys. */

@@ -57,6 +57,7 @@ export async function readAlertFacts(
   const [health] = await ask<{
     alive: number;
     without_egress: number;
+    not_claiming: { workers: number; failing_ms: number; error: string | null } | null;
     missing_partitions: string[];
     missing_keys: string[];
   }>(client, healthSql, []);
@@ -65,6 +66,7 @@ export async function readAlertFacts(
     horizonSql,
     [],
   );
+  const notClaiming = health?.not_claiming ?? null;
   const [hold] = await ask<Hold>(client, holdSql, [environment]);
   return {
     hold: hold ?? null,
@@ -89,7 +91,15 @@ export async function readAlertFacts(
       lastError: row.last_error,
       disabledAs: row.disabled_as,
     })),
-    workers: { alive: health?.alive ?? 0, withoutEgress: health?.without_egress ?? 0 },
+    workers: {
+      alive: health?.alive ?? 0,
+      withoutEgress: health?.without_egress ?? 0,
+      notClaiming: notClaiming && {
+        workers: notClaiming.workers,
+        failingMs: notClaiming.failing_ms,
+        error: notClaiming.error ?? 'nobody knows why',
+      },
+    },
     horizon:
       typeof horizon?.pinned_ms !== 'number'
         ? null

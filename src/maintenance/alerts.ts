@@ -81,7 +81,10 @@ async function isOurTurn(client: PoolClient, ifOlderThanMs = 0): Promise<boolean
 
 async function isDue(client: Pool | PoolClient, ifOlderThanMs = 0): Promise<boolean> {
   const { rows } = await client.query<{ isDue: boolean }>(
-    `select coalesce(evaluated_at <= clock_timestamp() - $1::float8 * interval '1 millisecond', true) as "isDue"
+    // A time to come: the clock was set back since.
+    `select coalesce(
+       evaluated_at <= clock_timestamp() - $1::float8 * interval '1 millisecond' or evaluated_at > clock_timestamp(),
+       true) as "isDue"
      from posthorn.alert_watch`,
     [ifOlderThanMs],
   );
@@ -95,8 +98,8 @@ async function readKnown(client: PoolClient): Promise<KnownAlert[]> {
        rule,
        subject,
        step,
-       (extract(epoch from clock_timestamp() - since) * 1000)::float8 as "foundMs",
-       (extract(epoch from clock_timestamp() - clear_since) * 1000)::float8 as "clearMs"
+       ((extract(epoch from clock_timestamp()) - extract(epoch from since)) * 1000)::float8 as "foundMs",
+       ((extract(epoch from clock_timestamp()) - extract(epoch from clear_since)) * 1000)::float8 as "clearMs"
      from posthorn.alerts
      where resolved_at is null`,
   );

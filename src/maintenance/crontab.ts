@@ -1,5 +1,6 @@
 import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-worker';
 import type { Pool } from 'pg';
+import { graphileSchema } from '../db/names.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -71,7 +72,8 @@ const schedule: Readonly<Record<string, Schedule>> = {
     },
   },
   'posthorn:partitions': {
-    match: '13 * * * *',
+    // Every ten minutes, because a day that is missing slows everybody down until it is there.
+    match: '3,13,23,33,43,53 * * * *',
     run: async ({ maintenancePool }) => ({ made: await makePartitions(maintenancePool) }),
   },
   'posthorn:disable': {
@@ -107,9 +109,16 @@ export function cronItems(): ParsedCronItem[] {
       task,
       match,
       identifier: task,
-      // A task that fails is tried again by the next hour's; few attempts, so that no row stays for ever.
+      // A task that fails is tried again by the next run; few attempts, so that no row stays for ever.
       options: { backfillPeriod: 0, maxAttempts: 3, jobKey: task, jobKeyMode: 'replace' },
     })),
+  );
+}
+
+/** Has the alert rules evaluated before the next minute. */
+export async function evaluateAlertsNow(pool: Pool): Promise<void> {
+  await pool.query(
+    `select ${graphileSchema}.add_job('posthorn:alerts', job_key => 'posthorn:alerts', max_attempts => 3)`,
   );
 }
 

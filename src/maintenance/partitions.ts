@@ -1,46 +1,82 @@
-import type { Pool } from 'pg';
+import type { Pool, QueryConfig } from 'pg';
 import { partitioned } from '../db/names.ts';
-import { withLockTimeout } from '../db/transaction.ts';
+import { codeOf } from '../db/sqlstate.ts';
+import { inTransaction } from '../db/transaction.ts';
 
 /** Days ahead for which there is a partition. The default partitions take what comes when nobody makes any. */
 const daysAhead = 3;
+/** To move the rows of a day out of a default partition takes about as long as to insert them. */
+const mostMs = 3_600_000;
 
 /**
  * Makes the partitions of yesterday to three days ahead, and of all days that have rows in the default partitions, where
- * they are missing; says how many it made.
+ * they are missing; returns how many it made. A day that cannot be made does not keep the others from it.
+ *
+ * @throws when a day could not be made, after it has tried the others.
  */
 export async function makePartitions(pool: Pool): Promise<number> {
+  let made = 0;
+  const failures: DayFailure[] = [];
+  for (const day of await missingDays(pool)) {
+    try {
+      made += await makeDay(pool, day);
+    } catch (error) {
+      failures.push({ day, error });
+    }
+  }
+  if (failures.length > 0) throw new PartitionsNotMade(failures);
+  return made;
+}
+
+/** Today first, because until it is there its rows go to the default partitions; then the days to come; then the past ones. */
+async function missingDays(pool: Pool): Promise<string[]> {
   const { rows } = await pool.query<{ day: string }>(
     `select day::text
-     from (
-       select (now() at time zone 'UTC')::date + ahead as day from generate_series(-1, $1::integer) as ahead
+     from (select (now() at time zone 'UTC')::date as today) as clock
+     cross join lateral (
+       select today + ahead as day from generate_series(-1, $1::integer) as ahead
        union
        select day from posthorn.days_without_partition() as day
      ) as days
-     -- Not by to_regclass(): what it did not find a session remembers, and would not see that another made it meanwhile.
      where (
        select count(*)
        from pg_class
        where relnamespace = 'posthorn'::regnamespace
          and relname in (select parent || to_char(day, '_YYYYMMDD') from unnest($2::text[]) as parent)
      ) < cardinality($2::text[])
-     order by day`,
+     order by day < today, abs(day - today)`,
     [daysAhead, partitioned],
   );
-  let made = 0;
-  for (const { day } of rows) {
-    made += await withLockTimeout(
-      pool,
-      async (client) => {
-        const result = await client.query<{ made: number }>(
-          'select posthorn.make_partitions($1::date) as made',
-          [day],
-        );
-        return result.rows[0]?.made ?? 0;
-      },
-      // ATTACH locks the default partition, which every reader of the parent has.
-      { locked: partitioned.map((table) => `${table}_default`) },
-    );
+  return rows.map(({ day }) => day);
+}
+
+function makeDay(pool: Pool, day: string): Promise<number> {
+  const query: QueryConfig & { readonly query_timeout: number } = {
+    text: 'select posthorn.make_partitions($1::date) as made',
+    values: [day],
+    query_timeout: mostMs,
+  };
+  return inTransaction(pool, async (client) => {
+    const { rows } = await client.query<{ made: number }>(query);
+    return rows[0]?.made ?? 0;
+  });
+}
+
+interface DayFailure {
+  readonly day: string;
+  readonly error: unknown;
+}
+
+class PartitionsNotMade extends Error {
+  /** The SQLSTATE of the first failure. */
+  readonly code: string | undefined;
+
+  constructor(failures: readonly DayFailure[]) {
+    const reasons = failures.map(({ day, error }) => `${day}: ${String(error)}`);
+    const days = failures.length === 1 ? '1 day' : `${failures.length} days`;
+    super(`Cannot make the partitions of ${days}: ${reasons.join('; ')}`, {
+      cause: failures[0]?.error,
+    });
+    this.code = codeOf(failures[0]?.error);
   }
-  return made;
 }

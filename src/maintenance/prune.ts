@@ -4,12 +4,14 @@ import { isLockFailure, withLockTimeout } from '../db/transaction.ts';
 
 /** What a run of the pruning did. */
 export interface PruneResult extends Record<string, unknown> {
-  /** Days of history that were dropped, as yyyy-mm-dd. */
+  /** Days of history that were dropped, as yyyy-mm-dd. Their unfinished webhooks were moved out before. */
   readonly dropped: readonly string[];
-  /** Days that are old enough and still hold unfinished webhooks. */
+  /** Days that are old enough and hold too many unfinished webhooks to move: see posthorn.drop_partitions(). */
   readonly kept: readonly string[];
   /** Days that somebody's long transaction keeps locked: nobody waits for it, and the next run tries again. */
   readonly postponed: readonly string[];
+  /** Webhooks of dropped days that were unfinished then, and ended as long ago as history is kept. */
+  readonly forgottenWebhooks: number;
   /** Breakers of lanes that have nothing waiting and have not been sent to for a day. */
   readonly forgottenBreakers: number;
   readonly expiredKeys: number;
@@ -17,6 +19,7 @@ export interface PruneResult extends Record<string, unknown> {
   readonly forgottenEndpoints: number;
   /** Alerts that have been over for as long as history is kept. */
   readonly forgottenAlerts: number;
+  readonly forgottenTallies: number;
   /** Replays that ended as long ago as history is kept, and how webhooks had ended that are dropped now. */
   readonly forgottenReplays: number;
   readonly forgottenOutcomes: number;
@@ -27,13 +30,64 @@ export interface PruneResult extends Record<string, unknown> {
 const rowsPerStatement = 10_000;
 
 /**
- * Drops the days whose webhooks are all older than the retention and have all ended, and forgets expired idempotency
- * keys. An unfinished webhook is never touched: its day stays until it has ended.
+ * Drops the days whose webhooks are all older than the retention, and forgets what belongs to nothing any more. An unfinished
+ * webhook is never dropped: it is moved out of its day, and stays until it has ended. A step that fails does not keep the
+ * others from being done.
+ *
+ * @throws when a step has failed, after all others were done.
  */
 export async function prune(
   pool: Pool,
   { retentionMs }: { retentionMs: number },
 ): Promise<PruneResult> {
+  const failures: StepFailure[] = [];
+  const step = async <Result>(name: string, work: () => Promise<Result>, none: Result) => {
+    try {
+      return await work();
+    } catch (error) {
+      failures.push({ name, error });
+      return none;
+    }
+  };
+  const days = { dropped: [], kept: [], postponed: [] };
+  const result = {
+    ...(await step('days', () => pruneDays(pool, retentionMs), days)),
+    forgottenWebhooks: await step('webhooks', () => pruneKept(pool, retentionMs), 0),
+    forgottenBreakers: await step('breakers', () => pruneBreakers(pool), 0),
+    expiredKeys: await step('idempotency keys', () => pruneKeys(pool), 0),
+    forgottenEndpoints: await step('endpoints', () => pruneEndpoints(pool, retentionMs), 0),
+    forgottenAlerts: await step('alerts', () => pruneAlerts(pool, retentionMs), 0),
+    forgottenTallies: await step('tallies', () => pruneTallies(pool), 0),
+    forgottenReplays: await step('replays', () => pruneReplays(pool, retentionMs), 0),
+    forgottenOutcomes:
+      (await step('former outcomes', () => pruneReplayed(pool, 'former_outcomes'), 0)) +
+      (await step('brought forward', () => pruneReplayed(pool, 'brought_forward'), 0)),
+    deadJobs: await step('dead jobs', () => pruneJobs(pool), 0),
+  };
+  if (failures.length > 0) throw new PruningIncomplete(failures, result);
+  return result;
+}
+
+interface StepFailure {
+  readonly name: string;
+  readonly error: unknown;
+}
+
+class PruningIncomplete extends Error {
+  /** What was done all the same. */
+  readonly result: PruneResult;
+
+  constructor(failures: readonly StepFailure[], result: PruneResult) {
+    const reasons = failures.map(({ name, error }) => `${name}: ${String(error)}`);
+    super(`Cannot prune everything: ${reasons.join('; ')}`, { cause: failures[0]?.error });
+    this.result = result;
+  }
+}
+
+async function pruneDays(
+  pool: Pool,
+  retentionMs: number,
+): Promise<Pick<PruneResult, 'dropped' | 'kept' | 'postponed'>> {
   const { rows } = await pool.query<{ day: string }>(
     `select day::text
      from posthorn.partition_days() as day
@@ -41,26 +95,13 @@ export async function prune(
      order by day`,
     [retentionMs],
   );
-  const dropped: string[] = [];
-  const kept: string[] = [];
-  const postponed: string[] = [];
+  const ends: Record<DayEnd, string[]> = { dropped: [], kept: [], postponed: [] };
   for (const { day } of rows) {
     // Who keeps one day locked most likely keeps all of them.
-    const end = await dropDay(pool, day, { tries: postponed.length === 0 ? undefined : 1 });
-    ({ dropped, kept, postponed })[end].push(day);
+    const tries = ends.postponed.length === 0 ? undefined : 1;
+    ends[await dropDay(pool, day, { tries })].push(day);
   }
-  return {
-    dropped,
-    kept,
-    postponed,
-    forgottenBreakers: await pruneBreakers(pool),
-    expiredKeys: await pruneKeys(pool),
-    forgottenEndpoints: await pruneEndpoints(pool, retentionMs),
-    forgottenAlerts: await pruneAlerts(pool, retentionMs),
-    forgottenReplays: await pruneReplays(pool, retentionMs),
-    forgottenOutcomes: await pruneFormerOutcomes(pool),
-    deadJobs: await pruneJobs(pool),
-  };
+  return ends;
 }
 
 /** Kept for as long as the history may name them. A day more, as history is dropped by days. */
@@ -75,9 +116,15 @@ function pruneEndpoints(pool: Pool, retentionMs: number): Promise<number> {
   );
 }
 
-async function pruneAlerts(pool: Pool, retentionMs: number): Promise<number> {
-  await pool.query(`delete from posthorn.tallies where counted_at < now() - interval '2 hours'`);
-  return await deleteOlder(
+async function pruneTallies(pool: Pool): Promise<number> {
+  const { rowCount } = await pool.query(
+    `delete from posthorn.tallies where counted_at < now() - interval '2 hours'`,
+  );
+  return rowCount ?? 0;
+}
+
+function pruneAlerts(pool: Pool, retentionMs: number): Promise<number> {
+  return deleteOlder(
     pool,
     retentionMs,
     `delete from posthorn.alerts where resolved_at < now() - $1::float8 * interval '1 millisecond'`,
@@ -107,22 +154,33 @@ function pruneReplays(pool: Pool, retentionMs: number): Promise<number> {
   );
 }
 
-/** Not partitioned, as there are few: those of days that have been dropped. */
-function pruneFormerOutcomes(pool: Pool): Promise<number> {
+/** Not partitioned, as there are few: those of webhooks that have been dropped. */
+function pruneReplayed(pool: Pool, table: 'former_outcomes' | 'brought_forward'): Promise<number> {
   return deleteAll(
     pool,
     `with dropped as materialized (
-       select webhook_id
-       from posthorn.former_outcomes
-       where webhook_id < (
-         select posthorn.uuid_floor(min(day)::timestamp at time zone 'UTC')
-         from posthorn.partition_days() as day)
-       order by webhook_id
+       select f.webhook_id
+       from posthorn.${table} as f
+       where f.webhook_id < (select posthorn.history_floor())
+         and not exists (select from posthorn.outbox as o where o.id = f.webhook_id)
+       order by f.webhook_id
        limit $1
      )
-     delete from posthorn.former_outcomes
+     delete from posthorn.${table}
      where webhook_id = any (array(select webhook_id from dropped))`,
   );
+}
+
+async function pruneKept(pool: Pool, retentionMs: number): Promise<number> {
+  for (let total = 0; ; ) {
+    const { rows } = await pool.query<{ webhooks: number }>(
+      `select posthorn.forget_kept($1::float8 * interval '1 millisecond', $2) as webhooks`,
+      [retentionMs, rowsPerStatement],
+    );
+    const webhooks = rows[0]?.webhooks ?? 0;
+    total += webhooks;
+    if (webhooks < rowsPerStatement) return total;
+  }
 }
 
 /** Runs a statement that deletes what ended more than $1 ms ago. */
@@ -148,11 +206,13 @@ async function pruneJobs(pool: Pool): Promise<number> {
   return rowCount ?? 0;
 }
 
+type DayEnd = 'dropped' | 'kept' | 'postponed';
+
 async function dropDay(
   pool: Pool,
   day: string,
   { tries }: { tries: number | undefined },
-): Promise<'dropped' | 'kept' | 'postponed'> {
+): Promise<DayEnd> {
   try {
     return await withLockTimeout(
       pool,
@@ -164,7 +224,11 @@ async function dropDay(
         return rows[0]?.dropped === true ? 'dropped' : 'kept';
       },
       {
-        locked: partitioned.flatMap((table) => [table, partitionOf(table, day)]),
+        locked: partitioned.flatMap((table) => [
+          table,
+          partitionOf(table, day),
+          `${table}_default`,
+        ]),
         ...(tries === undefined ? {} : { tries }),
       },
     );

@@ -36,7 +36,12 @@ export async function rescueDeadWorkers(
   );
   const rescued: number[] = [];
   for (const { number } of rows) {
-    if (await rescueDeadWorker(pool, { ...options, number })) rescued.push(number);
+    try {
+      if (await rescueDeadWorker(pool, { ...options, number })) rescued.push(number);
+    } catch (error) {
+      // The others' webhooks must not wait for what is wrong with this one's.
+      options.log.warn({ worker: number, error: String(error) }, 'Cannot rescue a dead worker');
+    }
   }
   return rescued;
 }
@@ -86,7 +91,7 @@ async function rescueDeadWorker(pool: Pool, options: RescueOptions): Promise<boo
          select lane from posthorn.lane_rules where owner = $1 order by lane for update
        )
        update posthorn.lane_rules
-       set owner = null, rate_from = now() + interval '1 second' / rate_limit_per_s
+       set owner = null, rate_from = now() + interval '1 second' / greatest(least(rate_limit_per_s, 10000), 0.001)
        where lane = any (array(select lane from locked))`,
       [number],
     );

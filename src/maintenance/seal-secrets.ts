@@ -1,9 +1,12 @@
 import type { Pool, PoolClient } from 'pg';
+import { inHalves } from '../db/in-halves.ts';
 import { lockClass, sealingLock } from '../db/names.ts';
+import { withSessionLock } from '../db/session-lock.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import { openText, type SealedAs } from '../domain/sealed-text.ts';
 import type { Log } from '../log.ts';
 import { seal } from '../secrets/seal.ts';
+import { noteEnd, noteStart } from './sealing-notes.ts';
 
 /*
  * Brings what is secret about endpoints under the current key: what was inserted as plain text, and what older keys sealed.
@@ -43,25 +46,10 @@ const noteEveryMs = 5_000;
 
 /** Forgets former secrets that have expired, and seals all that is not sealed with the current key. */
 export async function sealSecrets(pool: Pool, options: Options): Promise<SealingResult> {
-  const client = await pool.connect();
-  try {
-    // Of the session: it is free as soon as this process is gone.
-    const { rows } = await client.query<{ isOurs: boolean }>(
-      'select pg_try_advisory_lock($1::integer, $2::integer) as "isOurs"',
-      [lockClass, sealingLock],
-    );
-    if (rows[0]?.isOurs !== true) return skipped;
-    try {
-      return await run(client, options);
-    } finally {
-      await client.query('select pg_advisory_unlock($1::integer, $2::integer)', [
-        lockClass,
-        sealingLock,
-      ]);
-    }
-  } finally {
-    client.release();
-  }
+  return (
+    (await withSessionLock(pool, [lockClass, sealingLock], (client) => run(client, options))) ??
+    skipped
+  );
 }
 
 const skipped: SealingResult = {
@@ -74,7 +62,7 @@ const skipped: SealingResult = {
 
 async function run(client: PoolClient, options: Options): Promise<SealingResult> {
   const { ring, log } = options;
-  await forgetExpired(client);
+  await forgetExpired(client, log);
   const { unreadable, sealed } =
     ring === undefined ? nothingDone : await sealAll(client, { ...options, ring });
   const { rows } = await client.query<{ key_id: string | null; endpoints: number }>(
@@ -108,42 +96,59 @@ async function run(client: PoolClient, options: Options): Promise<SealingResult>
 const nothingDone = { unreadable: new Set<string>(), sealed: 0 };
 
 /** Those whose overlap is over sign nothing any more; here they are forgotten. */
-async function forgetExpired(client: PoolClient): Promise<void> {
-  await asSealing(client, () =>
-    client.query(
-      `update posthorn.endpoints as e
-       set former_secrets = (
-         select jsonb_agg(former order by place)
-         from jsonb_array_elements(e.former_secrets) with ordinality as f (former, place)
-         where (former ->> 'expires_at')::timestamptz > now())
-       where exists (
-         select
-         from jsonb_array_elements(e.former_secrets) as former
-         where (former ->> 'expires_at')::timestamptz <= now())`,
-    ),
+async function forgetExpired(client: PoolClient, log: Log): Promise<void> {
+  const { rows } = await client.query<{ id: string }>(
+    `select id
+     from posthorn.endpoints as e
+     where exists (
+       select from ${formerSecrets} as former where posthorn.time_of(former ->> 'expires_at') <= now())`,
+  );
+  await inHalves(
+    rows.map(({ id }) => id),
+    async (ids) => {
+      await asSealing(client, () =>
+        client.query(
+          `update posthorn.endpoints as e
+           set former_secrets = (
+             select jsonb_agg(former order by place)
+             from ${formerSecrets} with ordinality as f (former, place)
+             where posthorn.time_of(former ->> 'expires_at') > now())
+           where id = any ($1::uuid[])`,
+          [ids],
+        ),
+      );
+    },
+    (endpointId, error) => log.error({ endpointId, error: String(error) }, cannotSeal),
   );
 }
+
+/** Of posthorn.endpoints as e; of what is no list, none. */
+const formerSecrets = `jsonb_array_elements(
+  case jsonb_typeof(e.former_secrets) when 'array' then e.former_secrets else '[]' end)`;
+
+const cannotSeal = 'Cannot seal the secrets of an endpoint: its row is left as it is';
 
 /** $1: how a text of the current key begins. */
 const notSealedYet = `(
   not starts_with(secret, $1)
-  or (jsonb_typeof(headers) = 'object' or not starts_with(headers #>> '{}', $1))
+  or (jsonb_typeof(headers) = 'object' and headers <> '{}')
+  or (jsonb_typeof(headers) = 'string' and not starts_with(headers #>> '{}', $1))
   or exists (
-    select from jsonb_array_elements(former_secrets) as former where not starts_with(former ->> 'secret', $1)))`;
+    select from ${formerSecrets} as former where not starts_with(former ->> 'secret', $1)))`;
 
 async function sealAll(
   client: PoolClient,
   { ring, log, batchSize = 200 }: Options & { readonly ring: KeyRing },
 ): Promise<{ readonly unreadable: ReadonlySet<string>; readonly sealed: number }> {
   const begin = `sealed:v1:${ring.currentId}:`;
-  const total = await noteStart(client, { keyId: ring.currentId, begin });
+  const total = await noteStart(client, { keyId: ring.currentId, begin, notSealedYet });
   const unreadable = new Set<string>();
   let sealed = 0;
   let notedMs = Number.NEGATIVE_INFINITY;
   for (let after = '00000000-0000-0000-0000-000000000000'; total > 0; ) {
     const { rows } = await client.query<Row>(
       `select id, xmin::text as version, secret, former_secrets, headers
-       from posthorn.endpoints
+       from posthorn.endpoints as e
        where id > $2::uuid and ${notSealedYet}
        order by id
        limit $3`,
@@ -152,7 +157,20 @@ async function sealAll(
     const last = rows.at(-1);
     if (last === undefined) break;
     after = last.id;
-    sealed += await write(client, { rows: rows.map((row) => sealRow(row, { ring, unreadable })) });
+    const told = (endpointId: string, error: unknown) =>
+      log.error({ endpointId, error: String(error) }, cannotSeal);
+    const sealedRows = rows.flatMap((row) => {
+      try {
+        return [sealRow(row, { ring, unreadable })];
+      } catch (error) {
+        told(row.id, error);
+        return [];
+      }
+    });
+    const writeThem = async (some: readonly SealedRow[]) => {
+      sealed += await write(client, { rows: some });
+    };
+    await inHalves(sealedRows, writeThem, ({ id }, error) => told(id, error));
     if (performance.now() - notedMs < noteEveryMs) continue;
     notedMs = performance.now();
     log.info({ keyId: ring.currentId, sealed, total }, 'Sealing the secrets of endpoints');
@@ -192,7 +210,7 @@ function sealRow(
     secret: row.secret === null ? null : again(row.secret, 'secret'),
     former:
       row.former_secrets?.map((one) => ({ ...one, secret: again(one.secret, 'secret') })) ?? null,
-    headers: row.headers === null ? null : again(headers, 'headers'),
+    headers: row.headers === null || headers === '{}' ? null : again(headers, 'headers'),
     isChanged,
   };
 }
@@ -231,60 +249,4 @@ async function asSealing<Result>(client: PoolClient, work: () => Promise<Result>
     await client.query('rollback').catch(() => {});
     throw error;
   }
-}
-
-/** Another key begins anew; the same one goes on counting. Returns how many there are to be sealed. */
-async function noteStart(
-  client: PoolClient,
-  { keyId, begin }: { readonly keyId: string; readonly begin: string },
-): Promise<number> {
-  const { rows } = await client.query<{ pending: number }>(
-    `with pending as materialized (
-       select count(*)::integer as endpoints from posthorn.endpoints where ${notSealedYet}
-     ),
-     noted as (
-       insert into posthorn.sealing as s (key_id, total)
-       select $2::text, endpoints from pending
-       on conflict (is_only_row) do update
-         set
-           key_id = excluded.key_id,
-           total = case when s.key_id = excluded.key_id then s.done else 0 end + excluded.total,
-           done = case when s.key_id = excluded.key_id then s.done else 0 end,
-           started_at = case when s.key_id = excluded.key_id then s.started_at else clock_timestamp() end,
-           updated_at = clock_timestamp(),
-           finished_at = case when s.key_id = excluded.key_id and excluded.total = 0 then s.finished_at end
-     )
-     select endpoints as pending from pending`,
-    [begin, keyId],
-  );
-  return rows[0]?.pending ?? 0;
-}
-
-/** wasNews: that it is done, or which keys may be removed, was not known before. */
-async function noteEnd(
-  client: PoolClient,
-  { ring, result }: { readonly ring: KeyRing | undefined; readonly result: SealingResult },
-): Promise<{ readonly wasNews: boolean }> {
-  const values = [ring?.currentId ?? null, result.plain, result.missingKeys, result.removableKeys];
-  const { rows } = await client.query<{ wasNews: boolean }>(
-    `with before as materialized (
-       select finished_at, removable_keys from posthorn.sealing
-     ),
-     noted as (
-       insert into posthorn.sealing as s (key_id, plain, missing_keys, removable_keys, finished_at)
-       values ($1::text, $2::integer, $3::text[], $4::text[], clock_timestamp())
-       on conflict (is_only_row) do update
-         set
-           key_id = excluded.key_id,
-           plain = excluded.plain,
-           missing_keys = excluded.missing_keys,
-           removable_keys = excluded.removable_keys,
-           updated_at = clock_timestamp(),
-           finished_at = coalesce(s.finished_at, clock_timestamp())
-     )
-     select not exists (
-       select from before where finished_at is not null and removable_keys = $4::text[]) as "wasNews"`,
-    values,
-  );
-  return { wasNews: rows[0]?.wasNews ?? false };
 }

@@ -36,6 +36,16 @@ function countStatements(events: Events, registry: Registry): void {
     claims.note(durationMs / 1_000);
     claimed.note(webhooks);
   });
+  const failed = counter(registry, 'posthorn_claim_failures_total', 'Claims that failed.');
+  events.on('claimFailed', () => failed.inc());
+  const poisoned = new Counter({
+    name: 'posthorn_poisoned_webhooks_total',
+    help: 'Webhooks whose rows could not be handled, by what became of them.',
+    labelNames: ['became'],
+    registers: [registry],
+  });
+  for (const became of ['delivered', 'failed', 'set_aside']) poisoned.inc({ became }, 0);
+  events.on('poisoned', ({ became }) => poisoned.inc({ became }));
   const scans = distribution(
     'posthorn_scan_duration_seconds',
     'Looks at all lanes.',
@@ -106,6 +116,12 @@ function countWorker(events: Events, registry: Registry): void {
     'Times that the worker lost its session, and with it its number.',
   );
   events.on('workerLost', () => losses.inc());
+  const ignored = counter(
+    registry,
+    'posthorn_notifications_ignored_total',
+    'Notifications that said what Posthorn never says.',
+  );
+  events.on('callIgnored', () => ignored.inc());
   const rescues = counter(
     registry,
     'posthorn_rescues_total',

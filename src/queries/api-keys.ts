@@ -92,26 +92,45 @@ export async function hasApiKeys(
     )`);
 }
 
-const usableRow = z.object({ id: z.string(), scopes: z.array(z.enum(apiScopes)) });
+const usableRow = z.object({
+  id: z.string(),
+  hash: z.string(),
+  scopes: z.array(z.enum(apiScopes)),
+});
 
-export type UsableKey = z.infer<typeof usableRow>;
+export interface UsableKey {
+  readonly id: string;
+  readonly scopes: readonly ApiScope[];
+}
 
-/** The key with this hash, if it can be used, and notes that it was. */
-export async function useApiKey(
-  connection: Pick<CommonQueryMethods, 'maybeOne' | 'query'>,
-  hash: Buffer,
-): Promise<UsableKey | undefined> {
-  const row = await connection.maybeOne(sql.type(usableRow)`
-    select id, scopes
+/**
+ * Those of the keys with these hashes that can be used, by their hash in base64, and notes that they were. A key that somebody is about to
+ * change is noted another time: nobody waits for that.
+ */
+export async function useApiKeys(
+  connection: Pick<CommonQueryMethods, 'any' | 'query'>,
+  hashes: readonly Buffer[],
+): Promise<ReadonlyMap<string, UsableKey>> {
+  const hexes = hashes.map((hash) => hash.toString('hex'));
+  const rows = await connection.any(sql.type(usableRow)`
+    select id, encode(hash, 'base64') as hash, scopes
     from posthorn.api_keys
-    where hash = ${sql.binary(hash)}
+    where hash = any (select decode(hex, 'hex') from unnest(${sql.array(hexes, 'text')}) as hex)
       and revoked_at is null
       and (expires_at is null or expires_at > now())`);
-  if (row === null) return undefined;
-  await connection.query(sql.unsafe`
-    update posthorn.api_keys
-    set last_used_at = now()
-    where id = ${row.id}::uuid
-      and (last_used_at is null or last_used_at < now() - interval '1 minute')`);
-  return row;
+  if (rows.length > 0) {
+    await connection.query(sql.unsafe`
+      update posthorn.api_keys
+      set last_used_at = now()
+      where id in (
+        select id
+        from posthorn.api_keys
+        where id = any (${sql.array(
+          rows.map(({ id }) => id),
+          'uuid',
+        )})
+          and (last_used_at is null or last_used_at < now() - interval '1 minute')
+        for update skip locked)`);
+  }
+  return new Map(rows.map(({ hash, id, scopes }) => [hash, { id, scopes }]));
 }

@@ -48,20 +48,23 @@ export const endpointColumns: FragmentSqlToken = sql.fragment`
         json_build_object(
           'public_key', former ->> 'public_key',
           'expires_at', to_char(
-            (former ->> 'expires_at')::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+            posthorn.time_of(former ->> 'expires_at') at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
         order by place)
-      from jsonb_array_elements(e.former_secrets) with ordinality as f (former, place)
-      where (former ->> 'expires_at')::timestamptz > now()
+      from jsonb_array_elements(
+        case jsonb_typeof(e.former_secrets) when 'array' then e.former_secrets else '[]' end
+      ) with ordinality as f (former, place)
+      where posthorn.time_of(former ->> 'expires_at') > now()
     ),
     '[]') as former_secrets,
-  e.headers is not null as has_headers,
+  coalesce(e.headers, '{}') <> '{}' as has_headers,
   e.status,
   e.status_reason,
   e.status_since,
   e.max_in_flight,
-  e.rate_limit_per_s,
+  -- JSON has no word for what is no number; NaN is more than infinity.
+  case when e.rate_limit_per_s < 'infinity' then e.rate_limit_per_s end as rate_limit_per_s,
   e.timeout_ms,
-  e.retry_schedule_s,
+  array_remove(e.retry_schedule_s, null) as retry_schedule_s,
   e.ordered,
   e.created_at,
   e.updated_at,

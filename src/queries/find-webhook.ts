@@ -58,7 +58,7 @@ export async function findWebhook(
       number,
       started_at,
       finished_at,
-      duration_ms,
+      case when duration_ms < 'infinity' then duration_ms end as duration_ms,
       status_code,
       error,
       error_message,

@@ -14,7 +14,7 @@ const followed = z.object({
 
 export type FollowedAttempt = z.infer<typeof followed>;
 
-/** How many pages the partitions of a look had, by the day of the partition. */
+/** How many pages the partitions of a look had, by what their names end with. */
 type Sizes = ReadonlyMap<string, number>;
 
 interface Look {
@@ -30,13 +30,13 @@ const fewestPages = 16;
 const mostPages = 2_000;
 const mostShown = 1_000;
 
-const sizeRow = z.object({ day: z.string(), pages: z.int() });
+const sizeRow = z.object({ suffix: z.string(), pages: z.int() });
 
 /**
  * Follows the attempts that end, on all workers, and costs them nothing: no index, no notification.
  *
  * Attempts are inserted and updated on the same page once, so the latest are at the end of their partitions: that of the day on which the
- * webhook was enqueued. A look reads the pages that were added in the last 90 s, of each partition, by their number.
+ * webhook was enqueued, or the default one if that day was dropped. A look reads the pages that were added in the last 90 s, of each partition, by their number.
  */
 export class AttemptFollower {
   readonly #connection: Pick<CommonQueryMethods, 'any'>;
@@ -55,9 +55,9 @@ export class AttemptFollower {
     while ((this.#looks[0]?.atMs ?? atMs) < atMs - reachMs) this.#looks.shift();
     const before = this.#looks[0]?.sizes;
     this.#looks.push({ atMs, sizes });
-    const days = [...sizes.keys()];
-    const from = days.map((day) => firstPage(sizes.get(day) ?? 0, before?.get(day)));
-    const rows = await this.#connection.any(attemptsFrom({ days, from, sinceMs }));
+    const suffixes = [...sizes.keys()];
+    const from = suffixes.map((suffix) => firstPage(sizes.get(suffix) ?? 0, before?.get(suffix)));
+    const rows = await this.#connection.any(attemptsFrom({ suffixes, from, sinceMs }));
     const fresh = rows.filter(
       ({ webhook_id, number }) => !this.#seen.has(`${webhook_id}:${number}`),
     );
@@ -69,13 +69,16 @@ export class AttemptFollower {
   async #sizes(): Promise<Sizes> {
     const rows = await this.#connection.any(sql.type(sizeRow)`
       select
-        day::text,
+        suffix,
         coalesce(
-          pg_relation_size(to_regclass('posthorn.attempts_' || to_char(day, 'YYYYMMDD')))
-            / current_setting('block_size')::integer,
+          pg_relation_size(to_regclass('posthorn.attempts_' || suffix)) / current_setting('block_size')::integer,
           0)::integer as pages
-      from posthorn.partition_days() as day`);
-    return new Map(rows.map(({ day, pages }) => [day, pages]));
+      from (
+        select to_char(day, 'YYYYMMDD') as suffix from posthorn.partition_days() as day
+        union all
+        select 'default'
+      ) as partitions`);
+    return new Map(rows.map(({ suffix, pages }) => [suffix, pages]));
   }
 }
 
@@ -86,29 +89,38 @@ function firstPage(pages: number, before: number | undefined): number {
 
 /** The bounds of the id choose the partition, and with "offset 0" the tid is known when its pages are read. */
 function attemptsFrom(options: {
-  readonly days: readonly string[];
+  readonly suffixes: readonly string[];
   readonly from: readonly number[];
   readonly sinceMs: number;
 }) {
-  const { days, from, sinceMs } = options;
+  const { suffixes, from, sinceMs } = options;
   return sql.type(followed)`
     select
       a.webhook_id,
       a.number,
       a.finished_at,
-      a.duration_ms,
+      case when a.duration_ms < 'infinity' then a.duration_ms end as duration_ms,
       a.status_code,
       a.error,
       (select w.url from posthorn.webhooks as w where w.id = a.webhook_id) as url
     from (
       select latest.*
-      from unnest(${sql.array([...days], 'date')}, ${sql.array([...from], 'int4')}) as part (day, page)
+      from unnest(${sql.array([...suffixes], 'text')}, ${sql.array([...from], 'int4')}) as part (suffix, page)
+      cross join (select posthorn.history_floor() as whole_from) as history
+      cross join lateral (
+        select case when part.suffix <> 'default' then to_date(part.suffix, 'YYYYMMDD')::timestamp end as day
+      ) as of_day
       cross join lateral (
         select webhook_id, number, finished_at, duration_ms, status_code, error
         from posthorn.attempts
         where ctid >= format('(%s,0)', part.page)::tid
-          and webhook_id >= posthorn.uuid_floor(part.day::timestamp at time zone 'UTC')
-          and webhook_id < posthorn.uuid_floor((part.day + 1)::timestamp at time zone 'UTC')
+          and webhook_id >= coalesce(
+            posthorn.uuid_floor(of_day.day at time zone 'UTC'),
+            '00000000-0000-0000-0000-000000000000')
+          and webhook_id < coalesce(
+            posthorn.uuid_floor((of_day.day + interval '1 day') at time zone 'UTC'),
+            history.whole_from)
+          and tableoid = to_regclass('posthorn.attempts_' || part.suffix)
           and finished_at > now() - ${sinceMs} * interval '1 millisecond'
         offset 0
       ) as latest

@@ -1,5 +1,6 @@
 import { type CommonQueryMethods, type FragmentSqlToken, type QuerySqlToken, sql } from 'slonik';
 import { z } from 'zod';
+import { normalisedUrl } from '../domain/url-forms.ts';
 import { type WebhookRow, type WebhookStatus, webhookColumns, webhookRow } from './webhook-row.ts';
 
 /** A page of webhooks, newest first. */
@@ -123,7 +124,13 @@ function walkOf(
   const matches = [isMatch];
   const own = status === undefined ? ownConditions(which, sql.fragment`w`) : [];
   if (endpointId !== undefined && status !== undefined) {
-    matches.push(sql.fragment`w.lane = posthorn.lane_of(${endpointId}::uuid)`);
+    // The lane first, because it is in the row that was read; what the webhook goes to is in the outbox.
+    matches.push(sql.fragment`w.lane = posthorn.lane_of(${endpointId}::uuid)
+      and coalesce((
+        select o.endpoint_id = ${endpointId}::uuid
+        from posthorn.outbox as o
+        where o.id = w.outbox_id
+      ), false)`);
   }
   if (status !== undefined && needsOutbox(which)) {
     const theirs = ownConditions({ ...which, endpointId: undefined }, sql.fragment`o`);
@@ -151,12 +158,23 @@ function ownConditions(
     conditions.push(sql.fragment`${row}.endpoint_id = ${endpointId}::uuid`);
   if (priority !== undefined) conditions.push(sql.fragment`${row}.priority = ${priority}`);
   if (text !== undefined) {
-    conditions.push(sql.fragment`position(lower(${text}) in lower(coalesce(
+    conditions.push(sql.fragment`lower(coalesce(
       ${row}.url,
       (select e.url from posthorn.endpoints as e where e.id = ${row}.endpoint_id),
-      ''))) > 0`);
+      '')) like any (array(
+        select lower(pattern) from unnest(${sql.array(searchedIn(text).map(containing), 'text')}) as pattern))`);
   }
   return conditions;
+}
+
+/** A whole URL is looked for as it is written and as the API stores it. */
+function searchedIn(text: string): readonly string[] {
+  return /^https?:\/\/./i.test(text) ? [text, normalisedUrl(text) ?? text] : [text];
+}
+
+/** A LIKE pattern of all that contains a text. */
+function containing(text: string): string {
+  return `%${text.replace(/[\\%_]/g, '\\$&')}%`;
 }
 
 function needsOutbox({ priority, text }: ListFilter): boolean {

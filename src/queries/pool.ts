@@ -3,6 +3,7 @@ import type { Line } from '../db/line.ts';
 import { slonikConnection } from './connection.ts';
 import { withLocalSettings } from './local-settings.ts';
 import { parseRows } from './parse-rows.ts';
+import { toRfc3339 } from './rfc3339.ts';
 
 /** So many requests wait for a connection already that one more would only wait in vain. */
 export class PoolBusyError extends Error {
@@ -30,6 +31,11 @@ export async function createQueryPool(options: {
     sessionSettings.map(([name, value]) => `${name}=${value}`),
   );
   const maximumWaiting = options.maximumPoolSize * 20;
+  // Those of this turn of the event loop: they are not in the pool's count yet, and a crowd may come in one turn.
+  let justAdmitted = 0;
+  const forgetAdmitted = () => {
+    justAdmitted = 0;
+  };
   const pool = await createPool(uri, {
     ...(password === undefined ? {} : { password }),
     ...(ssl === undefined ? {} : { ssl }),
@@ -48,7 +54,16 @@ export async function createQueryPool(options: {
       {
         name: 'refuse-to-wait',
         beforePoolConnection: () => {
-          if (pool.state().waitingClients < maximumWaiting) return null;
+          const { waitingClients, acquiredConnections, pendingConnections } = pool.state();
+          const free = Math.max(
+            0,
+            options.maximumPoolSize - acquiredConnections - pendingConnections,
+          );
+          if (waitingClients + justAdmitted < maximumWaiting + free) {
+            if (justAdmitted === 0) setImmediate(forgetAdmitted);
+            justAdmitted += 1;
+            return null;
+          }
           throw new PoolBusyError(
             `Cannot take a connection as at most ${maximumWaiting} may wait for one: so many do`,
           );
@@ -75,7 +90,4 @@ const settings: Readonly<Record<string, string>> = {
 };
 
 /** RFC 3339 in UTC with ms, as the API says it. */
-const timestamptz: DriverTypeParser = {
-  name: 'timestamptz',
-  parse: (value) => new Date(value).toISOString(),
-};
+const timestamptz: DriverTypeParser = { name: 'timestamptz', parse: toRfc3339 };

@@ -46,17 +46,19 @@ export async function readSeries(
       to_char(to_timestamp(max(extract(epoch from taken_at))) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at,
       sum(attempts)::float8 as attempts,
       sum(failures)::float8 as failures,
-      (sum(attempts) / sum(seconds))::float8 as per_second,
+      coalesce(sum(attempts) / nullif(sum(seconds), 0), 0)::float8 as per_second,
       (1 - sum(failures)::float8 / nullif(sum(attempts), 0)) as success_ratio,
-      avg(p50_ms)::float8 as p50_ms,
-      max(p95_ms)::float8 as p95_ms,
-      max(p99_ms)::float8 as p99_ms,
+      avg(p50_ms) filter (where p50_ms < 'infinity')::float8 as p50_ms,
+      max(p95_ms) filter (where p95_ms < 'infinity')::float8 as p95_ms,
+      max(p99_ms) filter (where p99_ms < 'infinity')::float8 as p99_ms,
       max(waiting)::float8 as waiting,
       max(due)::float8 as due,
-      max(oldest_due_s)::float8 as oldest_due_s
+      -- JSON has no word for what is no number; NaN is more than infinity.
+      max(oldest_due_s) filter (where oldest_due_s < 'infinity')::float8 as oldest_due_s
     from posthorn.samples
     cross join lateral (select floor(extract(epoch from taken_at) / ${stepS}) as number) as step
     where taken_at > now() - ${Number(hours)} * interval '1 hour'
+      and taken_at < 'infinity'
     group by step.number
     order by step.number`);
   return { step_s: stepS, points };
@@ -93,6 +95,7 @@ export async function readPulses(
       from posthorn.tallies as t
       where t.endpoint_id = wanted.id
         and t.counted_at > now() - interval '2 hours'
+        and t.counted_at < 'infinity'
       group by 1
     ) as pulse
     order by wanted.id, pulse.at`);

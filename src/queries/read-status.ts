@@ -1,5 +1,6 @@
 import { type CommonQueryMethods, sql } from 'slonik';
 import { z } from 'zod';
+import { toRfc3339 } from './rfc3339.ts';
 import { time } from './shapes.ts';
 
 export const overview = z.object({
@@ -39,17 +40,17 @@ const mostListed = 10;
 
 /** What is going on, beside the figures of readStats(): a few rows of small tables. */
 export async function readOverview(connection: Pick<CommonQueryMethods, 'one'>): Promise<Overview> {
-  return await connection.one(sql.type(overview)`
+  const read = await connection.one(sql.type(overview)`
     select
       (
         select coalesce(sum(t.attempts), 0)::float8
         from posthorn.tallies as t
-        where t.endpoint_id is null and t.counted_at > now() - ${windowS} * interval '1 second'
+        where t.endpoint_id is null and t.counted_at > now() - ${windowS} * interval '1 second' and t.counted_at < 'infinity'
       ) as attempts,
       (
         select coalesce(sum(t.failures), 0)::float8
         from posthorn.tallies as t
-        where t.endpoint_id is null and t.counted_at > now() - ${windowS} * interval '1 second'
+        where t.endpoint_id is null and t.counted_at > now() - ${windowS} * interval '1 second' and t.counted_at < 'infinity'
       ) as failures,
       (
         select least(
@@ -60,7 +61,7 @@ export async function readOverview(connection: Pick<CommonQueryMethods, 'one'>):
             (
               select min(t.counted_at) - ${tallyS} * interval '1 second'
               from posthorn.tallies as t
-              where t.endpoint_id is null and t.counted_at > now() - ${windowS} * interval '1 second'
+              where t.endpoint_id is null and t.counted_at > now() - ${windowS} * interval '1 second' and t.counted_at < 'infinity'
             )))))::float8
         from posthorn.live_workers as w
       ) as window_s,
@@ -90,4 +91,15 @@ export async function readOverview(connection: Pick<CommonQueryMethods, 'one'>):
           limit ${mostListed}
         ) as b
       ) as breakers`);
+  // Of the times in JSON the pool knows nothing.
+  return {
+    ...read,
+    workers: read.workers.map((one) => ({ ...one, started_at: toRfc3339(one.started_at) })),
+    alerts: read.alerts.map((one) => ({ ...one, fired_at: toRfc3339(one.fired_at) })),
+    breakers: read.breakers.map((one) => ({
+      ...one,
+      failing_since: toRfc3339(one.failing_since),
+      next_probe_at: one.next_probe_at && toRfc3339(one.next_probe_at),
+    })),
+  };
 }

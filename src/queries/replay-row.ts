@@ -52,13 +52,17 @@ export const replayColumns: FragmentSqlToken = sql.fragment`
     'until', to_char(r.until_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
     'ids', r.ids
   ) as filter,
-  r.rate_limit_per_s,
+  -- JSON has no word for what is no number; NaN is more than infinity.
+  case when r.rate_limit_per_s < 'infinity' then r.rate_limit_per_s end as rate_limit_per_s,
   coalesce((array['high', 'normal', 'low'])[r.priority + 1], 'own') as priority,
   r.matched::float8 as matched,
   r.is_at_least,
   r.replayed::float8 as replayed,
-  (select coalesce(sum(n.value::float8), 0) from jsonb_each_text(r.skipped) as n) as skipped,
-  r.skipped as skipped_for,
+  (
+    select coalesce(sum(n.value::float8), 0)
+    from jsonb_each_text(case jsonb_typeof(r.skipped) when 'object' then r.skipped else '{}' end) as n
+  ) as skipped,
+  case jsonb_typeof(r.skipped) when 'object' then r.skipped else '{}' end as skipped_for,
   r.taken_back::float8 as taken_back,
   r.created_at,
   r.finished_at`;

@@ -1,5 +1,6 @@
-import { type CommonQueryMethods, sql } from 'slonik';
+import { type CommonQueryMethods, type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
+import { urlForms } from '../domain/url-forms.ts';
 import { highestId } from './list-webhooks.ts';
 import {
   type ReplayPriority,
@@ -29,11 +30,12 @@ export async function createReplay(
   const rank = priority === 'own' ? null : replayPriorities.indexOf(priority);
   return await connection.oneFirst(sql.type(idRow)`
     insert into posthorn.replays
-      (statuses, endpoint_id, url, from_at, until_at, ids, priority, rate_limit_per_s, matched, is_at_least)
+      (statuses, endpoint_id, url, normalised_url, from_at, until_at, ids, priority, rate_limit_per_s, matched, is_at_least)
     values (
       ${sql.array([...filter.statuses], 'text')}::posthorn.webhook_status[],
       ${filter.endpointId}::uuid,
       ${filter.url}::text,
+      ${filter.url === null ? null : (urlForms(filter.url)[1] ?? null)}::text,
       ${filter.from}::timestamptz,
       ${filter.until}::timestamptz,
       ${filter.ids === null ? null : sql.array([...filter.ids], 'uuid')}::uuid[],
@@ -76,8 +78,15 @@ export async function findReplay(
   return { ...replay, results: await connection.one(resultsOf(id)) };
 }
 
-/** The latest that were put back are counted: along former_outcomes_for_replay, and a look at each. */
+/** The latest that were put back or made due are counted, along the indexes for that, and a look at each. */
 function resultsOf(id: string) {
+  const latestOf = (table: FragmentSqlToken) => sql.fragment`(
+    select t.webhook_id
+    from ${table} as t
+    where t.replay_id = ${id}::uuid
+    order by t.replay_id desc, t.webhook_id desc
+    limit ${mostCounted}
+  )`;
   return sql.type(results)`
     select
       count(*) filter (where q.webhook_id is not null and coalesce(q.lease_until <= now(), true))::integer as waiting,
@@ -87,10 +96,10 @@ function resultsOf(id: string) {
       count(*) filter (where e.status = 'cancelled')::integer as cancelled,
       count(*) >= ${mostCounted} as is_at_least
     from (
-      select f.webhook_id
-      from posthorn.former_outcomes as f
-      where f.replay_id = ${id}::uuid
-      order by f.replay_id desc, f.webhook_id desc
+      ${latestOf(sql.fragment`posthorn.former_outcomes`)}
+      union all
+      ${latestOf(sql.fragment`posthorn.brought_forward`)}
+      order by webhook_id desc
       limit ${mostCounted}
     ) as f
     left join posthorn.queue as q on q.webhook_id = f.webhook_id

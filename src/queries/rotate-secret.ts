@@ -47,8 +47,10 @@ export async function rotateSecret(
                 where f.secret is not null
                 union all
                 select kept.place, kept.one
-                from jsonb_array_elements(f.former_secrets) with ordinality as kept (one, place)
-                where (kept.one ->> 'expires_at')::timestamptz > now()
+                from jsonb_array_elements(
+                  case jsonb_typeof(f.former_secrets) when 'array' then f.former_secrets else '[]' end
+                ) with ordinality as kept (one, place)
+                where posthorn.time_of(kept.one ->> 'expires_at') > now()
               ) as former
             ),
             '[]')

@@ -1,5 +1,6 @@
 import { type CommonQueryMethods, sql } from 'slonik';
 import { z } from 'zod';
+import { normalisedUrl } from '../domain/url-forms.ts';
 import { type EnqueueArguments, enqueueStatement } from './enqueue-statement.ts';
 import { type WebhookStatus, webhookStatuses } from './webhook-row.ts';
 
@@ -14,8 +15,8 @@ export type SentWebhook =
 /**
  * Enqueues a webhook in a transaction of its own.
  *
- * With an idempotency key, the webhook that is already there must have the same content, byte for byte; the traceparent
- * may differ, as each try of a caller has its own. Concurrent calls with one key wait for each other and get one id.
+ * With an idempotency key, the webhook that is already there must have the same content, byte for byte, however its URL is
+ * written; the traceparent may differ, because each try of a caller has its own. Concurrent calls with one key wait for each other and get one id.
  *
  * @throws slonik's errors; CheckIntegrityConstraintViolationError when a CHECK of posthorn.outbox is violated.
  */
@@ -32,14 +33,24 @@ export async function sendWebhook(
     // A statement of its own: its snapshot sees what another transaction committed while this one waited for the key.
     const known = await transaction.maybeOne(comparison({ ...webhook, idempotencyKey }));
     if (known?.is_new === true) return { kind: 'accepted', id };
-    if (known?.is_same === false) return { kind: 'conflict', id };
+    if (known?.is_same === false || (known !== null && !goesTo(known, webhook)))
+      return { kind: 'conflict', id };
     return { kind: 'replayed', id, status: known?.status ?? null };
   });
 }
 
+/** What SQL has enqueued has its URL as it was typed there; a row that is gone has none to compare. */
+function goesTo(
+  known: { readonly url: string | null },
+  { url }: Pick<EnqueueArguments, 'url'>,
+): boolean {
+  return known.url === null || url === null || normalisedUrl(known.url) === normalisedUrl(url);
+}
+
 const compared = z.object({
   is_new: z.boolean(),
-  is_same: z.boolean(),
+  is_same: z.boolean().describe('But for the URL.'),
+  url: z.string().nullable(),
   status: z.enum(webhookStatuses).nullable(),
 });
 
@@ -49,16 +60,16 @@ function comparison(webhook: EnqueueArguments & { readonly idempotencyKey: strin
     select
       coalesce(k.xmin = pg_current_xact_id_if_assigned()::xid, false) as is_new,
       o.id is null or (
-        o.url is not distinct from ${webhook.url}::text
-        and o.endpoint_id is not distinct from ${webhook.endpointId}::uuid
+        o.endpoint_id is not distinct from ${webhook.endpointId}::uuid
         and o.body = ${webhook.body}::text
-        and o.headers is not distinct from ${webhook.headers}::jsonb
+        and coalesce(o.headers, '{}') = coalesce(${webhook.headers}::jsonb, '{}')
         and o.secret is not distinct from ${webhook.secret}::text
         and o.content_type = coalesce(${webhook.contentType}::text, 'application/json')
         and o.priority = coalesce(${webhook.priority}::text, 'normal')
         and o.send_at is not distinct from ${webhook.sendAt}::timestamptz
         and o.max_attempts is not distinct from ${webhook.maxAttempts}::integer
       ) as is_same,
+      o.url,
       (select w.status from posthorn.webhooks as w where w.id = k.webhook_id) as status
     from posthorn.idempotency_keys as k
     left join posthorn.outbox as o on o.id = k.webhook_id

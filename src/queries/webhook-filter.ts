@@ -1,5 +1,6 @@
 import { type CommonQueryMethods, type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
+import { urlForms } from '../domain/url-forms.ts';
 
 /** How webhooks may be that are sent again: all but those that are being sent. */
 export const replayableStatuses = ['failed', 'cancelled', 'delivered', 'pending'] as const;
@@ -10,7 +11,7 @@ export type ReplayableStatus = (typeof replayableStatuses)[number];
 export interface WebhookFilter {
   readonly statuses: readonly ReplayableStatus[];
   readonly endpointId: string | null;
-  /** Of what goes to no registered endpoint; without its query. */
+  /** Of what goes to no registered endpoint; without its query. Its normalised form matches as well. */
   readonly url: string | null;
   /** Enqueued from then on, RFC 3339. */
   readonly from: string | null;
@@ -26,7 +27,7 @@ export interface MatchCount {
 }
 
 const countForMs = 3_000;
-/** Rows that one statement may read: some 50 ms. */
+/** Rows that one statement may read: some 50 ms, and 100 ms if each is looked up in the outbox as well. */
 const walkRows = 50_000;
 
 /** Counts what matches now, for 3 s at most. */
@@ -58,7 +59,8 @@ export function matching(
   const { statuses, endpointId, url, from, until, ids } = filter;
   return sql.fragment`posthorn.matching(
     statuses => ${sql.array([...statuses], 'text')}::posthorn.webhook_status[],
-    lane => coalesce(posthorn.lane_of(${endpointId}::uuid), posthorn.lane_of(${url}::text)),
+    endpoint_id => ${endpointId}::uuid,
+    urls => ${url === null ? null : sql.array([...urlForms(url)], 'text')}::text[],
     ids => ${ids === null ? null : sql.array([...ids], 'uuid')}::uuid[],
     after => greatest(${page.after}::uuid, posthorn.uuid_floor(coalesce(${from}::timestamptz, 'epoch'))),
     before => coalesce(posthorn.uuid_floor(${until}::timestamptz), 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
@@ -87,7 +89,9 @@ export async function findDeadFilter(
       coalesce(
         ${until}::timestamptz > (
           select min(day)::timestamp at time zone 'UTC'
-          from posthorn.partition_days() as day),
+          from posthorn.partition_days() as day)
+          -- What was unfinished when its day was dropped is still there.
+          or exists (select from posthorn.outbox as o where o.id < posthorn.uuid_floor(${until}::timestamptz)),
         true)
         and (
           ${ids === null}

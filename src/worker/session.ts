@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { closedPayload, lockClass, rulesPayload, scanPayload, wakeChannel } from '../db/names.ts';
+import { lockClass, wakeChannel } from '../db/names.ts';
+import { parseWakeCall } from '../db/wake-call.ts';
+import type { ClaimsFailing } from '../deliver/claim-trouble.ts';
+import type { LaneCall } from '../deliver/lane-calls.ts';
 
 /*
  * The session of a worker: one direct connection that holds the worker's number as an advisory lock and listens for
@@ -15,12 +18,14 @@ interface SessionOptions {
   readonly onWake: () => void;
   /** Webhooks were put back: all lanes have to be looked at. */
   readonly onScan: () => void;
-  /** The breaker of a lane is closed again. */
-  readonly onLaneClosed: (lane: string) => void;
-  /** The endpoint of a lane is limited or held in another way than before. */
-  readonly onRulesChanged: (lane: string) => void;
+  /** A lane is sent to again, or its rules have changed. */
+  readonly onLaneCalled: (lane: string, call: LaneCall) => void;
+  /** A notification says what Posthorn never says. */
+  readonly onUnknownCall: () => void;
   /** Whether most endpoints cannot be reached from here; told with each heartbeat. */
   readonly isEgressDown: () => boolean;
+  /** Whether claims have failed for a while; told with each heartbeat. */
+  readonly claimsFailing: () => ClaimsFailing | undefined;
   /** The session is gone, and with it the number. Called once. */
   readonly onLost: (reason: string) => void;
 }
@@ -56,14 +61,7 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
   };
   client.on('error', (error) => end(error.message));
   client.on('end', () => end('the connection was closed'));
-  client.on('notification', ({ payload = '' }) => {
-    if (payload.startsWith(closedPayload))
-      options.onLaneClosed(payload.slice(closedPayload.length));
-    else if (payload.startsWith(rulesPayload))
-      options.onRulesChanged(payload.slice(rulesPayload.length));
-    else if (payload === scanPayload) options.onScan();
-    else options.onWake();
-  });
+  client.on('notification', ({ payload = '' }) => hear(payload, options));
   try {
     await client.connect();
     // The server's side of the same: a worker whose network was cut loses its number after about 11 s.
@@ -74,14 +72,17 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
     await client.query(`listen ${wakeChannel}`);
     // The next one only after the last: a connection that carries nothing must not gather queries.
     const beat = async () => {
+      const failing = options.claimsFailing();
       try {
         await client.query(
           `update posthorn.workers
            set
              seen_at = clock_timestamp(),
-             egress_down_since = case when $2 then coalesce(egress_down_since, clock_timestamp()) end
+             egress_down_since = case when $2 then coalesce(egress_down_since, clock_timestamp()) end,
+             claims_failing_since = clock_timestamp() - $3::float8 * interval '1 millisecond',
+             claim_error = $4
            where number = $1`,
-          [number, options.isEgressDown()],
+          [number, options.isEgressDown(), failing?.forMs, failing?.reason],
         );
         if (!isOver) heartbeat = setTimeout(() => void beat(), heartbeatMs);
       } catch (error) {
@@ -103,6 +104,14 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
     await client.end().catch(() => {});
     throw error;
   }
+}
+
+function hear(payload: string, options: SessionOptions): void {
+  const call = parseWakeCall(payload);
+  if (call === undefined) options.onUnknownCall();
+  else if (call.kind === 'wake') options.onWake();
+  else if (call.kind === 'scan') options.onScan();
+  else options.onLaneCalled(call.lane, call.kind);
 }
 
 /** After a lost connection Postgres may need a moment to free the lock that our former session held. */

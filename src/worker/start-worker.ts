@@ -26,6 +26,8 @@ import { Worker } from './worker.ts';
 
 /** A registered endpoint may ask for this much, as a CHECK says. */
 const mostTimeoutMs = 60_000;
+/** Claims that fail for less are a passing thing, such as a connection that was cut. */
+const usualClaimsFailAfterMs = 10_000;
 
 /** Composes the engine, from the pools to the worker, and starts it. What has to be undone at the end is pushed to `undo`. */
 export function startWorker(options: {
@@ -36,6 +38,7 @@ export function startWorker(options: {
   readonly database: Pick<Database, 'url' | 'allowNetworks' | 'keyRing'>;
   readonly undo: (() => Promise<unknown>)[];
   readonly sliceMs?: number;
+  readonly claimsFailAfterMs?: number;
 }): Worker {
   const { config, log, events, cache, database, undo } = options;
   const databaseUrl = database.url;
@@ -96,6 +99,7 @@ export function startWorker(options: {
   const inHand = () => [...sender.webhookIds, ...recorder.webhookIds];
   sender.onSlotFreed = () => loop.slotFreed();
   sender.onLaneFreed = () => loop.laneFreed();
+  recorder.onLaneHeld = (lane) => loop.laneCalled(lane, 'rules');
   cache?.listen(() => loop.wake());
   const tallies = new Tallies({
     pool: maintenancePool,
@@ -132,9 +136,10 @@ export function startWorker(options: {
         keepHeld({ ...look, pool: maintenancePool, config, keep: inHand(), events, log }),
     }),
     ...(options.sliceMs === undefined ? {} : { sliceMs: options.sliceMs }),
+    claimsFailAfterMs: options.claimsFailAfterMs ?? usualClaimsFailAfterMs,
   });
   void makePartitions(maintenancePool).catch((error: unknown) => {
-    log.warn({ error: String(error) }, 'Cannot make partitions yet: the next hour tries again');
+    log.warn({ error: String(error) }, 'Cannot make partitions yet: the next run tries again');
   });
   worker.start();
   undo.push(() => worker.stop({ graceMs: config.graceMs, abort: () => http.destroy() }));

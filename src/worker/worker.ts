@@ -3,12 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { retireConnections } from '../db/pools.ts';
 import type { Breakers } from '../deliver/breakers.ts';
+import type { ClaimsFailing } from '../deliver/claim-trouble.ts';
 import type { DeliveryLoop } from '../deliver/loop.ts';
 import type { Recorder } from '../deliver/recorder.ts';
 import type { Sender } from '../deliver/sender.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import type { MaintenanceOptions } from '../maintenance/crontab.ts';
+import { watchClock } from '../maintenance/clock.ts';
+import { evaluateAlertsNow, type MaintenanceOptions } from '../maintenance/crontab.ts';
 import { ensureReplays } from '../maintenance/replays.ts';
 import { leave, rescueDeadWorkers, rescueFormerHolder } from '../maintenance/rescue.ts';
 import type { Tallies } from '../maintenance/tallies.ts';
@@ -38,9 +40,18 @@ interface WorkerOptions {
   readonly holds: Pick<HoldWatch, 'untilFree' | 'watch'>;
   /** How long one run of the deliver job lasts. */
   readonly sliceMs?: number;
+  /** How long claims may fail before it is told of. */
+  readonly claimsFailAfterMs: number;
 }
 
-export type WorkerState = 'starting' | 'held' | 'ok' | 'lost' | 'stopping' | 'stopped';
+export type WorkerState =
+  | 'starting'
+  | 'held'
+  | 'ok'
+  | 'cannot claim'
+  | 'lost'
+  | 'stopping'
+  | 'stopped';
 
 const rescueEveryMs = 2_000;
 /**
@@ -57,13 +68,20 @@ export class Worker {
   /** Taken again after a lost session if it is free: the leases of what is in flight carry it. */
   #lastNumber: number | undefined;
   #hasLost = false;
+  #hasToldOfClaims = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
   }
 
   get state(): WorkerState {
-    return this.#state;
+    return this.#state === 'ok' && this.#claimsFailing !== undefined ? 'cannot claim' : this.#state;
+  }
+
+  get #claimsFailing(): ClaimsFailing | undefined {
+    const { loop, claimsFailAfterMs } = this.#options;
+    const failing = loop.claimsFailing;
+    return failing !== undefined && failing.forMs >= claimsFailAfterMs ? failing : undefined;
   }
 
   /** Requests under way. */
@@ -147,9 +165,10 @@ export class Worker {
       preferred: this.#lastNumber,
       onWake: () => loop.wake(),
       onScan: () => loop.wakeAndScan(),
-      onLaneClosed: (lane) => loop.laneClosed(lane),
-      onRulesChanged: (lane) => loop.rulesChanged(lane),
+      onLaneCalled: (lane, call) => loop.laneCalled(lane, call),
+      onUnknownCall: () => events.emit('callIgnored'),
       isEgressDown: () => breakers.isEgressDown,
+      claimsFailing: () => this.#claimsFailing,
       onLost: (reason) => {
         lostBecause = reason;
         this.#state = 'lost';
@@ -212,7 +231,7 @@ export class Worker {
        values ($1, $2, $3, $4)
        on conflict (number) do update
          set host = excluded.host, pid = excluded.pid, version = excluded.version, graphile_pool = null,
-           egress_down_since = null,
+           egress_down_since = null, claims_failing_since = null, claim_error = null,
            started_at = clock_timestamp(), seen_at = clock_timestamp()`,
       [number, hostname(), process.pid, version],
     );
@@ -223,15 +242,25 @@ export class Worker {
     return [...this.#options.sender.webhookIds, ...this.#options.recorder.webhookIds];
   }
 
+  /** Within a minute people are told why nothing is claimed; the crontab alone may take longer. */
+  async #tellOfFailingClaims(): Promise<void> {
+    const isFailing = this.#claimsFailing !== undefined;
+    if (isFailing && !this.#hasToldOfClaims) await evaluateAlertsNow(this.#options.maintenancePool);
+    this.#hasToldOfClaims = isFailing;
+  }
+
   async #tend(job: DeliverJob, { rescueFromMs }: { rescueFromMs: number }): Promise<void> {
     const { maintenancePool, events, log } = this.#options;
-    try {
-      await job.ensure();
-      await ensureReplays(maintenancePool);
-      if (performance.now() < rescueFromMs) return;
-      await rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events, log });
-    } catch (error) {
-      log.warn({ error: String(error) }, 'Cannot look after the other workers');
-    }
+    // Each by itself: the fault of one must not keep the others from running.
+    const attend = async (work: Promise<unknown>, trouble: string) => {
+      await work.catch((error: unknown) => log.warn({ error: String(error) }, trouble));
+    };
+    await attend(job.ensure(), 'Cannot look after the deliver job');
+    await attend(watchClock(maintenancePool, log), 'Cannot look at the clock of the database');
+    await attend(ensureReplays(maintenancePool), 'Cannot look after the replays');
+    await attend(this.#tellOfFailingClaims(), 'Cannot tell that claims fail');
+    if (performance.now() < rescueFromMs) return;
+    const rescue = rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events, log });
+    await attend(rescue, 'Cannot look after the other workers');
   }
 }

@@ -1,11 +1,12 @@
-import { get } from 'node:http';
+import { get, request } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { networkOf } from '../../src/api/authentication.ts';
+import { KeyLookups } from '../../src/api/key-lookups.ts';
 import { problemKinds } from '../../src/api/problems.ts';
 import { securityHeaders } from '../../src/api/security-headers.ts';
 import type { ApiScope } from '../../src/domain/api-key.ts';
-import { createApiKey, revokeApiKey } from '../../src/queries/api-keys.ts';
+import { createApiKey, hashOfKey, revokeApiKey, useApiKeys } from '../../src/queries/api-keys.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
@@ -237,6 +238,95 @@ it.each(['evil.example', 'evil.example:8080', '192.0.2.7', '127.0.0.1.evil.examp
     expect(status).toBe(403);
   },
 );
+
+it('a key that exists is answered while others at its address go on trying wrong ones, from the first request on', async () => {
+  const { key } = await makeKey(['read']);
+  const attack = new AbortController();
+  let tries = 0;
+  const tryOn = async () => {
+    while (!attack.signal.aborted) {
+      tries += 1;
+      await api.ask('/webhooks', { headers: bearer(`phk_${String(tries).padStart(43, 'E')}`) });
+    }
+  };
+  const attackers = Array.from({ length: 8 }, tryOn);
+  await eventually(async () => tries > 50, 'the address has no tries left');
+  const statuses: number[] = [];
+  for (let times = 0; times < 5; times += 1) {
+    const { key: another } = await makeKey(['read']);
+    for (const each of [key, another]) {
+      statuses.push((await api.ask('/webhooks', { headers: bearer(each) })).status);
+    }
+  }
+  attack.abort();
+  await Promise.all(attackers);
+  expect(statuses).toEqual(Array(10).fill(200));
+});
+
+it('keys that are asked for at the same time take two statements at a time, however many they are', async () => {
+  const asked: number[] = [];
+  let running = 0;
+  let most = 0;
+  const lookups = new KeyLookups(async (hashes) => {
+    running += 1;
+    most = Math.max(most, running);
+    asked.push(hashes.length);
+    const found = await useApiKeys(api.pool, hashes);
+    running -= 1;
+    return found;
+  });
+  const { key, row } = await makeKey(['read']);
+  const wrong = Array.from({ length: 1_000 }, (_, at) => lookups.find(hashOfKey(`wrong ${at}`)));
+  expect((await lookups.find(hashOfKey(key)))?.id).toBe(row.id);
+  expect(new Set(await Promise.all(wrong))).toEqual(new Set([undefined]));
+  expect(most).toBe(2);
+  expect(asked.length).toBeLessThanOrEqual(5);
+});
+
+it('a key is found while somebody is about to change it', async () => {
+  const { key, row } = await makeKey(['read']);
+  const client = await database.pool.connect();
+  await client.query('begin');
+  await client.query('update posthorn.api_keys set name = name where id = $1', [row.id]);
+  expect((await api.ask('/webhooks', { headers: bearer(key) })).status).toBe(200);
+  await client.query('rollback');
+  client.release();
+});
+
+it.each([
+  ['evil.example', 403],
+  ['evil.example:8080', 403],
+  ['hooks.example.evil.example', 403],
+  ['192.0.2.7', 403],
+  ['localhost', 200],
+  ['localhost:8080', 200],
+  ['127.0.0.1:8080', 200],
+  ['[::1]:8080', 200],
+  ['hooks.example', 200],
+  ['HOOKS.example:443', 200],
+])('where nobody is asked for a key, who calls the API %s is answered %i', async (host, status) => {
+  await using open = await serveTestApi(database.url, {
+    authentication: {
+      auth: 'off',
+      environmentKey: undefined,
+      rateLimitPerS: undefined,
+      allowedHosts: ['hooks.example'],
+    },
+  });
+  const ask = async (method: string, path: string, headers: Record<string, string>) =>
+    await new Promise<number | undefined>((resolve, reject) => {
+      const options = { port: open.port, host: '127.0.0.1', method, path };
+      request({ ...options, headers: { host, ...headers } }, (response) =>
+        resolve(response.resume().statusCode),
+      )
+        .on('error', reject)
+        .end(method === 'POST' ? '{"url":"https://example.com/","body":1}' : '');
+    });
+  expect(await ask('GET', '/webhooks', {})).toBe(status);
+  const page = { origin: `http://${host.toLowerCase()}`, 'sec-fetch-site': 'same-origin' };
+  const sent = await ask('POST', '/webhooks/send', { 'content-type': 'application/json', ...page });
+  expect(sent).toBe(status === 200 ? 202 : 403);
+});
 
 it('a key may make so many requests a second at a process, if that is limited', async () => {
   await using limited = await serveTestApi(database.url, {

@@ -6,7 +6,7 @@ import type { Answer } from './served-api.ts';
 
 const content = z.record(z.string(), z.object({ schema: z.record(z.string(), z.unknown()) }));
 const response = z.object({ $ref: z.string().optional(), content: content.optional() });
-const operation = z.object({
+const operation = z.looseObject({
   operationId: z.string(),
   requestBody: z
     .object({

@@ -52,6 +52,19 @@ describe('POST /endpoints', () => {
     expect(text).not.toContain(String(fields['secret']));
   });
 
+  it('has no headers when it was given none: {}, null and nothing are the same', async () => {
+    for (const headers of [{}, null, undefined]) {
+      const { fields } = await post('/endpoints', { url, headers });
+      expect(fields['has_headers']).toBe(false);
+      const id = String(fields['id']);
+      expect((await patch(id, { headers: { 'X-Shop': '7' } })).fields['has_headers']).toBe(true);
+      expect((await patch(id, { headers: headers ?? {} })).fields['has_headers']).toBe(false);
+    }
+    await database.pool.query(`update posthorn.endpoints set headers = '{}'`);
+    const { json } = await api.ask('/endpoints');
+    expect(JSON.stringify(json)).not.toContain('"has_headers":true');
+  });
+
   it('takes all settings, and keeps a secret that it was given to itself', async () => {
     const settings = {
       url,

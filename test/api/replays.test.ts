@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
+import { carryOut } from '../support/replay-steps.ts';
 import { unknownId } from '../support/unknown-id.ts';
 import { serveTestApi, type TestApi } from './served-api.ts';
 
@@ -123,6 +124,57 @@ describe('POST /webhooks/cancel', () => {
     });
     const { rows } = await database.pool.query('select from posthorn.queue');
     expect(rows).toHaveLength(1);
+  });
+
+  // What the API stores in another form than it was written, and what SQL stores as it was.
+  const written = [
+    'http://LOCALHOST:8811/a',
+    'HTTPS://customer.EXAMPLE',
+    'https://customer.example?a=1',
+    'https://customer.example:443/b',
+    'https://customer.example/c/../d',
+    'https://customer.example/ä',
+    'https://bücher.example/',
+  ];
+
+  it.each(written)('finds what was sent to %s by the same text', async (text) => {
+    await api.send({ url: text, body: '' });
+    await database.pool.query(`insert into posthorn.outbox (url, body) values ($1, '')`, [text]);
+    await api.send({ url: 'https://other.example/', body: '' });
+    const listed = await api.ask(`/webhooks?q=${encodeURIComponent(text)}`);
+    expect(listed.json.webhooks).toHaveLength(2);
+    const filter = { url: text };
+    const pending = { filter: { ...filter, status: 'pending' } };
+    expect(await post('/replays', { ...pending, dry_run: true })).toMatchObject({
+      fields: { matched: 2 },
+    });
+    const started = await post('/replays', pending);
+    expect(started.fields).toMatchObject({ filter: { url: text.replace(/\?.*/, '') } });
+    await database.pool.query(`update posthorn.queue set due_at = now() + interval '1 hour'`);
+    await carryOut(database, String(started.fields['id']));
+    expect((await api.ask(`/replays/${started.fields['id']}`)).json).toMatchObject({ replayed: 2 });
+    expect(await post('/webhooks/cancel', { filter })).toMatchObject({ fields: { cancelled: 2 } });
+  });
+
+  it('looks for "%", "_" and "\\" as such', async () => {
+    for (const path of ['50%25', 'a_b', 'aXb']) {
+      await api.send({ url: `https://customer.example/${path}`, body: '' });
+    }
+    const found = async (q: string) =>
+      (await api.ask(`/webhooks?q=${encodeURIComponent(q)}`)).json.webhooks.length;
+    expect(await found('%25')).toBe(1);
+    expect(await found('A_B')).toBe(1);
+    expect(await found('\\')).toBe(0);
+  });
+
+  it('refuses a URL that is longer than any that is stored', async () => {
+    const long = { url: `https://customer.example/${'a'.repeat(2_048)}` };
+    for (const path of ['/webhooks/cancel', '/replays']) {
+      expect(await post(path, { filter: long })).toMatchObject({
+        status: 400,
+        fields: { code: 'invalid_url' },
+      });
+    }
   });
 
   it('cancels thousands in one call, each in full', async () => {

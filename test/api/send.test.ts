@@ -133,6 +133,33 @@ describe('an idempotency key', () => {
     expect(again.headers.get('location')).toBe(`/webhooks/${first.json.id}`);
   });
 
+  it.each([
+    { headers: {} },
+    { priority: 'normal' },
+    { content_type: 'application/json' },
+    { secret: null, send_at: null, max_attempts: null, traceparent: null, endpoint_id: null },
+    { url: 'HTTPS://EXAMPLE.com:443/hooks' },
+  ])('stands for the same webhook when a default is said: %j', async (change) => {
+    const webhook = { url, body: 1, idempotency_key: `default ${JSON.stringify(change)}` };
+    const first = await api.send(webhook);
+    const again = await api.send({ ...webhook, ...change });
+    expect([again.status, again.json.id]).toEqual([202, first.json.id]);
+    const other = { ...webhook, idempotency_key: `other ${webhook.idempotency_key}` };
+    const said = await api.send({ ...other, ...change });
+    expect((await api.send(other)).json.id).toBe(said.json.id);
+  });
+
+  it('stands for what SQL has enqueued, however the URL is written there', async () => {
+    const { rows } = await database.pool.query<{ id: string }>(
+      `insert into posthorn.outbox (url, body, headers, idempotency_key)
+       values ('HTTPS://Example.com', '1', '{}', 'by SQL') returning id`,
+    );
+    const same = { body: 1, idempotency_key: 'by SQL' };
+    const again = await api.send({ url: 'https://example.com/', ...same });
+    expect(again.json.id).toBe(rows[0]?.id);
+    expect((await api.send({ url: 'https://example.com/other', ...same })).status).toBe(409);
+  });
+
   it('may come as a header, and be the same as the field', async () => {
     const first = await api.send({ url, body: 1 }, { 'Idempotency-Key': 'header' });
     expect(await stored(first.json.id)).toMatchObject({ idempotency_key: 'header' });

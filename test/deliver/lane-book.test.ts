@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LaneBook, type LaneWish } from '../../src/deliver/lane-book.ts';
+import { LaneBook } from '../../src/deliver/lane-book.ts';
+import type { LaneWish } from '../../src/deliver/lane-wish.ts';
 
 /** Answers each wish in full, up to what waits, and says which priority each webhook had. */
 function serve(book: LaneBook, waiting: Map<string, number>, room: number): number[] {

@@ -156,7 +156,6 @@ function failure(
       },
       probe: undefined,
     },
-    keepsPlace: false,
     endpointId: null,
     goneAnswers: 0,
   };

@@ -15,7 +15,7 @@ const well: AlertFacts = {
   backlog: { due: 0, oldestMs: null, paused: { due: 0, oldestMs: null } },
   breakers: [],
   failing: [],
-  workers: { alive: 1, withoutEgress: 0 },
+  workers: { alive: 1, withoutEgress: 0, notClaiming: null },
   horizon: null,
   missingPartitions: [],
   missingKeys: [],
@@ -48,7 +48,11 @@ describe('the rules', () => {
           disabledAs: null,
         },
       ],
-      workers: { alive: 0, withoutEgress: 1 },
+      workers: {
+        alive: 0,
+        withoutEgress: 1,
+        notClaiming: { workers: 1, failingMs: 40_000, error: 'permission denied' },
+      },
       horizon: { pinnedMs: 1_800_000, holder: 'somebody' },
       missingPartitions: ['outbox_20260101'],
       missingKeys: ['k1'],
@@ -86,7 +90,9 @@ describe('the rules', () => {
 it('while the database is held, that nothing is sent is told once, and by one rule', () => {
   const hold = { kind: 'copy', reason: 'This database is a copy' } as const;
   const backlog = { due: 50_000, oldestMs: 3_600_000, paused };
-  expect(find({ hold, backlog, workers: { alive: 0, withoutEgress: 0 } })).toMatchObject([
+  expect(
+    find({ hold, backlog, workers: { alive: 0, withoutEgress: 0, notClaiming: null } }),
+  ).toMatchObject([
     { rule: 'held', severity: 'critical', summary: 'Nothing is sent: This database is a copy.' },
   ]);
 });

@@ -43,6 +43,7 @@ const ofBreakers: readonly Step[] = [
   statement('record successes', sqlFile('record').text, [
     ...Array.from({ length: 14 }, () => []),
     asTheyLie,
+    [],
   ]),
   statement('rescue', sqlFile('rescue').text, [1, []]),
   statement('give back', sqlFile('give-back').text, [ids, all(1), 1]),
@@ -54,6 +55,11 @@ const ofBreakers: readonly Step[] = [
 
 const ofRules: readonly Step[] = [
   statement('rescue', sqlFile('rescue').text, [1, []]),
+  // It locks the rules of ordered lanes.
+  statement('record retries', sqlFile('record').text, [
+    ...Array.from({ length: 15 }, () => []),
+    asTheyLie,
+  ]),
   statement('release', sqlFile('release-lanes').text, [1, asTheyLie]),
   { name: 'leave', run: (client) => leave(client as unknown as pg.Pool, 1) },
 ];

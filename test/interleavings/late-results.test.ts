@@ -45,6 +45,7 @@ const lateSuccess: Step = {
       [0],
       [zombie],
       [],
+      [],
     ]);
     recorded = rows;
   },
@@ -76,6 +77,7 @@ const claim: Step = {
       '{}',
       8,
       120,
+      [false],
     ]),
 };
 

@@ -96,21 +96,131 @@ describe('partitions', () => {
 });
 
 describe('pruning', () => {
-  it('drops days older than the retention, and no day that holds an unfinished webhook', async () => {
+  it('drops days older than the retention, but none of their unfinished webhooks', async () => {
     await oldWebhook({ daysAgo: 40, isFinished: true });
     await oldWebhook({ daysAgo: 35, isFinished: true });
     const unfinished = await oldWebhook({ daysAgo: 35, isFinished: false });
     await oldWebhook({ daysAgo: 29, isFinished: true });
-    const result = await prune(database.pool, { retentionMs: 30 * dayMs });
-    expect(result).toMatchObject({ dropped: [day(-40)], kept: [day(-35)] });
-    expect(await countOf('posthorn.outbox')).toBe(3);
-    const { rows } = await database.pool.query('select webhook_id as id from posthorn.queue');
-    expect(rows).toEqual([{ id: unfinished }]);
-    await database.pool.query('truncate posthorn.queue');
     expect(await prune(database.pool, { retentionMs: 30 * dayMs })).toMatchObject({
-      dropped: [day(-35)],
+      dropped: [day(-40), day(-35)],
+      kept: [],
     });
-    expect(await countOf('posthorn.outcomes')).toBe(1);
+    expect(await countOf('posthorn.outbox')).toBe(2);
+    const { rows } = await database.pool.query(
+      'select id, status, attempts, last_status_code from posthorn.webhooks order by id limit 1',
+    );
+    expect(rows).toEqual([
+      { id: unfinished, status: 'pending', attempts: 1, last_status_code: 503 },
+    ]);
+    // Its day is not made again for it, and nobody is told that rows have no partition.
+    expect(await makePartitions(database.pool)).toBe(0);
+    expect(await partitionDays()).not.toContain(day(-35));
+    await database.pool.query('truncate posthorn.queue, posthorn.outbox, posthorn.attempts');
+  });
+
+  it('forgets a webhook that was kept when it ended as long ago as history is kept', async () => {
+    const ids = [
+      await oldWebhook({ daysAgo: 36, isFinished: false }),
+      await oldWebhook({ daysAgo: 36, isFinished: false }),
+    ];
+    await prune(database.pool, { retentionMs: 30 * dayMs });
+    await database.pool.query('select posthorn.cancel_many($1)', [ids]);
+    await database.pool.query(
+      `update posthorn.outcomes set finished_at = now() - interval '31 days' where webhook_id = $1`,
+      [ids[0]],
+    );
+    expect(await prune(database.pool, { retentionMs: 30 * dayMs })).toMatchObject({
+      forgottenWebhooks: 1,
+    });
+    const { rows } = await database.pool.query(
+      'select id from posthorn.webhooks where id = any ($1)',
+      [ids],
+    );
+    expect(rows).toEqual([{ id: ids[1] }]);
+    const { rows: tried } = await database.pool.query(
+      'select webhook_id from posthorn.attempts where webhook_id = any ($1)',
+      [ids],
+    );
+    expect(tried).toEqual([{ webhook_id: ids[1] }]);
+    const { rows: said } = await database.pool.query(
+      'select posthorn.retry($1) as of_the_gone, posthorn.retry($2) as of_the_kept',
+      ids,
+    );
+    expect(said).toEqual([{ of_the_gone: 'payload_gone', of_the_kept: 'queued' }]);
+    await database.pool.query('truncate posthorn.queue, posthorn.outbox, posthorn.attempts');
+  });
+
+  it('keeps a day that holds more unfinished webhooks than can be moved in a moment', async () => {
+    await oldWebhook({ daysAgo: 37, isFinished: true });
+    await database.pool.query(
+      `insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+       select id, id, 1, 1, 'infinity'
+       from (
+         select overlay(posthorn.uuid_floor($1::date::timestamp at time zone 'UTC')::text placing
+           lpad(n::text, 12, '0') from 25)::uuid as id
+         from generate_series(1, 10001) as n
+       ) as ids`,
+      [day(-37)],
+    );
+    expect(await prune(database.pool, { retentionMs: 30 * dayMs })).toMatchObject({
+      dropped: [],
+      kept: [day(-37)],
+    });
+    await database.pool.query(
+      'delete from posthorn.queue where webhook_id = (select max(webhook_id::text)::uuid from posthorn.queue)',
+    );
+    expect(await prune(database.pool, { retentionMs: 30 * dayMs })).toMatchObject({
+      dropped: [day(-37)],
+      kept: [],
+    });
+    await database.pool.query('truncate posthorn.queue');
+  });
+
+  it('does all of its steps though one fails, and says at the end what failed', async () => {
+    await database.pool.query(
+      `insert into posthorn.idempotency_keys (key, webhook_id, expires_at)
+       values ('held', posthorn.uuid_v7(), now() - interval '1 s');
+       insert into posthorn.tallies (counted_at, worker, attempts, failures)
+       values (now() - interval '3 hours', 1, 1, 0), (now(), 1, 1, 0);
+       create function public.refuse() returns trigger language plpgsql
+         as $$ begin raise exception 'not now'; end $$;
+       create trigger refuse before delete on posthorn.idempotency_keys execute function public.refuse()`,
+    );
+    await expect(prune(database.pool, { retentionMs: 30 * dayMs })).rejects.toMatchObject({
+      message: 'Cannot prune everything: idempotency keys: error: not now',
+      result: { forgottenTallies: 1, deadJobs: 0 },
+    });
+    await database.pool.query(
+      'drop trigger refuse on posthorn.idempotency_keys; truncate posthorn.idempotency_keys, posthorn.tallies',
+    );
+  });
+
+  it('and all else that is deleted from a table works beside a publication of all tables', async () => {
+    const { rows: keyless } = await database.pool.query(
+      `select c.oid::regclass::text as table
+       from pg_class as c
+       where c.relnamespace in ('posthorn'::regnamespace, '${graphileSchema}'::regnamespace)
+         and c.relkind in ('r', 'p')
+         and not exists (
+           select
+           from pg_index as i
+           where i.indrelid = c.oid
+             and case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident end)
+         and c.relreplident <> 'f'`,
+    );
+    expect(keyless).toEqual([]);
+    await database.pool.query(
+      `insert into posthorn.tallies (counted_at, worker, attempts, failures)
+       values (now() - interval '3 hours', 1, 1, 0);
+       create publication everything for all tables`,
+    );
+    try {
+      expect(await prune(database.pool, { retentionMs: 30 * dayMs })).toMatchObject({
+        forgottenTallies: 1,
+      });
+    } finally {
+      await database.pool.query('drop publication everything');
+    }
   });
 
   it.each([
@@ -229,7 +339,13 @@ async function oldWebhook(webhook: { daysAgo: number; isFinished: boolean }): Pr
   await client.query(
     webhook.isFinished
       ? `insert into posthorn.outcomes (webhook_id, outbox_id, lane, status, attempts) values ($1, $1, 1, 'delivered', 1)`
-      : `insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at) values ($1, $1, 1, 1, now())`,
+      : `insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at, attempts)
+         values ($1, $1, 1, 1, now(), 1)`,
+    [id],
+  );
+  await client.query(
+    `insert into posthorn.attempts (webhook_id, number, worker, finished_at, status_code)
+     values ($1, 1, 1, now(), 503)`,
     [id],
   );
   await client.query('alter table posthorn.outbox enable trigger outbox_to_queue');

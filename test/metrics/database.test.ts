@@ -159,11 +159,14 @@ describe('the scheduled tasks', () => {
        select posthorn.make_partitions((now() - interval '40 days')::date);
        select posthorn.make_partitions((now() - interval '41 days')::date)`,
     );
-    // A day that cannot be dropped.
+    // A day that cannot be dropped, because it has too many unfinished webhooks to move.
     await database.pool.query(
       `insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
        select id, id, 1, 1, now() + interval '1 day'
-       from (select posthorn.uuid_floor(now() - interval '41 days') as id) as old`,
+       from (
+         select overlay(posthorn.uuid_floor(now() - interval '41 days')::text placing lpad(n::text, 12, '0') from 25)::uuid as id
+         from generate_series(1, 10001) as n
+       ) as old`,
     );
     const startedS = Date.now() / 1_000;
     for (const task of ['posthorn:partitions', 'posthorn:prune', 'unheard-of']) {

@@ -366,6 +366,7 @@ async function succeed(): Promise<void> {
   await database.pool.query(sqlFile('record').text, [
     ...Array.from({ length: 14 }, () => []),
     [lane],
+    [],
   ]);
 }
 

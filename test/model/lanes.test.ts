@@ -78,7 +78,8 @@ class World {
   readonly #rate = new Map<Lane, number>();
   readonly #begun = new Map<Lane, number[]>();
   readonly #heldUntilMs = new Map<Lane, number>();
-  #ordered = new Set<Lane>();
+  readonly #ordered = new Set<Lane>();
+  readonly #owned = new Set<Lane>();
   nowMs = 1_000;
 
   get waiting(): number {
@@ -118,7 +119,9 @@ class World {
         this.#rate.delete(event.lane);
         this.#heldUntilMs.delete(event.lane);
         this.#ordered.delete(event.lane);
+        this.#owned.delete(event.lane);
         this.book.disown(event.lane);
+        this.book.addAll(event.lane);
         break;
       case 'hold':
         this.#hold(event);
@@ -135,12 +138,14 @@ class World {
     expect(asked).toBeLessThanOrEqual(room);
     for (const wish of wishes) {
       expect(wish.quota).toBeGreaterThan(0);
-      const name = `${wish.lane}:${wish.priority}`;
+      expect(wish.isOwned).toBe(this.#owned.has(wish.lane as Lane));
+      const priority = this.#priorityGiven(wish);
+      const name = `${wish.lane}:${priority}`;
       const waiting = this.#queue.get(name) ?? 0;
       const count = Math.min(waiting, wish.quota);
       this.#queue.set(name, waiting - count);
       for (let n = 0; n < count; n += 1) {
-        claimed.push({ lane: wish.lane, priority: wish.priority, dueMs: 1 });
+        claimed.push({ lane: wish.lane, priority, dueMs: 1 });
         this.#begin(wish.lane as Lane);
       }
     }
@@ -152,6 +157,12 @@ class World {
     const flight = this.#flights.shift();
     if (flight !== undefined)
       this.book.end(flight.lane, { epoch: flight.epoch, verdict, nowMs: this.nowMs });
+  }
+
+  /** Of an ordered lane the first one, which may have any priority: it was enqueued before the lane became ordered. */
+  #priorityGiven({ lane, priority }: { lane: string; priority: number }): number {
+    if (!this.#ordered.has(lane as Lane)) return priority;
+    return [2, 1, 0].find((any) => (this.#queue.get(`${lane}:${any}`) ?? 0) > 0) ?? priority;
   }
 
   #arrive({ lane, priority, count }: { lane: Lane; priority: number; count: number }): void {
@@ -180,7 +191,8 @@ class World {
       most,
       ratePerS,
       isOrdered,
-    }: { most: number | null; ratePerS: number | null; isOrdered: boolean },
+      retryInMs = 0,
+    }: { most: number | null; ratePerS: number | null; isOrdered: boolean; retryInMs?: number },
   ): void {
     // What is in flight already was begun under other rules.
     const inFlight = this.#flights.filter((flight) => flight.lane === lane).length;
@@ -192,16 +204,17 @@ class World {
     if (ratePerS !== null) this.#rate.set(lane, ratePerS);
     this.#heldUntilMs.delete(lane);
     this.book.own(lane, {
-      rule: { isOrdered, maxInFlight: most, ratePerS, rateInMs: 0, retryInMs: 0 },
+      rule: { isOrdered, maxInFlight: most, ratePerS, rateInMs: 0, retryInMs },
       nowMs: this.nowMs,
     });
+    this.#owned.add(lane);
+    this.book.addAll(lane);
   }
 
   #hold({ lane, ms }: { lane: Lane; ms: number }): void {
     if (!this.#ordered.has(lane)) return;
-    const untilMs = Math.max(this.#heldUntilMs.get(lane) ?? 0, this.nowMs + ms);
-    this.#heldUntilMs.set(lane, untilMs);
-    this.book.hold(lane, untilMs);
+    this.#own(lane, { most: null, ratePerS: null, isOrdered: true, retryInMs: ms });
+    this.#heldUntilMs.set(lane, this.nowMs + ms);
   }
 }
 

@@ -77,4 +77,21 @@ describe('docker-compose.yml', () => {
       graceMs + 10_000,
     );
   });
+
+  it('is called by its neighbours by the name of its service, without a key', () => {
+    const { environment = {} }: Service = file.services.posthorn;
+    expect(environment['POSTHORN_AUTH']).toContain(':-off}');
+    expect(environment['POSTHORN_ALLOWED_HOSTS']).toContain(':-posthorn}');
+    expect(Object.keys(file.services)).toContain('posthorn');
+  });
+
+  it('has its Prometheus ask where no key is needed, at a port that is not open to this machine', () => {
+    const { environment = {}, ports = [] }: Service = file.services.posthorn;
+    const port = environment['POSTHORN_METRICS_PORT'];
+    const { scrape_configs } = parse(
+      readFileSync(new URL('ops/prometheus/prometheus.yml', root), 'utf8'),
+    );
+    expect(scrape_configs[0].static_configs).toEqual([{ targets: [`posthorn:${port}`] }]);
+    expect(ports.join()).not.toContain(port);
+  });
 });

@@ -35,8 +35,9 @@ it.each([
   { statistics: 'of now', statement: 'analyze posthorn.outcomes, posthorn.outbox, posthorn.queue' },
 ])('with statistics $statistics', async ({ statement }) => {
   await database.pool.query(statement);
-  // A thousand of 10,000 that failed: their rows are in a tenth of the pages.
-  expect(await pagesOf({ statuses: '{failed}', to: url, most: 1_000 })).toBeLessThan(4_000);
+  // A thousand of 10,000 that failed: their rows are in a tenth of the pages. Each is looked up in the outbox, as it may share
+  // its lane with another URL.
+  expect(await pagesOf({ statuses: '{failed}', to: url, most: 1_000 })).toBeLessThan(8_000);
   // Ten of 10,000: the walk ends after 2,000 rows, and says where.
   expect(
     await pagesOf({ statuses: '{failed}', to: 'http://other.example/', most: 1_000 }),
@@ -51,7 +52,7 @@ it.each([
 async function pagesOf(walk: { statuses: string; to: string; most: number }): Promise<number> {
   return await pages(
     `select * from posthorn.matching(
-       $1, posthorn.lane_of($2::text), null, posthorn.uuid_floor(now() - interval '12 hours'),
+       $1, null, array[$2], null, posthorn.uuid_floor(now() - interval '12 hours'),
        'ffffffff-ffff-ffff-ffff-ffffffffffff', 'infinity', 2000, $3)`,
     [walk.statuses, walk.to, walk.most],
   );
@@ -60,7 +61,7 @@ async function pagesOf(walk: { statuses: string; to: string; most: number }): Pr
 /** 1,000 of them, and undone. */
 async function putBack(): Promise<number> {
   const { rows } = await database.pool.query<{ webhook_ids: string[] }>(
-    `select webhook_ids from posthorn.matching('{failed}', null, null,
+    `select webhook_ids from posthorn.matching('{failed}', null, null, null,
        '00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 'infinity', 2000, 1000)`,
   );
   expect(rows[0]?.webhook_ids).toHaveLength(1_000);

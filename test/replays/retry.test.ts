@@ -124,17 +124,38 @@ describe('retry', () => {
     const endpoint = await registerEndpoint(database, { url, ordered: true });
     await endpoint.enqueue(2);
     await database.pool.query(
-      `update posthorn.lane_rules set retry_at = now() + interval '1 hour';
-       update posthorn.queue set attempts = 1
-       where webhook_id = (select webhook_id from posthorn.queue order by due_at, webhook_id limit 1)`,
+      `update posthorn.lane_rules
+       set retry_at = now() + interval '1 hour',
+         retry_of = (select webhook_id from posthorn.queue order by due_at, webhook_id limit 1)`,
     );
     const [first, second] = await rows<{ webhook_id: string }>(
       'select webhook_id from posthorn.queue order by due_at, webhook_id',
     );
+    // It was tried before the endpoint became ordered.
+    await database.pool.query('update posthorn.queue set attempts = 1');
     expect(await retry(second?.webhook_id ?? '')).toBe('already_due');
     expect(await retry(first?.webhook_id ?? '')).toBe('brought_forward');
     expect(await endpoint.row()).toMatchObject({ retry_at: null });
   });
+
+  it.each(['retry', 'cancel'])(
+    'keeps it waiting after a %s of another one that was tried',
+    async (act) => {
+      const endpoint = await registerEndpoint(database, { url, ordered: true });
+      await endpoint.enqueue(2);
+      await database.pool.query(
+        `update posthorn.queue set attempts = 1;
+       update posthorn.lane_rules
+       set retry_at = now() + interval '1 hour',
+         retry_of = (select webhook_id from posthorn.queue order by due_at, webhook_id limit 1)`,
+      );
+      await database.pool.query(
+        `select posthorn.${act}(webhook_id)
+       from (select webhook_id from posthorn.queue order by due_at desc, webhook_id desc limit 1) as last`,
+      );
+      expect((await endpoint.row())['retry_at']).not.toBeNull();
+    },
+  );
 
   it('puts many back at once, and says how many', async () => {
     const ids = await endedWebhooks(database, { to: url, count: 50 });
@@ -161,7 +182,7 @@ describe('retry', () => {
 });
 
 describe('dropping a day', () => {
-  it('waits for who puts something of it back, and then leaves it alone', async () => {
+  it('waits for who puts something of it back, and then keeps that', async () => {
     const [id = ''] = await endedWebhooks(database, { to: url, count: 1 });
     const client = await database.pool.connect();
     await client.query('begin');
@@ -174,8 +195,9 @@ describe('dropping a day', () => {
     expect(settled).toBe('waits');
     await client.query('commit');
     client.release();
-    expect((await dropped).rows).toEqual([{ dropped: false }]);
+    expect((await dropped).rows).toEqual([{ dropped: true }]);
     expect(await queued(id)).toMatchObject({ is_due: true });
+    expect(await rows('select id::text from posthorn.outbox_default')).toEqual([{ id }]);
   });
 
   async function somebodyWaits(): Promise<'waits'> {

@@ -235,7 +235,7 @@ export const trials: readonly Trial[] = [
     allowed: nobodyElse,
   },
   {
-    what: 'make partitions, and drop those whose webhooks have all ended',
+    what: 'make partitions, and drop those of a day, without its unfinished webhooks',
     sql: () =>
       `select posthorn.days_without_partition();
        select posthorn.make_partitions(current_date + 50);

@@ -62,6 +62,22 @@ async function state(): Promise<object> {
 }
 
 describe('the sealing', () => {
+  it('of empty headers leaves none: there is nothing to keep secret', async () => {
+    await database.pool.query(
+      `insert into posthorn.endpoints (url, secret, headers)
+       values ('https://example.com/', 'planted-secret', '{}'), ('https://example.com/', null, '{}')`,
+    );
+    const hasHeaders = async () => {
+      const found = await database.pool.query(
+        'select has_headers from posthorn.redacted_endpoints',
+      );
+      return found.rows.map(({ has_headers }) => has_headers);
+    };
+    expect(await hasHeaders()).toEqual([false, false]);
+    expect(await seal('k1')).toMatchObject({ sealed: 1, plain: 0 });
+    expect(await hasHeaders()).toEqual([false, false]);
+  });
+
   it('leaves no plain text, changes nothing that people see, and what it sealed opens', async () => {
     await register(450);
     expect(await seal('k1')).toMatchObject({ sealed: 450, plain: 0 });

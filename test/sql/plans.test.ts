@@ -143,6 +143,7 @@ async function claim(): Promise<{ webhook_id: string; number: number; lane: stri
       JSON.stringify({ [deadLane]: 0 }),
       8,
       90,
+      lanes.map(() => false),
     ],
   );
   return rows.filter((row) => row.webhook_id !== null);
@@ -179,6 +180,7 @@ async function record(claimed: { webhook_id: string; number: number }[]): Promis
     claimed.map(() => 0),
     claimed.map(() => 1),
     [deadLane],
+    [deadLane, ...lanes],
   ]);
   expect(rows).toHaveLength(claimed.length - 1);
   const counts = await client.query(

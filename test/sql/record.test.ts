@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { plainArray } from '../../src/db/plain-array.ts';
-import { runSql, sqlFile } from '../../src/db/sql-file.ts';
+import { rulesPayload, wakeChannel } from '../../src/db/names.ts';
 import { settleLate } from '../../src/deliver/late-results.ts';
-import { becameCodes } from '../../src/deliver/recorder.ts';
+import { claimByHand, recordResult, type TestResult } from '../support/claimed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { registerEndpoint } from '../support/endpoints.ts';
+import { eventually } from '../support/eventually.ts';
 
 // What one run of record.sql leaves behind. In between two statements another worker could claim.
-
-const record = sqlFile('record');
 
 let database: TestDatabase;
 
@@ -96,6 +95,46 @@ it('a result that is recorded again, as only the answer was lost, keeps the time
   expect((await database.pool.query(ends)).rows).toEqual(before);
 });
 
+it('a late 2xx of the first of an ordered endpoint frees it, and its owner is told', async () => {
+  const endpoint = await registerEndpoint(database, { url: 'http://a.example/', ordered: true });
+  await endpoint.enqueue(2);
+  const { rows } = await database.pool.query<{ webhook_id: string; lane: string }>(
+    'select webhook_id, lane::text from posthorn.queue order by due_at, webhook_id',
+  );
+  const { webhook_id: id = '', lane = '' } = rows[0] ?? {};
+  await claimByHand(database, { id });
+  // Worker 1 was taken for dead, and worker 2 was answered with an error.
+  await claimByHand(database, { id, number: 2, worker: 2 });
+  await recordResult(database.pool, {
+    ...{ id, lane, number: 2, worker: 2 },
+    became: 'retry',
+    retryInS: 3_600,
+  });
+  expect((await endpoint.row())['retry_at']).not.toBeNull();
+  const listener = await database.pool.connect();
+  const told: (string | undefined)[] = [];
+  listener.on('notification', ({ payload }) => told.push(payload));
+  await listener.query(`listen ${wakeChannel}`);
+  expect(await recordResult(database.pool, { id, became: 'delivered' })).toEqual([id]);
+  expect((await endpoint.row())['retry_at']).toBeNull();
+  await eventually(async () => told.includes(`${rulesPayload}${lane}`), 'the owner is told');
+  listener.release(true);
+});
+
+it('a retry that is due at once is due after its result is written, so that the other workers see it', async () => {
+  const inserted = await database.pool.query(
+    `insert into posthorn.outbox (url, body) values ('http://receiver.example/', '{}') returning id`,
+  );
+  const { id } = inserted.rows[0];
+  await claimByHand(database, { id });
+  const { rows } = await database.pool.query('select clock_timestamp() as before');
+  await recordResult(database.pool, { id, became: 'retry', retryInS: 0, endedMsAgo: 5_000 });
+  const due = await database.pool.query('select due_at >= $1 as is_after from posthorn.queue', [
+    rows[0].before,
+  ]);
+  expect(due.rows).toEqual([{ is_after: true }]);
+});
+
 /** A webhook whose first attempt worker 1 has begun, and whose lease is another's now. */
 async function attempted(lease: {
   leasedBy: number | null;
@@ -119,32 +158,11 @@ async function attempted(lease: {
 }
 
 /** Worker 1 records how its first attempt ended; the ids that were its to record. */
-async function recordAs(
-  became: keyof typeof becameCodes,
+function recordAs(
+  became: TestResult['became'],
   { id, statusCode }: { id: string; statusCode: number },
-): Promise<(string | null)[]> {
-  const one = (value: string | number | boolean | null) => plainArray([value]);
-  const rows = await runSql<{ webhook_id: string | null }>(database.pool, {
-    sql: record,
-    values: [
-      one(id),
-      one(1),
-      one(becameCodes[became]),
-      one(statusCode),
-      one(null),
-      [null],
-      ['ok'],
-      one(false),
-      one(1.5),
-      one(0),
-      one(60),
-      one(null),
-      one(0),
-      one(1),
-      '{}',
-    ],
-  });
-  return rows.map((row) => row.webhook_id);
+): Promise<string[]> {
+  return recordResult(database.pool, { id, became, statusCode });
 }
 
 async function ended(id: string): Promise<{ status: string | null; waits: boolean } | undefined> {

@@ -1,16 +1,18 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { version } from '../../src/version.ts';
+import { openPage, startBrowser } from '../support/browser.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { spawnPosthorn } from '../support/process.ts';
 
-// The package as npm makes it, with what it depends on and nothing else of this directory.
+// The package as npm makes it from what the image's build is given, with what it depends on and nothing else of this
+// directory. The image is this package and its dependencies, so that what holds here holds there.
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -30,8 +32,9 @@ let files: string[];
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'posthorn-package-'));
+  const context = await copyBuildContext();
   const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', directory], {
-    cwd: root,
+    cwd: context,
   });
   await run('tar', [
     '-xzf',
@@ -95,12 +98,18 @@ describe('the packed package', () => {
     expect(imported.stdout.trim()).toBe('function');
   });
 
-  test('starts with a database, migrates it, and stops', async () => {
+  test('starts with a database, migrates it, serves its pages and stops', async () => {
     const database = await createTestDatabase();
     try {
       const env = { DATABASE_URL: database.url, PORT: '0' };
       await using posthorn = spawnPosthorn('start', env, join(installed, 'dist/cli.js'));
       await posthorn.line(/Worker ready/);
+      const listening = await posthorn.line(/http:\/\/127\.0\.0\.1:\d+/);
+      const origin = /http:\/\/127\.0\.0\.1:\d+/.exec(listening)?.[0] ?? '';
+      for (const path of ['/', '/docs', '/openapi.json', '/dashboard/app.js', '/healthz']) {
+        expect([path, (await fetch(origin + path)).status]).toEqual([path, 200]);
+      }
+      await opensInBrowser(origin);
       expect(await posthorn.end('SIGTERM')).toBe(0);
     } finally {
       await database.drop();
@@ -141,21 +150,49 @@ describe('the dependencies', () => {
   });
 });
 
-test('the image is made of files that are there and may go into it, and does not run as root', () => {
-  const lines = readFileSync(`${root}Dockerfile`, 'utf8').split('\n');
-  const allowed = readFileSync(`${root}.dockerignore`, 'utf8');
-  const copied = lines
-    .filter((line) => line.startsWith('COPY ') && !line.includes('--from'))
-    .flatMap((line) => line.split(' ').slice(1, -1));
-  expect(copied.length).toBeGreaterThan(0);
-  for (const path of copied) {
-    expect(existsSync(root + path), path).toBe(true);
-    expect(allowed, path).toMatch(new RegExp(`^!${path}$`, 'm'));
-  }
-  expect(lines.filter((line) => line.startsWith('USER '))).toEqual(['USER node']);
-  expect(lines.filter((line) => /^ADD |curl|wget/.test(line))).toEqual([]);
-  expect(lines.filter((line) => line.startsWith('RUN npm ci')).join()).toContain('npm ci');
+test('the image holds the package, its dependencies and nothing else, and does not run as root', () => {
+  const stages = readFileSync(`${root}Dockerfile`, 'utf8')
+    .split(/^FROM /m)
+    .slice(1);
+  const [build = '', image = ''] = stages;
+  expect(stages).toHaveLength(2);
+  // From the tarball, with the versions of the lockfile.
+  expect(build).toMatch(/^RUN npm pack .*tar -xzf \S+\.tgz -C \/app --strip-components=1/m);
+  expect(build).toMatch(/^WORKDIR \/app\n(?:#.*\n)*RUN npm ci --omit=dev /m);
+  expect(linesOf(image, 'COPY')).toEqual(['COPY --from=build /app ./']);
+  expect(linesOf(image, 'USER')).toEqual(['USER node']);
+  expect(linesOf(image, 'ENTRYPOINT')).toEqual(['ENTRYPOINT ["node", "dist/cli.js"]']);
+  expect(stages.join('').match(/^ADD |curl|wget/m)).toBeNull();
 });
+
+function linesOf(stage: string, instruction: string): string[] {
+  return stage.split('\n').filter((line) => line.startsWith(`${instruction} `));
+}
+
+/** What `COPY . .` gives the image's build, in a directory of its own, and the dependencies as `npm ci` installs them. */
+async function copyBuildContext(): Promise<string> {
+  const context = join(directory, 'context');
+  const allowed = readFileSync(`${root}.dockerignore`, 'utf8')
+    .split('\n')
+    .flatMap((line) => (line.startsWith('!') ? [line.slice(1)] : []));
+  for (const path of allowed) await cp(root + path, join(context, path), { recursive: true });
+  await symlink(`${root}node_modules`, join(context, 'node_modules'));
+  return context;
+}
+
+/** Where there is a browser: the dashboard shows itself, and nothing that it asks for is missing. */
+async function opensInBrowser(origin: string): Promise<void> {
+  const browser = await startBrowser();
+  if (typeof browser === 'string') return;
+  try {
+    await using watched = await openPage(browser, { origin, colours: 'light', width: 1280 });
+    await watched.page.goto(origin);
+    await watched.page.getByText('Ready: nothing has been sent yet').first().waitFor();
+    expect(watched.troubles).toEqual([]);
+  } finally {
+    await browser.close();
+  }
+}
 
 /** As npm would install them: what the lockfile does not call a dev dependency, and posthorn itself. */
 async function linkDependencies(): Promise<void> {

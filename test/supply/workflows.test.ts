@@ -90,3 +90,20 @@ test('ci.yml keeps the screenshots of each run where the browser tests put them'
   expect(kept).toMatchObject({ if: 'always()', with: { path: 'test-results/' } });
   expect(readFileSync(`${root}test/support/browser.ts`, 'utf8')).toContain('test-results/');
 });
+
+test('the package names a repository, from which alone it is published, and asks for that first', () => {
+  const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
+  expect(manifest).toMatchObject({
+    repository: {
+      type: 'git',
+      url: expect.stringMatching(/^git\+https:\/\/github\.com\/.+\.git$/),
+    },
+    homepage: expect.stringMatching(/^https:\/\//),
+    bugs: { url: expect.stringMatching(/^https:\/\//) },
+  });
+  const publish = workflows.find(({ name }) => name === 'publish.yml');
+  const runs = publish === undefined ? [] : stepsOf(publish.content).map(({ run = '' }) => run);
+  const asks = runs.findIndex((run) => run.includes('repository.url'));
+  expect(asks).toBeGreaterThan(-1);
+  expect(asks).toBeLessThan(runs.indexOf('.ci/run'));
+});

@@ -40,7 +40,8 @@ async function cloneDatabase(template: string): Promise<TestDatabase> {
       await pool.query(
         `truncate posthorn.outbox, posthorn.queue, posthorn.attempts, posthorn.outcomes,
            posthorn.idempotency_keys, posthorn.breakers, posthorn.endpoints, posthorn.lane_rules,
-           posthorn.alerts, posthorn.tallies, posthorn.former_outcomes, posthorn.replays, posthorn.sealing`,
+           posthorn.alerts, posthorn.tallies, posthorn.former_outcomes, posthorn.brought_forward,
+           posthorn.replays, posthorn.sealing`,
       );
     } catch (error) {
       // An engine at work takes its locks in another order.

@@ -13,11 +13,13 @@ export async function startEngine(
     worker?: boolean;
     api?: boolean;
     sliceMs?: number;
+    claimsFailAfterMs?: number;
     /** What the worker is waited for. */
     until?: 'workerReady' | 'workerHeld';
   } = {},
 ): Promise<Posthorn & AsyncDisposable> {
-  const { worker = true, api = false, env = {}, sliceMs, until = 'workerReady' } = options;
+  const { worker = true, api = false, env = {}, sliceMs, claimsFailAfterMs } = options;
+  const { until = 'workerReady' } = options;
   const events = createEvents();
   const ready = worker ? once(events, until) : Promise.resolve();
   const posthorn = await startPosthorn({
@@ -33,6 +35,7 @@ export async function startEngine(
     worker,
     api,
     ...(sliceMs === undefined ? {} : { sliceMs }),
+    ...(claimsFailAfterMs === undefined ? {} : { claimsFailAfterMs }),
   });
   await ready;
   return { ...posthorn, [Symbol.asyncDispose]: () => posthorn.stop() };

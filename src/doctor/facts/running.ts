@@ -6,7 +6,7 @@ const partitionRow = z.object({ day: z.string(), ahead: z.int(), missing: z.arra
 /** The days that should have partitions, as yyyy-mm-dd, and of which tables they are missing. */
 export type PartitionDay = z.infer<typeof partitionRow>;
 
-/** Two days ahead: a third is made every hour, so in the first minutes of a day it is not there yet. */
+/** Two days ahead: a third is made every ten minutes, so in the first minutes of a day it is not there yet. */
 const daysAhead = 2;
 
 export function readPartitions(look: Look): Promise<PartitionDay[]> {
@@ -33,7 +33,7 @@ export function readPartitions(look: Look): Promise<PartitionDay[]> {
 
 const strandedRow = z.object({ day: z.string() });
 
-/** The days of rows in the default partitions. */
+/** The days of rows in the default partitions, but for days that were dropped. */
 export async function readStranded(look: Look): Promise<string[]> {
   const rows = await look.all(
     strandedRow,

@@ -9,21 +9,21 @@ import { changeSettings } from './change-settings.ts';
 export function judgePartitions(days: readonly PartitionDay[]): Finding {
   const { ok, warn, fail } = verdictsOf(
     'partitions',
-    'there for today and two days ahead: a worker makes them every hour; what comes without goes to the default partitions',
+    'there for today and two days ahead: a worker makes them every ten minutes; what comes without goes to the default partitions',
   );
   const gaps = days.filter(({ missing }) => missing.length > 0);
   if (gaps.length === 0) return ok(`up to ${days.at(-1)?.day}`);
   const found = `missing: ${listed(gaps.map(({ day, missing }) => `${day} of ${missing.join(', ')}`))}`;
-  const remedy = `${gaps.map(({ day }) => `select posthorn.make_partitions('${day}');`).join(' ')} And see that a worker runs: its log has "Maintenance done" every hour.`;
+  const remedy = `${gaps.map(({ day }) => `select posthorn.make_partitions('${day}');`).join(' ')} And see that a worker runs: its log has "Maintenance done" every ten minutes.`;
   return gaps.some(({ ahead }) => ahead <= 1) ? fail(found, remedy) : warn(found, remedy);
 }
 
 export function judgeStranded(days: readonly string[]): Finding {
   const { ok, warn } = verdictsOf(
     'default partitions',
-    'empty: what is in them is not dropped with its day, and is read by every look at history',
+    'hold no rows of a day that can have its own: such rows are read by every look at history. Unfinished webhooks of dropped days belong there',
   );
-  if (days.length === 0) return ok('empty');
+  if (days.length === 0) return ok('no rows out of place');
   return warn(
     `rows of ${listed(days)}`,
     days

@@ -1,0 +1,49 @@
+-- The webhooks that a claim or a probe that failed would have taken: one of them may be at fault. Run only then.
+--
+-- $1 lanes wanted  $2 their priorities  $3 their quotas  $4 their due_at from, ms
+-- $5 window start, ms; 'infinity' when nothing was to be discovered
+--
+-- Reads nothing but the ids, so that no value of a row can make it fail.
+select wished.webhook_id
+from unnest($1::bigint[], $2::smallint[], $3::integer[], $4::float8[]) as w (lane, priority, quota, due_from)
+cross join lateral (
+  select webhook_id
+  from posthorn.queue
+  where priority < 1000
+    and (lease_until is null or lease_until < now())
+    and lane = w.lane
+    and priority = w.priority
+    and due_at >= to_timestamp(w.due_from / 1000)
+    and due_at <= now()
+  order by due_at
+  limit w.quota
+) as wished
+union
+select webhook_id
+from (
+  select webhook_id
+  from posthorn.queue
+  where priority > -1
+    and (lease_until is null or lease_until < now())
+    and due_at >= to_timestamp($5::float8 / 1000)
+    and due_at <= now()
+  order by due_at
+  limit 1000
+) as discovered
+union
+select first.webhook_id
+from posthorn.breakers as b
+cross join unnest(array[0, 1, 2]::smallint[]) as p (priority)
+cross join lateral (
+  select webhook_id
+  from posthorn.queue as q
+  where q.priority < 1000
+    and (q.lease_until is null or q.lease_until < now())
+    and q.lane = b.lane
+    and q.priority = p.priority
+    and q.due_at <= now()
+  order by q.due_at
+  limit 1
+) as first
+where b.state = 'open'
+  and b.open_until <= now()

@@ -1,0 +1,30 @@
+-- Does to these webhooks what a claim does, and reads all that a claim reads of them. The caller rolls it back: it shows
+-- whether one of them makes a claim fail. What somebody else has locked or leased is passed over.
+--
+-- $1 webhook ids
+with free as materialized (
+  select webhook_id
+  from posthorn.queue
+  where webhook_id = any ($1::uuid[])
+    and (lease_until is null or lease_until < now())
+  for update skip locked
+),
+claimed as (
+  update posthorn.queue
+  set
+    attempts = least(attempts + 1, 32767),
+    uncounted = least(uncounted + (lease_until is not null)::integer, 32767),
+    lease_until = now() + interval '1 minute',
+    leased_by = 0
+  where webhook_id = any (array(select webhook_id from free))
+  returning *
+),
+begun as (
+  insert into posthorn.attempts (webhook_id, number, worker)
+  select webhook_id, attempts, 0
+  from claimed
+)
+select c.*, o.*, e.*, e.headers::text, (extract(epoch from c.due_at) * 1000)::float8
+from claimed as c
+left join posthorn.outbox as o on o.id = c.outbox_id
+left join posthorn.endpoints as e on e.id = coalesce(o.endpoint_id, o.signed_as)

@@ -1,0 +1,31 @@
+import { isLane } from '../domain/lane.ts';
+import { closedPayload, rulesPayload, scanPayload } from './names.ts';
+
+/** What a notification asks a worker to do. */
+export type WakeCall =
+  /** Look for new webhooks. */
+  | { readonly kind: 'wake' }
+  /** Look at all lanes. */
+  | { readonly kind: 'scan' }
+  /** The lane is sent to again. */
+  | { readonly kind: 'closed'; readonly lane: string }
+  /** The rules of the lane have changed. */
+  | { readonly kind: 'rules'; readonly lane: string };
+
+/**
+ * Reads the payload of a notification; undefined for what Posthorn does not send. Every role that may connect to the
+ * database may notify, so a payload is input from outside.
+ */
+export function parseWakeCall(payload: string): WakeCall | undefined {
+  if (payload === '') return { kind: 'wake' };
+  if (payload === scanPayload) return { kind: 'scan' };
+  for (const [start, kind] of [
+    [closedPayload, 'closed'],
+    [rulesPayload, 'rules'],
+  ] as const) {
+    if (!payload.startsWith(start)) continue;
+    const lane = payload.slice(start.length);
+    return isLane(lane) ? { kind, lane } : undefined;
+  }
+  return undefined;
+}

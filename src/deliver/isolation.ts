@@ -1,0 +1,178 @@
+import type { Pool } from 'pg';
+import { inHalves } from '../db/in-halves.ts';
+import { plainArray } from '../db/plain-array.ts';
+import { runSql, sqlFile } from '../db/sql-file.ts';
+import { isFaultOfContent, isFaultOfRow } from '../db/sqlstate.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import type { LaneBook } from './lane-book.ts';
+import type { LaneWish } from './lane-wish.ts';
+import { endPoisoned, poisonReason, setAside } from './poisoned.ts';
+
+/*
+ * The isolation: finds the rows that make a claim or a probe fail, so that they cost one webhook each and not all.
+ *
+ * In: what the claim that failed had asked for. Out: webhooks that are ended as failed with the reason poison_row, or set
+ * aside for an hour. It does what the claim does, in a transaction that is rolled back, with some webhooks at a time and then
+ * with halves of them. A crash here: nothing, or one webhook ended. Runs only after a failure, so it costs the claims nothing.
+ */
+
+interface IsolationOptions {
+  readonly pool: Pool;
+  readonly events: Events;
+  readonly log: Log;
+  readonly book: LaneBook;
+}
+
+/** What a claim that failed had asked for. */
+export interface FailedClaim {
+  readonly wishes: readonly LaneWish[];
+  /** Where the discovery window started; undefined: it did not discover. */
+  readonly windowFromMs: number | undefined;
+}
+
+interface Found {
+  /** Webhooks and their errors. */
+  readonly culprits: Map<string, unknown>;
+  /** How many can be claimed. */
+  sound: number;
+}
+
+type Run = (query: {
+  text: string;
+  name?: string;
+  values: unknown[];
+}) => Promise<readonly { readonly id: string }[]>;
+
+const suspectsSql = sqlFile('suspects');
+const tryClaimSql = sqlFile('try-claim');
+/** Tried at once: they come with their bodies. */
+const triedAtOnce = 64;
+/** Found in one run, so that claims are tried again in between. */
+const mostFound = 200;
+/** Ended in an hour. More of them are a fault of the database rather than of so many rows: the others are set aside. */
+const mostEndedPerHour = 1_000;
+const hourMs = 3_600_000;
+const setAsideS = 3_600;
+
+export class Isolation {
+  readonly #options: IsolationOptions;
+  #hourFromMs = 0;
+  #ended = 0;
+
+  constructor(options: IsolationOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Overcomes the failure of a claim; whether that claim may be tried again at once. Never throws.
+   *
+   * If no row is at fault, the lanes that were asked for are forgotten: one of them may be what no lane can be. The scan finds
+   * those that have work again.
+   */
+  async overcome(error: unknown, failed: FailedClaim): Promise<boolean> {
+    if (!isFaultOfRow(error)) return false;
+    try {
+      if (await this.#run(failed)) return true;
+    } catch (isolationError) {
+      this.#options.log.warn({ error: String(isolationError) }, 'Cannot find the rows at fault');
+    }
+    const { wishes } = failed;
+    this.#options.book.learn({ wishes, claimed: [], discovered: [], wasFull: false });
+    return false;
+  }
+
+  /** Finds the webhooks at fault and gets them out of the way; whether there were any. */
+  async #run({ wishes, windowFromMs }: FailedClaim): Promise<boolean> {
+    const suspects = await runSql<{ webhook_id: string }>(this.#options.pool, {
+      sql: suspectsSql,
+      values: [
+        plainArray(wishes.map((wish) => wish.lane)),
+        plainArray(wishes.map((wish) => wish.priority)),
+        plainArray(wishes.map((wish) => wish.quota)),
+        plainArray(wishes.map((wish) => wish.dueFromMs)),
+        windowFromMs ?? Number.POSITIVE_INFINITY,
+      ],
+    });
+    const ids = suspects.map((row) => row.webhook_id);
+    const found: Found = { culprits: new Map(), sound: 0 };
+    for (let from = 0; from < ids.length && found.culprits.size < mostFound; from += triedAtOnce) {
+      const chunk = ids.slice(from, from + triedAtOnce);
+      const tryThem = (some: readonly string[]) =>
+        this.#inVain(async (run) => {
+          found.sound += (await run({ ...tryClaimSql, values: [some] })).length;
+        });
+      await inHalves(chunk, tryThem, (id, error) => found.culprits.set(id, error));
+    }
+    if (found.culprits.size === 0) return false;
+    // If nothing at all can be claimed, the fault is not the rows', and no webhook must fail for it.
+    if (found.sound === 0 && !(await this.#canClaimAny())) return false;
+    for (const [webhookId, error] of found.culprits) await this.#remove(webhookId, error);
+    return true;
+  }
+
+  /** Whether a new webhook could be claimed; it is never committed. */
+  async #canClaimAny(): Promise<boolean> {
+    let canClaim = false;
+    const claimNew = () =>
+      this.#inVain(async (run) => {
+        const inserted = await run({
+          text: `insert into posthorn.outbox (url, body) values ('http://127.0.0.1/', '') returning id`,
+          values: [],
+        });
+        await run({ ...tryClaimSql, values: [inserted.map(({ id }) => id)] });
+        canClaim = true;
+      });
+    await inHalves(['a new one'], claimNew, () => {});
+    return canClaim;
+  }
+
+  /** Runs statements in a transaction that is rolled back. */
+  async #inVain(work: (run: Run) => Promise<void>): Promise<void> {
+    const client = await this.#options.pool.connect();
+    let lost: Error | undefined;
+    try {
+      await client.query('begin');
+      await work(async (query) => (await client.query<{ id: string }>(query)).rows);
+    } finally {
+      await client.query('rollback').catch((error: Error) => {
+        lost = error;
+      });
+      client.release(lost);
+    }
+  }
+
+  async #remove(webhookId: string, error: unknown): Promise<void> {
+    const { pool, events, log } = this.#options;
+    const fields = { webhookId, error: error instanceof Error ? error.message : String(error) };
+    if (isFaultOfContent(error) && this.#mayEnd()) {
+      const isEnded = await endPoisoned(pool, {
+        webhookId,
+        became: 'failed',
+        reason: poisonReason,
+      }).catch((endError: unknown) => {
+        if (!isFaultOfRow(endError)) throw endError;
+        return undefined;
+      });
+      if (isEnded === false) return;
+      if (isEnded === true) {
+        events.emit('poisoned', { webhookId, became: 'failed' });
+        log.error(fields, 'Ended a webhook as failed because its rows make claims fail');
+        return;
+      }
+    }
+    if (!(await setAside(pool, { webhookId, forS: setAsideS }))) return;
+    events.emit('poisoned', { webhookId, became: 'set_aside' });
+    log.error(fields, 'Set a webhook aside for an hour because its rows make claims fail');
+  }
+
+  #mayEnd(): boolean {
+    const nowMs = performance.now();
+    if (nowMs - this.#hourFromMs > hourMs) {
+      this.#hourFromMs = nowMs;
+      this.#ended = 0;
+    }
+    this.#ended += 1;
+    return this.#ended <= mostEndedPerHour;
+  }
+}

@@ -1,0 +1,57 @@
+import type { LaneBook } from './lane-book.ts';
+import type { LaneScan } from './lane-scan.ts';
+import type { LimitedLanes } from './limited-lanes.ts';
+
+/** Why a lane was called: it is sent to again, or its rules have changed. */
+export type LaneCall = 'closed' | 'rules';
+
+/** Calls that wait to be heard. Beyond these a scan of all lanes finds what they would have said. */
+const mostWaiting = 1_000;
+/** How long it takes until the next calls are heard, for each that was: 1,000 a second. */
+const pauseMsPerCall = 1;
+
+interface Listeners {
+  readonly book: Pick<LaneBook, 'slowStart' | 'ownedLanes'>;
+  readonly limited: Pick<LimitedLanes, 'want'>;
+  readonly scan: Pick<LaneScan, 'want'>;
+}
+
+/**
+ * The lanes that notifications have named and that the loop has not looked at yet.
+ *
+ * Every role that may connect can notify, as often as it likes: 0.8 million lanes in ten seconds took 400 MB. So only some
+ * are kept. If there are more, the rules of all lanes of this worker are read anew, and all lanes are looked at.
+ */
+export class LaneCalls {
+  readonly #listeners: Listeners;
+  #waiting = new Map<string, LaneCall>();
+  #hasMissed = false;
+  #nextMs = 0;
+
+  constructor(listeners: Listeners) {
+    this.#listeners = listeners;
+  }
+
+  add(lane: string, call: LaneCall): void {
+    const known = this.#waiting.get(lane);
+    if (known === undefined && this.#waiting.size >= mostWaiting) this.#hasMissed = true;
+    // A lane that begins anew has its rules looked at as well.
+    else if (known !== 'closed') this.#waiting.set(lane, call);
+  }
+
+  /** Passes on what waits, unless many calls were heard a moment ago. */
+  hear(nowMs: number): void {
+    if (nowMs < this.#nextMs || this.#waiting.size === 0) return;
+    const { book, limited, scan } = this.#listeners;
+    this.#nextMs = nowMs + this.#waiting.size * pauseMsPerCall;
+    for (const [lane, call] of this.#waiting) {
+      if (call === 'closed') book.slowStart(lane, nowMs);
+      limited.want(lane);
+    }
+    this.#waiting = new Map();
+    if (!this.#hasMissed) return;
+    this.#hasMissed = false;
+    for (const lane of book.ownedLanes) limited.want(lane);
+    scan.want();
+  }
+}

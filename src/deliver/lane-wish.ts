@@ -1,0 +1,11 @@
+/** A part of a claim: up to `quota` webhooks of one lane and priority that are due from `dueFromMs` on. */
+export interface LaneWish {
+  readonly lane: string;
+  readonly priority: number;
+  readonly quota: number;
+  readonly dueFromMs: number;
+  /** 0 goes before 1: the turns reserved for lesser priorities. */
+  readonly rank: number;
+  /** This process owns the lane, and the quota keeps its limits. */
+  readonly isOwned: boolean;
+}

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import type { Look } from '../look.ts';
+
+const pageRow = z.object({
+  webhook_ids: z.array(z.string()),
+  walked: z.int(),
+  walked_to: z.string().nullable(),
+});
+const misruledRow = z.object({ lane: z.string(), endpoint_id: z.string().nullable() });
+
+/** Webhooks that no trigger has enqueued, among the newest. */
+export interface MissedFacts {
+  readonly webhookIds: readonly string[];
+  /** How many were looked at, and whether that was all. */
+  readonly looked: number;
+  readonly isAll: boolean;
+}
+
+/** Some 0.1 s of one core. */
+const walkRows = 10_000;
+const lookForMs = 2_000;
+const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** Looks at the newest webhooks for two seconds, so that it costs the same whatever the size of the history. */
+export async function readMissed(look: Look): Promise<MissedFacts> {
+  const startedMs = performance.now();
+  const webhookIds: string[] = [];
+  let looked = 0;
+  for (let before = lastId; ; ) {
+    const page = await look.one(
+      pageRow,
+      'select webhook_ids, walked, walked_to from posthorn.missed($1, $2)',
+      [before, walkRows],
+    );
+    webhookIds.push(...page.webhook_ids);
+    looked += page.walked;
+    if (page.walked_to === null) return { webhookIds, looked, isAll: true };
+    if (performance.now() - startedMs > lookForMs) return { webhookIds, looked, isAll: false };
+    before = page.walked_to;
+  }
+}
+
+/** Endpoints whose lane is claimed by other rules than their settings; or rules of no endpoint. */
+export async function readMisruled(look: Look): Promise<string[]> {
+  const rows = await look.all(
+    misruledRow,
+    'select lane::text, endpoint_id from posthorn.misruled_lanes order by endpoint_id limit 1000',
+  );
+  return rows.map(({ lane, endpoint_id: endpointId }) => endpointId ?? `lane ${lane}`);
+}

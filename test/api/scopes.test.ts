@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { ApiScope } from '../../src/domain/api-key.ts';
+import { createApiKey } from '../../src/queries/api-keys.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { documentOf, type OpenApi } from './documented.ts';
+import { serveTestApi, type TestApi } from './served-api.ts';
+
+// For every operation of the OpenAPI document and every set of scopes: no answer holds what the key may not read.
+
+let database: TestDatabase;
+let api: TestApi;
+let operations: [path: string, method: string, operation: OpenApi['paths'][string][string]][];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  api = await serveTestApi(database.url);
+  const { document } = documentOf((await api.ask('/openapi.json')).json);
+  operations = Object.entries(document.paths).flatMap(([path, byMethod]) =>
+    Object.entries(byMethod).map(([method, operation]): (typeof operations)[number] => [
+      path,
+      method,
+      operation,
+    ]),
+  );
+});
+
+afterAll(async () => {
+  await api.close();
+  await database.drop();
+});
+
+const marker = 'xq-marker-xq';
+const scopeSets: readonly (readonly ApiScope[])[] = [
+  ['read'],
+  ['send'],
+  ['manage'],
+  ['read', 'send'],
+  ['read', 'manage'],
+  ['send', 'manage'],
+  ['read', 'send', 'manage'],
+];
+
+/** What whoever may do something is told: what it was done to, and what was made for the caller. */
+const toldOfAll = new Set([
+  ...['id', 'status', 'secret', 'public_key'],
+  ...['dry_run', 'matched', 'is_at_least', 'cancelled', 'is_complete'],
+]);
+const openPaths = ['/healthz', '/readyz', '/openapi.json'];
+
+/** A webhook, an endpoint and a replay that can be acted on, full of what is not for all. */
+async function makeThings(operationId: string): Promise<Readonly<Record<string, string>>> {
+  const status = { resumeEndpoint: 'paused', enableEndpoint: 'disabled' }[operationId] ?? 'active';
+  const { rows } = await database.pool.query<{ e: string; w: string; r: string }>(
+    `with e as (
+       insert into posthorn.endpoints (url, description, secret, status)
+       values ('https://example.com/' || $1, $1, $1, $2)
+       returning id),
+     w as (
+       insert into posthorn.outbox (url, body, secret, send_at)
+       values ('https://example.com/?token=' || $1, $1, $1, now() + interval '1 hour')
+       returning id),
+     r as (insert into posthorn.replays (endpoint_id) select id from e returning id)
+     select e.id as e, w.id as w, r.id as r from e, w, r`,
+    [marker, status],
+  );
+  const { e = '', w = '', r = '' } = rows[0] ?? {};
+  return { endpoints: e, webhooks: w, replays: r };
+}
+
+it.each(scopeSets.map((scopes) => [scopes.join(' and '), scopes] as const))(
+  'a key with %s is told what it may read, and of what it does no more than it must know',
+  async (_name, scopes) => {
+    const { key } = await createApiKey(api.pool, { name: 'test', scopes, expiresAt: null });
+    const done: string[] = [];
+    for (const [path, method, { operationId, requestBody }] of operations) {
+      const ids = await makeThings(operationId);
+      const example = requestBody?.content['application/json'].example;
+      const answer = await api.ask(path.replace('{id}', ids[path.split('/')[1] ?? ''] ?? ''), {
+        method: method.toUpperCase(),
+        headers: {
+          authorization: `Bearer ${key}`,
+          ...(example === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(example === undefined ? {} : { body: JSON.stringify(example) }),
+      });
+      if (answer.status < 300) done.push(operationId);
+      if (scopes.includes('read') || openPaths.includes(path)) continue;
+      expect(answer.text, operationId).not.toContain(marker);
+      if (method === 'get') expect([operationId, answer.status]).toEqual([operationId, 403]);
+      if (answer.status >= 300 || answer.text === '') continue;
+      const others = Object.keys(answer.json).filter((name) => !toldOfAll.has(name));
+      expect(others, operationId).toEqual([]);
+    }
+    // What was refused has shown nothing of this.
+    const acts = operations.filter(
+      ([path, method]) => method !== 'get' && path !== '/webhooks/send',
+    );
+    const mayManage = scopes.includes('manage');
+    expect(acts.every(([, , { operationId }]) => done.includes(operationId))).toBe(mayManage);
+    expect(done.includes('sendWebhook')).toBe(scopes.includes('send'));
+  },
+);

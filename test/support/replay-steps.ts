@@ -1,0 +1,22 @@
+import { runSql, sqlFile } from '../../src/db/sql-file.ts';
+import type { TestDatabase } from './database.ts';
+
+const putBack = sqlFile('put-back');
+const takeBack = sqlFile('take-back');
+
+/** Does what workers do for a replay, to its end. */
+export async function carryOut({ pool }: TestDatabase, id: string): Promise<void> {
+  for (;;) {
+    const { rows } = await pool.query<{ status: string }>(
+      'select status from posthorn.replays where id = $1',
+      [id],
+    );
+    const status = rows[0]?.status;
+    if (status !== 'running' && status !== 'cancelling') return;
+    await runSql(pool, {
+      ...(status === 'running'
+        ? { sql: putBack, values: [id, 1_000, 20_000] }
+        : { sql: takeBack, values: [id, 1_000] }),
+    });
+  }
+}
