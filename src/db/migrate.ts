@@ -11,7 +11,9 @@ import { renewRights } from './roles.ts';
 import { runMigrations } from './run-migrations.ts';
 import { isUpToDate, migrationsFolder, type SchemaState, schemaState } from './schema-state.ts';
 import { pinStatement } from './session-settings.ts';
+import { untilUnlocked } from './short-locks.ts';
 import { codeOf } from './sqlstate.ts';
+import { lockMs } from './transaction.ts';
 
 /** The oldest and newest major version of Postgres that the tests run against. */
 const oldestMajor = 15;
@@ -49,7 +51,7 @@ export async function migrate(options: {
     const applied = isUpToDate(state) ? [] : await catchUp(client, { ...options, line });
     // It changes nothing then, and throws if this version of it must not work with that schema.
     if (state.graphile > graphileMigration && line !== 'transaction pooler') {
-      await migrateGraphileWith({ databaseUrl, log, role: undefined });
+      await migrateGraphileWith(client, { databaseUrl, log, role: undefined });
     }
     return { applied, identity: await identityOf(client, environment), line };
   } finally {
@@ -75,7 +77,7 @@ async function catchUp(
   // `create schema if not exists` asks for the right to create one even if it exists.
   if (state.owner === undefined) await client.query('create schema posthorn');
   await runMigrations(client, { names: state.pending, folder: migrationsFolder, log });
-  await migrateGraphileWith({ databaseUrl, log, role });
+  await migrateGraphileWith(client, { databaseUrl, log, role });
   await renewRights(client, { owner: state.owner, log });
   return [...state.pending];
 }
@@ -164,24 +166,30 @@ async function requireUtf8(client: pg.Client): Promise<void> {
   );
 }
 
-async function migrateGraphileWith({
-  databaseUrl,
-  log,
-  role,
-}: {
-  databaseUrl: string;
-  log: Log;
-  role: string | undefined;
-}): Promise<void> {
+/** Each of its migrations is a transaction that can be begun again, like ours. */
+async function migrateGraphileWith(
+  client: pg.Client,
+  {
+    databaseUrl,
+    log,
+    role,
+  }: {
+    databaseUrl: string;
+    log: Log;
+    role: string | undefined;
+  },
+): Promise<void> {
   const pool = createMaintenancePool({
     databaseUrl,
     log,
     max: 2,
     applicationName: 'posthorn migrate',
+    lockTimeoutMs: lockMs,
     role,
   });
+  const step = { what: "Graphile Worker's own migrations", log };
   try {
-    await migrateGraphile(pool, log);
+    await untilUnlocked(client, step, () => migrateGraphile(pool, log));
   } finally {
     await pool.end();
   }

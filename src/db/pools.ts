@@ -14,6 +14,8 @@ interface PoolOptions {
   readonly max: number;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
+  /** How long a statement waits for a lock, ms. Not behind a pooler in transaction mode. */
+  readonly lockTimeoutMs?: number;
   /** Whose rights to act with; whoever logs in, if not given. */
   readonly role?: string | undefined;
   /** Behind a pooler in transaction mode: the sessions are also others', so nothing is set in them. */
@@ -49,7 +51,11 @@ export function createMaintenancePool(options: PoolOptions): pg.Pool {
     { ...options, queryMs: maintenanceQueryMs },
     options.isShared === true
       ? undefined
-      : { jit: 'off', lock_timeout: '10s', statement_timeout: `${maintenanceQueryMs}ms` },
+      : {
+          jit: 'off',
+          lock_timeout: `${options.lockTimeoutMs ?? 10_000}ms`,
+          statement_timeout: `${maintenanceQueryMs}ms`,
+        },
   );
 }
 

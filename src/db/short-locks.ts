@@ -1,11 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Log } from '../log.ts';
+import { graphileSchema } from './names.ts';
 import { isLockFailure, lockMs } from './transaction.ts';
 
 /** How long somebody else's lock is waited for, a moment at a time. */
 const patienceMs = 600_000;
 const tellEveryMs = 10_000;
+
+interface Step {
+  /** For people: what is being done. */
+  readonly what: string;
+  readonly log: Log;
+}
 
 /**
  * Runs statements in a transaction that waits at most 100 ms for each lock, again and again until it has them all: whoever
@@ -15,19 +22,33 @@ const tellEveryMs = 10_000;
  */
 export async function withShortLocks(
   client: pg.Client,
-  { what, log }: { what: string; log: Log },
+  step: Step,
   statements: string,
+): Promise<void> {
+  await untilUnlocked(client, step, async () => {
+    try {
+      await client.query('begin');
+      await client.query(`set local lock_timeout = '${lockMs}ms'; ${statements}`);
+      await client.query('commit');
+    } catch (error) {
+      await client.query('rollback').catch(() => {});
+      throw error;
+    }
+  });
+}
+
+/** The same with work that sets the limit for its locks itself, and can be begun again. */
+export async function untilUnlocked(
+  client: pg.Client,
+  { what, log }: Step,
+  work: () => Promise<void>,
 ): Promise<void> {
   const startedMs = performance.now();
   let toldMs = Number.NEGATIVE_INFINITY;
   for (;;) {
     try {
-      await client.query('begin');
-      await client.query(`set local lock_timeout = '${lockMs}ms'; ${statements}`);
-      await client.query('commit');
-      return;
+      return await work();
     } catch (error) {
-      await client.query('rollback').catch(() => {});
       if (!isLockFailure(error)) throw error;
       const holders = await holdersOfLocks(client);
       const nowMs = performance.now();
@@ -56,7 +77,7 @@ async function holdersOfLocks(client: pg.Client): Promise<string[]> {
        where l.locktype = 'relation'
          and l.granted
          and l.database = (select oid from pg_database where datname = current_database())
-         and c.relnamespace = 'posthorn'::regnamespace
+         and c.relnamespace in (select oid from pg_namespace where nspname in ('posthorn', '${graphileSchema}'))
          and l.pid is distinct from pg_backend_pid()
      ),
      named as (

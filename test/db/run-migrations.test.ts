@@ -207,6 +207,23 @@ describe('a migration outside a transaction', () => {
   });
 });
 
+it('those of Graphile Worker wait for a lock only for moments as well', async () => {
+  await using own = await createTestDatabase();
+  // As a version left it whose last migration was another.
+  await own.pool.query(
+    `drop function posthorn_graphile.add_job;
+     delete from posthorn_graphile.migrations where id = (select max(id) from posthorn_graphile.migrations)`,
+  );
+  const report = await own.pool.connect();
+  await report.query('begin; lock table posthorn_graphile.migrations in exclusive mode');
+  const migrated = migrate({ databaseUrl: own.url, log });
+  await eventually(async () => told.length > 0, 'that it says for whom it waits');
+  expect(told[0]?.message).toMatch(/^Waiting with Graphile Worker's own migrations/);
+  await report.query('commit');
+  report.release();
+  await expect(migrated).resolves.toMatchObject({ applied: [] });
+}, 60_000);
+
 it('several processes that start at once on an empty database migrate it once', async () => {
   await using empty = await createEmptyDatabase();
   const options = { databaseUrl: empty.url, log: createLog('silent') };
