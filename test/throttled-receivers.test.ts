@@ -54,6 +54,12 @@ it('a receiver that takes 20 a second gets all of them, and refuses fewer than i
   await eventually(async () => (await statuses())['delivered'] === 30, 'all delivered', 30_000);
   expect(count.refused).toBeGreaterThan(0);
   expect(count.refused).toBeLessThan(count.taken);
+  // It writes the last of its counts. A wish for a pause is no failure.
+  await engine.stop();
+  const { rows } = await database.pool.query(
+    'select sum(attempts)::integer as attempts, sum(failures)::integer as failures from posthorn.tallies',
+  );
+  expect(rows).toEqual([{ attempts: 30, failures: 0 }]);
 }, 40_000);
 
 it('a webhook that is refused in an ordered lane keeps its place and its attempts', async () => {

@@ -86,12 +86,12 @@ describe('what becomes of a webhook', () => {
   it('fails when it has been refused for longer than all retries take, and for a day', () => {
     const asked = { ...refused, reason: 'http_503', notBeforeMs: 1_000 };
     const day = 86_400_000;
-    const after = (triedForMs: number, scheduleMs: readonly number[]) =>
+    const becameAfter = (triedForMs: number, scheduleMs: readonly number[]) =>
       decide({ ...usual, scheduleMs, triedForMs, verdict: asked }).became;
-    expect([after(day, [1_000]), after(day + 1, [1_000])]).toEqual(['retry', 'failed']);
-    expect([after(3 * day, [day, 2 * day]), after(3 * day + 1, [day, 2 * day])]).toEqual([
-      'retry',
-      'failed',
-    ]);
+    expect([becameAfter(day, [1_000]), becameAfter(day + 1, [1_000])]).toEqual(['retry', 'failed']);
+    expect([
+      becameAfter(3 * day, [day, 2 * day]),
+      becameAfter(3 * day + 1, [day, 2 * day]),
+    ]).toEqual(['retry', 'failed']);
   });
 });
