@@ -12,7 +12,7 @@ export const pinnedSettings: Readonly<Record<string, string>> = {
   array_nulls: 'on',
   transform_null_equals: 'off',
   // How it prints what we read.
-  DateStyle: 'ISO,YMD',
+  DateStyle: 'ISO,MDY',
   IntervalStyle: 'postgres',
   TimeZone: 'UTC',
   bytea_output: 'hex',
