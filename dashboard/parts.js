@@ -138,7 +138,7 @@ export function Confirm({ question, onYes, onNo }) {
     dialog.current?.showModal();
   }, []);
   return html`<dialog ref=${dialog} onClose=${onNo} aria-labelledby="question">
-    <h2 id="question">${title}</h2>
+    <h2 id="question" class="question">${title}</h2>
     ${thing !== undefined && html`<p class="url"><b>${thing}</b></p>`}
     <p>${text}</p>
     <p class="actions">

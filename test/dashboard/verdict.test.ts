@@ -66,7 +66,7 @@ it('tells once of what a figure and alerts both say: as it is now, and since whe
     expect(todo).toContain('An alert has been firing for 18 min');
   }
   const better = verdictOf({ ...calm, alerts });
-  expect(better.findings.map(({ what }) => what)).toEqual(
-    alerts.map(({ rule }) => `the text of ${rule}`),
+  expect(better.findings.map(({ what }) => what).toSorted()).toEqual(
+    alerts.map(({ rule }) => `the text of ${rule}`).toSorted(),
   );
 });
