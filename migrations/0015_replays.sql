@@ -421,13 +421,22 @@ begin
       from (
         select webhook_id, due_at, null::timestamptz as retry_at, attempts, brought_to from timed
         union all
-        select webhook_id, null, retry_at, attempts, due_at from heads
+        select webhook_id, null, retry_at, attempts, due_at
+        from heads
+        where lane = any (array(select lane from released))
       ) as changed
       where put_back.replay_id is not null
       group by webhook_id
     )
     select
-      array(select webhook_id from timed union all select webhook_id from heads),
+      array(
+        select webhook_id
+        from timed
+        union all
+        -- Not one whose lane somebody else has let go on meanwhile.
+        select webhook_id
+        from heads
+        where lane = any (array(select lane from released))),
       (select array_agg(r.lane) from released as r)
     into brought_forward, freed;
   end if;

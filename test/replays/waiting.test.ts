@@ -86,7 +86,12 @@ describe('a replay of what waits', () => {
     await database.pool.query(
       'update posthorn.queue set attempts = 1 where webhook_id = (select webhook_id from posthorn.queue order by 1 limit 1)',
     );
-    await database.pool.query(`update posthorn.lane_rules set retry_at = now() + interval '1 h'`);
+    await database.pool.query(
+      `update posthorn.lane_rules
+       set
+         retry_at = now() + interval '1 h',
+         retry_of = (select webhook_id from posthorn.queue order by 1 limit 1)`,
+    );
     const before = await rows();
     const id = await replay(['pending'], { filter: { endpoint_id: endpoint.id } });
     expect(await look(id)).toMatchObject({ replayed: 1, skipped_for: { already_due: 2 } });
