@@ -8,8 +8,8 @@ const watchedMs = 3_600_000;
 const leastWritten = 200;
 /** Of more endpoints a share is written each time, so that each is written within so many turns. */
 const turns = 20;
-/** More endpoints than that do not wait to be written: it bounds the memory, at about 150 bytes each. */
-const mostWaiting = 50_000;
+/** More endpoints than that do not wait to be written: it bounds the memory. */
+const mostWaiting = 100_000;
 
 /** Attempts since the last tally. */
 export interface TallyRow {
