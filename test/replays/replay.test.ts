@@ -1,4 +1,6 @@
+import { createPool } from 'slonik';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { findReplay } from '../../src/queries/replays.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
@@ -70,6 +72,24 @@ describe('a replay', () => {
        join posthorn.former_outcomes as f using (webhook_id)`,
     );
     expect(rows).toEqual([{ status: 'failed', reason: 'http_400', attempts: 2, before: 1 }]);
+  });
+
+  it('says that it put back more than are counted only when it did', async () => {
+    await endedWebhooks(database, { to: receiver.url, count: 3 });
+    const id = await startReplay(database, { url: receiver.url });
+    expect(await ended(id)).toMatchObject({ replayed: '3' });
+    const pool = await createPool(database.url);
+    try {
+      for (const [mostCounted, isAtLeast] of [
+        [2, true],
+        [3, false],
+      ] as const) {
+        const replay = await findReplay(pool, id, { mostCounted });
+        expect(replay?.results.is_at_least).toBe(isAtLeast);
+      }
+    } finally {
+      await pool.end();
+    }
   });
 
   it('gives a webhook its whole retry schedule again', async () => {
