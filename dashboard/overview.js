@@ -128,11 +128,12 @@ function Workers({ workers }) {
   )}</ul>`;
 }
 
-/** A receiver that answers 200 to whoever has none yet. */
-const echo = 'https://postman-echo.com/post';
+/** For whoever has no receiver yet: one that prints what arrives, and its URL. */
+const ownUrl = 'http://127.0.0.1:9000/hook';
+const ownReceiver = `node -e 'require("http").createServer((q, s) => q.on("data", (d) => console.log(String(d))).on("end", () => s.end())).listen(9000)'`;
 
 function First() {
-  const [url, setUrl] = useState(echo);
+  const [url, setUrl] = useState(ownUrl);
   const quoted = url.replaceAll("'", "''");
   const inserted = `insert into posthorn.outbox (url, body)
 values ('${quoted}', '{"type": "order.created"}');`;
@@ -141,7 +142,11 @@ values ('${quoted}', '{"type": "order.created"}');`;
   -d '${body}'`;
   return html`<${Empty} title="No webhook yet">
     <p><label>Your receiver's URL <input id="receiver" size="40" value=${url} spellcheck="false" onInput=${(event) => setUrl(event.target.value.trim())} /></label></p>
-    ${url === echo && html`<p class="muted">This one is a public service that answers 200 to everything.</p>`}
+    ${
+      url === ownUrl &&
+      html`<p>If you have none yet, start one in another terminal:</p>
+        <${Snippet} text=${ownReceiver} />`
+    }
     <p>Insert a webhook in the transaction that makes it true. It is sent when that commits, and never if it does not.</p>
     <${Snippet} text=${inserted} />
     <p>Or over HTTP:</p>
