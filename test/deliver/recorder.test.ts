@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { AttemptRecord } from '../../src/deliver/attempt-record.ts';
 import { Breakers } from '../../src/deliver/breakers.ts';
 import { GoneEndpoints } from '../../src/deliver/gone-endpoints.ts';
-import { type AttemptRecord, Recorder } from '../../src/deliver/recorder.ts';
+import { Recorder } from '../../src/deliver/recorder.ts';
 import { createEvents } from '../../src/events.ts';
 import { createLog } from '../../src/log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

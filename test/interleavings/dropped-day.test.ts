@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { plainArray } from '../../src/db/plain-array.ts';
 import { sqlFile } from '../../src/db/sql-file.ts';
-import { becameCodes } from '../../src/deliver/recorder.ts';
+import { becameCodes } from '../../src/deliver/attempt-record.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { interleave, type Step, statement, transaction } from '../support/interleave.ts';
 

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { plainArray } from '../../src/db/plain-array.ts';
 import { runSql, sqlFile } from '../../src/db/sql-file.ts';
-import { becameCodes } from '../../src/deliver/recorder.ts';
+import { becameCodes } from '../../src/deliver/attempt-record.ts';
 import type { TestDatabase } from './database.ts';
 
 // Webhooks in the hands of workers that a test plays itself.
