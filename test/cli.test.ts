@@ -166,8 +166,8 @@ describe('the command line', () => {
   });
 
   it.each([
-    [['dance'], {}, 'Cannot run "dance" as it is not a command'],
-    [['start', '--loud'], {}, 'as its options must be known: --loud is not'],
+    [['dance'], {}, 'Unknown command "dance"'],
+    [['start', '--loud'], {}, 'Unknown option --loud of "start"'],
     [['start'], { PORT: 'http' }, 'Cannot use PORT as it must be a whole number'],
   ])('refuses %j with %j', async (args, env, message) => {
     const { exitCode, stderr } = await runPosthorn(args, env);

@@ -6,6 +6,7 @@ describe('the settings', () => {
   it('have the defaults that the documentation names', () => {
     expect(readConfig({})).toEqual({
       databaseUrl: undefined,
+      environment: '',
       host: '127.0.0.1',
       port: 8080,
       healthPort: 8081,
@@ -78,6 +79,7 @@ describe('the settings', () => {
     ['POSTHORN_ALERT_URL', 'https://a/#b', 'without a user name and a fragment'],
     ['POSTHORN_ALERT_MUTE', 'backlog,nothing', 'current value is backlog,nothing'],
     ['POSTHORN_ALERT_FAILURE_PERCENT', '0', 'from 1 to 100'],
+    ['POSTHORN_ENVIRONMENT', 'two words', 'current value is two words'],
     ['POSTHORN_DNS', 'none', 'one of servers, system: current value is none'],
     ['POSTHORN_PROXY_URL', 'socks5://proxy:1080', 'a URL like http://user:password@host:port'],
     ['POSTHORN_LOG_LEVEL', 'loud', 'one of trace, debug, info'],

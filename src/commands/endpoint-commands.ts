@@ -1,6 +1,7 @@
 import { endpointActions } from '../api/endpoint-actions.ts';
 import { endpointStatuses } from '../queries/endpoint-row.ts';
 import { type Command, jsonOption } from './command.ts';
+import { settingOptions } from './endpoint-options.ts';
 import {
   changeEndpointCommand,
   createEndpointCommand,
@@ -8,7 +9,6 @@ import {
   endpointActionCommand,
   listEndpointsCommand,
   rotateEndpointCommand,
-  settingOptions,
   showEndpointCommand,
   testEndpointCommand,
 } from './endpoints.ts';

@@ -1,10 +1,6 @@
 import type { DatabasePool } from 'slonik';
 import type { EndpointAction } from '../api/endpoint-actions.ts';
-import {
-  changedEndpointFields,
-  type EndpointField,
-  newEndpointFields,
-} from '../api/endpoint-fields.ts';
+import { changedEndpointFields, newEndpointFields } from '../api/endpoint-fields.ts';
 import {
   newColumns,
   newSecret,
@@ -12,8 +8,6 @@ import {
   rotateEndpointSecret,
   toColumns,
 } from '../api/endpoint-secrets.ts';
-import { invalid } from '../api/problem.ts';
-import { type FieldSet, type FieldValues, readFields } from '../api/read-fields.ts';
 import type { EndpointWithHealth } from '../queries/endpoint-health.ts';
 import { endpointStatuses } from '../queries/endpoint-row.ts';
 import { findEndpoint } from '../queries/find-endpoint.ts';
@@ -22,7 +16,6 @@ import { changeEndpoint, createEndpoint, newEndpointId } from '../queries/save-e
 import { sendTest } from '../queries/send-test.ts';
 import { setEndpointStatus } from '../queries/set-endpoint-status.ts';
 import {
-  type CommandOption,
   choiceOption,
   type Given,
   hasOption,
@@ -31,64 +24,11 @@ import {
   UsageError,
 } from './command.ts';
 import { withDatabase } from './database.ts';
+import { plain, settingOptions, settingsOf } from './endpoint-options.ts';
 import { idArgument } from './filter-options.ts';
 import { refuse, refuseUsage } from './problem-text.ts';
 import { type Cell, oneLine, paint, statusCell, table, timeText } from './table.ts';
 import { print, terminalOf } from './terminal.ts';
-
-/** The settings of an endpoint, as options. */
-export const settingOptions = {
-  url: { type: 'string', value: 'URL', help: 'where its webhooks go' },
-  description: { type: 'string', help: 'for people' },
-  secret: { type: 'string', help: 'signs what brings no secret of its own' },
-  'max-in-flight': { type: 'string', value: 'N', help: 'requests at the same time, 1 to 10000' },
-  'rate-limit': { type: 'string', value: 'N', help: 'requests a second, 0.001 to 10000' },
-  'timeout-ms': { type: 'string', value: 'N', help: 'for a request, 100 to 60000' },
-  'retry-schedule': { type: 'string', value: 'N,N', help: 'seconds before each retry' },
-  ordered: {
-    type: 'string',
-    value: 'BOOL',
-    among: ['true', 'false'],
-    help: 'one at a time, in the order of sending',
-  },
-} as const satisfies Readonly<Record<string, CommandOption>>;
-
-/** An option's field, and how its text becomes the JSON of that. */
-const fieldOf: Readonly<
-  Record<keyof typeof settingOptions, readonly [EndpointField, (text: string) => string]>
-> = {
-  url: ['url', JSON.stringify],
-  description: ['description', JSON.stringify],
-  secret: ['secret', JSON.stringify],
-  'max-in-flight': ['max_in_flight', plain],
-  'rate-limit': ['rate_limit_per_s', plain],
-  'timeout-ms': ['timeout_ms', plain],
-  'retry-schedule': [
-    'retry_schedule_s',
-    (text) => (/^[\d,]*$/.test(text) ? `[${text}]` : JSON.stringify(text)),
-  ],
-  ordered: ['ordered', plain],
-};
-
-/** A number or a boolean; anything else is for the reader to refuse. */
-function plain(text: string): string {
-  return /^(\d+(\.\d+)?|true|false)$/.test(text) ? text : JSON.stringify(text);
-}
-
-function settingsOf<Field extends string>(
-  given: Given,
-  fields: FieldSet<Field>,
-): FieldValues<Field> {
-  const members = new Map<string, string>();
-  for (const [option, [field, toJson]] of Object.entries(fieldOf)) {
-    const text = textOption(given, option);
-    // Also of a secret: a word that everybody can read here signs nothing.
-    if (text !== undefined) members.set(field, text === 'default' ? 'null' : toJson(text));
-  }
-  const { values, errors } = readFields(members, fields);
-  if (errors.length > 0) refuseUsage(invalid('invalid_endpoint', errors));
-  return values;
-}
 
 /** `posthorn endpoints list`. */
 export async function listEndpointsCommand(given: Given): Promise<void> {
@@ -169,7 +109,11 @@ export async function rotateEndpointCommand(given: Given): Promise<void> {
   await withDatabase(async (pool, { keyRing }) => {
     const rotated = await rotateEndpointSecret(members, { id, pool, keyRing });
     if ('missing' in rotated) refuse(missing(id));
-    if ('problem' in rotated) refuse(rotated.problem.detail);
+    if ('problem' in rotated) {
+      const { problem } = rotated;
+      if (problem.kind === 'endpoint_state_conflict') refuse(problem.detail);
+      refuseUsage(problem);
+    }
     if (hasOption(given, 'json')) return print(rotated.endpoint);
     const secret: unknown = Reflect.get(rotated.endpoint, 'secret');
     const publicKey: unknown = Reflect.get(rotated.endpoint, 'public_key');

@@ -20,9 +20,11 @@ export async function main(args: readonly string[]): Promise<number> {
     const exitCode = await command.run(given);
     return typeof exitCode === 'number' ? exitCode : 0;
   } catch (error) {
-    const isUsers =
-      error instanceof ConfigError || error instanceof UsageError || isParseError(error);
-    return complain(isUsers && error instanceof Error ? error.message : explain(error), isUsers);
+    if (error instanceof ConfigError || error instanceof UsageError || isParseError(error)) {
+      return complain(error.message, true);
+    }
+    const { text, isUsers } = explain(error);
+    return complain(text, isUsers);
   }
 }
 
@@ -51,11 +53,7 @@ function withoutCommand(args: readonly string[], words: readonly string[]): numb
     given.at(-1) ?? '',
     names.map((name) => name.split(' ').at(-1) ?? ''),
   );
-  const guess = near === undefined ? '' : `; is it ${near}?`;
-  return complain(
-    `Cannot run "${given.join(' ')}" as it is not a command${guess} There are ${known}`,
-    true,
-  );
+  return complain(`Unknown command "${given.join(' ')}".${guess(near)}\nCommands: ${known}`, true);
 }
 
 const standing = {
@@ -79,19 +77,19 @@ function parse(command: Command, args: readonly string[]): Given | 'help' {
   const most = places.some(({ isRest }) => isRest === true) ? rest.length : places.length;
   if (rest.length > most) {
     throw new UsageError(
-      `Cannot run "${command.name}" as it must be given ${most === 0 ? 'no' : `at most ${most}`} words after it: there is "${rest[most]}"`,
+      `Unexpected "${rest[most]}" after "${command.name}". See: posthorn ${command.name} --help`,
     );
   }
   for (const [at, { name, isOptional, among }] of places.entries()) {
     const word = rest[at];
     if (word === undefined && isOptional !== true) {
       throw new UsageError(
-        `Cannot run "${command.name}" as ${name.toUpperCase()} must follow: it is missing; posthorn ${command.name} --help`,
+        `The command "${command.name}" needs ${name.toUpperCase()}. See: posthorn ${command.name} --help`,
       );
     }
     if (word !== undefined && among !== undefined && !among.includes(word)) {
       throw new UsageError(
-        `Cannot run "${command.name}" as ${name.toUpperCase()} must be one of ${among.join(', ')}: current value is ${word}`,
+        `The ${name.toUpperCase()} of "${command.name}" must be one of ${among.join(', ')}: "${word}" is not`,
       );
     }
   }
@@ -112,34 +110,34 @@ function checkOptions(
   },
 ): void {
   const seen = new Set<string>();
-  const hint = `posthorn ${command.name} --help`;
+  const hint = `See: posthorn ${command.name} --help`;
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
     const { name, rawName, value } = token;
     const option = Object.hasOwn(options, name) ? options[name] : undefined;
     if (option === undefined) {
       const near = nearest(name, Object.keys(options));
-      const guess = near === undefined ? '' : `; is it --${near}?`;
       throw new UsageError(
-        `Cannot run "${command.name}" as its options must be known: ${rawName} is not${guess} ${hint}`,
+        `Unknown option ${rawName} of "${command.name}".${guess(near === undefined ? near : `--${near}`)} ${hint}`,
       );
     }
     if ((option.type === 'string') !== (value !== undefined)) {
-      const rule = option.type === 'string' ? 'followed by its value' : 'without a value';
-      throw new UsageError(
-        `Cannot run "${command.name}" as --${name} must be ${rule}: it is not; ${hint}`,
-      );
+      const fault = option.type === 'string' ? 'needs a value' : 'takes no value';
+      throw new UsageError(`The option --${name} of "${command.name}" ${fault}. ${hint}`);
     }
     if (seen.has(name) && option.multiple !== true && option.type === 'string') {
-      throw new UsageError(
-        `Cannot run "${command.name}" as --${name} must be given once: it is there more often`,
-      );
+      throw new UsageError(`The option --${name} of "${command.name}" may be given once. ${hint}`);
     }
     seen.add(name);
   }
 }
 
-function isParseError(error: unknown): boolean {
+/** A second sentence, where something is near enough. */
+function guess(near: string | undefined): string {
+  return near === undefined ? '' : ` Did you mean "${near}"?`;
+}
+
+function isParseError(error: unknown): error is TypeError {
   return (
     error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE')
   );

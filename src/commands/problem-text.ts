@@ -13,10 +13,15 @@ export function refuseUsage(problem: Pick<Problem, 'detail' | 'errors'>): never 
   throw new UsageError(details.join('\n'));
 }
 
-/** What an error says to people: what Postgres' CHECKs refuse as the API says it. */
-export function explain(error: unknown): string {
+/**
+ * What an error says to people: what Postgres' CHECKs refuse as the API says it. `isUsers`: a value on the command line is
+ * at fault.
+ */
+export function explain(error: unknown): { readonly text: string; readonly isUsers: boolean } {
   const { kind, detail } = problemOfError(error);
-  if (kind === 'invalid_webhook' || kind === 'invalid_endpoint') return detail;
+  if (kind === 'invalid_webhook' || kind === 'invalid_endpoint') {
+    return { text: detail, isUsers: true };
+  }
   const text = error instanceof Error ? error.message : String(error);
-  return text.startsWith('Cannot ') ? text : `Cannot go on: ${text}`;
+  return { text: text.startsWith('Cannot ') ? text : `Cannot go on: ${text}`, isUsers: false };
 }

@@ -9,7 +9,7 @@ import {
   findReplay,
   listReplays,
 } from '../queries/replays.ts';
-import { countMatching, findDeadFilter } from '../queries/webhook-filter.ts';
+import { countMatching } from '../queries/webhook-filter.ts';
 import {
   choiceOption,
   type Given,
@@ -19,6 +19,7 @@ import {
   UsageError,
 } from './command.ts';
 import { withDatabase } from './database.ts';
+import { refuseDeadFilter } from './dead-filter.ts';
 import { filterOf, idArgument } from './filter-options.ts';
 import { refuse } from './problem-text.ts';
 import { statusCell, table, timeText } from './table.ts';
@@ -30,17 +31,7 @@ export async function replayCommand(given: Given): Promise<void> {
   const rateLimitPerS = rateOption(given);
   const priority = choiceOption(given, 'priority', replayPriorities) ?? 'low';
   await withDatabase(async (pool) => {
-    const dead = await findDeadFilter(pool, filter);
-    if (dead === 'no_endpoint') {
-      refuse(
-        `Cannot replay as there must be an endpoint with this id that is not deleted: current value is ${filter.endpointId}`,
-      );
-    }
-    if (dead === 'dropped') {
-      refuse(
-        'Cannot replay as what is to be sent must still be there: history as old as this has been dropped (POSTHORN_RETENTION)',
-      );
-    }
+    await refuseDeadFilter(pool, { filter, doing: 'replay' });
     const count = await countMatching(pool, filter);
     const found = `${count.isAtLeast ? 'At least ' : ''}${count.matched} ${count.matched === 1 ? 'webhook matches' : 'webhooks match'}.`;
     if (hasOption(given, 'dry-run')) {
@@ -48,13 +39,6 @@ export async function replayCommand(given: Given): Promise<void> {
         hasOption(given, 'json')
           ? { dry_run: true, matched: count.matched, is_at_least: count.isAtLeast }
           : found,
-      );
-    }
-    if (count.matched === 0 && !count.isAtLeast) {
-      return print(
-        hasOption(given, 'json')
-          ? { matched: 0, is_at_least: false }
-          : 'Nothing matches: nothing is sent.',
       );
     }
     const id = await createReplay(pool, { filter, rateLimitPerS, priority, ...count });

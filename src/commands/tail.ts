@@ -6,8 +6,8 @@ import { oneLine, paint, spanText, timeText } from './table.ts';
 import { print, terminalOf } from './terminal.ts';
 
 const everyMs = 500;
-/** A look that comes late must not miss what ended meanwhile. */
-const reachMs = 60_000;
+/** What is there already is not new; a few of the latest show that it works. */
+const firstMs = 10_000;
 
 /** `posthorn tail`: a line per attempt that ends, until Ctrl-C or so many. */
 export async function tailCommand(given: Given): Promise<void> {
@@ -19,11 +19,8 @@ export async function tailCommand(given: Given): Promise<void> {
   process.once('SIGTERM', onSignal);
   await withDatabase(async (pool) => {
     const follower = new AttemptFollower(pool);
-    // What is there already is not new; a few of the latest show that it works.
-    let sinceMs = 10_000;
     for (let printed = 0; !stop.signal.aborted; ) {
-      const attempts = await follower.look(sinceMs);
-      sinceMs = reachMs;
+      const attempts = await follower.look({ firstMs });
       for (const attempt of attempts) {
         if (failuresOnly && attempt.error === null) continue;
         print(hasOption(given, 'json') ? attempt : lineOf(attempt));

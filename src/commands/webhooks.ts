@@ -18,6 +18,7 @@ import {
   UsageError,
 } from './command.ts';
 import { withDatabase } from './database.ts';
+import { refuseDeadFilter } from './dead-filter.ts';
 import { filterOf, idArgument, refuseChoice } from './filter-options.ts';
 import { refuse, refuseUsage } from './problem-text.ts';
 import { statusCell, table, timeText } from './table.ts';
@@ -30,13 +31,13 @@ const bodyLimitBytes = 1_048_576;
 /** `posthorn send`. */
 export async function sendCommand(given: Given): Promise<void> {
   const body = textOption(given, 'body') ?? '-';
-  const headers = textOptions(given, 'header').map(headerOf);
+  const headers = headersOf(textOptions(given, 'header'));
   const request = readSendRequest(
     JSON.stringify({
       url: textOption(given, 'url'),
       endpoint_id: textOption(given, 'endpoint'),
       body: body === '-' ? await readStdin() : body,
-      headers: headers.length === 0 ? undefined : Object.fromEntries(headers),
+      headers,
       secret: textOption(given, 'secret'),
       content_type: textOption(given, 'content-type'),
       priority: textOption(given, 'priority'),
@@ -62,6 +63,17 @@ export async function sendCommand(given: Given): Promise<void> {
   });
 }
 
+/** Undefined without any. A name that comes twice, in whatever case, would lose one of its values. */
+function headersOf(texts: readonly string[]): Readonly<Record<string, string>> | undefined {
+  const headers = texts.map(headerOf);
+  const names = headers.map(([name]) => name.toLowerCase());
+  const twice = names.find((name, at) => names.indexOf(name) < at);
+  if (twice !== undefined) {
+    throw new UsageError(`The header ${twice} is given twice: each name may be given once`);
+  }
+  return headers.length === 0 ? undefined : Object.fromEntries(headers);
+}
+
 function headerOf(text: string): readonly [string, string] {
   const [, name, value] = /^([^:\s]+):\s*(.*)$/s.exec(text) ?? [];
   if (name !== undefined && value !== undefined) return [name, value];
@@ -73,7 +85,8 @@ function headerOf(text: string): readonly [string, string] {
 async function readStdin(): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
-  return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  // A byte order mark is part of the body.
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
 }
 
 /** `posthorn list`. */
@@ -180,6 +193,7 @@ export async function cancelCommand(given: Given): Promise<void> {
     statuses: ['pending'] as const,
   };
   await withDatabase(async (pool) => {
+    await refuseDeadFilter(pool, { filter, doing: 'cancel' });
     if (hasOption(given, 'dry-run')) {
       const { matched, isAtLeast } = await countMatching(pool, filter);
       return print(

@@ -1,8 +1,9 @@
 import { type CommonQueryMethods, sql } from 'slonik';
 import { z } from 'zod';
 
-/** An attempt that has ended. */
+/** An attempt that has ended, and how long ago. */
 const followed = z.object({
+  ago_ms: z.number(),
   webhook_id: z.string(),
   number: z.int(),
   finished_at: z.string(),
@@ -12,7 +13,7 @@ const followed = z.object({
   url: z.string().nullable(),
 });
 
-export type FollowedAttempt = z.infer<typeof followed>;
+export type FollowedAttempt = Omit<z.infer<typeof followed>, 'ago_ms'>;
 
 /** How many pages the partitions of a look had, by what their names end with. */
 type Sizes = ReadonlyMap<string, number>;
@@ -22,6 +23,8 @@ interface Look {
   readonly sizes: Sizes;
 }
 
+/** A look that comes late must not miss what ended meanwhile. */
+const lookBackMs = 60_000;
 /** An attempt is written when it begins and ends within the timeout: its row is among those of so long ago. */
 const reachMs = 90_000;
 /** The end of a partition that has not grown meanwhile: a page that was not full takes new rows. */
@@ -48,8 +51,9 @@ export class AttemptFollower {
     this.#connection = connection;
   }
 
-  /** The attempts that have ended since the last look, in order; the first look finds those of the last seconds. */
-  async look(sinceMs: number): Promise<FollowedAttempt[]> {
+  /** The attempts that have ended since the last look, in order; of those before the first look, the ones of so long ago. */
+  async look({ firstMs }: { readonly firstMs: number }): Promise<FollowedAttempt[]> {
+    const isFirst = this.#looks.length === 0;
     const sizes = await this.#sizes();
     const atMs = performance.now();
     while ((this.#looks[0]?.atMs ?? atMs) < atMs - reachMs) this.#looks.shift();
@@ -57,13 +61,15 @@ export class AttemptFollower {
     this.#looks.push({ atMs, sizes });
     const suffixes = [...sizes.keys()];
     const from = suffixes.map((suffix) => firstPage(sizes.get(suffix) ?? 0, before?.get(suffix)));
-    const rows = await this.#connection.any(attemptsFrom({ suffixes, from, sinceMs }));
+    const rows = await this.#connection.any(attemptsFrom({ suffixes, from }));
     const fresh = rows.filter(
       ({ webhook_id, number }) => !this.#seen.has(`${webhook_id}:${number}`),
     );
     for (const { webhook_id, number } of fresh) this.#seen.set(`${webhook_id}:${number}`, atMs);
     for (const [key, seenMs] of this.#seen) if (seenMs < atMs - reachMs) this.#seen.delete(key);
-    return fresh;
+    return fresh
+      .filter(({ ago_ms: agoMs }) => !isFirst || agoMs <= firstMs)
+      .map(({ ago_ms: _, ...attempt }) => attempt);
   }
 
   async #sizes(): Promise<Sizes> {
@@ -91,11 +97,11 @@ function firstPage(pages: number, before: number | undefined): number {
 function attemptsFrom(options: {
   readonly suffixes: readonly string[];
   readonly from: readonly number[];
-  readonly sinceMs: number;
 }) {
-  const { suffixes, from, sinceMs } = options;
+  const { suffixes, from } = options;
   return sql.type(followed)`
     select
+      (extract(epoch from now() - a.finished_at) * 1000)::float8 as ago_ms,
       a.webhook_id,
       a.number,
       a.finished_at,
@@ -121,7 +127,7 @@ function attemptsFrom(options: {
             posthorn.uuid_floor((of_day.day + interval '1 day') at time zone 'UTC'),
             history.whole_from)
           and tableoid = to_regclass('posthorn.attempts_' || part.suffix)
-          and finished_at > now() - ${sinceMs} * interval '1 millisecond'
+          and finished_at > now() - ${lookBackMs} * interval '1 millisecond'
         offset 0
       ) as latest
       order by latest.finished_at desc

@@ -48,7 +48,7 @@ it('endpoints rotate gives a new secret, once, and says when it cannot', async (
   );
   expect(ed25519.stdout).toContain('whpk_');
   const wrong = await posthorn('endpoints', 'rotate', id, '--overlap-s', '604801');
-  expect([wrong.exitCode, wrong.stderr]).toEqual([1, expect.stringContaining('overlap_s')]);
+  expect([wrong.exitCode, wrong.stderr]).toEqual([2, expect.stringContaining('overlap_s')]);
   await posthorn('endpoints', 'delete', id);
   const gone = await posthorn('endpoints', 'rotate', unknown);
   expect(gone.exitCode).toBe(1);
@@ -123,10 +123,10 @@ describe('what a command prints for programs', () => {
 
 describe('the exit code', () => {
   it.each<[number, string, string[]]>([
-    [2, 'Cannot run "dance" as it is not a command', ['dance']],
-    [2, 'Cannot run "endpoints dance" as it is not a command', ['endpoints', 'dance']],
-    [2, 'as ID must follow: it is missing', ['show']],
-    [2, 'as it must be given at most 1 words after it', ['show', unknown, 'more']],
+    [2, 'Unknown command "dance".\nCommands: start, ', ['dance']],
+    [2, 'Unknown command "endpoints dance".', ['endpoints', 'dance']],
+    [2, 'The command "show" needs ID', ['show']],
+    [2, 'Unexpected "more" after "show"', ['show', unknown, 'more']],
     [2, 'as its id must be a UUID', ['retry', 'x']],
     [
       2,
@@ -139,12 +139,29 @@ describe('the exit code', () => {
     [2, 'must be a time with a zone', ['replay', '--from', 'yesterday']],
     [2, 'must be one of bash, zsh', ['completion', 'fish']],
     [2, 'Cannot send the webhook as url must be', ['send', '--url', 'x', '--body', 'x']],
-    [1, 'its secret must be whsec_', ['send', '--url', url, '--body', 'x', '--secret', 'whsec_x']],
+    [2, 'its secret must be whsec_', ['send', '--url', url, '--body', 'x', '--secret', 'whsec_x']],
     [1, 'Cannot find the webhook', ['show', unknown]],
     [1, 'Cannot find the webhook', ['retry', unknown]],
     [1, 'Cannot find the replay', ['replays', 'cancel', unknown]],
     [1, 'Cannot find the endpoint', ['endpoints', 'pause', unknown]],
     [1, 'must be an endpoint with this id', ['replay', '--endpoint', unknown]],
+    [1, 'must be an endpoint with this id', ['cancel', '--endpoint', unknown]],
+    [
+      2,
+      'The header x-a is given twice',
+      ['send', '--url', url, '--header', 'X-A: 1', '--header', 'x-a: 2'],
+    ],
+    [2, 'content_type must be', ['send', '--url', url, '--body', 'x', '--content-type', 'no type']],
+    ...['5,,10', '5,', ',5', 'x'].map((schedule): [number, string, string[]] => [
+      2,
+      'retry_schedule_s must be',
+      ['endpoints', 'create', '--url', url, '--retry-schedule', schedule],
+    ]),
+    ...['--overlap-s=abc', '--secret-type=foo'].map((option): [number, string, string[]] => [
+      2,
+      'must be',
+      ['endpoints', 'rotate', unknown, option],
+    ]),
   ])('is %i with "%s"', async (code, message, args) => {
     const { exitCode, stderr, stdout } = await posthorn(...args);
     expect(stderr).toContain(message);
@@ -171,13 +188,13 @@ it('send reads the body from standard input, byte for byte', async () => {
   const child = spawn(process.execPath, [cli, 'send', '--url', url, '--header', 'X-A: b: c'], {
     env: { ...process.env, DATABASE_URL: database.url },
   });
-  child.stdin.end('{"n":  1.0}\n');
+  child.stdin.end('\uFEFF{"n":  1.0}\n');
   const [chunk] = await once(child.stdout, 'data');
   const { rows } = await database.pool.query(
     'select body, headers from posthorn.outbox where id = $1',
     [String(chunk).trim()],
   );
-  expect(rows).toEqual([{ body: '{"n":  1.0}\n', headers: { 'X-A': 'b: c' } }]);
+  expect(rows).toEqual([{ body: '\uFEFF{"n":  1.0}\n', headers: { 'X-A': 'b: c' } }]);
 });
 
 describe('the help', () => {

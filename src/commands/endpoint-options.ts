@@ -1,0 +1,65 @@
+import type { EndpointField } from '../api/endpoint-fields.ts';
+import { invalid } from '../api/problem.ts';
+import { type FieldSet, type FieldValues, readFields } from '../api/read-fields.ts';
+import { type CommandOption, type Given, textOption } from './command.ts';
+import { refuseUsage } from './problem-text.ts';
+
+/** The settings of an endpoint, as options. */
+export const settingOptions = {
+  url: { type: 'string', value: 'URL', help: 'where its webhooks go' },
+  description: { type: 'string', help: 'for people' },
+  secret: { type: 'string', help: 'signs what brings no secret of its own' },
+  'max-in-flight': { type: 'string', value: 'N', help: 'requests at the same time, 1 to 10000' },
+  'rate-limit': { type: 'string', value: 'N', help: 'requests a second, 0.001 to 10000' },
+  'timeout-ms': { type: 'string', value: 'N', help: 'for a request, 100 to 60000' },
+  'retry-schedule': { type: 'string', value: 'N,N', help: 'seconds before each retry' },
+  ordered: {
+    type: 'string',
+    value: 'BOOL',
+    among: ['true', 'false'],
+    help: 'one at a time, in the order of sending',
+  },
+} as const satisfies Readonly<Record<string, CommandOption>>;
+
+/** An option's field, and how its text becomes the JSON of that. */
+const fieldOf: Readonly<
+  Record<keyof typeof settingOptions, readonly [EndpointField, (text: string) => string]>
+> = {
+  url: ['url', JSON.stringify],
+  description: ['description', JSON.stringify],
+  secret: ['secret', JSON.stringify],
+  'max-in-flight': ['max_in_flight', plain],
+  'rate-limit': ['rate_limit_per_s', plain],
+  'timeout-ms': ['timeout_ms', plain],
+  'retry-schedule': [
+    'retry_schedule_s',
+    // Without any number there are no retries.
+    (text) =>
+      /^(?:\d+(?:,\d+)*)?$/.test(text)
+        ? JSON.stringify(text.split(',').filter(Boolean).map(Number))
+        : JSON.stringify(text),
+  ],
+  ordered: ['ordered', plain],
+};
+
+/** A number or a boolean; anything else is for the reader to refuse. */
+export function plain(text: string): string {
+  if (/^\d+(\.\d+)?$/.test(text)) return JSON.stringify(Number(text));
+  return /^(true|false)$/.test(text) ? text : JSON.stringify(text);
+}
+
+/** The settings that are given, as the fields of the API; ends the command if one of them is wrong. */
+export function settingsOf<Field extends string>(
+  given: Given,
+  fields: FieldSet<Field>,
+): FieldValues<Field> {
+  const members = new Map<string, string>();
+  for (const [option, [field, toJson]] of Object.entries(fieldOf)) {
+    const text = textOption(given, option);
+    // Also of a secret: a word that everybody can read here signs nothing.
+    if (text !== undefined) members.set(field, text === 'default' ? 'null' : toJson(text));
+  }
+  const { values, errors } = readFields(members, fields);
+  if (errors.length > 0) refuseUsage(invalid('invalid_endpoint', errors));
+  return values;
+}
