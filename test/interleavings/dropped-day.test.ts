@@ -41,7 +41,7 @@ it.each(['retry', 'delivered'] as const)(
       reset,
       check: async ({ results }) => {
         expect(results['claim']).toMatchObject([{ webhook_id: id, body: 'text' }, {}]);
-        expect(results['record']).toMatchObject([{ webhook_id: id, closed_lane: null }]);
+        expect(results['record']).toMatchObject([{ webhook_id: id, lane_is: null }]);
         const waits = {
           ...{ status: 'pending', attempts: 1, last_status_code: 503, body_bytes: 4 },
           ...{ is_tried: true, is_waiting: true },
@@ -102,7 +102,7 @@ function claiming(): Step {
   return {
     name: 'claim',
     run: async (client) => {
-      const values = [1, 10, 0, ...Array(5).fill('{}'), '{}', 10, 60];
+      const values = [1, 10, 0, ...Array(5).fill('{}'), '{}', 10, 60, '{}'];
       return (await client.query({ ...claim, values })).rows;
     },
   };
@@ -115,7 +115,7 @@ function recording(became: keyof typeof becameCodes): Step {
     run: async (client) => {
       const values = [
         ...[list(id), list(1), list(becameCodes[became]), list(503), list(null), [null], ['no']],
-        ...[list(false), list(1.5), list(0), list(60), list(null), list(0), list(1), '{}'],
+        ...[list(false), list(1.5), list(0), list(60), list(null), list(0), list(1), '{}', '{}'],
       ];
       return (await client.query({ ...record, values })).rows;
     },

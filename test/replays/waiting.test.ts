@@ -84,9 +84,11 @@ describe('a replay of what waits', () => {
     const endpoint = await registerEndpoint(database, { url, ordered: true });
     await endpoint.enqueue(3);
     await database.pool.query(
-      'update posthorn.queue set attempts = 1 where webhook_id = (select webhook_id from posthorn.queue order by 1 limit 1)',
+      `with tried as (
+         update posthorn.queue set attempts = 1
+         where webhook_id = (select webhook_id from posthorn.queue order by 1 limit 1) returning webhook_id)
+       update posthorn.lane_rules set retry_at = now() + interval '1 h', retry_of = webhook_id from tried`,
     );
-    await database.pool.query(`update posthorn.lane_rules set retry_at = now() + interval '1 h'`);
     const before = await rows();
     const id = await replay(['pending'], { filter: { endpoint_id: endpoint.id } });
     expect(await look(id)).toMatchObject({ replayed: 1, skipped_for: { already_due: 2 } });
