@@ -71,6 +71,16 @@ rule_locked as materialized (
   from ruled
   where lane <> all (array(select lane from ordered))
 ),
+-- Their attempts stay open as well: whoever rescues them would count a failure and not wait for its retry.
+put_off as materialized (
+  select q.webhook_id
+  from posthorn.queue as q
+  where q.webhook_id = any (array(
+      select r.webhook_id
+      from unnest($1::uuid[], $3::smallint[]) as r (webhook_id, became)
+      where r.became = 0 and exists (select from rule_locked)))
+    and q.lane = any (array(select lane from rule_locked))
+),
 waiting as (
   update posthorn.queue as q
   set
@@ -94,7 +104,7 @@ waiting as (
       where r.became = 0))
     and q.attempts = ($2::smallint[])[array_position($1::uuid[], q.webhook_id)]
     and q.leased_by = ($14::integer[])[array_position($1::uuid[], q.webhook_id)]
-    and q.lane <> all (array(select lane from rule_locked))
+    and q.webhook_id <> all (array(select webhook_id from put_off))
   returning q.webhook_id, q.lane, array_position($1::uuid[], q.webhook_id) as place
 ),
 held as (
@@ -159,6 +169,7 @@ finished as (
     and a.number = ($2::smallint[])[array_position($1::uuid[], a.webhook_id)]
     -- Recorded before, when only the answer was lost: it ended when it was said to have ended.
     and (a.finished_at is null or a.error = 'abandoned')
+    and a.webhook_id <> all (array(select webhook_id from put_off))
 ),
 -- No row, no write: that is every lane that is healthy.
 failing as materialized (
