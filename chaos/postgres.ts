@@ -67,6 +67,7 @@ export class ChaosPostgres implements AsyncDisposable {
       dataDir,
       cluster: join(dataDir, 'postgres'),
       passfile: join(dataDir, 'pgpass'),
+      urlFile: join(dataDir, 'database-url'),
       logFile: join(dataDir, 'postgres.log'),
       stateFile: join(dataDir, 'postgres.json'),
       lockFile: join(dataDir, 'postgres.lock'),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
+import { urlAssignment } from '../src/commands/banner.ts';
 import { readConfig } from '../src/config.ts';
 import { startEmbeddedPostgres } from '../src/db/embedded-postgres.ts';
 import { createLog } from '../src/log.ts';
@@ -111,18 +112,26 @@ async function run(options: {
     selling.abort();
     return sold.catch(() => {});
   });
-  console.log(welcome({ address: posthorn.address, psql: server.psql, ...options }));
+  console.log(
+    welcome({ address: posthorn.address, psql: server.psql, urlFile: server.urlFile, ...options }),
+  );
   if (!signal.aborted) await Promise.race([sold, once(signal, 'abort')]);
   console.log('Stopping …');
 }
 
-function welcome(options: { address: string; psql: string; perSecond: number }): string {
-  const { address, psql, perSecond } = options;
+function welcome(options: {
+  address: string;
+  psql: string;
+  urlFile: string;
+  perSecond: number;
+}): string {
+  const { address, psql, urlFile, perSecond } = options;
   return `
 The shop sells, about ${perSecond} orders a second, and each tells its customer by a webhook.
 
   Dashboard  ${address}/
   psql       ${psql}
+  Apps       ${urlAssignment(urlFile)}
 
 ${customers.map(({ description }) => `  ${description}`).join('\n')}
 

@@ -36,26 +36,7 @@ create table posthorn.endpoints (
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
   constraint endpoints_pkey primary key (id),
-  constraint endpoints_lane_is_unique unique (lane),
-  constraint endpoints_id_is_uuid_v7 check (get_byte(uuid_send(id), 6) >> 4 = 7),
-  constraint endpoints_url_is_http check (
-    url ~* '^https?://([^[:space:][:cntrl:]/?#@\\:]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?([/?][^[:space:][:cntrl:]#]*)?$'),
-  constraint endpoints_url_is_at_most_2048_bytes check (octet_length(url) <= 2048),
-  constraint endpoints_description_is_at_most_1_kib check (octet_length(description) <= 1024),
-  constraint endpoints_secret_is_1_to_512_bytes check (octet_length(secret) between 1 and 512),
-  constraint endpoints_secret_is_base64_after_whsec check (
-    secret !~ '^whsec_'
-    or secret ~ '^whsec_([A-Za-z0-9+/]{4}){8,21}([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?$'),
-  constraint endpoints_max_in_flight_is_1_to_10000 check (max_in_flight between 1 and 10000),
-  constraint endpoints_rate_limit_per_s_is_0_001_to_10000 check (rate_limit_per_s between 0.001 and 10000),
-  -- A lease lasts longer than any request can.
-  constraint endpoints_timeout_ms_is_100_to_60000 check (timeout_ms between 100 and 60000),
-  constraint endpoints_retry_schedule_s_is_0_to_99_delays_of_at_most_30_days check (
-    coalesce(array_ndims(retry_schedule_s), 1) = 1
-    and cardinality(retry_schedule_s) <= 99
-    and array_position(retry_schedule_s, null) is null
-    and 0 <= all (retry_schedule_s)
-    and 2592000 >= all (retry_schedule_s))
+  constraint endpoints_lane_is_unique unique (lane)
 );
 
 create table posthorn.lane_rules (

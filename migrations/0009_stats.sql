@@ -25,7 +25,7 @@ insert into posthorn.stats default values;
 -- The figures, counted anew if they are older than max_age; at most a twentieth of the time goes into it, however large the
 -- queue and however many ask. Figures:
 --
--- { queue: [{ priority: 0 high to 2 low, state, webhooks, oldest_due_s }, …], without what there is none of
+-- { queue: [{ priority: 0 high to 2 low, state, webhooks, oldest_due_s }, ...], without what there is none of
 --   is_estimated: the queue's numbers come from a sample,
 --   lanes: { failing, open, probing, paused, held }, workers: { alive, dead },
 --   partitions_ahead, partitions_overdue: { unfinished, locked }, oldest_transaction_s,
@@ -48,6 +48,7 @@ create function posthorn.take_stats(max_age interval default interval '15 second
   set enable_sort = on
   set jit = off
   set max_parallel_workers_per_gather = 0
+  set extra_float_digits = 1
   as $$
 declare
   most_pages constant integer := 4096;

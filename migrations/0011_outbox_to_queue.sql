@@ -227,7 +227,11 @@ begin
     where endpoint_id is not null;
   end if;
 
-  if traits & 1 > 0 and pg_try_advisory_xact_lock(1886352244, -1) then
+  -- Postgres refuses to PREPARE a transaction that has notified: whoever uses two-phase commit turns it off.
+  if traits & 1 > 0
+    and current_setting('posthorn.notify', true) is distinct from 'off'
+    and pg_try_advisory_xact_lock(1886352244, -1)
+  then
     perform pg_notify('posthorn_wake', '');
   end if;
   return null;

@@ -10,7 +10,7 @@
 -- A row per claimed webhook, and one last row whose "discovered" is a JSON object:
 -- { now: ms, xmin, xmax: the snapshot's, age: of transaction 3, from which the next transaction's id follows,
 --   full: whether the limit was met, so that a lane wanted may have more than it gave,
---   lanes: [[lane, priority, waiting, first due ms, last due ms, access], …] }
+--   lanes: [[lane, priority, waiting, first due ms, last due ms, access], ...] }
 -- where access says whether the lane may be claimed: 'open', 'own' (limited, and this worker's), 'free' (limited, and no
 -- worker's yet), 'taken' (another worker's) or 'kept' (by a breaker, or as its endpoint is paused or disabled).
 --

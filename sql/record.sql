@@ -19,7 +19,7 @@
 -- attempts ended later than their retries were counted from.
 --
 -- `= any($1)` keeps the lookups on the primary keys whatever the statistics say, and what belongs to a row found is fetched
--- by its place in $1. As a join of the arrays' rows each of n rows was compared with n others: 35 µs a result in statements
+-- by its place in $1. As a join of the arrays' rows each of n rows was compared with n others: 35 us a result in statements
 -- of 250, of which this takes half.
 with ended as (
   delete from posthorn.queue as q

@@ -1,4 +1,4 @@
--- Every lane that has work, by a loose index scan: one index descent per (lane, priority), about 8 µs each.
+-- Every lane that has work, by a loose index scan: one index descent per (lane, priority), about 8 us each.
 -- The backstop of discovery: run at start, every 5 s or more, and after a rescue. Finds what a producer committed long
 -- after its insert, leases given back, and lanes whose pause is over. Lanes that a breaker keeps, or that are held, are
 -- left out.

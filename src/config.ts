@@ -1,6 +1,7 @@
 import { type AlertRule, type AlertThresholds, alertRules } from './domain/alert-rules.ts';
 import { type HttpProxy, proxyOf } from './domain/http-proxy.ts';
 import { type KeyRing, parseKeyRing } from './domain/key-ring.ts';
+import { brokenUrlRule } from './domain/postgres-url.ts';
 import { targetOf } from './domain/target.ts';
 import {
   ConfigError,
@@ -255,9 +256,10 @@ function mutedAlerts(env: Env, name: string): readonly AlertRule[] {
 }
 
 function postgresUrl(value: string): string {
-  if (URL.canParse(value) && /^postgres(ql)?:$/.test(new URL(value).protocol)) return value;
+  const rule = brokenUrlRule(value);
+  if (rule === undefined) return value;
   // The value may carry a password: it is not repeated.
-  throw wrong('DATABASE_URL', 'it must be a URL like postgres://user:password@host:5432/database');
+  throw wrong('DATABASE_URL', rule);
 }
 
 function redisUrl(env: Env): string | undefined {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { DatabasePool } from 'slonik';
 import { createApi } from './api/app.ts';
+import { type Doors, hostOf, takePorts } from './api/doors.ts';
 import { createHealth, type Readiness } from './api/health.ts';
-import { type ServedApi, serveApi } from './api/server.ts';
 import { LaneCache } from './cache/lane-cache.ts';
 import type { Config } from './config.ts';
 import { type Database, openDatabase } from './db/database.ts';
@@ -45,6 +45,8 @@ export interface Posthorn {
   readonly metricsAddress: string | undefined;
   /** A psql command line that opens the database. */
   readonly psql: string;
+  /** A private file with the URL of the embedded database, for applications. */
+  readonly urlFile: string | undefined;
   readonly isEmbedded: boolean;
   /** Private networks that may be called. */
   readonly allowNetworks: readonly string[];
@@ -68,6 +70,9 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     }
   };
   try {
+    // Before the migration, which may take long: a process that does not answer is taken for dead. And before the worker: one
+    // whose port is taken must not begin to deliver.
+    const doors = await takePorts({ ...options, undo });
     const { identity, line } = await migrate({
       databaseUrl: database.url,
       environment: config.environment,
@@ -94,8 +99,7 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
       environment: config.environment,
     });
     logAttempts({ events, log, which: config.logAttempts });
-    // Before the worker: a process whose port is taken must not begin to deliver.
-    const served = await serve({
+    await openDoors(doors, {
       ...options,
       workerState: () => worker?.state ?? (options.worker ? 'starting' : 'not here'),
       database,
@@ -118,12 +122,13 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     }
     if (options.worker) worker = startWorker({ ...options, events, database, cache, undo });
     return {
-      address: `http://${hostOf(config.host)}:${served.port}`,
+      address: `http://${hostOf(config.host)}:${doors.main.port}`,
       metricsAddress:
-        served.metricsPort === undefined
+        doors.metrics === undefined
           ? undefined
-          : `http://${hostOf(config.host)}:${served.metricsPort}`,
+          : `http://${hostOf(config.host)}:${doors.metrics.port}`,
       psql: database.psql,
+      urlFile: database.urlFile,
       isEmbedded: database.isEmbedded,
       allowNetworks: database.allowNetworks,
       events,
@@ -157,17 +162,21 @@ function openCache(options: {
   return cache;
 }
 
-async function serve(options: {
-  readonly config: Config;
-  readonly log: Log;
-  readonly api: boolean;
-  readonly workerState: () => WorkerState | 'not here';
-  readonly database: Database;
-  readonly pool: DatabasePool;
-  readonly scrape: () => Promise<Scrape>;
-  readonly cache: LaneCache | undefined;
-  readonly undo: (() => Promise<unknown>)[];
-}): Promise<ServedApi & { readonly metricsPort: number | undefined }> {
+/** Lets the API, or health alone, answer at the ports. */
+async function openDoors(
+  { main, metrics }: Doors,
+  options: {
+    readonly config: Config;
+    readonly log: Log;
+    readonly api: boolean;
+    readonly workerState: () => WorkerState | 'not here';
+    readonly database: Database;
+    readonly pool: DatabasePool;
+    readonly scrape: () => Promise<Scrape>;
+    readonly cache: LaneCache | undefined;
+    readonly undo: (() => Promise<unknown>)[];
+  },
+): Promise<void> {
   const { config, log, database, pool, scrape, cache, undo } = options;
   const readiness = async (): Promise<Readiness> => {
     const answer = await checkDatabase(pool);
@@ -184,56 +193,34 @@ async function serve(options: {
     };
   };
   if (options.api) await requireKeys({ config, log, pool });
-  const app = options.api
-    ? createApi({
-        pool,
-        keyRing: database.keyRing,
-        log,
-        readiness,
-        scrape,
-        settings: settingsInForce(config, database),
-        authentication: {
-          auth: config.auth,
-          // What it listens on by name or address is a name of it, too.
-          allowedHosts: [...config.allowedHosts, config.host],
-          environmentKey: config.apiKey,
-          isReachable: !isLoopbackHost(config.host),
-          rateLimitPerS: config.apiRateLimitPerS,
-        },
-        onSent: cache === undefined ? undefined : () => cache.wake(),
-        // The same in every process on this database, so that a cursor of one is good at the others.
-        cursorKey: createHash('sha256').update(`posthorn cursor ${database.url}`).digest(),
-      })
-    : createHealth({ readiness, scrape });
-  const { host, port, healthPort } = config;
-  const served = await listen(
+  const health = createHealth({ readiness, scrape });
+  metrics?.app.handOverTo(health);
+  main.app.handOverTo(
     options.api
-      ? { app, host, port, name: 'PORT' }
-      : { app, host, port: healthPort, name: 'POSTHORN_HEALTH_PORT' },
+      ? createApi({
+          pool,
+          keyRing: database.keyRing,
+          log,
+          readiness,
+          scrape,
+          settings: settingsInForce(config, database),
+          authentication: {
+            auth: config.auth,
+            // What it listens on by name or address is a name of it, too.
+            allowedHosts: [...config.allowedHosts, config.host],
+            environmentKey: config.apiKey,
+            isReachable: !isLoopbackHost(config.host),
+            rateLimitPerS: config.apiRateLimitPerS,
+          },
+          onSent: cache === undefined ? undefined : () => cache.wake(),
+          // The same in every process on this database, so that a cursor of one is good at the others.
+          cursorKey: createHash('sha256').update(`posthorn cursor ${database.url}`).digest(),
+        })
+      : health,
   );
-  undo.push(() => served.close(Math.min(config.graceMs, 5_000)));
-  const { metricsPort } = config;
-  if (!options.api || metricsPort === undefined) return { ...served, metricsPort: undefined };
-  const health = await listen({
-    app: createHealth({ readiness, scrape }),
-    host,
-    port: metricsPort,
-    name: 'POSTHORN_METRICS_PORT',
-  });
-  undo.push(() => health.close(1_000));
-  return { ...served, metricsPort: health.port };
-}
-
-/** Serves an app on a port; an error names the setting of this name. */
-async function listen({
-  name,
-  ...place
-}: Parameters<typeof serveApi>[0] & { readonly name: string }): Promise<ServedApi> {
-  return await serveApi(place).catch((cause: Error) => {
-    throw new Error(
-      `Cannot listen as HOST and ${name} must be an address of this machine and a free port: current value is ${hostOf(place.host)}:${place.port} (${cause.message})`,
-      { cause },
-    );
+  // Now they work with the pool, which is ended only after them.
+  undo.push(async () => {
+    await Promise.all([main.close(Math.min(config.graceMs, 5_000)), metrics?.close(1_000)]);
   });
 }
 
@@ -259,10 +246,4 @@ async function requireKeys({
   throw new Error(
     `Cannot serve the API to others as there must be a key for it: HOST is ${host}, and there is none. Make one with "posthorn keys create --name NAME", or set POSTHORN_API_KEY; with something in front that asks who calls, set POSTHORN_AUTH=off`,
   );
-}
-
-/** Listening everywhere is no address to send to. */
-function hostOf(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return 'localhost';
-  return host.includes(':') ? `[${host}]` : host;
 }

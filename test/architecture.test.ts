@@ -65,6 +65,33 @@ describe('every source file', () => {
   );
 });
 
+describe('SQL is ASCII, as it is read by psql and by servers in any encoding', () => {
+  const scripts = ['migrations', 'sql'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.sql'))
+      .map((name) => ({
+        name: join(folder, name),
+        text: readFileSync(join(root, folder, name), 'utf8'),
+      })),
+  );
+
+  it('in every script', () => {
+    expect(scripts.length).toBeGreaterThan(40);
+    expect(scripts.filter(({ text }) => !isAscii(text)).map(({ name }) => name)).toEqual([]);
+  });
+
+  it('in every statement of src', () => {
+    const found = files.flatMap(({ name, text }) =>
+      statementsIn(text).flatMap((statement) => (isAscii(statement) ? [] : [name])),
+    );
+    // A line that is shown, for people to fill in.
+    expect(found).toEqual(['commands/roles.ts']);
+    expect(statementsIn("query('select 1')")).toEqual(["'select 1'"]);
+    expect(statementsIn('`with a as (select 1)`')).toHaveLength(1);
+    expect(isAscii('select …')).toBe(false);
+  });
+});
+
 it('only the configuration and the commands know the environment', () => {
   const readers = files.filter(({ text }) => text.includes('process.env')).map(({ name }) => name);
   expect(readers.filter((name) => !name.startsWith('commands/'))).toEqual([]);
@@ -89,6 +116,17 @@ it('the rules fire', () => {
   ]);
   expect(layerOf('db')).toBeGreaterThan(layerOf('domain'));
 });
+
+function isAscii(text: string): boolean {
+  return /^[\t\n\r -~]*$/.test(text);
+}
+
+/** The literals that begin like a statement. */
+function statementsIn(text: string): string[] {
+  return (text.match(/`(?:[^`\\]|\\.)*`|'(?:[^'\\\n]|\\.)*'/g) ?? []).filter((literal) =>
+    /^.\s*(select|insert|update|delete|with|create|alter|drop|set|do|begin)\s/i.test(literal),
+  );
+}
 
 function importsOf({ name, text }: { name: string; text: string }): string[] {
   const here = resolve(root, 'src', dirname(name));

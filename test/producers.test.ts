@@ -108,7 +108,8 @@ describe('an illegal value is refused by a constraint named for its rule', () =>
   });
 
   it.each(['body', 'priority', 'content_type'])('%s must not be null', async (column) => {
-    await expect(insert({ [column]: null })).rejects.toMatchObject({ code: '23502', column });
+    const constraint = column === 'body' ? 'outbox_body_is_given' : 'outbox_defaults_are_not_null';
+    await expect(insert({ [column]: null })).rejects.toMatchObject({ code: '23514', constraint });
   });
 });
 

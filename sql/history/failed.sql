@@ -24,7 +24,7 @@ select
   f.reason,
   -- Wide enough for what to do about it: that names a setting at the end of a long address.
   case
-    when length(a.error_message) > 240 then left(a.error_message, 239) || '…'
+    when length(a.error_message) > 240 then left(a.error_message, 237) || '...'
     else a.error_message
   end as last_message
 from failures as f

@@ -41,7 +41,7 @@ select
   split_part(coalesce(o.url, p.url), '?', 1) as last_url,
   -- Wide enough for what to do about it: that names a setting at the end of a long address.
   case
-    when length(a.error_message) > 240 then left(a.error_message, 239) || '…'
+    when length(a.error_message) > 240 then left(a.error_message, 237) || '...'
     else a.error_message
   end as last_message
 from reasons as r

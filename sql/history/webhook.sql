@@ -97,5 +97,5 @@ from life
 order by step, at;
 
 \else
-  \warn 'Cannot show a webhook as its id must be given: psql … -v id=<uuid>'
+  \warn 'Cannot show a webhook as its id must be given: psql ... -v id=<uuid>'
 \endif

@@ -145,5 +145,5 @@ cross join lateral (
 ) as before;
 
 \else
-  \warn 'Cannot say why as the id of a webhook must be given: psql … -v id=<uuid>'
+  \warn 'Cannot say why as the id of a webhook must be given: psql ... -v id=<uuid>'
 \endif

@@ -4,10 +4,15 @@ import { reservedHeaders } from '../domain/reserved-headers.ts';
 import type { ProblemPart } from './problem.ts';
 import { brokenTableRule, type TableRule } from './table-rules.ts';
 
-/** Every CHECK of posthorn.endpoints. Its name is the problem's code; a test compares them with the migrations. */
+/** Every rule of posthorn.endpoints. Its name is the problem's code; a test compares them with the migrations. */
 export const endpointRules = {
+  endpoints_id_is_given: { rule: 'its id must not be null' },
   endpoints_id_is_uuid_v7: { rule: 'its id must be a UUID v7' },
   endpoints_deleted_is_final: { rule: 'a deleted one must stay as it is' },
+  endpoints_defaults_are_not_null: {
+    rule: 'its description, status, ordered, gone_answers and times must not be null',
+  },
+  endpoints_url_is_given: { field: 'url', rule: 'its url must be given' },
   endpoints_url_is_http: {
     field: 'url',
     rule: 'its url must be an absolute http or https URL without blanks, backslashes, user name, password and fragment',

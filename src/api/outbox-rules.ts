@@ -4,10 +4,11 @@ import { reservedHeaders } from '../domain/reserved-headers.ts';
 import type { ProblemPart } from './problem.ts';
 import { brokenTableRule, type TableRule } from './table-rules.ts';
 
-/** Every CHECK of posthorn.outbox. Its name is the problem's code; a test compares them with the migrations. */
+/** Every rule of posthorn.outbox. Its name is the problem's code; a test compares them with the migrations. */
 export const outboxRules = {
   outbox_id_is_uuid_v7: { rule: 'its id must be a UUID v7' },
   outbox_id_is_of_today: { rule: 'its id must be a UUID v7 whose time is within a day of now' },
+  outbox_id_is_given: { rule: 'its id must not be null' },
   outbox_created_at_is_finite: { rule: 'its time of creation must be finite' },
   outbox_has_a_url_or_an_endpoint_id: {
     rule: 'its url or its endpoint_id must be given, and not both',
@@ -24,6 +25,10 @@ export const outboxRules = {
     field: 'url',
     rule: 'its url must be at most 2048 bytes, with everything outside ASCII percent-encoded',
   },
+  outbox_defaults_are_not_null: {
+    rule: 'its content_type, priority and created_at must not be null',
+  },
+  outbox_body_is_given: { field: 'body', rule: 'its body must be given' },
   outbox_body_is_at_most_1_mib: {
     field: 'body',
     rule: 'its body must be at most 1 MiB (1048576 bytes) in UTF-8',

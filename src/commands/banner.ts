@@ -4,6 +4,7 @@ interface BannerOptions {
   readonly posthorn: {
     readonly address: string;
     readonly psql: string;
+    readonly urlFile: string | undefined;
     readonly isEmbedded: boolean;
     /** Private networks that may be called. */
     readonly allowNetworks: readonly string[];
@@ -14,7 +15,7 @@ interface BannerOptions {
 
 /** What a start prints: where everything is, and how to send the first webhook. */
 export function banner({ posthorn, parts, version }: BannerOptions): string {
-  const { address, psql, isEmbedded } = posthorn;
+  const { address, psql, urlFile, isEmbedded } = posthorn;
   // With the embedded database there is likely a receiver on this machine to watch.
   const receiver = isEmbedded ? 'http://127.0.0.1:9000/hook' : 'https://example.com/hook';
   return [
@@ -24,6 +25,7 @@ export function banner({ posthorn, parts, version }: BannerOptions): string {
     ...(parts.api ? [`  dashboard ${address}/`] : []),
     `  ${parts.api ? 'API      ' : 'health   '} ${address}`,
     `  psql      ${psql}`,
+    ...(urlFile === undefined ? [] : [`  apps      ${urlAssignment(urlFile)}`]),
     ...(isEmbedded
       ? [
           '  database  embedded Postgres, for trying out and for small services; DATABASE_URL chooses another',
@@ -45,6 +47,11 @@ export function banner({ posthorn, parts, version }: BannerOptions): string {
         ]
       : []),
   ].join('\n');
+}
+
+/** For a shell: the URL has the password in it, so that it is kept in a file and not shown. */
+export function urlAssignment(urlFile: string): string {
+  return `DATABASE_URL="$(cat '${urlFile.replaceAll("'", "'\\''")}')"`;
 }
 
 function receivers({ isEmbedded, allowNetworks }: BannerOptions['posthorn']): string[] {

@@ -1,6 +1,8 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { DatabasePool } from 'slonik';
 import { readConfig } from '../config.ts';
+import { connect } from '../db/connect.ts';
+import { settledUrl } from '../db/connection-url.ts';
 import { findEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { lineOf } from '../db/line.ts';
 import { isUpToDate, schemaState } from '../db/schema-state.ts';
@@ -34,7 +36,8 @@ export async function findDatabase(): Promise<{
   readonly keyRing: KeyRing | undefined;
 }> {
   const { databaseUrl: given, dataDir, keyRing: ofConfig } = readConfig(process.env);
-  const databaseUrl = given ?? (await findEmbeddedPostgres(dataDir));
+  const databaseUrl =
+    given === undefined ? await findEmbeddedPostgres(dataDir) : await settledUrl(given);
   if (databaseUrl === undefined) {
     throw new Error(
       `Cannot find a database as DATABASE_URL must be set, or "posthorn start" run here with its embedded Postgres: nothing runs in ${dataDir}`,
@@ -46,15 +49,7 @@ export async function findDatabase(): Promise<{
 }
 
 async function lineThatServes(databaseUrl: string) {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'posthorn cli',
-    connectionTimeoutMillis: 10_000,
-  });
-  client.on('error', () => {});
-  await client.connect().catch((cause: Error) => {
-    throw new Error(`the database of DATABASE_URL must be reachable: ${cause.message}`, { cause });
-  });
+  const client = await connect(databaseUrl, { application_name: 'posthorn cli' });
   try {
     await requireSchema(client);
     return await lineOf(client, databaseUrl);

@@ -1,4 +1,5 @@
 import { readConfig } from '../config.ts';
+import { settledUrl } from '../db/connection-url.ts';
 import { findEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { examine } from '../doctor/examine.ts';
 import { worstOf } from '../doctor/finding.ts';
@@ -22,7 +23,7 @@ export async function doctorCommand(options: {
   const { databaseUrl, dataDir, redisUrl, keyRing, environment } = readConfig(process.env);
   const isEmbedded = databaseUrl === undefined;
   const ofFile = isEmbedded ? await readKeyFile(dataDir) : undefined;
-  const url = databaseUrl ?? (await findEmbeddedPostgres(dataDir));
+  const url = isEmbedded ? await findEmbeddedPostgres(dataDir) : await settledUrl(databaseUrl);
   const repaired = options.isRepair && url !== undefined ? await repair(url) : undefined;
   if (repaired !== undefined && !options.isJson) console.log(`${repairReport(repaired)}\n`);
   const findings = await examine({

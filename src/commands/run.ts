@@ -48,10 +48,10 @@ export async function runCommand({
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   const posthorn = await startPosthorn({ config, log, ...parts });
-  const { address, psql, isEmbedded } = posthorn;
+  const { address, psql, urlFile, isEmbedded } = posthorn;
   print(
     isJson
-      ? { version, ...parts, address, psql, is_embedded: isEmbedded }
+      ? { version, ...parts, address, psql, url_file: urlFile, is_embedded: isEmbedded }
       : banner({ posthorn, parts, version }),
   );
   if (!stopped.signal.aborted) await once(stopped.signal, 'abort');

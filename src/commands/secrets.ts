@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { connect } from '../db/connect.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import { addSealingJob } from '../maintenance/sealing-job.ts';
 import { findDatabase, requireSchema } from './database.ts';
@@ -24,14 +24,8 @@ export async function secretsCommand({
   readonly isJson: boolean;
 }): Promise<number> {
   const { databaseUrl, keyRing } = await findDatabase();
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'posthorn secrets',
-    connectionTimeoutMillis: 10_000,
-  });
-  client.on('error', () => {});
+  const client = await connect(databaseUrl, { application_name: 'posthorn secrets' });
   try {
-    await client.connect();
     await requireSchema(client);
     if (isNow) await addSealingJob(client);
     const { rows: used } = await client.query<{ key_id: string | null; endpoints: number }>(

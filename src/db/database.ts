@@ -2,12 +2,15 @@ import type { Config } from '../config.ts';
 import { joinKeyRings, type KeyRing } from '../domain/key-ring.ts';
 import type { Log } from '../log.ts';
 import { openKeyFile } from '../secrets/key-file.ts';
+import { settledUrl } from './connection-url.ts';
 
 /** The Postgres that this process works with. */
 export interface Database {
   readonly url: string;
   /** A command line to look into it, without the password. */
   readonly psql: string;
+  /** A private file with the URL, for applications; undefined when it is that of DATABASE_URL. */
+  readonly urlFile: string | undefined;
   readonly isEmbedded: boolean;
   /** Private networks that may be called. */
   readonly allowNetworks: readonly string[];
@@ -29,8 +32,9 @@ export async function openDatabase({
 }): Promise<Database> {
   if (config.databaseUrl !== undefined) {
     return {
-      url: config.databaseUrl,
+      url: await settledUrl(config.databaseUrl),
       psql: 'psql "$DATABASE_URL"',
+      urlFile: undefined,
       isEmbedded: false,
       allowNetworks: config.allowNetworks,
       keyRing: config.keyRing,
@@ -47,6 +51,7 @@ export async function openDatabase({
   return {
     url: embedded.url,
     psql: embedded.psql,
+    urlFile: embedded.urlFile,
     isEmbedded: true,
     allowNetworks: [...loopback, ...config.allowNetworks],
     keyRing: joinKeyRings(config.keyRing, ofFile),

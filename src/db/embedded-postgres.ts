@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { realpath } from 'node:fs/promises';
+import { realpath, rename, writeFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
@@ -24,6 +24,8 @@ export interface EmbeddedPostgres {
   readonly url: string;
   /** A command line to be shown and copied; psql takes the password from a private file. */
   readonly psql: string;
+  /** A private file with the URL, for applications. */
+  readonly urlFile: string;
   readonly port: number;
   /** Stops the server if it is ours. */
   stop(): Promise<void>;
@@ -60,7 +62,9 @@ export async function startEmbeddedPostgres(
       signal: stopping.signal,
     };
     const standing = await firstStanding(user);
-    return new Server(user, { standing, stopping, password: await readPassword(user.site) });
+    const password = await readPassword(user.site);
+    await writeUrl(user.site, urlOf(standing.postmaster.port, password));
+    return new Server(user, { standing, stopping, password });
   } catch (error) {
     throw explained(error, options.dataDir);
   }
@@ -87,6 +91,7 @@ const maxDelayMs = 10_000;
 class Server implements EmbeddedPostgres {
   readonly url: string;
   readonly psql: string;
+  readonly urlFile: string;
   readonly port: number;
   readonly #user: User;
   readonly #stopping: AbortController;
@@ -104,6 +109,7 @@ class Server implements EmbeddedPostgres {
     this.port = start.standing.postmaster.port;
     this.url = urlOf(this.port, start.password);
     this.psql = psqlCommand(this.port, user.site.passfile);
+    this.urlFile = user.site.urlFile;
     this.#watching = this.#watch();
   }
 
@@ -159,10 +165,18 @@ function siteIn(dataDir: string): Site {
     dataDir,
     cluster: join(dataDir, 'postgres'),
     passfile: join(dataDir, 'pgpass'),
+    urlFile: join(dataDir, 'database-url'),
     logFile: join(dataDir, 'postgres.log'),
     stateFile: join(dataDir, 'postgres.json'),
     lockFile: join(dataDir, 'postgres.lock'),
   };
+}
+
+/** As a whole: another process may be reading it. */
+async function writeUrl({ urlFile }: Site, url: string): Promise<void> {
+  const draft = `${urlFile}.${process.pid}.new`;
+  await writeFile(draft, `${url}\n`, { mode: 0o600 });
+  await rename(draft, urlFile);
 }
 
 /** While a live owner has its server down, as in a restart, there is nothing to do but wait. */

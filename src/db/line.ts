@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { connectionConfig } from './connection-url.ts';
 import { codeOf } from './sqlstate.ts';
 
 /**
@@ -16,7 +17,7 @@ export async function lineOf(client: pg.Client, databaseUrl: string): Promise<Li
   // A pooler cannot tell a client the backend's key, which it may not have yet: it makes one up.
   if (Reflect.get(client, 'processID') === (await backendPid(client))) return 'direct';
   const second = new pg.Client({
-    connectionString: databaseUrl,
+    ...connectionConfig(databaseUrl),
     application_name: 'posthorn',
     connectionTimeoutMillis: secondLineMs,
     query_timeout: secondLineMs,

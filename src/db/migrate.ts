@@ -1,14 +1,19 @@
-import { fileURLToPath } from 'node:url';
-import { runner } from 'node-pg-migrate';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { ConfigError } from '../environment.ts';
 import type { Log } from '../log.ts';
+import { connect } from './connect.ts';
 import { migrateGraphile } from './graphile.ts';
 import { type Line, lineOf } from './line.ts';
 import { graphileMigration, lockClass, migrationLock } from './names.ts';
 import { createMaintenancePool } from './pools.ts';
 import { renewRights } from './roles.ts';
+import { runMigrations } from './run-migrations.ts';
 import { isUpToDate, migrationsFolder, type SchemaState, schemaState } from './schema-state.ts';
+import { pinStatement } from './session-settings.ts';
+import { untilUnlocked } from './short-locks.ts';
 import { codeOf } from './sqlstate.ts';
+import { lockMs } from './transaction.ts';
 
 /** The oldest and newest major version of Postgres that the tests run against. */
 const oldestMajor = 15;
@@ -36,23 +41,17 @@ export async function migrate(options: {
   log: Log;
 }): Promise<Migrated> {
   const { databaseUrl, environment = '', log } = options;
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'posthorn migrate',
-    connectionTimeoutMillis: 10_000,
-  });
+  const client = await connect(databaseUrl, { application_name: 'posthorn migrate' });
   client.on('error', (error) => log.warn({ error: error.message }, 'Lost the connection'));
-  await client.connect().catch((cause: Error) => {
-    throw new Error(`the database of DATABASE_URL must be reachable: ${cause.message}`, { cause });
-  });
   try {
     await requireVersion(client);
+    await requireUtf8(client);
     const line = await lineOf(client, databaseUrl);
     const state = await readState(client);
     const applied = isUpToDate(state) ? [] : await catchUp(client, { ...options, line });
     // It changes nothing then, and throws if this version of it must not work with that schema.
     if (state.graphile > graphileMigration && line !== 'transaction pooler') {
-      await migrateGraphileWith({ databaseUrl, log, role: undefined });
+      await migrateGraphileWith(client, { databaseUrl, log, role: undefined });
     }
     return { applied, identity: await identityOf(client, environment), line };
   } finally {
@@ -70,24 +69,32 @@ async function catchUp(
       'Cannot bring the schema up to date as that takes a direct line to Postgres: current value is a pooler in transaction mode; run "posthorn migrate" with a DATABASE_URL that leads past it',
     );
   }
-  await client.query('select pg_advisory_lock($1, $2)', [lockClass, migrationLock]);
+  await client.query(pinStatement({ more: { statement_timeout: '0', lock_timeout: '0' } }));
+  await untilOurTurn(client);
   const state = await readState(client);
   if (isUpToDate(state)) return [];
   const role = await actAsOwner(client, state);
-  const applied = await runner({
-    dbClient: client,
-    dir: fileURLToPath(migrationsFolder),
-    direction: 'up',
-    migrationsSchema: 'posthorn',
-    migrationsTable: 'migrations',
-    // `create schema if not exists` asks for the right to create one even if it exists.
-    createMigrationsSchema: state.owner === undefined,
-    noLock: true,
-    log: (message) => log.debug({ component: 'node-pg-migrate' }, message),
-  });
-  await migrateGraphileWith({ databaseUrl, log, role });
-  await renewRights(client, state.owner);
-  return applied.map(({ name }) => name);
+  // `create schema if not exists` asks for the right to create one even if it exists.
+  if (state.owner === undefined) await client.query('create schema posthorn');
+  await runMigrations(client, { names: state.pending, folder: migrationsFolder, log });
+  await migrateGraphileWith(client, { databaseUrl, log, role });
+  await renewRights(client, { owner: state.owner, log });
+  return [...state.pending];
+}
+
+/**
+ * Asks again and again, rather than wait in a statement: that would be a transaction, and an index that is built
+ * concurrently waits for all that are older.
+ */
+async function untilOurTurn(client: pg.Client): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<{ taken: boolean }>(
+      'select pg_try_advisory_lock($1, $2) as taken',
+      [lockClass, migrationLock],
+    );
+    if (rows[0]?.taken === true) return;
+    await delay(200);
+  }
 }
 
 /** Like Postgres' own message, but says what to do: roles were made, and this one was given none of them. */
@@ -129,8 +136,10 @@ async function actAsOwner(client: pg.Client, state: SchemaState): Promise<string
  */
 async function identityOf(client: pg.Client, environment: string): Promise<string> {
   const { rows } = await client.query<{ identity: string }>(
+    // Not the text of the time, which depends on the session.
     `select md5(concat_ws(
-       ' ', posthorn.system_identifier(), d.oid, d.datname, (select min(run_on) from posthorn.migrations), $1::text)) as identity
+       ' ', posthorn.system_identifier(), d.oid, d.datname,
+       extract(epoch from (select min(run_on) from posthorn.migrations)), $1::text)) as identity
      from pg_database as d
      where d.datname = current_database()`,
     [environment],
@@ -147,24 +156,40 @@ async function requireVersion(client: pg.Client): Promise<void> {
   );
 }
 
-async function migrateGraphileWith({
-  databaseUrl,
-  log,
-  role,
-}: {
-  databaseUrl: string;
-  log: Log;
-  role: string | undefined;
-}): Promise<void> {
+/** Our statements and what is sent are UTF-8. In another encoding a part of that cannot be stored, or cannot be read back. */
+async function requireUtf8(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ server_encoding: string }>('show server_encoding');
+  const encoding = rows[0]?.server_encoding ?? '';
+  if (encoding === 'UTF8') return;
+  throw new ConfigError(
+    `Cannot use the database of DATABASE_URL because its encoding is ${encoding}: it must be UTF8. Make another one: create database NAME encoding 'UTF8' template template0`,
+  );
+}
+
+/** Each of its migrations is a transaction that can be begun again, like ours. */
+async function migrateGraphileWith(
+  client: pg.Client,
+  {
+    databaseUrl,
+    log,
+    role,
+  }: {
+    databaseUrl: string;
+    log: Log;
+    role: string | undefined;
+  },
+): Promise<void> {
   const pool = createMaintenancePool({
     databaseUrl,
     log,
     max: 2,
     applicationName: 'posthorn migrate',
+    lockTimeoutMs: lockMs,
     role,
   });
+  const step = { what: "Graphile Worker's own migrations", log };
   try {
-    await migrateGraphile(pool, log);
+    await untilUnlocked(client, step, () => migrateGraphile(pool, log));
   } finally {
     await pool.end();
   }

@@ -1,5 +1,7 @@
 import pg from 'pg';
 import type { Log } from '../log.ts';
+import { connectionConfig } from './connection-url.ts';
+import { pinStatement } from './session-settings.ts';
 
 /** The server gives a hot statement up after 20 s; what takes longer is a connection that carries nothing any more. */
 const engineQueryMs = 25_000;
@@ -12,6 +14,8 @@ interface PoolOptions {
   readonly max: number;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
+  /** How long a statement waits for a lock, ms. Not behind a pooler in transaction mode. */
+  readonly lockTimeoutMs?: number;
   /** Whose rights to act with; whoever logs in, if not given. */
   readonly role?: string | undefined;
   /** Behind a pooler in transaction mode: the sessions are also others', so nothing is set in them. */
@@ -27,22 +31,31 @@ interface PoolOptions {
  * long as running it. Other pools keep the defaults.
  */
 export function createEnginePool(options: PoolOptions): pg.Pool {
-  return createPool({ ...options, queryMs: engineQueryMs }, [
-    'enable_seqscan=off',
-    'enable_hashjoin=off',
-    'enable_mergejoin=off',
-    'jit=off',
-    'plan_cache_mode=force_generic_plan',
-    "statement_timeout='20s'",
-    "lock_timeout='10s'",
-  ]);
+  return createPool(
+    { ...options, queryMs: engineQueryMs },
+    {
+      enable_seqscan: 'off',
+      enable_hashjoin: 'off',
+      enable_mergejoin: 'off',
+      jit: 'off',
+      plan_cache_mode: 'force_generic_plan',
+      statement_timeout: '20s',
+      lock_timeout: '10s',
+    },
+  );
 }
 
 /** The pool of everything that is rare and may be slow: rescue, partitions, pruning, Graphile Worker's own statements. */
 export function createMaintenancePool(options: PoolOptions): pg.Pool {
   return createPool(
     { ...options, queryMs: maintenanceQueryMs },
-    options.isShared === true ? [] : ['jit=off', "lock_timeout='10s'"],
+    options.isShared === true
+      ? undefined
+      : {
+          jit: 'off',
+          lock_timeout: `${options.lockTimeoutMs ?? 10_000}ms`,
+          statement_timeout: `${maintenanceQueryMs}ms`,
+        },
   );
 }
 
@@ -69,12 +82,12 @@ export function retireConnections(pool: pg.Pool): void {
 
 function createPool(
   { databaseUrl, log, max, applicationName, role, queryMs }: PoolOptions & { queryMs: number },
-  settings: readonly string[],
+  settings: Readonly<Record<string, string>> | undefined,
 ): pg.Pool {
-  const statements = settings.map((setting) => `set ${setting}`);
+  const statements = settings === undefined ? [] : [pinStatement({ more: settings })];
   if (role !== undefined) statements.push(`set role ${pg.escapeIdentifier(role)}`);
   const pool = new pg.Pool({
-    connectionString: databaseUrl,
+    ...connectionConfig(databaseUrl),
     max,
     application_name: applicationName,
     // Not as "options" of the connection: PgBouncer before 1.20 refuses those, or loses them if it is told to.

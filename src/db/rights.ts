@@ -123,7 +123,9 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   outbox_keeps_rules: 'anyone',
   // Triggers fire without anybody's right to call them.
   outbox_to_queue: [],
+  outbox_id_is_given: [],
   endpoint_changes: [],
+  endpoint_keeps_rules: [],
   endpoint_public_key: [],
   endpoint_to_lane_rule: [],
 };

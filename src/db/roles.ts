@@ -1,10 +1,12 @@
 import pg from 'pg';
 import type { Log } from '../log.ts';
+import { connect } from './connect.ts';
 import { lineOf } from './line.ts';
 import { createMaintenancePool } from './pools.ts';
 import { grantees, legalPrefix, prefixOfOwner, roleNames } from './rights.ts';
 import { rightsScript, rolesScript } from './roles-script.ts';
 import { isUpToDate, schemaState } from './schema-state.ts';
+import { withShortLocks } from './short-locks.ts';
 import { codeOf } from './sqlstate.ts';
 import { isLockFailure, withLockTimeout } from './transaction.ts';
 
@@ -64,15 +66,7 @@ export async function makeRoles({
 
 /** What the pool SETs when it connects would stay with whoever has the session next. */
 async function requireSession(databaseUrl: string): Promise<void> {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'posthorn roles',
-    connectionTimeoutMillis: 10_000,
-  });
-  client.on('error', () => {});
-  await client.connect().catch((cause: Error) => {
-    throw new Error(`the database of DATABASE_URL must be reachable: ${cause.message}`, { cause });
-  });
+  const client = await connect(databaseUrl, { application_name: 'posthorn roles' });
   try {
     if ((await lineOf(client, databaseUrl)) !== 'transaction pooler') return;
     throw new Error(
@@ -87,9 +81,13 @@ async function requireSession(databaseUrl: string): Promise<void> {
  * Grants the rights again, where there are roles: a new version's migrations may have brought tables that the others have no
  * rights on yet. The session acts as the owner.
  */
-export async function renewRights(client: pg.ClientBase, owner: string | undefined): Promise<void> {
+export async function renewRights(
+  client: pg.Client,
+  { owner, log }: { owner: string | undefined; log: Log },
+): Promise<void> {
   const prefix = await prefixInUse(client, owner);
-  if (prefix !== undefined) await client.query(`begin; ${rightsScript(prefix)}; commit`);
+  if (prefix === undefined) return;
+  await withShortLocks(client, { what: 'the rights of roles', log }, rightsScript(prefix));
 }
 
 /** The prefix of the roles of this database; undefined when `posthorn roles` was never run in it. */

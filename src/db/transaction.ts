@@ -32,7 +32,8 @@ interface LockOptions {
   readonly tries?: number;
 }
 
-const lockMs = 100;
+/** How long anything waits for a lock that others may queue behind. */
+export const lockMs = 100;
 const mostTries = 5;
 
 /**

@@ -1,4 +1,5 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { connect } from '../db/connect.ts';
 import { type Line, lineOf } from '../db/line.ts';
 import type { Grantee } from '../db/rights.ts';
 import { prefixInUse } from '../db/roles.ts';
@@ -30,6 +31,7 @@ import { judgeMisruled, judgeMissed } from './judge/missed.ts';
 import {
   judgeClock,
   judgeConnections,
+  judgeEncoding,
   judgePartitions,
   judgeRedis,
   judgeServer,
@@ -88,15 +90,12 @@ function nothingRuns(dataDir: string): Finding {
 async function examineDatabase(
   patient: Patient & { readonly databaseUrl: string },
 ): Promise<Finding[]> {
-  const client = new pg.Client({
-    connectionString: patient.databaseUrl,
-    application_name: 'posthorn doctor',
-    connectionTimeoutMillis: 10_000,
-    query_timeout: 10_000,
-  });
-  client.on('error', () => {});
+  let client: pg.Client;
   try {
-    await client.connect();
+    client = await connect(patient.databaseUrl, {
+      application_name: 'posthorn doctor',
+      query_timeout: 10_000,
+    });
   } catch (error) {
     return [
       connection.fail(
@@ -137,6 +136,7 @@ async function examineServer(bedside: Bedside): Promise<Finding[]> {
     ['connection', async () => connection.ok(`to ${server.database} as ${server.role}`)],
     ['line', async () => judgeLine(line)],
     ['server version', async () => judgeServer(server)],
+    ['encoding', async () => judgeEncoding(server)],
     ['primary', async () => judgeWritable(server)],
     ['fsync', async () => judgeDurability(server, overrides)],
     ['migrations', async () => judgeMigrations(state)],

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { z } from 'zod';
+import { pinStatement } from '../db/session-settings.ts';
 
 /** Asks the database; each question in a transaction of its own that cannot write and does not last. */
 export interface Look {
@@ -17,7 +18,7 @@ const preamble = [
   "set local statement_timeout = '5s'",
   "set local lock_timeout = '1s'",
   'set local jit = off',
-  'set local search_path = pg_catalog, pg_temp',
+  pinStatement({ isLocal: true, isReader: true }),
 ].join('; ');
 
 export function lookThrough(client: pg.Client): Look {

@@ -1,4 +1,5 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { connect } from '../db/connect.ts';
 
 /** What a repair has done. */
 export interface Repaired {
@@ -18,13 +19,7 @@ const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
  * @throws when the database cannot be reached, or the role has not the rights of a worker.
  */
 export async function repair(databaseUrl: string): Promise<Repaired> {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'posthorn doctor',
-    connectionTimeoutMillis: 10_000,
-  });
-  client.on('error', () => {});
-  await client.connect();
+  const client = await connect(databaseUrl, { application_name: 'posthorn doctor' });
   try {
     // The rules first: what is enqueued is claimed by them.
     const { rows } = await client.query<{ lane: string }>(

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { alertLock, lockClass } from '../db/names.ts';
+import { pinStatement } from '../db/session-settings.ts';
 import { inTransaction } from '../db/transaction.ts';
 import { alertChanges, type KnownAlert } from '../domain/alert-changes.ts';
 import { alertFindings } from '../domain/alert-findings.ts';
@@ -63,6 +64,7 @@ export async function evaluateAlerts(
 
 /** Holds the plans where the indexes are, as for the engine's own statements, and ends what takes too long all the same. */
 const settings = `
+  ${pinStatement({ isLocal: true })};
   set local enable_seqscan = off;
   set local enable_hashjoin = off;
   set local enable_mergejoin = off;

@@ -1,5 +1,6 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import pg from 'pg';
+import { connectionConfig } from '../db/connection-url.ts';
 
 /** A database URL in the parts that slonik takes. */
 export interface SlonikConnection {
@@ -16,7 +17,7 @@ export function slonikConnection(
   databaseUrl: string,
   settings: readonly string[],
 ): SlonikConnection {
-  const client = new pg.Client({ connectionString: databaseUrl });
+  const client = new pg.Client(connectionConfig(databaseUrl));
   // Percent-encoded as a whole: a socket's directory has slashes, an IPv6 address has colons.
   const host = encodeURIComponent(client.host.replace(/^\[(.*)\]$/, '$1'));
   const uri = new URL(
@@ -24,7 +25,7 @@ export function slonikConnection(
   );
   uri.username = encodeURIComponent(client.user ?? '');
   const given = new URL(databaseUrl).searchParams;
-  const options = settings.map((setting) => `-c ${setting}`);
+  const options = settings.map((setting) => `-c ${setting.replaceAll(/[\\ ]/g, '\\$&')}`);
   uri.searchParams.set('options', [given.get('options') ?? '', ...options].join(' ').trim());
   uri.searchParams.set('application_name', given.get('application_name') ?? 'posthorn api');
   return { uri: uri.href, password: client.password ?? undefined, ssl: tlsOf(client.ssl) };

@@ -1,7 +1,15 @@
-import { createPool, type DatabasePool, type DriverTypeParser } from 'slonik';
+import {
+  createPool,
+  type DatabasePool,
+  type DriverTypeParser,
+  type Interceptor,
+  sql,
+} from 'slonik';
+import { z } from 'zod';
 import type { Line } from '../db/line.ts';
+import { pinnedSettings } from '../db/session-settings.ts';
 import { slonikConnection } from './connection.ts';
-import { withLocalSettings } from './local-settings.ts';
+import { waitForCommits, withLocalSettings } from './local-settings.ts';
 import { parseRows } from './parse-rows.ts';
 import { toRfc3339 } from './rfc3339.ts';
 
@@ -25,10 +33,9 @@ export async function createQueryPool(options: {
   readonly line?: Line;
 }): Promise<DatabasePool> {
   const isDirect = (options.line ?? 'direct') === 'direct';
-  const sessionSettings = Object.entries(isDirect ? settings : {});
   const { uri, password, ssl } = slonikConnection(
     options.databaseUrl,
-    sessionSettings.map(([name, value]) => `${name}=${value}`),
+    Object.entries(isDirect ? settings : {}).map(([name, value]) => `${name}=${value}`),
   );
   const maximumWaiting = options.maximumPoolSize * 20;
   // Those of this turn of the event loop: they are not in the pool's count yet, and a crowd may come in one turn.
@@ -69,6 +76,7 @@ export async function createQueryPool(options: {
           );
         },
       },
+      ...(isDirect ? [onceAConnection()] : []),
       parseRows,
     ],
   });
@@ -76,8 +84,7 @@ export async function createQueryPool(options: {
 }
 
 const settings: Readonly<Record<string, string>> = {
-  DateStyle: 'ISO',
-  TimeZone: 'UTC',
+  ...pinnedSettings,
   jit: 'off',
   max_parallel_workers_per_gather: '0',
   enable_seqscan: 'off',
@@ -88,6 +95,23 @@ const settings: Readonly<Record<string, string>> = {
   lock_timeout: '5s',
   idle_in_transaction_session_timeout: '10s',
 };
+
+/** Sets what cannot stand among the options of a connection, as its value depends on what it is. */
+function onceAConnection(): Interceptor {
+  const done = new Set<string>();
+  const set = sql.type(z.looseObject({}))`select ${waitForCommits('session')}`;
+  return {
+    name: 'once-a-connection',
+    afterPoolConnection: async ({ connectionId }, connection) => {
+      if (done.has(connectionId)) return null;
+      await connection.query(set);
+      // Nobody says when one is closed. To set it once more does no harm.
+      if (done.size > 1_000) done.clear();
+      done.add(connectionId);
+      return null;
+    },
+  };
+}
 
 /** RFC 3339 in UTC with ms, as the API says it. */
 const timestamptz: DriverTypeParser = { name: 'timestamptz', parse: toRfc3339 };

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
+import { connect } from '../db/connect.ts';
 import { lockClass, wakeChannel } from '../db/names.ts';
+import { pinStatement } from '../db/session-settings.ts';
 import { parseWakeCall } from '../db/wake-call.ts';
 import type { ClaimsFailing } from '../deliver/claim-trouble.ts';
 import type { LaneCall } from '../deliver/lane-calls.ts';
@@ -36,15 +38,22 @@ export interface WorkerSession {
   close(): Promise<void>;
 }
 
+const sessionSettings = {
+  // The server's side of keepAlive: a worker whose network was cut loses its number after about 11 s.
+  tcp_keepalives_idle: '5',
+  tcp_keepalives_interval: '2',
+  tcp_keepalives_count: '3',
+  statement_timeout: '0',
+  idle_session_timeout: '0',
+};
+
 const heartbeatMs = 2_000;
 const heartbeatTimeoutMs = 10_000;
 
 /** Connects, takes the lowest free number and listens. Throws when Postgres cannot be reached. */
 export async function openSession(options: SessionOptions): Promise<WorkerSession> {
-  const client = new pg.Client({
-    connectionString: options.databaseUrl,
+  const client = await connect(options.databaseUrl, {
     application_name: 'posthorn worker',
-    connectionTimeoutMillis: 10_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
     query_timeout: heartbeatTimeoutMs,
@@ -63,11 +72,7 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
   client.on('end', () => end('the connection was closed'));
   client.on('notification', ({ payload = '' }) => hear(payload, options));
   try {
-    await client.connect();
-    // The server's side of the same: a worker whose network was cut loses its number after about 11 s.
-    await client.query(
-      'set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3',
-    );
+    await client.query(pinStatement({ more: sessionSettings }));
     const number = (await takePreferred(client, options.preferred)) ?? (await takeNumber(client));
     await client.query(`listen ${wakeChannel}`);
     // The next one only after the last: a connection that carries nothing must not gather queries.

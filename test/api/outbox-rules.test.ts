@@ -33,9 +33,10 @@ const namesIn = (sql: string, table: string) =>
     ...sql.matchAll(/\bthen '(\w+)'/g),
     ...sql.matchAll(/\braise (?:check|foreign_key)_violation using\s+constraint = '(\w+)'/g),
   ].flatMap(([, name = '']) => (name.startsWith(`${table}_`) ? [name] : []));
-/** The one CHECK of the outbox, whose function has the rules. */
+/** The one CHECK of the outbox. Its function has the rules, and so has that of a trigger on the endpoints. */
 const keepsRules = 'outbox_keeps_rules';
 const raised = [
+  'outbox_id_is_given',
   'outbox_id_is_of_today',
   'outbox_endpoint_id_is_registered',
   'endpoints_deleted_is_final',
@@ -58,11 +59,11 @@ describe.each([
        where conrelid = $1::regclass and contype = 'c' and conname <> $2
        union all
        select found[1]
-       from pg_constraint
-       join pg_proc as p on p.oid = to_regproc('posthorn.' || $2)
-       cross join regexp_matches(p.prosrc, '''(outbox_\\w+)''', 'g') as found
-       where conrelid = $1::regclass and conname = $2`,
-      [`posthorn.${table}`, keepsRules],
+       from pg_proc as p
+       cross join regexp_matches(p.prosrc, $3, 'g') as found
+       where p.pronamespace = 'posthorn'::regnamespace
+         and p.proname in ('outbox_keeps_rules', 'endpoint_keeps_rules')`,
+      [`posthorn.${table}`, keepsRules, `then '(${table}_\\w+)'`],
     );
     const ofTable = raised.filter((name) => name.startsWith(`${table}_`));
     expect([...rows.map(({ name }) => name), ...ofTable].sort()).toEqual(Object.keys(rules).sort());

@@ -71,8 +71,9 @@ describe('neither the secret nor the body is in the answer or the log', () => {
 });
 
 it('Postgres does put both into the detail, or these tests would look for nothing', async () => {
+  await database.pool.query('alter table posthorn.outbox alter column traceparent set not null');
   const insert = database.pool.query(
-    `insert into posthorn.outbox (url, body, secret, content_type) values ($1, $2, $3, null)`,
+    `insert into posthorn.outbox (url, body, secret) values ($1, $2, $3)`,
     [webhook.url, body, secret],
   );
   const error: object = await insert.then(

@@ -138,7 +138,7 @@ const rights: readonly ProducerCase[] = [
 ];
 
 const contents: readonly ProducerCase[] = [
-  ...column(85, 'body', '23502', [['null', null]]),
+  ...column(85, 'body', '23514 outbox_body_is_given', [['null', null]]),
   ...column(85, 'body', '22021', [['NUL', 'a\0b']]),
   [85, 'NUL that is escaped in a body', { body: '{"a":"\\u0000"}' }, 'accepted'],
   ...column(85, 'headers', '22P05', [['NUL that is escaped', '{"a": "\\u0000"}']]),
@@ -207,7 +207,7 @@ const contents: readonly ProducerCase[] = [
     ['a number', 40_000],
     ['nothing', ''],
   ]),
-  ...column(87, 'priority', '23502', [['null', null]]),
+  ...column(87, 'priority', '23514 outbox_defaults_are_not_null', [['null', null]]),
   ...column(88, 'send_at', 'is_within_a_year', [
     ['never', 'infinity'],
     ['before all others', '-infinity'],
@@ -257,7 +257,7 @@ const others: readonly ProducerCase[] = [
     ['a line break', 'a/b\r\nx: y'],
     ['256 bytes', `a/${'b'.repeat(254)}`],
   ]),
-  ...column(65, 'content_type', '23502', [['null', null]]),
+  ...column(65, 'content_type', '23514 outbox_defaults_are_not_null', [['null', null]]),
   ...column(58, 'max_attempts', 'is_1_to_100', [
     ['none', 0],
     ['a negative number', -1],

@@ -86,7 +86,7 @@ it('95: COPY inserts what is right, and nothing of what has one wrong line', asy
   expect(await countQueue()).toBe(waiting + 2);
   for (const [line, end] of [
     ['ftp://example.com\t{}', '23514 outbox_url_is_http'],
-    [`${url}\t\\N`, '23502'],
+    [`${url}\t\\N`, '23514 outbox_body_is_given'],
     [url, '22P04'],
   ]) {
     const copied = CopyIn.run(producer, { statement: copy, lines: `${url}\t{}\n${line}\n` });

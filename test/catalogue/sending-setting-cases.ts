@@ -92,6 +92,7 @@ const settings: readonly Case[] = [
   ),
   sent(56, 'null for the priority', { priority: null }),
   sent(57, 'a time that has passed: now', { send_at: '2020-01-01T00:00:00Z' }),
+  sent(57, 'the first time of RFC 3339: now', { send_at: '0000-01-01T00:00:00Z' }),
   ...[
     'infinity',
     '-infinity',
@@ -103,7 +104,6 @@ const settings: readonly Case[] = [
     '2030-02-30T00:00:00Z',
     '2030-01-01T00:00:60Z',
     '2030-01-01T24:00:00Z',
-    '0000-01-01T00:00:00Z',
     '294277-01-01T00:00:00Z',
     1_893_456_000,
     true,

@@ -157,6 +157,7 @@ test('a lock and an unfinished cluster left by a killed process are cleared away
   const server = await directory.start();
   expect(await answers(server.url)).toBe(true);
   expect((await readdir(directory.path)).sort()).toEqual([
+    'database-url',
     'pgpass',
     'postgres',
     'postgres.json',
@@ -191,7 +192,8 @@ test('the password is asked for, and only in files that nobody else may read', a
     holders.push(entry.name);
     expect((await stat(path)).mode & 0o077).toBe(0);
   }
-  expect(holders).toEqual(['pgpass']);
+  expect(holders.sort()).toEqual(['database-url', 'pgpass']);
+  expect(await readFile(server.urlFile, 'utf8')).toBe(`${server.url}\n`);
   expect((await stat(join(directory.path, 'postgres'))).mode & 0o077).toBe(0);
 });
 

@@ -404,6 +404,7 @@ describe('the isolation', () => {
 });
 
 async function dropChecks(): Promise<void> {
+  await database.pool.query('alter table posthorn.endpoints disable trigger endpoint_rules');
   const { rows } = await database.pool.query<{ statement: string }>(
     `select format('alter table %s drop constraint %I', conrelid::regclass, conname) as statement
      from pg_constraint

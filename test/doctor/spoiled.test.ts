@@ -82,13 +82,13 @@ describe('the settings of the server', () => {
     expect(await finding('server log')).toMatchObject({ status: 'ok' });
     const name = new URL(database.url).pathname.slice(1);
     await database.pool.query(
-      `alter database ${name} set log_error_verbosity = 'default';
+      `alter database ${name} set log_min_error_statement = 'error';
        alter database ${name} set log_statement = 'all'`,
     );
     expect(await finding('server log')).toMatchObject({
       status: 'warn',
-      found: 'log_error_verbosity is default, log_statement is all',
-      remedy: `alter database ${name} reset log_error_verbosity; alter database ${name} reset log_statement;`,
+      found: 'log_min_error_statement is error, log_statement is all',
+      remedy: `alter database ${name} reset log_min_error_statement; alter database ${name} reset log_statement;`,
     });
   });
 

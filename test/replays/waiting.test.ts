@@ -84,10 +84,13 @@ describe('a replay of what waits', () => {
     const endpoint = await registerEndpoint(database, { url, ordered: true });
     await endpoint.enqueue(3);
     await database.pool.query(
-      `with tried as (
-         update posthorn.queue set attempts = 1
-         where webhook_id = (select webhook_id from posthorn.queue order by 1 limit 1) returning webhook_id)
-       update posthorn.lane_rules set retry_at = now() + interval '1 h', retry_of = webhook_id from tried`,
+      'update posthorn.queue set attempts = 1 where webhook_id = (select webhook_id from posthorn.queue order by 1 limit 1)',
+    );
+    await database.pool.query(
+      `update posthorn.lane_rules
+       set
+         retry_at = now() + interval '1 h',
+         retry_of = (select webhook_id from posthorn.queue order by 1 limit 1)`,
     );
     const before = await rows();
     const id = await replay(['pending'], { filter: { endpoint_id: endpoint.id } });

@@ -184,9 +184,10 @@ describe('when a new version brings migrations', () => {
     await holder.query(lock);
     const waiting = migrate({ databaseUrl: urls.worker, log });
     await eventually(async () => {
-      const { rowCount } = await holder.query(
-        `select from pg_locks where locktype = 'advisory' and classid = 1886352244 and not granted
-           and database = (select oid from pg_database where datname = current_database())`,
+      const { rowCount } = await upgraded.database.pool.query(
+        // It asks again and again.
+        `select from pg_stat_activity
+         where datname = current_database() and query like 'select pg_try_advisory_lock%'`,
       );
       return rowCount === 1;
     }, 'the worker waits');

@@ -148,27 +148,15 @@ it('a reader’s own function in a condition is not shown more than the view sho
 });
 
 it.each([
-  [
-    'a rule',
-    `insert into posthorn.outbox (url, body) values ('ftp://example.com', 'mine')`,
-    '23514',
-  ],
-  [
-    'NOT NULL',
-    `insert into posthorn.outbox (url, body) values ('https://mine.example', null)`,
-    '23502',
-  ],
-])(
-  'what Postgres says of %s that is violated is at most the producer’s own row',
-  async (_, sql, code) => {
-    await using client = await roles.connect('producer');
-    const details = await ask(client, sql);
-    expect(details).toMatch(new RegExp(`^${code} `));
-    // A rule is told by its name alone.
-    expect(details.includes('mine')).toBe(code === '23502');
-    expect(details).not.toMatch(hidden);
-  },
-);
+  ['a rule', `insert into posthorn.outbox (url, body) values ('ftp://example.com', 'mine')`],
+  ['NOT NULL', `insert into posthorn.outbox (url, body) values ('https://mine.example', null)`],
+])('what Postgres says of %s that is violated is the name of the rule alone', async (_, sql) => {
+  await using client = await roles.connect('producer');
+  const details = await ask(client, sql);
+  expect(details).toMatch(/^23514 /);
+  expect(details).not.toContain('mine');
+  expect(details).not.toMatch(hidden);
+});
 
 /** All there are in both schemas, partitions and sequences too, and their columns. */
 async function relationsOf(client: pg.Client): Promise<{ name: string; columns: string[] }[]> {

@@ -78,7 +78,7 @@ describe.skipIf(!hasPsql)('the report', () => {
         await setTo(whole);
         expect(report(name).map((row) => row.at(-1))).toContain(whole);
         await setTo('x'.repeat(300));
-        expect(report(name).map((row) => row.at(-1))).toContain(`${'x'.repeat(239)}…`);
+        expect(report(name).map((row) => row.at(-1))).toContain(`${'x'.repeat(237)}...`);
       } finally {
         await client.query(
           'update posthorn.attempts set error_message = null where webhook_id = $1',

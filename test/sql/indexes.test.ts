@@ -48,7 +48,10 @@ afterAll(async () => {
 });
 
 it('claims by queue_for_discovery, queue_for_claim and primary keys alone', async () => {
-  const plan = await explain('claim', "1, 200, 0, '{7}', '{1}', '{5}', '{0}', '{1}', '{}', 8, 90");
+  const plan = await explain(
+    'claim',
+    "1, 200, 0, '{7}', '{1}', '{5}', '{0}', '{1}', '{}', 8, 90, '{false}'",
+  );
   expect(plan).toContain('queue_for_discovery');
   expect(plan).toContain('queue_for_claim');
   expect(plan).toContain('queue_pkey');
@@ -65,7 +68,7 @@ it('records by primary keys alone', async () => {
   const plan = await explain(
     'record',
     `'{${rows[0]?.id}}', '{1}', '{1}', '{200}', '{null}', '{null}', '{ok}',
-     '{false}', '{1}', '{1}', '{0}', '{null}', '{0}', '{1}', '{7}'`,
+     '{false}', '{1}', '{1}', '{0}', '{null}', '{0}', '{1}', '{7}', '{}'`,
   );
   expect(plan).toContain('queue_pkey');
   expect(plan).toMatch(/attempts_\d{8}_pkey/);

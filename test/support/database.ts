@@ -15,7 +15,14 @@ export interface TestDatabase extends AsyncDisposable {
 
 /** Clones the migrated template. */
 export function createTestDatabase(): Promise<TestDatabase> {
-  return cloneDatabase(inject('templateDatabase'));
+  return createDatabaseFrom(`template ${inject('templateDatabase')}`);
+}
+
+/** Makes one that is not migrated, such as `encoding 'LATIN1' locale 'C'`, with settings of its own. */
+export function createEmptyDatabase(
+  options: { as?: string; settings?: Readonly<Record<string, string>> } = {},
+): Promise<TestDatabase> {
+  return createDatabaseFrom(`${options.as ?? ''} template template0`, options.settings);
 }
 
 /** Clones a database in which nobody works, with all that is in it. Ends the connections to it. */
@@ -25,13 +32,19 @@ export async function copyDatabase({ url }: TestDatabase): Promise<TestDatabase>
     inject('postgresUrl'),
     `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${name}'`,
   );
-  return cloneDatabase(name);
+  return createDatabaseFrom(`template ${name}`);
 }
 
-async function cloneDatabase(template: string): Promise<TestDatabase> {
+async function createDatabaseFrom(
+  how: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<TestDatabase> {
   const serverUrl = inject('postgresUrl');
   const name = `posthorn_test_${randomBytes(6).toString('hex')}`;
-  await asAdmin(serverUrl, `create database ${name} template ${template}`);
+  await asAdmin(serverUrl, `create database ${name} ${how}`);
+  for (const [setting, value] of Object.entries(settings)) {
+    await asAdmin(serverUrl, `alter database ${name} set ${setting} = ${value}`);
+  }
   const url = databaseUrlFor(serverUrl, name);
   const pool = new pg.Pool({ connectionString: url, max: 40 });
   pool.on('error', () => {});

@@ -46,7 +46,12 @@ async function openServer(): Promise<{ url: string; close: () => Promise<void> }
     dataDir,
     log: createLog('silent'),
     // Thrown away afterwards; the tests that need a server to survive a crash start their own.
-    settings: { fsync: 'off', synchronous_commit: 'off', max_connections: '300' },
+    settings: {
+      fsync: 'off',
+      synchronous_commit: 'off',
+      max_connections: '300',
+      max_prepared_transactions: '10',
+    },
   });
   return {
     url: embedded.url,

@@ -16,6 +16,7 @@ export interface Site {
   readonly cluster: string;
   /** The password, in libpq's format, so that psql reads it too. */
   readonly passfile: string;
+  readonly urlFile: string;
   readonly logFile: string;
   readonly stateFile: string;
   readonly lockFile: string;
@@ -34,7 +35,9 @@ const defaults = {
   autovacuum_naptime: '15s',
   log_min_messages: 'warning',
   log_checkpoints: 'off',
-  // Without the details: of a violated CHECK they are the whole row, secret and body included.
+  // Without the statements that failed: a secret and a body may stand in them.
+  log_min_error_statement: 'panic',
+  // Without the context: of a COPY it is the line.
   log_error_verbosity: 'terse',
   timezone: 'UTC',
   log_timezone: 'UTC',

@@ -113,15 +113,18 @@ export function judgeClock({ aheadMs, withinMs }: { aheadMs: number; withinMs: n
   return surely > apartMs ? warn(found, remedy) : ok(found);
 }
 
-/** What a violated CHECK repeats, or a logged statement holds: bodies and secrets. */
+/** A logged statement may hold bodies and secrets. */
 export function judgeServerLog(server: ServerFacts): Finding {
   const { settings } = server;
   const { ok, warn } = verdictsOf(
     'server log',
-    'shows no rows and no statements: a violated CHECK repeats the row with its secret (README), unless log_error_verbosity is terse',
+    'shows nothing of producers: their statements that fail, unless log_min_error_statement is panic, and lines of COPY, unless log_error_verbosity is terse',
   );
   const faults: (readonly [string, string])[] = [];
   if (settings['log_error_verbosity'] !== 'terse') faults.push(['log_error_verbosity', 'terse']);
+  if (settings['log_min_error_statement'] !== 'panic') {
+    faults.push(['log_min_error_statement', 'panic']);
+  }
   if (/^(all|mod)$/.test(settings['log_statement'] ?? '')) faults.push(['log_statement', 'ddl']);
   if (settings['log_min_duration_statement'] === '0') {
     faults.push(['log_min_duration_statement', "'1s'"]);
@@ -129,7 +132,8 @@ export function judgeServerLog(server: ServerFacts): Finding {
   if (settings['log_parameter_max_length_on_error'] !== '0') {
     faults.push(['log_parameter_max_length_on_error', '0']);
   }
-  if (faults.length === 0) return ok('log_error_verbosity is terse');
+  if (faults.length === 0)
+    return ok('log_error_verbosity is terse, log_min_error_statement is panic');
   const found = faults.map(([name]) => `${name} is ${settings[name]}`).join(', ');
   return warn(found, changeSettings(server, faults));
 }
@@ -145,6 +149,13 @@ export function judgeRedis(
   return typeof facts.answer === 'number'
     ? ok(`answers in ${Math.ceil(facts.answer)} ms`)
     : warn(facts.answer, 'Start it, correct REDIS_URL, or leave it out: no webhook depends on it.');
+}
+
+export function judgeEncoding({ settings }: ServerFacts): Finding {
+  const { ok, fail } = verdictsOf('encoding', 'UTF8, as bodies, URLs and statements are');
+  const encoding = settings['server_encoding'] ?? '';
+  if (encoding === 'UTF8') return ok(encoding);
+  return fail(encoding, "create database NAME encoding 'UTF8' template template0; and use that.");
 }
 
 export function judgeServer({ version, version_number: number }: ServerFacts): Finding {

@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto';
+import { createHealth } from './health.ts';
+import { problemJson } from './problem.ts';
+import { problemKinds } from './problems.ts';
+import { securityHeaders } from './security-headers.ts';
+
+/** What answers requests. */
+interface App {
+  fetch(request: Request, env: object): Response | Promise<Response>;
+}
+
+/** An app that can be served before the real one is there. */
+export interface StartingApp extends App {
+  /** From now on this one answers. */
+  handOverTo(app: App): void;
+}
+
+/**
+ * Answers while Posthorn starts: /healthz says that the process lives, so that nobody kills it in the middle of a long migration,
+ * /readyz that it cannot work yet, and everything else is told to come again.
+ */
+export function createStartingApp(checks: Readonly<Record<string, string>>): StartingApp {
+  const health = createHealth({ readiness: async () => ({ ready: false, checks }) });
+  let current: App = {
+    fetch: (request, env) =>
+      /^\/(healthz|readyz)$/.test(new URL(request.url).pathname)
+        ? health.fetch(request, env)
+        : comeAgain(),
+  };
+  return {
+    fetch: (request, env) => current.fetch(request, env),
+    handOverTo: (app) => {
+      current = app;
+    },
+  };
+}
+
+function comeAgain(): Response {
+  const kind = 'database_unavailable';
+  const detail =
+    'Cannot answer yet because Posthorn is starting: it brings the schema up to date, or waits for somebody who does';
+  return new Response(problemJson({ kind, detail }, randomUUID()), {
+    status: problemKinds[kind].status,
+    headers: { ...securityHeaders, 'content-type': 'application/problem+json', 'retry-after': '5' },
+  });
+}

@@ -1,0 +1,20 @@
+// Pure: no I/O, no clock, no randomness.
+
+const modes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
+
+/** What a database URL must keep to, as the end of "Cannot use DATABASE_URL as …"; undefined when it does. */
+export function brokenUrlRule(databaseUrl: string): string | undefined {
+  if (!URL.canParse(databaseUrl) || !/^postgres(ql)?:$/.test(new URL(databaseUrl).protocol)) {
+    return 'it must be a URL like postgres://user:password@host:5432/database';
+  }
+  const { searchParams } = new URL(databaseUrl);
+  const mode = searchParams.get('sslmode');
+  if (mode !== null && !modes.includes(mode)) {
+    return `its sslmode must be one of ${modes.join(', ')}`;
+  }
+  const roots = searchParams.get('sslrootcert');
+  if (mode === 'verify-ca' && (roots === null || roots === 'system')) {
+    return 'with sslmode=verify-ca it must name the file with the certificate authority as sslrootcert';
+  }
+  return undefined;
+}
