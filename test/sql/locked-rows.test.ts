@@ -57,7 +57,6 @@ const works: readonly (readonly [string, Work])[] = [
   ['counts answers 410', statement('count-gone', () => [ids[0], 2, false])],
   ['leaves', (client) => leave(asPool(client), 1)],
   ['watches the clock', (client) => client.query('select posthorn.watch_clock()')],
-  ['prunes', (client) => prune(asPool(client), { retentionMs: 86_400_000 })],
 ];
 
 describe.each([
@@ -79,6 +78,17 @@ it('an endpoint that somebody has locked does not keep others from being disable
   );
   const options = { disableAfterMs: 86_400_000, events: createEvents() };
   expect((await disableFailing(database.pool, options)).sort()).toEqual(ids.slice(1));
+});
+
+it('a breaker that somebody has locked does not keep others from being forgotten', async () => {
+  await database.pool.query('delete from posthorn.queue');
+  await database.pool.query(`update posthorn.breakers set last_failure_at = failing_since`);
+  await using _holder = await connect(
+    `select from posthorn.breakers where lane = ${lanes[0]} for update`,
+  );
+  await using worker = await connect(`set local lock_timeout = '200ms'`);
+  const pruned = await prune(asPool(worker.client), { retentionMs: 86_400_000 });
+  expect(pruned).toMatchObject({ forgottenBreakers: 2 });
 });
 
 /** A transaction that is rolled back. */
