@@ -1,6 +1,7 @@
 import { html, render, useEffect, useRef, useState } from '/dashboard/vendor/preact.js';
 import { hasKey, setKey, whenRefused } from './api.js';
 import { Endpoints } from './endpoints.js';
+import { timeZone } from './format.js';
 import { Overview } from './overview.js';
 import { Reference } from './reference.js';
 import { Replays } from './replays.js';
@@ -125,7 +126,8 @@ function App() {
     </header>
     <main id="main" tabindex="-1" ref=${main} key=${visit}>
       ${isRefused ? html`<${KeyForm} onEntered=${enter} />` : html`<${Page} page=${page} id=${id} parameters=${parameters} theme=${theme} />`}
-    </main>`;
+    </main>
+    <footer>Times are in your time zone, ${timeZone()}.</footer>`;
 }
 
 function Page({ page, id, parameters, theme }) {

@@ -1,4 +1,6 @@
-import { html, useEffect, useRef } from '/dashboard/vendor/preact.js';
+import { html, useEffect, useRef, useState } from '/dashboard/vendor/preact.js';
+import { clock } from './format.js';
+import { lonely, timeLabel, timeSteps, withGaps } from './scales.js';
 
 const height = 150;
 
@@ -14,31 +16,25 @@ const { default: uPlot } = await import('/dashboard/vendor/uplot.js');
 /** @param {string} name */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** As all times here: of the reader's zone, in 24 hours; a day's name where one begins. */
-function timeLabel(s, stepS) {
-  const at = new Date(s * 1_000);
-  const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
-  return stepS >= 86_400 || isMidnight
-    ? at.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })
-    : at.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
-}
-
 /**
- * A chart over time; beside it the same in words, for those who do not see it.
+ * A chart over time; beside it the same in words, for those who do not see it. The values are those of the latest point, or of
+ * the one under the pointer.
  *
- * @param {{ title: string, unit: string, points: { at: string }[], lines: { label: string, of: (point: any) => number | null, colour: string }[],
- *   format: (value: number | null) => string, theme: string }} props
+ * @param {{ title: string, unit: string, series: { step_s: number, points: { at: string }[] } | undefined, hours: number, isWorking: boolean,
+ *   lines: { label: string, of: (point: any) => number | null, colour: string }[],
+ *   format: (value: number | null) => string, steps: number[], theme: string }} props
  */
-export function Chart({ title, unit, points, lines, format, theme }) {
+export function Chart({ title, unit, series, hours, isWorking, lines, format, steps, theme }) {
   const place = useRef(null);
-  // Of less there is no line either.
-  const last = points.length < 2 ? undefined : points.at(-1);
+  const [pointed, setPointed] = useState(undefined);
+  const points = series?.points ?? [];
   useEffect(() => {
     const element = place.current;
-    if (element === null || points.length < 2) return;
+    if (element === null || series === undefined || points.length === 0) return;
+    const timed = withGaps(points, series.step_s);
     const data = [
-      points.map(({ at }) => Date.parse(at) / 1_000),
-      ...lines.map(({ of }) => points.map((point) => of(point) ?? null)),
+      timed.map(({ s }) => s),
+      ...lines.map(({ of }) => timed.map(({ point }) => (point && of(point)) ?? null)),
     ];
     const axis = {
       stroke: colour('--muted'),
@@ -53,27 +49,43 @@ export function Chart({ title, unit, points, lines, format, theme }) {
         legend: { show: false },
         cursor: { y: false, points: { size: 6 } },
         scales: {
+          // All of the period, however little of it was measured.
+          x: {
+            range: () => {
+              const end = Math.max(Date.now() / 1_000, data[0].at(-1) ?? 0);
+              return [end - hours * 3_600, end];
+            },
+          },
           y: { range: (_, least, most) => [Math.min(0, least), most > 0 ? most * 1.1 : 1] },
         },
         axes: [
           {
             ...axis,
             size: 28,
+            incrs: timeSteps,
             values: (_, times, __, ___, stepS) => times.map((s) => timeLabel(s, stepS)),
           },
-          { ...axis, size: 58, values: (_, values) => values.map((value) => format(value)) },
+          {
+            ...axis,
+            size: 66,
+            incrs: steps,
+            values: (_, values) => values.map((value) => format(value)),
+          },
         ],
         series: [
           {},
-          ...lines.map((line) => ({
+          ...lines.map((line, at) => ({
             label: line.label,
             stroke: colour(line.colour),
             width: 1.5,
             fill: lines.length === 1 ? `${colour(line.colour)}22` : undefined,
-            spanGaps: true,
-            points: { show: false },
+            spanGaps: false,
+            points: { show: true, size: 4, filter: () => lonely(data[at + 1]) },
           })),
         ],
+        hooks: {
+          setCursor: [({ cursor: { idx } }) => setPointed(timed[idx]?.point)],
+        },
       },
       data,
       element,
@@ -83,27 +95,38 @@ export function Chart({ title, unit, points, lines, format, theme }) {
     return () => {
       resized.disconnect();
       plot.destroy();
+      setPointed(undefined);
     };
-  }, [points, theme]);
-  const now = lines.map(
-    ({ label, of }) => `${label} ${last === undefined ? '–' : format(of(last))}`,
-  );
+  }, [series, theme]);
+  const shown = pointed ?? points.at(-1);
+  const told = lines.map((line) => ({
+    ...line,
+    value: shown === undefined ? '–' : format(line.of(shown)),
+  }));
   return html`<figure class="chart">
     <figcaption>
       <span class="chart-title">${title}</span> <span class="muted">${unit}</span>
       <span class="legend">
-        ${lines.map(
-          (line) =>
-            html`<span class=${`legend-key ${line.colour.slice(2)}`}>${line.label} <b>${last === undefined ? '–' : format(line.of(last))}</b></span>`,
+        ${told.map(
+          ({ label, value, colour: name }) =>
+            html`<span class=${`legend-key ${name.slice(2)}`}>${label} <b>${value}</b></span>`,
         )}
+        ${shown !== undefined && html`<span class="at">at ${clock(shown.at)}</span>`}
       </span>
     </figcaption>
     ${
-      points.length < 2
-        ? html`<p class="chart-empty muted">The first points come within two minutes of a running worker.</p>`
-        : html`<div class="plot" ref=${place} role="img" aria-label=${`${title}: ${now.join(', ')}`}></div>`
+      points.length > 0
+        ? html`<div class="plot" ref=${place} role="img" aria-label=${`${title}: ${told.map(({ label, value }) => `${label} ${value}`).join(', ')}`}></div>`
+        : html`<p class="chart-empty muted">${emptyText(series, isWorking)}</p>`
     }
   </figure>`;
+}
+
+function emptyText(series, isWorking) {
+  if (series === undefined) return 'Asking …';
+  return isWorking
+    ? 'Nothing was measured in this period yet. A running worker adds a point a minute.'
+    : 'Nothing was measured in this period: no worker is running.';
 }
 
 /** Attempts as bars, failures in red at their feet. @param {{ pulse: { at: string, attempts: number, failures: number }[] }} props */

@@ -1,7 +1,7 @@
 import { html, useState } from '/dashboard/vendor/preact.js';
 import { post, query } from './api.js';
 import { Sparkline } from './charts.js';
-import { ago, count, cut } from './format.js';
+import { age, ago, count, cut } from './format.js';
 import { Action, Badge, Empty, Loading, Snippet, Trouble, useAnswer } from './parts.js';
 
 const limits = [
@@ -82,10 +82,10 @@ function Card({ endpoint, pulse, again }) {
       <figure class="pulse">${pulse.length > 0 && html`<${Sparkline} pulse=${pulse} />`}<figcaption class="muted">${pulseText(pulse)}</figcaption></figure>
     </div>
     <p class="facts">
-      ${count(backlog.waiting)}${backlog.is_at_least ? '+' : ''} waiting${backlog.oldest_due_at !== null && html`, the oldest due ${ago(backlog.oldest_due_at)}`}; ${count(backlog.delivering)} being sent
-      ${breaker.state === 'open' && html` · <b>failing since ${ago(breaker.failing_since)}</b> (${breaker.last_error ?? 'unknown'}), next probe ${ago(breaker.next_probe_at)}`}
+      ${count(backlog.waiting)}${backlog.is_at_least ? '+' : ''} waiting${backlog.oldest_due_at !== null && html`, the oldest ${Date.parse(backlog.oldest_due_at) > Date.now() ? `is due ${ago(backlog.oldest_due_at)}` : `has been due for ${age(backlog.oldest_due_at)}`}`}; ${count(backlog.delivering)} being sent
+      ${breaker.state === 'open' && html` · <b>failing for ${age(breaker.failing_since)}</b> (${breaker.last_error ?? 'unknown'}), next probe ${ago(breaker.next_probe_at)}`}
       ${breaker.state !== 'open' && breaker.consecutive_failures > 0 && html` · ${count(breaker.consecutive_failures)} failures in a row (${breaker.last_error})`}
-      ${breaker.paused_until !== null && html` · asked for a pause until ${ago(breaker.paused_until)}`}
+      ${breaker.paused_until !== null && html` · the receiver asked for a pause, which ends ${ago(breaker.paused_until)}`}
       ${status !== 'active' && html` · ${status} ${ago(endpoint.status_since)}${endpoint.status_reason === null ? '' : ` (${endpoint.status_reason})`}`}
       ${limits.map(([name, label]) => endpoint[name] !== null && html` · ${endpoint[name]} ${label}`)}
       ${endpoint.ordered && ' · in order'}
@@ -95,7 +95,20 @@ function Card({ endpoint, pulse, again }) {
       ${status === 'active' && html`<${Action} label="Pause" act=${act('pause')} onDone=${again} />`}
       ${status === 'paused' && html`<${Action} label="Resume" kind="primary" act=${act('resume')} onDone=${again} />`}
       ${status === 'disabled' && html`<${Action} label="Enable" kind="primary" act=${act('enable')} onDone=${again} />`}
-      ${(status === 'active' || status === 'paused') && html`<${Action} label="Disable" act=${act('disable')} onDone=${again} confirm="Nothing is sent to it until it is enabled again. What waits is kept." />`}
+      ${
+        (status === 'active' || status === 'paused') &&
+        html`<${Action} label="Disable" act=${act('disable')} onDone=${again} confirm=${{
+          title: 'Disable this endpoint?',
+          thing:
+            endpoint.description === ''
+              ? cut(endpoint.url, 200)
+              : `${cut(endpoint.description, 200)}: ${cut(endpoint.url, 200)}`,
+          text: 'Nothing is sent to it until somebody enables it again. Webhooks that wait for it are kept.',
+          yes: 'Disable the endpoint',
+          no: 'Keep sending to it',
+          isHarmful: true,
+        }} />`
+      }
       ${status !== 'deleted' && html`<${Action} label="Send test" act=${act('test')} onDone=${setSent} />`}
       ${sent !== undefined && html`<a href=${`#/webhooks/${sent.id}`}>See how it went</a>`}
       <a href=${`#/webhooks${query({ endpoint_id: id })}`}>Webhooks</a>

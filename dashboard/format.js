@@ -31,34 +31,68 @@ export function percent(ratio) {
 /** @param {number | null | undefined} ms */
 export function milliseconds(ms) {
   if (ms === null || ms === undefined) return '–';
-  if (ms < 10) return `${tenths.format(ms)} ms`;
-  if (ms < 1_000) return `${whole.format(ms)} ms`;
+  if (ms < 9.95) return `${tenths.format(ms)} ms`;
+  if (ms < 999.5) return `${whole.format(ms)} ms`;
   return seconds(ms / 1_000);
 }
 
-/** @param {number | null | undefined} s */
+/**
+ * A duration in the two largest units that it has. It is rounded before the units are chosen, so that no value is shown as
+ * "60 s", and none is more than a second, a minute or an hour off.
+ *
+ * @param {number | null | undefined} s
+ */
 export function seconds(s) {
   if (s === null || s === undefined) return '–';
-  if (s < 60) return `${s < 10 ? tenths.format(s) : whole.format(s)} s`;
-  if (s < 3_600) return `${Math.floor(s / 60)} min`;
-  if (s < 172_800) return `${Math.floor(s / 3_600)} h ${Math.floor((s % 3_600) / 60)} min`;
-  return `${Math.floor(s / 86_400)} days`;
+  if (s < 9.95) return `${tenths.format(s)} s`;
+  const rounded = Math.round(s);
+  if (rounded < 60) return `${rounded} s`;
+  if (rounded < 3_600) return twoUnits(rounded, [60, 'min', 's']);
+  const minutes = Math.round(s / 60);
+  if (minutes < 2_880) return twoUnits(minutes, [60, 'h', 'min']);
+  return twoUnits(Math.round(s / 3_600), [24, 'days', 'h']);
+}
+
+/** @param {number} value @param {[number, string, string]} units how many of the small one are a large one, and both */
+function twoUnits(value, [size, large, small]) {
+  const rest = value % size;
+  return `${Math.floor(value / size)} ${large}${rest === 0 ? '' : ` ${rest} ${small}`}`;
 }
 
 /** @param {string | null | undefined} time */
 export function ago(time) {
   if (time === null || time === undefined) return '–';
   const s = (Date.now() - Date.parse(time)) / 1_000;
-  return s < 0 ? `in ${seconds(-s)}` : s < 1 ? 'now' : `${seconds(s)} ago`;
+  return s < 0 ? `in ${seconds(-s)}` : s < 1 ? 'just now' : `${seconds(s)} ago`;
 }
 
-/** @param {string | null | undefined} time */
+/** For how long something has been so. @param {string | null | undefined} time since when */
+export const age = (time) =>
+  time === null || time === undefined
+    ? '–'
+    : seconds(Math.max(0, (Date.now() - Date.parse(time)) / 1_000));
+
+/** In the reader's time zone; with the day, unless that is today. @param {string | null | undefined} time */
 export function clock(time) {
   if (time === null || time === undefined) return '–';
   const at = new Date(time);
-  const day =
-    at.toDateString() === new Date().toDateString() ? '' : `${at.toISOString().slice(0, 10)} `;
+  const day = at.toDateString() === new Date().toDateString() ? '' : `${dayOf(at)} `;
   return `${day}${at.toLocaleTimeString('en-GB')}`;
+}
+
+/** @param {Date} at */
+function dayOf(at) {
+  const two = (value) => String(value).padStart(2, '0');
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
+/** The time zone of all times that are shown: "Asia/Tokyo (UTC+9)". */
+export function timeZone() {
+  const minutes = -new Date().getTimezoneOffset();
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
+  const offset = `${minutes < 0 ? '−' : '+'}${hours}${rest === 0 ? '' : `:${String(rest).padStart(2, '0')}`}`;
+  const name = new Intl.DateTimeFormat('en').resolvedOptions().timeZone;
+  return minutes === 0 && name === 'UTC' ? 'UTC' : `${name} (UTC${minutes === 0 ? '' : offset})`;
 }
 
 /** The same to the millisecond. @param {string | null | undefined} time */

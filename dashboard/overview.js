@@ -2,9 +2,12 @@ import { html, useState } from '/dashboard/vendor/preact.js';
 import { Chart } from './charts.js';
 import { ago, count, milliseconds, percent, rate, seconds } from './format.js';
 import { Badge, Empty, Loading, Snippet, Trouble, useAnswer } from './parts.js';
+import { steps } from './scales.js';
 import { verdictOf } from './verdict.js';
 
 const periods = { 1: 'hour', 6: '6 hours', 24: 'day', 168: 'week' };
+/** A point of the charts that a tile still takes for the present. */
+const freshMs = 180_000;
 const states = {
   due: 'due now',
   sending: 'being sent',
@@ -17,13 +20,19 @@ const states = {
 export function Overview({ theme }) {
   const [hours, setHours] = useState('1');
   const { data: stats, problem } = useAnswer('/stats', 3_000);
-  const { data: series } = useAnswer(`/stats/series?hours=${hours}`, 30_000);
+  const { data: lately } = useAnswer('/stats/series?hours=1', 30_000);
+  const { data: longer } = useAnswer(hours === '1' ? null : `/stats/series?hours=${hours}`, 30_000);
   const { data: latest } = useAnswer('/webhooks?limit=1', 10_000);
   if (stats === undefined)
     return html`<${Trouble} problem=${problem} />${problem === undefined && html`<${Loading} />`}`;
   const verdict = verdictOf(stats);
-  const points = series?.points ?? [];
-  const last = points.at(-1);
+  const chart = {
+    series: hours === '1' ? lately : longer,
+    hours: Number(hours),
+    isWorking: stats.workers.length > 0,
+    theme,
+  };
+  const last = lately?.points.findLast(({ at }) => Date.parse(at) > Date.now() - freshMs);
   const { attempts, failures, seconds: window } = stats.window;
   const inState = (state) =>
     stats.queue
@@ -49,10 +58,10 @@ export function Overview({ theme }) {
     </section>
     ${isNew && html`<${First} />`}
     <dl class="tiles">
-      <div><dt>Attempts a second</dt><dd>${rate(attempts / window)}</dd><dd class="note">last 5 minutes</dd></div>
-      <div><dt>Success</dt><dd>${percent(attempts === 0 ? null : 1 - failures / attempts)}</dd><dd class="note">${attempts === 0 ? 'nothing tried in 5 minutes' : `${count(failures)} of ${count(attempts)} failed`}</dd></div>
-      <div><dt>Delivered in, p95</dt><dd>${milliseconds(last?.p95_ms)}</dd><dd class="note">${last === undefined ? 'nothing measured yet' : `half of them in ${milliseconds(last.p50_ms)}`}</dd></div>
-      <div><dt>Due now</dt><dd>${count(inState('due'))}</dd><dd class="note">${oldest === 0 ? 'nobody waits' : `the oldest for ${seconds(oldest)}`}</dd></div>
+      <div><dt>Attempts a second</dt><dd>${rate(attempts / window)}</dd><dd class="note">in the last ${seconds(window)}</dd></div>
+      <div><dt>Success</dt><dd>${percent(attempts === 0 ? null : 1 - failures / attempts)}</dd><dd class="note">${attempts === 0 ? `nothing tried in ${seconds(window)}` : `${count(failures)} of ${count(attempts)} failed`}</dd></div>
+      <div><dt>Delivered in, p95</dt><dd>${milliseconds(last?.p95_ms)}</dd><dd class="note">${typeof last?.p95_ms === 'number' ? `half of them in ${milliseconds(last.p50_ms)}` : 'nothing delivered lately'}</dd></div>
+      <div><dt>Due now</dt><dd>${count(inState('due'))}</dd><dd class="note">${inState('due') === 0 ? 'nothing waits to be sent' : `the oldest for ${seconds(oldest)}`}</dd></div>
       <div><dt>Unfinished</dt><dd>${stats.is_estimated ? '≈ ' : ''}${count(stats.queue.reduce((sum, { webhooks }) => sum + webhooks, 0))}</dd><dd class="note">${count(inState('retry'))} wait for a retry</dd></div>
     </dl>
     <div class="bar">
@@ -65,30 +74,35 @@ export function Overview({ theme }) {
       </div>
     </div>
     <div class="charts">
-      <${Chart} title="Attempts" unit="a second" theme=${theme} points=${points} format=${rate}
-        lines=${[{ label: 'attempts', of: (p) => p.per_second, colour: '--blue' }]} />
-      <${Chart} title="Success" unit="of attempts" theme=${theme} points=${points} format=${percent}
+      <${Chart} ...${chart} title="Attempts" unit="a second" format=${rate} steps=${steps.rate}
+        lines=${[
+          { label: 'all', of: (p) => p.per_second, colour: '--blue' },
+          { label: 'failed', of: failedPerSecond, colour: '--red' },
+        ]} />
+      <${Chart} ...${chart} title="Success" unit="of attempts" format=${percent} steps=${steps.ratio}
         lines=${[{ label: 'success', of: (p) => p.success_ratio, colour: '--green' }]} />
-      <${Chart} title="Delivery time" unit="from insert to answer" theme=${theme} points=${points} format=${milliseconds}
+      <${Chart} ...${chart} title="Delivery time" unit="from due to delivered" format=${milliseconds} steps=${steps.milliseconds}
         lines=${[
           { label: 'p50', of: (p) => p.p50_ms, colour: '--green' },
           { label: 'p95', of: (p) => p.p95_ms, colour: '--blue' },
           { label: 'p99', of: (p) => p.p99_ms, colour: '--amber' },
         ]} />
-      <${Chart} title="Backlog" unit="webhooks" theme=${theme} points=${points} format=${count}
+      <${Chart} ...${chart} title="Backlog" unit="webhooks" format=${count} steps=${steps.count}
         lines=${[
           { label: 'unfinished', of: (p) => p.waiting, colour: '--blue' },
           { label: 'due', of: (p) => p.due, colour: '--amber' },
         ]} />
-      <${Chart} title="Oldest due" unit="waits for" theme=${theme} points=${points} format=${seconds}
+      <${Chart} ...${chart} title="Oldest due" unit="waits for" format=${seconds} steps=${steps.seconds}
         lines=${[{ label: 'oldest', of: (p) => p.oldest_due_s ?? 0, colour: '--amber' }]} />
     </div>
     <div class="columns">
       <section aria-labelledby="queue-title"><h2 id="queue-title">In the queue</h2><${Queue} queue=${stats.queue} /></section>
       <section aria-labelledby="workers-title"><h2 id="workers-title">Workers</h2><${Workers} workers=${stats.workers} /></section>
-      <section aria-labelledby="alerts-title"><h2 id="alerts-title">Alerts</h2><${Alerts} alerts=${stats.alerts} /></section>
     </div>`;
 }
+
+const failedPerSecond = ({ per_second: perSecond, attempts, failures }) =>
+  attempts === 0 ? 0 : (perSecond * failures) / attempts;
 
 function Queue({ queue }) {
   if (queue.length === 0) return html`<p class="muted">Empty: every webhook has ended.</p>`;
@@ -114,24 +128,21 @@ function Workers({ workers }) {
   )}</ul>`;
 }
 
-function Alerts({ alerts }) {
-  if (alerts.length === 0) return html`<p class="muted">None is firing.</p>`;
-  return html`<ul class="plain">${alerts.map(
-    (alert) =>
-      html`<li><${Badge} status=${alert.severity === 'critical' ? 'failed' : 'held'}>${alert.severity}</${Badge}> ${alert.summary} <span class="muted">${ago(alert.fired_at)}</span></li>`,
-  )}</ul>`;
-}
+/** A receiver that answers 200 to whoever has none yet. */
+const echo = 'https://postman-echo.com/post';
 
 function First() {
+  const [url, setUrl] = useState(echo);
+  const quoted = url.replaceAll("'", "''");
+  const inserted = `insert into posthorn.outbox (url, body)
+values ('${quoted}', '{"type": "order.created"}');`;
+  const body = JSON.stringify({ url, body: { type: 'order.created' } }).replaceAll("'", "'\\''");
   const sent = `curl -X POST ${location.origin}/webhooks/send -H 'content-type: application/json' \\
-  -d '{"url": "https://example.com/hook", "body": {"type": "order.created"}}'`;
-  const inserted = `begin;
-insert into orders (total) values (99.50);
-insert into posthorn.outbox (url, body)
-values ('https://example.com/hook', '{"type": "order.created"}');
-commit;`;
+  -d '${body}'`;
   return html`<${Empty} title="No webhook yet">
-    <p>Insert one in the transaction that makes it true. It is sent when that commits, and never if it does not.</p>
+    <p><label>Your receiver's URL <input id="receiver" size="40" value=${url} spellcheck="false" onInput=${(event) => setUrl(event.target.value.trim())} /></label></p>
+    ${url === echo && html`<p class="muted">This one is a public service that answers 200 to everything.</p>`}
+    <p>Insert a webhook in the transaction that makes it true. It is sent when that commits, and never if it does not.</p>
     <${Snippet} text=${inserted} />
     <p>Or over HTTP:</p>
     <${Snippet} text=${sent} />

@@ -2,7 +2,8 @@ import { html, useEffect, useRef, useState } from '/dashboard/vendor/preact.js';
 import { ask } from './api.js';
 
 /**
- * Asks the API, and again every so often while the page is seen. What was known stays when an answer fails.
+ * Asks the API once, and again every so often while the page is seen; at once when it is seen again. What was known stays when an
+ * answer fails.
  *
  * @param {string | null} path @param {number} [everyMs]
  */
@@ -14,25 +15,36 @@ export function useAnswer(path, everyMs) {
     const aborted = new AbortController();
     let timer;
     const look = async () => {
-      if (!document.hidden) {
-        try {
-          const data = await ask(path, { signal: aborted.signal });
-          setState({ path, data, problem: undefined });
-        } catch (problem) {
-          if (aborted.signal.aborted) return;
-          setState((known) => ({
-            path,
-            data: known.path === path ? known.data : undefined,
-            problem,
-          }));
-        }
+      timer = undefined;
+      try {
+        const data = await ask(path, { signal: aborted.signal });
+        setState({ path, data, problem: undefined });
+      } catch (problem) {
+        if (aborted.signal.aborted) return;
+        setState((known) => ({
+          path,
+          data: known.path === path ? known.data : undefined,
+          problem,
+        }));
       }
-      if (everyMs !== undefined && !aborted.signal.aborted) timer = setTimeout(look, everyMs);
+      if (everyMs !== undefined && !aborted.signal.aborted) timer = setTimeout(lookIfSeen, everyMs);
     };
-    look();
+    // Whoever waits to be seen has no timer: seen() is what goes on.
+    let isWaiting = false;
+    const lookIfSeen = () => {
+      isWaiting = document.hidden;
+      if (!isWaiting) void look();
+    };
+    const seen = () => {
+      if (isWaiting) lookIfSeen();
+    };
+    document.addEventListener('visibilitychange', seen);
+    // Also in a tab that was opened in the background.
+    void look();
     return () => {
       aborted.abort();
       clearTimeout(timer);
+      document.removeEventListener('visibilitychange', seen);
     };
   }, [path, everyMs, turn]);
   const current = state.path === path ? state : { data: undefined, problem: undefined };
@@ -87,7 +99,7 @@ export function Snippet({ text }) {
 /**
  * A button that does something at the API, and says what came of it.
  *
- * @param {{ label: string, act: () => Promise<any>, onDone?: (answer: any) => void, confirm?: string, kind?: string, disabled?: boolean }} props
+ * @param {{ label: string, act: () => Promise<any>, onDone?: (answer: any) => void, confirm?: Question, kind?: string, disabled?: boolean }} props
  */
 export function Action({ label, act, onDone, confirm, kind = '', disabled = false }) {
   const [state, setState] = useState({ isBusy: false, problem: undefined });
@@ -106,22 +118,32 @@ export function Action({ label, act, onDone, confirm, kind = '', disabled = fals
   return html`<span class="action">
     <button type="button" class=${kind} disabled=${disabled || state.isBusy}
       onClick=${() => (confirm === undefined ? run() : setAsking(true))}>${state.isBusy ? `${label} …` : label}</button>
-    ${isAsking && html`<${Confirm} text=${confirm} label=${label} onYes=${run} onNo=${() => setAsking(false)} />`}
+    ${isAsking && html`<${Confirm} question=${confirm} onYes=${run} onNo=${() => setAsking(false)} />`}
     ${state.problem && html`<span class="trouble small" role="alert">${state.problem.message}</span>`}
   </span>`;
 }
 
-/** Asks once more. @param {{ text: string, label: string, onYes: () => void, onNo: () => void }} props */
-export function Confirm({ text, label, onYes, onNo }) {
+/**
+ * What a dialog asks. The title names the act and the thing. Each button says what happens when it is pressed: "Cancel" alone
+ * would mean one thing in a dialog and the opposite for a webhook.
+ *
+ * @typedef {{ title: string, thing?: string, text: string, yes: string, no: string, isHarmful?: boolean }} Question
+ */
+
+/** Asks once more. @param {{ question: Question, onYes: () => void, onNo: () => void }} props */
+export function Confirm({ question, onYes, onNo }) {
+  const { title, thing, text, yes, no, isHarmful = false } = question;
   const dialog = useRef(null);
   useEffect(() => {
     dialog.current?.showModal();
   }, []);
-  return html`<dialog ref=${dialog} onClose=${onNo} aria-label=${label}>
+  return html`<dialog ref=${dialog} onClose=${onNo} aria-labelledby="question">
+    <h2 id="question" class="question">${title}</h2>
+    ${thing !== undefined && html`<p class="url"><b>${thing}</b></p>`}
     <p>${text}</p>
     <p class="actions">
-      <button type="button" onClick=${onNo}>Leave it</button>
-      <button type="button" class="primary" onClick=${onYes}>${label}</button>
+      <button type="button" onClick=${onNo}>${no}</button>
+      <button type="button" class=${isHarmful ? 'harmful' : 'primary'} onClick=${onYes}>${yes}</button>
     </p>
   </dialog>`;
 }

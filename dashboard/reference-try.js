@@ -54,7 +54,16 @@ export function Try({ operation }) {
         <span class="muted">${changes ? 'To this Posthorn, for real: you are asked once more.' : 'To this Posthorn. It changes nothing.'}</span>
       </p>
     </form>
-    ${isAsking && html`<${Confirm} label=${`Send ${operation.method}`} text=${`${operation.method} ${shown.path} goes to this Posthorn and does there what it says.`} onYes=${run} onNo=${() => setAsking(false)} />`}
+    ${
+      isAsking &&
+      html`<${Confirm} question=${{
+        title: `Send this ${operation.method} request?`,
+        thing: `${operation.method} ${shown.path}`,
+        text: 'It goes to this Posthorn, which does what it says.',
+        yes: `Send ${operation.method}`,
+        no: 'Do not send',
+      }} onYes=${run} onNo=${() => setAsking(false)} />`
+    }
     <div aria-live="polite">
       ${state.problem && html`<p class="trouble">${state.problem.message}</p>`}
       ${state.answer && html`<${Answer} answer=${state.answer} operation=${operation} />`}

@@ -1,6 +1,6 @@
 import { html, useState } from '/dashboard/vendor/preact.js';
 import { post } from './api.js';
-import { ago, clock, count } from './format.js';
+import { ago, clock, count, cut } from './format.js';
 import { Action, Badge, Empty, Loading, Trouble, useAnswer } from './parts.js';
 
 const statuses = ['failed', 'cancelled', 'pending', 'delivered'];
@@ -50,15 +50,28 @@ function Start({ onStarted }) {
     <label>Priority <select value=${form.priority} onChange=${set('priority')}>${['low', 'normal', 'high', 'own'].map((each) => html`<option value=${each}>${each}</option>`)}</select></label>
     <div class="actions">
       <${Action} label="Count" act=${() => post('/replays', { ...order(), dry_run: true })} onDone=${setCounted} />
-      <${Action} label="Start" kind="primary" disabled=${counted === undefined || counted.matched === 0} act=${() => post('/replays', order())}
+      <${Action} label="Start" kind="primary" disabled=${counted === undefined || (counted.matched === 0 && !counted.is_at_least)} act=${() => post('/replays', order())}
         onDone=${() => {
           setCounted(undefined);
           onStarted();
         }}
-        confirm=${`${count(counted?.matched ?? 0)} webhooks are put back into the queue and sent again.`} />
-      <span role="status">${counted === undefined ? html`<span class="muted">Count first.</span>` : `${count(counted.matched)}${counted.is_at_least ? ' or more' : ''} match.`}</span>
+        confirm=${{
+          title: `Replay ${matchText(counted)}?`,
+          thing: form.to.trim() === '' ? undefined : cut(form.to.trim(), 200),
+          text: 'They are put back into the queue and sent again, each with the id that it had.',
+          yes: 'Start the replay',
+          no: 'Do not start',
+        }} />
+      <span role="status">${counted === undefined ? html`<span class="muted">Count first.</span>` : `${matchText(counted)} match.`}</span>
     </div>
   </form>`;
+}
+
+/** Counting gives up after a while, and may have found nothing until then. */
+function matchText(counted) {
+  if (counted === undefined) return 'webhooks';
+  const { matched, is_at_least: isAtLeast } = counted;
+  return `${count(matched)}${isAtLeast ? ' or more' : ''} ${matched === 1 && !isAtLeast ? 'webhook' : 'webhooks'}`;
 }
 
 function Replay({ replay, again }) {
@@ -77,8 +90,15 @@ function Replay({ replay, again }) {
         <span class="muted">from ${filter.from === null ? 'the beginning' : clock(filter.from)} until ${filter.until === null ? 'its start' : clock(filter.until)}</span></div>
       ${
         isMoving &&
-        html`<${Action} label="Cancel" act=${() => post(`/replays/${id}/cancel`)} onDone=${again}
-        confirm="No more webhooks are put back, and those that nobody has tried since are taken back." />`
+        html`<${Action} label="Cancel replay" act=${() => post(`/replays/${id}/cancel`)} onDone=${again}
+        confirm=${{
+          title: 'Cancel this replay?',
+          thing: `${filter.status.join(', ')}, ${filter.url ?? filter.endpoint_id ?? 'to anywhere'}`,
+          text: 'It puts no more webhooks back, and takes back those that have not been tried since.',
+          yes: 'Cancel the replay',
+          no: 'Keep it running',
+          isHarmful: true,
+        }} />`
       }
     </div>
     <progress max=${Math.max(matched, done, 1)} value=${status === 'finished' ? Math.max(matched, done, 1) : done} aria-label=${`Replay ${id}`}></progress>

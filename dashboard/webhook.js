@@ -1,10 +1,9 @@
 import { html } from '/dashboard/vendor/preact.js';
 import { post } from './api.js';
-import { ago, clock, count, cut, milliseconds, moment } from './format.js';
+import { age, ago, clock, count, cut, milliseconds, moment } from './format.js';
 import { Action, Badge, Loading, Snippet, Trouble, useAnswer } from './parts.js';
 
 const waitsFor = {
-  due_time: 'its time: it is tried again then, or was sent ahead of its send_at',
   slot: 'a free slot of its endpoint or of a worker; it is next in turn',
   breaker:
     'its endpoint to answer again: it has failed several times in a row, and one probe per interval finds out',
@@ -24,6 +23,7 @@ export function Webhook({ id }) {
   const { status } = webhook;
   const canCancel = status === 'pending';
   const isDelivered = status === 'delivered';
+  const thing = `To ${cut(webhook.url ?? '(the endpoint was deleted)', 200)}`;
   const retry = () => post(`/webhooks/${id}/retry`, isDelivered ? { force: true } : {});
   return html`
     <p><a href="#/webhooks">← Webhooks</a></p>
@@ -32,9 +32,26 @@ export function Webhook({ id }) {
       <div class="actions">
         <${Action} label=${status === 'pending' ? 'Try now' : isDelivered ? 'Send again' : 'Retry now'} kind="primary"
           disabled=${status === 'delivering'} act=${retry} onDone=${again}
-          confirm=${isDelivered ? 'It was delivered. The receiver gets it a second time, with the same id.' : undefined} />
-        <${Action} label="Cancel" disabled=${!canCancel} act=${() => post(`/webhooks/${id}/cancel`, {})} onDone=${again}
-          confirm="It will not be sent. Retry takes that back." />
+          confirm=${
+            isDelivered
+              ? {
+                  title: 'Send this webhook again?',
+                  thing,
+                  text: 'It was delivered. The receiver gets it a second time, with the same id.',
+                  yes: 'Send it again',
+                  no: 'Do not send it',
+                }
+              : undefined
+          } />
+        <${Action} label="Cancel webhook" disabled=${!canCancel} act=${() => post(`/webhooks/${id}/cancel`, {})} onDone=${again}
+          confirm=${{
+            title: 'Cancel this webhook?',
+            thing,
+            text: 'It is not sent any more. "Retry now" takes that back.',
+            yes: 'Cancel the webhook',
+            no: 'Keep the webhook',
+            isHarmful: true,
+          }} />
       </div>
     </div>
     <${Trouble} problem=${problem} />
@@ -49,11 +66,25 @@ function State({ webhook }) {
   const { status, waits_for: reason, next_attempt_at: next, finished_at: ended } = webhook;
   if (status === 'delivering') return html`<p class="state">It is being sent now.</p>`;
   if (status === 'pending') {
-    return html`<p class="state">It waits for ${waitsFor[reason] ?? reason ?? 'its turn'}.${next !== null && html` ${Date.parse(next) <= Date.now() ? 'It has been due since' : 'Next try'} <b>${ago(next)}</b>, at ${clock(next)}.`}</p>`;
+    const isFirst = webhook.attempt_count === 0;
+    if (reason === 'due_time' && isFirst) {
+      return html`<p class="state">It is scheduled: it is sent <b>${ago(next)}</b>, at ${clock(next)}.</p>`;
+    }
+    const cause =
+      reason === 'due_time' ? 'its next attempt' : (waitsFor[reason] ?? reason ?? 'its turn');
+    return html`<p class="state">It waits for ${cause}.${next !== null && html` ${dueText(next, isFirst)}.`}</p>`;
   }
   if (status === 'delivered')
     return html`<p class="state">Delivered ${ago(ended)}, with attempt ${webhook.attempt_count}.</p>`;
-  return html`<p class="state">It ended as ${status} ${ago(ended)}${webhook.reason !== null && html`: <b>${webhook.reason}</b>`}. It is not tried again unless you retry it.</p>`;
+  if (status === 'cancelled')
+    return html`<p class="state">It was cancelled ${ago(ended)}. It is not sent unless you retry it.</p>`;
+  return html`<p class="state">It failed ${ago(ended)}${webhook.reason !== null && html`: <b>${webhook.reason}</b>`}. It is not tried again unless you retry it.</p>`;
+}
+
+function dueText(next, isFirst) {
+  if (Date.parse(next) <= Date.now())
+    return html`It has been due for <b>${age(next)}</b>, since ${clock(next)}`;
+  return html`${isFirst ? 'It is sent' : 'It is tried again'} <b>${ago(next)}</b>, at ${clock(next)}`;
 }
 
 function Request({ webhook }) {
@@ -105,7 +136,7 @@ function Timeline({ webhook }) {
       : [
           {
             at: webhook.finished_at,
-            node: html`<b>Ended</b> <${Badge} status=${webhook.status} /> ${webhook.reason ?? ''}`,
+            node: html`<b>Ended</b> <${Badge} status=${webhook.status} /> ${webhook.reason === webhook.status ? '' : (webhook.reason ?? '')}`,
           },
         ]),
   ].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));

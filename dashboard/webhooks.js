@@ -1,11 +1,14 @@
-import { html, useEffect, useState } from '/dashboard/vendor/preact.js';
+import { html, useEffect, useRef, useState } from '/dashboard/vendor/preact.js';
 import { ask, query } from './api.js';
-import { ago, clock, cut, shortId } from './format.js';
+import { age, ago, clock, cut, shortId } from './format.js';
 import { Badge, Empty, Loading, Trouble, useAnswer } from './parts.js';
 
 const statuses = ['pending', 'delivering', 'delivered', 'failed', 'cancelled'];
 const priorities = ['high', 'normal', 'low'];
 const periods = { '': 'any time', 1: 'last hour', 24: 'last day', 168: 'last week' };
+
+/** Before "Older" was pressed. */
+const noPages = { key: '', first: undefined, more: [], cursor: undefined, problem: undefined };
 
 /** @param {{ parameters: URLSearchParams, go: (hash: string) => void }} props */
 export function Webhooks({ parameters, go }) {
@@ -17,24 +20,27 @@ export function Webhooks({ parameters, go }) {
   };
   const hours = parameters.get('hours') ?? '';
   const [isLive, setLive] = useState(false);
-  const [pages, setPages] = useState({ key: '', more: [], cursor: undefined, problem: undefined });
-  const from =
-    hours === ''
-      ? ''
-      : new Date(
-          Math.floor(Date.now() / 60_000) * 60_000 - Number(hours) * 3_600_000,
-        ).toISOString();
-  const key = JSON.stringify([filter, hours]);
+  const [pages, setPages] = useState(noPages);
+  const key = JSON.stringify([filter, hours, isLive]);
+  // A cursor goes on in the period of the page that gave it: the period stays as it was when it was chosen.
+  const period = useRef({ key: '', from: '' });
+  if (period.current.key !== key) {
+    const from = hours === '' ? '' : new Date(Date.now() - Number(hours) * 3_600_000).toISOString();
+    period.current = { key, from };
+  }
+  const { from } = period.current;
   const path = `/webhooks${query({ ...filter, from, limit: 50 })}`;
   const { data, problem } = useAnswer(path, isLive ? 1_500 : undefined);
   const change = (name, value) => {
     const next = { ...filter, hours, [name]: value };
     go(`#/webhooks${query(next)}`);
   };
-  useEffect(() => setPages({ key, more: [], cursor: undefined, problem: undefined }), [key]);
-  const known = pages.key === key ? pages : { more: [], cursor: undefined, problem: undefined };
-  const cursor = known.cursor === undefined ? data?.next_cursor : known.cursor;
-  const rows = [...(data?.webhooks ?? []), ...(isLive ? [] : known.more)];
+  useEffect(() => setPages(noPages), [key]);
+  // Older pages follow the first page that they were asked after, and no newer one: between them would be a hole.
+  const known = pages.key === key ? pages : noPages;
+  const first = known.first ?? data;
+  const cursor = known.cursor === undefined ? first?.next_cursor : known.cursor;
+  const rows = [...(first?.webhooks ?? []), ...known.more];
   const more = async () => {
     try {
       // A page may be short, even empty, and not be the last.
@@ -44,7 +50,7 @@ export function Webhooks({ parameters, go }) {
         found = [...found, ...page.webhooks];
         next = page.next_cursor;
       }
-      setPages({ key, more: [...known.more, ...found], cursor: next, problem: undefined });
+      setPages({ key, first, more: [...known.more, ...found], cursor: next, problem: undefined });
     } catch (error) {
       setPages({ ...known, key, problem: error });
     }
@@ -93,7 +99,7 @@ function open(event, id) {
 
 /** When it is tried next, or since when it is due. */
 function nextTry({ next_attempt_at: next, attempt_count: attempts }) {
-  if (Date.parse(next) <= Date.now()) return `due since ${ago(next)}`;
+  if (Date.parse(next) <= Date.now()) return `due for ${age(next)}`;
   return `${attempts === 0 ? 'first try' : 'again'} ${ago(next)}`;
 }
 

@@ -34,6 +34,8 @@ export interface Customer {
   readonly description: string;
   /** Its share of the orders, beside the others' shares. */
   readonly share: number;
+  /** How many requests a second it takes at least, over a longer time. What it gets must stay below that. */
+  readonly takesPerS: number;
   /** Limits of its endpoint: columns of posthorn.endpoints. */
   readonly limits: { readonly ratePerS?: number; readonly ordered?: boolean };
   answer(moment: Moment): Answer;
@@ -42,12 +44,16 @@ export interface Customer {
 const outageEveryS = 240;
 const outageFromS = 20;
 const outageS = 100;
+const emberPerS = 1;
+const fjordPerS = 2;
 
 export const customers: readonly Customer[] = [
   {
     name: 'atlas',
     description: 'Atlas Books: quick, and in strict order',
     share: 6,
+    // One at a time, and each waits until the one before it is recorded.
+    takesPerS: 10,
     limits: { ordered: true },
     answer: ({ luck }) => ok(2 + 10 * luck),
   },
@@ -55,6 +61,8 @@ export const customers: readonly Customer[] = [
     name: 'birch',
     description: 'Birch Furniture: slow, up to two seconds',
     share: 3,
+    // Eight at a time, of 0.7 s each.
+    takesPerS: 8,
     limits: {},
     answer: ({ luck }) => ok(300 + 1_700 * luck ** 3),
   },
@@ -62,6 +70,7 @@ export const customers: readonly Customer[] = [
     name: 'cobalt',
     description: 'Cobalt Games: fails now and then',
     share: 5,
+    takesPerS: 50,
     limits: {},
     answer: ({ luck }) => {
       if (luck < 0.04) return 'cut';
@@ -73,6 +82,8 @@ export const customers: readonly Customer[] = [
     name: 'dune',
     description: 'Dune Travel: away for a while, again and again',
     share: 3,
+    // What waited for it while it was away goes in a few seconds.
+    takesPerS: 10,
     limits: {},
     answer: ({ atS, luck }) => {
       const phaseS = (atS - outageFromS) % outageEveryS;
@@ -83,9 +94,10 @@ export const customers: readonly Customer[] = [
     name: 'ember',
     description: 'Ember Coffee: one a second, and 429 to whoever sends more',
     share: 2,
+    takesPerS: emberPerS,
     limits: {},
     answer: ({ perSecond, luck }) =>
-      perSecond > 1
+      perSecond > emberPerS
         ? { status: 429, afterMs: 3, body: 'slow down', headers: { 'retry-after': '3' } }
         : ok(10 + 20 * luck),
   },
@@ -93,7 +105,8 @@ export const customers: readonly Customer[] = [
     name: 'fjord',
     description: 'Fjord Outdoor: two a second by its settings, and refuses one in fifteen for good',
     share: 2,
-    limits: { ratePerS: 2 },
+    takesPerS: fjordPerS,
+    limits: { ratePerS: fjordPerS },
     answer: ({ number, luck }) =>
       number % 15 === 3
         ? {

@@ -9,7 +9,9 @@ import { readConfig } from '../src/config.ts';
 import { startEmbeddedPostgres } from '../src/db/embedded-postgres.ts';
 import { createLog } from '../src/log.ts';
 import { startPosthorn } from '../src/posthorn.ts';
+import { arrivalsPerS, usual } from './arrivals.ts';
 import { customers } from './customers.ts';
+import { createPlainLog } from './plain-log.ts';
 import { startReceiver } from './receiver.ts';
 import { openShop, sell } from './shop.ts';
 
@@ -20,10 +22,11 @@ import { openShop, sell } from './shop.ts';
 
 const usage = `Usage: npm run demo -- [options]
 
-  --rate 4     orders a second
-  --orders 60  orders placed at once at the start
+  --rate ${usual.perSecond}     orders a second; from ${tooManyPerS()} on, more than the slowest receiver takes
+  --orders ${usual.atOnce}  orders placed at once at the start
 
-HOST, PORT and POSTHORN_LOG_LEVEL are as for "posthorn start"; everything else is the demo's own.`;
+HOST and PORT are as for "posthorn start", and POSTHORN_LOG_LEVEL, if it is set: else the demo prints errors only, as plain
+lines. Everything else is the demo's own.`;
 
 /** So short that a webhook's whole life can be watched. */
 const settings = {
@@ -51,8 +54,8 @@ async function main(args: readonly string[]): Promise<number> {
     const { values } = parseArgs({
       args: [...args],
       options: {
-        rate: { type: 'string', default: '4' },
-        orders: { type: 'string', default: '60' },
+        rate: { type: 'string', default: String(usual.perSecond) },
+        orders: { type: 'string', default: String(usual.atOnce) },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -81,10 +84,11 @@ async function run(options: {
   readonly signal: AbortSignal;
 }): Promise<void> {
   const { signal } = options;
-  const { HOST, PORT, POSTHORN_LOG_LEVEL = 'error' } = process.env;
+  const { HOST, PORT, POSTHORN_LOG_LEVEL } = process.env;
   const ours = { HOST, PORT, POSTHORN_LOG_LEVEL, ...settings };
   // Wrong settings are told before anything is started.
-  const log = createLog(readConfig(ours).logLevel);
+  const { logLevel } = readConfig(ours);
+  const log = POSTHORN_LOG_LEVEL === undefined ? createPlainLog(console.log) : createLog(logLevel);
   console.log('Starting Postgres, Posthorn, the receivers and the shop …');
 
   await using stack = new AsyncDisposableStack();
@@ -139,6 +143,14 @@ One order in twenty is rolled back: neither it nor its webhook is ever there. Th
 minute, and from then on one each minute. Dune is away for a while after 20 seconds: watch its breaker open, then its backlog go.
 
 Ctrl-C stops everything and leaves nothing behind.`;
+}
+
+/** With so many orders a second a customer gets more than its receiver takes, and its backlog can only grow. */
+function tooManyPerS(): number {
+  const most = customers.map(
+    (customer) => customer.takesPerS / arrivalsPerS(customer, { among: customers, perSecond: 1 }),
+  );
+  return Math.ceil(Math.min(...most));
 }
 
 function whole(value: string, { option, min }: { option: string; min: number }): number {

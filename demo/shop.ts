@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { enqueue } from '../src/outbox/enqueue.ts';
 import type { NewWebhook } from '../src/outbox/webhook.ts';
+import { refusedShare, reminderShare } from './arrivals.ts';
 import type { Customer } from './customers.ts';
 
 /** A customer whose endpoint is registered. */
@@ -56,8 +57,6 @@ export async function sell(
   }
 }
 
-const refusedShare = 0.05;
-
 /**
  * An order and its webhook in one transaction. The payment of some is refused at the last moment: then neither is there,
  * and nothing is sent.
@@ -80,7 +79,7 @@ async function placeOrder(pool: pg.Pool, to: readonly Registered[]): Promise<voi
         idempotencyKey: `order-${id}-created`,
       };
       await enqueue(client, webhook);
-      if (Math.random() < 0.1) await enqueue(client, reminderOf(webhook, Number(id)));
+      if (Math.random() < reminderShare) await enqueue(client, reminderOf(webhook, Number(id)));
     }
     await client.query(Math.random() < refusedShare ? 'rollback' : 'commit');
   } catch (error) {

@@ -1,7 +1,7 @@
 -- Alerts: what is wrong now and what was, one row from its beginning to its end.
 --
 -- alerts       an alert: noticed, fired, reminded of, resolved; history for psql
--- tallies      attempts and failures that a worker counted in some seconds, for the failure rates; kept for an hour
+-- tallies      attempts and failures that a worker counted, for the failure rates and the charts; kept for two hours
 -- alert_watch  one row: when the rules were evaluated last, and how long the horizon of vacuum has not moved
 
 create table posthorn.alerts (
@@ -40,11 +40,14 @@ create table posthorn.tallies (
   endpoint_id uuid,
   attempts integer not null,
   failures integer not null,
+  -- Whether the endpoint has failed lately, so that the alerts look at it.
+  is_watched boolean not null default false,
   -- Nobody looks one up by it. A publication of all tables refuses the DELETE of pruning without a key.
   constraint tallies_pkey primary key (id)
 );
 
-create index tallies_for_alerts on posthorn.tallies (counted_at);
+-- Not those of endpoints that do not fail, which can be very many.
+create index tallies_for_alerts on posthorn.tallies (counted_at) where endpoint_id is null or is_watched;
 
 create table posthorn.alert_watch (
   is_only boolean not null default true,
@@ -70,5 +73,5 @@ create index endpoints_for_alerts on posthorn.endpoints (status_since)
   where status = 'disabled' and status_reason in ('failing', 'gone');
 
 comment on table posthorn.alerts is 'What is wrong now (fired_at set, resolved_at not) and what was.';
-comment on table posthorn.tallies is 'Attempts and failures of the last hour, as the workers counted them.';
+comment on table posthorn.tallies is 'Attempts and failures of the last two hours, as the workers counted them.';
 comment on table posthorn.alert_watch is 'When the alert rules were evaluated last.';

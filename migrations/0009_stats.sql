@@ -82,8 +82,13 @@ begin
   pages := pg_relation_size('posthorn.queue') / current_setting('block_size')::integer;
   share := least(1, most_pages::float8 / greatest(pages, 1));
 
+  -- A receiver that asks for a few seconds again and again is slow, not away: what waits for it is due all the time, instead
+  -- of due in one count and held in the next.
   with kept as materialized (
-    select lane from posthorn.breakers where state = 'open' or paused_until > now()
+    select lane
+    from posthorn.breakers
+    where state = 'open'
+      or (paused_until > now() and coalesce(paused_until - last_failure_at > interval '1 minute', true))
     union
     select lane from posthorn.lane_rules where is_held or retry_at > now()
   ),
@@ -144,7 +149,10 @@ begin
         exists (
           select
           from posthorn.breakers as b
-          where b.lane = l.lane and (b.state = 'open' or b.paused_until > now())
+          where b.lane = l.lane
+            and (
+              b.state = 'open'
+              or (b.paused_until > now() and coalesce(b.paused_until - b.last_failure_at > interval '1 minute', true)))
         ) or exists (
           select
           from posthorn.lane_rules as r

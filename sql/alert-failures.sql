@@ -2,40 +2,56 @@
 --
 -- $1 seconds  $2 least attempts of an endpoint  $3 most endpoints that have no alert yet
 --
--- The row without an endpoint is of all attempts. An endpoint that has an alert is always there, as long as it was tried.
--- Reads the tallies of the period: per worker at most 201 rows in 15 s, however many webhooks there are.
+-- The row without an endpoint is of all attempts. An endpoint that has an alert is always there as long as it is active: with
+-- zeros when it was not tried, and then it is said whether something waits for it.
+-- Reads the tallies of the period that are of all attempts or of endpoints that have failed lately: per worker at most 201
+-- rows in 15 s, however many webhooks and endpoints there are.
 with counted as (
   select endpoint_id, sum(attempts)::float8 as attempts, sum(failures)::float8 as failures
   from posthorn.tallies
-  where counted_at > now() - $1::float8 * interval '1 second'
+  where (endpoint_id is null or is_watched)
+    and counted_at > now() - $1::float8 * interval '1 second'
     and counted_at < 'infinity'
   group by endpoint_id
 ),
 known as (
+  select subject::uuid as endpoint_id
+  from posthorn.alerts
+  where rule = 'endpoint_failure_rate'
+    and resolved_at is null
+),
+joined as (
   select
-    c.*,
-    exists (
-      select
-      from posthorn.alerts as a
-      where a.rule = 'endpoint_failure_rate'
-        and a.subject = c.endpoint_id::text
-        and a.resolved_at is null
-    ) as is_known
-  from counted as c
+    coalesce(c.endpoint_id, k.endpoint_id) as endpoint_id,
+    coalesce(c.attempts, 0) as attempts,
+    coalesce(c.failures, 0) as failures,
+    k.endpoint_id is not null as is_known
+  from (select * from counted where endpoint_id is not null) as c
+  full join known as k on k.endpoint_id = c.endpoint_id
 ),
 placed as (
   select
-    k.*,
-    row_number() over (partition by k.is_known order by k.failures / greatest(k.attempts, 1) desc) as place
-  from known as k
-  where k.endpoint_id is not null
-    and (k.is_known or k.attempts >= $2::float8)
+    j.*,
+    row_number() over (partition by j.is_known order by j.failures / greatest(j.attempts, 1) desc) as place
+  from joined as j
+  where j.is_known or j.attempts >= $2::float8
 )
-select null::uuid as id, null as url, attempts, failures
+select null::uuid as id, null as url, attempts, failures, null::boolean as is_waiting
 from counted
 where endpoint_id is null
 union all
-select p.endpoint_id, split_part(e.url, '?', 1), p.attempts, p.failures
+select
+  p.endpoint_id,
+  split_part(e.url, '?', 1),
+  p.attempts,
+  p.failures,
+  p.attempts = 0
+    and exists (
+      select
+      from posthorn.queue as q
+      where q.priority < 1000
+        and q.lane = e.lane
+        and (q.attempts > 0 or q.due_at <= now()))
 from placed as p
 join posthorn.endpoints as e on e.id = p.endpoint_id
-where p.is_known or p.place <= $3::integer
+where case when p.is_known then e.status = 'active' else p.place <= $3::integer end

@@ -66,8 +66,11 @@ select
       format('It failed at %s after %s: the last one %s, and %s is not retried.',
         date_trunc('second', w.finished_at), said.attempts, said.ending, w.reason)
     when w.status = 'failed' then
-      format('It failed at %s as it was tried as often as it may be, with %s: the last one %s.',
-        date_trunc('second', w.finished_at), said.attempts, said.ending)
+      format('It failed at %s as it was tried as %s as it may be, with %s: the last one %s.',
+        date_trunc('second', w.finished_at),
+        -- With Retry-After these use up no attempt, and the time of the whole schedule ends it.
+        case when w.reason in ('http_429', 'http_503') then 'often or for as long' else 'often' end,
+        said.attempts, said.ending)
     when not w.is_live then
       'It was never enqueued: the trigger of posthorn.outbox did not fire when it was inserted (session_replication_role = replica, disabled triggers, or an insert into a partition itself). "posthorn doctor --repair" enqueues it.'
     when w.lease_until > now() then

@@ -46,6 +46,7 @@ const files: Readonly<Record<string, () => string>> = {
       'api.js',
       'charts.js',
       'parts.js',
+      'scales.js',
       'format.js',
       'overview.js',
       'verdict.js',

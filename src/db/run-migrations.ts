@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import pg from 'pg';
+import { fileURLToPath } from 'node:url';
+import { type RunnerOption, runner } from 'node-pg-migrate';
+import type pg from 'pg';
 import type { Log } from '../log.ts';
 import { buildIndex, isConcurrentIndex } from './build-index.ts';
-import { withShortLocks } from './short-locks.ts';
+import { untilUnlocked, withShortLocks } from './short-locks.ts';
+import { lockMs } from './transaction.ts';
 
 /*
- * Applies migrations beside a running Posthorn of the version before. No lock is waited for longer than a moment, and each file
- * is recorded with what it did, so that whoever is interrupted goes on where it stopped.
+ * Applies migrations beside a running Posthorn of the version before, by node-pg-migrate, a file at a time. No lock is waited for
+ * longer than a moment, and each file is recorded with what it did, so that whoever is interrupted goes on where it stopped.
  */
 
 /** The first line of a file whose statements must not be in a transaction. Each may run twice, and holds no "$$". */
@@ -17,25 +20,37 @@ export async function runMigrations(
   client: pg.Client,
   { names, folder, log }: { names: readonly string[]; folder: URL; log: Log },
 ): Promise<void> {
-  await client.query(
-    `create table if not exists posthorn.migrations (
-       id integer primary key generated always as identity,
-       name text not null unique,
-       run_on timestamptz not null)`,
-  );
   for (const name of names) {
     const text = await readFile(new URL(`${name}.sql`, folder), 'utf8');
+    const migrateOne = (options: Partial<RunnerOption>) =>
+      runner({
+        dbClient: client,
+        dir: fileURLToPath(folder),
+        file: name,
+        // The names say the order, and schemaState() which are pending.
+        checkOrder: false,
+        direction: 'up',
+        migrationsSchema: 'posthorn',
+        migrationsTable: 'migrations',
+        noLock: true,
+        log: (message) => log.debug({ component: 'node-pg-migrate' }, message),
+        ...options,
+      });
     const step = { what: `the migration ${name}`, log };
-    const record = `insert into posthorn.migrations (name, run_on) values (${pg.escapeLiteral(name)}, now())`;
     if (!text.startsWith(outsideHeader)) {
-      await withShortLocks(client, step, `${text}\n; ${record}`);
+      await client.query(`set lock_timeout = '${lockMs}ms'`);
+      await untilUnlocked(client, step, async () => {
+        await migrateOne({ singleTransaction: true });
+      });
       continue;
     }
+    await client.query(`set lock_timeout = 0`);
     for (const statement of statementsIn(text)) {
       if (isConcurrentIndex(statement)) await buildIndex(client, { statement, log });
       else await withShortLocks(client, step, statement);
     }
-    await client.query(record);
+    // Only records it.
+    await migrateOne({ fake: true });
   }
 }
 

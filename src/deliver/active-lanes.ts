@@ -1,5 +1,14 @@
 import { ease, grow, halve, initialSlots, type LaneSlots, restMs } from '../domain/lane-slots.ts';
 import type { StrainLevel } from '../domain/strain.ts';
+import {
+  begun,
+  paused,
+  readyAt,
+  refused,
+  roomOf,
+  succeeded,
+  type Throttle,
+} from '../domain/throttle.ts';
 
 interface ActiveLane {
   state: LaneSlots;
@@ -12,6 +21,8 @@ interface ActiveLane {
   /** Failures in a row with the last slot, and until when it is left alone for them. */
   failures: number;
   restUntilMs: number;
+  /** Its receiver has said that it gets too many requests. */
+  throttle: Throttle | undefined;
 }
 
 const forgetAfterMs = 600_000;
@@ -23,10 +34,18 @@ export interface LaneEnd {
   /** As given by begin(). */
   readonly epoch: number;
   readonly verdict: 'ok' | 'overload' | 'other';
+  /** The receiver said that it gets too many requests, and asks for a pause; 0 if it does not say for how long. */
+  readonly refusal?: { readonly pauseMs: number } | undefined;
   readonly nowMs: number;
 }
 
-const unknown = { isBehind: false, grewIn: -1, failures: 0, restUntilMs: 0 } as const;
+const unknown = {
+  isBehind: false,
+  grewIn: -1,
+  failures: 0,
+  restUntilMs: 0,
+  throttle: undefined,
+} as const;
 
 /** How much each lane may have in flight and has, as this process has learnt it. A lane without an entry has the usual slots. */
 export class ActiveLanes {
@@ -58,10 +77,14 @@ export class ActiveLanes {
     return active === undefined ? this.usualSlots : free(active, nowMs);
   }
 
-  /** Until when a lane that fails is left alone; 0 when it is not. */
+  /** Until when a lane that fails, or sends as fast as its receiver takes it, is left alone; 0 when it is not. */
   restUntilMs(lane: string, nowMs: number): number {
-    const restUntilMs = this.#lanes.get(lane)?.restUntilMs ?? 0;
-    return restUntilMs > nowMs ? restUntilMs : 0;
+    const active = this.#lanes.get(lane);
+    if (active === undefined) return 0;
+    const { restUntilMs, throttle } = active;
+    const isTurn = throttle === undefined || roomOf(throttle, nowMs) > 0;
+    const untilMs = isTurn ? restUntilMs : Math.max(restUntilMs, readyAt(throttle));
+    return untilMs > nowMs ? untilMs : 0;
   }
 
   /** A request of the lane begins; the epoch is to be given back when it ends. */
@@ -70,7 +93,11 @@ export class ActiveLanes {
     if (active !== undefined) {
       active.inFlight += 1;
       active.usedMs = nowMs;
-      return active.state.epoch;
+      const { throttle, state } = active;
+      if (throttle === undefined) return state.epoch;
+      active.throttle = begun(throttle, nowMs);
+      // Claimed before the receiver refused another one: as if it had been under way then.
+      return roomOf(throttle, nowMs) > 0 ? state.epoch : state.epoch - 1;
     }
     const state = { slots: this.usualSlots, epoch: 0 };
     this.#lanes.set(lane, { ...unknown, state, inFlight: 1, usedMs: nowMs });
@@ -78,14 +105,25 @@ export class ActiveLanes {
   }
 
   /** A request of the lane ended. */
-  end(lane: string, { epoch, verdict, nowMs }: LaneEnd): void {
+  end(lane: string, { epoch, verdict, refusal, nowMs }: LaneEnd): void {
     const active = this.#lanes.get(lane);
     if (active === undefined) return;
     if (verdict === 'ok') this.#succeed(active);
+    if (refusal !== undefined) refuse(active, { epoch, nowMs, pauseMs: refusal.pauseMs });
     if (verdict === 'overload') fail(active, { epoch, nowMs });
     active.inFlight -= 1;
-    const isUsual = active.state.slots === this.usualSlots && active.restUntilMs <= nowMs;
+    const isUsual =
+      active.state.slots === this.usualSlots &&
+      active.restUntilMs <= nowMs &&
+      active.throttle === undefined;
     if (active.inFlight === 0 && isUsual) this.#lanes.delete(lane);
+  }
+
+  /** The pause that the receiver asked for is known to all workers now, and is over no later than this. */
+  pause(lane: string, { pauseMs, nowMs }: { pauseMs: number; nowMs: number }): void {
+    const active = this.#lanes.get(lane);
+    if (active?.throttle === undefined) return;
+    active.throttle = paused(active.throttle, { nowMs, pauseMs });
   }
 
   /** The lane is well again after its breaker was open: one request at first, and then as many more as succeed. */
@@ -96,6 +134,7 @@ export class ActiveLanes {
     this.#lanes.set(lane, {
       ...unknown,
       state: { slots: 1, epoch },
+      throttle: active?.throttle,
       inFlight: active?.inFlight ?? 0,
       usedMs: nowMs,
       isBehind: true,
@@ -134,14 +173,16 @@ export class ActiveLanes {
 
   /** Forgets what was learnt about lanes that have been idle for ten minutes. */
   sweep(nowMs: number): void {
-    for (const [lane, active] of this.#lanes) {
-      if (active.inFlight === 0 && nowMs - active.usedMs > forgetAfterMs) this.#lanes.delete(lane);
+    for (const [lane, { inFlight, usedMs, throttle }] of this.#lanes) {
+      const idleFromMs = Math.max(usedMs, throttle?.resumedAtMs ?? 0);
+      if (inFlight === 0 && nowMs - idleFromMs > forgetAfterMs) this.#lanes.delete(lane);
     }
   }
 
   #succeed(active: ActiveLane): void {
     active.failures = 0;
     active.restUntilMs = 0;
+    if (active.throttle !== undefined) active.throttle = succeeded(active.throttle);
     if (active.isBehind && !this.#mayGrowBehind(active)) return;
     const { state, inFlight } = active;
     active.state = grow(state, { inFlight, maxSlots: this.#maxSlots });
@@ -153,8 +194,19 @@ export class ActiveLanes {
   }
 }
 
-function free({ state, inFlight, restUntilMs }: ActiveLane, nowMs: number): number {
-  return restUntilMs > nowMs ? 0 : state.slots - inFlight;
+function free({ state, inFlight, restUntilMs, throttle }: ActiveLane, nowMs: number): number {
+  if (restUntilMs > nowMs) return 0;
+  const slots = state.slots - inFlight;
+  return throttle === undefined ? slots : Math.min(slots, roomOf(throttle, nowMs));
+}
+
+/** A request that was under way when another one was refused says nothing new. */
+function refuse(
+  active: ActiveLane,
+  { epoch, nowMs, pauseMs }: { epoch: number; nowMs: number; pauseMs: number },
+): void {
+  if (epoch !== active.state.epoch) return;
+  active.throttle = refused(active.throttle, { nowMs, pauseMs });
 }
 
 function fail(active: ActiveLane, { epoch, nowMs }: { epoch: number; nowMs: number }): void {

@@ -1,3 +1,4 @@
+import { ReservedTurns } from '../domain/reserved-turns.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import { ActiveLanes, type LaneEnd } from './active-lanes.ts';
 import type { DiscoveredLane } from './claim.ts';
@@ -12,8 +13,6 @@ interface Claimed {
   readonly dueMs: number;
 }
 
-/** One claimed webhook in ten goes to a lesser priority than the best that waits, so that low is never starved. */
-const turnsPerReserved = 10;
 /**
  * With many lanes a turn is small, and looking a lane up costs as much as two of its webhooks: lanes that had all they
  * were asked for have at least this many in a turn, and their turns come less often.
@@ -34,8 +33,7 @@ export class LaneBook {
   readonly #active: ActiveLanes;
   readonly #waiting = new WaitingLanes();
   readonly #owned = new OwnedLanes();
-  #turns = 0;
-  #reservedTurns = 0;
+  readonly #turns = new ReservedTurns();
   #lastClaimed = 0;
 
   constructor(options: { maxSlots: number }) {
@@ -67,13 +65,11 @@ export class LaneBook {
     const wishes = new Map<WaitingLane, LaneWish>();
     let left = room;
     // While better priorities hold back, a tenth of what they take, not of what there is room for.
-    const reserved = this.#dueReserved(
+    const reserved = this.#turns.dueIn(
       this.#active.isShared ? Math.min(this.#lastClaimed, room) : room,
     );
     for (let turn = 0; turn < reserved; turn += 1) {
-      // Alternately low first and normal first, so that neither takes the other's turns.
-      const order = (this.#reservedTurns + turn) % 2 === 0 ? [2, 1] : [1, 2];
-      for (const priority of order) {
+      for (const priority of this.#turns.orderOf(turn)) {
         if (!this.#isOutranked(priority)) continue;
         const taken = this.#take({ priority, room: 1, rank: 0, wishes, nowMs });
         left -= taken;
@@ -124,7 +120,8 @@ export class LaneBook {
     for (const seen of claim.discovered) {
       if ((given.get(key(this.#placeOf(seen)))?.count ?? 0) < seen.waiting) this.add(seen);
     }
-    this.#countTurns(claim.claimed.length);
+    this.#lastClaimed = claim.claimed.length;
+    this.#turns.count(claim.claimed.length);
   }
 
   /** Notes that a lane has work due from a time on. */
@@ -149,6 +146,12 @@ export class LaneBook {
   end(lane: string, end: LaneEnd): void {
     this.#active.end(lane, end);
     this.#waiting.unpark(lane);
+  }
+
+  /** The receiver asks for a pause: the lane is looked at again when it is over. */
+  pause(lane: string, pause: { pauseMs: number; nowMs: number }): void {
+    this.#active.pause(lane, pause);
+    this.addAll(lane);
   }
 
   /** The lane is well again after its breaker was open: one request at first, and then as many more as succeed. */
@@ -284,16 +287,5 @@ export class LaneBook {
 
   #isOutranked(priority: number): boolean {
     return priorities.some((better) => better < priority && this.#waiting.inRing(better) > 0);
-  }
-
-  #dueReserved(room: number): number {
-    return Math.floor((this.#turns + room) / turnsPerReserved);
-  }
-
-  #countTurns(count: number): void {
-    this.#lastClaimed = count;
-    this.#turns += count;
-    this.#reservedTurns += Math.floor(this.#turns / turnsPerReserved);
-    this.#turns %= turnsPerReserved;
   }
 }

@@ -7,6 +7,7 @@ import { type Decision, decide } from '../domain/decide.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import { requestHeaders } from '../domain/request-headers.ts';
 import { responseText } from '../domain/response-text.ts';
+import { refusalOf } from '../domain/throttle.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
@@ -17,6 +18,7 @@ import type { HttpClient } from './http-client.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { Recorder } from './recorder.ts';
 import type { AttemptTrace, Tracing } from './tracing.ts';
+import { triedForMs } from './tried-for.ts';
 
 /*
  * The road of one claimed webhook: sign, POST, classify, decide, hand to the recorder.
@@ -49,7 +51,7 @@ export class Sender {
   #idle: { resolve: () => void }[] = [];
   /** Called after each request. */
   onSlotFreed: () => void = () => {};
-  /** Called when the result of an ordered webhook is in Postgres, so that the next may be claimed. */
+  /** Called when a result is in Postgres that its lane has waited for: of an ordered webhook, or a wish for a pause. */
   onLaneFreed: () => void = () => {};
 
   constructor(options: SenderOptions) {
@@ -86,28 +88,40 @@ export class Sender {
       result,
       verdict: classify(result, new Date(endedAtMs)),
     });
+    const scheduleMs = webhook.retryScheduleMs ?? this.#options.retryScheduleMs;
     const decision = decide({
       verdict,
       number: webhook.number,
       uncounted: webhook.uncounted,
       pastAttempts: webhook.pastAttempts,
       maxAttempts: webhook.maxAttempts,
-      scheduleMs: webhook.retryScheduleMs ?? this.#options.retryScheduleMs,
+      scheduleMs,
+      triedForMs:
+        verdict.kind === 'retry'
+          ? await triedForMs(this.#options, webhook, { verdict, scheduleMs, nowMs: endedAtMs })
+          : 0,
       random: Math.random(),
     });
+    const { lane } = webhook;
+    const refusal = refusalOf(verdict);
+    const load = loadOf(verdict);
     const endLane = () =>
-      book.end(webhook.lane, { epoch, verdict: loadOf(verdict), nowMs: performance.now() });
-    let onSettled: (() => void) | undefined;
-    if (webhook.isOrdered || book.isOrdered(webhook.lane)) {
-      onSettled = () => {
-        endLane();
-        this.onLaneFreed();
-      };
-    } else {
-      endLane();
-    }
+      book.end(lane, { epoch, verdict: load, refusal, nowMs: performance.now() });
+    const isOrdered = webhook.isOrdered || book.isOrdered(lane);
+    if (!isOrdered) endLane();
+    const onSettled = () => {
+      if (isOrdered) endLane();
+      if (refusal !== undefined) book.pause(lane, { ...refusal, nowMs: performance.now() });
+      this.onLaneFreed();
+    };
     trace?.ended({ result, verdict, decision });
-    this.#record(webhook, { result, verdict, decision, onSettled, trace });
+    this.#record(webhook, {
+      result,
+      verdict,
+      decision,
+      onSettled: isOrdered || refusal !== undefined ? onSettled : undefined,
+      trace,
+    });
     this.#options.events.emit('attempted', {
       webhookId: webhook.webhookId,
       outboxId: webhook.outboxId,

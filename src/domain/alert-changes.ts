@@ -26,6 +26,8 @@ export type AlertChange =
       readonly finding: Finding;
       readonly isFirst: boolean;
     }
+  /** Found again: its text is to say how bad it is now. */
+  | { readonly kind: 'update'; readonly id: string; readonly finding: Finding }
   /** Was on its way to being over, and is not. */
   | { readonly kind: 'return'; readonly id: string }
   /** Not found any more: over if it stays so. */
@@ -34,7 +36,7 @@ export type AlertChange =
   /** It was a passing thing, and nobody was told. */
   | { readonly kind: 'forget'; readonly id: string };
 
-/** Compares what the rules have found with the alerts that are not over. No change, no element. */
+/** Compares what the rules have found with the alerts that are not over. */
 export function alertChanges(
   findings: readonly Finding[],
   { known, resolveAfterMs }: { known: readonly KnownAlert[]; resolveAfterMs: number },
@@ -61,6 +63,8 @@ function changeOf(alert: KnownAlert, finding: Finding): AlertChange[] {
   const isDue = step > 0 || alert.foundMs >= finding.afterMs;
   if (finding.fires && isDue && finding.step > step) {
     changes.push({ kind: 'tell', id, finding, isFirst: step === 0 });
+  } else {
+    changes.push({ kind: 'update', id, finding });
   }
   return changes;
 }

@@ -5,6 +5,7 @@ import {
   type AlertRule,
   type AlertThresholds,
   alertRules,
+  type FailureCounts,
   type Finding,
 } from './alert-rules.ts';
 import { formatDuration } from './duration.ts';
@@ -30,7 +31,7 @@ function failureRates(facts: AlertFacts, thresholds: AlertThresholds): Finding[]
   const { windowMs, minAttempts, failurePercent, endpointFailurePercent } = thresholds;
   const rate = (
     rule: AlertRule,
-    { attempts, failures }: { attempts: number; failures: number },
+    { attempts, failures, isWaiting }: FailureCounts,
     {
       percent,
       who,
@@ -39,13 +40,17 @@ function failureRates(facts: AlertFacts, thresholds: AlertThresholds): Finding[]
     }: { percent: number; who: string; subject: string; detail: object },
   ): Finding[] => {
     const failed = attempts === 0 ? 0 : (100 * failures) / attempts;
-    // Lower than where it fires, so that a rate around the threshold does not come and go.
-    if (attempts < minAttempts / 2 || failed < 0.8 * percent) return [];
+    // Lower than where it fires, so that a rate around the threshold does not come and go. Few attempts are no good sign, and
+    // neither are none: when a breaker opens, its webhooks wait and almost nothing is tried.
+    if (attempts === 0 ? !isWaiting : failed < 0.8 * percent) return [];
     return [
       finding(rule, {
         subject,
         fires: attempts >= minAttempts && failed >= percent,
-        summary: `${Math.round(failed)} % of ${attempts} attempts${who} failed within ${formatDuration(windowMs)}.`,
+        summary:
+          attempts === 0
+            ? `Nothing was tried${who} within ${formatDuration(windowMs)}, and webhooks wait; most of the attempts before that failed.`
+            : `${Math.round(failed)} % of ${attempts} attempts${who} failed within ${formatDuration(windowMs)}.`,
         detail: { attempts, failures, percent, ...detail },
       }),
     ];

@@ -61,17 +61,20 @@ export interface AlertThresholds {
   readonly muted: readonly AlertRule[];
 }
 
+/** What was tried in the period. */
+export interface FailureCounts {
+  readonly attempts: number;
+  readonly failures: number;
+  /** Whether something waits to be tried again, now or when a breaker, a pause or a hold is over. */
+  readonly isWaiting: boolean;
+}
+
 /** What is looked at. */
 export interface AlertFacts {
   /** Why nothing is sent from this database. */
   readonly hold: Hold | null;
-  readonly total: { readonly attempts: number; readonly failures: number };
-  readonly endpoints: readonly {
-    readonly id: string;
-    readonly url: string;
-    readonly attempts: number;
-    readonly failures: number;
-  }[];
+  readonly total: FailureCounts;
+  readonly endpoints: readonly (FailureCounts & { readonly id: string; readonly url: string })[];
   readonly backlog: {
     readonly due: number;
     readonly oldestMs: number | null;

@@ -8,8 +8,6 @@ export interface RetryQuestion {
   readonly maxAttempts: number | null;
   /** Attempts that count, this one included: 1 after the first try. */
   readonly counted: number;
-  /** From Retry-After: not sooner than this, ms. */
-  readonly notBeforeMs: number | undefined;
   /** In [0, 1). */
   readonly random: number;
 }
@@ -21,9 +19,9 @@ export interface RetryQuestion {
  * be tried together.
  */
 export function retryDelayMs(question: RetryQuestion): number | undefined {
-  const { scheduleMs, counted, notBeforeMs = 0 } = question;
+  const { scheduleMs, counted } = question;
   const limit = question.maxAttempts ?? scheduleMs.length + 1;
   if (counted >= limit) return undefined;
   const base = scheduleMs[Math.min(counted, scheduleMs.length) - 1] ?? 0;
-  return Math.max(base, notBeforeMs) * (1 + question.random * 0.1);
+  return base * (1 + question.random * 0.1);
 }

@@ -23,16 +23,19 @@ export async function readAlertFacts(
   { thresholds, environment }: { thresholds: AlertThresholds; environment: string },
 ): Promise<AlertFacts> {
   const { windowMs, minAttempts, breakerOpenMs, endpointFailingMs } = thresholds;
-  const rates = await ask<{ id: string | null; url: string; attempts: number; failures: number }>(
-    client,
-    failuresSql,
-    [windowMs / 1_000, minAttempts, mostNew],
-  );
-  const [waiting] = await ask<{ due: number | null; oldest_ms: number | null }>(
-    client,
-    backlogSql,
-    [],
-  );
+  const rates = await ask<{
+    id: string | null;
+    url: string;
+    attempts: number;
+    failures: number;
+    is_waiting: boolean | null;
+  }>(client, failuresSql, [windowMs / 1_000, minAttempts, mostNew]);
+  const total = rates.find(({ id }) => id === null);
+  const [waiting] = await ask<{
+    due: number | null;
+    oldest_ms: number | null;
+    unfinished: number | null;
+  }>(client, backlogSql, []);
   const [paused] = await ask<{ due: number; oldest_ms: number | null }>(client, pausedSql, [
     thresholds.backlog,
   ]);
@@ -70,8 +73,14 @@ export async function readAlertFacts(
   const [hold] = await ask<Hold>(client, holdSql, [environment]);
   return {
     hold: hold ?? null,
-    total: rates.find(({ id }) => id === null) ?? { attempts: 0, failures: 0 },
-    endpoints: rates.flatMap(({ id, ...rate }) => (id === null ? [] : [{ id, ...rate }])),
+    total: {
+      attempts: total?.attempts ?? 0,
+      failures: total?.failures ?? 0,
+      isWaiting: (waiting?.unfinished ?? 0) > 0,
+    },
+    endpoints: rates.flatMap(({ id, url, attempts, failures, is_waiting: isWaiting }) =>
+      id === null ? [] : [{ id, url, attempts, failures, isWaiting: isWaiting ?? false }],
+    ),
     backlog: {
       due: waiting?.due ?? 0,
       oldestMs: waiting?.oldest_ms ?? null,
@@ -112,11 +121,13 @@ export async function readAlertFacts(
 /** As everybody counts it: what nobody is meant to send now, as its endpoint is down or held, is not in it. */
 const backlogSql = {
   text: `
-    select sum(webhooks)::float8 as due, (max(oldest_due_s) * 1000)::float8 as oldest_ms
+    select
+      (sum(webhooks) filter (where state = 'due'))::float8 as due,
+      (max(oldest_due_s) filter (where state = 'due') * 1000)::float8 as oldest_ms,
+      (sum(webhooks) filter (where state <> 'scheduled'))::float8 as unfinished
     from posthorn.stats as s
     cross join lateral jsonb_to_recordset(s.figures -> 'queue')
-      as q (state text, webhooks bigint, oldest_due_s numeric)
-    where q.state = 'due'`,
+      as q (state text, webhooks bigint, oldest_due_s numeric)`,
 };
 
 const holdSql = { text: 'select kind, reason from posthorn.held($1)' };

@@ -16,6 +16,7 @@ export async function writeAlertChanges(
     'delete from posthorn.alerts where id = any ($1::uuid[]) and fired_at is null',
     [ids('forget')],
   );
+  await refresh(client, changes);
   return [
     ...(await begin(client, changes)),
     ...(await tellOf(client, changes)),
@@ -83,6 +84,23 @@ async function tellOf(client: PoolClient, changes: readonly AlertChange[]): Prom
     [JSON.stringify(told)],
   );
   return rows.map((row) => toTold(row, first.has(row.id) ? 'fired' : 'reminded'));
+}
+
+/** Whoever looks at the table or the dashboard sees how bad it is now, not how bad it was when it fired. */
+async function refresh(client: PoolClient, changes: readonly AlertChange[]): Promise<void> {
+  const found = changes.flatMap((change) =>
+    change.kind === 'update' ? [{ id: change.id, ...contentOf(change.finding) }] : [],
+  );
+  if (found.length === 0) return;
+  await client.query(
+    `update posthorn.alerts as a
+     set summary = n.summary, detail = n.detail
+     from jsonb_to_recordset($1::jsonb) as n (id uuid, summary text, detail jsonb)
+     where a.id = n.id
+       and a.resolved_at is null
+       and (a.summary, a.detail) is distinct from (n.summary, n.detail)`,
+    [JSON.stringify(found)],
+  );
 }
 
 async function update(

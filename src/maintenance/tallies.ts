@@ -15,7 +15,8 @@ const writeEveryMs = 15_000;
 
 /**
  * Counts in memory what is tried and what fails, and writes sums to posthorn.tallies, from which the failure rates of all
- * workers together are read: the attempts themselves are too many to be counted every minute. A crash loses 15 s of it.
+ * workers together and what the charts show of endpoints are read: the attempts themselves are too many to be counted. A crash
+ * loses 15 s of it, and of many endpoints up to five minutes.
  */
 export class Tallies {
   readonly #options: TalliesOptions;
@@ -40,18 +41,21 @@ export class Tallies {
     const { events } = this.#options;
     events.off('attempted', this.#note);
     clearInterval(this.#timer);
-    await this.write();
+    await this.write({ all: true });
   }
 
-  /** Writes what was counted since the last time. Never throws: what cannot be written is written the next time. */
-  write(): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#write());
+  /** Writes what is to be written now, or all. Never throws: what cannot be written is written the next time. */
+  write(options: { all?: boolean } = {}): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#write(options));
     return this.#writing;
   }
 
-  readonly #note = ({ endpointId, url, worker, verdict }: Attempted): void => {
+  readonly #note = ({ endpointId, url, worker, verdict, decision }: Attempted): void => {
     // What tells of alerts must not be the cause of one; and our own trouble is not a failure of an endpoint.
     if (url === this.#options.alertUrl || verdict.kind === 'repeat') return;
+    // Nor is a wish for a pause, as breakers see it.
+    const isRetry = decision.became === 'retry' && verdict.kind === 'retry';
+    if (isRetry && !decision.counts && verdict.reason === 'http_429') return;
     this.#worker = worker;
     this.#tally.note(endpointId, {
       failed: verdict.kind !== 'delivered',
@@ -59,19 +63,20 @@ export class Tallies {
     });
   };
 
-  async #write(): Promise<void> {
+  async #write(options: { all?: boolean }): Promise<void> {
     const { pool, log } = this.#options;
-    const rows = this.#tally.take(performance.now());
+    const rows = this.#tally.take(performance.now(), options);
     if (rows.length === 0) return;
     try {
       await pool.query(
-        `insert into posthorn.tallies (worker, endpoint_id, attempts, failures)
-         select $1, * from unnest($2::uuid[], $3::integer[], $4::integer[])`,
+        `insert into posthorn.tallies (worker, endpoint_id, attempts, failures, is_watched)
+         select $1, * from unnest($2::uuid[], $3::integer[], $4::integer[], $5::boolean[])`,
         [
           this.#worker,
           rows.map(({ endpointId }) => endpointId),
           rows.map(({ attempts }) => attempts),
           rows.map(({ failures }) => failures),
+          rows.map(({ isWatched }) => isWatched),
         ],
       );
     } catch (error) {

@@ -9,7 +9,7 @@ import { failure, failureCodes } from '../domain/failure-codes.ts';
  * hides that event from rate() and increase().
  */
 
-/** retry: the attempt counted. repeat: it did not, as the trouble was ours. */
+/** retry: the attempt counted. repeat: it did not, because the trouble was ours or the receiver asked for a pause. */
 export type Outcome = (typeof outcomes)[number];
 export const outcomes = ['delivered', 'retry', 'failed', 'repeat'] as const;
 
@@ -45,6 +45,8 @@ export const allAttemptLabels: readonly AttemptLabels[] = [
   ...['http_429', 'http_400', 'http_500', 'http_600', 'redirect'].flatMap((reason) =>
     (['retry', 'failed'] as const).map((outcome) => ({ outcome, ...classOf(reason) })),
   ),
+  // Refused with Retry-After.
+  ...['http_429', 'http_503'].map((reason) => ({ outcome: 'repeat' as const, ...classOf(reason) })),
   { outcome: 'failed', ...classOf('gone') },
   ...Object.keys(failureCodes).flatMap((code) =>
     outcomesAfter(code).map((outcome) => ({ outcome, ...classOf(code) })),

@@ -18,7 +18,15 @@ export const overview = z.object({
     }),
   ),
   alerts: z.array(
-    z.object({ rule: z.string(), severity: z.string(), summary: z.string(), fired_at: time }),
+    z.object({
+      rule: z.string(),
+      severity: z.string(),
+      summary: z.string().describe('How bad it is now.'),
+      fired_at: time,
+      clear_since: time
+        .nullable()
+        .describe('Since when it has been better; it is over if it stays so.'),
+    }),
   ),
   breakers: z.array(
     z.object({
@@ -74,10 +82,10 @@ export async function readOverview(connection: Pick<CommonQueryMethods, 'one'>):
       (
         select coalesce(json_agg(a), '[]')
         from (
-          select rule, severity, summary, fired_at
+          select rule, severity, summary, fired_at, clear_since
           from posthorn.alerts
           where resolved_at is null and fired_at is not null
-          order by fired_at desc
+          order by severity, fired_at desc
           limit ${mostListed}
         ) as a
       ) as alerts,
@@ -95,7 +103,11 @@ export async function readOverview(connection: Pick<CommonQueryMethods, 'one'>):
   return {
     ...read,
     workers: read.workers.map((one) => ({ ...one, started_at: toRfc3339(one.started_at) })),
-    alerts: read.alerts.map((one) => ({ ...one, fired_at: toRfc3339(one.fired_at) })),
+    alerts: read.alerts.map((one) => ({
+      ...one,
+      fired_at: toRfc3339(one.fired_at),
+      clear_since: one.clear_since && toRfc3339(one.clear_since),
+    })),
     breakers: read.breakers.map((one) => ({
       ...one,
       failing_since: toRfc3339(one.failing_since),

@@ -63,29 +63,28 @@ export const foundReplay = replayRow
 
 export type FoundReplay = z.infer<typeof foundReplay>;
 
-const mostCounted = 100_000;
-
-/** Finds a replay by its id; undefined when there is none. */
+/** Finds a replay by its id; undefined when there is none. Of what it put back at most so many are counted. */
 export async function findReplay(
   connection: Pick<CommonQueryMethods, 'maybeOne' | 'one'>,
   id: string,
+  { mostCounted = 100_000 }: { readonly mostCounted?: number } = {},
 ): Promise<FoundReplay | undefined> {
   const replay = await connection.maybeOne(sql.type(replayRow)`
     select ${replayColumns}
     from posthorn.replays as r
     where r.id = ${id}::uuid`);
   if (replay === null) return undefined;
-  return { ...replay, results: await connection.one(resultsOf(id)) };
+  return { ...replay, results: await connection.one(resultsOf(id, mostCounted)) };
 }
 
 /** The latest that were put back or made due are counted, along the indexes for that, and a look at each. */
-function resultsOf(id: string) {
+function resultsOf(id: string, mostCounted: number) {
   const latestOf = (table: FragmentSqlToken) => sql.fragment`(
     select t.webhook_id
     from ${table} as t
     where t.replay_id = ${id}::uuid
     order by t.replay_id desc, t.webhook_id desc
-    limit ${mostCounted}
+    limit ${mostCounted + 1}
   )`;
   return sql.type(results)`
     select
@@ -94,13 +93,13 @@ function resultsOf(id: string) {
       count(*) filter (where e.status = 'delivered')::integer as delivered,
       count(*) filter (where e.status = 'failed')::integer as failed,
       count(*) filter (where e.status = 'cancelled')::integer as cancelled,
-      count(*) >= ${mostCounted} as is_at_least
+      count(*) > ${mostCounted} as is_at_least
     from (
       ${latestOf(sql.fragment`posthorn.former_outcomes`)}
       union all
       ${latestOf(sql.fragment`posthorn.brought_forward`)}
       order by webhook_id desc
-      limit ${mostCounted}
+      limit ${mostCounted + 1}
     ) as f
     left join posthorn.queue as q on q.webhook_id = f.webhook_id
     left join posthorn.outcomes as e on e.webhook_id = f.webhook_id`;

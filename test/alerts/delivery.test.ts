@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 
 describe('the failure rate', () => {
-  it('fires when a quarter of all attempts fails, and resolves when that is long ago', async () => {
+  it('fires when a quarter of all attempts fails, and resolves when they succeed again', async () => {
     await enqueue(60);
     await attempted(60);
     failWith(500);
@@ -60,8 +60,33 @@ describe('the failure rate', () => {
       severity: 'critical',
       summary: '28 % of 83 attempts failed within 10m.',
     });
-    await ageTallies();
+    await staysWhenNothingIsTried('failure_rate');
+    await enqueue(1);
+    await attempted(84);
     await expectResolvesOnce(database, { rule: 'failure_rate', evaluate });
+  });
+
+  /** What has failed waits for a retry, so that almost nothing is tried: that is no better. */
+  async function staysWhenNothingIsTried(rule: string): Promise<void> {
+    await ageTallies();
+    for (const _ of [1, 2]) await evaluate();
+    expect(await alertsOf(database, rule)).toMatchObject([
+      { state: 'firing', summary: expect.stringContaining('Nothing was tried') },
+    ]);
+    receiver.answer((_request, response) => response.end());
+  }
+
+  it('counts what is tried at an endpoint that never fails, for whoever looks at it', async () => {
+    const endpoint = await registerEndpoint(database, { url: `${receiver.url}/well` });
+    await endpoint.enqueue(5);
+    await attempted(5);
+    await evaluate();
+    const { rows } = await database.pool.query(
+      `select sum(attempts)::integer as attempts, sum(failures)::integer as failures
+       from posthorn.tallies where endpoint_id = $1`,
+      [endpoint.id],
+    );
+    expect(rows).toEqual([{ attempts: 5, failures: 0 }]);
   });
 
   it('says nothing of fewer than 20 attempts', async () => {
@@ -110,7 +135,9 @@ describe('the failure rate', () => {
       severity: 'warning',
       summary: `70 % of 33 attempts at ${receiver.url}/some failed within 10m.`,
     });
-    await ageTallies();
+    await staysWhenNothingIsTried('endpoint_failure_rate');
+    await endpoint.enqueue(1);
+    await attempted(134);
     await expectResolvesOnce(database, { rule: 'endpoint_failure_rate', evaluate });
   });
 });

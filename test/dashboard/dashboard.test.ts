@@ -119,12 +119,16 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     await using watched = await open(`#/webhooks/${world.ids.waiting}`);
     const { page } = watched;
     await page.getByText('It waits for').waitFor();
-    await page.getByRole('button', { name: 'Cancel' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Leave it' }).click();
+    await page.getByRole('button', { name: 'Cancel webhook' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Cancel this webhook?' });
+    await dialog.getByText('/later').waitFor();
+    await photograph(page, 'webhook-cancelling');
+    expect(await axe(page)).toEqual([]);
+    await dialog.getByRole('button', { name: 'Keep the webhook' }).click();
     await page.getByText('It waits for').waitFor();
-    await page.getByRole('button', { name: 'Cancel' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
-    await page.getByText('It ended as cancelled').waitFor();
+    await page.getByRole('button', { name: 'Cancel webhook' }).click();
+    await dialog.getByRole('button', { name: 'Cancel the webhook' }).click();
+    await page.getByText(/^It was cancelled (just now|.* ago)\. It is not sent/).waitFor();
   });
 
   it('pauses and resumes, disables and enables an endpoint, and sends a test to it', async () => {
@@ -133,7 +137,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     await page.getByRole('button', { name: 'Pause' }).click();
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByRole('button', { name: 'Disable' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Disable' }).click();
+    await page.getByRole('button', { name: 'Disable the endpoint' }).click();
     await page.getByRole('button', { name: 'Enable' }).click();
     await page.getByRole('button', { name: 'Send test' }).click();
     await page.getByRole('link', { name: 'See how it went' }).click();
@@ -180,7 +184,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     await page.getByRole('button', { name: 'Count' }).click();
     await page.getByText(/match\.$/).waitFor();
     await start.click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Start' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Start the replay' }).click();
     await page.getByText('finished').waitFor();
     await photograph(page, 'replays-finished');
   });

@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPage, photograph, startBrowser } from '../support/browser.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
+import { startReceiver } from '../support/receiver.ts';
 import { axe } from './looking.ts';
 
 // What somebody sees first: a Posthorn to which nothing has been given yet.
@@ -51,5 +54,20 @@ describe.skipIf(typeof started === 'string')('a dashboard without webhooks', () 
       expect(scroll).toBeLessThanOrEqual(client);
       expect(troubles).toEqual([]);
     }
+  });
+
+  // The last: then there is one.
+  it('gives a statement that sends the first webhook when it is pasted, and the same as curl', async () => {
+    await using receiver = await startReceiver();
+    await using watched = await openPage(browser, { origin: engine.address });
+    const { page } = watched;
+    await page.goto(`${engine.address}/`);
+    await page.getByLabel("Your receiver's URL").fill(`${receiver.url}/it's`);
+    const [statement = '', curl = ''] = await page.locator('.snippet pre').allTextContents();
+    await database.pool.query(statement);
+    await receiver.until((requests) => requests.length === 1);
+    // The API answers in this process: it must not wait for the command.
+    await promisify(execFile)('sh', ['-c', `${curl} --silent --fail`]);
+    await receiver.until((requests) => requests.length === 2);
   });
 });

@@ -133,7 +133,7 @@ describe.skipIf(typeof started === 'string')('the page "API" of a running Postho
     const url = `http://127.0.0.1:${world.receiver.port}/tried`;
     await page.locator('.try textarea').fill(JSON.stringify({ url, body: { n: 1 } }));
     await page.getByRole('button', { name: 'Send POST' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Leave it' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Do not send' }).click();
     expect(await page.locator('.tried').count()).toBe(0);
     await page.getByRole('button', { name: 'Send POST' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Send POST' }).click();

@@ -4,7 +4,12 @@ import { expect, it } from 'vitest';
 
 const module = '../../dashboard/verdict.js';
 const { verdictOf } = (await import(module)) as {
-  verdictOf: (stats: object) => { level: string; headline: string; facts: string };
+  verdictOf: (stats: object) => {
+    level: string;
+    headline: string;
+    facts: string;
+    findings: { level: string; what: string; todo: string }[];
+  };
 };
 
 const calm = {
@@ -27,4 +32,41 @@ it('says that everything is delivered only when nothing failed and nothing is he
   const held = verdictOf({ ...calm, queue: [{ state: 'held', webhooks: 7, oldest_due_s: null }] });
   expect([held.level, held.headline === headline]).toEqual(['ok', false]);
   expect(held.facts).toContain('7 held');
+});
+
+it('tells once of what a figure and alerts both say: as it is now, and since when', () => {
+  const firedAt = new Date(Date.now() - 1_080_000).toISOString();
+  const alert = (rule: string, severity: string) => ({
+    rule,
+    severity,
+    summary: `the text of ${rule}`,
+    fired_at: firedAt,
+    clear_since: null,
+  });
+  const alerts = [
+    alert('backlog_age', 'critical'),
+    alert('backlog', 'warning'),
+    alert('failure_rate', 'critical'),
+    alert('egress_down', 'critical'),
+  ];
+  const queue = [{ state: 'due', webhooks: 51, oldest_due_s: 290 }];
+  const { findings } = verdictOf({
+    ...calm,
+    queue,
+    alerts,
+    window: { attempts: 40, failures: 10 },
+  });
+  expect(findings.map(({ what }) => what)).toEqual([
+    '51 webhooks are due, the oldest for 4 min 50 s.',
+    '25 % of the attempts of the last five minutes failed.',
+    'the text of egress_down',
+  ]);
+  for (const { level, todo } of findings) {
+    expect(level).toBe('bad');
+    expect(todo).toContain('An alert has been firing for 18 min');
+  }
+  const better = verdictOf({ ...calm, alerts });
+  expect(better.findings.map(({ what }) => what).toSorted()).toEqual(
+    alerts.map(({ rule }) => `the text of ${rule}`).toSorted(),
+  );
 });

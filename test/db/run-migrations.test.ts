@@ -77,25 +77,27 @@ async function open(...statements: string[]): Promise<pg.Client & AsyncDisposabl
 describe('a migration in a transaction', () => {
   it('waits for a lock only for moments, so that nobody waits behind it, and says for whom', async () => {
     await using report = await open('begin', 'select count(*) from posthorn.outcomes');
-    const migrated = run('a', 'alter table posthorn.outcomes add column a integer');
+    const migrated = run('0901_a', 'alter table posthorn.outcomes add column a integer');
     await eventually(async () => told.length > 0, 'that it says for whom it waits');
-    expect(told[0]?.message).toBe('Waiting with the migration a: others have locked its tables');
+    expect(told[0]?.message).toBe(
+      'Waiting with the migration 0901_a: others have locked its tables',
+    );
     expect(JSON.stringify(told[0]?.fields)).toMatch(
       /pid \d+ \(\w+, a report, idle in transaction\)/,
     );
     for (let nth = 0; nth < 5; nth += 1) await useTables();
-    expect(await isApplied('a')).toBe(false);
+    expect(await isApplied('0901_a')).toBe(false);
     await report.query('commit');
     await migrated;
-    expect(await isApplied('a')).toBe(true);
+    expect(await isApplied('0901_a')).toBe(true);
     // Not a line for each try.
     expect(told).toHaveLength(1);
   });
 
   it('is undone as a whole when a part of it fails', async () => {
-    await expect(run('b', 'create table posthorn.b (); select 1 / 0')).rejects.toThrow('zero');
+    await expect(run('0902_b', 'create table posthorn.b (); select 1 / 0')).rejects.toThrow('zero');
     const { rows } = await database.pool.query(`select to_regclass('posthorn.b') as b`);
-    expect([rows, await isApplied('b')]).toEqual([[{ b: null }], false]);
+    expect([rows, await isApplied('0902_b')]).toEqual([[{ b: null }], false]);
   });
 });
 
@@ -137,7 +139,7 @@ describe('a migration outside a transaction', () => {
       'begin isolation level repeatable read',
       'select count(*) from posthorn.queue',
     );
-    const migrated = run('c', build('c'));
+    const migrated = run('0903_c', build('c'));
     await eventually(async () => {
       const { rowCount } = await database.pool.query(
         `select from pg_stat_progress_create_index where phase like 'waiting for%'`,
@@ -159,10 +161,10 @@ describe('a migration outside a transaction', () => {
     await database.pool.query(
       `select posthorn.make_partitions((now() at time zone 'UTC')::date + 30)`,
     );
-    expect(await isApplied('c')).toBe(false);
+    expect(await isApplied('0903_c')).toBe(false);
     await report.query('commit');
     await migrated;
-    expect(await isApplied('c')).toBe(true);
+    expect(await isApplied('0903_c')).toBe(true);
     expect(await built('c')).toEqual(
       (await partitions()).map((table) => ({ table, isValid: true })),
     );
@@ -174,7 +176,7 @@ describe('a migration outside a transaction', () => {
       'begin isolation level repeatable read',
       'select count(*) from posthorn.queue',
     );
-    const migrated = run('d', build('d'));
+    const migrated = run('0904_d', build('d'));
     const interrupted = expect(migrated).rejects.toThrow('canceling statement');
     await eventually(async () => {
       const { rows } = await database.pool.query(
@@ -187,7 +189,7 @@ describe('a migration outside a transaction', () => {
     await interrupted;
     await report.query('commit');
     expect((await built('d')).filter(({ isValid }) => isValid)).toEqual([]);
-    await run('d', build('d'));
+    await run('0904_d', build('d'));
     const tables = (await built('d')).filter(({ isValid }) => isValid).map(({ table }) => table);
     expect(tables).toEqual(await partitions());
     expect(tables).toContain(partition);
@@ -195,7 +197,7 @@ describe('a migration outside a transaction', () => {
 
   it('runs other statements one by one, with short locks as well', async () => {
     await run(
-      'e',
+      '0905_e',
       `-- Outside a transaction.
        alter table posthorn.queue add constraint e check (attempts >= 0) not valid;
        alter table posthorn.queue validate constraint e;`,

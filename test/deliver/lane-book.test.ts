@@ -251,3 +251,62 @@ it('goes back to the first of an ordered lane, whatever is seen after a claim th
   const [wish] = book.choose(10, 0);
   expect(wish?.dueFromMs).toBeLessThanOrEqual(100);
 });
+
+describe('a lane whose receiver refuses what is too much', () => {
+  const refusal = { pauseMs: 1_000 };
+  const room = (book: LaneBook, nowMs: number) =>
+    book.choose(100, nowMs).reduce((sum, { quota }) => sum + quota, 0);
+
+  function refusedLane() {
+    const book = new LaneBook({ maxSlots: 100 });
+    book.add({ lane: 'a', priority: 1, dueMs: 1 });
+    const epochs = Array.from({ length: 4 }, () => book.begin('a', 0));
+    for (const epoch of epochs) book.end('a', { epoch, verdict: 'overload', refusal, nowMs: 10 });
+    return book;
+  }
+
+  it('gets nothing until the pause is over, and then one request a second', () => {
+    const book = refusedLane();
+    expect(room(book, 1_000)).toBe(0);
+    expect(book.nextReadyMs).toBe(1_010);
+    expect(room(book, 1_010)).toBe(1);
+    book.end('a', { epoch: book.begin('a', 1_010), verdict: 'other', nowMs: 1_020 });
+    expect([room(book, 2_000), room(book, 2_010)]).toEqual([0, 1]);
+  });
+
+  it('takes no refusal of what was claimed before it for a second one', () => {
+    const late = refusedLane();
+    const epoch = late.begin('a', 20);
+    late.end('a', { epoch, verdict: 'overload', refusal, nowMs: 30 });
+    // Only the turn that it took is gone: the rate is the same, and the slots too.
+    const roomAfter = (book: LaneBook) => {
+      book.begin('a', 5_000);
+      return [5_990, 6_000].map((nowMs) => room(book, nowMs));
+    };
+    expect(roomAfter(late)).toEqual([0, 1]);
+    expect(roomAfter(refusedLane())).toEqual([0, 1]);
+  });
+
+  it('is looked at again when a pause is over that all workers know of, though nothing is seen of it', () => {
+    const book = refusedLane();
+    const wishes = book.choose(100, 1_010);
+    book.learn({ wishes, claimed: [], discovered: [], wasFull: false });
+    expect(book.nextReadyMs).toBe(Number.POSITIVE_INFINITY);
+    book.pause('a', { ...refusal, nowMs: 1_050 });
+    expect(room(book, 2_040)).toBe(0);
+    expect(book.nextReadyMs).toBe(2_050);
+    expect(room(book, 2_050)).toBe(1);
+  });
+
+  it('is not kept by this worker for longer than five seconds: somebody may end a long pause', () => {
+    const book = refusedLane();
+    book.pause('a', { pauseMs: 3_600_000, nowMs: 1_000 });
+    expect([room(book, 5_990), room(book, 6_000)]).toEqual([0, 1]);
+  });
+
+  it('keeps its rate when its breaker closes', () => {
+    const book = refusedLane();
+    book.slowStart('a', 20);
+    expect([room(book, 1_000), room(book, 1_010)]).toEqual([0, 1]);
+  });
+});

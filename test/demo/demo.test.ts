@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { arrivalsPerS, usual } from '../../demo/arrivals.ts';
+import { customers } from '../../demo/customers.ts';
+import { createPlainLog } from '../../demo/plain-log.ts';
 import { eventually } from '../support/eventually.ts';
 import { type PosthornProcess, watchProcess } from '../support/process.ts';
 
@@ -62,6 +65,29 @@ it('leaves nothing behind when it is interrupted while it starts', async () => {
   expect(demo.output.join('\n')).not.toMatch(/Dashboard/);
   expect(await readdir(home)).toEqual([]);
 }, 90_000);
+
+it.each(customers)(
+  '$name takes more than the shop sends it, so that no backlog can only grow',
+  (customer) => {
+    const getsPerS = arrivalsPerS(customer, { among: customers, ...usual });
+    expect(getsPerS).toBeGreaterThan(0);
+    // A receiver that refuses what is too much gets four fifths of what it takes, and failures come again.
+    const spare = 0.8 * customer.takesPerS - 1.2 * getsPerS;
+    expect(spare).toBeGreaterThan(0);
+    // What is placed at once at the start is gone long before an alert says that something has been due for five minutes.
+    const atOnce = arrivalsPerS(customer, { among: customers, perSecond: usual.atOnce });
+    expect(atOnce / spare).toBeLessThan(60);
+  },
+);
+
+it('prints errors as sentences, and nothing else of the log', () => {
+  const lines: string[] = [];
+  const log = createPlainLog((line) => lines.push(line));
+  for (const level of ['debug', 'info', 'warn'] as const) log[level]({ error: 'x' }, 'Hidden');
+  log.error({ alert: 'backlog_age' }, 'Alert: something is due');
+  log.error({ error: 'Error: one\n  at two' }, 'Cannot listen');
+  expect(lines).toEqual(['  ! Alert: something is due', '  ! Cannot listen: Error: one']);
+});
 
 it('says which option is wrong, and starts nothing', async () => {
   await using demo = start(['--rate', 'many']);

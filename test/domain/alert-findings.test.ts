@@ -10,7 +10,7 @@ const { thresholds } = readConfig({}).alerts;
 
 const well: AlertFacts = {
   hold: null,
-  total: { attempts: 1_000, failures: 0 },
+  total: { attempts: 1_000, failures: 0, isWaiting: false },
   endpoints: [],
   backlog: { due: 0, oldestMs: null, paused: { due: 0, oldestMs: null } },
   breakers: [],
@@ -23,6 +23,12 @@ const well: AlertFacts = {
 
 const { paused } = well.backlog;
 
+const rate = (attempts: number, failures: number, isWaiting = false) => ({
+  attempts,
+  failures,
+  isWaiting,
+});
+
 const find = (facts: Partial<AlertFacts>) => alertFindings({ ...well, ...facts }, thresholds);
 
 describe('the rules', () => {
@@ -33,8 +39,8 @@ describe('the rules', () => {
   it('each fire for something', () => {
     const facts: AlertFacts = {
       hold: null,
-      total: { attempts: 100, failures: 90 },
-      endpoints: [{ id: 'a', url: 'https://a.example/', attempts: 100, failures: 90 }],
+      total: rate(100, 90),
+      endpoints: [{ id: 'a', url: 'https://a.example/', ...rate(100, 90) }],
       backlog: { due: 20_000, oldestMs: 3_600_000, paused },
       breakers: [
         { lane: '7', url: 'https://b.example/', failingMs: 900_000, failures: 9, lastError: null },
@@ -67,10 +73,14 @@ describe('the rules', () => {
   });
 
   it.each([
-    [{ total: { attempts: 100, failures: 25 } }, true],
-    [{ total: { attempts: 100, failures: 24 } }, false],
-    [{ total: { attempts: 100, failures: 20 } }, false],
-    [{ total: { attempts: 19, failures: 19 } }, false],
+    [{ total: rate(100, 25) }, true],
+    [{ total: rate(100, 24) }, false],
+    [{ total: rate(100, 20) }, false],
+    [{ total: rate(19, 19) }, false],
+    [{ total: rate(1, 1) }, false],
+    [{ total: rate(0, 0, true) }, false],
+    [{ endpoints: [{ id: 'a', url: 'https://a.example/', ...rate(1, 1) }] }, false],
+    [{ endpoints: [{ id: 'a', url: 'https://a.example/', ...rate(0, 0, true) }] }, false],
     [{ backlog: { due: 9_999, oldestMs: 0, paused } }, false],
     [{ backlog: { due: 0, oldestMs: 299_999, paused } }, false],
   ])('between firing and being over an alert stays as it is: %j', (facts, fires) => {
@@ -78,9 +88,10 @@ describe('the rules', () => {
   });
 
   it.each([
-    { total: { attempts: 100, failures: 19 } },
-    { total: { attempts: 9, failures: 9 } },
-    { total: { attempts: 0, failures: 0 } },
+    { total: rate(100, 19) },
+    { total: rate(1, 0, true) },
+    { total: rate(0, 0) },
+    { endpoints: [{ id: 'a', url: 'https://a.example/', ...rate(0, 0) }] },
     { backlog: { due: 7_999, oldestMs: 149_999, paused } },
   ])('what is well enough is not found: %j', (facts) => {
     expect(find(facts)).toEqual([]);
@@ -119,8 +130,8 @@ it.each([
   [2, 8, '25 %'],
   [999, 1_000, '100 %'],
 ])('%i of %i are told as a rounded percentage', (failures, attempts, told) => {
-  const endpoints = [{ id: 'a', url: 'https://a.example/', attempts: 40, failures: 30 }];
-  const total = { attempts: 10 * attempts, failures: 10 * failures };
+  const endpoints = [{ id: 'a', url: 'https://a.example/', ...rate(40, 30) }];
+  const total = rate(10 * attempts, 10 * failures);
   expect(find({ endpoints, total })[0]?.summary).toContain(`${told} of`);
 });
 
@@ -151,16 +162,21 @@ describe('what becomes of an alert', () => {
   it.each<[string, Finding[], KnownAlert[], string[]]>([
     ['begins when it is found', [one({})], [], ['begin']],
     ['does not begin when it is not bad enough', [one({ fires: false })], [], []],
-    ['goes on without a change', [one({})], [known({})], []],
-    ['goes on when it is a little better', [one({ fires: false })], [known({})], []],
-    ['waits until it has lasted', [one({ afterMs: 9 })], [known({ step: 0, foundMs: 8 })], []],
+    ['says how bad it is now', [one({})], [known({})], ['update']],
+    ['says so too when it is a little better', [one({ fires: false })], [known({})], ['update']],
+    [
+      'waits until it has lasted',
+      [one({ afterMs: 9 })],
+      [known({ step: 0, foundMs: 8 })],
+      ['update'],
+    ],
     ['fires then', [one({ afterMs: 9 })], [known({ step: 0, foundMs: 9 })], ['tell']],
     ['is told of again with the next step', [one({ step: 2 })], [known({})], ['tell']],
-    ['is not told of with a step before', [one({ step: 1 })], [known({ step: 2 })], []],
+    ['is not told of with a step before', [one({ step: 1 })], [known({ step: 2 })], ['update']],
     ['begins to be over', [], [known({})], ['clear']],
     ['is not over yet', [], [known({ clearMs: 299_999 })], []],
     ['is over', [], [known({ clearMs: 300_000 })], ['resolve']],
-    ['comes back', [one({})], [known({ clearMs: 299_999 })], ['return']],
+    ['comes back', [one({})], [known({ clearMs: 299_999 })], ['return', 'update']],
     ['is forgotten when it was a passing thing', [], [known({ step: 0 })], ['forget']],
     [
       'is forgotten when it gets better before it fired',
@@ -188,6 +204,7 @@ describe('what becomes of an alert', () => {
             if (change.kind === 'begin') alert = known({ step: change.step });
             else if (alert === undefined) throw new Error('nothing to change');
             else if (change.kind === 'tell') alert = { ...alert, step: change.finding.step };
+            else if (change.kind === 'update') continue;
             else if (change.kind === 'return') alert = { ...alert, clearMs: null };
             else if (change.kind === 'clear') alert = { ...alert, clearMs: 0 };
             else alert = undefined;

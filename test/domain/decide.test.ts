@@ -7,6 +7,7 @@ const usual = {
   pastAttempts: 0,
   maxAttempts: null,
   scheduleMs: [60_000, 300_000],
+  triedForMs: 0,
   random: 0,
 };
 const refused = {
@@ -69,5 +70,28 @@ describe('what becomes of a webhook', () => {
       inMs: 0,
       counts: false,
     });
+  });
+
+  it('comes again when a receiver that refuses it asks for that, and no attempt is used up', () => {
+    const asked = { ...refused, reason: 'http_429', notBeforeMs: 7_000 };
+    const decision = { became: 'retry', inMs: 7_000, counts: false };
+    expect(decide({ ...usual, verdict: asked })).toEqual(decision);
+    expect(decide({ ...usual, number: 99, maxAttempts: 1, verdict: asked })).toEqual(decision);
+    // Refused often, it comes again less often: a day of Retry-After: 1 is about a hundred attempts.
+    const soon = { ...asked, notBeforeMs: 1_000 };
+    const waits = [0, 1, 5, 50].map((uncounted) => decide({ ...usual, uncounted, verdict: soon }));
+    expect(waits).toMatchObject([1_000, 2_000, 32_000, 900_000].map((inMs) => ({ inMs })));
+  });
+
+  it('fails when it has been refused for longer than all retries take, and for a day', () => {
+    const asked = { ...refused, reason: 'http_503', notBeforeMs: 1_000 };
+    const day = 86_400_000;
+    const becameAfter = (triedForMs: number, scheduleMs: readonly number[]) =>
+      decide({ ...usual, scheduleMs, triedForMs, verdict: asked }).became;
+    expect([becameAfter(day, [1_000]), becameAfter(day + 1, [1_000])]).toEqual(['retry', 'failed']);
+    expect([
+      becameAfter(3 * day, [day, 2 * day]),
+      becameAfter(3 * day + 1, [day, 2 * day]),
+    ]).toEqual(['retry', 'failed']);
   });
 });

@@ -4,7 +4,7 @@ import { retryDelayMs } from '../../src/domain/retry-schedule.ts';
 
 const minute = 60_000;
 const scheduleMs = [minute, 5 * minute, 30 * minute, 120 * minute, 1_440 * minute];
-const usual = { scheduleMs, maxAttempts: null, notBeforeMs: undefined, random: 0 };
+const usual = { scheduleMs, maxAttempts: null, random: 0 };
 
 describe('the delay before a retry', () => {
   it('is 1m, 5m, 30m, 2h and 24h, and then there is none', () => {
@@ -21,11 +21,6 @@ describe('the delay before a retry', () => {
   it('repeats the last delay when a webhook allows more attempts than there are delays', () => {
     expect(retryDelayMs({ ...usual, counted: 9, maxAttempts: 10 })).toBe(1_440 * minute);
     expect(retryDelayMs({ ...usual, counted: 10, maxAttempts: 10 })).toBeUndefined();
-  });
-
-  it('is at least what the receiver asked for', () => {
-    expect(retryDelayMs({ ...usual, counted: 1, notBeforeMs: 600_000 })).toBe(600_000);
-    expect(retryDelayMs({ ...usual, counted: 2, notBeforeMs: 1_000 })).toBe(5 * minute);
   });
 
   it('is never earlier than the schedule and at most 10 % later', () => {

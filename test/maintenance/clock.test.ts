@@ -19,6 +19,8 @@ afterAll(() => database.drop());
 
 beforeEach(async () => {
   await database.empty();
+  // A worker of an earlier test has taken some at the turn of a minute.
+  await database.pool.query('truncate posthorn.samples');
   await database.pool.query('update posthorn.clock set seen_at = clock_timestamp()');
 });
 

@@ -11,7 +11,9 @@ beforeAll(async () => {
 
 afterAll(() => database.drop());
 
-beforeEach(() => database.pool.query('truncate posthorn.samples, posthorn.tallies'));
+beforeEach(() =>
+  database.pool.query('truncate posthorn.samples, posthorn.tallies, posthorn.outcomes'),
+);
 
 /** Takes a sample and reads it. */
 async function sample(): Promise<Record<string, unknown> | undefined> {
@@ -84,4 +86,38 @@ it('forgets samples after 15 days', async () => {
     'select attempts from posthorn.samples order by taken_at',
   );
   expect(rows).toEqual([{ attempts: 2 }, { attempts: 0 }]);
+});
+
+it('measures what had a send_at from then on', async () => {
+  await database.pool.query(`
+    with enqueued as (
+      insert into posthorn.outbox (url, body, send_at)
+      select 'http://127.0.0.1:1/', '{}', now() + interval '50 s'
+      from generate_series(1, 3)
+      returning id, send_at
+    )
+    insert into posthorn.outcomes (webhook_id, outbox_id, lane, status, attempts, finished_at)
+    select id, id, 1, 'delivered', 1, send_at + interval '200 ms' from enqueued`);
+  const taken = await sample();
+  await database.pool.query('truncate posthorn.outbox, posthorn.queue');
+  expect(taken?.['p50_ms']).toBeCloseTo(200, 0);
+});
+
+it.each([
+  ['is due all the time for a receiver that asks for a few seconds again and again', '3 s', 1],
+  ['is not due when its receiver asked for an hour', '1 h', 0],
+])('what waits %s', async (_, pause, due) => {
+  await database.pool.query(
+    `insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+     values (posthorn.uuid_v7(), posthorn.uuid_v7(), 7, 1, now() - interval '5 minutes')`,
+  );
+  await database.pool.query(
+    `insert into posthorn.breakers (lane, url, last_failure_at, paused_until)
+     values (7, 'http://127.0.0.1:1/', now(), now() + $1::interval)`,
+    [pause],
+  );
+  await database.pool.query(`update posthorn.stats set taken_at = '-infinity', took_ms = 0`);
+  const taken = await sample();
+  await database.pool.query('truncate posthorn.breakers, posthorn.queue');
+  expect(taken).toMatchObject({ waiting: 1, due });
 });

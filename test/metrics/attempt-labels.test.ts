@@ -49,6 +49,7 @@ it('whatever ends an attempt has labels that were known beforehand', () => {
           pastAttempts: 0,
           maxAttempts,
           scheduleMs: [1, 2, 3],
+          triedForMs: 0,
           random: 0.5,
         });
         const labels = {

@@ -115,12 +115,20 @@ async function fill(): Promise<void> {
     `insert into posthorn.breakers (lane, url, paused_until)
      select n, 'http://busy.example/' || n, now() + interval '1 hour' from generate_series(2, 501) as n`,
   );
-  // Four workers, an hour: a row for all and 200 for endpoints, four times a minute.
+  // Four workers, an hour: a row for all and 200 for endpoints that fail, four times a minute; and 2,000 for others, every five
+  // minutes.
   await client.query(
-    `insert into posthorn.tallies (counted_at, worker, endpoint_id, attempts, failures)
-     select now() - at * interval '15 seconds', worker, e.id, 10, 5
+    `insert into posthorn.tallies (counted_at, worker, endpoint_id, attempts, failures, is_watched)
+     select now() - at * interval '15 seconds', worker, e.id, 10, 5, e.id is not null
      from generate_series(0, 239) as at
      cross join generate_series(1, 4) as worker
      cross join (select null::uuid as id union all (select id from posthorn.endpoints limit 200)) as e`,
+  );
+  await client.query(
+    `insert into posthorn.tallies (counted_at, worker, endpoint_id, attempts, failures)
+     select now() - at * interval '5 minutes', worker, e.id, 10, 0
+     from generate_series(0, 11) as at
+     cross join generate_series(1, 4) as worker
+     cross join (select id from posthorn.endpoints order by id desc limit 2000) as e`,
   );
 }

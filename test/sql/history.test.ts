@@ -150,7 +150,7 @@ describe.skipIf(!hasPsql)('the report', () => {
     ],
     [
       'failed',
-      /as often as it may be, with 6 attempts: the last one was answered with HTTP 503\.$/,
+      /as often or for as long as it may be, with 6 attempts: the last one was answered with HTTP 503\.$/,
     ],
     ['leased', /^It is being sent now: worker 7 began attempt 1 00:0\d:\d\d ago\.$/],
     ['later', /^It is not sent before .*, in 00:5\d:\d\d, as its send_at says\.$/],

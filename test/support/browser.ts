@@ -33,11 +33,19 @@ export async function openPage(
     origin,
     colours = 'light',
     width = 1280,
-  }: { readonly origin: string; readonly colours?: 'light' | 'dark'; readonly width?: number },
+    zone = 'UTC',
+  }: {
+    readonly origin: string;
+    readonly colours?: 'light' | 'dark';
+    readonly width?: number;
+    /** The time zone of whoever reads. */
+    readonly zone?: string;
+  },
 ): Promise<Watched> {
   const context = await browser.newContext({
     colorScheme: colours,
     locale: 'en-US',
+    timezoneId: zone,
     viewport: { width, height: 900 },
   });
   const page = await context.newPage();
