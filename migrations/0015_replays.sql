@@ -277,8 +277,11 @@ declare
   -- Each once, in order: so rows are locked, and one after the other they become due.
   ids constant uuid[] := array(select distinct id from unnest(put_back.webhook_ids) as id where id is not null order by id);
   queued uuid[];
-  brought_forward uuid[];
-  freed bigint[];
+  others uuid[];
+  hurried_ids uuid[];
+  released_lanes bigint[];
+  brought_forward uuid[] := '{}';
+  freed bigint[] := '{}';
 begin
   -- Until the end of the transaction no day is dropped: drop_partitions() looks for unfinished webhooks first.
   perform pg_advisory_xact_lock_shared(1886352244, -4);
@@ -346,12 +349,15 @@ begin
   select coalesce(array_agg(i.webhook_id), '{}') into queued from inserted as i;
 
   if 'pending' = any (put_back.statuses) then
-    with others as materialized (
-      select id from unnest(ids) as id except select id from unnest(queued) as id order by id
-    ),
-    early as materialized (
+    others := array(select id from unnest(ids) as id except select id from unnest(queued) as id order by id);
+  end if;
+  -- Once more for heads of ordered lanes that were no heads any more when the lock was there: the endpoint has stopped being
+  -- ordered, and its head has the time of its retry itself now.
+  for round in 1 .. 2 loop
+    exit when coalesce(cardinality(others), 0) = 0;
+    with early as materialized (
       select q.*
-      from others as o
+      from unnest(others) as o (id)
       cross join lateral (
         select webhook_id, due_at, attempts
         from posthorn.queue
@@ -388,7 +394,7 @@ begin
     -- An ordered lane keeps the place of its first one, and waits as a whole.
     heads as materialized (
       select q.*, r.retry_at
-      from others as o
+      from unnest(others) as o (id)
       cross join lateral (
         select webhook_id, lane, due_at, attempts
         from posthorn.queue
@@ -415,31 +421,28 @@ begin
         and retry_at > now()
       returning lane
     ),
+    released_heads as materialized (
+      select * from heads where lane = any (array(select lane from released))
+    ),
     remembered as (
       insert into posthorn.brought_forward (replay_id, webhook_id, due_at, retry_at, attempts, brought_to)
       select put_back.replay_id, webhook_id, max(due_at), max(retry_at), min(attempts), min(brought_to)
       from (
         select webhook_id, due_at, null::timestamptz as retry_at, attempts, brought_to from timed
         union all
-        select webhook_id, null, retry_at, attempts, due_at
-        from heads
-        where lane = any (array(select lane from released))
+        select webhook_id, null, retry_at, attempts, due_at from released_heads
       ) as changed
       where put_back.replay_id is not null
       group by webhook_id
     )
     select
-      array(
-        select webhook_id
-        from timed
-        union all
-        -- Not one whose lane somebody else has let go on meanwhile.
-        select webhook_id
-        from heads
-        where lane = any (array(select lane from released))),
-      (select array_agg(r.lane) from released as r)
-    into brought_forward, freed;
-  end if;
+      array(select webhook_id from timed union all select webhook_id from released_heads),
+      array(select lane from released),
+      array(select webhook_id from heads where lane <> all (array(select lane from released)) order by webhook_id)
+    into hurried_ids, released_lanes, others;
+    brought_forward := brought_forward || hurried_ids;
+    freed := freed || released_lanes;
+  end loop;
 
   -- Guarded as in outbox_to_queue().
   if cardinality(queued || brought_forward) > 0 and pg_try_advisory_xact_lock(1886352244, -1) then

@@ -70,6 +70,7 @@ declare
   step interval;
   last_id uuid := '00000000-0000-0000-0000-000000000000';
   looked_at uuid[];
+  lanes bigint[];
 begin
   select seen_at into known from posthorn.clock;
   if known between clock_timestamp() - interval '10 seconds' and clock_timestamp() then
@@ -118,8 +119,10 @@ begin
     last_id := looked_at[cardinality(looked_at)];
   end loop;
 
-  -- Rows of several lanes are locked in the order of the lanes, by everybody.
-  perform from posthorn.breakers where greatest(failing_since, last_failure_at) > clock_timestamp() order by lane for update;
+  -- Lanes that somebody has locked, as by changing an endpoint without a commit, keep their times and wait the longer; all else does
+  -- not wait for them.
+  lanes := array(
+    select lane from posthorn.breakers where greatest(failing_since, last_failure_at) > clock_timestamp() for update skip locked);
   update posthorn.breakers
   set
     failing_since = least(failing_since, clock_timestamp()),
@@ -127,15 +130,16 @@ begin
     open_until = open_until - step,
     probe_until = probe_until - step,
     paused_until = paused_until - step
-  where greatest(failing_since, last_failure_at) > clock_timestamp();
-  perform from posthorn.lane_rules where greatest(retry_at, rate_from) > clock_timestamp() order by lane for update;
+  where lane = any (lanes);
+  lanes := array(
+    select lane from posthorn.lane_rules where greatest(retry_at, rate_from) > clock_timestamp() for update skip locked);
   -- The webhook at the head of the lane is not sent before its own due_at.
   update posthorn.lane_rules
   set
     retry_at = case when retry_at > clock_timestamp() then retry_at - step else retry_at end,
     rate_from = case
       when rate_from is not null then least(rate_from, clock_timestamp() + interval '1 second' / rate_limit_per_s) end
-  where greatest(retry_at, rate_from) > clock_timestamp();
+  where lane = any (lanes);
   update posthorn.replays
   set
     moved_at = least(moved_at, clock_timestamp()),

@@ -1,12 +1,42 @@
 -- Counts answers 410 Gone of a registered endpoint since its last success. The second disables the endpoint: what it has
 -- waiting is held.
 --
--- $1 endpoint id  $2 answers
-update posthorn.endpoints as e
-set
-  gone_answers = least(e.gone_answers + $2::integer, 1000),
-  status = case when e.gone_answers + $2::integer >= 2 and e.status <> 'disabled' then 'disabled' else e.status end,
-  status_reason = case when e.gone_answers + $2::integer >= 2 and e.status <> 'disabled' then 'gone' else e.status_reason end
-where e.id = $1::uuid
-  and e.status <> 'deleted'
-returning e.status = 'disabled' as is_disabled
+-- $1 endpoint id  $2 answers  $3 whether there was a success before them
+--
+-- Returns whether it is disabled now, and whether nothing was counted because somebody else has locked its row or the rule of
+-- its lane, which the trigger of an endpoint that is disabled writes.
+with free as materialized (
+  select id, lane
+  from posthorn.endpoints
+  where id = $1::uuid
+    and status <> 'deleted'
+  for no key update skip locked
+),
+ruled as materialized (
+  select lane
+  from posthorn.lane_rules
+  where lane = any (array(select lane from free))
+),
+free_rule as materialized (
+  select lane
+  from posthorn.lane_rules
+  where lane = any (array(select lane from ruled))
+  for update skip locked
+),
+counted as (
+  update posthorn.endpoints as e
+  set (gone_answers, status, status_reason) = (
+    select
+      least(n.answers, 1000),
+      case when n.answers >= 2 and e.status <> 'disabled' then 'disabled' else e.status end,
+      case when n.answers >= 2 and e.status <> 'disabled' then 'gone' else e.status_reason end
+    from (select case when $3::boolean then 0 else e.gone_answers end + $2::integer as answers) as n
+  )
+  where e.id = any (array(select id from free))
+    and e.lane <> all (array(select lane from ruled except select lane from free_rule))
+  returning e.status = 'disabled' as is_disabled
+)
+select
+  coalesce((select is_disabled from counted), false) as is_disabled,
+  exists (select from posthorn.endpoints where id = $1::uuid and status <> 'deleted')
+    and not exists (select from counted) as is_locked

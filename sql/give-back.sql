@@ -24,13 +24,13 @@ closed as (
     and a.number = ($2::smallint[])[array_position($1::uuid[], a.webhook_id)]
     and a.finished_at is null
 ),
--- In the order of the lanes, as in every statement that locks several of them.
+-- One that somebody has locked stays leased until that lease runs out: nobody waits for it here.
 probed as materialized (
   select lane
   from posthorn.breakers
   where lane = any (array(select lane from returned))
-  order by lane
-  for update
+    and probe_webhook is not null
+  for update skip locked
 )
 update posthorn.breakers as b
 set probe_until = null, probe_webhook = null, probe_attempt = null

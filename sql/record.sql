@@ -4,11 +4,15 @@
 -- $4 status codes  $5 errors  $6 error messages  $7 response bodies  $8 whether they were cut
 -- $9 durations, ms  $10 ms since the attempt ended  $11 seconds until the retry  $12 reasons of the end
 -- $13 1 where the attempt does not count, else 0  $14 worker numbers
--- $15 lanes that have shown to be alive  $16 lanes of the webhooks that are to be tried again
+-- $15 lanes that have shown to be alive
+-- $16 lanes of the webhooks that are to be tried again, and of those whose result was brought before and put off
 --
--- Returns the ids that were ours to record, with the number of the latest attempt of those that ended, the lanes whose
--- breaker was open and is closed now, and the ordered lanes that are held until a retry. The fence is
--- (webhook_id, attempts, leased_by) and nothing else: with a status in it the planner took a partial index and halved the
+-- Returns the ids that were ours to record, with the number of the latest attempt of those that ended, and lanes with what is
+-- to be said of them ("lane_is"): 'closed', its breaker was open; 'held', ordered, until a retry; 'rule_locked' and
+-- 'breaker_locked', somebody else has that row locked, and nothing was done that needs it. Results that need it are brought
+-- again by the caller: a person who changes an endpoint and does not commit holds up nothing of any other lane.
+--
+-- The fence is (webhook_id, attempts, leased_by) and nothing else: with a status in it the planner took a partial index and halved the
 -- throughput. What was delivered is delivered, whoever has the lease now, and in this very statement: when the attempt was
 -- finished here and the webhook ended by the next statement, another worker claimed it in between (1 of 300,000 while backends
 -- were terminated). All times are counted from now(), when the statement came: one that waits for a lock must not say that
@@ -47,14 +51,35 @@ ended_late as materialized (
   where attempts <> ($2::smallint[])[place]
 ),
 -- Whether a lane is ordered is read here, and locked, and not what it was when the webhook was claimed: in an ordered lane
--- a webhook keeps its place and the lane is held; in any other the webhook alone waits.
-ordered as materialized (
+-- a webhook keeps its place and the lane is held; in any other the webhook alone waits. Read first without the lock, so that it
+-- is known what could not be locked.
+ruled as materialized (
   select lane
   from posthorn.lane_rules
   where lane = any ($16::bigint[] || array(select lane from ended_late))
     and is_ordered
-  order by lane
-  for no key update
+),
+ordered as materialized (
+  select lane
+  from posthorn.lane_rules
+  where lane = any (array(select lane from ruled))
+    and is_ordered
+  for no key update skip locked
+),
+rule_locked as materialized (
+  select lane
+  from ruled
+  where lane <> all (array(select lane from ordered))
+),
+-- Their attempts stay open as well: whoever rescues them would count a failure and not wait for its retry.
+put_off as materialized (
+  select q.webhook_id
+  from posthorn.queue as q
+  where q.webhook_id = any (array(
+      select r.webhook_id
+      from unnest($1::uuid[], $3::smallint[]) as r (webhook_id, became)
+      where r.became = 0 and exists (select from rule_locked)))
+    and q.lane = any (array(select lane from rule_locked))
 ),
 waiting as (
   update posthorn.queue as q
@@ -79,6 +104,7 @@ waiting as (
       where r.became = 0))
     and q.attempts = ($2::smallint[])[array_position($1::uuid[], q.webhook_id)]
     and q.leased_by = ($14::integer[])[array_position($1::uuid[], q.webhook_id)]
+    and q.webhook_id <> all (array(select webhook_id from put_off))
   returning q.webhook_id, q.lane, array_position($1::uuid[], q.webhook_id) as place
 ),
 held as (
@@ -98,14 +124,18 @@ held as (
     and r.lane = n.lane
   returning r.lane
 ),
+-- What an ordered lane was held for has ended: now, or when its result was brought before and the lane was locked.
 freed as (
   update posthorn.lane_rules as r
   set retry_at = null, retry_of = null
-  from ended_late as e
   where r.lane = any (array(select lane from ordered))
-    and r.lane = e.lane
-    and r.retry_of = e.webhook_id
     and r.retry_at > now()
+    and ($3::smallint[])[array_position($1::uuid[], r.retry_of)] = 1
+    and (
+      r.retry_of = any (array(select webhook_id from ended))
+      -- With a limit, as above.
+      or (select q.webhook_id from posthorn.queue as q where q.webhook_id = r.retry_of limit 1) is null
+    )
     and r.lane <> all (array(select lane from held))
   returning r.lane
 ),
@@ -139,15 +169,19 @@ finished as (
     and a.number = ($2::smallint[])[array_position($1::uuid[], a.webhook_id)]
     -- Recorded before, when only the answer was lost: it ended when it was said to have ended.
     and (a.finished_at is null or a.error = 'abandoned')
+    and a.webhook_id <> all (array(select webhook_id from put_off))
 ),
--- No row, no write: that is every lane that is healthy. Locked in the order of the lanes, as in every statement that locks
--- several of them, so that no two wait for each other.
+-- No row, no write: that is every lane that is healthy.
+failing as materialized (
+  select lane
+  from posthorn.breakers
+  where lane = any ($15::bigint[])
+),
 alive as materialized (
   select lane, state, consecutive, coalesce(paused_until > now(), false) as is_paused
   from posthorn.breakers
-  where lane = any ($15::bigint[])
-  order by lane
-  for update
+  where lane = any (array(select lane from failing))
+  for update skip locked
 ),
 healed as (
   delete from posthorn.breakers
@@ -160,13 +194,17 @@ calmed as (
     probe_attempt = null
   where lane = any (array(select lane from alive where is_paused and (state = 'open' or consecutive > 0)))
 )
-select webhook_id, attempts, null::text as closed_lane, null::text as held_lane from ended
+select webhook_id, attempts, null::text as lane, null::text as lane_is from ended
 union all
 select webhook_id, null, null, null from waiting
 union all
-select null, null, lane::text, null from alive where state = 'open'
+select null, null, lane::text, 'closed' from alive where state = 'open'
 union all
-select null, null, null, lane::text from held
+select null, null, lane::text, 'held' from held
+union all
+select null, null, lane::text, 'rule_locked' from rule_locked
+union all
+select null, null, lane::text, 'breaker_locked' from failing where lane <> all (array(select lane from alive))
 union all
 -- Adds no row. It tells the workers, one of which owns the lane and holds it in memory.
 select null, null, null, null from freed where pg_notify('posthorn_wake', 'rules:' || lane) is null

@@ -5,30 +5,65 @@
 --
 -- A webhook that was there for several deaths in a row waits, longer each time: it may be their cause. In an ordered lane,
 -- where it would be overtaken, the lane waits for it.
-with released as (
+--
+-- Waits for no row that somebody else has locked, as by changing an endpoint without a commit. What cannot be freed without such
+-- a row stays leased, and the worker's number stays known: the next rescue, two seconds later, tries again.
+with leased as materialized (
+  select webhook_id, lane, uncounted
+  from posthorn.queue
+  where leased_by = $1::integer
+    and webhook_id <> all ($2::uuid[])
+  for update skip locked
+),
+ruled as materialized (
+  select lane
+  from posthorn.lane_rules
+  where is_ordered
+    and lane = any (array(select lane from leased where uncounted >= 2))
+),
+ordered as materialized (
+  select lane
+  from posthorn.lane_rules
+  where is_ordered
+    and lane = any (array(select lane from ruled))
+  for update skip locked
+),
+probing as materialized (
+  select lane, probe_webhook
+  from posthorn.breakers
+  where lane = any (array(select lane from leased))
+    and probe_webhook = any (array(select webhook_id from leased))
+),
+probed as materialized (
+  select lane
+  from posthorn.breakers
+  where lane = any (array(select lane from probing))
+  for update skip locked
+),
+released as (
   update posthorn.queue
   set
     lease_until = null,
     leased_by = null,
     uncounted = least(uncounted + 1, 32000),
     due_at = case
-      when uncounted < 2 then due_at
-      when exists (select from posthorn.lane_rules as r where r.lane = queue.lane and r.is_ordered) then due_at
+      when uncounted < 2 or lane = any (array(select lane from ordered)) then due_at
       else clock_timestamp() + least(power(2, least(uncounted, 9)), 300) * interval '1 second'
     end
-  where leased_by = $1::integer
-    and webhook_id <> all ($2::uuid[])
+  where webhook_id = any (array(
+      select l.webhook_id
+      from leased as l
+      where not (
+          l.uncounted >= 2
+          and l.lane = any (array(select lane from ruled))
+          and l.lane <> all (array(select lane from ordered))
+        )
+        and l.webhook_id <> all (array(
+          select p.probe_webhook
+          from probing as p
+          where p.lane <> all (array(select lane from probed))))))
   -- Uncounted is 1 more here than before.
   returning webhook_id, lane, uncounted
-),
--- In the order in which everybody locks them, so that nobody deadlocks.
-ordered as materialized (
-  select lane
-  from posthorn.lane_rules
-  where is_ordered
-    and lane = any (array(select lane from released where uncounted > 2))
-  order by lane
-  for update
 ),
 held as (
   update posthorn.lane_rules as r
@@ -37,7 +72,7 @@ held as (
     clock_timestamp() + (
       select max(least(power(2, least(s.uncounted - 1, 9)), 300)) * interval '1 second'
       from released as s
-      where s.lane = r.lane))
+      where s.lane = r.lane and s.uncounted > 2))
   where r.lane = any (array(select lane from ordered))
 ),
 closed as (
@@ -49,15 +84,6 @@ closed as (
   -- Earlier ones are open when a lease had run out before.
   where a.webhook_id = any (array(select webhook_id from released))
     and a.finished_at is null
-),
--- In the order of the lanes, as in every statement that locks several of them.
-probed as materialized (
-  select lane
-  from posthorn.breakers
-  where lane = any (array(select lane from released))
-    and probe_webhook is not null
-  order by lane
-  for update
 ),
 -- A webhook has one lease, so that a probe of one that was leased is that lease.
 unprobed as (

@@ -121,12 +121,11 @@ describe('an ordered endpoint', () => {
   it('goes on when its first one is cancelled just after it failed', async () => {
     failOnce();
     const endpoint = await orderedWithAnHour();
-    // What follows the record of a failure waits for this row.
-    await database.pool.query(
+    const client = await hold();
+    // What follows the record of a failure inserts this row as well, and waits.
+    await client.query(
       `insert into posthorn.breakers (lane, url) select lane, url from posthorn.endpoints`,
     );
-    const client = await hold();
-    await client.query('select from posthorn.breakers for update');
     await endpoint.enqueue(3);
     const first = await heldBy(endpoint);
     await database.pool.query('select posthorn.cancel($1)', [first]);

@@ -2,12 +2,14 @@ import type { Pool } from 'pg';
 import { closedPayload, wakeChannel } from '../db/names.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { AttemptResult } from '../domain/attempt-result.ts';
-import { breakerRules, type LaneNews } from '../domain/breaker.ts';
+import { breakerRules, followedBy, isAlive, type LaneNews } from '../domain/breaker.ts';
 import type { Verdict } from '../domain/classify.ts';
 import { EgressWatch } from '../domain/egress.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import { lanesThatAre, recordAttempts } from './attempt-record.ts';
 import { type ClaimedWebhook, type ClaimRow, toWebhook } from './claim.ts';
+import { PutOff } from './put-off.ts';
 
 /*
  * The breakers: rows of posthorn.breakers, shared by all workers, one per lane that fails.
@@ -29,6 +31,8 @@ const countSql = sqlFile('count-failures');
 export class Breakers {
   readonly #options: BreakersOptions;
   readonly #egress = new EgressWatch();
+  /** By lane: what could not be counted, because somebody has locked the row of the breaker. */
+  readonly #putOff = new PutOff<string, LaneNews>((news) => this.#countAgain(news));
   #wasDown = false;
 
   constructor(options: BreakersOptions) {
@@ -73,18 +77,22 @@ export class Breakers {
     return isProbe && this.#wasDown ? { kind: 'repeat', reason: verdict.reason } : verdict;
   }
 
-  /** Counts failures, pauses and lost probes into the breakers of their lanes. Never throws. */
-  async count(all: readonly LaneNews[]): Promise<void> {
-    const news = all.filter(
-      ({ failures, probes, pauseS }) => failures > 0 || probes.length > 0 || pauseS !== null,
-    );
-    if (news.length === 0) return;
-    try {
-      const opened = await this.#write(this.#egress.isDown ? news.map(frozen) : news);
-      if (opened.length > 0) this.#options.events.emit('breakersOpened', { lanes: opened });
-    } catch (error) {
-      this.#options.log.warn({ error: String(error) }, 'Cannot count failures of endpoints');
+  /**
+   * Counts failures, pauses and lost probes into the breakers of their lanes. Never throws, and waits for nobody who has a
+   * breaker locked: what that lane has to be told, in `unhealed` lanes that it is alive, is told as soon as the lock is gone.
+   */
+  async count(all: readonly LaneNews[], unhealed: ReadonlySet<string> = new Set()): Promise<void> {
+    const now: LaneNews[] = [];
+    for (const news of all) {
+      const { lane } = news;
+      const before = this.#putOff.get(lane);
+      if (unhealed.has(lane)) this.#putOffNews(news);
+      else if (before === undefined) now.push(news);
+      else if (!isAlive(news)) this.#putOffNews(news);
+      // Its row is gone, and with it what was to be counted.
+      else this.#putOff.delete(lane);
     }
+    await this.#countNow(now);
   }
 
   /** Tells all workers of lanes that are well again, so that their backlog is taken up at once, and slowly. */
@@ -112,14 +120,65 @@ export class Breakers {
     else this.#options.log.info({}, 'Endpoints can be reached again');
   }
 
-  async #write(news: readonly LaneNews[]): Promise<string[]> {
+  async #countNow(all: readonly LaneNews[]): Promise<void> {
+    const said = all.filter(
+      ({ failures, probes, pauseS }) => failures > 0 || probes.length > 0 || pauseS !== null,
+    );
+    if (said.length === 0) return;
+    const news = this.#egress.isDown ? said.map(frozen) : said;
+    try {
+      const counted = await this.#write(news);
+      const locked = new Set(counted.flatMap((row) => (row.is_open === null ? [row.lane] : [])));
+      for (const each of news) if (locked.has(each.lane)) this.#putOffNews(each);
+      const opened = counted.flatMap((row) => (row.is_open === true ? [row.lane] : []));
+      if (opened.length > 0) this.#options.events.emit('breakersOpened', { lanes: opened });
+    } catch (error) {
+      this.#options.log.warn({ error: String(error) }, 'Cannot count failures of endpoints');
+    }
+  }
+
+  #putOffNews(news: LaneNews): void {
+    const before = this.#putOff.get(news.lane);
+    this.#putOff.set(news.lane, before === undefined ? news : followedBy(before, news));
+  }
+
+  async #countAgain(putOff: ReadonlyMap<string, LaneNews>): Promise<void> {
+    for (const lane of putOff.keys()) this.#putOff.delete(lane);
+    if (this.#options.pool.ending) return;
+    const news = [...putOff.values()];
+    try {
+      const { closed, locked } = await this.#heal(news.filter(isAlive).map(({ lane }) => lane));
+      await this.tellClosed(closed);
+      await this.count(news, new Set(locked));
+    } catch (error) {
+      this.#options.log.warn({ error: String(error) }, 'Cannot tell breakers of successes');
+    }
+  }
+
+  /** Lanes whose breaker was open and is closed now, and those whose breaker is locked still. */
+  async #heal(
+    alive: readonly string[],
+  ): Promise<{ closed: readonly string[]; locked: readonly string[] }> {
+    if (alive.length === 0) return { closed: [], locked: [] };
+    const rows = await recordAttempts(this.#options.pool, [], { alive, startedMs: 0 });
+    return { closed: lanesThatAre('closed', rows), locked: lanesThatAre('breaker_locked', rows) };
+  }
+
+  async #write(
+    news: readonly LaneNews[],
+  ): Promise<readonly { lane: string; is_open: boolean | null }[]> {
     const lanes = news.map(({ lane }) => lane);
-    const probes = news.flatMap((each) => each.probes);
+    // One that was put off may have been sent again since.
+    const probes = [
+      ...new Map(
+        news.flatMap((each) => each.probes.map((probe) => [probe.webhookId, probe])),
+      ).values(),
+    ];
     await runSql(this.#options.pool, {
       sql: watchSql,
       values: [lanes, news.map(({ url }) => url)],
     });
-    const rows = await runSql<{ lane: string; is_open: boolean }>(this.#options.pool, {
+    return runSql(this.#options.pool, {
       sql: countSql,
       values: [
         lanes,
@@ -136,7 +195,6 @@ export class Breakers {
         probes.map(({ failed }) => failed),
       ],
     });
-    return rows.filter((row) => row.is_open).map((row) => row.lane);
   }
 }
 

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import { PutOff } from './put-off.ts';
 
 /** What an attempt says about a registered endpoint. */
 interface EndpointResult {
@@ -12,6 +13,14 @@ interface EndpointResult {
   readonly goneAnswers: number;
 }
 
+/** What a batch says about one endpoint. */
+interface GoneNews {
+  /** Answers 410 Gone. */
+  readonly answers: number;
+  /** There was a success before them. */
+  readonly succeeded: boolean;
+}
+
 const countSql = sqlFile('count-gone');
 
 /**
@@ -20,48 +29,61 @@ const countSql = sqlFile('count-gone');
  */
 export class GoneEndpoints {
   readonly #options: { readonly pool: Pool; readonly events: Events; readonly log: Log };
+  /** By endpoint: what could not be counted, because somebody has locked its row. */
+  readonly #putOff = new PutOff<string, GoneNews>((news) => this.#countAgain(news));
 
   constructor(options: { readonly pool: Pool; readonly events: Events; readonly log: Log }) {
     this.#options = options;
   }
 
-  /** Never throws: what is not counted is counted with the next 410. */
+  /** Never throws: what is not counted is counted with the next 410. Waits for nobody who has an endpoint locked. */
   async note(results: readonly EndpointResult[]): Promise<void> {
-    const gone = new Map<string, number>();
-    const back = new Set<string>();
+    const all = new Map<string, GoneNews>();
     for (const { endpointId, became, reason, goneAnswers } of results) {
       if (endpointId === null) continue;
-      if (reason === 'gone') gone.set(endpointId, (gone.get(endpointId) ?? 0) + 1);
-      else if (became === 'delivered' && goneAnswers > 0) back.add(endpointId);
+      const { answers, succeeded } = all.get(endpointId) ?? { answers: 0, succeeded: false };
+      if (reason === 'gone') all.set(endpointId, { answers: answers + 1, succeeded });
+      else if (became === 'delivered' && goneAnswers > 0) {
+        all.set(endpointId, { answers, succeeded: true });
+      }
     }
-    try {
-      if (back.size > 0) await this.#forgive([...back]);
-      if (gone.size > 0) await this.#count(gone);
-    } catch (error) {
-      this.#options.log.warn({ error: String(error) }, 'Cannot count answers 410 Gone');
+    const now = new Map<string, GoneNews>();
+    for (const [id, news] of all) {
+      const before = this.#putOff.get(id);
+      if (before === undefined) now.set(id, news);
+      else this.#putOff.set(id, followedBy(before, news));
     }
+    await this.#count(now);
   }
 
-  async #count(gone: ReadonlyMap<string, number>): Promise<void> {
+  async #countAgain(putOff: ReadonlyMap<string, GoneNews>): Promise<void> {
+    for (const id of putOff.keys()) this.#putOff.delete(id);
+    if (!this.#options.pool.ending) await this.#count(putOff);
+  }
+
+  async #count(all: ReadonlyMap<string, GoneNews>): Promise<void> {
     const { pool, events, log } = this.#options;
     const disabled: string[] = [];
-    // One at a time: a trigger writes the rules of the lanes, and in a statement of many not in their order.
-    for (const [id, answers] of gone) {
-      const rows = await runSql<{ is_disabled: boolean }>(pool, {
-        sql: countSql,
-        values: [id, answers],
-      });
-      if (rows[0]?.is_disabled === true) disabled.push(id);
+    try {
+      // One at a time: a trigger writes the rules of the lanes, and in a statement of many not in their order.
+      for (const [id, { answers, succeeded }] of all) {
+        const [counted] = await runSql<{ is_disabled: boolean; is_locked: boolean }>(pool, {
+          sql: countSql,
+          values: [id, answers, succeeded],
+        });
+        if (counted?.is_locked === true) this.#putOff.set(id, { answers, succeeded });
+        if (counted?.is_disabled === true && answers > 0) disabled.push(id);
+      }
+    } catch (error) {
+      log.warn({ error: String(error) }, 'Cannot count answers 410 Gone');
     }
     if (disabled.length === 0) return;
     log.warn({ endpoints: disabled }, 'Disabled endpoints that answered 410 Gone twice');
     events.emit('endpointsDisabled', { ids: disabled, reason: 'gone' });
   }
+}
 
-  async #forgive(ids: readonly string[]): Promise<void> {
-    await this.#options.pool.query(
-      'update posthorn.endpoints set gone_answers = 0 where id = any ($1::uuid[]) and gone_answers > 0',
-      [ids],
-    );
-  }
+function followedBy(first: GoneNews, second: GoneNews): GoneNews {
+  if (second.succeeded) return second;
+  return { ...first, answers: first.answers + second.answers };
 }

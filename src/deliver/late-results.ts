@@ -26,23 +26,33 @@ export interface SettledRow {
 const correctSql = sqlFile('correct-outcomes');
 const closeSql = sqlFile('close-ended');
 
-/** Settles the late ones among delivered results; returns those that are to be recorded once more. */
+interface LateResults<Late> {
+  /** The webhooks of all of them. */
+  readonly webhookIds: ReadonlySet<string>;
+  /** These are to be recorded once more. */
+  readonly again: readonly Late[];
+  /** Webhooks whose outcome somebody else has locked: to be settled later. */
+  readonly locked: ReadonlySet<string>;
+}
+
+/** Settles the late ones among delivered results. */
 export async function settleLate<Late extends Result>(
   pool: Pool,
   batch: readonly Late[],
   rows: readonly SettledRow[],
-): Promise<Late[]> {
+): Promise<LateResults<Late>> {
   const latest = new Map(rows.map((row) => [row.webhook_id, row.attempts]));
   const late = batch.filter(
     ({ became, webhookId, number }) => became === 'delivered' && latest.get(webhookId) !== number,
   );
-  if (late.length === 0) return [];
-  const missing = await correctOutcomes(
+  const webhookIds = new Set(late.map((result) => result.webhookId));
+  if (late.length === 0) return { webhookIds, again: [], locked: new Set() };
+  const settled = await correctOutcomes(
     pool,
     late.filter(({ webhookId }) => !latest.has(webhookId)),
   );
-  await runSql(pool, { sql: closeSql, values: [late.map((result) => result.webhookId)] });
-  return missing;
+  await runSql(pool, { sql: closeSql, values: [[...webhookIds]] });
+  return { webhookIds, ...settled };
 }
 
 /**
@@ -52,9 +62,9 @@ export async function settleLate<Late extends Result>(
 async function correctOutcomes<Late extends Result>(
   pool: Pool,
   late: readonly Late[],
-): Promise<Late[]> {
-  if (late.length === 0) return [];
-  const corrected = await runSql<{ webhook_id: string }>(pool, {
+): Promise<Pick<LateResults<Late>, 'again' | 'locked'>> {
+  if (late.length === 0) return { again: [], locked: new Set() };
+  const found = await runSql<{ webhook_id: string; is_locked: boolean }>(pool, {
     sql: correctSql,
     values: [
       late.map((result) => result.webhookId),
@@ -62,6 +72,9 @@ async function correctOutcomes<Late extends Result>(
       late.map((result) => result.number),
     ],
   });
-  const found = new Set(corrected.map((row) => row.webhook_id));
-  return late.filter(({ webhookId }) => !found.has(webhookId));
+  const known = new Set(found.map((row) => row.webhook_id));
+  return {
+    again: late.filter(({ webhookId }) => !known.has(webhookId)),
+    locked: new Set(found.flatMap((row) => (row.is_locked ? [row.webhook_id] : []))),
+  };
 }

@@ -1,46 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { isFaultOfRow } from '../db/sqlstate.ts';
-import { isAlive, type LaneResult, laneNews } from '../domain/breaker.ts';
+import { isLockFailure } from '../db/transaction.ts';
+import { isAlive, laneNews } from '../domain/breaker.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
+import { type AttemptRecord, lanesThatAre, recordAttempts } from './attempt-record.ts';
 import { writeBare } from './bare-record.ts';
 import type { Breakers } from './breakers.ts';
 import type { GoneEndpoints } from './gone-endpoints.ts';
-import { type SettledRow, settleLate } from './late-results.ts';
-import type { AttemptTrace } from './tracing.ts';
-
-/** How one attempt ended and what becomes of its webhook. */
-export interface AttemptRecord {
-  readonly webhookId: string;
-  readonly number: number;
-  /** An attempt before it was abandoned, and maybe nobody has closed it. */
-  readonly mayHaveOpenAttempts: boolean;
-  readonly leasedBy: number;
-  readonly became: 'retry' | 'delivered' | 'failed';
-  readonly statusCode: number | null;
-  readonly error: string | null;
-  readonly errorMessage: string | null;
-  readonly responseBody: string | null;
-  readonly responseTruncated: boolean | null;
-  readonly durationMs: number;
-  /** performance.now() when the attempt ended. */
-  readonly endedAtMs: number;
-  readonly retryInMs: number | null;
-  readonly reason: string | null;
-  readonly counts: boolean;
-  /** What it says about its lane. */
-  readonly laneResult: LaneResult;
-  readonly endpointId: string | null;
-  /** Answers 410 Gone of the endpoint before this one. */
-  readonly goneAnswers: number;
-  /** Called when it is in Postgres, or given up. */
-  readonly onSettled?: (() => void) | undefined;
-  /** Told then, too; but it is nothing to hurry for. */
-  readonly trace?: AttemptTrace | undefined;
-}
+import { settleLate } from './late-results.ts';
+import { PutOff } from './put-off.ts';
 
 interface RecorderOptions {
   readonly pool: Pool;
@@ -52,20 +23,13 @@ interface RecorderOptions {
   readonly patienceMs?: number;
 }
 
-/** A webhook that was ours to record, a lane whose breaker was open and is closed now, or an ordered lane that is held. */
-interface RecordedRow extends SettledRow {
-  closed_lane: string | null;
-  held_lane: string | null;
-}
-
-const recordSql = sqlFile('record');
 const closeAbandonedSql = sqlFile('close-abandoned');
+const keepLeasesSql = sqlFile('keep-leases');
 /** More do not make a result cheaper: each finds its place in the arrays by looking along them. */
 const batchSize = 250;
 const lingerMs = 5;
 const maxConcurrent = 3;
-/** As record.sql knows them. */
-export const becameCodes = { retry: 0, delivered: 1, failed: 2 } as const;
+const drainEveryMs = 20;
 
 /**
  * Writes results to Postgres, many in one statement: what ends within 5 ms, or while others are written, goes
@@ -73,7 +37,8 @@ export const becameCodes = { retry: 0, delivered: 1, failed: 2 } as const;
  *
  * A statement that fails because Postgres is away is tried again for 30 s: a receiver's 2xx that is not written is a
  * duplicate later. One that fails for a row is halved until that row is alone, which is then written without the receiver's
- * words, or else without its attempt. A crash here: the leases are freed by the rescue, the webhooks are sent again.
+ * words, or else without its attempt. One that needs a row that somebody else has locked is put off until it can be written, and its
+ * lease is kept; the rest of its batch is written. A crash here: the leases are freed by the rescue, the webhooks are sent again.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -84,6 +49,7 @@ export class Recorder {
   #timer: NodeJS.Timeout | undefined;
   readonly #running = new Set<Promise<void>>();
   readonly #writing = new Set<readonly AttemptRecord[]>();
+  readonly #putOff = new PutOff<string, AttemptRecord>(() => this.#bringAgain());
   /** Called with an ordered lane that is held until its first webhook is tried again, before that one's `onSettled`. */
   onLaneHeld: (lane: string) => void = () => {};
 
@@ -102,14 +68,18 @@ export class Recorder {
 
   /** The webhooks whose results are not in Postgres yet. */
   get webhookIds(): string[] {
-    return [...this.#pending, ...[...this.#writing].flat()].map((record) => record.webhookId);
+    const all = [...this.#pending, ...[...this.#writing].flat(), ...this.#putOff.items];
+    return all.map((record) => record.webhookId);
   }
 
   /** Resolves when everything added so far is in Postgres or given up. */
   async drain(): Promise<void> {
-    while (this.#pending.length > 0 || this.#running.size > 0) {
+    const putOffUntilMs = performance.now() + this.#patienceMs;
+    while (this.#pending.length > 0 || this.#running.size > 0 || this.#putOff.size > 0) {
       this.#flush();
-      await Promise.race(this.#running);
+      if (this.#running.size > 0) await Promise.race(this.#running);
+      else if (performance.now() < putOffUntilMs) await delay(drainEveryMs);
+      else this.#giveUp(this.#takePutOff(), 'somebody else has rows of theirs locked');
     }
   }
 
@@ -149,14 +119,16 @@ export class Recorder {
     return this.#running.size === 0 || this.#isAwaited || length >= batchSize;
   }
 
-  async #write(batch: readonly AttemptRecord[]): Promise<void> {
+  async #write(all: readonly AttemptRecord[]): Promise<void> {
     const givenUpAt = performance.now() + this.#patienceMs;
-    for (let tries = 0; ; tries += 1) {
+    let batch = all;
+    for (let tries = 0; batch.length > 0; tries += 1) {
       try {
         return await this.#writeOnce(batch);
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         if (isFaultOfRow(error)) return this.#isolate(batch, message);
+        if (isLockFailure(error)) batch = await this.#putOffLocked(batch);
         if (performance.now() > givenUpAt) return this.#giveUp(batch, message);
         await delay(Math.min(50 * 2 ** tries, 1_000));
       }
@@ -164,61 +136,86 @@ export class Recorder {
   }
 
   async #writeOnce(batch: readonly AttemptRecord[]): Promise<void> {
+    const { pool, breakers, endpoints, events } = this.#options;
     const startedMs = performance.now();
-    const news = laneNews(batch.map((record) => record.laneResult));
+    const fresh = batch.filter((record) => record.wasPutOff !== true);
+    const news = laneNews(fresh.map((record) => record.laneResult));
     const alive = news.filter(isAlive);
     await this.#closeAbandoned(batch);
-    const rows = await this.#record(batch, { alive: alive.map(({ lane }) => lane), startedMs });
+    const rows = await recordAttempts(pool, batch, {
+      alive: alive.map(({ lane }) => lane),
+      startedMs,
+    });
     const ours = rows.flatMap((row) => (row.webhook_id === null ? [] : [row.webhook_id]));
     // Nothing is held in memory by what was decided here: by now somebody may have cancelled the webhook.
-    for (const { held_lane: lane } of rows) if (lane !== null) this.onLaneHeld(lane);
-    const again = await settleLate(this.#options.pool, batch, rows);
-    if (again.length > 0) await this.#record(again, { alive: [], startedMs });
-    await this.#options.breakers.tellClosed(
-      rows.flatMap((row) => (row.closed_lane === null ? [] : [row.closed_lane])),
+    for (const lane of lanesThatAre('held', rows)) this.onLaneHeld(lane);
+    const late = await settleLate(pool, batch, rows);
+    if (late.again.length > 0) await recordAttempts(pool, late.again, { alive: [], startedMs });
+    await breakers.tellClosed(lanesThatAre('closed', rows));
+    await breakers.count(news, new Set(lanesThatAre('breaker_locked', rows)));
+    await endpoints.note(fresh);
+    const lockedLanes = new Set(lanesThatAre('rule_locked', rows));
+    const isLocked = (record: AttemptRecord) =>
+      late.locked.has(record.webhookId) ||
+      // A result that ended its webhook in time needs no rule.
+      (lockedLanes.has(record.laneResult.lane) &&
+        (record.became === 'retry' || late.webhookIds.has(record.webhookId)));
+    this.#putOffAll(batch.filter(isLocked));
+    settle(
+      batch.filter((record) => !isLocked(record)),
+      { fromMs: startedMs, isLost: false },
     );
-    await this.#options.breakers.count(news);
-    await this.#options.endpoints.note(batch);
-    settle(batch, { fromMs: startedMs, isLost: false });
     const durationMs = performance.now() - startedMs;
-    this.#options.events.emit('recorded', {
-      results: batch.length,
-      ours: ours.length,
-      durationMs,
-    });
+    events.emit('recorded', { results: batch.length, ours: ours.length, durationMs });
   }
 
-  #record(
-    batch: readonly AttemptRecord[],
-    { alive, startedMs }: { alive: readonly string[]; startedMs: number },
-  ): Promise<RecordedRow[]> {
-    return runSql<RecordedRow>(this.#options.pool, {
-      sql: recordSql,
+  #putOffAll(records: readonly AttemptRecord[]): void {
+    for (const record of records) this.#putOff.set(keyOf(record), { ...record, wasPutOff: true });
+  }
+
+  /** Those whose webhook somebody else has locked; returns the others. */
+  async #putOffLocked(batch: readonly AttemptRecord[]): Promise<readonly AttemptRecord[]> {
+    const locked = await this.#keepLeases(batch).catch(() => new Set<string>());
+    for (const record of batch) {
+      // What it says of its lane has not been noted yet.
+      if (locked.has(record.webhookId)) this.#putOff.set(keyOf(record), record);
+    }
+    return batch.filter((record) => !locked.has(record.webhookId));
+  }
+
+  /** Those of the results that were put off whose webhook nobody has locked. The record finds out about the rules of their lanes. */
+  async #bringAgain(): Promise<void> {
+    const tried = this.#putOff.items;
+    const locked = await this.#keepLeases(tried);
+    for (const record of tried) {
+      // In the meantime it may have been given up.
+      if (locked.has(record.webhookId) || this.#putOff.get(keyOf(record)) !== record) continue;
+      this.#putOff.delete(keyOf(record));
+      this.#pending.push(record);
+      this.#isAwaited = true;
+    }
+    this.#flush();
+  }
+
+  /** Returns the webhooks that somebody else has locked. */
+  async #keepLeases(records: readonly AttemptRecord[]): Promise<ReadonlySet<string>> {
+    // By webhook: if there are two results of one, it is the later attempt that has the lease.
+    const last = [...new Map(records.map((record) => [record.webhookId, record])).values()];
+    const rows = await runSql<{ webhook_id: string }>(this.#options.pool, {
+      sql: keepLeasesSql,
       values: [
-        plainArray(batch.map((record) => record.webhookId)),
-        plainArray(batch.map((record) => record.number)),
-        plainArray(batch.map((record) => becameCodes[record.became])),
-        plainArray(batch.map((record) => record.statusCode)),
-        plainArray(batch.map((record) => record.error)),
-        batch.map((record) => record.errorMessage),
-        batch.map((record) => record.responseBody),
-        plainArray(batch.map((record) => record.responseTruncated)),
-        plainArray(batch.map((record) => record.durationMs)),
-        plainArray(batch.map((record) => startedMs - record.endedAtMs)),
-        plainArray(batch.map((record) => (record.retryInMs ?? 0) / 1_000)),
-        plainArray(batch.map((record) => record.reason)),
-        plainArray(batch.map((record) => (record.counts ? 0 : 1))),
-        plainArray(batch.map((record) => record.leasedBy)),
-        plainArray(alive),
-        plainArray([
-          ...new Set(
-            batch.flatMap(({ became, laneResult }) =>
-              became === 'retry' ? [laneResult.lane] : [],
-            ),
-          ),
-        ]),
+        last.map(({ webhookId }) => webhookId),
+        last.map(({ number }) => number),
+        last.map(({ leasedBy }) => leasedBy),
       ],
     });
+    return new Set(rows.map((row) => row.webhook_id));
+  }
+
+  #takePutOff(): readonly AttemptRecord[] {
+    const records = this.#putOff.items;
+    for (const record of records) this.#putOff.delete(keyOf(record));
+    return records;
   }
 
   /** Of leases that ran out: as part of the record, so that it is tried again when Postgres is away. */
@@ -258,6 +255,8 @@ export class Recorder {
     settle(batch, { fromMs: performance.now(), isLost: true });
   }
 }
+
+const keyOf = ({ webhookId, number }: AttemptRecord) => `${webhookId}:${number}`;
 
 function settle(
   batch: readonly AttemptRecord[],

@@ -58,6 +58,21 @@ export function laneNews(results: readonly LaneResult[]): LaneNews[] {
   return [...byLane.values()];
 }
 
+/** The same as if the results of the second had come in one batch with those of the first. */
+export function followedBy(first: LaneNews, second: LaneNews): LaneNews {
+  const { failures, succeeded, probeSucceeded, probes, error, pauseS } = second;
+  const pauses = [first.pauseS, pauseS].filter((each) => each !== null);
+  return {
+    ...first,
+    failures: succeeded ? failures : first.failures + failures,
+    succeeded: first.succeeded || succeeded,
+    probeSucceeded: first.probeSucceeded || probeSucceeded,
+    probes: [...first.probes, ...probes],
+    error: succeeded ? error : (error ?? first.error),
+    pauseS: pauses.length > 0 ? Math.max(...pauses) : null,
+  };
+}
+
 /**
  * Whether the breaker of the lane closes. A success of the probe closes it even if an older request failed after it: an open
  * breaker listens to its probe alone, and nobody else would end the probe.

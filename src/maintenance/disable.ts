@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { isLockFailure, withLockTimeout } from '../db/transaction.ts';
 import type { Events } from '../events.ts';
 
 /** One blip and then silence is no reason: there must have been this many failures in a row. */
@@ -22,21 +23,39 @@ export async function disableFailing(
     [leastFailures, disableAfterMs],
   );
   const ids: string[] = [];
-  // One at a time: a trigger writes the rules of the lanes, and in a statement of many not in their order.
+  // One at a time: a trigger writes the rules of the lanes, and in a statement of many not in their order. One that somebody has
+  // locked is left to the next run, so that the others do not wait for it.
   for (const { id } of rows) {
-    const { rowCount } = await pool.query(
-      `update posthorn.endpoints as e
-       set status = 'disabled', status_reason = 'failing'
-       from posthorn.breakers as b
-       where e.id = $1
-         and b.lane = e.lane
-         and b.consecutive >= $2
-         and b.failing_since <= now() - $3::float8 * interval '1 millisecond'
-         and e.status = 'active'`,
-      [id, leastFailures, disableAfterMs],
-    );
-    if (rowCount === 1) ids.push(id);
+    const isDisabled = await disable(pool, { id, disableAfterMs }).catch((error: unknown) => {
+      if (isLockFailure(error)) return false;
+      throw error;
+    });
+    if (isDisabled) ids.push(id);
   }
   if (ids.length > 0) events.emit('endpointsDisabled', { ids, reason: 'failing' });
   return ids;
+}
+
+function disable(
+  pool: Pool,
+  { id, disableAfterMs }: { id: string; disableAfterMs: number },
+): Promise<boolean> {
+  return withLockTimeout(
+    pool,
+    async (client) => {
+      const { rowCount } = await client.query(
+        `update posthorn.endpoints as e
+         set status = 'disabled', status_reason = 'failing'
+         from posthorn.breakers as b
+         where e.id = $1
+           and b.lane = e.lane
+           and b.consecutive >= $2
+           and b.failing_since <= now() - $3::float8 * interval '1 millisecond'
+           and e.status = 'active'`,
+        [id, leastFailures, disableAfterMs],
+      );
+      return rowCount === 1;
+    },
+    { tries: 1 },
+  );
 }

@@ -246,8 +246,7 @@ async function pruneBreakers(pool: Pool): Promise<number> {
        from posthorn.breakers as b
        where greatest(b.failing_since, b.last_failure_at, b.paused_until) < now() - interval '1 day'
          and not exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = b.lane)
-       order by b.lane
-       for update
+       for update skip locked
      )
      delete from posthorn.breakers
      where lane = any (array(select lane from idle))`,

@@ -24,6 +24,7 @@ const batchSize = 1_000;
 /** Rows that a transaction may read to find so many. */
 const walkRows = 20_000;
 const sliceMs = 2_000;
+const lockMs = 1_000;
 /** With a rate limit the queue is filled so far ahead. */
 const aheadMs = 1_000;
 
@@ -119,6 +120,9 @@ function advance(pool: Pool, id: string): Promise<Step> {
     if (isAhead || status === 'finished' || status === 'cancelled') {
       return { status, webhooks: 0, isAhead };
     }
+    // Somebody who has an ordered lane locked, as by changing its endpoint without a commit, holds this replay up, and the webhooks
+    // that it has locked by then no longer than this.
+    await client.query(`set local lock_timeout = '${lockMs}ms'`);
     const [step] = await runSql<Pick<Step, 'status' | 'webhooks'>>(client, {
       ...(status === 'running'
         ? { sql: putBackSql, values: [id, batchOf(replay), walkRows] }

@@ -59,13 +59,16 @@ export async function rescueOwn(pool: Pool, options: RescueOptions): Promise<voi
   await inTransaction(pool, (client) => release(client, options));
 }
 
-/** A worker that stops in order has nothing left to rescue; its limited lanes are free at once. */
+/**
+ * A worker that stops in order has nothing left to rescue; its limited lanes are free at once. One that somebody has locked keeps
+ * the number, which is nobody's then: who finds work in the lane takes it.
+ */
 export async function leave(pool: Pool, number: number): Promise<void> {
   await pool.query(
-    `with locked as materialized (
-       select lane from posthorn.lane_rules where owner = $1 order by lane for update
+    `with free as materialized (
+       select lane from posthorn.lane_rules where owner = $1 for update skip locked
      ), freed as (
-       update posthorn.lane_rules set owner = null where lane = any (array(select lane from locked)) returning lane
+       update posthorn.lane_rules set owner = null where lane = any (array(select lane from free)) returning lane
      ), gone as (
        delete from posthorn.workers where number = $1
      )
@@ -85,17 +88,19 @@ async function rescueDeadWorker(pool: Pool, options: RescueOptions): Promise<boo
     if (rows[0]?.isFree !== true) return false;
     await release(client, options);
     await unlockJobs(client, number);
-    // What it has sent lately is not known: whoever takes its lanes next may not use their rates at once.
+    // What it has sent lately is not known: whoever takes its lanes next may not use their rates at once. A lane that somebody has
+    // locked keeps the number, and whoever finds work in it takes it as that of a worker that is not there.
     await client.query(
-      `with locked as materialized (
-         select lane from posthorn.lane_rules where owner = $1 order by lane for update
+      `with free as materialized (
+         select lane from posthorn.lane_rules where owner = $1 for update skip locked
        )
        update posthorn.lane_rules
        set owner = null, rate_from = now() + interval '1 second' / greatest(least(rate_limit_per_s, 10000), 0.001)
-       where lane = any (array(select lane from locked))`,
+       where lane = any (array(select lane from free))`,
       [number],
     );
-    // For webhooks that were kept the number goes on to stand, so that they are rescued if this process dies as well.
+    // For webhooks that were kept the number goes on to stand, so that they are rescued if this process dies as well, and for those
+    // that could not be freed yet.
     await client.query(
       `delete from posthorn.workers
        where number = $1 and not exists (select from posthorn.queue where leased_by = $1)`,

@@ -1,9 +1,12 @@
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { AttemptRecord } from '../../src/deliver/attempt-record.ts';
 import { Breakers } from '../../src/deliver/breakers.ts';
 import { GoneEndpoints } from '../../src/deliver/gone-endpoints.ts';
-import { type AttemptRecord, Recorder } from '../../src/deliver/recorder.ts';
+import { Recorder } from '../../src/deliver/recorder.ts';
 import { createEvents } from '../../src/events.ts';
 import { createLog } from '../../src/log.ts';
+import { claimByHand } from '../support/claimed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
@@ -102,10 +105,7 @@ it('two results of one webhook that come at once are both recorded, each in its 
     [id],
   );
   const { pool } = database;
-  const [events, log] = [createEvents(), createLog('silent')];
-  const breakers = new Breakers({ pool, events, log });
-  const endpoints = new GoneEndpoints({ pool, events, log });
-  const recorder = new Recorder({ pool, breakers, endpoints, events, log });
+  const recorder = createRecorder(pool);
   // The lease of the first ran out under a slow receiver, and the same worker sent the webhook again.
   recorder.add(failure(id, { number: 1, statusCode: 500 }));
   recorder.add(failure(id, { number: 2, statusCode: 503 }));
@@ -124,6 +124,74 @@ it('two results of one webhook that come at once are both recorded, each in its 
   );
   expect(queue.rows).toEqual([{ lease_until: null, waits: true }]);
 });
+
+it('a webhook that somebody has locked is recorded once it is free, and holds up no other result', async () => {
+  await database.empty();
+  const { rows } = await database.pool.query<{ id: string }>(
+    `insert into posthorn.outbox (url, body) select 'http://receiver.example/', '{}' from generate_series(1, 2) returning id`,
+  );
+  const [locked = '', other = ''] = rows.map(({ id }) => id);
+  await database.pool.query(
+    `with begun as (insert into posthorn.attempts (webhook_id, number, worker) select webhook_id, 1, 1 from posthorn.queue)
+     update posthorn.queue set attempts = 1, leased_by = 1, lease_until = now() + interval '1 min'`,
+  );
+  const locker = await database.pool.connect();
+  await locker.query('begin');
+  await locker.query('select from posthorn.queue where webhook_id = $1 for update', [locked]);
+  await using engine = {
+    pool: new pg.Pool({ connectionString: database.url, options: '-c lock_timeout=100ms' }),
+    [Symbol.asyncDispose]: () => engine.pool.end(),
+  };
+  const recorder = createRecorder(engine.pool);
+  recorder.add(failure(locked, { number: 1, statusCode: 500 }));
+  recorder.add(failure(other, { number: 1, statusCode: 500 }));
+  const leased = async () => {
+    const found = await database.pool.query<{ id: string }>(
+      'select webhook_id as id from posthorn.queue where leased_by = 1',
+    );
+    return found.rows.map(({ id }) => id);
+  };
+  await eventually(async () => !(await leased()).includes(other), 'the other is recorded');
+  expect([await leased(), recorder.webhookIds]).toEqual([[locked], [locked]]);
+  await locker.query('commit');
+  locker.release();
+  await recorder.drain();
+  expect(await leased()).toEqual([]);
+});
+
+it('a result whose row stays locked is given up when the worker stops', async () => {
+  await database.empty();
+  const { rows } = await database.pool.query<{ id: string; lane: string }>(
+    `with endpoint as (insert into posthorn.endpoints (url, ordered) values ('http://receiver.example/', true) returning id, lane),
+       said as (insert into posthorn.outbox (endpoint_id, body) select id, '' from endpoint returning id)
+     select said.id, lane::text from said, endpoint`,
+  );
+  const { id = '', lane = '' } = rows[0] ?? {};
+  await claimByHand(database, { id });
+  const locker = await database.pool.connect();
+  await locker.query('begin');
+  await locker.query('select from posthorn.lane_rules for update');
+  const recorder = createRecorder(database.pool, { patienceMs: 300 });
+  let isSettled = false;
+  const result = failure(id, { number: 1, statusCode: 500 });
+  recorder.add({
+    ...result,
+    laneResult: { ...result.laneResult, lane },
+    onSettled: () => {
+      isSettled = true;
+    },
+  });
+  await recorder.drain();
+  expect([isSettled, recorder.webhookIds]).toEqual([true, []]);
+  locker.release(true);
+});
+
+function createRecorder(pool: pg.Pool, options: { patienceMs?: number } = {}): Recorder {
+  const [events, log] = [createEvents(), createLog('silent')];
+  const breakers = new Breakers({ pool, events, log });
+  const endpoints = new GoneEndpoints({ pool, events, log });
+  return new Recorder({ pool, breakers, endpoints, events, log, ...options });
+}
 
 function failure(
   webhookId: string,

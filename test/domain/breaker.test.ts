@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isAlive, type LaneResult, laneNews } from '../../src/domain/breaker.ts';
+import { followedBy, isAlive, type LaneResult, laneNews } from '../../src/domain/breaker.ts';
 import type { Verdict } from '../../src/domain/classify.ts';
 
 const probe = { webhookId: '0199c0de-0000-7000-8000-000000000001', number: 3 };
@@ -44,6 +44,23 @@ it('a success of the probe closes the breaker even if an older request failed af
   expect(isAlive(newsOf([delivered, probe], [failing]))).toBe(true);
   expect(isAlive(newsOf([delivered], [failing]))).toBe(false);
   expect(isAlive(newsOf([failing], [delivered]))).toBe(true);
+});
+
+it('what is counted later says the same as if it had come in one batch', () => {
+  const each = [
+    [delivered],
+    [failing],
+    [throttled],
+    [ours],
+    [delivered, probe],
+    [failing, probe],
+  ] as const;
+  const batches = each.flatMap((one) => [[one], ...each.map((other) => [one, other])]);
+  for (const first of batches) {
+    for (const second of batches) {
+      expect(followedBy(newsOf(...first), newsOf(...second))).toEqual(newsOf(...first, ...second));
+    }
+  }
 });
 
 it.each(['payload_gone', 'request_invalid'])(

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { plainArray } from '../../src/db/plain-array.ts';
 import { sqlFile } from '../../src/db/sql-file.ts';
-import { becameCodes } from '../../src/deliver/recorder.ts';
+import { becameCodes } from '../../src/deliver/attempt-record.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { interleave, type Step, statement, transaction } from '../support/interleave.ts';
 
@@ -41,7 +41,7 @@ it.each(['retry', 'delivered'] as const)(
       reset,
       check: async ({ results }) => {
         expect(results['claim']).toMatchObject([{ webhook_id: id, body: 'text' }, {}]);
-        expect(results['record']).toMatchObject([{ webhook_id: id, closed_lane: null }]);
+        expect(results['record']).toMatchObject([{ webhook_id: id, lane_is: null }]);
         const waits = {
           ...{ status: 'pending', attempts: 1, last_status_code: 503, body_bytes: 4 },
           ...{ is_tried: true, is_waiting: true },

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { sqlFile } from '../../src/db/sql-file.ts';
+import { becameCodes } from '../../src/deliver/attempt-record.ts';
 import { type SettledRow, settleLate } from '../../src/deliver/late-results.ts';
-import { becameCodes } from '../../src/deliver/recorder.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { interleave, type Step, transaction } from '../support/interleave.ts';
 

@@ -241,11 +241,11 @@ describe('a 2xx that comes late', () => {
     expect(rows).toEqual([{ became: 'queued' }]);
     answer();
     await eventually(async () => {
-      const waiting = await database.pool.query(
-        `select from pg_stat_activity where wait_event = 'transactionid'`,
+      const recorded = await database.pool.query(
+        'select from posthorn.attempts where finished_at is not null',
       );
-      return waiting.rows.length > 0;
-    }, 'the late result waits for the outcome');
+      return recorded.rows.length > 0;
+    }, 'the late result is recorded, except in the outcome, which is locked');
     await client.query('commit');
     client.release();
     const end = await eventually(async () => {

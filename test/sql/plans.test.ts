@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sqlFile } from '../../src/db/sql-file.ts';
-import { becameCodes } from '../../src/deliver/recorder.ts';
+import { becameCodes } from '../../src/deliver/attempt-record.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // A queue that was emptied and filled again is the normal state of a service that recovers, and the worst one for the

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { plainArray } from '../../src/db/plain-array.ts';
 import { runSql, sqlFile } from '../../src/db/sql-file.ts';
-import { becameCodes } from '../../src/deliver/recorder.ts';
+import { becameCodes } from '../../src/deliver/attempt-record.ts';
 import type { TestDatabase } from './database.ts';
 
 // Webhooks in the hands of workers that a test plays itself.
@@ -17,6 +17,8 @@ export interface TestResult {
   readonly retryInS?: number;
   /** How long ago the attempt ended. */
   readonly endedMsAgo?: number;
+  /** It was brought before, while its lane was locked. */
+  readonly wasPutOff?: boolean;
 }
 
 /** The arguments of record.sql for one result. */
@@ -39,7 +41,9 @@ export function recordValues(result: TestResult): unknown[] {
     one(0),
     one(worker),
     '{}',
-    plainArray(became === 'retry' && lane !== undefined ? [lane] : []),
+    plainArray(
+      (became === 'retry' || result.wasPutOff === true) && lane !== undefined ? [lane] : [],
+    ),
   ];
 }
 

@@ -1,0 +1,50 @@
+/** Somebody has a row locked in a transaction that stays open; a moment later it may have ended. */
+const againMs = 100;
+
+/**
+ * What cannot be written because somebody else has locked a row that it needs. It is tried again every 100 ms, apart from all
+ * else: somebody who changes one endpoint and does not commit holds up nothing of any other.
+ *
+ * `again` takes out, with `delete`, what it tries, or what it has dealt with.
+ */
+export class PutOff<Key, Item> {
+  readonly #items = new Map<Key, Item>();
+  readonly #again: (items: ReadonlyMap<Key, Item>) => Promise<void>;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(again: (items: ReadonlyMap<Key, Item>) => Promise<void>) {
+    this.#again = again;
+  }
+
+  get size(): number {
+    return this.#items.size;
+  }
+
+  get items(): readonly Item[] {
+    return [...this.#items.values()];
+  }
+
+  get(key: Key): Item | undefined {
+    return this.#items.get(key);
+  }
+
+  set(key: Key, item: Item): void {
+    this.#items.set(key, item);
+    this.#wait();
+  }
+
+  delete(key: Key): void {
+    this.#items.delete(key);
+  }
+
+  #wait(): void {
+    this.#timer ??= setTimeout(() => void this.#run(), againMs).unref();
+  }
+
+  async #run(): Promise<void> {
+    // The timer stands for the run until it ends, so that there is one at a time.
+    await this.#again(new Map(this.#items)).catch(() => {});
+    this.#timer = undefined;
+    if (this.#items.size > 0) this.#wait();
+  }
+}
