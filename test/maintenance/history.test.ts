@@ -180,8 +180,10 @@ describe('pruning', () => {
     await database.pool.query(
       `insert into posthorn.idempotency_keys (key, webhook_id, expires_at)
        values ('held', posthorn.uuid_v7(), now() - interval '1 s');
-       insert into posthorn.tallies (counted_at, worker, attempts, failures)
-       values (now() - interval '3 hours', 1, 1, 0), (now(), 1, 1, 0);
+       insert into posthorn.tallies (id, counted_at, worker, attempts, failures)
+       values
+         (posthorn.uuid_floor(now() - interval '3 hours'), now() - interval '3 hours', 1, 1, 0),
+         (posthorn.uuid_v7(), now(), 1, 1, 0);
        create function public.refuse() returns trigger language plpgsql
          as $$ begin raise exception 'not now'; end $$;
        create trigger refuse before delete on posthorn.idempotency_keys execute function public.refuse()`,
@@ -210,8 +212,8 @@ describe('pruning', () => {
     );
     expect(keyless).toEqual([]);
     await database.pool.query(
-      `insert into posthorn.tallies (counted_at, worker, attempts, failures)
-       values (now() - interval '3 hours', 1, 1, 0);
+      `insert into posthorn.tallies (id, counted_at, worker, attempts, failures)
+       values (posthorn.uuid_floor(now() - interval '3 hours'), now() - interval '3 hours', 1, 1, 0);
        create publication everything for all tables`,
     );
     try {
