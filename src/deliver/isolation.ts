@@ -94,7 +94,17 @@ export class Isolation {
         windowFromMs ?? Number.POSITIVE_INFINITY,
       ],
     });
-    const ids = suspects.map((row) => row.webhook_id);
+    const found = await this.#try(suspects.map((row) => row.webhook_id));
+    if (found.culprits.size === 0) return false;
+    // If nothing at all can be claimed, the fault is not the rows', and no webhook must fail for it.
+    if (found.sound === 0 && !(await this.#canClaimAny())) return false;
+    // The fault may have been everybody's and have ended since: only those that still fail are at fault.
+    const { culprits } = found.sound > 0 ? found : await this.#try([...found.culprits.keys()]);
+    for (const [webhookId, error] of culprits) await this.#remove(webhookId, error);
+    return true;
+  }
+
+  async #try(ids: readonly string[]): Promise<Found> {
     const found: Found = { culprits: new Map(), sound: 0 };
     for (let from = 0; from < ids.length && found.culprits.size < mostFound; from += triedAtOnce) {
       const chunk = ids.slice(from, from + triedAtOnce);
@@ -104,11 +114,7 @@ export class Isolation {
         });
       await inHalves(chunk, tryThem, (id, error) => found.culprits.set(id, error));
     }
-    if (found.culprits.size === 0) return false;
-    // If nothing at all can be claimed, the fault is not the rows', and no webhook must fail for it.
-    if (found.sound === 0 && !(await this.#canClaimAny())) return false;
-    for (const [webhookId, error] of found.culprits) await this.#remove(webhookId, error);
-    return true;
+    return found;
   }
 
   /** Whether a new webhook could be claimed; it is never committed. */

@@ -353,9 +353,10 @@ it('alerts are evaluated, samples taken and secrets sealed with all these rows',
 });
 
 describe('the isolation', () => {
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+
   it('finds bytes that are no text of the client, and ends that webhook alone', async () => {
     await using own = await createTestDatabase();
-    const log = { debug() {}, info() {}, warn() {}, error() {} };
     // As in a database that is not UTF8: Postgres cannot say to the client what is in the row.
     const pool = new pg.Pool({
       connectionString: own.url,
@@ -383,6 +384,36 @@ describe('the isolation', () => {
     const { rows } = await pool.query('select webhook_id, reason from posthorn.outcomes');
     expect(rows).toEqual([{ webhook_id: id, reason: 'poison_row' }]);
     await pool.end();
+  });
+
+  it('ends nothing when what kept all from being claimed ends while it looks', async () => {
+    await using own = await createTestDatabase();
+    await own.pool.query(`alter table posthorn.attempts add constraint none check (number < 0)`);
+    const { rows } = await own.pool.query<{ lane: string }>(
+      `with said as (
+         insert into posthorn.outbox (url, body) values ('http://127.0.0.1/', '') returning id
+       )
+       select posthorn.lane_of('http://127.0.0.1/'::text)::text as lane from said`,
+    );
+    let connections = 0;
+    const pool = {
+      query: own.pool.query.bind(own.pool),
+      connect: async () => {
+        connections += 1;
+        // After the webhook was tried, and before a new one is.
+        if (connections === 2)
+          await own.pool.query('alter table posthorn.attempts drop constraint none');
+        return own.pool.connect();
+      },
+    } as unknown as pg.Pool;
+    const book = new LaneBook({ maxSlots: 10 });
+    const isolation = new Isolation({ pool, log, events: createEvents(), book });
+    const error = Object.assign(new Error('violates check constraint'), { code: '23514' });
+    const lane = rows[0]?.lane ?? '';
+    const wishes = [{ lane, priority: 1, quota: 10, dueFromMs: 0, rank: 1, isOwned: false }];
+    expect(await isolation.overcome(error, { wishes, windowFromMs: undefined })).toBe(true);
+    expect(connections).toBeGreaterThan(2);
+    expect((await own.pool.query('select from posthorn.outcomes')).rows).toEqual([]);
   });
 
   it('ends nothing when no webhook at all can be claimed', async () => {
