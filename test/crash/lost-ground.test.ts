@@ -146,11 +146,11 @@ it('a failure that comes after the lease was lost changes nothing but its own at
 });
 
 it('the attempt that nobody saw end is closed though Postgres refuses the first try', async () => {
-  await database.pool.query('create sequence refusals');
+  await database.pool.query('create sequence public.refusals');
   await database.pool.query(
     `create function refuse_once() returns trigger language plpgsql as $$
      begin
-       if new.error = 'abandoned' and nextval('refusals') = 1 then
+       if new.error = 'abandoned' and nextval('public.refusals') = 1 then
          raise 'away' using errcode = '57P03';
        end if;
        return new;
@@ -164,7 +164,7 @@ it('the attempt that nobody saw end is closed though Postgres refuses the first 
   const { rows } = await database.pool.query(
     'select number, error from posthorn.attempts where finished_at is not null order by number',
   );
-  const { rows: tries } = await database.pool.query('select last_value > 1 as more from refusals');
+  const { rows: tries } = await database.pool.query('select last_value > 1 as more from public.refusals');
   await database.pool.query('drop trigger refuse on posthorn.attempts');
   expect(rows).toEqual([
     { number: 1, error: 'abandoned' },
