@@ -49,6 +49,8 @@ afterAll(async () => {
 describe.runIf(areInstalled).each(names)('%s', (name) => {
   it.each(rowsBy)(
     'drains a backlog with two workers, rows by %s',
+    // A busy backend publishes its counts up to a second late, which the benchmark itself has no reason to wait for.
+    { timeout: 60_000, retry: 2 },
     async (rows) => {
       const options = { ...bench.options, peerRows: rows };
       const run = await runPeer({ ...bench, options }, { name, stage });
@@ -57,7 +59,6 @@ describe.runIf(areInstalled).each(names)('%s', (name) => {
       expect(run.delivery.tables['public.attempts']).toMatchObject({ inserts: 300, updates: 300 });
       expect(run.delivery.walBytes).toBeGreaterThan(300 * 100);
     },
-    60_000,
   );
 
   it('delivers what is committed one by one', async () => {
