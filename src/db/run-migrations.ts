@@ -39,12 +39,16 @@ export async function runMigrations(
     const step = { what: `the migration ${name}`, log };
     if (!text.startsWith(outsideHeader)) {
       await client.query(`set lock_timeout = '${lockMs}ms'`);
-      await untilUnlocked(client, step, async () => {
-        await migrateOne({ singleTransaction: true });
-      });
+      try {
+        await untilUnlocked(client, step, async () => {
+          await migrateOne({ singleTransaction: true });
+        });
+      } finally {
+        // An index that is built concurrently, and whatever else the session does, may wait.
+        await client.query('set lock_timeout = 0');
+      }
       continue;
     }
-    await client.query(`set lock_timeout = 0`);
     for (const statement of statementsIn(text)) {
       if (isConcurrentIndex(statement)) await buildIndex(client, { statement, log });
       else await withShortLocks(client, step, statement);
