@@ -164,7 +164,9 @@ it('the attempt that nobody saw end is closed though Postgres refuses the first 
   const { rows } = await database.pool.query(
     'select number, error from posthorn.attempts where finished_at is not null order by number',
   );
-  const { rows: tries } = await database.pool.query('select last_value > 1 as more from public.refusals');
+  const { rows: tries } = await database.pool.query(
+    'select last_value > 1 as more from public.refusals',
+  );
   await database.pool.query('drop trigger refuse on posthorn.attempts');
   expect(rows).toEqual([
     { number: 1, error: 'abandoned' },
