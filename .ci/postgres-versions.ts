@@ -7,9 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { chooseLauncher } from '../src/db/embedded/account.ts';
-import { type Binaries, findBinaries } from '../src/db/embedded/binaries.ts';
-import { freePort } from '../test/support/free-port.ts';
+import { freePort } from '../harness/free-port.ts';
+import { chooseLauncher } from '../src/embedded/account.ts';
+import { type Binaries, findBinaries } from '../src/embedded/binaries.ts';
 
 /*
  * `npm run test:versions [-- VERSION …]`: the tests that depend on Postgres most, on each of the older versions that Posthorn

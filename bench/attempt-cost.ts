@@ -8,7 +8,7 @@
 import { openSync } from 'node:fs';
 import { pino } from 'pino';
 import { Counter, Histogram, Registry } from 'prom-client';
-import type { LoggedAttempts } from '../src/config.ts';
+import type { LoggedAttempts } from '../src/config/config.ts';
 import type { ClaimedWebhook } from '../src/deliver/claim.ts';
 import { Tracing } from '../src/deliver/tracing.ts';
 import { type Attempted, createEvents, type Events } from '../src/events.ts';

@@ -1,6 +1,6 @@
+import type { Progress } from '../harness/progress.ts';
 import type { Server } from './database.ts';
 import type { BenchOptions } from './options.ts';
-import type { Progress } from './progress.ts';
 import type { ReceiverClient } from './receiver-client.ts';
 
 /** What every part of a run needs. */

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { Progress } from '../harness/progress.ts';
 import type { Bench } from './bench.ts';
 import { runDashboard } from './dashboard/dashboard.ts';
 import { openServer, type Server } from './database.ts';
@@ -14,7 +15,6 @@ import { runMemory } from './memory/memory.ts';
 import { runOperate } from './operate/operate.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
 import { runProducers } from './producers/producers.ts';
-import { Progress } from './progress.ts';
 import { ReceiverClient } from './receiver-client.ts';
 import { type Result, renderSections } from './report.ts';
 

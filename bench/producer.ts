@@ -1,6 +1,6 @@
 import pg from 'pg';
+import { answerParent } from '../harness/parent.ts';
 import { insertAtRate, type ProducerResult, producerConnections } from './open-loop.ts';
-import { answerParent } from './parent.ts';
 import { bodyOf, pathOf, secretOf } from './traffic.ts';
 
 /* The producer of steady traffic, a process of its own: see open-loop.ts. */

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { ReceivedRequest } from './request-parser.ts';
+import type { ReceivedRequest } from '../harness/request-parser.ts';
 import { secretOf } from './traffic.ts';
 
 /*

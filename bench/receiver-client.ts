@@ -1,4 +1,4 @@
-import { Child } from './child.ts';
+import { Child } from '../harness/child.ts';
 import type { Mood, ReceiverEvent, ReceiverRequest } from './receiver.ts';
 import type { ReceiverCounters, Watched } from './receiver-books.ts';
 
@@ -12,10 +12,13 @@ export class ReceiverClient implements AsyncDisposable {
   readonly #signal: AbortSignal;
 
   static async start(signal: AbortSignal): Promise<ReceiverClient> {
-    const { child, ready } = await Child.start<ReceiverRequest>('receiver.ts', {
-      signal,
-      withinMs: answerMs,
-    });
+    const { child, ready } = await Child.start<ReceiverRequest>(
+      new URL('receiver.ts', import.meta.url),
+      {
+        signal,
+        withinMs: answerMs,
+      },
+    );
     return new ReceiverClient(child, { port: Number(ready), signal });
   }
 

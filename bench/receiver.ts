@@ -1,8 +1,8 @@
 import { createServer, type Socket } from 'node:net';
+import { answerParent } from '../harness/parent.ts';
+import { type ReceivedRequest, RequestParser } from '../harness/request-parser.ts';
 import { clockMs } from './clock.ts';
-import { answerParent } from './parent.ts';
 import { Books, WatchedBooks } from './receiver-books.ts';
-import { type ReceivedRequest, RequestParser } from './request-parser.ts';
 
 /*
  * The receiver, a process of its own: 200 to every POST, as cheap as Node does it, and exact books about what came.

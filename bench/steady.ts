@@ -1,6 +1,6 @@
+import { Child } from '../harness/child.ts';
 import type { Bench } from './bench.ts';
 import { receiverViolations } from './checks.ts';
-import { Child } from './child.ts';
 import type { RoundDatabase } from './database.ts';
 import type { Fleet } from './fleet.ts';
 import type { ProducerResult } from './open-loop.ts';
@@ -50,7 +50,7 @@ interface Traffic {
 const patienceMs = 30_000;
 
 export async function startProducer({ signal }: Bench): Promise<Child<ProducerRequest>> {
-  const { child } = await Child.start<ProducerRequest>('producer.ts', {
+  const { child } = await Child.start<ProducerRequest>(new URL('producer.ts', import.meta.url), {
     signal,
     withinMs: 20_000,
   });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { end, endWithUs } from './ending.ts';
+import { end, endWithUs } from '../harness/ending.ts';
 
 /** `posthorn worker`, started as its users start it: by its command line and the environment. */
 export class WorkerProcess implements AsyncDisposable {

@@ -1,6 +1,6 @@
+import { Child } from '../harness/child.ts';
 import type { Bench } from './bench.ts';
 import { receiverViolations } from './checks.ts';
-import { Child } from './child.ts';
 import { openWindow } from './window.ts';
 import type { YardstickRequest, YardstickResult } from './yardstick.ts';
 
@@ -22,7 +22,7 @@ export async function runYardstick(
 ): Promise<YardstickRun> {
   const { webhooks, endpoints, delayMs } = options;
   const withinMs = 30_000 + webhooks * 5 + (webhooks * delayMs) / 50;
-  const { child } = await Child.start<YardstickRequest>('yardstick.ts', {
+  const { child } = await Child.start<YardstickRequest>(new URL('yardstick.ts', import.meta.url), {
     signal,
     withinMs: 20_000,
   });

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, type Dispatcher, request } from 'undici';
+import { answerParent } from '../harness/parent.ts';
 import { signingKey } from '../src/domain/signature.ts';
 import { clockMs } from './clock.ts';
-import { answerParent } from './parent.ts';
 import { signedHeaders } from './signed-headers.ts';
 import { bodyOf, pathOf, secretOf } from './traffic.ts';
 

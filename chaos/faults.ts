@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { ProxyMode } from '../test/support/line-proxy.ts';
+import type { ProxyMode } from '../harness/line-proxy.ts';
 import type { Failpoint } from './failpoint.ts';
 import type { Stage } from './stage.ts';
 

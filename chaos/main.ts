@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Progress } from '../bench/progress.ts';
+import { Progress } from '../harness/progress.ts';
 import { everything, soak } from './mixed.ts';
 import { drawTimeline } from './picture.ts';
 import { canMountDisk } from './postgres.ts';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Random } from './random.ts';
+import type { Random } from '../harness/random.ts';
 
 /*
  * Notifications on the channel that wakes workers. Postgres asks for no right to send one, so that anybody who may connect can send

@@ -1,10 +1,10 @@
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { answerParent } from '../bench/parent.ts';
+import { answerParent } from '../harness/parent.ts';
+import { Random } from '../harness/random.ts';
 import { notify, touch } from './notifications.ts';
 import { plant, poisonKinds } from './poison.ts';
-import { Random } from './random.ts';
 import { nextSettings, urlOf } from './settings.ts';
 import {
   type ChangingName,

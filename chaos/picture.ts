@@ -1,6 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
-import { escaped, rounded, svgOf, textAt } from '../bench/svg.ts';
+import { escaped, rounded, svgOf, textAt } from '../harness/svg.ts';
 
 /** A run over time: what the receiver accepted each second, and when something was done to it. */
 export interface Timeline {

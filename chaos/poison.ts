@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Random } from './random.ts';
+import type { Random } from '../harness/random.ts';
 import { hashOf, type ProducerLine, plainLanes, secret } from './traffic.ts';
 
 /*

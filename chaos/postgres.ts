@@ -4,11 +4,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findBinaries } from '../src/db/embedded/binaries.ts';
-import { prepareCluster, readPassword, type Site } from '../src/db/embedded/cluster.ts';
-import { choosePort } from '../src/db/embedded/port.ts';
-import { findPostmaster, launchPostmaster, stopPostmaster } from '../src/db/embedded/postmaster.ts';
-import { untilReady } from '../src/db/embedded/readiness.ts';
+import { findBinaries } from '../src/embedded/binaries.ts';
+import { prepareCluster, readPassword, type Site } from '../src/embedded/cluster.ts';
+import { choosePort } from '../src/embedded/port.ts';
+import { findPostmaster, launchPostmaster, stopPostmaster } from '../src/embedded/postmaster.ts';
+import { untilReady } from '../src/embedded/readiness.ts';
 
 type Launcher = Awaited<ReturnType<typeof prepareCluster>>;
 type Binaries = Awaited<ReturnType<typeof findBinaries>>;

@@ -1,8 +1,8 @@
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { answerParent } from '../bench/parent.ts';
-import { Random } from './random.ts';
+import { answerParent } from '../harness/parent.ts';
+import { Random } from '../harness/random.ts';
 import {
   burstOf,
   type EndpointName,

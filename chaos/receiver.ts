@@ -2,9 +2,9 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { answerParent } from '../bench/parent.ts';
-import { type ReceivedRequest, RequestParser } from '../bench/request-parser.ts';
-import { Random } from './random.ts';
+import { answerParent } from '../harness/parent.ts';
+import { Random } from '../harness/random.ts';
+import { type ReceivedRequest, RequestParser } from '../harness/request-parser.ts';
 import { type Answer, type Arrival, hashOf, type Mood, secret, versionHeader } from './traffic.ts';
 
 /*

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { Child } from '../bench/child.ts';
+import { Child } from '../harness/child.ts';
+import { LineProxy } from '../harness/line-proxy.ts';
+import { Random } from '../harness/random.ts';
+import { hasRedis, startRedis } from '../harness/redis.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { createLog } from '../src/log.ts';
-import { LineProxy } from '../test/support/line-proxy.ts';
-import { hasRedis, startRedis } from '../test/support/redis.ts';
 import { readBooks } from './books.ts';
 import { check, type Verdict } from './check.ts';
 import { stranger } from './notifications.ts';
@@ -16,7 +17,6 @@ import type { OperatorCounters, OperatorQuestion } from './operator.ts';
 import { withoutConstraints } from './poison.ts';
 import { ChaosPostgres } from './postgres.ts';
 import type { ProducerCounters, ProducerQuestion } from './producer.ts';
-import { Random } from './random.ts';
 import type { ReceiverCounters, ReceiverQuestion } from './receiver.ts';
 import { Sampler } from './sampler.ts';
 import type { Scenario } from './scenario.ts';
@@ -79,10 +79,13 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     await ChaosPostgres.start(scenario.diskMb === undefined ? {} : { diskMb: scenario.diskMb }),
   );
   await migrate({ databaseUrl: postgres.url, log: createLog('warn') });
-  const { child: receiver, ready } = await Child.start<ReceiverQuestion>('../chaos/receiver.ts', {
-    signal,
-    withinMs: answerMs,
-  });
+  const { child: receiver, ready } = await Child.start<ReceiverQuestion>(
+    new URL('receiver.ts', import.meta.url),
+    {
+      signal,
+      withinMs: answerMs,
+    },
+  );
   stack.use(receiver);
   const ask = (question: ReceiverQuestion) =>
     receiver.ask(question, { signal, withinMs: answerMs });
@@ -235,7 +238,10 @@ async function startProducers(
   const limits = { signal: options.signal, withinMs: answerMs };
   const producers: Child<ProducerQuestion>[] = [];
   for (let at = 0; at < producerCount; at += 1) {
-    const { child } = await Child.start<ProducerQuestion>('../chaos/producer.ts', limits);
+    const { child } = await Child.start<ProducerQuestion>(
+      new URL('producer.ts', import.meta.url),
+      limits,
+    );
     stack.use(child);
     producers.push(child);
     await child.ask(
@@ -263,7 +269,10 @@ async function startOperator(
 ): Promise<Child<OperatorQuestion>> {
   const { scenario, options, directory } = run;
   const limits = { signal: options.signal, withinMs: answerMs };
-  const { child } = await Child.start<OperatorQuestion>('../chaos/operator.ts', limits);
+  const { child } = await Child.start<OperatorQuestion>(
+    new URL('operator.ts', import.meta.url),
+    limits,
+  );
   stack.use(child);
   await child.ask(
     {

@@ -1,6 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
-import type { Random } from './random.ts';
+import type { Random } from '../harness/random.ts';
 import { type ChangingName, type EndpointName, endpoints, type Settings } from './traffic.ts';
 
 /* The settings of an endpoint over time: what an operator changes next, and what was in force when. */

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import type { LineProxy } from '../test/support/line-proxy.ts';
-import type { RedisServer } from '../test/support/redis.ts';
+import type { LineProxy } from '../harness/line-proxy.ts';
+import type { Random } from '../harness/random.ts';
+import type { RedisServer } from '../harness/redis.ts';
 import type { ChaosPostgres } from './postgres.ts';
-import type { Random } from './random.ts';
 import type { Death, Rescue, WorkerSlot } from './workers.ts';
 
 /** Something that was done to the run. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { end, endWithUs } from '../bench/ending.ts';
+import { end, endWithUs } from '../harness/ending.ts';
 import type { Failpoint } from './failpoint.ts';
 
 const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));

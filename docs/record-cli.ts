@@ -1,9 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { recordSessions } from '../test/support/cli-sessions.ts';
-import { runPosthorn, spawnPosthorn } from '../test/support/process.ts';
-import { startReceiver } from '../test/support/receiver.ts';
+import { recordSessions } from '../harness/cli-sessions.ts';
+import { runPosthorn, spawnPosthorn } from '../harness/process.ts';
+import { startReceiver } from '../harness/receiver.ts';
 
 /*
  * Records the terminal sessions of docs/cli.md anew, from a Posthorn that it starts: npm run docs:cli

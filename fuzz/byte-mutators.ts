@@ -1,6 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
-import { Random } from '../chaos/random.ts';
+import { Random } from '../harness/random.ts';
 import type { Mutator } from './mutator.ts';
 
 /*

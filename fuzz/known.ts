@@ -1,6 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
-import type { Random } from '../chaos/random.ts';
+import type { Random } from '../harness/random.ts';
 
 /** What of the subject the generator knows, so that its requests get further than "there is no such id". */
 export interface Known {

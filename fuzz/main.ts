@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { openServer } from '../bench/database.ts';
-import { Progress } from '../bench/progress.ts';
-import { problemKinds } from '../src/api/problems.ts';
+import { Progress } from '../harness/progress.ts';
 import { parseKeyRing } from '../src/domain/key-ring.ts';
+import { problemKinds } from '../src/input/problems.ts';
 import { reportText, summaryOf } from './report.ts';
 import { type FuzzResult, fuzz } from './run.ts';
 import { createSchemaCheck } from './schema-check.ts';

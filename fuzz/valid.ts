@@ -1,6 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
-import type { Random } from '../chaos/random.ts';
+import type { Random } from '../harness/random.ts';
 import type { Schema } from './document.ts';
 import { idOf, type Known } from './known.ts';
 

@@ -1,4 +1,4 @@
-import type { LoggedAttempts } from './config.ts';
+import type { LoggedAttempts } from './config/config.ts';
 import { targetOf } from './domain/target.ts';
 import type { Attempted, Events } from './events.ts';
 import type { Log } from './log.ts';

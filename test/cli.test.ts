@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { type PosthornProcess, runPosthorn, spawnPosthorn } from '../harness/process.ts';
+import { type Receiver, startReceiver } from '../harness/receiver.ts';
 import { version } from '../src/version.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { eventually } from './support/eventually.ts';
-import { type PosthornProcess, runPosthorn, spawnPosthorn } from './support/process.ts';
-import { type Receiver, startReceiver } from './support/receiver.ts';
 
 // The program as a user meets it: its commands, what it prints, how it ends.
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { readConfig } from '../src/config.ts';
+import { readConfig } from '../src/config/config.ts';
 
-// docs/configuration.md against src/config.ts, in both directions.
+// docs/configuration.md against src/config/config.ts, in both directions.
 
-const source = readFileSync(new URL('../src/config.ts', import.meta.url), 'utf8');
+const source = readFileSync(new URL('../src/config/config.ts', import.meta.url), 'utf8');
 const page = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8');
 
 /** How config.ts reads a variable: text(env, 'NAME'), duration(env, 'NAME', …). */

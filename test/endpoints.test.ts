@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../harness/receiver.ts';
 import { disableFailing } from '../src/maintenance/disable.ts';
 import { prune } from '../src/maintenance/prune.ts';
 import type { Posthorn } from '../src/posthorn.ts';
@@ -8,7 +9,6 @@ import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
-import { type Receiver, startReceiver } from './support/receiver.ts';
 
 // Registered endpoints: their settings reach the request, and what holds them holds every worker. Two workers.
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startReceiver } from '../harness/receivers.ts';
 import { evaluateBy } from './support/alerts.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { watchDialled } from './support/dialled.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
-import { startReceiver } from './support/receivers.ts';
 
 // Whatever Posthorn sends goes by the one client, and so past its guard.
 

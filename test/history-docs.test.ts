@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../harness/receiver.ts';
 import { failureCodes } from '../src/domain/failure-codes.ts';
 import type { Posthorn } from '../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
-import { type Receiver, startReceiver } from './support/receiver.ts';
 
 // What docs/history.md says: the reasons are those of the code, and what it says about erasing data does erase it.
 

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { runPosthorn } from '../harness/process.ts';
+import { type Receiver, startReceiver } from '../harness/receiver.ts';
 import { createEnginePool, createMaintenancePool } from '../src/db/pools.ts';
 import { createLog } from '../src/log.ts';
 import { prune } from '../src/maintenance/prune.ts';
@@ -9,8 +11,6 @@ import { createEmptyDatabase, type TestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
 import { hasPgBouncer, startPgBouncer } from './support/pgbouncer.ts';
-import { runPosthorn } from './support/process.ts';
-import { type Receiver, startReceiver } from './support/receiver.ts';
 
 // A database whose settings are all others than what Posthorn relies on: migrated, delivered from, looked after and shown.
 

@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { PoolClient } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../harness/receiver.ts';
 import { rulesPayload, wakeChannel } from '../src/db/names.ts';
 import type { Posthorn } from '../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { registerEndpoint, type TestEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
-import { type Receiver, startReceiver } from './support/receiver.ts';
 
 // Limits and order of an endpoint that somebody changes, cancels or retries at an awkward moment.
 

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { spawnWorker } from '../harness/process.ts';
+import { type Received, type Receiver, startReceiver } from '../harness/receiver.ts';
 import { lockClass } from '../src/db/names.ts';
 import type { Posthorn } from '../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
-import { spawnWorker } from './support/process.ts';
-import { type Received, type Receiver, startReceiver } from './support/receiver.ts';
 
 // The limits of registered endpoints, over three workers: most in flight, rate, order.
 

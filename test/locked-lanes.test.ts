@@ -1,15 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import type { PoolClient } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../harness/receiver.ts';
 import { createEvents } from '../src/events.ts';
 import { createLog } from '../src/log.ts';
-import { rescueDeadWorkers } from '../src/maintenance/rescue.ts';
 import type { Posthorn } from '../src/posthorn.ts';
+import { rescueDeadWorkers } from '../src/worker/rescue.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
-import { type Receiver, startReceiver } from './support/receiver.ts';
 
 // Somebody has changed an endpoint in a transaction that stays open, and so has its rows locked: what belongs to it waits, and
 // nothing else does.

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type PosthornProcess, spawnPosthorn } from '../harness/process.ts';
+import { type Receiver, startReceiver } from '../harness/receiver.ts';
+import { answer, closedPort, startReceiver as startRawReceiver } from '../harness/receivers.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { eventually } from './support/eventually.ts';
-import { type PosthornProcess, spawnPosthorn } from './support/process.ts';
-import { type Receiver, startReceiver } from './support/receiver.ts';
-import { answer, closedPort, startReceiver as startRawReceiver } from './support/receivers.ts';
 import { scrape } from './support/scrape.ts';
 
 // What a process says on stdout: a line per attempt, and never what is secret.

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { createPool, sql } from 'slonik';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { type Receiver, startReceiver } from '../harness/receiver.ts';
 import { lineOf } from '../src/db/line.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { graphileMigration } from '../src/db/names.ts';
@@ -21,7 +22,6 @@ import {
   type PoolMode,
   startPgBouncer,
 } from './support/pgbouncer.ts';
-import { type Receiver, startReceiver } from './support/receiver.ts';
 import { connect, createTestRoles, type TestRoles } from './support/roles.ts';
 
 // A real PgBouncer in front of Postgres, as Debian sets it up: what goes through it, and what says that it cannot.

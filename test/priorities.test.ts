@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../harness/receiver.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
-import { type Receiver, startReceiver } from './support/receiver.ts';
 
 let database: TestDatabase;
 let receiver: Receiver;

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../harness/receiver.ts';
+import { hasRedis, type RedisServer, startRedis } from '../harness/redis.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { createLog } from '../src/log.ts';
 import type { Posthorn } from '../src/posthorn.ts';
@@ -6,8 +8,6 @@ import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
-import { type Receiver, startReceiver } from './support/receiver.ts';
-import { hasRedis, type RedisServer, startRedis } from './support/redis.ts';
 
 // Two workers with a Redis that is flushed, killed, frozen or full of nonsense in mid-load: nothing is lost, nothing is
 // sent twice, and delivery goes on.

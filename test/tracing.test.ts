@@ -8,11 +8,11 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../harness/receiver.ts';
 import type { Posthorn } from '../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
-import { type Receiver, startReceiver } from './support/receiver.ts';
 
 // The spans that a user sees who brings an OpenTelemetry SDK, here the real one, and what the receiver gets with it.
 

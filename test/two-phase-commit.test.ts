@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../harness/receiver.ts';
 import type { Posthorn } from '../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
-import { type Receiver, startReceiver } from './support/receiver.ts';
 
 // Producers whose transactions are prepared before they are committed (XA, PREPARE TRANSACTION).
 

@@ -1,7 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
+import { rounded, svgOf, textAt } from '../../harness/svg.ts';
 import type { Figure } from '../report.ts';
-import { rounded, svgOf, textAt } from '../svg.ts';
 import { ratiosOf, type State } from './report.ts';
 
 /** What is drawn, and in which colour: those that read on light and dark pages. */

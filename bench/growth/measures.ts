@@ -1,9 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
 import type { StateRun, SteadyRun } from './state-run.ts';
-
-/** Webhooks a second of the steady traffic. */
-export const steadyRates = [100, 500] as const;
+import { steadyRates } from './steady-rates.ts';
 
 /** A cost: more is worse. Of a webhook, where it is not the wait of one. */
 export interface Measure {

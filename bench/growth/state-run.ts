@@ -6,7 +6,7 @@ import type { RoundDatabase } from '../database.ts';
 import { Fleet } from '../fleet.ts';
 import { drainIn, type ProductRun } from '../product-run.ts';
 import { runSteady, type Steady, startProducer } from '../steady.ts';
-import { steadyRates } from './measures.ts';
+import { steadyRates } from './steady-rates.ts';
 
 /** All figures of one database in one round. */
 export interface StateRun {

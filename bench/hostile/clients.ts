@@ -1,4 +1,4 @@
-import { FloodedApi, floods } from '../../test/support/floods.ts';
+import { FloodedApi, floods } from '../../harness/floods.ts';
 import { openServer } from '../database.ts';
 
 const floodMs = 10_000;

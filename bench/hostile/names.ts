@@ -3,8 +3,8 @@ import { lookup as systemLookup } from 'node:dns';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createNameResolver } from '../../src/deliver/name-resolver.ts';
-import { startDnsServer } from '../../test/support/dns-server.ts';
+import { startDnsServer } from '../../harness/dns-server.ts';
+import { createNameResolver } from '../../src/http/name-resolver.ts';
 
 /*
  * How long a name waits whose server answers at once, while four others are asked for whose servers are silent: by

@@ -1,6 +1,6 @@
-import { makeCertificates } from '../../test/support/certificates.ts';
-import { plainReceivers, secureReceivers } from '../../test/support/hostile-receivers.ts';
-import { startReceiver } from '../../test/support/receivers.ts';
+import { makeCertificates } from '../../harness/certificates.ts';
+import { plainReceivers, secureReceivers } from '../../harness/hostile-receivers.ts';
+import { startReceiver } from '../../harness/receivers.ts';
 
 /** What the measuring process has to know of a receiver. */
 export interface ListedReceiver {

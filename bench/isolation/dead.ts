@@ -1,6 +1,6 @@
+import type { Child } from '../../harness/child.ts';
 import { smallBacklog, urlOf } from '../backlog.ts';
 import type { Bench } from '../bench.ts';
-import type { Child } from '../child.ts';
 import { clockMs } from '../clock.ts';
 import type { RoundDatabase } from '../database.ts';
 import { Fleet } from '../fleet.ts';

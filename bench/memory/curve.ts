@@ -1,6 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
-import { rounded, svgOf, textAt } from '../svg.ts';
+import { rounded, svgOf, textAt } from '../../harness/svg.ts';
 import type { Reading } from './reading.ts';
 import { limitName, type MemoryRun } from './report.ts';
 

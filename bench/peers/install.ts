@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '../../harness/progress.ts';
 
 const folder = new URL('../', import.meta.url);
 

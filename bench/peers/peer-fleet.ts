@@ -1,4 +1,4 @@
-import { Child } from '../child.ts';
+import { Child } from '../../harness/child.ts';
 import type { PeerName, PeerSite } from './peers.ts';
 import type { PeerWorkerReport, PeerWorkerRequest } from './serve-worker.ts';
 
@@ -23,10 +23,13 @@ export class PeerFleet implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const children: Child<PeerWorkerRequest>[] = [];
     for (let number = 0; number < workers; number += 1) {
-      const { child } = await Child.start<PeerWorkerRequest>(`peers/${peer}/worker.ts`, {
-        signal,
-        withinMs: startMs,
-      });
+      const { child } = await Child.start<PeerWorkerRequest>(
+        new URL(`${peer}/worker.ts`, import.meta.url),
+        {
+          signal,
+          withinMs: startMs,
+        },
+      );
       children.push(stack.use(child));
     }
     stack.move();

@@ -1,5 +1,5 @@
+import { Child } from '../../harness/child.ts';
 import type { Bench } from '../bench.ts';
-import { Child } from '../child.ts';
 import type { RoundDatabase } from '../database.ts';
 import type { ProducerRequest } from '../producer.ts';
 import { type PeerName, type PeerSite, peers, queueName, type TunedFor } from './peers.ts';
@@ -27,10 +27,13 @@ export class PeerWorld implements AsyncDisposable {
     await stage.redis?.client.flushAll();
     const database = stack.use(await server.createDatabase('empty'));
     await createPeerTables(database.client);
-    const { child } = await Child.start<PeerProducerRequest>(`peers/${name}/producer.ts`, {
-      signal,
-      withinMs: openMs,
-    });
+    const { child } = await Child.start<PeerProducerRequest>(
+      new URL(`${name}/producer.ts`, import.meta.url),
+      {
+        signal,
+        withinMs: openMs,
+      },
+    );
     const producer = stack.use(child);
     const rows = options.peerRows ?? peers[name].rows;
     const site = siteOf(stage, { databaseUrl: database.url, rows, tunedFor });

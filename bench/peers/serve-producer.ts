@@ -1,6 +1,6 @@
 import pg from 'pg';
+import { answerParent } from '../../harness/parent.ts';
 import { insertAtRate, type ProducerResult, producerConnections } from '../open-loop.ts';
-import { answerParent } from '../parent.ts';
 import type { ProducerRequest } from '../producer.ts';
 import { bodyOf, pathOf, secretOf } from '../traffic.ts';
 import type { PeerSite } from './peers.ts';

@@ -1,4 +1,4 @@
-import { answerParent } from '../parent.ts';
+import { answerParent } from '../../harness/parent.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
 import type { PeerSite } from './peers.ts';
 

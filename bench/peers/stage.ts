@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import type { RedisServer } from '../../test/support/redis.ts';
+import type { RedisServer } from '../../harness/redis.ts';
 import type { Bench } from '../bench.ts';
 import { installPeers, peerVersions } from './install.ts';
 import { type PeerName, type PeerSite, peers } from './peers.ts';
@@ -60,7 +60,7 @@ export function siteOf({ redis }: PeerStage, site: Omit<PeerSite, 'redisUrl'>): 
 
 /** As docs.bullmq.io/guide/going-to-production wants it: append-only file, synced every second, and nothing evicted. */
 async function startPeerRedis(): Promise<RedisServer> {
-  const { startRedis } = await import('../../test/support/redis.ts');
+  const { startRedis } = await import('../../harness/redis.ts');
   return startRedis([
     '--appendonly',
     'yes',

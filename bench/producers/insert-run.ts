@@ -1,6 +1,6 @@
 import pg from 'pg';
+import type { Child } from '../../harness/child.ts';
 import type { Bench } from '../bench.ts';
-import type { Child } from '../child.ts';
 import { readWal } from '../counters.ts';
 import type { RoundDatabase } from '../database.ts';
 import { Fleet } from '../fleet.ts';

@@ -1,7 +1,7 @@
 import pg from 'pg';
+import { answerParent } from '../../harness/parent.ts';
 import { evenBacklog, urlOf } from '../backlog.ts';
 import { clockMs } from '../clock.ts';
-import { answerParent } from '../parent.ts';
 import { percentile } from '../statistics.ts';
 import { bodyOf, secretOf } from '../traffic.ts';
 

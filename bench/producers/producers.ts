@@ -1,5 +1,5 @@
+import { Child } from '../../harness/child.ts';
 import type { Bench } from '../bench.ts';
-import { Child } from '../child.ts';
 import type { Result } from '../report.ts';
 import { noiseOf } from '../window.ts';
 import { type InsertRun, type Load, runInserts } from './insert-run.ts';
@@ -46,7 +46,7 @@ export async function runProducers(bench: Bench): Promise<Result> {
   const options = { ...bench.options, seconds: bench.options.given.seconds ?? 3 };
   const cells: readonly Cell[] = plans.map(({ title }) => ({ title, rounds: [] }));
   await using stack = new AsyncDisposableStack();
-  const { child } = await Child.start<InserterRequest>('producers/inserter.ts', {
+  const { child } = await Child.start<InserterRequest>(new URL('inserter.ts', import.meta.url), {
     signal,
     withinMs: 20_000,
   });

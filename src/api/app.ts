@@ -1,13 +1,15 @@
 import type { Hono } from 'hono';
+import { addRoutes } from './add-routes.ts';
+import type { ApiEnv } from './api-env.ts';
 import { Authentication, type AuthenticationOptions } from './authentication.ts';
-import { type ApiEnv, createBase } from './base.ts';
+import { createBase } from './base.ts';
 import { addDashboardRoutes } from './dashboard-routes.ts';
 import { endpointRoutes } from './endpoint-routes.ts';
 import { type HealthOptions, healthRoutes } from './health.ts';
 import { openApiRoute } from './openapi-route.ts';
 import { replayRoutes } from './replay-routes.ts';
 import { retryRoutes } from './retry-routes.ts';
-import { addRoutes, openPaths, type Route } from './route.ts';
+import { openPaths, type Route } from './route.ts';
 import { type StatsOptions, statsRoutes } from './stats-routes.ts';
 import { type RouteOptions, webhookRoutes } from './webhook-routes.ts';
 

@@ -10,10 +10,11 @@ import {
   scopeOf,
 } from '../domain/api-key.ts';
 import { allowedBy, createPace, type Pace, readyAtMs, spend } from '../domain/pace.ts';
+import { shown } from '../input/problem.ts';
 import { hadApiKeys, hashOfKey, type UsableKey } from '../queries/api-keys.ts';
-import type { ApiEnv } from './base.ts';
+import { answerProblem } from './answer-problem.ts';
+import type { ApiEnv } from './api-env.ts';
 import { KeyLookups } from './key-lookups.ts';
-import { answerProblem, shown } from './problem.ts';
 
 /*
  * Who may call the API. As long as there has been no key, whoever reaches it may (it then listens on loopback alone); from the first

@@ -1,21 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { HttpBindings } from '@hono/node-server';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { timeout } from 'hono/timeout';
-import type { ApiScope } from '../domain/api-key.ts';
+import { problemOfError } from '../input/database-problem.ts';
+import { shown } from '../input/problem.ts';
+import { problemKinds } from '../input/problems.ts';
 import type { Log } from '../log.ts';
-import { BodyRoom, type RequestRoom } from './body-room.ts';
-import { problemOfError } from './database-problem.ts';
-import { answerProblem, shown } from './problem.ts';
-import { problemKinds } from './problems.ts';
+import { answerProblem } from './answer-problem.ts';
+import type { ApiEnv } from './api-env.ts';
+import { BodyRoom } from './body-room.ts';
 import { securityHeaders } from './security-headers.ts';
-
-/** What each request carries; the scopes are those of its key. */
-export interface ApiEnv {
-  Bindings: HttpBindings;
-  Variables: { requestId: string; room: RequestRoom; scopes: readonly ApiScope[] };
-}
 
 /** Longer than a request may take to arrive (30 s) and a statement to run (10 s): only a frozen server takes longer. */
 const deadlineMs = 45_000;

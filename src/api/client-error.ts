@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Problem, problemJson } from './problem.ts';
-import { problemKinds } from './problems.ts';
+import { type Problem, problemJson } from '../input/problem.ts';
+import { problemKinds } from '../input/problems.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** Answers a request that Node could not even read, in the form of all other problems, and closes the connection. */

@@ -3,7 +3,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Context, Hono } from 'hono';
-import { type ApiEnv, methodNotAllowed } from './base.ts';
+import type { ApiEnv } from './api-env.ts';
+import { methodNotAllowed } from './base.ts';
 import { answerFixed } from './fixed-answer.ts';
 
 /*

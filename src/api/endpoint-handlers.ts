@@ -1,13 +1,18 @@
 import type { Context } from 'hono';
+import type { EndpointAction } from '../input/endpoint-actions.ts';
+import { changedEndpointFields, newEndpointFields } from '../input/endpoint-fields.ts';
+import { invalid, type Problem } from '../input/problem.ts';
+import { type FieldSet, type FieldValues, readFields } from '../input/read-fields.ts';
+import { sendFields } from '../input/send-fields.ts';
+import { oversize } from '../input/send-request.ts';
 import { endpointStatuses } from '../queries/endpoint-row.ts';
 import { findEndpoint } from '../queries/find-endpoint.ts';
 import { listEndpoints } from '../queries/list-endpoints.ts';
 import { changeEndpoint, createEndpoint, newEndpointId } from '../queries/save-endpoint.ts';
 import { sendTest } from '../queries/send-test.ts';
 import { setEndpointStatus } from '../queries/set-endpoint-status.ts';
-import type { ApiEnv } from './base.ts';
-import type { EndpointAction } from './endpoint-actions.ts';
-import { changedEndpointFields, newEndpointFields } from './endpoint-fields.ts';
+import { answerProblem } from './answer-problem.ts';
+import type { ApiEnv } from './api-env.ts';
 import {
   newColumns,
   newSecret,
@@ -17,11 +22,7 @@ import {
 } from './endpoint-secrets.ts';
 import { listParameters, readListRequest } from './list-request.ts';
 import { searchText } from './parameters.ts';
-import { answerProblem, invalid, type Problem } from './problem.ts';
-import { type FieldSet, type FieldValues, readFields } from './read-fields.ts';
 import { readMembers } from './route-input.ts';
-import { sendFields } from './send-fields.ts';
-import { oversize } from './send-request.ts';
 import { defaultBodyLimitBytes, type RouteOptions, requestLimit } from './webhook-routes.ts';
 
 /** The query parameters of a list of endpoints. */

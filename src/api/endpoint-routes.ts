@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { endpointActions } from '../input/endpoint-actions.ts';
+import { changedEndpointFields, newEndpointFields } from '../input/endpoint-fields.ts';
+import { bodySchemaOf } from '../input/read-fields.ts';
 import { endpointWithHealth } from '../queries/endpoint-health.ts';
-import { endpointActions } from './endpoint-actions.ts';
-import { changedEndpointFields, newEndpointFields } from './endpoint-fields.ts';
 import {
   act,
   answer,
@@ -15,7 +16,6 @@ import {
   testFields,
 } from './endpoint-handlers.ts';
 import { rotate, rotation } from './endpoint-secrets.ts';
-import { bodySchemaOf } from './read-fields.ts';
 import type { Route } from './route.ts';
 import { accepted, type RouteOptions } from './webhook-routes.ts';
 

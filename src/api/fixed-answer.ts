@@ -1,6 +1,6 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context } from 'hono';
-import type { ApiEnv } from './base.ts';
+import type { ApiEnv } from './api-env.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** An answer that is always the same. */

@@ -1,9 +1,11 @@
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { Log } from '../log.ts';
-import { type ApiEnv, createBase } from './base.ts';
+import { addRoutes } from './add-routes.ts';
+import type { ApiEnv } from './api-env.ts';
+import { createBase } from './base.ts';
 import { metricsRoute, type Scraper } from './metrics-route.ts';
-import { addRoutes, type Route } from './route.ts';
+import type { Route } from './route.ts';
 
 /** Whether this process can do its work, and why not. */
 export interface Readiness {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Problem, ProblemPart } from '../input/problem.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 import {
   amongWords,
@@ -10,7 +11,6 @@ import {
   parameterProblem,
   readParameters,
 } from './parameters.ts';
-import type { Problem, ProblemPart } from './problem.ts';
 
 const defaultLimit = 50;
 const maximumLimit = 200;

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { scopeOf } from '../domain/api-key.ts';
-import { canonicalUuid } from './canonical-uuid.ts';
-import { idSchema } from './fields.ts';
+import { canonicalUuid } from '../input/canonical-uuid.ts';
+import { idSchema } from '../input/fields.ts';
+import { type ProblemCode, problemKinds } from '../input/problems.ts';
 import type { ParameterSet } from './parameters.ts';
-import { type ProblemCode, problemKinds } from './problems.ts';
 import { kindOf, openPaths, type Route, type RouteAnswer, type RouteBody, tags } from './route.ts';
 import { toldWithoutRead } from './told.ts';
 

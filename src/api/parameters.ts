@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 import { timeIn } from '../domain/time-text.ts';
-import { isCanonicalUuid } from './canonical-uuid.ts';
-import { idSchema, timeSchema } from './fields.ts';
-import { type Problem, type ProblemPart, shown } from './problem.ts';
+import { isCanonicalUuid } from '../input/canonical-uuid.ts';
+import { idSchema, timeSchema } from '../input/fields.ts';
+import { type Problem, type ProblemPart, shown } from '../input/problem.ts';
 
 /** A query parameter. */
 export interface Parameter<Value> {

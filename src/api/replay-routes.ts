@@ -1,5 +1,9 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
+import { described, flag, numberFrom, oneOf } from '../input/fields.ts';
+import { filterField, readFilter } from '../input/filter-fields.ts';
+import { invalid, type Problem, type ProblemPart } from '../input/problem.ts';
+import { bodySchemaOf, type FieldSet, readFields } from '../input/read-fields.ts';
 import {
   type ReplayPriority,
   replayPriorities,
@@ -14,12 +18,9 @@ import {
   listReplays,
 } from '../queries/replays.ts';
 import { countMatching, findDeadFilter, type WebhookFilter } from '../queries/webhook-filter.ts';
-import type { ApiEnv } from './base.ts';
-import { described, flag, numberFrom, oneOf } from './fields.ts';
-import { filterField, readFilter } from './filter-fields.ts';
+import { answerProblem } from './answer-problem.ts';
+import type { ApiEnv } from './api-env.ts';
 import { listParameters, readListRequest } from './list-request.ts';
-import { answerProblem, invalid, type Problem, type ProblemPart } from './problem.ts';
-import { bodySchemaOf, type FieldSet, readFields } from './read-fields.ts';
 import type { Route } from './route.ts';
 import { readMembers } from './route-input.ts';
 import type { RouteOptions } from './webhook-routes.ts';

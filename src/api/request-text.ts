@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
-import type { ApiEnv } from './base.ts';
+import { type Problem, shown } from '../input/problem.ts';
+import type { ApiEnv } from './api-env.ts';
 import { mostBodyBytes } from './body-room.ts';
 import { LongWork } from './long-work.ts';
-import { type Problem, shown } from './problem.ts';
 
 /**
  * Reads the body of a request as text: application/json, UTF-8, not compressed, at most so many bytes.

@@ -1,5 +1,9 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
+import { described, flag } from '../input/fields.ts';
+import { filterField, readFilter } from '../input/filter-fields.ts';
+import { invalid, type Problem } from '../input/problem.ts';
+import { bodySchemaOf, type FieldSet, readFields } from '../input/read-fields.ts';
 import { findWebhook, foundWebhook } from '../queries/find-webhook.ts';
 import {
   type CancelResult,
@@ -9,11 +13,8 @@ import {
   retryWebhook,
 } from '../queries/put-back.ts';
 import { countMatching, findDeadFilter } from '../queries/webhook-filter.ts';
-import type { ApiEnv } from './base.ts';
-import { described, flag } from './fields.ts';
-import { filterField, readFilter } from './filter-fields.ts';
-import { answerProblem, invalid, type Problem } from './problem.ts';
-import { bodySchemaOf, type FieldSet, readFields } from './read-fields.ts';
+import { answerProblem } from './answer-problem.ts';
+import type { ApiEnv } from './api-env.ts';
 import { deadFilters, filterRequestBytes, matchCount } from './replay-routes.ts';
 import type { Route } from './route.ts';
 import { readMembers } from './route-input.ts';

@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
 import { readJsonObject } from '../domain/json-text.ts';
-import type { ApiEnv } from './base.ts';
-import { isCanonicalUuid } from './canonical-uuid.ts';
-import { notAnObject, type Problem, shown } from './problem.ts';
+import { isCanonicalUuid } from '../input/canonical-uuid.ts';
+import { notAnObject, type Problem, shown } from '../input/problem.ts';
+import type { ApiEnv } from './api-env.ts';
 import { readRequestText } from './request-text.ts';
 
 /** The id in the path, or what is wrong with it. */

@@ -1,12 +1,8 @@
-import type { Context, Handler, Hono } from 'hono';
+import type { Context } from 'hono';
 import type { z } from 'zod';
-import { type ApiEnv, methodNotAllowed } from './base.ts';
-import { type ParameterSet, parameterProblem, readParameters } from './parameters.ts';
-import { answerProblem } from './problem.ts';
-import type { ProblemCode } from './problems.ts';
-import { passOverBody } from './request-text.ts';
-import { readId } from './route-input.ts';
-import { asTold } from './told.ts';
+import type { ProblemCode } from '../input/problems.ts';
+import type { ApiEnv } from './api-env.ts';
+import type { ParameterSet } from './parameters.ts';
 
 /** What routes are about; the documentation is in this order. */
 export const tags = {
@@ -58,46 +54,6 @@ export interface Route {
   readonly problems: readonly ProblemCode[];
   /** The id is that of the path, and none where the path has none. */
   readonly handle: (c: Context<ApiEnv>, id: string) => Response | Promise<Response>;
-}
-
-/** Answers routes, and 405 to other methods at their paths. */
-export function addRoutes(app: Hono<ApiEnv>, routes: readonly Route[]): void {
-  const paths = Map.groupBy(routes, ({ path }) => path);
-  // {id} would take "send" for one.
-  const inOrder = [...paths].toSorted(([one], [other]) => countIds(one) - countIds(other));
-  for (const [path, atPath] of inOrder) {
-    const pattern = path.replaceAll('{id}', ':id');
-    for (const route of atPath) app.on(route.method.toUpperCase(), pattern, handlerOf(route));
-    app.all(pattern, methodNotAllowed(atPath.flatMap(namesOf).toSorted(byPlace).join(', ')));
-  }
-}
-
-function countIds(path: string): number {
-  return path.split('{id}').length;
-}
-
-const methods = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'];
-const byPlace = (one: string, other: string) => methods.indexOf(one) - methods.indexOf(other);
-
-function namesOf({ method }: Route): string[] {
-  return method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()];
-}
-
-function handlerOf(route: Route): Handler<ApiEnv> {
-  const { method, path, parameters = {}, body, handle } = route;
-  return async (c) => {
-    // Routes with parameters read them themselves, and refuse strays then.
-    if (parameters !== 'any' && Object.keys(parameters).length === 0) {
-      const { errors } = readParameters(new URL(c.req.url).searchParams, { set: {}, doing: '' });
-      const [first] = errors;
-      if (first !== undefined) return answerProblem(c, parameterProblem(first, errors));
-    }
-    const id = path.includes('{id}') ? readId(c, kindOf(path)) : '';
-    if (typeof id !== 'string') return answerProblem(c, id);
-    const broken = method === 'get' || body !== undefined ? undefined : await passOverBody(c);
-    if (broken !== undefined) return answerProblem(c, broken);
-    return asTold(c, { response: await handle(c, id), route });
-  };
 }
 
 /** What the {id} of a path is of: webhook, endpoint or replay. */

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
+import { internalError } from '../input/database-problem.ts';
+import { type Problem, problemJson } from '../input/problem.ts';
+import { problemKinds } from '../input/problems.ts';
 import { answerClientError } from './client-error.ts';
 import { Connections } from './connections.ts';
-import { internalError } from './database-problem.ts';
-import { type Problem, problemJson } from './problem.ts';
-import { problemKinds } from './problems.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** An app that is being served. */

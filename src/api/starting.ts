@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { problemJson } from '../input/problem.ts';
+import { problemKinds } from '../input/problems.ts';
 import { createHealth } from './health.ts';
-import { problemJson } from './problem.ts';
-import { problemKinds } from './problems.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** What answers requests. */

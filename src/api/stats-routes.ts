@@ -1,21 +1,19 @@
 import type { Context } from 'hono';
 import type { DatabasePool } from 'slonik';
 import { z } from 'zod';
+import type { Setting } from '../config/settings.ts';
+import { canonicalUuid, isCanonicalUuid } from '../input/canonical-uuid.ts';
 import { pulses, readPulses, readSeries, series, seriesSteps } from '../queries/read-series.ts';
 import { figures, readStats } from '../queries/read-stats.ts';
 import { overview, readOverview } from '../queries/read-status.ts';
 import { time } from '../queries/shapes.ts';
 import { version } from '../version.ts';
-import type { ApiEnv } from './base.ts';
-import { canonicalUuid, isCanonicalUuid } from './canonical-uuid.ts';
+import { answerProblem } from './answer-problem.ts';
+import type { ApiEnv } from './api-env.ts';
 import { amongWords, type Parameter, parameterProblem, readParameters } from './parameters.ts';
-import { answerProblem } from './problem.ts';
 import type { Route } from './route.ts';
 
 const setting = z.object({ name: z.string(), value: z.string() });
-
-/** A setting as it is in force, for people. */
-export type Setting = Readonly<z.infer<typeof setting>>;
 
 export interface StatsOptions {
   readonly pool: DatabasePool;

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
-import type { ApiEnv } from './base.ts';
+import type { ApiEnv } from './api-env.ts';
 import type { Route, RouteAnswer } from './route.ts';
 
 /*

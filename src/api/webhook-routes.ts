@@ -2,22 +2,23 @@ import type { Context } from 'hono';
 import type { DatabasePool } from 'slonik';
 import { z } from 'zod';
 import type { KeyRing } from '../domain/key-ring.ts';
+import { isCanonicalUuid } from '../input/canonical-uuid.ts';
+import { endsTooSoon } from '../input/fields.ts';
+import type { ProblemPart } from '../input/problem.ts';
+import { bodySchemaOf } from '../input/read-fields.ts';
+import { sendFields } from '../input/send-fields.ts';
+import { readSendRequest, sendFieldSet } from '../input/send-request.ts';
 import type { Log } from '../log.ts';
 import { findWebhook, foundWebhook } from '../queries/find-webhook.ts';
 import { listWebhooks, webhookPriorities } from '../queries/list-webhooks.ts';
 import { sendWebhook } from '../queries/send-webhook.ts';
 import { webhookRow, webhookStatuses } from '../queries/webhook-row.ts';
-import type { ApiEnv } from './base.ts';
-import { isCanonicalUuid } from './canonical-uuid.ts';
-import { endsTooSoon } from './fields.ts';
+import { answerProblem } from './answer-problem.ts';
+import type { ApiEnv } from './api-env.ts';
 import { listParameters, readListRequest } from './list-request.ts';
 import { amongWords, fault, searchText, timeParameter, uuid } from './parameters.ts';
-import { answerProblem, type ProblemPart } from './problem.ts';
-import { bodySchemaOf } from './read-fields.ts';
 import { readRequestText } from './request-text.ts';
 import type { Route } from './route.ts';
-import { sendFields } from './send-fields.ts';
-import { readSendRequest, sendFieldSet } from './send-request.ts';
 
 /** What the routes work with. */
 export interface RouteOptions {

@@ -1,13 +1,13 @@
 import type pg from 'pg';
 import type { DatabasePool } from 'slonik';
-import { readConfig } from '../config.ts';
+import { readConfig } from '../config/config.ts';
 import { connect } from '../db/connect.ts';
 import { settledUrl } from '../db/connection-url.ts';
-import { findEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { lineOf } from '../db/line.ts';
 import { isUpToDate, schemaState } from '../db/schema-state.ts';
 import { codeOf } from '../db/sqlstate.ts';
 import { joinKeyRings, type KeyRing } from '../domain/key-ring.ts';
+import { findEmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { createQueryPool } from '../queries/pool.ts';
 import { readKeyFile } from '../secrets/key-file.ts';
 

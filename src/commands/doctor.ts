@@ -1,11 +1,11 @@
-import { readConfig } from '../config.ts';
+import { readConfig } from '../config/config.ts';
 import { settledUrl } from '../db/connection-url.ts';
-import { findEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { examine } from '../doctor/examine.ts';
 import { worstOf } from '../doctor/finding.ts';
 import { repair } from '../doctor/repair.ts';
 import { jsonReport, repairReport, textReport } from '../doctor/report.ts';
 import { joinKeyRings } from '../domain/key-ring.ts';
+import { findEmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { readKeyFile } from '../secrets/key-file.ts';
 import { version } from '../version.ts';
 import { terminalOf } from './terminal.ts';

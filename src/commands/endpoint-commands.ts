@@ -1,4 +1,4 @@
-import { endpointActions } from '../api/endpoint-actions.ts';
+import { endpointActions } from '../input/endpoint-actions.ts';
 import { endpointStatuses } from '../queries/endpoint-row.ts';
 import { type Command, jsonOption } from './command.ts';
 import { settingOptions } from './endpoint-options.ts';

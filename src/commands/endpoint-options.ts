@@ -1,6 +1,6 @@
-import type { EndpointField } from '../api/endpoint-fields.ts';
-import { invalid } from '../api/problem.ts';
-import { type FieldSet, type FieldValues, readFields } from '../api/read-fields.ts';
+import type { EndpointField } from '../input/endpoint-fields.ts';
+import { invalid } from '../input/problem.ts';
+import { type FieldSet, type FieldValues, readFields } from '../input/read-fields.ts';
 import { type CommandOption, type Given, textOption } from './command.ts';
 import { refuseUsage } from './problem-text.ts';
 

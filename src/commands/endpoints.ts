@@ -1,6 +1,4 @@
 import type { DatabasePool } from 'slonik';
-import type { EndpointAction } from '../api/endpoint-actions.ts';
-import { changedEndpointFields, newEndpointFields } from '../api/endpoint-fields.ts';
 import {
   newColumns,
   newSecret,
@@ -8,6 +6,8 @@ import {
   rotateEndpointSecret,
   toColumns,
 } from '../api/endpoint-secrets.ts';
+import type { EndpointAction } from '../input/endpoint-actions.ts';
+import { changedEndpointFields, newEndpointFields } from '../input/endpoint-fields.ts';
 import type { EndpointWithHealth } from '../queries/endpoint-health.ts';
 import { endpointStatuses } from '../queries/endpoint-row.ts';
 import { findEndpoint } from '../queries/find-endpoint.ts';

@@ -1,7 +1,7 @@
-import { isCanonicalUuid } from '../api/canonical-uuid.ts';
-import { readFilter } from '../api/filter-fields.ts';
 import { parseDurationMs } from '../domain/duration.ts';
 import { timeIn } from '../domain/time-text.ts';
+import { isCanonicalUuid } from '../input/canonical-uuid.ts';
+import { readFilter } from '../input/filter-fields.ts';
 import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
 import { type CommandOption, type Given, textOption, textOptions, UsageError } from './command.ts';
 import { refuseUsage } from './problem-text.ts';

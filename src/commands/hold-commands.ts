@@ -1,4 +1,4 @@
-import { readConfig } from '../config.ts';
+import { readConfig } from '../config/config.ts';
 import { holdText } from '../domain/hold.ts';
 import { hold, readHold, resume } from '../queries/hold.ts';
 import { type Command, type Given, hasOption, jsonOption, textOption } from './command.ts';

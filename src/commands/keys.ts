@@ -1,6 +1,6 @@
-import { isCanonicalUuid } from '../api/canonical-uuid.ts';
 import { type ApiScope, apiScopes } from '../domain/api-key.ts';
 import { parseDurationMs } from '../domain/duration.ts';
+import { isCanonicalUuid } from '../input/canonical-uuid.ts';
 import { createApiKey, listApiKeys, revokeApiKey } from '../queries/api-keys.ts';
 import {
   type Command,

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
+import { ConfigError } from '../config/environment.ts';
 import { nearest } from '../domain/nearest.ts';
-import { ConfigError } from '../environment.ts';
 import { version } from '../version.ts';
 import { type Command, type Given, UsageError } from './command.ts';
 import { commands } from './commands.ts';

@@ -1,5 +1,5 @@
-import { problemOfError } from '../api/database-problem.ts';
-import type { Problem } from '../api/problem.ts';
+import { problemOfError } from '../input/database-problem.ts';
+import type { Problem } from '../input/problem.ts';
 import { UsageError } from './command.ts';
 
 /** Ends a command that cannot be done as things are: the message is all there is to say. */

@@ -1,9 +1,9 @@
-import { readConfig } from '../config.ts';
+import { readConfig } from '../config/config.ts';
+import { ConfigError } from '../config/environment.ts';
 import { openDatabase } from '../db/database.ts';
 import { legalPrefix, roleNames } from '../db/rights.ts';
 import { type MadeRoles, makeRoles } from '../db/roles.ts';
 import { rolesScript } from '../db/roles-script.ts';
-import { ConfigError } from '../environment.ts';
 import { createLog } from '../log.ts';
 import { print } from './terminal.ts';
 

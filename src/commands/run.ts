@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { readConfig } from '../config.ts';
+import { readConfig } from '../config/config.ts';
+import { unknownSettings } from '../config/unknown-settings.ts';
 import { createLog } from '../log.ts';
 import { startPosthorn } from '../posthorn.ts';
-import { unknownSettings } from '../unknown-settings.ts';
 import { version } from '../version.ts';
 import { banner } from './banner.ts';
 import { print } from './terminal.ts';

@@ -1,4 +1,4 @@
-import { readConfig } from '../config.ts';
+import { readConfig } from '../config/config.ts';
 import { type Hold, holdText } from '../domain/hold.ts';
 import { readHold } from '../queries/hold.ts';
 import { readStats, type Stats } from '../queries/read-stats.ts';

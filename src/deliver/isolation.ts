@@ -4,9 +4,9 @@ import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { isFaultOfContent, isFaultOfRow } from '../db/sqlstate.ts';
 import type { Events } from '../events.ts';
+import type { LaneBook } from '../lanes/lane-book.ts';
+import type { LaneWish } from '../lanes/lane-wish.ts';
 import type { Log } from '../log.ts';
-import type { LaneBook } from './lane-book.ts';
-import type { LaneWish } from './lane-wish.ts';
 import { endPoisoned, poisonReason, setAside } from './poisoned.ts';
 
 /*

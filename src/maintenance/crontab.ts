@@ -1,17 +1,17 @@
 import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-worker';
 import type { Pool } from 'pg';
+import { type AlertOptions, evaluateAlerts } from '../alerts/alerts.ts';
+import type { Tallies } from '../alerts/tallies.ts';
 import { graphileSchema } from '../db/names.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import { type AlertOptions, evaluateAlerts } from './alerts.ts';
 import { disableFailing } from './disable.ts';
 import { noteRun } from './note-run.ts';
 import { closeForgottenAttempts } from './open-attempts.ts';
 import { makePartitions } from './partitions.ts';
 import { prune } from './prune.ts';
 import { sealSecrets } from './seal-secrets.ts';
-import type { Tallies } from './tallies.ts';
 
 /** What the scheduled tasks need to know. */
 export interface MaintenanceOptions {

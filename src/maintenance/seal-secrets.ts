@@ -6,7 +6,7 @@ import type { KeyRing } from '../domain/key-ring.ts';
 import { openText, type SealedAs } from '../domain/sealed-text.ts';
 import type { Log } from '../log.ts';
 import { seal } from '../secrets/seal.ts';
-import { noteEnd, noteStart } from './sealing-notes.ts';
+import { noteEnd, noteStart, type SealingResult } from './sealing-notes.ts';
 
 /*
  * Brings what is secret about endpoints under the current key: what was inserted as plain text, and what older keys sealed.
@@ -15,16 +15,6 @@ import { noteEnd, noteStart } from './sealing-notes.ts';
  * under way: what is sealed with the current key is not looked at again. A row that somebody changes meanwhile is left to the
  * next run.
  */
-
-/** What a run did. Names keys by their ids. */
-export interface SealingResult extends Record<string, unknown> {
-  /** Another process is at it. */
-  readonly skipped?: true;
-  readonly sealed: number;
-  readonly plain: number;
-  readonly missingKeys: readonly string[];
-  readonly removableKeys: readonly string[];
-}
 
 interface Options {
   /** Undefined: nothing is sealed; it is only looked at which keys are missing. */

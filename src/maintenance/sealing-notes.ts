@@ -1,8 +1,17 @@
 import type { PoolClient } from 'pg';
 import type { KeyRing } from '../domain/key-ring.ts';
-import type { SealingResult } from './seal-secrets.ts';
 
 /* How far the sealing is: the one row of posthorn.sealing. */
+
+/** What a run did. Names keys by their ids. */
+export interface SealingResult extends Record<string, unknown> {
+  /** Another process is at it. */
+  readonly skipped?: true;
+  readonly sealed: number;
+  readonly plain: number;
+  readonly missingKeys: readonly string[];
+  readonly removableKeys: readonly string[];
+}
 
 /** Another key begins anew; the same one goes on counting. Returns how many there are to be sealed. */
 export async function noteStart(

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobHelpers, Runner, TaskList } from 'graphile-worker';
 import type { Pool } from 'pg';
+import type { Tallies } from '../alerts/tallies.ts';
 import { graphileSchema } from '../db/names.ts';
 import type { DeliveryLoop } from '../deliver/loop.ts';
 import type { Events } from '../events.ts';
@@ -8,7 +9,6 @@ import type { Log } from '../log.ts';
 import { cronItems, type MaintenanceOptions, maintenanceTasks } from '../maintenance/crontab.ts';
 import { replayTasks } from '../maintenance/replays.ts';
 import { addSealingJob } from '../maintenance/sealing-job.ts';
-import type { Tallies } from '../maintenance/tallies.ts';
 import { startRunner } from './runner.ts';
 
 /*

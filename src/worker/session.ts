@@ -5,7 +5,7 @@ import { lockClass, wakeChannel } from '../db/names.ts';
 import { pinStatement } from '../db/session-settings.ts';
 import { parseWakeCall } from '../db/wake-call.ts';
 import type { ClaimsFailing } from '../deliver/claim-trouble.ts';
-import type { LaneCall } from '../deliver/lane-calls.ts';
+import type { LaneCall } from '../lanes/lane-calls.ts';
 
 /*
  * The session of a worker: one direct connection that holds the worker's number as an advisory lock and listens for

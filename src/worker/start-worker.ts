@@ -1,27 +1,27 @@
 import type { Pool } from 'pg';
+import { evaluateAlerts } from '../alerts/alerts.ts';
+import { Tallies } from '../alerts/tallies.ts';
 import type { LaneCache } from '../cache/lane-cache.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Database } from '../db/database.ts';
 import { createEnginePool, createMaintenancePool } from '../db/pools.ts';
 import { Breakers } from '../deliver/breakers.ts';
 import { DatabaseClock } from '../deliver/database-clock.ts';
 import { GoneEndpoints } from '../deliver/gone-endpoints.ts';
-import { createHttpClient } from '../deliver/http-client.ts';
 import { DeliveryLoop } from '../deliver/loop.ts';
-import { createNameResolver } from '../deliver/name-resolver.ts';
 import { Recorder } from '../deliver/recorder.ts';
 import { Sender } from '../deliver/sender.ts';
 import { Tracing } from '../deliver/tracing.ts';
 import { createAddressPolicy } from '../domain/address-policy.ts';
 import type { Hold } from '../domain/hold.ts';
 import type { Events } from '../events.ts';
+import { createHttpClient } from '../http/http-client.ts';
+import { createNameResolver } from '../http/name-resolver.ts';
 import type { Log } from '../log.ts';
-import { evaluateAlerts } from '../maintenance/alerts.ts';
 import { makePartitions } from '../maintenance/partitions.ts';
-import { rescueDeadWorkers, rescueOwn } from '../maintenance/rescue.ts';
-import { Tallies } from '../maintenance/tallies.ts';
 import { version } from '../version.ts';
 import { HoldWatch } from './hold-watch.ts';
+import { rescueDeadWorkers, rescueOwn } from './rescue.ts';
 import { Worker } from './worker.ts';
 
 /** A registered endpoint may ask for this much, as a CHECK says. */

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
+import type { Tallies } from '../alerts/tallies.ts';
 import { retireConnections } from '../db/pools.ts';
 import type { Breakers } from '../deliver/breakers.ts';
 import type { ClaimsFailing } from '../deliver/claim-trouble.ts';
@@ -12,10 +13,9 @@ import type { Log } from '../log.ts';
 import { watchClock } from '../maintenance/clock.ts';
 import { evaluateAlertsNow, type MaintenanceOptions } from '../maintenance/crontab.ts';
 import { ensureReplays } from '../maintenance/replays.ts';
-import { leave, rescueDeadWorkers, rescueFormerHolder } from '../maintenance/rescue.ts';
-import type { Tallies } from '../maintenance/tallies.ts';
 import { DeliverJob } from './deliver-job.ts';
 import type { HoldWatch } from './hold-watch.ts';
+import { leave, rescueDeadWorkers, rescueFormerHolder } from './rescue.ts';
 import { openSession, type WorkerSession } from './session.ts';
 
 /*

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
 import { disableFailing } from '../../src/maintenance/disable.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import {
@@ -13,7 +14,6 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
 
 // What goes wrong while a worker is at work. Each condition is caused for real; only what takes hours is aged.
 

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { spawnPosthorn, spawnWorker } from '../../harness/process.ts';
+import { startReceiver } from '../../harness/receiver.ts';
+import { startAlertTimer } from '../../src/alerts/alert-timer.ts';
 import { createEvents } from '../../src/events.ts';
-import { startAlertTimer } from '../../src/maintenance/alert-timer.ts';
 import {
   alertOptions,
   alertsOf,
@@ -14,8 +16,6 @@ import {
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { spawnPosthorn, spawnWorker } from '../support/process.ts';
-import { startReceiver } from '../support/receiver.ts';
 
 // What goes wrong with Posthorn itself, and with nobody at work to tell of it.
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createApi } from '../../src/api/app.ts';
-import { problemKinds } from '../../src/api/problems.ts';
-import { sendFields } from '../../src/api/send-fields.ts';
 import { reservedHeaders } from '../../src/domain/reserved-headers.ts';
+import { problemKinds } from '../../src/input/problems.ts';
+import { sendFields } from '../../src/input/send-fields.ts';
 import { createQueryPool } from '../../src/queries/pool.ts';
 import { createTestDatabase } from '../support/database.ts';
 

@@ -1,8 +1,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { expect } from 'vitest';
 import { z } from 'zod';
-import { isCanonicalUuid } from '../../src/api/canonical-uuid.ts';
-import type { Answer } from './served-api.ts';
+import { isCanonicalUuid } from '../../src/input/canonical-uuid.ts';
 
 const content = z.record(z.string(), z.object({ schema: z.record(z.string(), z.unknown()) }));
 const response = z.object({ $ref: z.string().optional(), content: content.optional() });
@@ -38,7 +37,7 @@ export interface Documented {
   check(asked: {
     readonly method: string;
     readonly path: string;
-    readonly answer: Pick<Answer, 'status' | 'headers' | 'text'>;
+    readonly answer: { readonly status: number; readonly headers: Headers; readonly text: string };
   }): void;
   /** What is wrong with a value by a schema of the document; empty: nothing. */
   faultsOf(schema: object, value: unknown): readonly string[];

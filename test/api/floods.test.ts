@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { FloodedApi, floods } from '../../harness/floods.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { FloodedApi, floods } from '../support/floods.ts';
 
 let database: TestDatabase;
 let api: FloodedApi;

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newEndpointFields } from '../../src/api/endpoint-fields.ts';
-import { brokenEndpointRule, endpointRules } from '../../src/api/endpoint-rules.ts';
-import { brokenOutboxRule, outboxRules } from '../../src/api/outbox-rules.ts';
-import { sendFields } from '../../src/api/send-fields.ts';
-import { readHeaders } from '../../src/api/send-headers.ts';
 import { reservedHeaders } from '../../src/domain/reserved-headers.ts';
+import { newEndpointFields } from '../../src/input/endpoint-fields.ts';
+import { brokenEndpointRule, endpointRules } from '../../src/input/endpoint-rules.ts';
+import { brokenOutboxRule, outboxRules } from '../../src/input/outbox-rules.ts';
+import { sendFields } from '../../src/input/send-fields.ts';
+import { readHeaders } from '../../src/input/send-headers.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { serveTestApi, type TestApi } from './served-api.ts';
 

@@ -1,8 +1,8 @@
 import type { DatabasePool } from 'slonik';
 import { createApi } from '../../src/api/app.ts';
 import type { Readiness } from '../../src/api/health.ts';
-import type { ProblemPart } from '../../src/api/problem.ts';
 import { type ServedApi, serveApi } from '../../src/api/server.ts';
+import type { ProblemPart } from '../../src/input/problem.ts';
 import type { Log } from '../../src/log.ts';
 import { createQueryPool } from '../../src/queries/pool.ts';
 import { documentOf } from './documented.ts';

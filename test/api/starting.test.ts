@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { expect, it } from 'vitest';
+import { freePort } from '../../harness/free-port.ts';
 import { lockClass, migrationLock } from '../../src/db/names.ts';
 import { createEmptyDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePort } from '../support/free-port.ts';
 
 // What a process answers while its schema is being brought up to date, which may take long.
 

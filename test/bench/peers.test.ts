@@ -7,8 +7,8 @@ import { runPeerRates } from '../../bench/peers/peer-latency.ts';
 import { runPeer } from '../../bench/peers/peer-run.ts';
 import { peerNames, peers, rowsBy } from '../../bench/peers/peers.ts';
 import { openPeerStage, type PeerStage, redisServerVersion } from '../../bench/peers/stage.ts';
-import { Progress } from '../../bench/progress.ts';
 import { ReceiverClient } from '../../bench/receiver-client.ts';
+import { Progress } from '../../harness/progress.ts';
 
 // The peers themselves, in their own processes: what is measured beside Posthorn does what Posthorn does.
 

@@ -3,11 +3,11 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { makeCertificates } from '../../harness/certificates.ts';
+import { hasRedis, type RedisServer, startRedis } from '../../harness/redis.ts';
 import { LaneCache } from '../../src/cache/lane-cache.ts';
 import type { Log } from '../../src/log.ts';
-import { makeCertificates } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
-import { hasRedis, type RedisServer, startRedis } from '../support/redis.ts';
 
 // The cache against a real Redis: alive, flushed, killed, frozen, full, and with somebody else's data under our keys.
 

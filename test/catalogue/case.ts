@@ -1,4 +1,4 @@
-import type { ProblemPart } from '../../src/api/problem.ts';
+import type { ProblemPart } from '../../src/input/problem.ts';
 import type { Answer } from '../api/served-api.ts';
 import type { Ground } from './ground.ts';
 

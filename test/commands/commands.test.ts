@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canRun } from '../../harness/can-run.ts';
+import { type Ended, runPosthorn } from '../../harness/process.ts';
 import { commands } from '../../src/commands/commands.ts';
 import { helpOf } from '../../src/commands/help.ts';
 import { oneLine, table } from '../../src/commands/table.ts';
-import { canRun } from '../support/can-run.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
-import { type Ended, runPosthorn } from '../support/process.ts';
 import { unknownId } from '../support/unknown-id.ts';
 
 // Commands for people, as processes of their own. docs.test.ts runs more of them against a worker that delivers.

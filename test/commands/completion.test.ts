@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canRun } from '../../harness/can-run.ts';
+import { runPosthorn } from '../../harness/process.ts';
 import { commands } from '../../src/commands/commands.ts';
-import { canRun } from '../support/can-run.ts';
-import { runPosthorn } from '../support/process.ts';
 
 // The completion as a shell meets it: the scripts are loaded by a real bash and a real zsh.
 

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formOf, recordSessions } from '../../harness/cli-sessions.ts';
+import { runPosthorn, spawnWorker } from '../../harness/process.ts';
+import { startReceiver } from '../../harness/receiver.ts';
 import { commands } from '../../src/commands/commands.ts';
 import { exitCodes } from '../../src/commands/help.ts';
-import { formOf, recordSessions } from '../support/cli-sessions.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { runPosthorn, spawnWorker } from '../support/process.ts';
-import { startReceiver } from '../support/receiver.ts';
 
 // docs/cli.md against the commands: that it names them all, and that they print what stands there.
 

@@ -2,8 +2,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Ended, runPosthorn } from '../../harness/process.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type Ended, runPosthorn } from '../support/process.ts';
 import { unknownId } from '../support/unknown-id.ts';
 
 // What a command line is taken for: nothing that was said is passed over.

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { runPosthorn } from '../../harness/process.ts';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { examine } from '../../src/doctor/examine.ts';
 import { createLog } from '../../src/log.ts';
 import { copyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { runPosthorn } from '../support/process.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { scrape } from '../support/scrape.ts';
 
 // A copy of a database sends nothing until somebody says that it is to send; the original goes on.

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { LineProxy } from '../../harness/line-proxy.ts';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { LineProxy } from '../support/line-proxy.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
 
 // Two workers; the line of the first to Postgres leads through a proxy and can be made bad.
 

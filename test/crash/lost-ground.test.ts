@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
 import { graphileSchema } from '../../src/db/names.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
 
 // What a worker stands on is taken away under it: its backends, its leases, Graphile's tables.
 

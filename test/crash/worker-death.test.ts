@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { spawnWorker } from '../../harness/process.ts';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { spawnWorker } from '../support/process.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
 
 // Real worker processes, really killed.
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
+import { spawnWorker } from '../../harness/process.ts';
+import { startReceiver } from '../../harness/receiver.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { spawnWorker } from '../support/process.ts';
-import { startReceiver } from '../support/receiver.ts';
 
 it.each([
   { clock: 'a day ahead', offsetMs: 86_400_000 },

@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startReceiver } from '../../harness/receiver.ts';
 import { openPage, photograph, startBrowser } from '../support/browser.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
-import { startReceiver } from '../support/receiver.ts';
 import { axe } from './looking.ts';
 
 // What somebody sees first: a Posthorn to which nothing has been given yet.

@@ -1,8 +1,8 @@
+import { type Receiver, startReceiver } from '../../harness/receivers.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Receiver, startReceiver } from '../support/receivers.ts';
 
 /** What strangers send to whoever shows it unescaped. Each would call hacked() or a server that is not ours. */
 export const hostileTexts = [

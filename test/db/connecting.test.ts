@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { readConfig } from '../../src/config.ts';
+import { runPosthorn } from '../../harness/process.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/environment.ts';
 import { connect } from '../../src/db/connect.ts';
 import { connectionConfig, settledUrl } from '../../src/db/connection-url.ts';
 import { migrate } from '../../src/db/migrate.ts';
-import { ConfigError } from '../../src/environment.ts';
 import { createLog } from '../../src/log.ts';
 import { createEmptyDatabase } from '../support/database.ts';
-import { runPosthorn } from '../support/process.ts';
 
 // From a DATABASE_URL to a connection, and what is said when there is none.
 

@@ -1,9 +1,10 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { evaluateAlerts } from '../../src/alerts/alerts.ts';
 import { Isolation } from '../../src/deliver/isolation.ts';
-import { LaneBook } from '../../src/deliver/lane-book.ts';
 import { createEvents } from '../../src/events.ts';
-import { evaluateAlerts } from '../../src/maintenance/alerts.ts';
+import { LaneBook } from '../../src/lanes/lane-book.ts';
 import { sealSecrets } from '../../src/maintenance/seal-secrets.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import { alertOptions } from '../support/alerts.ts';
@@ -11,7 +12,6 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { ringOf } from '../support/key-rings.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
 
 // Rows as no CHECK and no function of ours lets them in: made by hand, restored, damaged. Each costs its own webhook at most. A
 // webhook that comes after it is delivered, and everything that lists goes on listing.

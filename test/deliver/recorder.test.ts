@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
 import type { AttemptRecord } from '../../src/deliver/attempt-record.ts';
 import { Breakers } from '../../src/deliver/breakers.ts';
 import { GoneEndpoints } from '../../src/deliver/gone-endpoints.ts';
@@ -10,7 +11,6 @@ import { claimByHand } from '../support/claimed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
 
 let database: TestDatabase;
 let receiver: Receiver;

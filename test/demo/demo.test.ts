@@ -8,8 +8,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { arrivalsPerS, usual } from '../../demo/arrivals.ts';
 import { customers } from '../../demo/customers.ts';
 import { createPlainLog } from '../../demo/plain-log.ts';
+import { type PosthornProcess, watchProcess } from '../../harness/process.ts';
 import { eventually } from '../support/eventually.ts';
-import { type PosthornProcess, watchProcess } from '../support/process.ts';
 
 // `npm run demo` as somebody runs it in a terminal: in a process group of its own, which Ctrl-C reaches as a whole.
 

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type PosthornProcess, runPosthorn, spawnPosthorn } from '../../harness/process.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
-import { type PosthornProcess, runPosthorn, spawnPosthorn } from '../support/process.ts';
 
 // `posthorn doctor` beside a Posthorn that somebody has just started, as he calls it: without any setting.
 

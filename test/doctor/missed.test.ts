@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { runPosthorn } from '../../harness/process.ts';
 import { examine } from '../../src/doctor/examine.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { repair } from '../../src/doctor/repair.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { runPosthorn } from '../support/process.ts';
 
 // Rows that came while the triggers did not fire: they are found, and the repair does what the triggers would have done.
 

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { hasRedis, startRedis } from '../../harness/redis.ts';
 import { makeRoles } from '../../src/db/roles.ts';
 import { examine } from '../../src/doctor/examine.ts';
 import { readHorizon } from '../../src/doctor/facts/horizon.ts';
@@ -9,7 +10,6 @@ import { lookThrough } from '../../src/doctor/look.ts';
 import { createLog } from '../../src/log.ts';
 import { type OwnServer, startOwnServer } from '../support/own-server.ts';
 import { hasPgBouncer, startPgBouncer } from '../support/pgbouncer.ts';
-import { hasRedis, startRedis } from '../support/redis.ts';
 import { connect, urlAs } from '../support/roles.ts';
 
 // A server that is spoiled in every way that the doctor knows of, really: each by itself, and that it was well before.

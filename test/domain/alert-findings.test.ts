@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { alertChanges, type KnownAlert } from '../../src/domain/alert-changes.ts';
 import { alertFindings } from '../../src/domain/alert-findings.ts';
 import { alertMessage, type ToldAlert } from '../../src/domain/alert-message.ts';

@@ -4,7 +4,7 @@ import { reportText, shellCommand } from '../../fuzz/report.ts';
 import { type FuzzResult, fuzz, type Report } from '../../fuzz/run.ts';
 import { createSchemaCheck } from '../../fuzz/schema-check.ts';
 import { documentedBy, openStage, type Stage } from '../../fuzz/stage.ts';
-import { problemKinds } from '../../src/api/problems.ts';
+import { problemKinds } from '../../src/input/problems.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ringOf } from '../support/key-rings.ts';
 import { type Defect, notesApp, notesDocument } from './notes.ts';

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../../chaos/random.ts';
 import { buildDraft, type Case, makeCase, minimise, mutators } from '../../fuzz/cases.ts';
 import { type Operation, readDocument } from '../../fuzz/document.ts';
 import { toBytes, validDraft } from '../../fuzz/draft.ts';
 import { operationOf } from '../../fuzz/judge.ts';
 import type { Known } from '../../fuzz/known.ts';
 import { readReply } from '../../fuzz/reply.ts';
+import { Random } from '../../harness/random.ts';
 import { notesDocument } from './notes.ts';
 
 const operations = readDocument(notesDocument);

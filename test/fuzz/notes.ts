@@ -1,11 +1,13 @@
 import type { Context } from 'hono';
 import { sql } from 'slonik';
 import type { AppParts } from '../../fuzz/stage.ts';
-import { type ApiEnv, createBase, methodNotAllowed } from '../../src/api/base.ts';
-import { answerProblem, notAnObject } from '../../src/api/problem.ts';
+import { answerProblem } from '../../src/api/answer-problem.ts';
+import type { ApiEnv } from '../../src/api/api-env.ts';
+import { createBase, methodNotAllowed } from '../../src/api/base.ts';
 import { readRequestText } from '../../src/api/request-text.ts';
 import { readId } from '../../src/api/route-input.ts';
 import { readJsonObject } from '../../src/domain/json-text.ts';
+import { notAnObject } from '../../src/input/problem.ts';
 
 /** What may be wrong with the app, one at a time. */
 export type Defect =

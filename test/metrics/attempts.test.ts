@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { closedPort } from '../../harness/receivers.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
-import { closedPort } from '../support/receivers.ts';
 import { hasPromtool, lint, type Scraped, scrape } from '../support/scrape.ts';
 
 // What a worker counts, against what really happened: a real engine, real requests, scraped over HTTP.

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LineProxy } from '../../harness/line-proxy.ts';
 import { graphileSchema } from '../../src/db/names.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { LineProxy } from '../support/line-proxy.ts';
 import { type Scraped, scrape } from '../support/scrape.ts';
 
 // What the metrics say of the database: the same in every process, counted once for all of them.

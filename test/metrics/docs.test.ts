@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { closedPort } from '../../harness/receivers.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { closedPort } from '../support/receivers.ts';
 import { hasPromtool, type Scraped, scrape } from '../support/scrape.ts';
 
 // docs/metrics.md against what a process really answers, in both directions.

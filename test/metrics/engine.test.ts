@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { hasRedis, startRedis } from '../../harness/redis.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
-import { hasRedis, startRedis } from '../support/redis.ts';
 import { type Scraped, scrape } from '../support/scrape.ts';
 
 // What a worker counts beside its attempts: endpoints that fail, workers that die, leases that are lost.

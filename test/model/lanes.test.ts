@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { LaneBook } from '../../src/deliver/lane-book.ts';
+import { LaneBook } from '../../src/lanes/lane-book.ts';
 
 // The lanes as one process knows them, against a model of a queue: random arrivals, claims, ends, limits, retries of
 // ordered lanes, breakers that close. Nothing exceeds its limit, and whatever may be sent is sent.

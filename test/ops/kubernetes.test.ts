@@ -8,7 +8,7 @@ import * as core from 'kubernetes-models/v1';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { parseDurationMs } from '../../src/domain/duration.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 

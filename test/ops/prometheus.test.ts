@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { type PosthornProcess, spawnPosthorn } from '../../harness/process.ts';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { eventually } from '../support/eventually.ts';
-import { type PosthornProcess, spawnPosthorn } from '../support/process.ts';
 import { hasPrometheus, type Prometheus, startPrometheus } from '../support/prometheus.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
 
 // The rules and the dashboard against a real Prometheus that scrapes a real Posthorn at work: a metric that was renamed, or a
 // label that never was, is found here and not at night.

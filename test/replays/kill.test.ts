@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { spawnWorker } from '../../harness/process.ts';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { eventually } from '../support/eventually.ts';
-import { spawnWorker } from '../support/process.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
 
 // A real worker process, killed in the middle of a replay, several times. `npm run chaos -- --only replay` does the same with
 // more webhooks, and while they are sent.

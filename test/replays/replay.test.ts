@@ -1,12 +1,12 @@
 import { createPool } from 'slonik';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
 import { findReplay } from '../../src/queries/replays.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
 
 // Replays as workers carry them out.
 

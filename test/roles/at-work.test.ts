@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { graphileMigration } from '../../src/db/names.ts';
 import { createLog } from '../../src/log.ts';
@@ -10,7 +11,6 @@ import type { Posthorn } from '../../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { connect, createTestRoles, type TestRoles } from '../support/roles.ts';
 
 // Each role does its work: the real worker and API with the worker's rights, a producer, a reader, an upgrade by the owner.

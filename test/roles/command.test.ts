@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runPosthorn } from '../../harness/process.ts';
 import { rolesCommand } from '../../src/commands/roles.ts';
+import { ConfigError } from '../../src/config/environment.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { roleNames } from '../../src/db/rights.ts';
 import { type MadeRoles, makeRoles } from '../../src/db/roles.ts';
-import { ConfigError } from '../../src/environment.ts';
 import { createLog } from '../../src/log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { runPosthorn } from '../support/process.ts';
 import { connect, dropRoles, randomPrefix, urlAs, urlOfServer } from '../support/roles.ts';
 
 // `posthorn roles` as those meet it who may and who may not.

@@ -1,12 +1,12 @@
 import { createHmac, createPublicKey, verify } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Received, type Receiver, startReceiver } from '../../harness/receiver.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { ringText } from '../support/key-rings.ts';
-import { type Received, type Receiver, startReceiver } from '../support/receiver.ts';
 
 // The road of a secret: from the API, sealed, to the signature of a request; replaced, moved, and with its key missing.
 

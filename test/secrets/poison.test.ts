@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { outboxRules } from '../../src/api/outbox-rules.ts';
+import { type Receiver, startReceiver } from '../../harness/receiver.ts';
 import { codeOf } from '../../src/db/sqlstate.ts';
+import { outboxRules } from '../../src/input/outbox-rules.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { createTestRoles, type TestRoles } from '../support/roles.ts';
 
 // What a producer inserts is refused at INSERT by a rule that names itself, or it ends with an outcome: nothing that is legal

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { runPosthorn, spawnWorker } from '../../harness/process.ts';
 import { openText } from '../../src/domain/sealed-text.ts';
 import type { Log } from '../../src/log.ts';
 import { sealSecrets } from '../../src/maintenance/seal-secrets.ts';
@@ -7,7 +8,6 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { ringOf, ringText } from '../support/key-rings.ts';
-import { runPosthorn, spawnWorker } from '../support/process.ts';
 
 // The task that brings all secrets under the current key: plain ones, and those of older keys.
 

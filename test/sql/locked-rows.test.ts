@@ -4,7 +4,7 @@ import { sqlFile } from '../../src/db/sql-file.ts';
 import { createEvents } from '../../src/events.ts';
 import { disableFailing } from '../../src/maintenance/disable.ts';
 import { prune } from '../../src/maintenance/prune.ts';
-import { leave } from '../../src/maintenance/rescue.ts';
+import { leave } from '../../src/worker/rescue.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // Somebody has rows of three endpoints locked, in a transaction that stays open. Every statement of the engine that writes such

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { endpointRules } from '../../src/api/endpoint-rules.ts';
-import type { outboxRules } from '../../src/api/outbox-rules.ts';
+import type { endpointRules } from '../../src/input/endpoint-rules.ts';
+import type { outboxRules } from '../../src/input/outbox-rules.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // Postgres' own error for a broken CHECK or NOT NULL repeats the row. No rule of a table with secrets may be broken that way.

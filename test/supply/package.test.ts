@@ -6,10 +6,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { spawnPosthorn } from '../../harness/process.ts';
 import { version } from '../../src/version.ts';
 import { openPage, startBrowser } from '../support/browser.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { spawnPosthorn } from '../support/process.ts';
 
 // The package as npm makes it from what the image's build is given, with what it depends on and nothing else of this
 // directory. The image is this package and its dependencies, so that what holds here holds there.

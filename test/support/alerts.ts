@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import { readConfig } from '../../src/config.ts';
+import { type AlertOptions, evaluateAlerts } from '../../src/alerts/alerts.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { graphileSchema } from '../../src/db/names.ts';
 import { createEvents, type Events } from '../../src/events.ts';
-import { type AlertOptions, evaluateAlerts } from '../../src/maintenance/alerts.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import type { TestDatabase } from './database.ts';
 import { eventually } from './eventually.ts';

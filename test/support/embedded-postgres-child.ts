@@ -4,7 +4,7 @@
  * Killed by tests to leave an orphan behind.
  */
 import { once } from 'node:events';
-import { startEmbeddedPostgres } from '../../src/db/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 

@@ -7,8 +7,11 @@ import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { afterEach, beforeEach } from 'vitest';
 import { z } from 'zod';
-import { identify } from '../../src/db/embedded/process-identity.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/embedded-postgres.ts';
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from '../../src/embedded/embedded-postgres.ts';
+import { identify } from '../../src/embedded/process-identity.ts';
 import type { Log } from '../../src/log.ts';
 
 /** Another process that runs the embedded Postgres; see embedded-postgres-child.ts. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { createEvents } from '../../src/events.ts';
 import { createLog } from '../../src/log.ts';
 import { type Posthorn, startPosthorn } from '../../src/posthorn.ts';

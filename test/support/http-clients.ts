@@ -1,14 +1,14 @@
 import type { LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { afterEach, expect } from 'vitest';
+import { type ReceiverOptions, startReceiver } from '../../harness/receivers.ts';
+import { createAddressPolicy } from '../../src/domain/address-policy.ts';
+import type { AttemptResult } from '../../src/domain/attempt-result.ts';
 import {
   createHttpClient,
   type HttpClient,
   type HttpClientOptions,
-} from '../../src/deliver/http-client.ts';
-import { createAddressPolicy } from '../../src/domain/address-policy.ts';
-import type { AttemptResult } from '../../src/domain/attempt-result.ts';
-import { type ReceiverOptions, startReceiver } from './receivers.ts';
+} from '../../src/http/http-client.ts';
 
 /** The deadline of a client from {@link open}. */
 export const timeoutMs = 500;

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { canRun, programsEnv } from './can-run.ts';
-import { freePort } from './free-port.ts';
+import { canRun, programsEnv } from '../../harness/can-run.ts';
+import { freePort } from '../../harness/free-port.ts';
 
 /** A real PgBouncer of a test's own, in front of the tests' Postgres. */
 export interface PgBouncer extends AsyncDisposable {

@@ -1,0 +1,49 @@
+import type { Handler, Hono } from 'hono';
+import { answerProblem } from './answer-problem.ts';
+import type { ApiEnv } from './api-env.ts';
+import { methodNotAllowed } from './base.ts';
+import { parameterProblem, readParameters } from './parameters.ts';
+import { passOverBody } from './request-text.ts';
+import { kindOf, type Route } from './route.ts';
+import { readId } from './route-input.ts';
+import { asTold } from './told.ts';
+
+/** Answers routes, and 405 to other methods at their paths. */
+export function addRoutes(app: Hono<ApiEnv>, routes: readonly Route[]): void {
+  const paths = Map.groupBy(routes, ({ path }) => path);
+  // {id} would take "send" for one.
+  const inOrder = [...paths].toSorted(([one], [other]) => countIds(one) - countIds(other));
+  for (const [path, atPath] of inOrder) {
+    const pattern = path.replaceAll('{id}', ':id');
+    for (const route of atPath) app.on(route.method.toUpperCase(), pattern, handlerOf(route));
+    app.all(pattern, methodNotAllowed(atPath.flatMap(namesOf).toSorted(byPlace).join(', ')));
+  }
+}
+
+function countIds(path: string): number {
+  return path.split('{id}').length;
+}
+
+const methods = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'];
+const byPlace = (one: string, other: string) => methods.indexOf(one) - methods.indexOf(other);
+
+function namesOf({ method }: Route): string[] {
+  return method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()];
+}
+
+function handlerOf(route: Route): Handler<ApiEnv> {
+  const { method, path, parameters = {}, body, handle } = route;
+  return async (c) => {
+    // Routes with parameters read them themselves, and refuse strays then.
+    if (parameters !== 'any' && Object.keys(parameters).length === 0) {
+      const { errors } = readParameters(new URL(c.req.url).searchParams, { set: {}, doing: '' });
+      const [first] = errors;
+      if (first !== undefined) return answerProblem(c, parameterProblem(first, errors));
+    }
+    const id = path.includes('{id}') ? readId(c, kindOf(path)) : '';
+    if (typeof id !== 'string') return answerProblem(c, id);
+    const broken = method === 'get' || body !== undefined ? undefined : await passOverBody(c);
+    if (broken !== undefined) return answerProblem(c, broken);
+    return asTold(c, { response: await handle(c, id), route });
+  };
+}

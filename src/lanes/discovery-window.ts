@@ -1,0 +1,51 @@
+import { Visibility } from '../domain/visibility.ts';
+import { discoveryPage, type Look } from './lane.ts';
+
+/** How far back the window goes for producers that commit late. Those that hold on longer wait for a scan. */
+const lateCommitLimitMs = 10_000;
+
+/** From when on the next claim looks at the queue, so that it sees whatever may have appeared since the last one. */
+export class DiscoveryWindow {
+  readonly #visibility = new Visibility(lateCommitLimitMs);
+  #fromMs: number | undefined;
+  /** While pages are full: where the window starts once they are not. */
+  #afterPagesMs: number | undefined;
+  /** The latest instant for which a scan was asked. */
+  #scannedMs = 0;
+
+  /** Database time, ms; undefined until the first look, which only finds out where the window starts. */
+  get fromMs(): number | undefined {
+    return this.#fromMs;
+  }
+
+  /** The last page was full: there may be more. */
+  get hasMore(): boolean {
+    return this.#afterPagesMs !== undefined;
+  }
+
+  /**
+   * Moves on after a claim that looked. True when it passes by webhooks that it cannot see: more than a page of them are due at one
+   * instant, as after a bulk insert with one send_at, and a scan of all lanes must find them.
+   */
+  move({ discovered, look }: Look): boolean {
+    const next = this.#visibility.windowAfter(look) - 1;
+    const seen = discovered.reduce((sum, lane) => sum + lane.waiting, 0);
+    if (seen < discoveryPage) {
+      this.#fromMs = this.#afterPagesMs ?? next;
+      this.#afterPagesMs = undefined;
+      return false;
+    }
+    // More than a page: go on where it ended, and afterwards where the first page would have had us go on.
+    this.#afterPagesMs ??= next;
+    const lastDueMs = discovered.reduce((last, lane) => Math.max(last, lane.lastDueMs), 0);
+    const fromMs = this.#fromMs ?? 0;
+    const hasPassed = lastDueMs > fromMs;
+    this.#fromMs = hasPassed ? lastDueMs : fromMs + 0.001;
+    // The clock was set back.
+    if (look.nowMs < this.#scannedMs) this.#scannedMs = 0;
+    // While it goes back for those that commit late, it comes by the same instants again: one scan for each is enough.
+    if (hasPassed || lastDueMs <= this.#scannedMs) return false;
+    this.#scannedMs = lastDueMs;
+    return true;
+  }
+}

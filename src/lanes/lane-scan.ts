@@ -1,0 +1,142 @@
+import type { Pool } from 'pg';
+import type { LaneCache } from '../cache/lane-cache.ts';
+import { runSql, sqlFile } from '../db/sql-file.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import type { LaneAccess } from './lane.ts';
+import type { LaneBook } from './lane-book.ts';
+import type { LimitedLanes } from './limited-lanes.ts';
+
+/*
+ * The scan of all lanes: the backstop of discovery.
+ *
+ * In: the heads of all lanes. Out: lanes in the book. Finds what the window cannot see any more: late commits, leases
+ * given back, lanes whose pause is over. At start, when somebody asks for it, and every 5 s. With a cache, one worker's scan
+ * serves the others: they take hints from it, look after the limited lanes that they own, and scan themselves when it does
+ * not answer.
+ */
+
+interface LaneScanOptions {
+  readonly pool: Pool;
+  readonly book: LaneBook;
+  readonly limited: LimitedLanes;
+  readonly events: Events;
+  readonly log: Log;
+  /** Shared with the other workers: one scan for all. */
+  readonly cache: LaneCache | undefined;
+}
+
+interface ScannedRow {
+  lane: string;
+  priority: number;
+  due_ms: number;
+  access: Exclude<LaneAccess, 'kept'>;
+}
+
+const scanSql = sqlFile('scan-lanes');
+const scanOwnedSql = sqlFile('scan-owned');
+const everyMs = 5_000;
+/** A scan may use this share of the time at most: it costs 8 µs a lane. */
+const share = 50;
+/** Hints taken at once. */
+const hintsAtOnce = 500;
+
+export class LaneScan {
+  readonly #options: LaneScanOptions;
+  #isWanted = true;
+  #lastMs = 0;
+  #costMs = 0;
+  #hasHints = false;
+
+  constructor(options: LaneScanOptions) {
+    this.#options = options;
+  }
+
+  /** The next one is due now. */
+  want(): void {
+    this.#isWanted = true;
+  }
+
+  /** Never throws: only a backstop, and tried again after the usual pause. */
+  async runWhenDue(workerNumber: number): Promise<void> {
+    try {
+      if (this.#isDue()) await this.#scanOrAsk(workerNumber);
+      else if (this.#hasHints) await this.#takeHints();
+    } catch (error) {
+      this.#lastMs = performance.now();
+      this.#options.log.warn({ error: String(error) }, 'Cannot scan the lanes');
+    }
+  }
+
+  async run(workerNumber: number): Promise<void> {
+    const { pool, book, limited, events, cache } = this.#options;
+    const startedMs = performance.now();
+    this.#isWanted = false;
+    const rows = await runSql<ScannedRow>(pool, { sql: scanSql, values: [workerNumber] });
+    for (const row of rows) this.#note(row);
+    book.sweep(performance.now());
+    await limited.releaseIdle(workerNumber);
+    this.#lastMs = performance.now();
+    this.#costMs = this.#lastMs - startedMs;
+    events.emit('scanned', { lanes: rows.length, durationMs: this.#costMs });
+    // Not waited for: it is for the others.
+    void cache?.share(
+      rows
+        .filter(({ access }) => access === 'open')
+        .map(({ lane, priority, due_ms: dueMs }) => ({ lane, priority, dueMs })),
+      { nextInMs: this.#pauseMs },
+    );
+  }
+
+  get #pauseMs(): number {
+    return Math.max(everyMs, this.#costMs * share);
+  }
+
+  /** Those that somebody asks for take half of the time at most: whoever can notify can ask as often as he likes. */
+  #isDue(): boolean {
+    const restedMs = performance.now() - this.#lastMs;
+    return restedMs >= (this.#isWanted ? this.#costMs : this.#pauseMs);
+  }
+
+  /** What somebody asked for is not in an earlier scan of somebody else's. */
+  async #scanOrAsk(workerNumber: number): Promise<void> {
+    const { cache, limited } = this.#options;
+    if (cache === undefined || this.#isWanted || (await cache.mayScan())) {
+      return this.run(workerNumber);
+    }
+    this.#lastMs = performance.now();
+    // Somebody else's scan costs nothing here.
+    this.#costMs = 0;
+    await this.#takeHints();
+    await this.#scanOwned(workerNumber);
+    await limited.releaseIdle(workerNumber);
+  }
+
+  /** Nobody else is told of these: only their owner may claim them. */
+  async #scanOwned(workerNumber: number): Promise<void> {
+    const { pool, book } = this.#options;
+    const lanes = book.ownedLanes;
+    if (lanes.length === 0) return;
+    const rows = await runSql<Omit<ScannedRow, 'access'>>(pool, {
+      sql: scanOwnedSql,
+      values: [workerNumber, lanes],
+    });
+    for (const { lane, priority, due_ms: dueMs } of rows) book.add({ lane, priority, dueMs });
+  }
+
+  /** More of them as soon as these are used up. */
+  async #takeHints(): Promise<void> {
+    const { cache, book } = this.#options;
+    if (book.waitingCount >= hintsAtOnce) return;
+    const hints = (await cache?.hints(hintsAtOnce)) ?? [];
+    for (const hint of hints) book.add(hint);
+    this.#hasHints = hints.length === hintsAtOnce;
+  }
+
+  #note({ lane, priority, due_ms: dueMs, access }: ScannedRow): void {
+    const { book, limited } = this.#options;
+    if (limited.admits({ lane, access })) book.add({ lane, priority, dueMs });
+    // One of the others may be frozen.
+    else if (access === 'taken') limited.want(lane);
+  }
+}

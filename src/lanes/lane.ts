@@ -1,0 +1,26 @@
+import type { Sighting } from '../domain/visibility.ts';
+
+/** A lane with due webhooks in the discovery window. */
+export interface DiscoveredLane {
+  readonly lane: string;
+  readonly priority: number;
+  readonly waiting: number;
+  readonly dueMs: number;
+  readonly lastDueMs: number;
+  readonly access: LaneAccess;
+}
+
+/**
+ * Whether a lane may be claimed: as any other; only by its owner, which is this worker; nobody's or another's so far; not
+ * now, because of its breaker or because its endpoint is held.
+ */
+export type LaneAccess = 'open' | 'own' | 'free' | 'taken' | 'kept';
+
+/** What a claim saw of the queue. */
+export interface Look {
+  readonly discovered: readonly DiscoveredLane[];
+  readonly look: Sighting;
+}
+
+/** Discovers as many rows as the page of claim.sql holds. A full page means that there may be more. */
+export const discoveryPage = 1_000;
