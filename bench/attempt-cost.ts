@@ -8,7 +8,7 @@
 import { openSync } from 'node:fs';
 import { pino } from 'pino';
 import { Counter, Histogram, Registry } from 'prom-client';
-import type { LoggedAttempts } from '../src/config/config.ts';
+import type { Config } from '../src/config/config.ts';
 import type { ClaimedWebhook } from '../src/deliver/claim.ts';
 import { Tracing } from '../src/deliver/tracing.ts';
 import { type Attempted, createEvents, type Events } from '../src/events.ts';
@@ -108,7 +108,7 @@ function countPlainly(events: Events): void {
   });
 }
 
-function logging(which: LoggedAttempts): (events: Events) => void {
+function logging(which: Config['logAttempts']): (events: Events) => void {
   const log = pino(
     { level: 'info', base: null, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination({ dest: openSync('/dev/null', 'w'), sync: true }),

@@ -1,5 +1,5 @@
 export { type Config, readConfig } from './config/config.ts';
-export { ConfigError } from './config/environment.ts';
+export { ConfigError } from './config/config-error.ts';
 export { createLog, type Log } from './log.ts';
 export { enqueue } from './outbox/enqueue.ts';
 export { enqueueWithSlonik } from './outbox/enqueue-with-slonik.ts';

@@ -1,4 +1,4 @@
-import type { LoggedAttempts } from './config/config.ts';
+import type { Config } from './config/config.ts';
 import { targetOf } from './domain/target.ts';
 import type { Attempted, Events } from './events.ts';
 import type { Log } from './log.ts';
@@ -16,7 +16,7 @@ export function logAttempts({
 }: {
   readonly events: Events;
   readonly log: Log;
-  readonly which: LoggedAttempts;
+  readonly which: Config['logAttempts'];
 }): void {
   if (which === 'none') return;
   events.on('attempted', (attempted) => {

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import type { LogLevel } from './config/config.ts';
+import type { Config } from './config/config.ts';
 
 /** What the rest of the code needs of a logger; pino's is one. */
 export interface Log {
@@ -12,6 +12,6 @@ export interface Log {
 }
 
 /** JSON lines on stdout. Bodies, secrets and query strings are never passed to it. */
-export function createLog(level: LogLevel): Log {
+export function createLog(level: Config['logLevel']): Log {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
 }

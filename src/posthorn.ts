@@ -6,7 +6,7 @@ import { type Doors, hostOf, takePorts } from './api/doors.ts';
 import { createHealth, type Readiness } from './api/health.ts';
 import { LaneCache } from './cache/lane-cache.ts';
 import type { Config } from './config/config.ts';
-import { settingsInForce } from './config/settings.ts';
+import { settingsInForce } from './config/settings-in-force.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import type { Line } from './db/line.ts';
 import { migrate } from './db/migrate.ts';

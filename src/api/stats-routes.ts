@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { DatabasePool } from 'slonik';
 import { z } from 'zod';
-import type { Setting } from '../config/settings.ts';
+import type { SettingInForce } from '../config/settings-in-force.ts';
 import { canonicalUuid, isCanonicalUuid } from '../input/canonical-uuid.ts';
 import { pulses, readPulses, readSeries, series, seriesSteps } from '../queries/read-series.ts';
 import { figures, readStats } from '../queries/read-stats.ts';
@@ -18,7 +18,7 @@ const setting = z.object({ name: z.string(), value: z.string() });
 export interface StatsOptions {
   readonly pool: DatabasePool;
   /** What is in force in this process. */
-  readonly settings: readonly Setting[];
+  readonly settings: readonly SettingInForce[];
 }
 
 /** How Posthorn is and was, for the dashboard and for whoever wants to make one. */

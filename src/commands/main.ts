@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { ConfigError } from '../config/environment.ts';
+import { ConfigError } from '../config/config-error.ts';
 import { nearest } from '../domain/nearest.ts';
 import { version } from '../version.ts';
 import { type Command, type Given, UsageError } from './command.ts';

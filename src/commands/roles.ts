@@ -1,5 +1,5 @@
 import { readConfig } from '../config/config.ts';
-import { ConfigError } from '../config/environment.ts';
+import { ConfigError } from '../config/config-error.ts';
 import { openDatabase } from '../db/database.ts';
 import { legalPrefix, roleNames } from '../db/rights.ts';
 import { type MadeRoles, makeRoles } from '../db/roles.ts';

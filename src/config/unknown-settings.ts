@@ -1,32 +1,20 @@
 import { nearest } from '../domain/nearest.ts';
-import { readConfig } from './config.ts';
-import type { Env } from './environment.ts';
+import type { Env } from './config.ts';
+import { settingNames } from './settings.ts';
 
-/** The names of all settings: those that the configuration asks for. */
-export function settingNames(): string[] {
-  const names = new Set<string>();
-  const get = (_: object, name: string | symbol) => {
-    names.add(String(name));
-    return undefined;
-  };
-  readConfig(new Proxy({}, { get }));
-  return [...names];
-}
-
-/** A variable that looks like a setting and is none: whoever set it believes in it. */
+/** A POSTHORN_ variable that nothing reads, probably a typo. */
 export interface UnknownSetting {
   readonly name: string;
   /** What was probably meant. */
   readonly nearest: string | undefined;
 }
 
-/** The variables that begin with POSTHORN_ and that nobody reads. */
+/** The variables that begin with POSTHORN_ and that nothing reads. */
 export function unknownSettings(env: Env): UnknownSetting[] {
-  const known = settingNames();
   return Object.entries(env)
-    .filter(([name]) => name.startsWith('POSTHORN_') && !known.includes(name))
+    .filter(([name]) => name.startsWith('POSTHORN_') && !settingNames.includes(name))
     .filter(([name, value = '']) => !isOfTests(name) && !isOfKubernetes(name, value))
-    .map(([name]) => ({ name, nearest: nearest(name, known) }));
+    .map(([name]) => ({ name, nearest: nearest(name, settingNames) }));
 }
 
 /** Only the tests read these, from the environment that they may share with a service. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { ConfigError } from '../config/environment.ts';
+import { ConfigError } from '../config/config-error.ts';
 import type { Log } from '../log.ts';
 import { connect } from './connect.ts';
 import { migrateGraphile } from './graphile.ts';

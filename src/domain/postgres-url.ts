@@ -2,7 +2,7 @@
 
 const modes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
 
-/** What a database URL must keep to, as the end of "Cannot use DATABASE_URL as …"; undefined when it does. */
+/** The rule that a database URL breaks; undefined when it breaks none. Never repeats the URL, which may hold a password. */
 export function brokenUrlRule(databaseUrl: string): string | undefined {
   if (!URL.canParse(databaseUrl) || !/^postgres(ql)?:$/.test(new URL(databaseUrl).protocol)) {
     return 'it must be a URL like postgres://user:password@host:5432/database';

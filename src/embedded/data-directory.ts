@@ -1,6 +1,6 @@
 import { mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { type ConfigError, wrong } from '../config/environment.ts';
+import { ConfigError } from '../config/config-error.ts';
 
 /**
  * Makes the data directory, with those above it, and returns its real path.
@@ -38,9 +38,8 @@ function isOf(error: unknown, codes: readonly string[]): error is Error {
 }
 
 function unusable(path: string, error: Error): ConfigError {
-  return wrong(
-    'POSTHORN_DATA_DIR',
-    `it must be a directory that this user may make, and write all of: current value is ${path} (${error.message})`,
+  return new ConfigError(
+    `POSTHORN_DATA_DIR must be a directory that this user may make and write: "${path}" is not (${error.message})`,
   );
 }
 

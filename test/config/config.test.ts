@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
-import { ConfigError } from '../../src/config/environment.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
 
 describe('the settings', () => {
   it('have the defaults that the documentation names', () => {
@@ -60,33 +60,33 @@ describe('the settings', () => {
   });
 
   it.each([
-    ['PORT', '80a', 'a whole number from 0 to 65535 (a TCP port): current value is 80a'],
-    ['PORT', '65536', 'current value is 65536'],
+    ['PORT', '80a', 'a whole number from 0 to 65535 (TCP port): "80a" is not'],
+    ['PORT', '65536', '"65536" is not'],
     [
       'POSTHORN_TIMEOUT',
       '30',
-      'a duration with a unit (ms, s, m, h, d) from 100ms to 10m: current value is 30',
+      'a duration with a unit (ms, s, m, h, d) from 100ms to 10m: "30" is not',
     ],
     ['POSTHORN_TIMEOUT', '1ms', 'from 100ms'],
     ['POSTHORN_RETRY_SCHEDULE', '1m,,5m', '1 to 100 durations from 1ms to 30d'],
-    ['POSTHORN_RETRY_SCHEDULE', '31d', 'current value is 31d'],
-    ['POSTHORN_MAX_IN_FLIGHT', '0', 'requests in flight per process'],
+    ['POSTHORN_RETRY_SCHEDULE', '31d', '"31d" is not'],
+    ['POSTHORN_MAX_IN_FLIGHT', '0', 'requests per process'],
     ['POSTHORN_RETENTION', '1h', 'from 1d'],
     ['POSTHORN_ALLOW_NETWORKS', '10.0.0.0/33', 'addresses or CIDRs'],
-    ['POSTHORN_ALLOW_NETWORKS', 'localhost', 'current value is localhost'],
+    ['POSTHORN_ALLOW_NETWORKS', 'localhost', '"localhost" is not'],
     ['POSTHORN_ALERT_URL', 'ftp://a/', 'an http or https URL'],
     ['POSTHORN_ALERT_URL', 'http:/a', 'an http or https URL'],
     ['POSTHORN_ALERT_URL', 'https://a/#b', 'without a user name and a fragment'],
-    ['POSTHORN_ALERT_MUTE', 'backlog,nothing', 'current value is backlog,nothing'],
+    ['POSTHORN_ALERT_MUTE', 'backlog,nothing', '"backlog,nothing" is not'],
     ['POSTHORN_ALERT_FAILURE_PERCENT', '0', 'from 1 to 100'],
-    ['POSTHORN_ENVIRONMENT', 'two words', 'current value is two words'],
-    ['POSTHORN_DNS', 'none', 'one of servers, system: current value is none'],
+    ['POSTHORN_ENVIRONMENT', 'two words', '"two words" is not'],
+    ['POSTHORN_DNS', 'none', 'one of servers, system: "none" is not'],
     ['POSTHORN_PROXY_URL', 'socks5://proxy:1080', 'a URL like http://user:password@host:port'],
     ['POSTHORN_LOG_LEVEL', 'loud', 'one of trace, debug, info'],
     ['POSTHORN_LOG_ATTEMPTS', 'some', 'one of all, failures, none'],
   ])('refuse %s=%s with the rule and the value', (name, value, part) => {
     expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
-    expect(() => readConfig({ [name]: value })).toThrow(`Cannot use ${name}`);
+    expect(() => readConfig({ [name]: value })).toThrow(`${name} must be `);
     expect(() => readConfig({ [name]: value })).toThrow(part);
   });
 
@@ -105,9 +105,9 @@ describe('the settings', () => {
       }
     })();
     expect(message.split('\n').map((line) => line.slice(0, 30))).toEqual([
-      expect.stringMatching(/^Cannot use POSTHORN_TIMEOUT as/),
-      expect.stringMatching(/^Cannot use PORT as/),
-      expect.stringMatching(/^Cannot use POSTHORN_ALERT_MUTE/),
+      expect.stringMatching(/^PORT must be /),
+      expect.stringMatching(/^POSTHORN_TIMEOUT must be /),
+      expect.stringMatching(/^POSTHORN_ALERT_MUTE must be /),
     ]);
   });
 

@@ -7,7 +7,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { runPosthorn } from '../../harness/process.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { ConfigError } from '../../src/config/environment.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
 import { connect } from '../../src/db/connect.ts';
 import { connectionConfig, settledUrl } from '../../src/db/connection-url.ts';
 import { migrate } from '../../src/db/migrate.ts';

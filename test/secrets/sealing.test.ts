@@ -267,7 +267,7 @@ describe('posthorn secrets', () => {
     const wrong = await runPosthorn(['secrets'], { ...env, POSTHORN_ENCRYPTION_KEYS: 'hunter2' });
     expect([wrong.exitCode, wrong.stderr]).toEqual([
       2,
-      expect.stringMatching(/^Cannot use POSTHORN_ENCRYPTION_KEYS as each key must be id:base64/),
+      expect.stringMatching(/^POSTHORN_ENCRYPTION_KEYS cannot be used: each key must be id:base64/),
     ]);
     expect(wrong.stderr).not.toContain('hunter2');
   });
