@@ -11,8 +11,8 @@
 -- { now: ms, xmin, xmax: the snapshot's, age: of transaction 3, from which the next transaction's id follows,
 --   full: whether the limit was met, so that a lane wanted may have more than it gave,
 --   lanes: [[lane, priority, waiting, first due ms, last due ms, access], ...] }
--- where access says whether the lane may be claimed: 'open', 'own' (limited, and this worker's), 'free' (limited, and no
--- worker's yet), 'taken' (another worker's) or 'kept' (by a breaker, or as its endpoint is paused or disabled).
+-- where access says whether the lane may be claimed: 'anyone', 'mine' (limited, and this worker's), 'unowned' (limited, and no
+-- worker's yet), 'theirs' (another worker's) or 'blocked' (by a breaker, or as its endpoint is paused or disabled).
 --
 -- Why it is written so (each was measured, see docs/adr/0002): the always-true predicates on priority tie each lookup
 -- to its index whatever the statistics say; the locking select is a materialized CTE and the update takes its ids as an
@@ -182,7 +182,7 @@ select
         d.waiting,
         (extract(epoch from d.first_due) * 1000)::float8,
         (extract(epoch from d.last_due) * 1000)::float8,
-        case when kept.lane is not null then 'kept' else coalesce(rule.access, 'open') end))
+        case when blocked.lane is not null then 'blocked' else coalesce(rule.access, 'anyone') end))
       from discovered as d
       left join lateral (
         select b.lane
@@ -190,14 +190,14 @@ select
         where b.lane = d.lane and (b.state = 'open' or b.paused_until > now())
         -- Keeps it a lookup by primary key per lane: as an EXISTS it became a hashed scan of all breakers.
         limit 1
-      ) as kept on true
+      ) as blocked on true
       left join lateral (
         select
           case
-            when r.is_held or r.retry_at > now() then 'kept'
-            when r.owner = $1::integer then 'own'
-            when r.owner is null then 'free'
-            else 'taken'
+            when r.is_held or r.retry_at > now() then 'blocked'
+            when r.owner = $1::integer then 'mine'
+            when r.owner is null then 'unowned'
+            else 'theirs'
           end as access
         from posthorn.lane_rules as r
         where r.lane = d.lane

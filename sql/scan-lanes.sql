@@ -31,10 +31,10 @@ select
   h.priority,
   (extract(epoch from h.due_at) * 1000)::float8 as due_ms,
   case
-    when r.lane is null then 'open'
-    when r.owner = $1::integer then 'own'
-    when r.owner is null then 'free'
-    else 'taken'
+    when r.lane is null then 'anyone'
+    when r.owner = $1::integer then 'mine'
+    when r.owner is null then 'unowned'
+    else 'theirs'
   end as access
 from heads as h
 left join posthorn.lane_rules as r on r.lane = h.lane

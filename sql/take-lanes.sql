@@ -4,7 +4,7 @@
 --
 -- $1 worker number  $2 lanes
 --
--- No row for a lane that is not limited. "access" is 'own', with "was_own" if it was before; 'locked' (it could be this
+-- No row for a lane that is not limited. "access" is 'mine', with "was_own" if it was before; 'locked' (it could be this
 -- worker's, but its row is locked); or 'other' (another worker's, or held).
 with takeable as materialized (
   select r.lane
@@ -37,7 +37,7 @@ taken as (
 )
 select
   r.lane::text,
-  'own' as access,
+  'mine' as access,
   r.was_own,
   r.is_ordered,
   r.max_in_flight,

@@ -30,7 +30,7 @@ interface ScannedRow {
   lane: string;
   priority: number;
   due_ms: number;
-  access: Exclude<LaneAccess, 'kept'>;
+  access: Exclude<LaneAccess, 'blocked'>;
 }
 
 const scanSql = sqlFile('scan-lanes');
@@ -82,7 +82,7 @@ export class LaneScan {
     // Not waited for: it is for the others.
     void cache?.share(
       rows
-        .filter(({ access }) => access === 'open')
+        .filter(({ access }) => access === 'anyone')
         .map(({ lane, priority, due_ms: dueMs }) => ({ lane, priority, dueMs })),
       { nextInMs: this.#pauseMs },
     );
@@ -137,6 +137,6 @@ export class LaneScan {
     const { book, limited } = this.#options;
     if (limited.admits({ lane, access })) book.add({ lane, priority, dueMs });
     // One of the others may be frozen.
-    else if (access === 'taken') limited.want(lane);
+    else if (access === 'theirs') limited.want(lane);
   }
 }

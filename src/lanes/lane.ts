@@ -14,7 +14,7 @@ export interface DiscoveredLane {
  * Whether a lane may be claimed: as any other; only by its owner, which is this worker; nobody's or another's so far; not
  * now, because of its breaker or because its endpoint is held.
  */
-export type LaneAccess = 'open' | 'own' | 'free' | 'taken' | 'kept';
+export type LaneAccess = 'anyone' | 'mine' | 'unowned' | 'theirs' | 'blocked';
 
 /** What a claim saw of the queue. */
 export interface Look {

@@ -23,7 +23,7 @@ interface LimitedLanesOptions {
 /** A lane that is limited, as take-lanes.sql found it. */
 interface RuleRow {
   lane: string;
-  access: 'own' | 'locked' | 'other';
+  access: 'mine' | 'locked' | 'other';
   was_own: boolean;
   is_ordered: boolean;
   max_in_flight: number | null;
@@ -56,8 +56,8 @@ export class LimitedLanes {
 
   /** Whether a lane that was seen with work may be claimed as it is; one that has to be this worker's first is wanted. */
   admits({ lane, access }: { readonly lane: string; readonly access: LaneAccess }): boolean {
-    if (access === 'open' || (access === 'own' && this.#options.book.owns(lane))) return true;
-    if (access === 'own' || access === 'free') this.want(lane);
+    if (access === 'anyone' || (access === 'mine' && this.#options.book.owns(lane))) return true;
+    if (access === 'mine' || access === 'unowned') this.want(lane);
     return false;
   }
 
@@ -132,7 +132,7 @@ export class LimitedLanes {
       return;
     }
     switch (row.access) {
-      case 'own':
+      case 'mine':
         // It carries our number though we do not know it: nobody knows how much its former holder has sent to it.
         book.own(lane, { rule: ruleOf(row, { isUsedUp: row.was_own && !book.owns(lane) }), nowMs });
         book.addAll(lane);

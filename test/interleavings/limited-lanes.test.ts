@@ -52,7 +52,7 @@ it('a worker reads the limit of its lane while somebody changes it, in whatever 
     sessions: { operator: change, worker: [take(1)] },
     check: ({ order, results }) => {
       const isChanged = order.indexOf('operator: commit') < order.indexOf('worker 1 takes');
-      expect(results['worker 1 takes']).toEqual([{ access: 'own', most: isChanged ? 1 : 2 }]);
+      expect(results['worker 1 takes']).toEqual([{ access: 'mine', most: isChanged ? 1 : 2 }]);
     },
   });
 });
@@ -65,7 +65,7 @@ it('a lane that nobody owns never looks unlimited, and has one owner at most', a
     check: async ({ results }) => {
       const seen = [results['worker 1 takes'], results['worker 2 takes']] as { access: string }[][];
       expect(seen.map((rows) => rows.length)).toEqual([1, 1]);
-      const owners = seen.flatMap(([row], at) => (row?.access === 'own' ? [at + 1] : []));
+      const owners = seen.flatMap(([row], at) => (row?.access === 'mine' ? [at + 1] : []));
       const { rows } = await database.pool.query(
         'select owner from posthorn.lane_rules where lane = $1',
         [lane],

@@ -126,7 +126,7 @@ it('a lane of another worker is left to it', async () => {
 it('the rate of a lane that a former holder of the number has left is used up, whoever told of it', async () => {
   await endpoint.set({ max_in_flight: null, rate_limit_per_s: 0.1 });
   await database.pool.query('update posthorn.lane_rules set owner = 1 where lane = $1', [lane]);
-  expect(limited.admits({ lane, access: 'own' })).toBe(false);
+  expect(limited.admits({ lane, access: 'mine' })).toBe(false);
   // A change is told before the lane is taken.
   await take();
   expect(quota()).toBe(0);

@@ -66,7 +66,7 @@ describe('a limited lane', () => {
       await endpoint.enqueue(20);
       const unaware = await claim([{ lane, quota: 20 }], { fromMs: 0 });
       expect(unaware.webhooks).toEqual([]);
-      expect(unaware.discovered).toMatchObject([{ lane, access: 'own' }]);
+      expect(unaware.discovered).toMatchObject([{ lane, access: 'mine' }]);
       expect((await claim([{ lane, isOwned: true }])).webhooks).toHaveLength(1);
     },
   );
