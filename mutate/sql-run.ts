@@ -1,0 +1,165 @@
+import pg from 'pg';
+import { databaseUrlFor } from '../test/support/database-url.ts';
+import type { Definition } from './definitions.ts';
+import { definitionsIn } from './find-sql.ts';
+import { engineTests, groundOf, sqlGrounds, testsUnder } from './grounds.ts';
+import { applied, type Mutant, type Result } from './mutant.ts';
+import type { TestRunner } from './test-runner.ts';
+import type { Tree } from './tree.ts';
+
+/** Runs mutants of SQL: those of a statement in its file, those of a definition in the template database. */
+export class SqlRun {
+  readonly #tree: Tree;
+  readonly #runner: TestRunner;
+  readonly #serverUrl: string;
+  readonly #isNear: boolean;
+  readonly #definitions: readonly Definition[];
+  readonly #texts: ReadonlyMap<string, string>;
+  /** Test files that fail without any mutant. */
+  readonly broken = new Map<string, string>();
+
+  private constructor(options: {
+    tree: Tree;
+    runner: TestRunner;
+    serverUrl: string;
+    isNear: boolean;
+    texts: ReadonlyMap<string, string>;
+  }) {
+    this.#tree = options.tree;
+    this.#runner = options.runner;
+    this.#serverUrl = options.serverUrl;
+    this.#isNear = options.isNear;
+    this.#texts = options.texts;
+    this.#definitions = definitionsIn([...options.texts].map(([file, text]) => ({ file, text })));
+  }
+
+  static async open(options: {
+    tree: Tree;
+    runner: TestRunner;
+    serverUrl: string;
+    /** Only the tests that belong to the mutant, not those of the engine. */
+    isNear: boolean;
+  }): Promise<SqlRun> {
+    const texts = new Map<string, string>();
+    for (const file of options.tree.files) {
+      if (/\.sql$|^test\/.*\.test\.ts$/.test(file)) texts.set(file, await options.tree.read(file));
+    }
+    return new SqlRun({ ...options, texts });
+  }
+
+  async run(mutant: Mutant): Promise<Result> {
+    const startedAt = Date.now();
+    const tests = await this.#testsFor(mutant);
+    const result = async (status: Result['status'], detail: string): Promise<Result> => ({
+      mutant,
+      status,
+      detail,
+      ms: Date.now() - startedAt,
+    });
+    if (tests.length === 0) return result('no coverage', '');
+    const text = this.#texts.get(mutant.file) ?? '';
+    const definition = this.#definitionOf(mutant);
+    const invalid =
+      definition === undefined
+        ? await this.#tryStatement(text, mutant)
+        : await this.#define(shifted(text, { definition, mutant }));
+    if (invalid !== undefined) return result('invalid', invalid);
+    try {
+      if (definition === undefined) await this.#tree.write(mutant.file, applied(text, mutant));
+      for (const file of tests) {
+        const { failed, isTimeout } = await this.#runner.run(file);
+        if (failed !== null) return result(isTimeout ? 'timeout' : 'killed', failed);
+      }
+      return result('survived', tests.join(' '));
+    } finally {
+      if (definition === undefined) await this.#tree.write(mutant.file, text);
+      else if (this.#runner.isRunning)
+        await this.#define(definition.replacing(text.slice(definition.start, definition.end)));
+    }
+  }
+
+  /** Those of its ground first, then those that name it, then those of the engine; without those that fail by themselves. */
+  async #testsFor(mutant: Mutant): Promise<string[]> {
+    const testFiles = this.#tree.files.filter((file) => file.endsWith('.test.ts'));
+    const name = mutant.definition ?? mutant.file;
+    const bare = /([\w-]+)(?:\.sql|\(| on |$)/.exec(name)?.[1] ?? name;
+    const pattern =
+      mutant.definition === undefined ? `'(?:sql/)?${bare}(?:\\.sql)?'` : `\\b${bare}\\b`;
+    const naming = testFiles.filter((file) =>
+      new RegExp(pattern).test(this.#texts.get(file) ?? ''),
+    );
+    const own = testsUnder([...(groundOf(name, sqlGrounds)?.tests ?? []), ...naming], testFiles);
+    const candidates =
+      this.#isNear && own.length > 0
+        ? own
+        : [...new Set([...own, ...testsUnder(engineTests, testFiles)])];
+    const sound: string[] = [];
+    for (const file of candidates) {
+      const { failed } = await this.#runner.usual(file);
+      if (failed === null) sound.push(file);
+      else this.broken.set(file, failed);
+    }
+    return sound;
+  }
+
+  #definitionOf({ file, definition, start }: Mutant): Definition | undefined {
+    if (definition === undefined) return undefined;
+    return this.#definitions.find(
+      (one) => one.file === file && one.start <= start && start <= one.end,
+    );
+  }
+
+  /** What Postgres says against a statement; undefined when it can be prepared and takes the same parameters. */
+  async #tryStatement(text: string, mutant: Mutant): Promise<string | undefined> {
+    const changed = applied(text, mutant);
+    if (parametersOf(changed) !== parametersOf(text)) return 'a parameter is no longer used';
+    return this.#inTemplate((client) => client.query(`prepare mutant as ${changed}`));
+  }
+
+  /** Puts a definition in the place of the one in the template; what was granted and set for it since stays. */
+  #define(statement: string): Promise<string | undefined> {
+    return this.#inTemplate(async (client) => {
+      await client.query(`begin`);
+      await client.query(
+        `create temp table before on commit drop as
+           select oid, prosecdef, proconfig from pg_proc where pronamespace = 'posthorn'::regnamespace`,
+      );
+      await client.query(statement);
+      await client.query(
+        `update pg_proc as p set prosecdef = b.prosecdef, proconfig = b.proconfig from before as b where b.oid = p.oid`,
+      );
+      await client.query(`commit`);
+    });
+  }
+
+  async #inTemplate(work: (client: pg.Client) => Promise<unknown>): Promise<string | undefined> {
+    const database = await this.#runner.template();
+    const client = new pg.Client({ connectionString: databaseUrlFor(this.#serverUrl, database) });
+    await client.connect();
+    try {
+      await work(client);
+      return undefined;
+    } catch (error) {
+      if (error instanceof pg.DatabaseError) return error.message;
+      throw error;
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+/** The definition with the mutant in it. */
+function shifted(
+  text: string,
+  { definition, mutant }: { definition: Definition; mutant: Mutant },
+): string {
+  const statement = text.slice(definition.start, definition.end);
+  const [start, end] = [mutant.start - definition.start, mutant.end - definition.start];
+  return definition.replacing(applied(statement, { ...mutant, start, end }));
+}
+
+/** Postgres takes a statement with fewer parameters, but no longer the values that it is given. */
+function parametersOf(statement: string): string {
+  const withoutComments = statement.replaceAll(/--.*$/gm, '');
+  return [...new Set(withoutComments.match(/\$\d+/g))].sort().join(' ');
+}
