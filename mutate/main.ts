@@ -34,17 +34,26 @@ async function main(args: readonly string[]): Promise<number> {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => stopping.abort(new Error(`Stopped by ${name}`)));
   }
+  const options = read(args);
+  if (options === undefined) return 2;
   try {
-    const options = readOptions(args);
     if (options.isHelp) {
       console.log(usage);
       return 0;
     }
     return await mutate(options, stopping.signal);
   } catch (error) {
-    console.error(`\n${error instanceof Error ? error.message : String(error)}`);
-    if (error instanceof TypeError) console.error(usage);
+    console.error(`\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     return 2;
+  }
+}
+
+function read(args: readonly string[]): MutateOptions | undefined {
+  try {
+    return readOptions(args);
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+    return undefined;
   }
 }
 
@@ -82,10 +91,10 @@ async function find({ paths, language, diff }: MutateOptions): Promise<Mutant[]>
   const sql = [];
   for (const file of files) {
     // Which definition is the latest is known by all files.
-    if (language !== 'ts' && file.endsWith('.sql')) sql.push({ file, text: await read(file) });
+    if (language !== 'ts' && file.endsWith('.sql')) sql.push({ file, text: await textOf(file) });
     const isMutated = file.endsWith('.ts') && groundOf(file, typescriptGrounds) !== undefined;
     if (language !== 'sql' && isMutated && isAsked(file) && isChanged(file)) {
-      typescript.set(file, await read(file));
+      typescript.set(file, await textOf(file));
     }
   }
   const all = [...(await findTypescriptMutants(root, typescript)), ...findSqlMutants(sql)];
@@ -141,6 +150,7 @@ async function runAll(
     if (result.status === 'killed') progress.now(line);
     else progress.done(line);
   };
+  const onPhase = (phase: string) => progress.done(phase);
   await using tree = await Tree.copy(root);
   await using server = await startServer();
   const isSql = ({ file }: Mutant) => file.endsWith('.sql');
@@ -152,7 +162,7 @@ async function runAll(
       isNear,
       signal,
       onResult,
-      onPhase: (phase) => progress.done(phase),
+      onPhase,
     },
   );
   const sql = chosen.filter(isSql);
@@ -164,14 +174,12 @@ async function runAll(
     signal,
     cheapTest,
   });
-  const run = await SqlRun.open({ tree, runner, serverUrl: server.url, isNear });
+  const run = await SqlRun.open({ tree, runner, serverUrl: server.url, isNear, onPhase });
   try {
     for (const mutant of sql) onResult(await run.run(mutant));
   } catch (error) {
     if (!signal.aborted) throw error;
   }
-  for (const [file, failed] of run.broken)
-    progress.done(`Left out, it fails without a mutant: ${file} (${failed})`);
   return results;
 }
 
@@ -214,7 +222,7 @@ async function save(
   return path;
 }
 
-function read(file: string): Promise<string> {
+function textOf(file: string): Promise<string> {
   return readFile(join(root, file), 'utf8');
 }
 

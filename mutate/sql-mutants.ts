@@ -94,9 +94,8 @@ function dropOnly(place: Place): Change[] {
   if (isWord(token, 'when', 'if', 'elsif') && !isWord(next, 'then')) return [];
   const predicate = sql.slice(first.start, last.end);
   // Neither `case value when 1 then` nor `on conflict` nor `on table`.
-  const isPredicate = /[=<>~?]|\b(?:is|in|not|exists|like|between|found)\b|^\w+\.?\w+$/.test(
-    predicate,
-  );
+  const isPredicate =
+    /[=<>~?]|\b(?:is|in|not|exists|like|between|found)\b|^[a-z_]\w*(?:\.\w+)?$/.test(predicate);
   if (isWord(token, 'when', 'on') && !isPredicate) return [];
   if (isWord(token, 'on') && isWord(first, 'conflict', 'commit')) return [];
   return [{ kind: 'drop predicate', start: first.start, end: last.end, after: 'true' }];
@@ -297,6 +296,8 @@ function isBoundary({ tokens, index }: { tokens: readonly Token[]; index: number
   )
     return false;
   if (isWord(token, 'from') && isWord(tokens[index - 1], 'distinct')) return false;
+  // The one of `case … end`.
+  if (isWord(token, 'end') && (tokens[index - 1]?.depth ?? 0) > token.depth) return false;
   if (isWord(token, 'and') && isOfBetween(tokens, index)) return false;
   return token.kind === 'word' && boundaries.has(token.text);
 }

@@ -4,8 +4,16 @@ import type { Definition } from './definitions.ts';
 import { definitionsIn } from './find-sql.ts';
 import { engineTests, groundOf, sqlGrounds, testsUnder } from './grounds.ts';
 import { applied, type Mutant, type Result } from './mutant.ts';
-import type { TestRunner } from './test-runner.ts';
+import type { Ran, TestRunner } from './test-runner.ts';
 import type { Tree } from './tree.ts';
+
+/** How a mutant is put where the tests run, and taken away. */
+interface Change {
+  /** What Postgres says against it. */
+  invalid(): Promise<string | undefined>;
+  make(): Promise<void>;
+  undo(): Promise<void>;
+}
 
 /** Runs mutants of SQL: those of a statement in its file, those of a definition in the template database. */
 export class SqlRun {
@@ -15,20 +23,21 @@ export class SqlRun {
   readonly #isNear: boolean;
   readonly #definitions: readonly Definition[];
   readonly #texts: ReadonlyMap<string, string>;
-  /** Test files that fail without any mutant. */
-  readonly broken = new Map<string, string>();
+  readonly #onPhase: (phase: string) => void;
 
   private constructor(options: {
     tree: Tree;
     runner: TestRunner;
     serverUrl: string;
     isNear: boolean;
+    onPhase: (phase: string) => void;
     texts: ReadonlyMap<string, string>;
   }) {
     this.#tree = options.tree;
     this.#runner = options.runner;
     this.#serverUrl = options.serverUrl;
     this.#isNear = options.isNear;
+    this.#onPhase = options.onPhase;
     this.#texts = options.texts;
     this.#definitions = definitionsIn([...options.texts].map(([file, text]) => ({ file, text })));
   }
@@ -39,6 +48,7 @@ export class SqlRun {
     serverUrl: string;
     /** Only the tests that belong to the mutant, not those of the engine. */
     isNear: boolean;
+    onPhase: (phase: string) => void;
   }): Promise<SqlRun> {
     const texts = new Map<string, string>();
     for (const file of options.tree.files) {
@@ -49,7 +59,7 @@ export class SqlRun {
 
   async run(mutant: Mutant): Promise<Result> {
     const startedAt = Date.now();
-    const tests = await this.#testsFor(mutant);
+    const tests = this.#testsFor(mutant);
     const result = async (status: Result['status'], detail: string): Promise<Result> => ({
       mutant,
       status,
@@ -59,27 +69,75 @@ export class SqlRun {
     if (tests.length === 0) return result('no coverage', '');
     const text = this.#texts.get(mutant.file) ?? '';
     const definition = this.#definitionOf(mutant);
-    const invalid =
+    const change =
       definition === undefined
-        ? await this.#tryStatement(text, mutant)
-        : await this.#define(shifted(text, { definition, mutant }));
+        ? this.#changeOfFile(text, mutant)
+        : this.#changeOfTemplate(text, { definition, mutant });
+    const invalid = await change.invalid();
     if (invalid !== undefined) return result('invalid', invalid);
-    try {
-      if (definition === undefined) await this.#tree.write(mutant.file, applied(text, mutant));
-      for (const file of tests) {
+    const ran: string[] = [];
+    for (const file of tests) {
+      // Before the change: what fails by itself notices nothing.
+      const usual = await this.#usual(file);
+      if (usual.failed !== null) continue;
+      await change.make();
+      try {
         const { failed, isTimeout } = await this.#runner.run(file);
         if (failed !== null) return result(isTimeout ? 'timeout' : 'killed', failed);
+      } finally {
+        await change.undo();
       }
-      return result('survived', tests.join(' '));
-    } finally {
-      if (definition === undefined) await this.#tree.write(mutant.file, text);
-      else if (this.#runner.isRunning)
-        await this.#define(definition.replacing(text.slice(definition.start, definition.end)));
+      ran.push(file);
     }
+    return ran.length > 0 ? result('survived', ran.join(' ')) : result('no coverage', '');
   }
 
-  /** Those of its ground first, then those that name it, then those of the engine; without those that fail by themselves. */
-  async #testsFor(mutant: Mutant): Promise<string[]> {
+  async #usual(file: string): Promise<Ran> {
+    const isNew = !this.#runner.knows(file);
+    const usual = await this.#runner.usual(file);
+    if (isNew) {
+      const how = usual.failed === null ? '' : `, is left out because it fails: ${usual.failed}`;
+      this.#onPhase(`${file} takes ${(usual.ms / 1000).toFixed(1)} s without a mutant${how}`);
+    }
+    return usual;
+  }
+
+  #changeOfFile(text: string, mutant: Mutant): Change {
+    return {
+      invalid: () => this.#tryStatement(text, mutant),
+      make: () => this.#tree.write(mutant.file, applied(text, mutant)),
+      undo: () => this.#tree.write(mutant.file, text),
+    };
+  }
+
+  #changeOfTemplate(
+    text: string,
+    { definition, mutant }: { definition: Definition; mutant: Mutant },
+  ): Change {
+    const statement = definition.replacing(text.slice(definition.start, definition.end));
+    const mutated = shifted(text, { definition, mutant });
+    const undo = async () => {
+      // After a timeout the next process has another template.
+      if (!this.#runner.isRunning) return;
+      const refused = await this.#define(statement);
+      if (refused !== undefined)
+        throw new Error(`Cannot define ${definition.name} again: ${refused}`);
+    };
+    return {
+      invalid: async () => {
+        const refused = await this.#define(mutated);
+        if (refused === undefined) await undo();
+        return refused;
+      },
+      make: async () => {
+        await this.#define(mutated);
+      },
+      undo,
+    };
+  }
+
+  /** Those of its ground first, then those that name it, then those of the engine. */
+  #testsFor(mutant: Mutant): string[] {
     const testFiles = this.#tree.files.filter((file) => file.endsWith('.test.ts'));
     const name = mutant.definition ?? mutant.file;
     const bare = /([\w-]+)(?:\.sql|\(| on |$)/.exec(name)?.[1] ?? name;
@@ -89,17 +147,9 @@ export class SqlRun {
       new RegExp(pattern).test(this.#texts.get(file) ?? ''),
     );
     const own = testsUnder([...(groundOf(name, sqlGrounds)?.tests ?? []), ...naming], testFiles);
-    const candidates =
-      this.#isNear && own.length > 0
-        ? own
-        : [...new Set([...own, ...testsUnder(engineTests, testFiles)])];
-    const sound: string[] = [];
-    for (const file of candidates) {
-      const { failed } = await this.#runner.usual(file);
-      if (failed === null) sound.push(file);
-      else this.broken.set(file, failed);
-    }
-    return sound;
+    return this.#isNear && own.length > 0
+      ? own
+      : [...new Set([...own, ...testsUnder(engineTests, testFiles)])];
   }
 
   #definitionOf({ file, definition, start }: Mutant): Definition | undefined {

@@ -32,7 +32,6 @@ process.on('message', ({ file }: Asked) => {
   );
 });
 process.on('disconnect', close);
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, close);
 
 async function run(file: string): Promise<Answered> {
   const startedAt = Date.now();

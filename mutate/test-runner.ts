@@ -25,7 +25,7 @@ const leastTimeoutMs = 90_000;
 /** Runs test files in the copy of the tree, one after the other, against a given server. */
 export class TestRunner implements AsyncDisposable {
   readonly #options: RunnerOptions;
-  readonly #usualMs = new Map<string, Ran>();
+  readonly #usual = new Map<string, Ran>();
   #process: ChildProcess | undefined;
 
   constructor(options: RunnerOptions) {
@@ -38,6 +38,11 @@ export class TestRunner implements AsyncDisposable {
     return `posthorn_template_${this.#process?.pid}`;
   }
 
+  /** Whether a file was run without a mutant. */
+  knows(file: string): boolean {
+    return this.#usual.has(file);
+  }
+
   /** Whether changes of the template are still there. */
   get isRunning(): boolean {
     return this.#process !== undefined;
@@ -45,10 +50,10 @@ export class TestRunner implements AsyncDisposable {
 
   /** Runs a file without a mutant, once: what fails then says nothing about mutants. */
   async usual(file: string): Promise<Ran> {
-    const known = this.#usualMs.get(file);
+    const known = this.#usual.get(file);
     if (known !== undefined) return known;
     const ran = await this.#run(file, 10 * leastTimeoutMs);
-    this.#usualMs.set(file, ran);
+    this.#usual.set(file, ran);
     return ran;
   }
 
@@ -100,7 +105,8 @@ export class TestRunner implements AsyncDisposable {
     this.#process = undefined;
     if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
     const exited = once(running, 'exit');
-    running.kill('SIGTERM');
+    // Then it closes what it opened. A signal vitest would answer itself, and leave the template.
+    running.disconnect();
     const kill = setTimeout(() => running.kill('SIGKILL'), 10_000);
     await exited;
     clearTimeout(kill);

@@ -51,8 +51,8 @@ export async function runTypescriptMutants(
   for (const ground of typescriptGrounds) {
     const ours = mutants.filter(({ file }) => groundOf(file, typescriptGrounds) === ground);
     if (ours.length === 0) continue;
-    const tests = await testsFor(ours, { ...options, prefixes: ground.tests });
     const isPure = pureFolders.some((folder) => ground.of.includes(folder));
+    const tests = await testsFor(ours, { ...options, isPure, prefixes: ground.tests });
     await runGround(ours, { ...options, tests, isPure });
     if (options.signal.aborted) return;
   }
@@ -60,11 +60,17 @@ export async function runTypescriptMutants(
 
 async function testsFor(
   mutants: readonly Mutant[],
-  { tree, isNear, prefixes }: { tree: Tree; isNear: boolean; prefixes: readonly string[] },
+  {
+    tree,
+    isNear,
+    isPure,
+    prefixes,
+  }: { tree: Tree; isNear: boolean; isPure: boolean; prefixes: readonly string[] },
 ): Promise<string[]> {
   const testFiles = tree.files.filter((file) => file.endsWith('.test.ts'));
   const near: string[] = [];
-  for (const test of testsUnder(['test/'], testFiles)) {
+  // A folder that is pure has pure tests; what else imports it costs a database.
+  for (const test of testsUnder(isPure ? prefixes : ['test/'], testFiles)) {
     const text = await tree.read(test);
     if (mutants.some(({ file }) => text.includes(`/${file}'`))) near.push(test);
   }
