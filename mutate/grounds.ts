@@ -93,7 +93,7 @@ export const sqlGrounds: readonly Ground[] = [
     ],
   },
   {
-    of: ['sql/probe.sql', 'sql/count-failures.sql', 'sql/watch-lanes.sql', 'breakers'],
+    of: ['sql/probe.sql', 'sql/count-failures.sql', 'sql/watch-lanes.sql'],
     tests: ['test/sql/probe', 'test/breaker', 'test/model/breaker', 'test/throttled-receivers'],
   },
   {

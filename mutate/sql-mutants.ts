@@ -93,11 +93,11 @@ function dropOnly(place: Place): Change[] {
   if (isWord(next, 'and', 'or') && next?.depth === token.depth) return [];
   if (isWord(token, 'when', 'if', 'elsif') && !isWord(next, 'then')) return [];
   const predicate = sql.slice(first.start, last.end);
-  // Neither `case value when 1 then` nor `on conflict` nor `on table`.
-  const isPredicate =
-    /[=<>~?]|\b(?:is|in|not|exists|like|between|found)\b|^[a-z_]\w*(?:\.\w+)?$/.test(predicate);
-  if (isWord(token, 'when', 'on') && !isPredicate) return [];
-  if (isWord(token, 'on') && isWord(first, 'conflict', 'commit')) return [];
+  // Neither `on conflict` nor `on table` nor `case value when 1 then`.
+  const isCompared = /[=<>~]|\b(?:is|in|not|exists|like|between)\b/.test(predicate);
+  const isName = /^[a-z_]\w*(?:\.\w+)?$/.test(predicate);
+  if (isWord(token, 'on') && (!isCompared || isWord(first, 'conflict'))) return [];
+  if (isWord(token, 'when') && !isCompared && !isName) return [];
   return [{ kind: 'drop predicate', start: first.start, end: last.end, after: 'true' }];
 }
 

@@ -3,7 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { linesOf } from '../../mutate/changed-lines.ts';
 import { definitionsIn, findSqlMutants } from '../../mutate/find-sql.ts';
-import { groundOf, isStatementFile, sqlGrounds } from '../../mutate/grounds.ts';
+import {
+  engineTests,
+  isStatementFile,
+  sqlGrounds,
+  testsUnder,
+  typescriptGrounds,
+} from '../../mutate/grounds.ts';
 import { applied, keyOf, spread } from '../../mutate/mutant.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -65,13 +71,35 @@ describe('the SQL of this repository', () => {
     );
     expect(found).toHaveLength(1);
   });
+});
 
-  it.each([
+describe('the lists of what is mutated and by which tests', () => {
+  const testFiles = readdirSync(`${root}test`, { recursive: true, encoding: 'utf8' })
+    .map((name) => `test/${name}`)
+    .filter((name) => name.endsWith('.test.ts'));
+  const sources = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' }).map(
+    (name) => `src/${name}`,
+  );
+  const names = [
+    ...sources,
     ...files.map(({ file }) => file).filter(isStatementFile),
     ...definitionsIn(files).map(({ name }) => name),
-  ])('%s has tests of its own, or is left to those of the engine', (name) => {
-    const ground = groundOf(name, sqlGrounds);
-    expect(ground?.tests ?? ['engine']).not.toHaveLength(0);
+  ];
+
+  it('name files and definitions that there are', () => {
+    const all = [...sqlGrounds, ...typescriptGrounds].flatMap(({ of }) => of);
+    expect(all.filter((beginning) => !names.some((name) => name.startsWith(beginning)))).toEqual(
+      [],
+    );
+  });
+
+  it('name tests that there are, and none of those that only cost', () => {
+    const all = [...sqlGrounds, ...typescriptGrounds].flatMap(({ tests }) => tests);
+    expect(
+      [...all, ...engineTests].filter(
+        (beginning) => testsUnder([beginning], testFiles).length === 0,
+      ),
+    ).toEqual([]);
   });
 });
 

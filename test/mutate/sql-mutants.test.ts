@@ -73,7 +73,7 @@ describe('a clause is dropped', () => {
     [
       'drop limit',
       'select (select x from t limit 1) is null',
-      ['select (select x from t ) is null'],
+      ['select (select x from t) is null'],
     ],
     ['drop lock', 'select x from t for no key update of t skip locked', ['select x from t']],
     ['drop lock', 'select x from t for update', ['select x from t']],
