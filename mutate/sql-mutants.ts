@@ -1,5 +1,14 @@
 // Pure: no I/O, no clock, no randomness.
 
+import {
+  boundaries,
+  endOfOperand,
+  isOfBetween,
+  isOperandEnd,
+  isWord,
+  type Place,
+  startOfOperand,
+} from './sql-operands.ts';
 import { type Token, tokensOf } from './sql-tokens.ts';
 
 /** A change of a text. */
@@ -8,14 +17,6 @@ export interface Change {
   readonly start: number;
   readonly end: number;
   readonly after: string;
-}
-
-/** A token and its neighbours. */
-interface Place {
-  readonly sql: string;
-  readonly tokens: readonly Token[];
-  readonly token: Token;
-  readonly index: number;
 }
 
 /** The changes of these statements or this definition, in the order of the text. Some of them Postgres will refuse. */
@@ -52,13 +53,6 @@ const mutators: readonly Mutator[] = [
   swapCoalesced,
   changeNumber,
 ];
-
-/** Words that a predicate does not reach over. */
-const boundaries = new Set(
-  `and or where on having when then else end if elsif while loop select from group order limit offset returning for union except
-   intersect window set using join left right inner cross full with insert update delete values do return perform begin
-   declare exception raise into as asc desc exit continue within filter over`.split(/\s+/),
-);
 
 /** One of `a and b or c`, with its conjunction. */
 function dropOfChain(place: Place): Change[] {
@@ -261,61 +255,6 @@ function dropped(kind: string, first: Token, last: Token): Change {
   return { kind, start: first.start, end: last.end, after: '' };
 }
 
-/** The last token of what follows, up to the next boundary of the same depth. */
-function endOfOperand({ tokens, token }: Place, index: number): Token | undefined {
-  let last: Token | undefined;
-  for (let at = index + 1; at < tokens.length; at++) {
-    const now = tokens[at];
-    if (now === undefined || now.depth < token.depth) break;
-    if (now.depth === token.depth && isBoundary({ tokens, index: at })) break;
-    last = now;
-  }
-  return last;
-}
-
-/** Where what comes before begins. */
-function startOfOperand({ tokens, token }: Place, index: number): number | undefined {
-  let first: number | undefined;
-  for (let at = index - 1; at >= 0; at--) {
-    const now = tokens[at];
-    if (now === undefined || now.depth < token.depth) break;
-    if (now.depth === token.depth && isBoundary({ tokens, index: at })) break;
-    first = at;
-  }
-  return first;
-}
-
-function isBoundary({ tokens, index }: { tokens: readonly Token[]; index: number }): boolean {
-  const token = tokens[index];
-  if (token === undefined) return true;
-  if (token.text === ',' || token.text === ';' || token.text === ':=') return true;
-  // The functions left() and right(), the columns of a row, and what belongs to `is distinct from` and `between`.
-  if (
-    tokens[index - 1]?.text === '.' ||
-    (isWord(token, 'left', 'right') && tokens[index + 1]?.text === '(')
-  )
-    return false;
-  if (isWord(token, 'from') && isWord(tokens[index - 1], 'distinct')) return false;
-  // The one of `case … end`.
-  if (isWord(token, 'end') && (tokens[index - 1]?.depth ?? 0) > token.depth) return false;
-  if (isWord(token, 'and') && isOfBetween(tokens, index)) return false;
-  return token.kind === 'word' && boundaries.has(token.text);
-}
-
-/** Whether this `and` is the one of `between a and b`. */
-function isOfBetween(tokens: readonly Token[], index: number): boolean {
-  const depth = tokens[index]?.depth ?? 0;
-  for (let at = index - 1; at >= 0; at--) {
-    const now = tokens[at];
-    if (now === undefined || now.depth < depth) return false;
-    if (now.depth > depth) continue;
-    if (isWord(now, 'between')) return true;
-    if (isWord(now, 'and', 'or', 'where', 'on', 'when', 'if', 'select') || now.text === ';')
-      return false;
-  }
-  return false;
-}
-
 /** Whether this `=` assigns: in the list of an update, in a setting, or as a default. */
 function isAssignment({ tokens, index, token }: Place): boolean {
   for (let at = index - 1; at >= 0; at--) {
@@ -335,23 +274,7 @@ function isRaise(tokens: readonly Token[], index: number): boolean {
   return false;
 }
 
-function isOperandEnd(token: Token | undefined): boolean {
-  if (token === undefined) return false;
-  if (token.kind === 'word')
-    return !boundaries.has(token.text) && !isWord(token, 'by', 'in', 'not', 'between');
-  return (
-    token.kind === 'number' ||
-    token.kind === 'string' ||
-    token.kind === 'parameter' ||
-    /^[)\]]$/.test(token.text)
-  );
-}
-
 function closing(tokens: readonly Token[], open: number): Token | undefined {
   const depth = tokens[open]?.depth;
   return tokens.slice(open + 1).find((token) => token.depth === depth && token.text === ')');
-}
-
-function isWord(token: Token | undefined, ...words: readonly string[]): boolean {
-  return token?.kind === 'word' && words.includes(token.text);
 }

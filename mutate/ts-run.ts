@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { groundOf, pureFolders, testsUnder, typescriptGrounds } from './grounds.ts';
 import type { Mutant, Result } from './mutant.ts';
@@ -36,7 +36,7 @@ export async function findTypescriptMutants(
 export interface TypescriptRun {
   readonly tree: Tree;
   readonly databaseUrl: string;
-  /** Only the tests that import a mutated file themselves, if there are any. */
+  /** Only the tests of the name of a mutated file, or that import it themselves, if there are any. */
   readonly isNear: boolean;
   readonly signal: AbortSignal;
   readonly onResult: (result: Result) => void;
@@ -74,8 +74,17 @@ async function testsFor(
     const text = await tree.read(test);
     if (mutants.some(({ file }) => text.includes(`/${file}'`))) near.push(test);
   }
+  // Where a test file bears the name of what is mutated, those that use it for something else are further away.
+  const named = near.filter((test) =>
+    mutants.some(({ file }) => bareName(file) === bareName(test)),
+  );
+  if (isNear && named.length > 0) return named;
   if (isNear && near.length > 0) return near;
   return [...new Set([...near, ...testsUnder(prefixes, testFiles)])];
+}
+
+function bareName(path: string): string {
+  return basename(path).replace(/(?:\.test)?\.ts$/, '');
 }
 
 async function runGround(
