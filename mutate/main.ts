@@ -141,11 +141,10 @@ async function runAll(
   const deadlines = minutes === undefined ? [] : [AbortSignal.timeout(minutes * 60_000)];
   const signal = AbortSignal.any([stopped, ...deadlines]);
   const results: Result[] = [];
-  const startedAt = Date.now();
   const onResult = (result: Result) => {
     results.push(result);
-    const leftS =
-      ((Date.now() - startedAt) / 1000 / results.length) * (chosen.length - results.length);
+    const spentMs = results.reduce((sum, { ms }) => sum + ms, 0);
+    const leftS = (spentMs / 1000 / results.length) * (chosen.length - results.length);
     const line = `${results.length} of ${chosen.length}, about ${forPeople(leftS)} left: ${result.status}  ${describeMutant(result.mutant)}`;
     if (result.status === 'killed') progress.now(line);
     else progress.done(line);

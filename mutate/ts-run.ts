@@ -111,8 +111,10 @@ async function runGround(
   signal.addEventListener('abort', stop);
   let lastAt = Date.now();
   child.on('message', (told: Told) => {
-    if (told.kind === 'ready')
+    if (told.kind === 'ready') {
       onPhase(`the tests without a mutant took ${Math.round(told.ms / 1000)} s`);
+      lastAt = Date.now();
+    }
     if (told.kind !== 'tested') return;
     const mutant = byName.get(told.name);
     if (mutant === undefined) return;
