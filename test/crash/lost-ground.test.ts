@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { readConfig } from '../../src/config.ts';
 import { graphileSchema } from '../../src/db/names.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -194,8 +195,13 @@ it('a lease that ran out is taken over; the attempt nobody saw end is closed and
 
 it('two workers share the work and send nothing twice', async () => {
   await using _second = await startEngine(database);
-  receiver.answer((_request, response) => void setTimeout(() => response.end(), 5));
+  // More than one worker may have in flight wait for their answer at the same time.
+  const waiting: (() => void)[] = [];
+  receiver.answer((_request, response) => waiting.push(() => response.end()));
   await enqueue(1_000);
+  await receiver.until((requests) => requests.length > readConfig({}).maxInFlight);
+  receiver.answer((_request, response) => response.end());
+  for (const answer of waiting) answer();
   await delivered(1_000);
   expect(receiver.requests).toHaveLength(1_000);
   const { rows } = await database.pool.query<{ workers: number }>(

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
@@ -32,8 +31,7 @@ it('a replay puts each webhook back once though its worker is killed four times'
   for (let kills = 0; kills < 4; kills += 1) {
     const from = await replayed(id);
     await eventually(async () => (await replayed(id)) > from, 'it goes on');
-    // At any moment of a transaction, which takes some 30 ms.
-    await delay(Math.random() * 100);
+    await inTransaction(id);
     await worker.end('SIGKILL');
     worker = await spawnWorker(database.url);
   }
@@ -58,6 +56,17 @@ it('a replay puts each webhook back once though its worker is killed four times'
   }, 'nothing waits');
   expect(receiver.requests.map(({ headers }) => headers['x-webhook-id']).toSorted()).toEqual(ids);
 }, 90_000);
+
+/** Resolves while a transaction puts webhooks back: it has the row of the replay locked. */
+async function inTransaction(id: string): Promise<void> {
+  for (let isLocked = false; !isLocked; ) {
+    const { rows } = await database.pool.query(
+      'select from posthorn.replays where id = $1 for key share skip locked',
+      [id],
+    );
+    isLocked = rows.length === 0;
+  }
+}
 
 async function replayed(id: string): Promise<number> {
   const { rows } = await database.pool.query<{ replayed: string }>(
