@@ -22,7 +22,7 @@ beforeAll(async () => {
   proxy = await LineProxy.start({ host: url.hostname, port: Number(url.port || 5432) });
   url.port = String(proxy.port);
   url.hostname = '127.0.0.1';
-  // Neither can have all of the 200 that the tests send.
+  // Neither can have all of the 200 that the tests send; one alone has slots for the five of a lane.
   const env = { POSTHORN_MAX_IN_FLIGHT: '150' };
   cut = await startEngine(database, {
     env: { ...env, DATABASE_URL: url.href },
@@ -130,7 +130,7 @@ async function holdAll(count: number): Promise<() => void> {
 
 async function enqueue(count: number): Promise<void> {
   await database.pool.query(
-    `insert into posthorn.outbox (url, body) select $1 || n % 20, '{}' from generate_series(1, $2) as n`,
+    `insert into posthorn.outbox (url, body) select $1 || n % 40, '{}' from generate_series(1, $2) as n`,
     [`${receiver.url}/`, count],
   );
 }
