@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { readConfig } from '../../src/config.ts';
 import { graphileSchema } from '../../src/db/names.ts';
+import { initialSlots } from '../../src/domain/lane-slots.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
@@ -195,11 +195,11 @@ it('a lease that ran out is taken over; the attempt nobody saw end is closed and
 
 it('two workers share the work and send nothing twice', async () => {
   await using _second = await startEngine(database);
-  // More than one worker may have in flight wait for their answer at the same time.
+  // One worker alone has so many in flight to five receivers of which it knows nothing.
   const waiting: (() => void)[] = [];
   receiver.answer((_request, response) => waiting.push(() => response.end()));
   await enqueue(1_000);
-  await receiver.until((requests) => requests.length > readConfig({}).maxInFlight);
+  await receiver.until((requests) => requests.length > 5 * initialSlots);
   receiver.answer((_request, response) => response.end());
   for (const answer of waiting) answer();
   await delivered(1_000);
