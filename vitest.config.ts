@@ -9,7 +9,7 @@ export default defineConfig({
     // busy machine more air.
     maxWorkers: Number(process.env['POSTHORN_TEST_WORKERS'] || 3),
     sequence: { sequencer: SlowFirst },
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
   },
 });

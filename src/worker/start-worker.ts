@@ -108,6 +108,7 @@ export function startWorker(options: {
   const tallies = new Tallies({
     pool: maintenancePool,
     alertUrl: config.alerts.url,
+    writeEveryMs: timings.countEveryMs,
     events,
     log,
   });

@@ -13,6 +13,8 @@ export interface Timings {
   readonly scanEveryMs: number;
   /** A limited lane without work for this long is given up, so that it is not this worker's for ever. */
   readonly releaseAfterMs: number;
+  /** Between two writings of what was tried, for statistics and alerts. */
+  readonly countEveryMs: number;
 }
 
 export const usualTimings: Timings = {
@@ -23,4 +25,5 @@ export const usualTimings: Timings = {
   heartbeatTimeoutMs: 10_000,
   scanEveryMs: 5_000,
   releaseAfterMs: usualReleaseAfterMs,
+  countEveryMs: 15_000,
 };
