@@ -17,7 +17,10 @@ let receiver: Receiver;
 beforeAll(async () => {
   database = await createTestDatabase();
   // Short slices, so that the job has to add itself again all the time.
-  posthorn = await startEngine(database, { sliceMs: 200 });
+  posthorn = await startEngine(database, {
+    sliceMs: 200,
+    timings: { missingAfterMs: 1_000, rescueEveryMs: 500 },
+  });
 });
 
 afterAll(async () => {
