@@ -53,7 +53,8 @@ afterAll(async () => {
 });
 
 describe.runIf(areInstalled).each(names)('%s', (name) => {
-  it(`drains a backlog with two workers, rows by ${rowsOf[name]}`, { // A busy backend publishes its counts up to a second late, which the benchmark itself has no reason to wait for.
+  it(`drains a backlog with two workers, rows by ${rowsOf[name]}`, {
+    // A busy backend publishes its counts up to a second late, which the benchmark itself has no reason to wait for.
     timeout: 60_000,
     retry: 2,
   }, async () => {
