@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Progress } from '../harness/progress.ts';
-import { everything, soak } from './mixed.ts';
+import { everything, oneOfEachKind, soak } from './mixed.ts';
 import { drawTimeline } from './picture.ts';
 import { canMountDisk } from './postgres.ts';
 import { replay } from './replay.ts';
@@ -16,7 +16,7 @@ import { type OperatorAct, operatorActs } from './traffic.ts';
  * docs/reliability.md. Exit code 1 when an invariant does not hold. Whatever ends it, its processes end with it.
  */
 
-const all: readonly Scenario[] = [...scenarios, replay, everything, soak];
+const all: readonly Scenario[] = [...scenarios, replay, everything, oneOfEachKind, soak];
 
 const usage = `Usage: npm run chaos -- [options]
 

@@ -1,51 +1,82 @@
-import { failpoints } from './failpoint.ts';
+import { type Failpoint, failpoints } from './failpoint.ts';
 import * as faults from './faults.ts';
 import { canMountDisk } from './postgres.ts';
 import type { Scenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
 
 /*
- * All faults in one run: each once in the short tier that the tests have, at random for as long as one likes in the soak.
+ * All faults in one run: each once, one of each kind in the tests, at random for as long as one likes in the soak.
  */
 
 type Fault = (stage: Stage) => Promise<void>;
 
 const brief = (stage: Stage) => stage.random.between(1_500, 5_000);
 
-const mixture: readonly Fault[] = [
-  faults.killWorker,
-  faults.restartWorker,
-  (stage) => faults.pauseWorker(stage, brief(stage) * 4),
-  (stage) => faults.crashPostgres(stage, { crash: 'immediate', downMs: brief(stage) }),
-  (stage) => faults.crashPostgres(stage, { crash: 'kill', downMs: 0 }),
-  (stage) => faults.crashPostgres(stage, { crash: 'fast', downMs: brief(stage) }),
-  (stage) => faults.terminateBackends(stage, 0.5),
-  (stage) =>
-    faults.spoilPostgresLine(stage, {
-      mode: { kind: 'silent', farSideMs: 11_000 },
-      forMs: brief(stage) * 4,
-    }),
-  (stage) => faults.spoilPostgresLine(stage, { mode: { kind: 'cut' }, forMs: brief(stage) }),
-  (stage) => faults.spoilPostgresLine(stage, { mode: { kind: 'trickle' }, forMs: brief(stage) }),
-  (stage) =>
-    faults.spoilPostgresLine(stage, { mode: { kind: 'delay', ms: 200 }, forMs: brief(stage) }),
-  (stage) => faults.spoilReceiverLine(stage, { mode: { kind: 'cut' }, forMs: brief(stage) }),
-  (stage) => faults.spoilReceiverLine(stage, { mode: { kind: 'reset' }, forMs: 500 }),
-  (stage) =>
-    faults.spoilReceiverLine(stage, {
-      mode: { kind: 'silent', farSideMs: 11_000 },
-      forMs: brief(stage),
-    }),
-  (stage) => faults.spoilReceiverLine(stage, { mode: { kind: 'trickle' }, forMs: brief(stage) }),
-  (stage) => faults.exhaustConnections(stage, brief(stage)),
-  (stage) => faults.lockTables(stage, brief(stage)),
-  (stage) => faults.provokeDeadlocks(stage, brief(stage)),
-  (stage) => faults.pinSnapshot(stage, brief(stage) * 2),
-  faults.truncateGraphile,
-  (stage) => faults.troubleRedis(stage, 'flush'),
-  (stage) => faults.troubleRedis(stage, 'kill'),
-  (stage) => faults.troubleRedis(stage, 'silent'),
+/** Faults of one kind harm the same thing. */
+const kinds = {
+  worker: [
+    faults.killWorker,
+    faults.restartWorker,
+    (stage) => faults.pauseWorker(stage, brief(stage) * 4),
+  ],
+  postgres: [
+    (stage) => faults.crashPostgres(stage, { crash: 'immediate', downMs: brief(stage) }),
+    (stage) => faults.crashPostgres(stage, { crash: 'kill', downMs: 0 }),
+    (stage) => faults.crashPostgres(stage, { crash: 'fast', downMs: brief(stage) }),
+  ],
+  connections: [
+    (stage) => faults.terminateBackends(stage, 0.5),
+    (stage) => faults.exhaustConnections(stage, brief(stage)),
+  ],
+  postgresLine: [
+    (stage) =>
+      faults.spoilPostgresLine(stage, {
+        mode: { kind: 'silent', farSideMs: 11_000 },
+        forMs: brief(stage) * 4,
+      }),
+    (stage) => faults.spoilPostgresLine(stage, { mode: { kind: 'cut' }, forMs: brief(stage) }),
+    (stage) => faults.spoilPostgresLine(stage, { mode: { kind: 'trickle' }, forMs: brief(stage) }),
+    (stage) =>
+      faults.spoilPostgresLine(stage, { mode: { kind: 'delay', ms: 200 }, forMs: brief(stage) }),
+  ],
+  receiverLine: [
+    (stage) => faults.spoilReceiverLine(stage, { mode: { kind: 'cut' }, forMs: brief(stage) }),
+    (stage) => faults.spoilReceiverLine(stage, { mode: { kind: 'reset' }, forMs: 500 }),
+    (stage) =>
+      faults.spoilReceiverLine(stage, {
+        mode: { kind: 'silent', farSideMs: 11_000 },
+        forMs: brief(stage),
+      }),
+    (stage) => faults.spoilReceiverLine(stage, { mode: { kind: 'trickle' }, forMs: brief(stage) }),
+  ],
+  locks: [
+    (stage) => faults.lockTables(stage, brief(stage)),
+    (stage) => faults.provokeDeadlocks(stage, brief(stage)),
+    (stage) => faults.pinSnapshot(stage, brief(stage) * 2),
+  ],
+  graphile: [faults.truncateGraphile],
+  redis: [
+    (stage) => faults.troubleRedis(stage, 'flush'),
+    (stage) => faults.troubleRedis(stage, 'kill'),
+    (stage) => faults.troubleRedis(stage, 'silent'),
+  ],
+} satisfies Record<string, readonly Fault[]>;
+
+const mixture: readonly Fault[] = Object.values(kinds).flat();
+
+/** Deaths before a request, around one, and after it. */
+const deaths: readonly (readonly Failpoint[])[] = [
+  ['claim-sent', 'claimed'],
+  ['request-sent', 'answered'],
+  ['recorded', 'rescuing'],
 ];
+
+const die =
+  (at: Failpoint): Fault =>
+  (stage) =>
+    faults.failAt(stage, { at, after: 2 });
+
+const disk: readonly Fault[] = canMountDisk() ? [(stage) => faults.fillDisk(stage, 4_000)] : [];
 
 const common = {
   perSecond: 120,
@@ -56,24 +87,50 @@ const common = {
   clocksMs: [0, 600_000, 0],
 } as const;
 
-/** Each fault once, in an order of the seed's. */
-export const everything: Scenario = {
+const once = {
   ...common,
-  name: 'everything',
-  fault: 'every fault once',
   target: '0 lost, all invariants',
-  webhooks: 3_000,
   repeats: 1,
   // Filling a disk needs one of our own.
-  ...(canMountDisk() ? { diskMb: 300 } : {}),
-  async inject(stage) {
-    const list: Fault[] = [...mixture];
-    for (const at of failpoints) list.push((one) => faults.failAt(one, { at, after: 2 }));
-    if (everything.diskMb !== undefined) list.push((one) => faults.fillDisk(one, 4_000));
-    for (const fault of stage.random.shuffled(list)) {
-      await fault(stage);
-      await stage.wait(700);
-    }
+  ...(disk.length > 0 ? { diskMb: 300 } : {}),
+} as const;
+
+async function injectAll(stage: Stage, list: readonly Fault[]): Promise<void> {
+  for (const fault of stage.random.shuffled(list)) {
+    await fault(stage);
+    await stage.wait(700);
+  }
+}
+
+/** Each fault once, in an order of the seed's. */
+export const everything: Scenario = {
+  ...once,
+  name: 'everything',
+  fault: 'every fault once',
+  webhooks: 3_000,
+  inject: (stage) => injectAll(stage, [...mixture, ...failpoints.map(die), ...disk]),
+};
+
+/** A fault of each kind, which the seed chooses; the two that cannot meet come at the same time. The tests have time for these. */
+export const oneOfEachKind: Scenario = {
+  ...once,
+  name: 'kinds',
+  fault: 'a fault of each kind',
+  webhooks: 2_000,
+  inject(stage) {
+    const { receiverLine, redis, locks, graphile, ...alone } = kinds;
+    const pick = (faultsOfKind: readonly Fault[]) => stage.random.pick(faultsOfKind);
+    const both = (one: Fault, other: Fault): Fault => {
+      return async (at) => void (await Promise.all([one(at), other(at)]));
+    };
+    return injectAll(stage, [
+      ...Object.values(alone).map(pick),
+      ...deaths.map((points) => die(stage.random.pick(points))),
+      both(pick(receiverLine), pick(redis)),
+      pick(locks),
+      pick(graphile),
+      ...disk,
+    ]);
   },
 };
 

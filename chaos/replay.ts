@@ -9,7 +9,7 @@ import type { Stage } from './stage.ts';
  */
 
 /** So long the replay takes to put all back, so that kills hit it. */
-const putBackS = 20;
+const putBackS = (kills: number) => Math.min(20, 5 * kills);
 const withinMs = 600_000;
 
 export const replay: Scenario = {
@@ -28,12 +28,14 @@ export const replay: Scenario = {
     for (const slot of workers) await slot.stop();
     await untilEnqueued(stage, webhooks);
     const failed = await stage.withClient((client) => failAll(client));
-    const id = await stage.withClient((client) => startReplay(client, failed));
+    const id = await stage.withClient((client) =>
+      startReplay(client, { failed, withinS: putBackS(repeats) }),
+    );
     stage.note(`replay of ${failed} webhooks`);
     for (const slot of workers) slot.start();
     await untilBegun(stage, id);
     for (let kills = 0; kills < repeats; kills += 1) {
-      await stage.waitBetween(500, (2 * putBackS * 1_000) / repeats);
+      await stage.waitBetween(500, (2 * putBackS(repeats) * 1_000) / repeats);
       await faults.killWorker(stage);
       const { status, replayed } = await stage.withClient((client) => look(client, id));
       if (status === 'running') stage.note(`  ${replayed} of ${failed} put back so far`);
@@ -69,12 +71,15 @@ async function failAll(client: pg.Client): Promise<number> {
   return rows[0]?.failed ?? 0;
 }
 
-async function startReplay(client: pg.Client, failed: number): Promise<string> {
+async function startReplay(
+  client: pg.Client,
+  { failed, withinS }: { readonly failed: number; readonly withinS: number },
+): Promise<string> {
   const { rows } = await client.query<{ id: string }>(
     `insert into posthorn.replays (from_at, rate_limit_per_s, matched, is_at_least)
      values (now() - interval '1 day', $1, $2, false)
      returning id`,
-    [Math.min(10_000, Math.max(1, failed / putBackS)), failed],
+    [Math.min(10_000, Math.max(1, failed / withinS)), failed],
   );
   return rows[0]?.id ?? '';
 }

@@ -93,7 +93,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   const receiverProxy = stack.use(
     await LineProxy.start({ host: '127.0.0.1', port: Number(ready) }),
   );
-  const spoilsReceiver = ['network', 'everything', 'soak'].includes(scenario.name);
+  const spoilsReceiver = ['network', 'everything', 'kinds', 'soak'].includes(scenario.name);
   const receiverUrl = `http://127.0.0.1:${spoilsReceiver ? receiverProxy.port : Number(ready)}`;
   const endpointIds = await registerEndpoints(postgres.url, receiverUrl);
   const redis = scenario.redis === true && hasRedis ? stack.use(await startRedis()) : undefined;

@@ -22,6 +22,7 @@ import { checkDatabase } from './queries/check-database.ts';
 import { readHold } from './queries/hold.ts';
 import { createQueryPool } from './queries/pool.ts';
 import { startWorker } from './worker/start-worker.ts';
+import type { Timings } from './worker/timings.ts';
 import type { Worker, WorkerState } from './worker/worker.ts';
 
 /** Which parts of Posthorn run in this process. */
@@ -35,6 +36,8 @@ export interface PosthornOptions {
   readonly sliceMs?: number;
   /** How long claims may fail before the worker says so, ms. */
   readonly claimsFailAfterMs?: number;
+  /** In place of the usual ones. */
+  readonly timings?: Partial<Timings>;
 }
 
 /** A running Posthorn. */

@@ -120,8 +120,8 @@ describe('with DATABASE_URL', () => {
     const { time: toldAt } = z
       .object({ time: z.string() })
       .parse(JSON.parse(await posthorn.line(/"Stopping/)));
-    expect(endedAtMs - Date.parse(time)).toBeLessThan(1_000);
-    expect(Date.parse(time) - Date.parse(toldAt)).toBeLessThan(1_500);
+    expect(endedAtMs - Date.parse(time)).toBeLessThan(5_000);
+    expect(Date.parse(time) - Date.parse(toldAt)).toBeLessThan(5_000);
   });
 
   it('several migrate at once', async () => {

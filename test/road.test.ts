@@ -16,7 +16,8 @@ let receiver: Receiver;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  posthorn = await startEngine(database);
+  // Without its backstop, the scan of all lanes, what is missed is never sent.
+  posthorn = await startEngine(database, { timings: { scanEveryMs: 3_600_000 } });
 });
 
 afterAll(async () => {
@@ -99,7 +100,7 @@ describe('a webhook inserted in a transaction', () => {
     expect(rows).toHaveLength(0);
   });
 
-  it('is sent within the poll when it commits long after its insert', async () => {
+  it('is sent without a scan of all lanes when it commits long after its insert', async () => {
     const client = await database.pool.connect();
     await client.query('begin');
     await client.query('insert into posthorn.outbox (url, body) values ($1, $2)', [
@@ -111,12 +112,9 @@ describe('a webhook inserted in a transaction', () => {
       await enqueue(`/meanwhile-${n}`);
       await receiver.until((requests) => requests.some(({ path }) => path === `/meanwhile-${n}`));
     }
-    const committedMs = performance.now();
     await client.query('commit');
     client.release();
     await receiver.until((requests) => requests.some(({ path }) => path === '/late'));
-    // The scan of all lanes, the backstop, would take up to 5 s.
-    expect(performance.now() - committedMs).toBeLessThan(2_000);
   });
 });
 
@@ -126,13 +124,6 @@ it('no webhook waits for the scan of all lanes, however the transactions of its 
   };
   await Promise.all(Array.from({ length: 16 }, produce));
   await receiver.until((requests) => requests.length === 400);
-  const { rows } = await database.pool.query<{ slowest_s: number }>(
-    `select extract(epoch from max(a.started_at - o.created_at))::float8 as slowest_s
-     from posthorn.attempts as a join posthorn.outbox as o on o.id = a.webhook_id
-     where o.url = $1`,
-    [`${receiver.url}/many`],
-  );
-  expect(rows[0]?.slowest_s).toBeLessThan(2);
 });
 
 describe('the signatures', () => {
@@ -365,11 +356,10 @@ it('makes no producer wait for another', async () => {
       lockWaits.push(...rows);
     }
   })();
-  // Both hold their transactions for 5 s on the URL that the others insert for.
-  const holdUntilMs = performance.now() + 5_000;
+  // Both hold their transactions on the URL that the others insert for, until all of them are done.
   await Promise.all(
     Array.from({ length: 30 }, async () => {
-      while (performance.now() < holdUntilMs) await enqueue('/same');
+      for (let n = 0; n < 25; n += 1) await enqueue('/same');
     }),
   );
   producing = false;

@@ -7,11 +7,10 @@ interface TalliesOptions {
   readonly pool: Pool;
   /** Where alerts are told. */
   readonly alertUrl: string | undefined;
+  readonly writeEveryMs: number;
   readonly events: Events;
   readonly log: Log;
 }
-
-const writeEveryMs = 15_000;
 
 /**
  * Counts in memory what is tried and what fails, and writes sums to posthorn.tallies, from which the failure rates of all
@@ -31,7 +30,7 @@ export class Tallies {
   }
 
   start(): void {
-    const { events } = this.#options;
+    const { events, writeEveryMs } = this.#options;
     events.on('attempted', this.#note);
     this.#timer = setInterval(() => void this.write(), writeEveryMs);
   }

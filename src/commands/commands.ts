@@ -3,23 +3,16 @@ import { webhookStatuses } from '../queries/webhook-row.ts';
 import { benchCommand } from './bench.ts';
 import { type Command, hasOption, jsonOption, textOption } from './command.ts';
 import { completionScript, shells } from './completion.ts';
-import { doctorCommand } from './doctor.ts';
 import { endpointCommands } from './endpoint-commands.ts';
 import { filterOptions, statusOption } from './filter-options.ts';
 import { holdCommands } from './hold-commands.ts';
 import { keyCommands } from './keys.ts';
-import { migrateCommand } from './migrate.ts';
 import {
   cancelReplayCommand,
   listReplaysCommand,
   replayCommand,
   showReplayCommand,
 } from './replays.ts';
-import { rolesCommand } from './roles.ts';
-import { runCommand } from './run.ts';
-import { secretsCommand } from './secrets.ts';
-import { statusCommand } from './status.ts';
-import { tailCommand } from './tail.ts';
 import { print } from './terminal.ts';
 import { cancelCommand, listCommand, retryCommand, sendCommand, showCommand } from './webhooks.ts';
 
@@ -33,11 +26,17 @@ function running(
     name,
     summary,
     options: jsonOption,
-    run: (given) => runCommand({ ...parts, isJson: hasOption(given, 'json') }),
+    run: async (given) => {
+      const { runCommand } = await import('./run.ts');
+      return runCommand({ ...parts, isJson: hasOption(given, 'json') });
+    },
   };
 }
 
-/** All commands, in the order in which the help lists them. */
+/**
+ * All commands, in the order in which the help lists them. What few of them need is loaded by those: it takes longer than
+ * most commands do.
+ */
 export const commands: readonly Command[] = [
   running('start', {
     worker: true,
@@ -50,13 +49,16 @@ export const commands: readonly Command[] = [
     name: 'migrate',
     summary: 'bring the schema up to date and exit',
     options: jsonOption,
-    run: (given) => migrateCommand({ isJson: hasOption(given, 'json') }),
+    run: async (given) => {
+      const { migrateCommand } = await import('./migrate.ts');
+      return migrateCommand({ isJson: hasOption(given, 'json') });
+    },
   },
   {
     name: 'status',
     summary: 'how it goes: rate, success, backlog, workers, alerts, breakers',
     options: jsonOption,
-    run: statusCommand,
+    run: async (given) => (await import('./status.ts')).statusCommand(given),
   },
   {
     name: 'send',
@@ -117,7 +119,7 @@ export const commands: readonly Command[] = [
       lines: { type: 'string', value: 'N', help: 'end after so many' },
       json: { type: 'boolean', help: 'print a line of JSON for each, for programs' },
     },
-    run: tailCommand,
+    run: async (given) => (await import('./tail.ts')).tailCommand(given),
   },
   {
     name: 'retry',
@@ -199,12 +201,14 @@ export const commands: readonly Command[] = [
       sql: { type: 'boolean', help: 'print the SQL, for somebody who may run it' },
       ...jsonOption,
     },
-    run: (given) =>
-      rolesCommand({
+    run: async (given) => {
+      const { rolesCommand } = await import('./roles.ts');
+      return rolesCommand({
         prefix: textOption(given, 'prefix') ?? 'posthorn',
         isDryRun: hasOption(given, 'sql'),
         isJson: hasOption(given, 'json'),
-      }),
+      });
+    },
   },
   {
     name: 'secrets',
@@ -213,8 +217,10 @@ export const commands: readonly Command[] = [
       now: { type: 'boolean', help: 'seal with the first key now, not within five minutes' },
       ...jsonOption,
     },
-    run: (given) =>
-      secretsCommand({ isNow: hasOption(given, 'now'), isJson: hasOption(given, 'json') }),
+    run: async (given) => {
+      const { secretsCommand } = await import('./secrets.ts');
+      return secretsCommand({ isNow: hasOption(given, 'now'), isJson: hasOption(given, 'json') });
+    },
   },
   {
     name: 'doctor',
@@ -224,12 +230,14 @@ export const commands: readonly Command[] = [
       repair: { type: 'boolean', help: 'first enqueue what no trigger has enqueued' },
       ...jsonOption,
     },
-    run: (given) =>
-      doctorCommand({
+    run: async (given) => {
+      const { doctorCommand } = await import('./doctor.ts');
+      return doctorCommand({
         isJson: hasOption(given, 'json'),
         isStrict: hasOption(given, 'strict'),
         isRepair: hasOption(given, 'repair'),
-      }),
+      });
+    },
   },
   {
     name: 'bench',

@@ -40,6 +40,7 @@ interface LoopOptions {
   readonly log: Log;
   readonly maxInFlight: number;
   readonly leaseS: number;
+  readonly timings: { readonly scanEveryMs: number; readonly releaseAfterMs: number };
   /** Frees what this worker has leased and does not know of. */
   readonly releaseUnknown: (workerNumber: number) => Promise<void>;
 }
@@ -81,14 +82,15 @@ export class DeliveryLoop {
 
   constructor(options: LoopOptions) {
     this.#options = options;
+    const { pool, events, log, cache, maxInFlight: most, timings } = options;
+    const { scanEveryMs: everyMs, releaseAfterMs } = timings;
     // One lane may use half of the slots, so that one endpoint that turns slow never takes them all.
-    const book = new LaneBook({ maxSlots: Math.max(1, Math.ceil(options.maxInFlight / 2)) });
-    const { pool, events, log, cache, maxInFlight: most } = options;
+    const book = new LaneBook({ maxSlots: Math.max(1, Math.ceil(most / 2)), releaseAfterMs });
     this.#book = book;
     this.#gauge = new InFlightGauge({ most });
     this.#room = new ClaimRoom({ most });
     this.#limited = new LimitedLanes({ pool, book, log });
-    this.#scan = new LaneScan({ pool, book, limited: this.#limited, events, log, cache });
+    this.#scan = new LaneScan({ pool, book, limited: this.#limited, events, log, cache, everyMs });
     this.#laneCalls = new LaneCalls({ book, limited: this.#limited, scan: this.#scan });
     this.#trouble = new ClaimTrouble({ events, log });
     this.#isolation = new Isolation({ pool, events, log, book });

@@ -21,7 +21,7 @@ const leastShare = 4;
 /** That of all webhooks to an ordered endpoint, as outbox_to_queue() has it. */
 const orderedPriority = 1;
 /** A limited lane without work for this long is given up, so that it is not this process's for ever. */
-const releaseAfterMs = 5_000;
+export const usualReleaseAfterMs = 5_000;
 
 /**
  * Which lanes have work and how much each may have in flight, as this process knows it. Decides what the next claim
@@ -34,9 +34,11 @@ export class LaneBook {
   readonly #waiting = new WaitingLanes();
   readonly #owned = new OwnedLanes();
   readonly #turns = new ReservedTurns();
+  readonly #releaseAfterMs: number;
   #lastClaimed = 0;
 
-  constructor(options: { maxSlots: number }) {
+  constructor(options: { maxSlots: number; releaseAfterMs?: number }) {
+    this.#releaseAfterMs = options.releaseAfterMs ?? usualReleaseAfterMs;
     this.#active = new ActiveLanes(options.maxSlots);
   }
 
@@ -203,7 +205,7 @@ export class LaneBook {
       (lane) =>
         !this.#waiting.hasLane(lane) &&
         this.#active.inFlight(lane) === 0 &&
-        this.#owned.isIdle(lane, { nowMs, afterMs: releaseAfterMs }),
+        this.#owned.isIdle(lane, { nowMs, afterMs: this.#releaseAfterMs }),
     );
     for (const lane of idle) this.#owned.disown(lane);
     return idle;

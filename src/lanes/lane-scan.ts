@@ -24,6 +24,8 @@ interface LaneScanOptions {
   readonly log: Log;
   /** Shared with the other workers: one scan for all. */
   readonly cache: LaneCache | undefined;
+  /** Between two scans, if they cost little. */
+  readonly everyMs: number;
 }
 
 interface ScannedRow {
@@ -35,7 +37,6 @@ interface ScannedRow {
 
 const scanSql = sqlFile('scan-lanes');
 const scanOwnedSql = sqlFile('scan-owned');
-const everyMs = 5_000;
 /** A scan may use this share of the time at most: it costs 8 µs a lane. */
 const share = 50;
 /** Hints taken at once. */
@@ -89,7 +90,7 @@ export class LaneScan {
   }
 
   get #pauseMs(): number {
-    return Math.max(everyMs, this.#costMs * share);
+    return Math.max(this.#options.everyMs, this.#costMs * share);
   }
 
   /** Those that somebody asks for take half of the time at most: whoever can notify can ask as often as he likes. */

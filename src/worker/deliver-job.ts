@@ -10,6 +10,7 @@ import { cronItems, type MaintenanceOptions, maintenanceTasks } from '../mainten
 import { replayTasks } from '../maintenance/replays.ts';
 import { addSealingJob } from '../maintenance/sealing-job.ts';
 import { startRunner } from './runner.ts';
+import type { Timings } from './timings.ts';
 
 /*
  * The Graphile side of a worker: a supervised runner and the job `deliver:<number>`, which runs the delivery loop for a
@@ -29,13 +30,12 @@ interface DeliverJobOptions {
   readonly maintenance: MaintenanceOptions;
   readonly tallies: Tallies;
   readonly sliceMs?: number;
+  readonly timings: Pick<Timings, 'missingAfterMs'>;
   /** The worker's session is over, or it stops. */
   readonly signal: AbortSignal;
 }
 
 const usualSliceMs = 45_000;
-/** Without a slice for this long the job is added again; for thrice as long, the runner is started again. */
-const missingAfterMs = 3_000;
 const stopWithinMs = 5_000;
 
 export class DeliverJob {
@@ -69,6 +69,7 @@ export class DeliverJob {
   async ensure(): Promise<void> {
     await this.#notePool();
     if (this.#isInSlice || this.#options.signal.aborted) return;
+    const { missingAfterMs } = this.#options.timings;
     const missingMs = performance.now() - this.#lastSliceMs;
     if (missingMs > missingAfterMs) await this.#add();
     // A runner whose task ids were deleted under it never sees the job: only a new one looks them up again.

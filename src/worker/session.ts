@@ -6,6 +6,7 @@ import { pinStatement } from '../db/session-settings.ts';
 import { parseWakeCall } from '../db/wake-call.ts';
 import type { ClaimsFailing } from '../deliver/claim-trouble.ts';
 import type { LaneCall } from '../lanes/lane-calls.ts';
+import type { Timings } from './timings.ts';
 
 /*
  * The session of a worker: one direct connection that holds the worker's number as an advisory lock and listens for
@@ -16,6 +17,7 @@ interface SessionOptions {
   readonly databaseUrl: string;
   /** The number to take if it is free, or becomes free within 3 s. */
   readonly preferred: number | undefined;
+  readonly timings: Pick<Timings, 'heartbeatMs' | 'heartbeatTimeoutMs'>;
   /** Something was enqueued. */
   readonly onWake: () => void;
   /** Webhooks were put back: all lanes have to be looked at. */
@@ -47,11 +49,9 @@ const sessionSettings = {
   idle_session_timeout: '0',
 };
 
-const heartbeatMs = 2_000;
-const heartbeatTimeoutMs = 10_000;
-
 /** Connects, takes the lowest free number and listens. Throws when Postgres cannot be reached. */
 export async function openSession(options: SessionOptions): Promise<WorkerSession> {
+  const { heartbeatMs, heartbeatTimeoutMs } = options.timings;
   const client = await connect(options.databaseUrl, {
     application_name: 'posthorn worker',
     keepAlive: true,

@@ -22,6 +22,7 @@ import { makePartitions } from '../maintenance/partitions.ts';
 import { version } from '../version.ts';
 import { HoldWatch } from './hold-watch.ts';
 import { rescueDeadWorkers, rescueOwn } from './rescue.ts';
+import { type Timings, usualTimings } from './timings.ts';
 import { Worker } from './worker.ts';
 
 /** A registered endpoint may ask for this much, as a CHECK says. */
@@ -39,8 +40,10 @@ export function startWorker(options: {
   readonly undo: (() => Promise<unknown>)[];
   readonly sliceMs?: number;
   readonly claimsFailAfterMs?: number;
+  readonly timings?: Partial<Timings>;
 }): Worker {
   const { config, log, events, cache, database, undo } = options;
+  const timings = { ...usualTimings, ...options.timings };
   const databaseUrl = database.url;
   const enginePool = createEnginePool({
     databaseUrl,
@@ -92,6 +95,7 @@ export function startWorker(options: {
     events,
     log,
     maxInFlight: config.maxInFlight,
+    timings,
     // Longer than a request can take and than the recorder is patient, so that only the dead lose a lease.
     leaseS: (Math.max(config.timeoutMs, mostTimeoutMs) + 60_000) / 1_000,
     releaseUnknown: (number) => rescueOwn(maintenancePool, { number, keep: inHand(), events, log }),
@@ -104,6 +108,7 @@ export function startWorker(options: {
   const tallies = new Tallies({
     pool: maintenancePool,
     alertUrl: config.alerts.url,
+    writeEveryMs: timings.countEveryMs,
     events,
     log,
   });
@@ -137,6 +142,7 @@ export function startWorker(options: {
     }),
     ...(options.sliceMs === undefined ? {} : { sliceMs: options.sliceMs }),
     claimsFailAfterMs: options.claimsFailAfterMs ?? usualClaimsFailAfterMs,
+    timings,
   });
   void makePartitions(maintenancePool).catch((error: unknown) => {
     log.warn({ error: String(error) }, 'Cannot make partitions yet: the next run tries again');

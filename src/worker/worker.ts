@@ -17,6 +17,7 @@ import { DeliverJob } from './deliver-job.ts';
 import type { HoldWatch } from './hold-watch.ts';
 import { leave, rescueDeadWorkers, rescueFormerHolder } from './rescue.ts';
 import { openSession, type WorkerSession } from './session.ts';
+import type { Timings } from './timings.ts';
 
 /*
  * A worker: a session that makes it a number, a Graphile runner with its `deliver` job and the crontab, and a timer
@@ -42,6 +43,7 @@ interface WorkerOptions {
   readonly sliceMs?: number;
   /** How long claims may fail before it is told of. */
   readonly claimsFailAfterMs: number;
+  readonly timings: Timings;
 }
 
 export type WorkerState =
@@ -52,13 +54,6 @@ export type WorkerState =
   | 'lost'
   | 'stopping'
   | 'stopped';
-
-const rescueEveryMs = 2_000;
-/**
- * What took our session may have taken all of them: the others get time to come back, which they try at least every 5 s,
- * before they are taken for dead. Those that did die meanwhile are rescued so much later.
- */
-const noRescueAfterLossMs = 7_000;
 
 export class Worker {
   readonly #options: WorkerOptions;
@@ -154,6 +149,7 @@ export class Worker {
   async #liveOnce(): Promise<void> {
     const { databaseUrl, log, loop, breakers, sender, events, enginePool, maintenancePool } =
       this.#options;
+    const { timings } = this.#options;
     const over = new AbortController();
     const ended = new Promise<void>((resolve) => {
       over.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -163,6 +159,7 @@ export class Worker {
     const session = await openSession({
       databaseUrl,
       preferred: this.#lastNumber,
+      timings,
       onWake: () => loop.wake(),
       onScan: () => loop.wakeAndScan(),
       onLaneCalled: (lane, call) => loop.laneCalled(lane, call),
@@ -194,8 +191,9 @@ export class Worker {
       await this.#takeOver(session);
       await loop.warmUp(number);
       await job.start();
-      const rescueFromMs = performance.now() + (this.#hasLost ? noRescueAfterLossMs : 0);
-      rescues = setInterval(() => void this.#tend(job, { rescueFromMs }), rescueEveryMs);
+      const noRescueMs = this.#hasLost ? timings.noRescueAfterLossMs : 0;
+      const rescueFromMs = performance.now() + noRescueMs;
+      rescues = setInterval(() => void this.#tend(job, { rescueFromMs }), timings.rescueEveryMs);
       this.#state = 'ok';
       log.info({ worker: number }, 'Worker ready');
       events.emit('workerReady', { number });

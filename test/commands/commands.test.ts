@@ -4,16 +4,18 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canRun } from '../../harness/can-run.ts';
-import { type Ended, runPosthorn } from '../../harness/process.ts';
+import type { Ended } from '../../harness/process.ts';
 import { commands } from '../../src/commands/commands.ts';
 import { helpOf } from '../../src/commands/help.ts';
 import { oneLine, table } from '../../src/commands/table.ts';
+import { runHere } from '../support/command-here.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { unknownId } from '../support/unknown-id.ts';
 
-// Commands for people, as processes of their own. docs.test.ts runs more of them against a worker that delivers.
+// Commands for people, most of them run in this process; cli.test.ts starts them as processes. docs.test.ts runs more of them against
+// a worker that delivers.
 
 const url = 'https://customer.example/hooks';
 const unknown = unknownId();
@@ -27,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 const posthorn = (...args: string[]): Promise<Ended> =>
-  runPosthorn(args, { DATABASE_URL: database.url });
+  runHere(args, { DATABASE_URL: database.url });
 
 it('endpoints rotate gives a new secret, once, and says when it cannot', async () => {
   const made = await posthorn('endpoints', 'create', '--url', url, '--json');
@@ -169,7 +171,7 @@ describe('the exit code', () => {
   });
 
   it('is 1 without a database, and the message says what is missing', async () => {
-    const { exitCode, stderr } = await runPosthorn(['list'], { POSTHORN_DATA_DIR: '/nowhere' });
+    const { exitCode, stderr } = await runHere(['list'], { POSTHORN_DATA_DIR: '/nowhere' });
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^Cannot find a database as DATABASE_URL must be set/);
   });

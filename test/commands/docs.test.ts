@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formOf, recordSessions } from '../../harness/cli-sessions.ts';
-import { runPosthorn, spawnWorker } from '../../harness/process.ts';
 import { startReceiver } from '../../harness/receiver.ts';
 import { commands } from '../../src/commands/commands.ts';
 import { exitCodes } from '../../src/commands/help.ts';
+import { runHere } from '../support/command-here.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startEngine } from '../support/engine.ts';
 
 // docs/cli.md against the commands: that it names them all, and that they print what stands there.
 
@@ -35,10 +36,10 @@ describe('docs/cli.md', () => {
   );
 
   it('shows sessions as they go', async () => {
-    await using _worker = await spawnWorker(database.url);
+    await using _worker = await startEngine(database, { timings: { countEveryMs: 500 } });
     await using receiver = await startReceiver();
     const sessions = await recordSessions({
-      run: (args) => runPosthorn(args, { DATABASE_URL: database.url }),
+      run: (args) => runHere(args, { DATABASE_URL: database.url }),
       receiver,
     });
     const documented = [...page.matchAll(/<!-- session (\w+) -->\n```\n([\s\S]*?)\n```/g)];

@@ -2,7 +2,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Ended, runPosthorn } from '../../harness/process.ts';
+import type { Ended } from '../../harness/process.ts';
+import { runHere } from '../support/command-here.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { unknownId } from '../support/unknown-id.ts';
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 const posthorn = (...args: string[]): Promise<Ended> =>
-  runPosthorn(args, { DATABASE_URL: database.url });
+  runHere(args, { DATABASE_URL: database.url });
 
 describe('what a command line means', () => {
   const waiting = async () => {
@@ -124,7 +125,7 @@ describe('what a command line means', () => {
 
   it('secrets looks, and makes no database and no key', async () => {
     const empty = await mkdtemp(join(tmpdir(), 'posthorn-empty-'));
-    const { exitCode, stderr } = await runPosthorn(['secrets'], { POSTHORN_DATA_DIR: empty });
+    const { exitCode, stderr } = await runHere(['secrets'], { POSTHORN_DATA_DIR: empty });
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining('Cannot find a database')]);
     expect(await readdir(empty)).toEqual([]);
     await rm(empty, { recursive: true });

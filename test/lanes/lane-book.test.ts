@@ -117,7 +117,9 @@ describe('learning from a claim', () => {
     book.learn({
       wishes: [],
       claimed: [{ lane: 'a', priority: 1, dueMs: 7 }],
-      discovered: [{ lane: 'a', priority: 1, waiting: 3, dueMs: 7, lastDueMs: 9, access: 'anyone' }],
+      discovered: [
+        { lane: 'a', priority: 1, waiting: 3, dueMs: 7, lastDueMs: 9, access: 'anyone' },
+      ],
       wasFull: false,
     });
     expect(book.choose(8, 0)).toMatchObject([{ lane: 'a', dueFromMs: 6 }]);

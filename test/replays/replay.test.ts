@@ -1,6 +1,7 @@
 import { createPool } from 'slonik';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { ensureReplays } from '../../src/maintenance/replays.ts';
 import { findReplay } from '../../src/queries/replays.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
@@ -16,19 +17,21 @@ let engine: AsyncDisposable;
 
 beforeAll(async () => {
   database = await createTestDatabase();
+  engine = await startEngine(database, { env: { POSTHORN_RETRY_SCHEDULE: '1h' } });
 });
 
-afterAll(() => database.drop());
+afterAll(async () => {
+  await engine[Symbol.asyncDispose]();
+  await database.drop();
+});
 
 beforeEach(async () => {
-  await database.empty();
   receiver = await startReceiver();
-  engine = await startEngine(database, { env: { POSTHORN_RETRY_SCHEDULE: '1h' } });
 });
 
 afterEach(async () => {
   await receiver.close();
-  await engine[Symbol.asyncDispose]();
+  await database.empty();
 });
 
 describe('a replay', () => {
@@ -42,13 +45,13 @@ describe('a replay', () => {
     });
     await endedWebhooks(database, { to: receiver.url, count: 30, status: 'delivered' });
     await endedWebhooks(database, { to: `${receiver.url}/other`, count: 40 });
-    const id = await startReplay(database, {
+    const id = await begin({
       url: `${receiver.url}/`,
       statuses: '{failed,cancelled}',
     });
     expect(await ended(id)).toMatchObject({ status: 'finished', replayed: '20' });
     // Registered as it stands in the outbox: without the slash it is another address.
-    const other = await startReplay(database, {
+    const other = await begin({
       url: receiver.url,
       statuses: '{failed,cancelled}',
     });
@@ -61,7 +64,7 @@ describe('a replay', () => {
   it('puts back once what fails again, and leaves for the next one what fails meanwhile', async () => {
     receiver.answer((_request, response) => response.writeHead(400).end());
     await endedWebhooks(database, { to: receiver.url, count: 100 });
-    const id = await startReplay(database, { url: receiver.url });
+    const id = await begin({ url: receiver.url });
     await receiver.until((requests) => requests.length >= 100);
     await nothingWaits();
     expect(await ended(id)).toMatchObject({ replayed: '100' });
@@ -76,7 +79,7 @@ describe('a replay', () => {
 
   it('says that it put back more than are counted only when it did', async () => {
     await endedWebhooks(database, { to: receiver.url, count: 3 });
-    const id = await startReplay(database, { url: receiver.url });
+    const id = await begin({ url: receiver.url });
     expect(await ended(id)).toMatchObject({ replayed: '3' });
     const pool = await createPool(database.url);
     try {
@@ -95,7 +98,7 @@ describe('a replay', () => {
   it('gives a webhook its whole retry schedule again', async () => {
     receiver.answer((_request, response) => response.writeHead(503).end());
     const [id = ''] = await endedWebhooks(database, { to: receiver.url, count: 1, attempts: 2 });
-    await startReplay(database, { ids: [id], url: receiver.url });
+    await begin({ ids: [id], url: receiver.url });
     await receiver.until((requests) => requests.length === 1);
     const waiting = await eventually(async () => {
       const { rows } = await database.pool.query(
@@ -116,14 +119,14 @@ describe('a replay', () => {
     const timeOf = async (id: string) =>
       (await database.pool.query('select posthorn.uuid_time($1)::text as at', [id])).rows[0]?.at;
     await database.pool.query('update posthorn.endpoints set status = $1', ['paused']);
-    const byId = await startReplay(database, { ids: [second, third], endpoint_id: endpoint.id });
+    const byId = await begin({ ids: [second, third], endpoint_id: endpoint.id });
     expect(await ended(byId)).toMatchObject({ replayed: '2' });
-    const before = await startReplay(database, {
+    const before = await begin({
       endpoint_id: endpoint.id,
       until_at: await timeOf(first),
     });
     expect(await ended(before)).toMatchObject({ replayed: '0' });
-    const from = await startReplay(database, { from_at: await timeOf(first) });
+    const from = await begin({ from_at: await timeOf(first) });
     expect(await ended(from)).toMatchObject({ replayed: '1' });
   });
 
@@ -135,7 +138,7 @@ describe('a replay', () => {
     await database.pool.query(
       'update posthorn.queue set attempts = 2 where webhook_id in (select webhook_id from posthorn.queue limit 5)',
     );
-    const id = await startReplay(database, { url: receiver.url, statuses: '{pending}' });
+    const id = await begin({ url: receiver.url, statuses: '{pending}' });
     await receiver.until((requests) => requests.length === 10);
     expect(await ended(id)).toMatchObject({ replayed: '10' });
   });
@@ -144,14 +147,14 @@ describe('a replay', () => {
     const gone = await registerEndpoint(database, { url: receiver.url });
     await endedWebhooks(database, { to: gone.id, count: 4 });
     await gone.set({ status: 'deleted' });
-    const id = await startReplay(database, { endpoint_id: gone.id });
+    const id = await begin({ endpoint_id: gone.id });
     expect(await ended(id)).toMatchObject({ replayed: '0', skipped: { endpoint_deleted: 4 } });
   });
 
   it('keeps to its rate: no second is due more than its share, and a quarter of that', async () => {
     const endpoint = await registerEndpoint(database, { url: receiver.url, status: 'paused' });
     await endedWebhooks(database, { to: endpoint.id, count: 60 });
-    const id = await startReplay(database, { endpoint_id: endpoint.id, rate_limit_per_s: 20 });
+    const id = await begin({ endpoint_id: endpoint.id, rate_limit_per_s: 20 });
     expect(await ended(id)).toMatchObject({ replayed: '60' });
     const { rows } = await database.pool.query<{ due: number }>(
       'select (extract(epoch from due_at) * 1000)::float8 as due from posthorn.queue order by due_at',
@@ -165,13 +168,13 @@ describe('a replay', () => {
   it('goes behind what is new, with a low priority unless told otherwise', async () => {
     const endpoint = await registerEndpoint(database, { url: receiver.url, status: 'paused' });
     await endedWebhooks(database, { to: endpoint.id, count: 3, priority: 'high' });
-    const low = await startReplay(database, { endpoint_id: endpoint.id });
+    const low = await begin({ endpoint_id: endpoint.id });
     await ended(low);
     expect(await priorities()).toEqual([2, 2, 2]);
     await database.pool.query(
       'select posthorn.cancel_many(array(select webhook_id from posthorn.queue))',
     );
-    const own = await startReplay(database, {
+    const own = await begin({
       endpoint_id: endpoint.id,
       priority: null,
       statuses: '{cancelled}',
@@ -184,7 +187,7 @@ describe('a replay', () => {
     receiver.answer((_request, response) => void setTimeout(() => response.end(), 10));
     const endpoint = await registerEndpoint(database, { url: receiver.url, max_in_flight: 1 });
     const replayed = new Set(await endedWebhooks(database, { to: endpoint.id, count: 400 }));
-    await startReplay(database, { endpoint_id: endpoint.id });
+    await begin({ endpoint_id: endpoint.id });
     await receiver.until((requests) => requests.length >= 20);
     const before = receiver.requests.length;
     await endpoint.enqueue(5);
@@ -198,19 +201,23 @@ describe('a replay', () => {
   it('keeps the order of an ordered endpoint', async () => {
     const endpoint = await registerEndpoint(database, { url: receiver.url, ordered: true });
     await endedWebhooks(database, { to: endpoint.id, count: 30 });
-    await startReplay(database, { endpoint_id: endpoint.id });
+    await begin({ endpoint_id: endpoint.id });
     await receiver.until((requests) => requests.length === 30);
     expect(receiver.requests.map(({ body }) => Number(body))).toEqual(
       Array.from({ length: 30 }, (_, at) => at + 1),
     );
   });
 
-  it('goes on when the tables of Graphile Worker are emptied', async () => {
+  it('is begun by a worker that looks, and goes on when the tables of Graphile Worker are emptied', async () => {
     await endedWebhooks(database, { to: receiver.url, count: 100 });
     const id = await startReplay(database, { url: receiver.url, rate_limit_per_s: 40 });
     await receiver.until((requests) => requests.length > 10);
     await database.pool.query(
       'truncate posthorn_graphile._private_jobs, posthorn_graphile._private_job_queues',
+    );
+    // As if nobody had worked on it for as long as it takes to be missed.
+    await database.pool.query(
+      `update posthorn.replays set moved_at = now() - interval '11 s', paced_until = now() - interval '11 s'`,
     );
     expect(await ended(id)).toMatchObject({ replayed: '100' });
     await receiver.until((requests) => requests.length === 100);
@@ -262,7 +269,7 @@ describe('cancelling a replay', () => {
     const endpoint = await registerEndpoint(database, { url: receiver.url, status: 'paused' });
     await endedWebhooks(database, { to: endpoint.id, count: 1_500 });
     const before = await outcomes();
-    const id = await startReplay(database, { endpoint_id: endpoint.id, rate_limit_per_s: 1_000 });
+    const id = await begin({ endpoint_id: endpoint.id, rate_limit_per_s: 1_000 });
     await eventually(
       async () => Number((await replay(id))['replayed']) > 0,
       'some have been put back',
@@ -281,7 +288,7 @@ describe('cancelling a replay', () => {
   it('takes back what waits of one that had put all back, and leaves what was tried', async () => {
     const endpoint = await registerEndpoint(database, { url: receiver.url, status: 'paused' });
     const ids = await endedWebhooks(database, { to: endpoint.id, count: 10 });
-    const id = await startReplay(database, { endpoint_id: endpoint.id });
+    const id = await begin({ endpoint_id: endpoint.id });
     expect(await ended(id)).toMatchObject({ status: 'finished' });
     await database.pool.query(
       'update posthorn.queue set attempts = attempts + 1 where webhook_id = any ($1)',
@@ -295,7 +302,7 @@ describe('cancelling a replay', () => {
 
   it('changes nothing when all has been sent', async () => {
     await endedWebhooks(database, { to: receiver.url, count: 10 });
-    const id = await startReplay(database, { url: receiver.url });
+    const id = await begin({ url: receiver.url });
     await receiver.until((requests) => requests.length === 10);
     await nothingWaits();
     await ended(id);
@@ -306,12 +313,12 @@ describe('cancelling a replay', () => {
   it('leaves to a later replay what that one has put back again', async () => {
     const endpoint = await registerEndpoint(database, { url: receiver.url, status: 'paused' });
     await endedWebhooks(database, { to: endpoint.id, count: 5 });
-    const first = await startReplay(database, { endpoint_id: endpoint.id });
+    const first = await begin({ endpoint_id: endpoint.id });
     await ended(first);
     await database.pool.query(
       'select posthorn.cancel_many(array(select webhook_id from posthorn.queue))',
     );
-    const second = await startReplay(database, {
+    const second = await begin({
       endpoint_id: endpoint.id,
       statuses: '{cancelled}',
     });
@@ -323,6 +330,13 @@ describe('cancelling a replay', () => {
     expect((await outcomes())[0]).toMatchObject({ status: 'cancelled' });
   });
 });
+
+/** Starts a replay, and does at once what the timer of a worker does every 2 s. */
+async function begin(columns: Readonly<Record<string, unknown>>): Promise<string> {
+  const id = await startReplay(database, columns);
+  await ensureReplays(database.pool);
+  return id;
+}
 
 function sentIds(): string[] {
   return receiver.requests.map(({ headers }) => String(headers['x-webhook-id'])).toSorted();
@@ -346,6 +360,7 @@ async function cancel(id: string): Promise<void> {
     `update posthorn.replays set status = 'cancelling', moved_at = '-infinity', paced_until = null where id = $1`,
     [id],
   );
+  await ensureReplays(database.pool);
 }
 
 async function nothingWaits(): Promise<void> {

@@ -3,6 +3,7 @@ import { readConfig } from '../../src/config/config.ts';
 import { createEvents } from '../../src/events.ts';
 import { createLog } from '../../src/log.ts';
 import { type Posthorn, startPosthorn } from '../../src/posthorn.ts';
+import type { Timings } from '../../src/worker/timings.ts';
 import type { TestDatabase } from './database.ts';
 
 /** A running Posthorn that delivers to loopback; POSTHORN_TEST_LOG shows what it says. */
@@ -14,12 +15,14 @@ export async function startEngine(
     api?: boolean;
     sliceMs?: number;
     claimsFailAfterMs?: number;
+    /** Shorter times than a worker usually waits. */
+    timings?: Partial<Timings>;
     /** What the worker is waited for. */
     until?: 'workerReady' | 'workerHeld';
   } = {},
 ): Promise<Posthorn & AsyncDisposable> {
   const { worker = true, api = false, env = {}, sliceMs, claimsFailAfterMs } = options;
-  const { until = 'workerReady' } = options;
+  const { until = 'workerReady', timings = {} } = options;
   const events = createEvents();
   const ready = worker ? once(events, until) : Promise.resolve();
   const posthorn = await startPosthorn({
@@ -34,6 +37,7 @@ export async function startEngine(
     events,
     worker,
     api,
+    timings,
     ...(sliceMs === undefined ? {} : { sliceMs }),
     ...(claimsFailAfterMs === undefined ? {} : { claimsFailAfterMs }),
   });

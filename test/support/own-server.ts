@@ -23,15 +23,24 @@ export async function startOwnServer(settings: Record<string, string> = {}): Pro
   const dataDir = await mkdtemp(join(tmpdir(), 'posthorn-own-'));
   const server = await startEmbeddedPostgres({ dataDir, log, settings });
   const pools = new Set<pg.Pool>();
+  // Migrated once, and cloned for each database that a test asks for.
+  const template = 'own_template';
+  let migrated: Promise<void> | undefined;
+  const makeTemplate = async () => {
+    await using admin = await connect(server.url);
+    await admin.query(`create database ${template}`);
+    await migrate({ databaseUrl: databaseUrlFor(server.url, template), log });
+  };
   return {
     dataDir,
     url: server.url,
     database: async () => {
       const name = `own_${randomBytes(4).toString('hex')}`;
+      migrated ??= makeTemplate();
+      await migrated;
       await using admin = await connect(server.url);
-      await admin.query(`create database ${name}`);
+      await admin.query(`create database ${name} template ${template}`);
       const url = databaseUrlFor(server.url, name);
-      await migrate({ databaseUrl: url, log });
       const pool = new pg.Pool({ connectionString: url });
       pool.on('error', () => {});
       pools.add(pool);

@@ -1,0 +1,65 @@
+import { parseArgs } from 'node:util';
+
+export interface MutateOptions {
+  /** Beginnings of paths; all when there are none. */
+  readonly paths: readonly string[];
+  readonly language: 'sql' | 'ts' | undefined;
+  /** Only lines that differ from this commit. */
+  readonly diff: string | undefined;
+  readonly sample: number | undefined;
+  readonly seed: number;
+  readonly minutes: number | undefined;
+  readonly isNear: boolean;
+  readonly isList: boolean;
+  readonly isHelp: boolean;
+}
+
+export const usage = `Usage: npm run mutate -- [paths...] [options]
+
+  src/domain sql/record.sql   what to mutate; without paths all that mutate/grounds.ts lists: many hours
+  --sql, --ts                 only SQL, only TypeScript
+  --diff main                 only lines that differ from where this branch left that commit
+  --sample 50 --seed 1        so many, spread evenly over all; the seed shifts the choice
+  --minutes 4                 stops then, takes no more than it expects to finish, and implies --near
+  --near                      only the tests that are about the mutated file, not those of the whole engine
+  --list                      prints the mutants and runs none
+
+Nothing in the working tree is changed: mutants live in a copy of it. The report is in mutate/results/.
+Exit code 1 with --diff when a mutant survives that mutate/judged.json does not accept. Otherwise 0 when the run came to its end.`;
+
+/** @throws TypeError when the arguments make no sense. */
+export function readOptions(args: readonly string[]): MutateOptions {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      sql: { type: 'boolean', default: false },
+      ts: { type: 'boolean', default: false },
+      diff: { type: 'string' },
+      sample: { type: 'string' },
+      seed: { type: 'string' },
+      minutes: { type: 'string' },
+      near: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const minutes = whole(values.minutes, 'minutes');
+  return {
+    paths: positionals.map((path) => path.replace(/^\.\//, '')),
+    language: values.sql === values.ts ? undefined : values.sql ? 'sql' : 'ts',
+    diff: values.diff,
+    sample: whole(values.sample, 'sample'),
+    seed: whole(values.seed, 'seed') ?? 1,
+    minutes,
+    isNear: values.near || minutes !== undefined,
+    isList: values.list,
+    isHelp: values.help,
+  };
+}
+
+function whole(value: string | undefined, option: string): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
+  throw new TypeError(`--${option} must be a whole number from 1: "${value}" is not`);
+}
