@@ -46,6 +46,21 @@ export const typescriptGrounds: readonly Ground[] = [
     ],
   },
   {
+    of: ['src/lanes/'],
+    tests: [
+      'test/lanes/',
+      'test/model/lanes',
+      'test/limits-changed',
+      'test/limits-owner',
+      'test/locked-lanes',
+      'test/interleavings/limited-lanes',
+      ...engineTests,
+    ],
+  },
+  { of: ['src/http/'], tests: ['test/http/', 'test/guarded-roads', 'test/road'] },
+  { of: ['src/alerts/'], tests: ['test/alerts/', 'test/sql/alert-plans'] },
+  { of: ['src/input/'], tests: ['test/api/', 'test/catalogue/', 'test/commands/line'] },
+  {
     of: ['src/worker/'],
     tests: [
       'test/crash/',
@@ -104,12 +119,7 @@ export const sqlGrounds: readonly Ground[] = [
       'misruled_lanes',
       'repair_lane_rules',
     ],
-    tests: [
-      'test/deliver/limited-lanes',
-      'test/interleavings/',
-      'test/limits',
-      'test/maintenance/',
-    ],
+    tests: ['test/lanes/limited-lanes', 'test/interleavings/', 'test/limits', 'test/maintenance/'],
   },
   {
     of: [
