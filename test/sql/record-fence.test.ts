@@ -278,13 +278,19 @@ describe('in an ordered lane', () => {
   });
 
   it.each([
-    { is: 'a late delivery of the one it waits for', row: {}, of: idOf(1), frees: true },
-    { is: 'a delivery of another one', row: {}, of: idOf(2), frees: false },
+    {
+      is: 'a late delivery of the one it waits for',
+      ...{ row: {}, of: idOf(1), became: 'delivered' as const, frees: true },
+    },
+    {
+      is: 'a delivery of another one',
+      ...{ row: {}, of: idOf(2), became: 'delivered' as const, frees: false },
+    },
     {
       is: 'a failure of the one it waits for',
       ...{ row: { attempts: 2 }, of: idOf(1), became: 'failed' as const, frees: false },
     },
-  ])('$is frees it: $frees', async ({ row, of, became = 'delivered' as const, frees }) => {
+  ])('$is frees it: $frees', async ({ row, of, became, frees }) => {
     await plant(database, 'lane_rules', [{ ...rule, retry_at: inS(5_000), retry_of: of }]);
     await leasedWebhook({ attempts: 3, ...row });
     await plantQueue(database, [{ n: 2 }]);
