@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
-import { ask, clear, idOf, inS, plant, plantQueue, untilSomebodyWaits } from '../support/rows.ts';
+import { ask, besideTransaction, clear, idOf, inS, plant, plantQueue } from '../support/rows.ts';
 
 // posthorn.put_back() by itself: what each of its guards keeps out.
 
@@ -188,27 +188,20 @@ describe('putting back', () => {
 
   it('of two that put the same one back at once, one does it', async () => {
     const [id = ''] = await endedWebhooks(database, { to: url, count: 1 });
-    const one = await database.pool.connect();
-    await one.query('begin');
-    await one.query(`select * from posthorn.put_back($1, '{failed}')`, [[id]]);
-    const other = putBack([id]);
-    expect(await Promise.race([other, untilSomebodyWaits(database)])).toBe('waits');
-    await one.query('commit');
-    one.release();
-    expect(await other).toEqual(['already_due']);
+    const held = { statement: `select posthorn.put_back($1, '{failed}')`, values: [[id]] };
+    const { waited, result } = await besideTransaction(database, { ...held, end: 'commit' }, () =>
+      putBack([id]),
+    );
+    expect([waited, result]).toEqual([true, ['already_due']]);
     expect(await ask(database, 'select from posthorn.former_outcomes')).toHaveLength(1);
   });
 
   it('of two that hurry the same one at once, the second finds it due', async () => {
     await plantQueue(database, [{ n: 1, due_at: inS(3_600) }]);
-    const one = await database.pool.connect();
-    await one.query('begin');
-    const statuses = '{pending}';
-    await one.query('select * from posthorn.put_back($1, $2)', [[idOf(1)], statuses]);
-    const other = putBack([idOf(1)], { statuses });
-    expect(await Promise.race([other, untilSomebodyWaits(database)])).toBe('waits');
-    await one.query('commit');
-    one.release();
-    expect(await other).toEqual(['already_due']);
+    const held = { statement: `select posthorn.put_back($1, '{pending}')`, values: [[idOf(1)]] };
+    const { waited, result } = await besideTransaction(database, { ...held, end: 'commit' }, () =>
+      putBack([idOf(1)], { statuses: '{pending}' }),
+    );
+    expect([waited, result]).toEqual([true, ['already_due']]);
   });
 });

@@ -3,12 +3,12 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { endedWebhooks } from '../support/ended-webhooks.ts';
 import {
   ask,
+  besideTransaction,
   clear,
   idOf,
   inS,
   plant,
   plantQueue,
-  untilSomebodyWaits,
   whileHeld,
 } from '../support/rows.ts';
 
@@ -33,6 +33,12 @@ async function putBack(ids: readonly string[]): Promise<void> {
     idOf(7),
   ]);
 }
+
+const claiming = {
+  statement: `update posthorn.queue
+    set attempts = attempts + 1, leased_by = 1, lease_until = now() + interval '1 h'`,
+  end: 'commit',
+} as const;
 
 const queue = () =>
   ask(
@@ -153,16 +159,9 @@ describe('taking back', () => {
   it('waits for who is claiming one, and then leaves that alone', async () => {
     const [id = ''] = await endedWebhooks(database, { to: url, count: 1 });
     await putBack([id]);
-    const claimer = await database.pool.connect();
-    await claimer.query('begin');
-    await claimer.query(
-      `update posthorn.queue set attempts = attempts + 1, leased_by = 1, lease_until = now() + interval '1 h'`,
-    );
-    const taking = takeBack();
-    expect(await Promise.race([taking, untilSomebodyWaits(database)])).toBe('waits');
-    await claimer.query('commit');
-    claimer.release();
-    expect(await taking).toMatchObject([{ taken_back: 0 }]);
+    const { waited, result } = await besideTransaction(database, claiming, () => takeBack());
+    expect(waited).toBe(true);
+    expect(result).toMatchObject([{ taken_back: 0 }]);
     expect(await queue()).toHaveLength(1);
     expect(await ask(database, 'select from posthorn.outcomes')).toEqual([]);
   });
@@ -238,21 +237,15 @@ describe('cancelling', () => {
 
   it('waits for who is claiming it, and then leaves it alone', async () => {
     await plantQueue(database, [{ n: 1 }]);
-    const claimer = await database.pool.connect();
-    await claimer.query('begin');
-    await claimer.query(
-      `update posthorn.queue set attempts = 1, leased_by = 1, lease_until = now() + interval '1 h'`,
-    );
-    const cancelling = cancel(1);
-    expect(await Promise.race([cancelling, untilSomebodyWaits(database)])).toBe('waits');
-    await claimer.query('commit');
-    claimer.release();
-    expect(await cancelling).toBe(0);
+    expect(await besideTransaction(database, claiming, () => cancel(1))).toEqual({
+      waited: true,
+      result: 0,
+    });
     expect(await queue()).toHaveLength(1);
     expect(await ask(database, 'select from posthorn.outcomes')).toEqual([]);
   });
 
-  it('keeps what somebody else has locked from nobody but itself', async () => {
+  it('does not wait for what it is not to cancel', async () => {
     await plantQueue(database, [{ n: 1 }, { n: 2 }]);
     const held = `select from posthorn.queue where webhook_id = '${idOf(2)}' for update`;
     await whileHeld(database, held, (pool) =>

@@ -92,13 +92,45 @@ export async function whileHeld<Result>(
   }
 }
 
+/** What became of work that was begun while somebody was in a transaction, which has ended since. */
+export interface BesideTransaction<Result> {
+  /** It waited for a lock of the transaction. */
+  readonly waited: boolean;
+  readonly result: Result;
+}
+
+/** Begins the work while somebody is in a transaction that has run the statement; ends that when the work is done or waits for it. */
+export async function besideTransaction<Result>(
+  { pool }: Pick<TestDatabase, 'pool'>,
+  held: {
+    readonly statement: string;
+    readonly values?: readonly unknown[];
+    readonly end?: 'commit';
+  },
+  work: () => Promise<Result>,
+): Promise<BesideTransaction<Result>> {
+  const holder = await pool.connect();
+  try {
+    await holder.query('begin');
+    await holder.query(held.statement, [...(held.values ?? [])]);
+    const working = work();
+    const first = await Promise.race([working.then(() => 'done'), untilSomebodyWaits(pool)]);
+    await holder.query(held.end ?? 'rollback');
+    return { waited: first === 'waits', result: await working };
+  } finally {
+    holder.release(true);
+  }
+}
+
 /** Waits until somebody waits for a lock in this database. */
-export async function untilSomebodyWaits({ pool }: Pick<TestDatabase, 'pool'>): Promise<'waits'> {
-  for (;;) {
+async function untilSomebodyWaits(pool: pg.Pool): Promise<'waits' | 'nobody'> {
+  const deadline = performance.now() + 20_000;
+  while (performance.now() < deadline) {
     const { rowCount } = await pool.query(
       `select from pg_stat_activity
        where datname = current_database() and wait_event_type = 'Lock' and pid <> pg_backend_pid()`,
     );
     if (rowCount !== 0) return 'waits';
   }
+  return 'nobody';
 }
