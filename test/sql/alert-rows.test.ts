@@ -224,10 +224,14 @@ describe('failure rates', () => {
     async ({ settings, tried, waits, found }) => {
       const endpoint = await registerEndpoint(database, { url, ...settings });
       const { lane } = await endpoint.row();
+      const others = [
+        await registerEndpoint(database, { url }),
+        await registerEndpoint(database, { url }),
+      ];
       await plant(database, 'alerts', [
         { ...alert, rule: 'endpoint_failure_rate', subject: endpoint.id },
-        { ...alert, rule: 'endpoint_failure_rate', subject: idOf(1), resolved_at: inS(-1) },
-        { ...alert, rule: 'endpoint_failing', subject: idOf(2) },
+        { ...alert, rule: 'endpoint_failure_rate', subject: others[0]?.id, resolved_at: inS(-1) },
+        { ...alert, rule: 'endpoint_failing', subject: others[1]?.id },
       ]);
       if (tried) await plant(database, 'tallies', [{ ...tally, endpoint_id: endpoint.id }]);
       if (waits !== null) await plantQueue(database, [{ n: 1, lane, ...waits }]);

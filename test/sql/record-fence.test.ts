@@ -294,7 +294,8 @@ describe('in an ordered lane', () => {
     await plant(database, 'lane_rules', [{ ...rule, retry_at: inS(5_000), retry_of: of }]);
     await leasedWebhook({ attempts: 3, ...row });
     await plantQueue(database, [{ n: 2 }]);
-    await record({ became });
+    // Brought before, so that the rule of the lane is looked at whatever became of it.
+    await record({ became, wasPutOff: true });
     expect((await held())?.of).toBe(frees ? null : of);
   });
 
