@@ -226,7 +226,7 @@ it('what was counted for minutes that come again is forgotten', async () => {
   expect(await minutes('samples', '1', 'taken_at')).toEqual([[-1]]);
 });
 
-describe('of Graphile’s jobs', () => {
+describe("of Graphile's jobs", () => {
   it('those are moved that were due by the old clock, and that nobody runs', async () => {
     await database.pool.query(
       `select ${graphileSchema}.add_job(name, run_at => now() + minutes * interval '1 minute')

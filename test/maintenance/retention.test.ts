@@ -168,7 +168,7 @@ it('of idempotency keys those go that have expired, but for one that somebody ha
   ]);
 });
 
-it('of Graphile’s jobs those go that can never run again and that nobody runs', async () => {
+it("of Graphile's jobs those go that can never run again and that nobody runs", async () => {
   const jobs = `${graphileSchema}._private_jobs`;
   await database.pool.query(
     `select ${graphileSchema}.add_job(name) from unnest(array['dead', 'runs its last time', 'tried', 'fresh']) as name`,

@@ -55,7 +55,7 @@ async function match(search: Search = {}) {
   };
 }
 
-/** Of these statuses: webhooks 1, 2, 3 …, in lane 1. */
+/** Of these statuses: webhooks 1, 2, 3 and so on, in lane 1. */
 async function webhooks(...statuses: readonly string[]): Promise<void> {
   for (const [at, status] of statuses.entries()) {
     const id = idOf(at + 1);

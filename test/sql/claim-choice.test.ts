@@ -128,31 +128,28 @@ describe('of a lane that is wished for', () => {
 
 describe('a breaker', () => {
   it.each([
-    { state: 'open', paused_until: null, claims: false },
-    { state: 'open', paused_until: inS(-5), claims: false },
-    { state: 'closed', paused_until: inS(3_600), claims: false },
-    { state: 'closed', paused_until: inS(-5), claims: true },
-    { state: 'closed', paused_until: null, claims: true },
-  ])(
-    'that is $state and paused until $paused_until lets its lane be claimed: $claims',
-    async ({ claims, ...row }) => {
-      await plant(database, 'breakers', [
-        { lane: 1, url: 'http://a.example/', ...row },
-        { lane: 2, url: 'http://b.example/', state: 'open' },
-      ]);
-      await plantQueue(database, [{ n: 1 }]);
-      const claimed = await claim([{ quota: 0 }], { windowFromMs: 0 });
-      expect(claimed.discovered).toMatchObject([{ lane: '1', access: claims ? 'open' : 'kept' }]);
-      expect(namesOf(await claim([{}]))).toEqual(claims ? [1] : []);
-    },
-  );
+    { is: 'open', row: { state: 'open' }, claims: false },
+    { is: 'open, and was paused', row: { state: 'open', paused_until: inS(-5) }, claims: false },
+    { is: 'closed and paused', row: { paused_until: inS(3_600) }, claims: false },
+    { is: 'closed, and was paused', row: { paused_until: inS(-5) }, claims: true },
+    { is: 'closed', row: {}, claims: true },
+  ])('that is $is lets its lane be claimed: $claims', async ({ claims, row }) => {
+    await plant(database, 'breakers', [
+      { lane: 1, url: 'http://a.example/', ...row },
+      { lane: 2, url: 'http://b.example/', state: 'open' },
+    ]);
+    await plantQueue(database, [{ n: 1 }]);
+    const claimed = await claim([{ quota: 0 }], { windowFromMs: 0 });
+    expect(claimed.discovered).toMatchObject([{ lane: '1', access: claims ? 'open' : 'kept' }]);
+    expect(namesOf(await claim([{}]))).toEqual(claims ? [1] : []);
+  });
 });
 
 describe('the rule of a lane', () => {
   const rule = { lane: 1, is_held: false, is_ordered: false, max_in_flight: 5, owner: 1 };
   it.each([
     { is: 'owned', row: {}, claims: true, access: 'own' },
-    { is: 'another worker’s', row: { owner: 2 }, claims: false, access: 'taken' },
+    { is: "another worker's", row: { owner: 2 }, claims: false, access: 'taken' },
     { is: 'of no owner', row: { owner: null }, claims: false, access: 'free' },
     { is: 'held', row: { is_held: true }, claims: false, access: 'kept' },
     { is: 'to be tried later', row: { retry_at: inS(3_600) }, claims: false, access: 'kept' },

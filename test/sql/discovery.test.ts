@@ -140,7 +140,7 @@ describe('the scan', () => {
     expect(found.find(({ lane }) => lane === '1')?.due_ms).toBe(first.getTime());
   });
 
-  it('of a worker’s own lanes finds those with work, and of each the first', async () => {
+  it("of a worker's own lanes finds those with work, and of each the first", async () => {
     await plant(database, 'lane_rules', [
       { ...rule, lane: 1, owner: 1 },
       { ...rule, lane: 2, owner: 2 },

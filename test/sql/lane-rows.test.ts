@@ -100,7 +100,7 @@ describe('a limited lane', () => {
     ]);
   });
 
-  it('that somebody has locked is said to be, unless it is this worker’s', async () => {
+  it("that somebody has locked is said to be, unless it is this worker's", async () => {
     await plant(database, 'lane_rules', [rule, { ...rule, lane: 2, owner: 1 }]);
     const said = await whileHeld(database, 'select from posthorn.lane_rules for update', (pool) =>
       runFile({ pool }, 'take-lanes', [1, [1, 2]]),

@@ -38,7 +38,7 @@ const open = async () =>
   ).map(({ a }) => a);
 
 describe('giving back', () => {
-  it('undoes the attempt of what is still the worker’s, and closes that of what has ended', async () => {
+  it("undoes the attempt of what is still the worker's, and closes that of what has ended", async () => {
     await plantQueue(database, [
       { n: 1, ...leasedBy(1), attempts: 3 },
       { n: 2, ...leasedBy(1), attempts: 4 },
@@ -83,7 +83,7 @@ describe('giving back', () => {
   });
 });
 
-it('leases are kept for a minute if they are the worker’s and end within half of one', async () => {
+it("leases are kept for a minute if they are the worker's and end within half of one", async () => {
   const soon = { ...leasedBy(1), lease_until: inS(5) };
   await plantQueue(database, [
     { n: 1, ...soon },

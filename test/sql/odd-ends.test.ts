@@ -62,7 +62,7 @@ describe('a webhook that the usual statements cannot handle', () => {
   it.each([
     ...cases.map((one) => ({ ...one, as: 'failed' })),
     {
-      is: 'is another’s, but was delivered by us',
+      is: "is another's, but was delivered by us",
       row: leasedBy(2),
       number: 1,
       ours: true,
