@@ -3,7 +3,7 @@ import { graphileSchema } from '../../src/db/names.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ask, clear, idOf, inS, plant, plantQueue, whileHeld } from '../support/rows.ts';
 
-// What is moved when the clock of the database was set back by two hours, beside what must stay as it is.
+// What is moved when the clock of the database was set back by two hours, and what must stay as it is.
 
 let database: TestDatabase;
 
@@ -227,7 +227,7 @@ it('what was counted for minutes that come again is forgotten', async () => {
 });
 
 describe("of Graphile's jobs", () => {
-  it('those are moved that were due by the old clock, and that nobody runs', async () => {
+  it('those are moved that were due by the old clock, and that are not running', async () => {
     await database.pool.query(
       `select ${graphileSchema}.add_job(name, run_at => now() + minutes * interval '1 minute')
        from (values ('a', 119), ('b', 30), ('c', 125), ('d', 119), ('e', -5)) as jobs (name, minutes)`,

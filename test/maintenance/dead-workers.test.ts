@@ -73,7 +73,7 @@ async function whileTwoLives<Result>(work: () => Promise<Result>): Promise<Resul
 }
 
 describe('the rescue', () => {
-  it('is of those whose lock nobody holds: their leases, their lanes and their numbers', async () => {
+  it('is of those whose lock is not held: their leases, their lanes and their numbers', async () => {
     const rescued = await whileTwoLives(() => rescueDeadWorkers(database.pool, rescueOptions()));
     expect(rescued).toEqual([1, 3]);
     expect(await leasing()).toEqual([2]);

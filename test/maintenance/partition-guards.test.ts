@@ -54,7 +54,7 @@ describe('while somebody has the lock', () => {
     },
   );
 
-  it('outcomes that are in no day are moved only when nobody puts anything back', async () => {
+  it('outcomes that are in no day are not moved while something is put back', async () => {
     await strand(5, ['outcomes']);
     const { waited } = await besideTransaction(database, locking(putters, '_shared'), () =>
       database.pool.query('select posthorn.make_partitions($1::date)', [dateOf(-5)]),
@@ -235,7 +235,7 @@ const tables = [
   ['outcomes', 'webhook_id'],
 ] as const;
 
-/** The first and the last id of a day, and those beside them. */
+/** The first and the last id of a day, and those next to them. */
 async function edges(ago: number): Promise<Record<'before' | 'first' | 'last' | 'after', string>> {
   const [row] = await ask<Record<'from' | 'to' | 'before' | 'last', string>>(
     database,

@@ -4,7 +4,7 @@ import { prune } from '../../src/maintenance/prune.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ask, clear, idOf, inS, plant, plantQueue } from '../support/rows.ts';
 
-// What the pruning removes beside what it must leave: of each kind one row on either side of the line.
+// What the pruning removes, and what it must leave: of each kind one row on either side of the line.
 
 const dayS = 86_400;
 const retention = { retentionMs: 30 * dayS * 1_000 };
@@ -168,7 +168,7 @@ it('of idempotency keys those go that have expired, but for one that somebody ha
   ]);
 });
 
-it("of Graphile's jobs those go that can never run again and that nobody runs", async () => {
+it("of Graphile's jobs those go that can never run again and are not running", async () => {
   const jobs = `${graphileSchema}._private_jobs`;
   await database.pool.query(
     `select ${graphileSchema}.add_job(name) from unnest(array['dead', 'runs its last time', 'tried', 'fresh']) as name`,

@@ -70,7 +70,7 @@ describe('counting failures', () => {
     },
   );
 
-  it('begins anew after a success, and at the first failure', async () => {
+  it('starts again after a success, and at the first failure', async () => {
     await watched({ consecutive: 20, failing_since: inS(-500) });
     await count({ failures: 2, succeeded: true });
     expect(await breaker()).toMatchObject({ consecutive: 2, state: 'closed' });
@@ -116,7 +116,7 @@ describe('counting failures', () => {
     };
 
     it.each([
-      { what: 'a failure beside the probe', counts: {}, changes: false },
+      { what: 'a failure that is not of the probe', counts: {}, changes: false },
       {
         what: 'a probe before it',
         counts: { probe: { n: 1, number: 3, failed: true } },

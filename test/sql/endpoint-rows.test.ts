@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ask, clear, inS, plant } from '../support/rows.ts';
 
-// What the triggers of endpoints keep true, whoever changes a row, and which keys their secrets need.
+// What the triggers of endpoints keep true when a row is changed, and which keys their secrets need.
 
 let database: TestDatabase;
 

@@ -31,7 +31,7 @@ const queue = async (columns: string) =>
 
 describe('a webhook that the usual statements cannot handle', () => {
   const cases = [
-    { is: 'waits, and nobody sends it', row: {}, number: null, ours: true },
+    { is: 'waits, and is not being sent', row: {}, number: null, ours: true },
     {
       is: 'had a lease that ran out',
       row: { ...leasedBy(2), lease_until: inS(-1) },

@@ -51,7 +51,7 @@ describe.each(['url', 'endpoint'] as const)('a webhook to an %s', (lane) => {
     expect(await queued()).toMatchObject([{ due_in_min: minutes }]);
   });
 
-  it('is enqueued beside one of the other kind by one statement', async () => {
+  it('is enqueued together with one of the other kind by one statement', async () => {
     const { id } = await registerEndpoint(database, { url });
     await database.pool.query(
       `insert into posthorn.outbox (url, endpoint_id, body, priority)

@@ -123,7 +123,7 @@ export async function besideTransaction<Result>(
 }
 
 /** Waits until somebody waits for a lock in this database. */
-async function untilSomebodyWaits(pool: pg.Pool): Promise<'waits' | 'nobody'> {
+async function untilSomebodyWaits(pool: pg.Pool): Promise<'waits' | 'no one'> {
   const deadline = performance.now() + 20_000;
   while (performance.now() < deadline) {
     const { rowCount } = await pool.query(
@@ -132,5 +132,5 @@ async function untilSomebodyWaits(pool: pg.Pool): Promise<'waits' | 'nobody'> {
     );
     if (rowCount !== 0) return 'waits';
   }
-  return 'nobody';
+  return 'no one';
 }
