@@ -93,6 +93,7 @@ describe('one answer', () => {
   it('429 with a time asks for a pause and is no failure', () => {
     expect(newsOf(answered(429, '60'))).toEqual({ ...silent, pauseS: 60 });
     expect(isAlive(newsOf(answered(429, '60')))).toBe(false);
+    expect(newsOf(answered(429, '1'))).toEqual({ ...silent, pauseS: 1 });
   });
 
   it('503 with a time asks for a pause and is a failure', () => {
