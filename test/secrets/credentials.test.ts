@@ -129,6 +129,47 @@ describe('the headers of an endpoint', () => {
     }
     expect(opened(credentials, secret)).toEqual({ keys: ['one'], headers: null });
   });
+
+  it('are sent though it has no secret', () => {
+    const webhook = { ...claimed, endpointHeaders: sealedHeaders({ a: '1' }) };
+    expect(opened(store(), webhook)).toEqual({ keys: [], headers: { a: '1' } });
+  });
+});
+
+describe('what was opened', () => {
+  const keyOf = (credentials: CredentialStore, secret: string) => {
+    const found = credentials.of({ ...claimed, endpointId: null, secret }, 0);
+    return 'kind' in found ? undefined : found.keys[0];
+  };
+  const ofEndpoint = (n: number) => ({ ...claimed, endpointId: `e ${n}`, endpointSecret: 'one' });
+
+  it('is used for all webhooks of an endpoint, with a secret of their own or without', () => {
+    const credentials = store();
+    const endpoint = { ...claimed, endpointSecret: sealed('one') };
+    const own = { ...claimed, secret: 'own', endpointHeaders: sealedHeaders({ a: '1' }) };
+    const [first, headers] = [credentials.of(endpoint, 0), credentials.of(own, 0)];
+    expect(credentials.of(endpoint, 0)).toBe(first);
+    const again = credentials.of(own, 0);
+    if ('kind' in headers || 'kind' in again) throw new Error('it was not opened');
+    expect(again.endpointHeaders).toBe(headers.endpointHeaders);
+    expect(again.keys[0]).toBe(headers.keys[0]);
+  });
+
+  it('is kept of 10,000 secrets and of 10,000 endpoints', () => {
+    const credentials = store();
+    const key = keyOf(credentials, 'own');
+    const kept = credentials.of(ofEndpoint(0), 0);
+    for (let n = 1; n < 10_000; n += 1) {
+      keyOf(credentials, `another ${n}`);
+      credentials.of(ofEndpoint(n), 0);
+    }
+    expect(keyOf(credentials, 'own')).toBe(key);
+    expect(credentials.of(ofEndpoint(0), 0)).toBe(kept);
+    keyOf(credentials, 'one more');
+    credentials.of(ofEndpoint(10_000), 0);
+    expect(keyOf(credentials, 'own')).not.toBe(key);
+    expect(credentials.of(ofEndpoint(0), 0)).not.toBe(kept);
+  });
 });
 
 describe('what cannot be opened', () => {
@@ -138,12 +179,16 @@ describe('what cannot be opened', () => {
     expect(without.of(webhook, 0)).toMatchObject({
       kind: 'error',
       code: 'encryption_key_missing',
-      message: expect.stringContaining('"k1"'),
+      message:
+        'Cannot open the secrets of the endpoint as the encryption key "k1" must be in POSTHORN_ENCRYPTION_KEYS: it is not',
     });
     const none = new CredentialStore({ ring: undefined, log });
     expect(opened(none, webhook)).toBe('encryption_key_missing');
     const moved = { ...claimed, endpointSecret: sealed('one', 'another') };
-    expect(opened(store(), moved)).toBe('secret_unreadable');
+    expect(store().of(moved, 0)).toMatchObject({
+      code: 'secret_unreadable',
+      message: expect.stringContaining('"k1" must be the one that sealed the secret'),
+    });
   });
 
   it('is found in former secrets and in headers too', () => {
