@@ -84,6 +84,9 @@ describe('a rate', () => {
   it('that a former owner has used begins when that is over', () => {
     const lanes = owning({ ratePerS: 2, rateInMs: 300 }, 1_000);
     expect([room(lanes, 1_290), room(lanes, 1_300)]).toEqual([0, 1]);
+    // And then one at a time, not a burst.
+    const fast = owning({ ratePerS: 100, rateInMs: 1 });
+    expect([room(fast, 0), room(fast, 1)]).toEqual([0, 1]);
   });
 
   it('that is read again goes on where it was', () => {

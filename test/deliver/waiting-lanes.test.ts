@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type WaitingLane, WaitingLanes } from '../../src/deliver/waiting-lanes.ts';
+import {
+  key,
+  priorities,
+  type WaitingLane,
+  WaitingLanes,
+} from '../../src/deliver/waiting-lanes.ts';
 
 function waitingFor(...lanes: readonly (readonly [lane: string, priority: number])[]) {
   const waiting = new WaitingLanes();
@@ -15,6 +20,11 @@ const of = (waiting: WaitingLanes, lane: string, priority = 1): WaitingLane => {
 
 const turns = (waiting: WaitingLanes, count: number, priority = 1) =>
   Array.from({ length: count }, () => waiting.next(priority)?.lane);
+
+it('there are three priorities, and a place for each lane in each of them', () => {
+  expect(priorities).toEqual([0, 1, 2]);
+  expect(key({ lane: '-7', priority: 2 })).toBe('-7:2');
+});
 
 describe('lanes that wait', () => {
   it('have their turns one after the other, those of each priority by themselves', () => {
@@ -65,6 +75,10 @@ describe('a lane that is parked', () => {
     expect(waiting.inRing(1)).toBe(1);
     waiting.unpark('a');
     expect([waiting.inRing(1), waiting.inRing(2)]).toEqual([2, 1]);
+    // It is parked no more: another one that is forgotten does not come back.
+    waiting.forget(of(waiting, 'a', 1));
+    waiting.unpark('a');
+    expect([waiting.inRing(1), waiting.inRing(2)]).toEqual([1, 1]);
   });
 
   it('until a time has its turn then', () => {
