@@ -167,6 +167,46 @@ it('opens with the fifth failure in a row, if that comes ten seconds after the f
   expect(await opensWith(5, 9)).toBe(false);
 });
 
+it('during an outage of our own neither failures nor a probe that failed say anything about the lane', async () => {
+  const down = new Breakers({
+    pool: database.pool,
+    events: createEvents(),
+    log: createLog('silent'),
+  });
+  const refused = { reason: 'connection_refused', notBeforeMs: undefined } as const;
+  for (let n = 0; n < 10; n += 1) {
+    down.judge(
+      { lane: `lane ${n}`, isProbe: false },
+      {
+        result: { kind: 'error', code: refused.reason, message: '', ...unmeasured },
+        verdict: { kind: 'retry', pressure: 'broken', ...refused },
+      },
+    );
+  }
+  expect(down.isEgressDown).toBe(true);
+  const probe = { webhookId: '0199c0de-0000-7000-8000-000000000001', number: 3 };
+  await database.pool.query('delete from posthorn.breakers');
+  await database.pool.query(
+    `insert into posthorn.breakers (lane, url, state, consecutive, trips, failing_since, open_until, probe_until, probe_webhook, probe_attempt)
+     values ($1, '', 'open', 6, 1, now() - interval '1 hour', now(), now() + interval '1 minute', $2, $3),
+       (43, '', 'closed', 4, 0, now() - interval '1 hour', null, null, null, null)`,
+    [lane, probe.webhookId, probe.number],
+  );
+  await down.count([
+    news({ failures: 1, probes: [{ ...probe, failed: true }] }),
+    { ...news({ failures: 9 }), lane: '43' },
+  ]);
+  const { rows } = await database.pool.query(
+    'select lane::integer, state, consecutive, trips, probe_webhook from posthorn.breakers order by 1',
+  );
+  expect(rows).toEqual([
+    { lane: 42, state: 'open', consecutive: 6, trips: 1, probe_webhook: null },
+    { lane: 43, state: 'closed', consecutive: 4, trips: 0, probe_webhook: null },
+  ]);
+});
+
+const unmeasured = { durationMs: 1, retriedConnection: false };
+
 async function perform(model: Model, one: Step): Promise<void> {
   switch (one.kind) {
     case 'fail':
