@@ -34,6 +34,31 @@ describe('a wish', () => {
     expect(book.choose(2, 0)).toMatchObject([{ dueFromMs: 899 }]);
   });
 
+  it('is made again for a lane that gave all that it was asked for, though the claim was not full', () => {
+    const book = bookWith('a');
+    const wishes = book.choose(2, 0);
+    const claimed = [700, 900].map((dueMs) => ({ lane: 'a', priority: 1, dueMs }));
+    book.learn({ wishes, claimed, discovered: [], wasFull: false });
+    const again = book.choose(2, 0);
+    expect(again).toMatchObject([{ quota: 2, dueFromMs: 899 }]);
+    book.learn({ wishes: again, claimed: claimed.slice(1), discovered: [], wasFull: false });
+    expect(book.choose(2, 0)).toEqual([]);
+  });
+
+  it('of the first lane is for what does not divide by all', () => {
+    expect(bookWith('a', 'b').choose(3, 0)).toMatchObject([{ quota: 2 }, { quota: 1 }]);
+  });
+
+  it('of an ordered lane goes on where its last webhook was due', () => {
+    const book = bookWith('a');
+    book.own('a', { rule: rule({ isOrdered: true }), nowMs: 0 });
+    const claimed = [{ lane: 'a', priority: 1, dueMs: 900 }];
+    book.learn({ wishes: book.choose(2, 0), claimed, discovered: [], wasFull: false });
+    book.learn({ wishes: book.choose(2, 0), claimed: [], discovered: [], wasFull: false });
+    book.add({ lane: 'a', priority: 2, dueMs: 2_000 });
+    expect(book.choose(2, 0)).toMatchObject([{ priority: 1, dueFromMs: 899 }]);
+  });
+
   it('of an owned lane says so, and keeps to its limits', () => {
     const book = bookWith('a');
     book.own('a', { rule: rule({ maxInFlight: 3 }), nowMs: 0 });
@@ -98,6 +123,16 @@ it('one turn in ten is reserved for a lesser priority, is claimed first, and is 
     { lane: 'low', quota: 1, rank: 0 },
     { lane: 'high', quota: 8, rank: 1 },
     { lane: 'normal', quota: 1, rank: 1 },
+  ]);
+});
+
+it('a reserved turn that low does not need goes to normal', () => {
+  const book = new LaneBook({ maxSlots: 100 });
+  book.add({ lane: 'high', priority: 0, dueMs: 5 });
+  book.add({ lane: 'normal', priority: 1, dueMs: 5 });
+  expect(book.choose(10, 0)).toMatchObject([
+    { lane: 'normal', quota: 2, rank: 0 },
+    { lane: 'high', quota: 8, rank: 1 },
   ]);
 });
 
