@@ -126,6 +126,16 @@ describe('a lane whose breaker has closed', () => {
     expect(lanes.restUntilMs('a', 30)).toBe(0);
   });
 
+  it('rests no more, and begins its rests anew', () => {
+    const lanes = weakened();
+    for (const nowMs of [0, 1_000, 2_000]) send(lanes, 'overload', nowMs);
+    expect(lanes.restUntilMs('a', 2_000)).toBe(2_500);
+    lanes.slowStart('a', 2_100);
+    expect([lanes.restUntilMs('a', 2_100), lanes.freeSlots('a', 2_100)]).toEqual([0, 1]);
+    send(lanes, 'overload', 3_000);
+    expect(lanes.restUntilMs('a', 3_000)).toBe(3_125);
+  });
+
   it('works off a backlog, so it does not grow while others wait', () => {
     const lanes = new ActiveLanes(64);
     lanes.slowStart('a', 0);
