@@ -2,11 +2,14 @@ import type pg from 'pg';
 import type { CommonQueryMethods } from 'slonik';
 import { runSql, type SqlFile, sqlFile } from '../../src/db/sql-file.ts';
 import { type SettledRow, settleLate } from '../../src/deliver/late-results.ts';
+import { createLog } from '../../src/log.ts';
+import { sealSecrets } from '../../src/maintenance/seal-secrets.ts';
 import { cancelReplay } from '../../src/queries/replays.ts';
 import { rotateSecret } from '../../src/queries/rotate-secret.ts';
 import { changeEndpoint } from '../../src/queries/save-endpoint.ts';
 import { setEndpointStatus } from '../../src/queries/set-endpoint-status.ts';
 import { recordValues, type TestResult } from '../support/claimed.ts';
+import { ringOf } from '../support/key-rings.ts';
 import { dead, other, owner, type Stage } from './stage.ts';
 
 // What sessions do to the webhooks and the endpoint of a stage: the statements of the engine, the functions of the schema and the
@@ -66,11 +69,11 @@ type Result = Omit<TestResult, 'id' | 'lane'>;
 
 /** The result of one attempt, and what the recorder does after it. */
 const records =
-  (name: string, result: Result, { isAlive = false } = {}): Make =>
+  (name: string, result: Result): Make =>
   (stage) => {
     const record = async (client: pg.Client, wasPutOff: boolean) => {
       const values = recordValues({ ...result, id: stage.id(name), lane: stage.lane, wasPutOff });
-      if (isAlive) values[14] = [stage.lane];
+      if (result.became === 'delivered') values[14] = [stage.lane];
       return await rowsOf(client, 'record', values);
     };
     let rows: Record<string, unknown>[] = [];
@@ -146,22 +149,17 @@ const rescues =
     run: async (client) => (await rowsOf(client, 'rescue', [worker, []])).length,
   });
 
-const puts =
-  (force: boolean): Make =>
-  (stage) => ({
-    run: async (client) => {
-      const { rows } = await client.query(
-        'select webhook_id, became from posthorn.put_back($1, $2::posthorn.webhook_status[])',
-        [
-          stage.all.toReversed(),
-          force ? '{failed,cancelled,pending,delivered}' : '{failed,cancelled,pending}',
-        ],
-      );
-      // Why nothing was done is what it was when it was looked at.
-      const done = rows.filter(({ became }) => became === 'queued' || became === 'brought_forward');
-      return done.map((row) => `${stage.names([row.webhook_id])}: ${row.became}`).toSorted();
-    },
-  });
+const sendsAgain: Make = (stage) => ({
+  run: async (client) => {
+    const { rows } = await client.query(
+      'select webhook_id, became from posthorn.put_back($1, $2::posthorn.webhook_status[])',
+      [stage.all.toReversed(), '{failed,cancelled,pending,delivered}'],
+    );
+    // Why nothing was done is what it was when it was looked at.
+    const done = rows.filter(({ became }) => became === 'queued' || became === 'brought_forward');
+    return done.map((row) => `${stage.names([row.webhook_id])}: ${row.became}`).toSorted();
+  },
+});
 
 /** As a job of the replay does: see maintenance/replays.ts. */
 const works =
@@ -211,6 +209,10 @@ const moves =
       (await setEndpointStatus(api(client), { id: stage.endpointId, from, to })).kind,
   });
 
+const dayOf = `(posthorn.uuid_time($1) at time zone 'UTC')::date`;
+const ring = ringOf('k1');
+const log = createLog('silent');
+
 /** The operations by what they do. Those of people come last. */
 const made = {
   claim: claims(owner),
@@ -229,10 +231,8 @@ const made = {
     worker: dead,
     retryInS: 3_600,
   }),
-  'record 2xx of the probe': records('probe', { became: 'delivered' }, { isAlive: true }),
-  'record 2xx of an alive lane': records('sending', { became: 'delivered' }, { isAlive: true }),
+  'record 2xx of the probe': records('probe', { became: 'delivered' }),
   'count failures': counts(1),
-  'count more failures': counts(9),
   'count a failed probe': counts(1, { name: 'probe', number: 1, failed: true }),
   'count a probe that said nothing': counts(0, { name: 'probe', number: 1, failed: false }),
   'give back': does('give-back', (stage) => [[stage.id('sending')], [1], owner]),
@@ -266,10 +266,8 @@ const made = {
         (row) => `${row['access']} ${row['max_in_flight']} ${row['is_ordered']}`,
       ),
   }),
-  release: () => ({ neverWaits: true, run: () => Promise.resolve() }),
+  release: does('release-lanes', (stage) => [owner, [stage.lane]], { neverWaits: true }),
   'watch the lane': does('watch-lanes', (stage) => [[stage.lane], ['http://a.example/']]),
-  'prune breakers': calls(`delete from posthorn.breakers where lane in (
-    select lane from posthorn.breakers as b where not exists (select from posthorn.queue as q where q.lane = b.lane) for update skip locked)`),
   enqueue: calls('insert into posthorn.outbox (endpoint_id, body) values ($1, $2)', (stage) => [
     stage.endpointId,
     'new',
@@ -278,8 +276,7 @@ const made = {
   'take back': works('cancelling'),
   'cancel the replay': (stage) => ({ run: (client) => cancelReplay(api(client), stage.running) }),
   cancel: calls('select posthorn.cancel_many($1)', (stage) => [stage.all.toReversed()]),
-  retry: puts(false),
-  'send again': puts(true),
+  'send again': sendsAgain,
   pause: moves(['active'], 'paused'),
   disable: moves(['active', 'paused'], 'disabled'),
   enable: moves(['paused', 'disabled'], 'active'),
@@ -304,6 +301,15 @@ const made = {
   }),
   describe: calls(`update posthorn.endpoints set description = 'new' where id = $1`, endpoint),
   'repair rules': calls('select posthorn.repair_lane_rules()::text'),
+  // Reads, and writes what it has read, in one step: somebody may have changed it when the write has waited.
+  seal: () => ({
+    run: (client) => {
+      const connection = { query: client.query.bind(client), release: () => {} };
+      return sealSecrets({ connect: async () => connection } as unknown as pg.Pool, { ring, log });
+    },
+  }),
+  'drop the day': calls(`select posthorn.drop_partitions(${dayOf})`, (stage) => [stage.all[0]]),
+  'make the day': calls(`select posthorn.make_partitions(${dayOf})`, (stage) => [stage.all[0]]),
 } satisfies Readonly<Record<string, Make>>;
 
 export type OperationName = keyof typeof made;
@@ -313,12 +319,7 @@ export const operations: Readonly<Record<OperationName, Make>> = made;
 /** Ends of one and the same attempt, of which there is one. Its leases are kept by who records it. */
 export const ends: readonly (readonly OperationName[])[] = [
   [
-    ...([
-      'record 2xx',
-      'record a retry',
-      'record a failure',
-      'record 2xx of an alive lane',
-    ] as const),
+    ...(['record 2xx', 'record a retry', 'record a failure'] as const),
     ...(['give back', 'keep leases', 'rescue'] as const),
   ],
   ['record 2xx after the lease', 'record a retry after the lease', 'keep leases'],

@@ -40,6 +40,34 @@ export interface Scene {
   readonly webhooks: Readonly<Record<string, StageWebhook>>;
 }
 
+/** A webhook of each kind. */
+export const kinds: Scene['webhooks'] = {
+  waiting: { queue: {} },
+  sending: { queue: { attempts: 1, leasedBy: owner }, tried: [[owner, undefined]] },
+  overtaken: {
+    queue: { attempts: 2, leasedBy: owner },
+    tried: [
+      [dead, 'abandoned'],
+      [owner, undefined],
+    ],
+  },
+  stale: { queue: { attempts: 1, leasedBy: dead, leaseInS: -5 }, tried: [[dead, undefined]] },
+  retrying: { queue: { attempts: 1, dueInS: 3_600 }, tried: [[owner, 503]] },
+  failed: { outcome: { status: 'failed', attempts: 1 }, tried: [[owner, 503]] },
+  cancelled: { outcome: { status: 'cancelled', attempts: 0 } },
+  delivered: { outcome: { status: 'delivered', attempts: 1 }, tried: [[owner, 200]] },
+  replayed: {
+    queue: { attempts: 1, pastAttempts: 1 },
+    tried: [[owner, 503]],
+    former: { status: 'failed', attempts: 1 },
+  },
+  hurried: {
+    queue: { attempts: 1 },
+    tried: [[owner, 503]],
+    forward: { dueInS: 7_200 },
+  },
+};
+
 /** What there is to say of each thing. */
 export type Picture = Readonly<Record<string, string | null>>;
 
@@ -55,10 +83,8 @@ export interface Stage extends AsyncDisposable {
   id(name: string): string;
   names(ids: readonly unknown[]): string[];
   reset(): Promise<void>;
-  /** All that there is, without ids and times. */
-  picture(): Promise<Picture>;
-  /** What must never be, whatever the operations were. */
-  wrongs(): Promise<string[]>;
+  /** All that there is, without ids and times; and what must never be, whatever the operations were. */
+  look(): Promise<{ readonly picture: Picture; readonly wrongs: readonly string[] }>;
 }
 
 const tables = [
@@ -151,10 +177,7 @@ export async function setStage(
       if (before !== '') await client.query(before);
       await client.query({ name: 'reset', text: 'select public.put_in_place()' });
     },
-    picture: async () =>
-      (await client.query({ name: 'picture', text: pictureSql })).rows[0]?.picture,
-    wrongs: async () =>
-      (await client.query({ name: 'wrongs', text: wrongsSql })).rows.map(({ wrong }) => wrong),
+    look: async () => (await client.query({ name: 'look', text: lookSql })).rows[0],
     [Symbol.asyncDispose]: () => {
       client.release();
       return database.drop();
@@ -409,3 +432,5 @@ where n.name = 'running'
   and r.taken_back = 0
   and r.replayed <> (select count(*) from posthorn.former_outcomes where replay_id = r.id)
     + (select count(*) from posthorn.brought_forward where replay_id = r.id)`;
+
+const lookSql = `select (${pictureSql}) as picture, array(${wrongsSql}) as wrongs`;

@@ -32,6 +32,8 @@ export interface Interleaving {
   readonly prepare?: string;
   /** Steps that may fail in some orders. Any other failure fails the test. */
   readonly mayFail?: readonly string[];
+  /** Orders to leave out, by the sessions of their steps. */
+  readonly leaveOut?: (order: readonly string[]) => boolean;
   /** Connections to use again, so that their plans are kept: see {@link connections}. Default: new ones. */
   readonly on?: Connections;
 }
@@ -64,7 +66,8 @@ export async function interleave(options: Interleaving): Promise<number> {
   const names = Object.keys(options.sessions);
   const clients = options.on ?? (await connections(names, options));
   try {
-    const orders = ordersOf(names.map((name) => (options.sessions[name] ?? []).map(() => name)));
+    const steps = names.map((name) => (options.sessions[name] ?? []).map(() => name));
+    const orders = ordersOf(steps).filter((order) => options.leaveOut?.(order) !== true);
     for (const order of orders) await runOrder(order, { ...options, clients });
     return orders.length;
   } finally {
@@ -138,7 +141,9 @@ async function runOrder(
     if (await isBlocked(tail, { client, observer: clients.observer })) blocked.push(step.name);
   }
   await Promise.all(tails.values());
-  await Promise.all(Object.keys(sessions).map((name) => clients.get(name)?.query('rollback')));
+  if (Object.keys(errors).length > 0) {
+    await Promise.all(Object.keys(sessions).map((name) => clients.get(name)?.query('rollback')));
+  }
   const where = `in the order ${begun.join(', ')}`;
   for (const [step, error] of Object.entries(errors)) {
     if (!mayFail.includes(step)) throw new Error(`${step} failed ${where}`, { cause: error });
