@@ -47,7 +47,14 @@ describe('an ordered lane whose first webhook a replay has brought forward', () 
       endpoint: { ordered: 'true' },
       rule: { owner: `${owner}` },
       webhooks: {
-        first: { queue: { attempts: 1 }, tried: [[owner, 503]], forward: { retryInS: 3_600 } },
+        first: {
+          queue: { attempts: 2 },
+          tried: [
+            [dead, 'abandoned'],
+            [owner, 503],
+          ],
+          forward: { retryInS: 3_600 },
+        },
         ...later,
       },
     },
@@ -55,6 +62,7 @@ describe('an ordered lane whose first webhook a replay has brought forward', () 
       names: [
         ...(['take back', 'claim', 'cancel', 'send again', 'go on with the replay'] as const),
         ...(['turn order off', 'pause', 'delete', 'change the limit'] as const),
+        'record 2xx of the head late',
       ],
     },
   );

@@ -22,8 +22,12 @@ export interface Operation {
   readonly after?: (client: pg.Client) => Promise<unknown>;
   /** The engine never lets it wait for anybody: it passes over what is locked. */
   readonly neverWaits?: true;
+  /** Locks whole tables, for which everybody waits. */
+  readonly locksTables?: true;
   /** Run once more at the end, as the engine does with what was locked, if its result says so. */
   readonly again?: (result: unknown) => boolean;
+  /** The constraint that it may break when another one has come before. */
+  readonly mayBreak?: string;
 }
 
 type Make = (stage: Stage) => Operation;
@@ -179,8 +183,13 @@ const works =
   });
 
 const calls =
-  (text: string, values: (stage: Stage) => unknown[] = () => []): Make =>
+  (
+    text: string,
+    values: (stage: Stage) => unknown[] = () => [],
+    more: Partial<Operation> = {},
+  ): Make =>
   (stage) => ({
+    ...more,
     run: async (client) =>
       (await client.query(text, values(stage))).rows.map((row) => Object.values(row)),
   });
@@ -268,10 +277,11 @@ const made = {
   }),
   release: does('release-lanes', (stage) => [owner, [stage.lane]], { neverWaits: true }),
   'watch the lane': does('watch-lanes', (stage) => [[stage.lane], ['http://a.example/']]),
-  enqueue: calls('insert into posthorn.outbox (endpoint_id, body) values ($1, $2)', (stage) => [
-    stage.endpointId,
-    'new',
-  ]),
+  enqueue: calls(
+    `insert into posthorn.outbox (endpoint_id, body) values ($1, 'new') returning 1`,
+    endpoint,
+    { mayBreak: 'outbox_endpoint_id_is_registered' },
+  ),
   'go on with the replay': works('running'),
   'take back': works('cancelling'),
   'cancel the replay': (stage) => ({ run: (client) => cancelReplay(api(client), stage.running) }),
@@ -299,17 +309,29 @@ const made = {
         overlapS: 60,
       }),
   }),
-  describe: calls(`update posthorn.endpoints set description = 'new' where id = $1`, endpoint),
+  describe: calls(
+    `update posthorn.endpoints set description = 'new' where id = $1 returning 1`,
+    endpoint,
+    {
+      mayBreak: 'endpoints_deleted_is_final',
+    },
+  ),
   'repair rules': calls('select posthorn.repair_lane_rules()::text'),
   // Reads, and writes what it has read, in one step: somebody may have changed it when the write has waited.
   seal: () => ({
+    // By the next run.
+    again: () => true,
     run: (client) => {
       const connection = { query: client.query.bind(client), release: () => {} };
       return sealSecrets({ connect: async () => connection } as unknown as pg.Pool, { ring, log });
     },
   }),
-  'drop the day': calls(`select posthorn.drop_partitions(${dayOf})`, (stage) => [stage.all[0]]),
-  'make the day': calls(`select posthorn.make_partitions(${dayOf})`, (stage) => [stage.all[0]]),
+  'drop the day': calls(`select posthorn.drop_partitions(${dayOf})`, (stage) => [stage.all[0]], {
+    locksTables: true,
+  }),
+  'make the day': calls(`select posthorn.make_partitions(${dayOf})`, (stage) => [stage.all[0]], {
+    locksTables: true,
+  }),
 } satisfies Readonly<Record<string, Make>>;
 
 export type OperationName = keyof typeof made;

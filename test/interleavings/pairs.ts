@@ -29,13 +29,18 @@ export interface PairsOptions extends StageOptions {
   readonly names: readonly OperationName[];
   /** Only pairs with one of these. Default: all. */
   readonly with?: readonly OperationName[];
+  /** Pairs that are left out, and why. */
+  readonly without?: readonly {
+    readonly pair: readonly OperationName[];
+    readonly because: string;
+  }[];
   /** Those that do something only after one of the others. */
   readonly nothing?: readonly OperationName[];
 }
 
 /** A test for each pair of operations, on a stage of their own. */
 export function testPairs(scene: Scene, options: PairsOptions): void {
-  const { names, with: wanted = names, nothing = [] } = options;
+  const { names, with: wanted = names, nothing = [], without = [] } = options;
   let stage: Stage;
   let on: Connections;
   const alone = new Map<OperationName, Picture>();
@@ -66,20 +71,25 @@ export function testPairs(scene: Scene, options: PairsOptions): void {
       .slice(at)
       .filter((b) => wanted.includes(a) || wanted.includes(b))
       .filter((b) => !areOneHand(a, b))
+      .filter((b) => !without.some(({ pair }) => pair.includes(a) && pair.includes(b)))
       .map((b) => [a, b] as const),
   );
   it.each(pairs)('%s and %s', async (a, b) => {
     const all = await runOrders([a, b], { stage, on });
     const serial = all.filter(isSerial);
     const mayBe = [...serial.map((end) => end.picture)];
-    for (const name of [a, b]) {
-      const before = alone.get(name === a ? b : a);
-      if (operations[name](stage).neverWaits === true && before !== undefined) mayBe.push(before);
+    const [first, second] = [operations[a](stage), operations[b](stage)];
+    const sides = [
+      { step: `a ${a}`, made: first, beside: second, besideAlone: alone.get(b) },
+      { step: `b ${b}`, made: second, beside: first, besideAlone: alone.get(a) },
+    ];
+    for (const { made, besideAlone } of sides) {
+      if (made.neverWaits === true && besideAlone !== undefined) mayBe.push(besideAlone);
     }
     for (const end of all) {
       const where = `in the order ${end.outcome.order.join(', ')}`;
-      for (const step of [`a ${a}`, `b ${b}`]) {
-        if (operations[step === `a ${a}` ? a : b](stage).neverWaits !== true) continue;
+      for (const { step, made, beside } of sides) {
+        if (made.neverWaits !== true || beside.locksTables === true) continue;
         expect(end.outcome.blocked, `${step} waited ${where}`).not.toContain(step);
       }
       const odd = Object.entries(end.picture).filter(([thing, is]) =>
@@ -127,7 +137,12 @@ async function runOrders(
     sessions: Object.fromEntries(
       made.map(({ key, operation }) => [key.slice(0, 1), steps(key, operation)]),
     ),
+    mayFail: made.flatMap(({ key, operation }) => (operation.mayBreak === undefined ? [] : [key])),
     check: async (outcome) => {
+      for (const [step, error] of Object.entries(outcome.errors)) {
+        const { operation } = made.find(({ key }) => key === step) ?? {};
+        expect(error).toMatchObject({ constraint: operation?.mayBreak });
+      }
       for (const { key, operation } of made) {
         const client = on.get(key.slice(0, 1));
         if (client === undefined || operation.again?.(outcome.results[key]) !== true) continue;

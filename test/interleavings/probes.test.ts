@@ -78,6 +78,12 @@ describe('a probe that is under way', () => {
         ...(['cancel', 'pause', 'delete'] as const),
       ],
       nothing: ['probe by another', 'claim', 'count failures'],
+      without: [
+        {
+          pair: ['give back the probe', 'count failures'],
+          because: 'a breaker that is locked then keeps its probe until the lease of that runs out',
+        },
+      ],
     },
   );
 });

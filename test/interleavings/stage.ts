@@ -415,6 +415,7 @@ union all
 select 'a lane waits for the retry of a webhook that has ended'
 from posthorn.lane_rules as r
 where r.retry_at > now()
+  and r.retry_of is not null
   and not exists (select from posthorn.queue as q where q.webhook_id = r.retry_of)
 union all
 select 'the rule of the lane is not what the endpoint says'
