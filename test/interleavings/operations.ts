@@ -22,6 +22,8 @@ export interface Operation {
   readonly after?: (client: pg.Client) => Promise<unknown>;
   /** The engine never lets it wait for anybody: it passes over what is locked. */
   readonly neverWaits?: true;
+  /** Nor for these, when it may wait for others: they lock no row of the queue that it needs. */
+  readonly neverWaitsFor?: readonly string[];
   /** Locks whole tables, for which everybody waits. */
   readonly locksTables?: true;
   /** Run once more at the end, as the engine does with what was locked, if its result says so. */
@@ -71,6 +73,12 @@ const probes =
 
 type Result = Omit<TestResult, 'id' | 'lane'>;
 
+/** What people and other results do to an endpoint and its breaker. */
+const ofEndpoints = [
+  ...['pause', 'disable', 'enable', 'delete', 'change the limit', 'count failures', 'count 410'],
+  ...['take', 'release', 'describe'],
+];
+
 /** The result of one attempt, and what the recorder does after it. */
 const records =
   (name: string, result: Result): Make =>
@@ -84,22 +92,25 @@ const records =
     const isLocked = (said: unknown) =>
       Array.isArray(said) && said.some((one) => String(one).endsWith('_locked'));
     let wasPutOff = false;
+    let isOutcomeLocked = false;
     return {
+      neverWaitsFor: ofEndpoints,
       run: async (client) => {
         rows = await record(client, wasPutOff);
         const said = rows.flatMap((row) => row['lane_is'] ?? []);
         wasPutOff = isLocked(said);
         return [...stage.names(idsOf(rows)), ...said];
       },
-      again: isLocked,
+      again: (said) => isLocked(said) || isOutcomeLocked,
       after: async (client) => {
         const { became, number = 1, statusCode = 200 } = result;
         const late = { webhookId: stage.id(name), number, became, statusCode };
-        const { again } = await settleLate(
+        const { again, locked } = await settleLate(
           client as unknown as pg.Pool,
           [late],
           rows as unknown as SettledRow[],
         );
+        isOutcomeLocked = locked.size > 0;
         if (again.length === 0) return;
         rows = await record(client, false);
         await settleLate(client as unknown as pg.Pool, again, rows as unknown as SettledRow[]);
@@ -232,6 +243,7 @@ const made = {
   'record a retry': records('sending', { became: 'retry', statusCode: 503, retryInS: 3_600 }),
   'record a failure': records('sending', { became: 'failed', statusCode: 400 }),
   'record a late 2xx': records('overtaken', { became: 'delivered', worker: dead }),
+  'record 2xx of what failed': records('lost', { became: 'delivered', worker: dead }),
   'record 2xx of the head late': records('first', { became: 'delivered', worker: dead }),
   'record 2xx after the lease': records('stale', { became: 'delivered', worker: dead }),
   'record a retry after the lease': records('stale', {
@@ -244,8 +256,12 @@ const made = {
   'count failures': counts(1),
   'count a failed probe': counts(1, { name: 'probe', number: 1, failed: true }),
   'count a probe that said nothing': counts(0, { name: 'probe', number: 1, failed: false }),
-  'give back': does('give-back', (stage) => [[stage.id('sending')], [1], owner]),
-  'give back the probe': does('give-back', (stage) => [[stage.id('probe')], [1], owner]),
+  'give back': does('give-back', (stage) => [[stage.id('sending')], [1], owner], {
+    neverWaitsFor: ofEndpoints,
+  }),
+  'give back the probe': does('give-back', (stage) => [[stage.id('probe')], [1], owner], {
+    neverWaitsFor: ofEndpoints,
+  }),
   'keep leases': does(
     'keep-leases',
     (stage) => [

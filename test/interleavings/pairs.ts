@@ -80,18 +80,26 @@ export function testPairs(scene: Scene, options: PairsOptions): void {
     const mayBe = [...serial.map((end) => end.picture)];
     const [first, second] = [operations[a](stage), operations[b](stage)];
     const sides = [
-      { step: `a ${a}`, made: first, beside: second, besideAlone: alone.get(b) },
-      { step: `b ${b}`, made: second, beside: first, besideAlone: alone.get(a) },
+      { step: `a ${a}`, made: first, beside: second, besideName: b, besideAlone: alone.get(b) },
+      { step: `b ${b}`, made: second, beside: first, besideName: a, besideAlone: alone.get(a) },
     ];
     for (const { made, besideAlone } of sides) {
       if (made.neverWaits === true && besideAlone !== undefined) mayBe.push(besideAlone);
     }
     for (const end of all) {
       const where = `in the order ${end.outcome.order.join(', ')}`;
-      for (const { step, made, beside } of sides) {
-        if (made.neverWaits !== true || beside.locksTables === true) continue;
+      for (const { step, made, beside, besideName } of sides) {
+        const passesOver = made.neverWaits === true && beside.locksTables !== true;
+        if (!passesOver && made.neverWaitsFor?.includes(besideName) !== true) continue;
         expect(end.outcome.blocked, `${step} waited ${where}`).not.toContain(step);
       }
+      // A result of late never waits for an outcome.
+      const settling = end.outcome.blocked.filter(
+        (step) =>
+          step.endsWith(': after it') &&
+          !end.outcome.blocked.includes(step.replace(/: after it$/, ': commit')),
+      );
+      if (!sides.some(({ made }) => made.locksTables)) expect(settling, where).toEqual([]);
       const odd = Object.entries(end.picture).filter(([thing, is]) =>
         mayBe.every((picture) => picture[thing] !== is),
       );

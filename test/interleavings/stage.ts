@@ -54,6 +54,14 @@ export const kinds: Scene['webhooks'] = {
   stale: { queue: { attempts: 1, leasedBy: dead, leaseInS: -5 }, tried: [[dead, undefined]] },
   retrying: { queue: { attempts: 1, dueInS: 3_600 }, tried: [[owner, 503]] },
   failed: { outcome: { status: 'failed', attempts: 1 }, tried: [[owner, 503]] },
+  // Its first attempt, whose worker was taken for dead, may still end well.
+  lost: {
+    outcome: { status: 'failed', attempts: 2 },
+    tried: [
+      [dead, 'abandoned'],
+      [owner, 503],
+    ],
+  },
   cancelled: { outcome: { status: 'cancelled', attempts: 0 } },
   delivered: { outcome: { status: 'delivered', attempts: 1 }, tried: [[owner, 200]] },
   replayed: {
