@@ -8,7 +8,18 @@
 -- A statement of its own, so that it sees what was committed while the record waited for the queue's row.
 --
 -- $1 webhook ids
-with held as materialized (
+-- The attempts come first, as drop_partitions() locks them before the outcomes.
+with closed as (
+  update posthorn.attempts as a
+  set
+    finished_at = clock_timestamp(),
+    error = 'abandoned',
+    error_message = 'Another attempt delivered the webhook before this one ended'
+  where a.webhook_id = any ($1::uuid[])
+    and a.finished_at is null
+    and not exists (select from posthorn.queue as q where q.webhook_id = a.webhook_id and q.past_attempts < a.number)
+),
+held as materialized (
   select r.lane
   from unnest($1::uuid[]) as ended (id)
   cross join lateral (
@@ -31,16 +42,6 @@ freed as (
   set retry_at = null, retry_of = null
   where lane = any (array(select lane from held))
   returning lane
-),
-closed as (
-  update posthorn.attempts as a
-  set
-    finished_at = clock_timestamp(),
-    error = 'abandoned',
-    error_message = 'Another attempt delivered the webhook before this one ended'
-  where a.webhook_id = any ($1::uuid[])
-    and a.finished_at is null
-    and not exists (select from posthorn.queue as q where q.webhook_id = a.webhook_id and q.past_attempts < a.number)
 )
 select pg_notify('posthorn_wake', 'rules:' || lane)
 from freed
