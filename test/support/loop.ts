@@ -10,6 +10,7 @@ import { Tracing } from '../../src/deliver/tracing.ts';
 import { createAddressPolicy } from '../../src/domain/address-policy.ts';
 import { createEvents, type Events } from '../../src/events.ts';
 import { createLog } from '../../src/log.ts';
+import { usualTimings } from '../../src/worker/timings.ts';
 
 /** A delivery loop that delivers to loopback, with all that it needs and without a worker around it. */
 export interface TestLoop extends AsyncDisposable {
@@ -62,6 +63,7 @@ export function createTestLoop(
     log,
     maxInFlight,
     leaseS: 90,
+    timings: usualTimings,
     releaseUnknown: async (number) => {
       released.push(number);
     },
