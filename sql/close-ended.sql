@@ -1,14 +1,47 @@
 -- Closes the attempts that are open though their webhook has ended: a late 2xx of an earlier attempt ended it while another worker
 -- was sending it, or was about to, and nobody looks after that attempt when the other worker dies. If it lives, its result takes
--- the place of this one.
--- A statement of its own, so that it sees an attempt that was begun while the record waited for the queue's row.
+-- the place of this one. The same when somebody has put the webhook back since: attempts from before that are nobody's.
+--
+-- Frees an ordered lane that waits for the retry of one of them: take_back() may have let it wait, while the record waited for the
+-- queue's row and could not see that any more. Tells the worker that owns the lane.
+--
+-- A statement of its own, so that it sees what was committed while the record waited for the queue's row.
 --
 -- $1 webhook ids
-update posthorn.attempts as a
-set
-  finished_at = clock_timestamp(),
-  error = 'abandoned',
-  error_message = 'Another attempt delivered the webhook before this one ended'
-where a.webhook_id = any ($1::uuid[])
-  and a.finished_at is null
-  and not exists (select from posthorn.queue as q where q.webhook_id = a.webhook_id)
+-- The attempts come first, as drop_partitions() locks them before the outcomes.
+with closed as (
+  update posthorn.attempts as a
+  set
+    finished_at = clock_timestamp(),
+    error = 'abandoned',
+    error_message = 'Another attempt delivered the webhook before this one ended'
+  where a.webhook_id = any ($1::uuid[])
+    and a.finished_at is null
+    and not exists (select from posthorn.queue as q where q.webhook_id = a.webhook_id and q.past_attempts < a.number)
+),
+held as materialized (
+  select r.lane
+  from unnest($1::uuid[]) as ended (id)
+  cross join lateral (
+    select lane
+    from posthorn.outcomes
+    where webhook_id = ended.id
+    limit 1
+  ) as e
+  cross join lateral (
+    select lane
+    from posthorn.lane_rules
+    where lane = e.lane
+      and retry_of = ended.id
+    offset 0
+    for no key update skip locked
+  ) as r
+),
+freed as (
+  update posthorn.lane_rules
+  set retry_at = null, retry_of = null
+  where lane = any (array(select lane from held))
+  returning lane
+)
+select pg_notify('posthorn_wake', 'rules:' || lane)
+from freed

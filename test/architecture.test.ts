@@ -100,7 +100,7 @@ describe('SQL is ASCII, as it is read by psql and by servers in any encoding', (
   );
 
   it('in every script', () => {
-    expect(scripts.length).toBeGreaterThan(40);
+    expect(scripts.length).toBeGreaterThan(80);
     expect(scripts.filter(({ text }) => !isAscii(text)).map(({ name }) => name)).toEqual([]);
   });
 

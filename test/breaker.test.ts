@@ -31,7 +31,20 @@ afterEach(async () => {
 });
 
 describe('a lane that fails', () => {
-  it('opens its breaker after five failures in a row over ten seconds, not before', async () => {
+  it('keeps its breaker closed with four failures in a row, and opens it with the fifth', async () => {
+    failWith(500);
+    await enqueue(3);
+    await counted(3);
+    await age('failing_since', 60);
+    await enqueue(1);
+    await counted(4);
+    expect(await breaker()).toMatchObject({ state: 'closed', trips: 0 });
+    await enqueue(1);
+    await counted(5);
+    expect(await breaker()).toMatchObject({ state: 'open', trips: 1 });
+  });
+
+  it('opens its breaker when its failures are spread over ten seconds, and not for six at once', async () => {
     failWith(500);
     await enqueue(6);
     await counted(6);
@@ -151,6 +164,20 @@ it('a receiver that asks for a pause by 429 and Retry-After is left alone as a w
   receiver.answer((_request, response) => response.end());
   await age('paused_until', 130);
   await receiver.until((requests) => requests.length === before + 20);
+});
+
+it.each([
+  ['refuses each payload (422)', 422],
+  ['gets too many requests, and does not say for how long (429)', 429],
+])('a lane that %s has no breaker', async (_what, statusCode) => {
+  failWith(503);
+  await enqueue(4);
+  await counted(4);
+  await age('failing_since', 60);
+  failWith(statusCode);
+  await enqueue(6);
+  await attempted(10);
+  await eventually(async () => (await breaker()) === undefined, 'the breaker is gone');
 });
 
 it('a lane that answers now and then keeps its breaker closed', async () => {

@@ -133,7 +133,7 @@ describe('with DATABASE_URL', () => {
     );
     expect(runs.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0]);
     const printed = runs.map(({ stdout }) => stdout.trim()).sort();
-    expect(printed[0]).toMatch(/^Applied 0001_tables, /);
+    expect(printed[0]).toMatch(/^Applied 0001_webhooks, /);
     expect(printed.slice(1)).toEqual(Array(2).fill('The schema is up to date.'));
   });
 

@@ -11,10 +11,17 @@ export async function migrateCommand({ isJson }: { readonly isJson: boolean }): 
   const log = createLog(config.logLevel === 'info' ? 'warn' : config.logLevel);
   const database = await openDatabase({ config, log });
   try {
-    const { applied } = await migrate({ databaseUrl: database.url, log });
-    if (isJson) return print({ applied });
-    print(applied.length === 0 ? 'The schema is up to date.' : `Applied ${applied.join(', ')}.`);
+    const { applied, defined } = await migrate({ databaseUrl: database.url, log });
+    if (isJson) return print({ applied, defined });
+    if (applied.length > 0) print(`Applied ${applied.join(', ')}.`);
+    if (defined.length > 0) print(`Created ${countedDefinitions(defined)}.`);
+    if (applied.length + defined.length === 0) print('The schema is up to date.');
   } finally {
     await database.close();
   }
+}
+
+/** Their names, unless they are many. */
+function countedDefinitions(names: readonly string[]): string {
+  return names.length > 10 ? `${names.length} functions and views` : names.join(', ');
 }

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { ConfigError } from '../config/config-error.ts';
 import type { Log } from '../log.ts';
 import { connect } from './connect.ts';
+import { createBeforeTables, createDefinitions } from './definitions.ts';
 import { migrateGraphile } from './graphile.ts';
 import { type Line, lineOf } from './line.ts';
 import { graphileMigration, lockClass, migrationLock } from './names.ts';
@@ -22,6 +23,8 @@ const oldestMajor = 15;
 export interface Migrated {
   /** The migrations that were applied now. */
   readonly applied: readonly string[];
+  /** The functions and views that were created now, or again. */
+  readonly defined: readonly string[];
   /** Tells this database from all others. */
   readonly identity: string;
   readonly line: Line;
@@ -48,12 +51,14 @@ export async function migrate(options: {
     await requireUtf8(client);
     const line = await lineOf(client, databaseUrl);
     const state = await readState(client);
-    const applied = isUpToDate(state) ? [] : await catchUp(client, { ...options, line });
+    const done = isUpToDate(state)
+      ? { applied: [], defined: [] }
+      : await catchUp(client, { ...options, line });
     // It changes nothing then, and throws if this version of it must not work with that schema.
     if (state.graphile > graphileMigration && line !== 'transaction pooler') {
       await migrateGraphileWith(client, { databaseUrl, log, role: undefined });
     }
-    return { applied, identity: await identityOf(client, environment), line };
+    return { ...done, identity: await identityOf(client, environment), line };
   } finally {
     // Ends the session, and with it the lock.
     await client.end();
@@ -63,7 +68,7 @@ export async function migrate(options: {
 async function catchUp(
   client: pg.Client,
   { databaseUrl, log, line }: { databaseUrl: string; log: Log; line: Line },
-): Promise<string[]> {
+): Promise<Pick<Migrated, 'applied' | 'defined'>> {
   if (line === 'transaction pooler') {
     throw new Error(
       'Cannot bring the schema up to date as that takes a direct line to Postgres: current value is a pooler in transaction mode; run "posthorn migrate" with a DATABASE_URL that leads past it',
@@ -72,14 +77,18 @@ async function catchUp(
   await client.query(pinStatement({ more: { statement_timeout: '0', lock_timeout: '0' } }));
   await untilOurTurn(client);
   const state = await readState(client);
-  if (isUpToDate(state)) return [];
+  if (isUpToDate(state)) return { applied: [], defined: [] };
   const role = await actAsOwner(client, state);
   // `create schema if not exists` asks for the right to create one even if it exists.
   if (state.owner === undefined) await client.query('create schema posthorn');
+  await createBeforeTables(client, { names: state.outdated, log });
   await runMigrations(client, { names: state.pending, folder: migrationsFolder, log });
+  // Read again: a migration drops what cannot be replaced.
+  const { outdated } = await schemaState(client);
+  await createDefinitions(client, { names: outdated, log });
   await migrateGraphileWith(client, { databaseUrl, log, role });
   await renewRights(client, { owner: state.owner, log });
-  return [...state.pending];
+  return { applied: state.pending, defined: outdated };
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Names that Posthorn's processes meet under in the database; the migrations use the same. */
+/** Names that Posthorn's processes meet under in the database; the functions of sql/functions use the same. */
 
 /** First key of all advisory locks ("post" in ASCII). The second: a worker's number, from 1, or one of those below. */
 export const lockClass = 0x706f7374;

@@ -61,6 +61,8 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   tallies: { worker: ['select', 'insert', 'delete'], reader: ['select'] },
   maintenance_runs: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   migrations: { worker: ['select'], reader: ['select'] },
+  // Read at the start, to see that nothing is to be migrated.
+  definitions: { worker: ['select'], reader: ['select'] },
   // Written by drop_partitions() alone.
   history: { worker: ['select'], reader: ['select'] },
   // Written by watch_clock() alone.

@@ -1,6 +1,9 @@
 import { readdirSync } from 'node:fs';
 import type pg from 'pg';
+import { version } from '../version.ts';
+import { ownDefinitions } from './definitions.ts';
 import { graphileMigration, graphileSchema } from './names.ts';
+import { isLater } from './version-order.ts';
 
 /** How far the schema is. */
 export interface SchemaState {
@@ -9,6 +12,13 @@ export interface SchemaState {
   /** Applied ones that this version does not know: a newer version was here. */
   readonly unknown: readonly string[];
   readonly applied: number;
+  /**
+   * Functions and views that are missing, or have another text than that of this version. None when a newer version was here:
+   * its definitions stay.
+   */
+  readonly outdated: readonly string[];
+  /** The latest version whose definitions are in force, if it is later than this one. */
+  readonly newer: string | undefined;
   /** The last of Graphile Worker's own migrations; 0 for none. */
   readonly graphile: number;
   /** Whom the schema belongs to; undefined when there is none. */
@@ -20,20 +30,21 @@ export interface SchemaState {
 export const migrationsFolder = new URL('../../migrations/', import.meta.url);
 
 /** Whether there is nothing to migrate. */
-export function isUpToDate({ pending, graphile }: SchemaState): boolean {
-  return pending.length === 0 && graphile >= graphileMigration;
+export function isUpToDate({ pending, outdated, graphile }: SchemaState): boolean {
+  return pending.length === 0 && outdated.length === 0 && graphile >= graphileMigration;
 }
 
 /**
  * Reads how far the schema is; changes nothing.
  *
- * @throws when the role may not read the list of migrations (42501).
+ * @throws when the role may not read the lists of migrations and definitions (42501).
  */
 export async function schemaState(client: pg.ClientBase): Promise<SchemaState> {
   const { rows } = await client.query<{
     user: string;
     owner: string | null;
     hasList: boolean;
+    hasDefinitions: boolean;
     hasGraphile: boolean;
   }>(
     `select
@@ -44,15 +55,23 @@ export async function schemaState(client: pg.ClientBase): Promise<SchemaState> {
          where relname = 'migrations' and relnamespace = to_regnamespace('posthorn')) as "hasList",
        exists (
          select from pg_class
+         where relname = 'definitions' and relnamespace = to_regnamespace('posthorn')) as "hasDefinitions",
+       exists (
+         select from pg_class
          where relname = 'migrations' and relnamespace = to_regnamespace('${graphileSchema}')) as "hasGraphile"`,
   );
   const { user = '', owner = null, hasList = false, hasGraphile = false } = rows[0] ?? {};
   const applied = hasList ? await appliedMigrations(client) : [];
   const ours = ownMigrations();
+  const unknown = applied.filter((name) => !ours.includes(name));
+  const inForce = rows[0]?.hasDefinitions === true ? await definitionsInForce(client) : [];
+  const newer = latest(inForce.map((one) => one.version));
   return {
     pending: ours.filter((name) => !applied.includes(name)),
-    unknown: applied.filter((name) => !ours.includes(name)),
+    unknown,
     applied: applied.length,
+    outdated: newer === undefined && unknown.length === 0 ? outdatedOf(inForce) : [],
+    newer,
     graphile: hasGraphile ? await lastOfGraphile(client) : 0,
     owner: owner ?? undefined,
     user,
@@ -71,6 +90,41 @@ async function appliedMigrations(client: pg.ClientBase): Promise<string[]> {
     'select name from posthorn.migrations order by id',
   );
   return rows.map(({ name }) => name);
+}
+
+interface InForce {
+  readonly name: string;
+  readonly hash: string;
+  readonly version: string;
+}
+
+/** Those that a migration, or a person, has dropped since are left out. */
+async function definitionsInForce(client: pg.ClientBase): Promise<InForce[]> {
+  const { rows } = await client.query<InForce>(
+    `select d.name, d.hash, d.version
+     from posthorn.definitions as d
+     where exists (select from pg_proc where proname = d.name and pronamespace = 'posthorn'::regnamespace)
+       or exists (
+         select from pg_class where relname = d.name and relnamespace = 'posthorn'::regnamespace and relkind = 'v')`,
+  );
+  return rows;
+}
+
+function outdatedOf(inForce: readonly InForce[]): string[] {
+  const hashes = new Map(inForce.map(({ name, hash }) => [name, hash]));
+  return ownDefinitions()
+    .filter(({ name, hash }) => hashes.get(name) !== hash)
+    .map(({ name }) => name);
+}
+
+/** The latest of versions that are later than this one. */
+function latest(versions: readonly string[]): string | undefined {
+  return versions
+    .filter((one) => isLater(one, version))
+    .reduce<string | undefined>(
+      (found, one) => (found === undefined || isLater(one, found) ? one : found),
+      undefined,
+    );
 }
 
 async function lastOfGraphile(client: pg.ClientBase): Promise<number> {

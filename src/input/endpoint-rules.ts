@@ -4,7 +4,7 @@ import { reservedHeaders } from '../domain/reserved-headers.ts';
 import type { ProblemPart } from './problem.ts';
 import { brokenTableRule, type TableRule } from './table-rules.ts';
 
-/** Every rule of posthorn.endpoints. Its name is the problem's code; a test compares them with the migrations. */
+/** Every rule of posthorn.endpoints. Its name is the problem's code; a test compares them with the SQL. */
 export const endpointRules = {
   endpoints_id_is_given: { rule: 'its id must not be null' },
   endpoints_id_is_uuid_v7: { rule: 'its id must be a UUID v7' },

@@ -4,7 +4,7 @@ import { reservedHeaders } from '../domain/reserved-headers.ts';
 import type { ProblemPart } from './problem.ts';
 import { brokenTableRule, type TableRule } from './table-rules.ts';
 
-/** Every rule of posthorn.outbox. Its name is the problem's code; a test compares them with the migrations. */
+/** Every rule of posthorn.outbox. Its name is the problem's code; a test compares them with the SQL. */
 export const outboxRules = {
   outbox_id_is_uuid_v7: { rule: 'its id must be a UUID v7' },
   outbox_id_is_of_today: { rule: 'its id must be a UUID v7 whose time is within a day of now' },

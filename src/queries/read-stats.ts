@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const count = z.number();
 
-/** What posthorn.take_stats() counted; migrations/0009 says what each figure is. */
+/** What posthorn.take_stats() counted; sql/functions/take_stats.sql says what each figure is. */
 export const figures = z.object({
   queue: z.array(
     z.object({
@@ -39,7 +39,7 @@ export type Stats = z.infer<typeof figures> & { readonly age_s: number; readonly
 
 /**
  * Reads how Posthorn is. All processes share one count, which is made anew when it is older than 15 s, by whoever asks
- * first: see posthorn.take_stats() in migrations/0009. Undefined as long as there has not been any.
+ * first: see sql/functions/take_stats.sql. Undefined as long as there has not been any.
  */
 export async function readStats(
   connection: Pick<CommonQueryMethods, 'maybeOne'>,

@@ -112,7 +112,7 @@ describe('what a command prints for programs', () => {
       [['endpoints', 'delete', endpoint.id], { status: 'deleted' }],
       [['hold', '--reason', 'a test'], { held: { kind: 'request' } }],
       [['resume'], { was_held: { kind: 'request' } }],
-      [['migrate'], { applied: [] }],
+      [['migrate'], { applied: [], defined: [] }],
     ];
     for (const [args, answer] of calls) {
       const { exitCode, stdout, stderr } = await posthorn(...args, '--json');

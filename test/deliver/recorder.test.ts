@@ -1,16 +1,11 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type Receiver, startReceiver } from '../../harness/receiver.ts';
-import type { AttemptRecord } from '../../src/deliver/attempt-record.ts';
-import { Breakers } from '../../src/deliver/breakers.ts';
-import { GoneEndpoints } from '../../src/deliver/gone-endpoints.ts';
-import { Recorder } from '../../src/deliver/recorder.ts';
-import { createEvents } from '../../src/events.ts';
-import { createLog } from '../../src/log.ts';
 import { claimByHand } from '../support/claimed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { createRecorder, failure } from '../support/recorder.ts';
 
 let database: TestDatabase;
 let receiver: Receiver;
@@ -185,46 +180,3 @@ it('a result whose row stays locked is given up when the worker stops', async ()
   expect([isSettled, recorder.webhookIds]).toEqual([true, []]);
   locker.release(true);
 });
-
-function createRecorder(pool: pg.Pool, options: { patienceMs?: number } = {}): Recorder {
-  const [events, log] = [createEvents(), createLog('silent')];
-  const breakers = new Breakers({ pool, events, log });
-  const endpoints = new GoneEndpoints({ pool, events, log });
-  return new Recorder({ pool, breakers, endpoints, events, log, ...options });
-}
-
-function failure(
-  webhookId: string,
-  { number, statusCode }: { number: number; statusCode: number },
-): AttemptRecord {
-  return {
-    webhookId,
-    number,
-    statusCode,
-    mayHaveOpenAttempts: false,
-    leasedBy: 1,
-    became: 'retry',
-    error: `http_${statusCode}`,
-    errorMessage: null,
-    responseBody: 'no',
-    responseTruncated: false,
-    durationMs: 1,
-    endedAtMs: performance.now(),
-    retryInMs: 60_000,
-    reason: null,
-    counts: true,
-    laneResult: {
-      lane: '1',
-      url: 'http://receiver.example/',
-      verdict: {
-        kind: 'retry',
-        reason: `http_${statusCode}`,
-        notBeforeMs: undefined,
-        pressure: 'neutral',
-      },
-      probe: undefined,
-    },
-    endpointId: null,
-    goneAnswers: 0,
-  };
-}

@@ -121,11 +121,11 @@ describe('the schema', () => {
     const checks = async () => (await look()).map(({ check }) => check);
     expect(await checks()).toContain('partitions');
     await database.pool.query(
-      `update posthorn.migrations set name = '0001_older' where name = '0008_roles'`,
+      `update posthorn.migrations set name = '0001_older' where name = '0002_endpoints'`,
     );
     expect(await finding('migrations')).toMatchObject({
       status: 'fail',
-      found: 'pending: 0008_roles',
+      found: 'pending: 0002_endpoints',
       remedy: 'posthorn migrate',
     });
     expect(await checks()).not.toContain('partitions');

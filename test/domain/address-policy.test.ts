@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { expect, test } from 'vitest';
-import { createAddressPolicy } from '../../src/domain/address-policy.ts';
+import { createAddressPolicy, isNetwork } from '../../src/domain/address-policy.ts';
 import { blockedAddresses } from '../support/addresses.ts';
 
 const allows = createAddressPolicy({ allow: [] });
@@ -55,9 +55,19 @@ test('the allow list lets its networks through, mapped into IPv6 too, and nothin
   ]) {
     expect(lenient(ip), ip).toBe(true);
   }
-  for (const ip of ['10.1.2.4', '::1', 'fc00::1', '192.168.0.1', '::ffff:10.1.2.4']) {
+  for (const ip of ['10.1.2.4', '10.1.2.2', '::1', 'fc00::1', '192.168.0.1', '::ffff:10.1.2.4']) {
     expect(lenient(ip), ip).toBe(false);
   }
+});
+
+test('an address in the allow list is that one alone, with a zone or without', () => {
+  const lenient = createAddressPolicy({ allow: ['fe80::1', '192.168.7.7'] });
+  expect(['fe80::1', 'fe80::1%eth0', '192.168.7.7', '::ffff:192.168.7.7'].map(lenient)).toEqual(
+    Array(4).fill(true),
+  );
+  expect(
+    ['fe80::2', 'fe80::', '192.168.7.6', '192.168.7.8', '::ffff:192.168.7.8'].map(lenient),
+  ).toEqual(Array(5).fill(false));
 });
 
 test('an IPv6 network in the allow list allows no IPv4 address', () => {
@@ -68,6 +78,26 @@ test('an IPv6 network in the allow list allows no IPv4 address', () => {
 
 test.each(['localhost', '10.0.0.0/99', 'x/8'])('%j cannot be allowed', (network) => {
   expect(() => createAddressPolicy({ allow: [network] })).toThrow();
+});
+
+test.each([
+  '0.0.0.0/0',
+  '10.0.0.0/8',
+  '10.0.0.0/32',
+  '10.1.2.3',
+  '::1',
+  '::/0',
+  'fd00::/8',
+  '::1/128',
+])('%s is a network', (text) => {
+  expect(isNetwork(text)).toBe(true);
+});
+
+test.each([
+  ['', '/8', 'localhost', 'x/8', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', '10.0.0.0/-1'],
+  ['10.0.0/8', '::/129', '::/1000', '10.0.0.0/ 8', '10.0.0.0/8x', '10.0.0.0/1e1', '10.0.0.0/0x8'],
+])('%j and the like are none', (...texts) => {
+  for (const text of texts) expect(isNetwork(text), text).toBe(false);
 });
 
 test('IPv4: ipaddr.js agrees, but for the one address that it does not know', () => {

@@ -42,3 +42,32 @@ it('does not wait for ever for receivers that have turned slow', () => {
   for (let polls = 0; polls < 10; polls += 1) room.noteSlow();
   expect(room.of(490, { allowed: 512 }).room).toBe(22);
 });
+
+it.each([
+  [4, 1],
+  [8, 1],
+  [16, 2],
+  [23, 2],
+  [24, 3],
+  [160, 20],
+  [10_000, 20],
+])('of %i slots at least %i must be free: an eighth, and twenty at the most', (most, least) => {
+  expect(new ClaimRoom({ most }).of(0, { allowed: most }).fromInFlight).toBe(most - least);
+});
+
+it('learns a fifth of what each claim shows', () => {
+  const room = new ClaimRoom({ most: 1_000 });
+  room.noteClaim({ before: 300, after: 100 });
+  // 40 more, and a half of them must be free.
+  expect(room.of(0, { allowed: 256 })).toEqual({ room: 200, fromInFlight: 276 });
+  expect(room.of(276, { allowed: 256 })).toEqual({ room: 20, fromInFlight: 276 });
+  room.noteClaim({ before: 300, after: 100 });
+  // 72 more.
+  expect(room.of(290, { allowed: 256 })).toEqual({ room: 38, fromInFlight: 292 });
+  room.noteSlow();
+  // 57.6 more.
+  expect(room.of(285, { allowed: 256 })).toEqual({ room: 28, fromInFlight: 285 });
+  room.noteClaim({ before: 100, after: 300 });
+  // 46.08 more: nothing ended meanwhile.
+  expect(room.of(279, { allowed: 256 })).toEqual({ room: 23, fromInFlight: 279 });
+});

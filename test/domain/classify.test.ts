@@ -56,6 +56,27 @@ test('a code that is not in the table is retried, under its own name', () => {
   expect(classify(error('toString'), now)).toMatchObject({ kind: 'retry', reason: 'toString' });
 });
 
+test.each([
+  [199, 'http_199'],
+  [300, 'redirect'],
+  [399, 'redirect'],
+  [400, 'http_400'],
+  [409, 'http_409'],
+  [410, 'gone'],
+  [411, 'http_411'],
+  [500, 'http_500'],
+])('the reason of %i is %s', (status, reason) => {
+  expect(classify(response(status), now)).toMatchObject({ reason });
+});
+
+test('a missing key is waited for, five minutes at a time', () => {
+  expect(classify(error('secret_unreadable'), now)).toEqual({
+    kind: 'repeat',
+    reason: 'secret_unreadable',
+    pauseMs: 300_000,
+  });
+});
+
 test('every status and header has a verdict', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 999 }), fc.option(fc.string()), (status, header) => {

@@ -94,4 +94,31 @@ describe('what becomes of a webhook', () => {
       becameAfter(3 * day + 1, [day, 2 * day]),
     ]).toEqual(['retry', 'failed']);
   });
+
+  it('comes again up to a tenth later than the receiver asked for, so that not all come at once', () => {
+    const asked = { ...refused, reason: 'http_429', notBeforeMs: 10_000 };
+    const inMs = (random: number) => decide({ ...usual, random, verdict: asked });
+    expect([inMs(0), inMs(0.5)]).toMatchObject([{ inMs: 10_000 }, { inMs: 10_500 }]);
+    // From 15 minutes on, however often it was refused.
+    const often = [9, 10, 20, 999].map((uncounted) =>
+      decide({ ...usual, uncounted, verdict: { ...asked, notBeforeMs: 0 } }),
+    );
+    expect(often).toMatchObject([512_000, 900_000, 900_000, 900_000].map((ms) => ({ inMs: ms })));
+  });
+
+  it('waits as long as its verdict says when a key is missing, and up to a tenth longer', () => {
+    const verdict = { kind: 'repeat', reason: 'encryption_key_missing', pauseMs: 300_000 } as const;
+    const held = { became: 'retry', inMs: 300_000, counts: false };
+    expect(decide({ ...usual, verdict })).toEqual(held);
+    expect(decide({ ...usual, verdict, random: 0.5 })).toEqual({ ...held, inMs: 315_000 });
+  });
+
+  it('is given up after a thousand tries that do not count', () => {
+    const verdict = { kind: 'repeat', reason: 'network_down' } as const;
+    expect(decide({ ...usual, verdict, uncounted: 999 })).toMatchObject({ became: 'retry' });
+    expect(decide({ ...usual, verdict, uncounted: 1_000 })).toEqual({
+      became: 'failed',
+      reason: 'network_down',
+    });
+  });
 });

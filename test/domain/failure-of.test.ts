@@ -39,6 +39,48 @@ test.each([
   ['ENETDOWN', 'network_down'],
   ['EACCES', 'not_permitted'],
   ['ABORT_ERR', 'aborted'],
+  ['ECONNABORTED', 'connection_reset'],
+  ['UND_ERR_INFO', 'connection_closed'],
+  ['EHOSTDOWN', 'host_unreachable'],
+  ['EAFNOSUPPORT', 'host_unreachable'],
+  ['EINVAL', 'host_unreachable'],
+  ['UND_ERR_BODY_TIMEOUT', 'timeout'],
+  ['EREFUSED', 'dns_failed'],
+  ['EFORMERR', 'dns_failed'],
+  ['EBADRESP', 'dns_failed'],
+  ['EBADNAME', 'dns_failed'],
+  ['ENOTIMP', 'dns_failed'],
+  ['ECANCELLED', 'dns_failed'],
+  ['EAI_FAIL', 'dns_failed'],
+  ['EAI_MEMORY', 'out_of_memory'],
+  ['HOSTNAME_MISMATCH', 'tls_wrong_host'],
+  ['INVALID_CA', 'tls_untrusted'],
+  ['INVALID_PURPOSE', 'tls_untrusted'],
+  ['PATH_LENGTH_EXCEEDED', 'tls_untrusted'],
+  ['CRL_HAS_EXPIRED', 'tls_untrusted'],
+  ['ERROR_IN_CERT_NOT_BEFORE_FIELD', 'tls_untrusted'],
+  ['ERR_TLS_HANDSHAKE_TIMEOUT', 'tls_handshake'],
+  ['ERR_OSSL_EVP_UNSUPPORTED', 'tls_handshake'],
+  ['HPE_HEADER_OVERFLOW', 'headers_overflow'],
+  ['UND_ERR_RES_EXCEEDED_MAX_SIZE', 'not_http'],
+  ['ERR_ASSERTION', 'not_http'],
+  ['address_blocked', 'address_blocked'],
+  ['address_blocked_literal', 'address_blocked_literal'],
+  ['proxy_failed', 'proxy_failed'],
+  ['proxy_refused', 'proxy_refused'],
+  ['proxy_no_route', 'proxy_no_route'],
+  ['not_http', 'not_http'],
+  ['ERR_INVALID_URL', 'url_invalid'],
+  ['UND_ERR_NOT_SUPPORTED', 'request_invalid'],
+  ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'request_invalid'],
+  ['ERR_INVALID_ARG_TYPE', 'request_invalid'],
+  ['ERR_INVALID_ARG_VALUE', 'request_invalid'],
+  ['EADDRINUSE', 'out_of_ports'],
+  ['EPERM', 'not_permitted'],
+  ['UND_ERR_ABORTED', 'aborted'],
+  ['XUNABLE_TO_VERIFY', 'unclassified'],
+  ['XERR_SSL_X', 'unclassified'],
+  ['', 'unclassified'],
 ])('%s: %s', (raw, code) => {
   expect(failureOf(coded(raw), sent).code).toBe(code);
 });
@@ -62,6 +104,39 @@ test('a reset before there is a connection is a failed handshake, for https only
   expect(failureOf(coded('ECONNRESET'), connecting).code).toBe('tls_handshake');
   const plain = { secure: false, connecting: true };
   expect(failureOf(coded('ECONNRESET'), plain).code).toBe('connection_reset');
+});
+
+test('a parser that has had too much says so, though its error has another name', () => {
+  const overflow = Object.assign(new errors.HTTPParserError('x'), { code: 'HPE_HEADER_OVERFLOW' });
+  expect(failureOf(overflow, sent).code).toBe('headers_overflow');
+  const invalid = Object.assign(new errors.HTTPParserError('x'), { code: 'HPE_INVALID_VERSION' });
+  expect(failureOf(invalid, sent).code).toBe('not_http');
+});
+
+test('a reset after the handshake is a reset, for https too', () => {
+  for (const code of ['ECONNRESET', 'EPIPE']) {
+    expect(failureOf(coded(code), sent).code).toBe('connection_reset');
+    expect(failureOf(coded(code), connecting).code).toBe('tls_handshake');
+  }
+  expect(failureOf(new errors.SocketError('other side closed'), connecting).code).toBe(
+    'tls_handshake',
+  );
+  expect(failureOf(coded('ETIMEDOUT'), connecting).code).toBe('connect_timeout');
+});
+
+test('a message says what there is to say: the code if the error says nothing', () => {
+  expect(failureOf(coded('ECONNREFUSED', ''), sent).message).toBe('ECONNREFUSED');
+  expect(failureOf('thrown', sent)).toEqual({ code: 'unclassified', message: 'Not an Error' });
+  const spread = new Error(' Cannot\n  reach https://a.test/x?token=1&b=2 now ');
+  expect(failureOf(spread, sent).message).toBe('Cannot reach https://a.test/x now');
+  expect(failureOf(new AggregateError([], 'none at all'), sent).message).toBe('none at all');
+  const odd = Object.assign(new Error('odd'), { code: 7 });
+  expect(failureOf(odd, sent)).toEqual({ code: 'unclassified', message: 'odd' });
+});
+
+test('of several errors that all tell about this machine, the first counts', () => {
+  const all = new AggregateError([coded('EINVAL', 'first'), coded('EADDRNOTAVAIL', 'second')]);
+  expect(failureOf(all, sent)).toEqual({ code: 'host_unreachable', message: 'first' });
 });
 
 test('a name server that refuses is no receiver that refuses', () => {

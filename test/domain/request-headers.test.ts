@@ -61,6 +61,27 @@ test('headers of the producer are sent, once each, and may name another agent an
   expect(new Set(names).size).toBe(names.length);
 });
 
+test('headers of the endpoint are sent with those of the producer, which win, whatever their case', () => {
+  const endpointHeaders = { Authorization: 'Bearer endpoint', 'X-Shop': 'endpoint', Host: 'evil' };
+  const webhook = { ...plain, endpointHeaders, headers: { 'x-shop': 'producer' } };
+  const flat = requestHeaders(webhook, context);
+  expect(byName(flat)).toMatchObject({ authorization: 'Bearer endpoint', 'x-shop': 'producer' });
+  expect(flat).not.toContain('evil');
+  const names = flat.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
+  expect(new Set(names).size).toBe(names.length);
+  expect(byName(requestHeaders({ ...plain, endpointHeaders }, context))).toMatchObject({
+    'x-shop': 'endpoint',
+  });
+});
+
+test('an Ed25519 key signs by the standard header alone', () => {
+  const made =
+    'whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==';
+  const headers = byName(requestHeaders(plain, { ...context, keys: [signingKey(made)] }));
+  expect(headers['webhook-signature']).toMatch(/^v1a,/);
+  expect(headers).not.toHaveProperty('x-webhook-signature');
+});
+
 test('headers of the connection and of ours cannot be replaced', () => {
   const headers = {
     Host: 'evil.internal',

@@ -35,6 +35,39 @@ test('invalid bytes do not make the text larger than a body may be', () => {
   expect(truncated).toBe(true);
 });
 
+test('a body that is cut has as much as fits, and nothing half', () => {
+  const fits = responseText({
+    body: Buffer.alloc(16_384, 'x'),
+    contentEncoding: undefined,
+    truncated: false,
+  });
+  expect(fits).toEqual({ text: 'x'.repeat(16_384), truncated: false });
+  // Each of these bytes is three as U+FFFD: 5,461 fit, and one more would not.
+  const odd = (bytes: number) =>
+    responseText({ body: Buffer.alloc(bytes, 0xff), contentEncoding: undefined, truncated: false });
+  expect(odd(5_461)).toEqual({ text: '\uFFFD'.repeat(5_461), truncated: false });
+  expect(odd(5_462)).toMatchObject({ truncated: true });
+  expect(Buffer.byteLength(odd(5_462).text)).toBeGreaterThan(16_370);
+});
+
+test('that a body was cut is said whatever is in it, and the name of its encoding is short', () => {
+  const body = Buffer.from('abc');
+  expect(responseText({ body: Buffer.alloc(0), contentEncoding: 'gzip', truncated: true })).toEqual(
+    {
+      text: '',
+      truncated: true,
+    },
+  );
+  expect(responseText({ body, contentEncoding: undefined, truncated: true }).truncated).toBe(true);
+  const { text } = responseText({
+    body,
+    contentEncoding: `x\0${'y'.repeat(100)}`,
+    truncated: false,
+  });
+  expect(text).toBe(`(x\uFFFD${'y'.repeat(38)}, 3 bytes)`);
+  expect(responseText({ body, contentEncoding: ' identity ', truncated: false }).text).toBe('abc');
+});
+
 test('every body becomes text that Postgres takes', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: maxBodyBytes, size: 'max' }), (body) => {

@@ -55,6 +55,38 @@ it('writes few of very many endpoints at once, each within 20 turns, and what fa
   expect(written.size).toBe(ids.length + 1);
 });
 
+it.each([
+  [199, 199],
+  [200, 200],
+  [201, 200],
+  [4_000, 200],
+  [4_001, 201],
+  [5_000, 250],
+])('of %i endpoints that wait %i are written at once', (waiting, written) => {
+  const tally = new Tally();
+  for (let n = 0; n < waiting; n += 1) tally.note(String(n), well);
+  // And all attempts together.
+  expect(tally.take(0)).toHaveLength(written + 1);
+});
+
+it('watches 200 endpoints that fail at most', () => {
+  const tally = new Tally();
+  for (let n = 0; n < 201; n += 1) tally.note(String(n), { failed: true, nowMs: 0 });
+  tally.note('0', { failed: true, nowMs: 0 });
+  const rows = tally.take(0);
+  expect(rows.filter(({ isWatched }) => isWatched)).toHaveLength(200);
+  expect(rows.at(-1)).toEqual({ endpointId: '200', attempts: 1, failures: 1, isWatched: false });
+});
+
+it('watches an endpoint from its last failure on, not from its first', () => {
+  const tally = new Tally();
+  tally.note('a', { failed: true, nowMs: 0 });
+  tally.note('a', { failed: true, nowMs: 1_000_000 });
+  tally.take(3_600_000);
+  tally.note('a', { failed: false, nowMs: 3_600_001 });
+  expect(tally.take(4_599_999)[1]).toMatchObject({ isWatched: true });
+});
+
 it('never keeps more than 100,000 endpoints in memory from one turn to the next', () => {
   const tally = new Tally();
   for (let n = 0; n < 150_000; n += 1) tally.note(String(n), well);

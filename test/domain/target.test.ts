@@ -20,6 +20,7 @@ test.each([
   'ws://receiver.test',
   'https://user:password@receiver.test/',
   'https://user@receiver.test/',
+  'https://:password@receiver.test/',
   'https://receiver.test:0/',
   'https://receiver.test:99999/',
   'https://',

@@ -23,6 +23,49 @@ describe('the start of the next window', () => {
     expect(visibility.windowAfter({ nowMs: 1_100, xmin: 9, nextXid: 9 })).toBe(1_100);
   });
 
+  it('is a look whose next id is the oldest that runs now', () => {
+    const visibility = new Visibility(10_000);
+    visibility.windowAfter({ nowMs: 1_000, xmin: 5, nextXid: 7 });
+    visibility.windowAfter({ nowMs: 1_100, xmin: 6, nextXid: 8 });
+    expect(visibility.windowAfter({ nowMs: 1_200, xmin: 7, nextXid: 9 })).toBe(1_000);
+    expect(visibility.windowAfter({ nowMs: 1_300, xmin: 8, nextXid: 9 })).toBe(1_100);
+  });
+
+  it('forgets nothing when two looks come at one time', () => {
+    const visibility = new Visibility(10_000);
+    visibility.windowAfter({ nowMs: 1_000, xmin: 7, nextXid: 7 });
+    visibility.windowAfter({ nowMs: 1_100, xmin: 7, nextXid: 9 });
+    expect(visibility.windowAfter({ nowMs: 1_100, xmin: 7, nextXid: 9 })).toBe(1_000);
+  });
+
+  it('is the limit as long as no look is old enough', () => {
+    const visibility = new Visibility(10_000);
+    expect(visibility.windowAfter({ nowMs: 50_000, xmin: 7, nextXid: 8 })).toBe(40_000);
+  });
+
+  it('may be as far back as the limit, and no further', () => {
+    for (const [nowMs, fromMs] of [
+      [11_000, 1_000],
+      [11_001, 1_001],
+    ] as const) {
+      const visibility = new Visibility(10_000);
+      visibility.windowAfter({ nowMs: 1_000, xmin: 7, nextXid: 7 });
+      expect(visibility.windowAfter({ nowMs, xmin: 7, nextXid: 9 })).toBe(fromMs);
+    }
+  });
+
+  it('keeps a look every 20 ms', () => {
+    for (const [gapMs, fromMs] of [
+      [19, 1_000],
+      [20, 1_020],
+    ] as const) {
+      const visibility = new Visibility(10_000);
+      visibility.windowAfter({ nowMs: 1_000, xmin: 7, nextXid: 7 });
+      visibility.windowAfter({ nowMs: 1_000 + gapMs, xmin: 8, nextXid: 8 });
+      expect(visibility.windowAfter({ nowMs: 2_000, xmin: 8, nextXid: 9 })).toBe(fromMs);
+    }
+  });
+
   it('goes no further back than its limit', () => {
     const visibility = new Visibility(10_000);
     visibility.windowAfter({ nowMs: 1_000, xmin: 7, nextXid: 7 });

@@ -80,6 +80,50 @@ describe('responses', () => {
     expect(result).toMatchObject({ kind: 'response', statusCode: 200, truncated: false });
   });
 
+  test('64 informational responses are passed over, and not one more', async () => {
+    const post = async (count: number) => {
+      const hints = 'HTTP/1.1 103 Hints\r\n\r\n'.repeat(count);
+      await using receiver = await startReceiver({
+        onRequest: (socket) => socket.write(hints + answer(200)),
+      });
+      return await open({ timeoutMs: 20_000 }).post(to(receiver.url));
+    };
+    expect(await post(64)).toMatchObject({ kind: 'response', statusCode: 200 });
+    expect(await post(65)).toMatchObject({
+      code: 'not_http',
+      message: 'More than 64 informational responses',
+    });
+  });
+
+  test('of a header that comes twice the first counts', async () => {
+    const { result } = await exchange({
+      onRequest: (socket) =>
+        socket.write(
+          'HTTP/1.1 429 No\r\nretry-after: 7\r\nretry-after: 9\r\nlocation: /a\r\nlocation: /b\r\ncontent-encoding: br\r\ncontent-length: 0\r\n\r\n',
+        ),
+    });
+    expect(result).toMatchObject({ statusCode: 429, retryAfter: '7', contentEncoding: 'br' });
+    expect(asResponse(result).location).toBe('/a');
+  });
+
+  test('a request may have a timeout of its own, in place of that of the client', async () => {
+    await using receiver = await startReceiver({ onRequest: () => {} });
+    const patient = open({ timeoutMs: 20_000 });
+    const own = await patient.post({ ...to(receiver.url), timeoutMs: 150 });
+    expect(own).toMatchObject({ code: 'timeout', message: 'No response headers within 150 ms' });
+    const hasty = open({ timeoutMs: 120 });
+    const usual = await hasty.post({ ...to(receiver.url), timeoutMs: null });
+    expect(usual).toMatchObject({ message: 'No response headers within 120 ms' });
+  });
+
+  test('a deadline that passes before there is a connection says so', async () => {
+    const client = open({ timeoutMs: 120, lookup: () => {} });
+    expect(await client.post(to('http://never.test/'))).toMatchObject({
+      code: expect.stringMatching(/^(connect_)?timeout$/),
+      message: expect.stringMatching(/^No connection within 120 ms$|timeout/i),
+    });
+  });
+
   test('a 103 before the response is passed over', async () => {
     const { result } = await exchange({
       onRequest: (socket) =>

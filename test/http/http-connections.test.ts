@@ -72,6 +72,20 @@ describe('stale connections', () => {
     }
   });
 
+  test('a kept connection that is reset after a while was not stale: the receiver has had the request', async () => {
+    await using receiver = await startReceiver({
+      onRequest: (socket, { number }) => {
+        if (number === 1) socket.write(answer(200));
+        else setTimeout(() => socket.resetAndDestroy(), 1_100);
+      },
+    });
+    const client = open({ timeoutMs: 20_000 });
+    await settled(client.post(to(receiver.url)));
+    const result = await client.post(to(receiver.url));
+    expect(result).toMatchObject({ code: 'connection_reset', retriedConnection: false });
+    expect(receiver.requests).toHaveLength(2);
+  });
+
   test('a response that has begun is not asked for again', async () => {
     await using receiver = await startReceiver({
       onRequest: (socket, { number }) => {

@@ -53,10 +53,12 @@ describe('lanes that notifications name', () => {
     calls.add('1', 'closed');
     calls.add('1', 'rules');
     calls.add('2', 'rules');
+    calls.add('3', 'rules');
+    calls.add('3', 'closed');
     calls.hear(0);
-    expect([wanted, slow, scans()]).toEqual([['1', '2'], ['1'], 0]);
+    expect([wanted, slow, scans()]).toEqual([['1', '2', '3'], ['1', '3'], 0]);
     calls.hear(1_000);
-    expect(wanted).toHaveLength(2);
+    expect(wanted).toHaveLength(3);
   });
 
   it('are kept up to a bound in a flood; the lanes of this worker and a scan stand in for the others', () => {

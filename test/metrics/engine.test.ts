@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { closedPort } from '../../harness/receivers.ts';
 import { hasRedis, startRedis } from '../../harness/redis.ts';
+import { graphileSchema } from '../../src/db/names.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
@@ -97,19 +99,47 @@ it('a result whose lease was lost is counted as fenced', async () => {
   await metricsWith('posthorn_results_fenced_total', 1);
 });
 
-it('what takes an outage of half a minute is counted when it happens', async () => {
-  const { events } = posthorn;
-  events.emit('recordLost', { results: 12, error: 'Postgres was away' });
-  events.emit('runnerRestarted', { reason: 'it ended by itself' });
-  events.emit('endpointsDisabled', { ids: ['a', 'b'], reason: 'failing' });
-  events.emit('egress', { isDown: true });
-  const metrics = await scrape(posthorn.address);
-  expect(metrics.value('posthorn_results_lost_total')).toBe(12);
-  expect(metrics.value('posthorn_runner_restarts_total')).toBe(1);
-  expect(metrics.value('posthorn_endpoints_disabled_total{reason="failing"}')).toBe(2);
-  expect(metrics.value('posthorn_egress_down')).toBe(1);
-  events.emit('egress', { isDown: false });
-  expect((await scrape(posthorn.address)).value('posthorn_egress_down')).toBe(0);
+it('results that Postgres refuses for good are counted as lost', async () => {
+  await refuse('delete', 'posthorn.queue');
+  await enqueue(3);
+  await metricsWith('posthorn_results_lost_total', 3);
+});
+
+it('a Graphile runner that ended and was started again is counted', async () => {
+  expect((await scrape(posthorn.address)).value('posthorn_runner_restarts_total')).toBe(0);
+  // A completion that fails ends the whole runner of graphile-worker 0.18.
+  await refuse('delete', `${graphileSchema}._private_jobs`);
+  await database.pool.query(`select ${graphileSchema}.add_job('posthorn:sample')`);
+  await eventually(
+    async () => (await scrape(posthorn.address)).value('posthorn_runner_restarts_total') > 0,
+    'the restart is counted',
+  );
+  await database.pool.query(`drop trigger refuse on ${graphileSchema}._private_jobs`);
+});
+
+it('endpoints that are disabled because they have failed for days are counted', async () => {
+  receiver.answer((_request, response) => {
+    response.statusCode = 500;
+    response.end();
+  });
+  for (const path of ['/a', '/b']) {
+    const endpoint = await registerEndpoint(database, { url: `${receiver.url}${path}` });
+    await endpoint.enqueue(1);
+  }
+  await metricsWith('posthorn_record_results_sum', 2);
+  await database.pool.query(
+    `update posthorn.breakers set consecutive = 20, failing_since = failing_since - interval '6 days'`,
+  );
+  await database.pool.query(`select ${graphileSchema}.add_job('posthorn:disable')`);
+  await metricsWith('posthorn_endpoints_disabled_total{reason="failing"}', 2);
+});
+
+it('an outage of our own network is shown as long as it lasts', async () => {
+  const nowhere = `http://127.0.0.1:${await closedPort()}`;
+  await enqueueLanes(nowhere, 12);
+  await metricsWith('posthorn_egress_down', 1);
+  await enqueueLanes(receiver.url, 12);
+  await metricsWith('posthorn_egress_down', 0);
 });
 
 it('the pools tell how many connections they have and how many work', async () => {
@@ -142,6 +172,24 @@ describe.skipIf(!hasRedis)('with Redis', () => {
     await upIs(0);
   });
 });
+
+/** Refuses to change a table, whatever is in the row. */
+async function refuse(what: 'delete' | 'update', table: string): Promise<void> {
+  await database.pool.query(
+    `create function public.refuse() returns trigger language plpgsql
+     as $$ begin raise 'refused' using errcode = '22003'; end $$;
+     create trigger refuse before ${what} on ${table} for each row execute function public.refuse()`,
+  );
+}
+
+/** One webhook for each of so many lanes. */
+async function enqueueLanes(url: string, count: number): Promise<void> {
+  await database.pool.query(
+    `insert into posthorn.outbox (url, body)
+     select $1 || '/' || n, '{}' from generate_series(1, $2::integer) as n`,
+    [url, count],
+  );
+}
 
 function metricsWith(series: string, value: number): Promise<Scraped> {
   return eventually(async () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { sqlFile } from '../../src/db/sql-file.ts';
 import { Breakers } from '../../src/deliver/breakers.ts';
-import { breakerRules, type LaneNews, type ProbeAttempt } from '../../src/domain/breaker.ts';
+import type { LaneNews, ProbeAttempt } from '../../src/domain/breaker.ts';
 import { createEvents } from '../../src/events.ts';
 import { createLog } from '../../src/log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -11,6 +11,8 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 // A failure prints its seed and path, which replay it.
 
 const lane = '42';
+/** Literals, so that the model does not follow a threshold that is changed by mistake. */
+const rules = { failures: 5, overS: 10, openS: 30, mostOpenS: 900 };
 const leaseS = 90;
 let database: TestDatabase;
 let breakers: Breakers;
@@ -84,7 +86,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       kind: fc.constant('pass' as const),
-      seconds: fc.constantFrom(1, 8, 40, 100, 1_200),
+      seconds: fc.constantFrom(1, 7, 40, 100, 1_200),
     }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('probe' as const) }) },
@@ -142,6 +144,69 @@ it('behaves as its model, whatever happens in whatever order', async () => {
   );
 }, 120_000);
 
+it('opens with the fifth failure in a row, if that comes ten seconds after the first', async () => {
+  /** Whether it opens with the last of so many failures, of which the first was so long ago. */
+  const opensWith = async (count: number, overS: number): Promise<boolean> => {
+    for (;;) {
+      await database.pool.query('delete from posthorn.breakers');
+      await breakers.count([news({ failures: count - 1 })]);
+      await database.pool.query(
+        `update posthorn.breakers set failing_since = clock_timestamp() - $1 * interval '1 second'`,
+        [overS],
+      );
+      const agedMs = performance.now();
+      await breakers.count([news({ failures: 1 })]);
+      // More time has passed than the test is about: once more.
+      if (performance.now() - agedMs > 900) continue;
+      const { rows } = await database.pool.query('select state from posthorn.breakers');
+      return rows[0]?.state === 'open';
+    }
+  };
+  expect(await opensWith(4, 3_600)).toBe(false);
+  expect(await opensWith(5, 10)).toBe(true);
+  expect(await opensWith(5, 9)).toBe(false);
+});
+
+it('during an outage of our own neither failures nor a probe that failed say anything about the lane', async () => {
+  const down = new Breakers({
+    pool: database.pool,
+    events: createEvents(),
+    log: createLog('silent'),
+  });
+  const refused = { reason: 'connection_refused', notBeforeMs: undefined } as const;
+  for (let n = 0; n < 10; n += 1) {
+    down.judge(
+      { lane: `lane ${n}`, isProbe: false },
+      {
+        result: { kind: 'error', code: refused.reason, message: '', ...unmeasured },
+        verdict: { kind: 'retry', pressure: 'broken', ...refused },
+      },
+    );
+  }
+  expect(down.isEgressDown).toBe(true);
+  const probe = { webhookId: '0199c0de-0000-7000-8000-000000000001', number: 3 };
+  await database.pool.query('delete from posthorn.breakers');
+  await database.pool.query(
+    `insert into posthorn.breakers (lane, url, state, consecutive, trips, failing_since, open_until, probe_until, probe_webhook, probe_attempt)
+     values ($1, '', 'open', 6, 1, now() - interval '1 hour', now(), now() + interval '1 minute', $2, $3),
+       (43, '', 'closed', 4, 0, now() - interval '1 hour', null, null, null, null)`,
+    [lane, probe.webhookId, probe.number],
+  );
+  await down.count([
+    news({ failures: 1, probes: [{ ...probe, failed: true }] }),
+    { ...news({ failures: 9 }), lane: '43' },
+  ]);
+  const { rows } = await database.pool.query(
+    'select lane::integer, state, consecutive, trips, probe_webhook from posthorn.breakers order by 1',
+  );
+  expect(rows).toEqual([
+    { lane: 42, state: 'open', consecutive: 6, trips: 1, probe_webhook: null },
+    { lane: 43, state: 'closed', consecutive: 4, trips: 0, probe_webhook: null },
+  ]);
+});
+
+const unmeasured = { durationMs: 1, retriedConnection: false };
+
 async function perform(model: Model, one: Step): Promise<void> {
   switch (one.kind) {
     case 'fail':
@@ -174,14 +239,14 @@ function fail(model: Model, { count, afterSuccess }: { count: number; afterSucce
   if (row.state === 'open') return;
   if (afterSuccess || row.consecutive === 0) row.failingSince = now;
   row.consecutive = afterSuccess ? count : row.consecutive + count;
-  const isLong = now - row.failingSince >= breakerRules.overS;
-  if (row.consecutive >= breakerRules.failures && isLong) open(row, now);
+  const isLong = now - row.failingSince >= rules.overS;
+  if (row.consecutive >= rules.failures && isLong) open(row, now);
 }
 
 /** openUntil is the latest it may be; the comparison takes the real one over. */
 function open(row: Row, now: number): void {
   row.state = 'open';
-  const openS = Math.min(breakerRules.openS * 2 ** row.trips, breakerRules.mostOpenS);
+  const openS = Math.min(rules.openS * 2 ** row.trips, rules.mostOpenS);
   row.openUntil = now + openS * 1.2;
   row.openUntilLeast = now + openS * 0.8;
   row.trips += 1;
@@ -190,7 +255,7 @@ function open(row: Row, now: number): void {
 
 /** The same interval anew: it says nothing about the lane, and must not be sent again at once. */
 function release(row: Row, now: number): void {
-  const openS = Math.min(breakerRules.openS * 2 ** (row.trips - 1), breakerRules.mostOpenS);
+  const openS = Math.min(rules.openS * 2 ** (row.trips - 1), rules.mostOpenS);
   row.openUntil = now + openS * 1.2;
   row.openUntilLeast = now + openS * 0.8;
   forgetProbe(row);

@@ -217,7 +217,7 @@ async function createUpgrade(): Promise<
   await older.pool.query(
     `delete from posthorn_graphile.migrations where id = ${graphileMigration};
      revoke all on all tables in schema posthorn from ${worker};
-     grant select on posthorn.migrations to ${worker}`,
+     grant select on posthorn.migrations, posthorn.definitions to ${worker}`,
   );
   return {
     database: older,

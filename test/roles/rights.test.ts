@@ -72,7 +72,9 @@ it('the last migration of Graphile Worker is the one that its pinned version bri
 
 describe('a worker may run', () => {
   const folder = new URL('../../sql/', import.meta.url);
-  const names = readdirSync(folder).filter((name) => name.endsWith('.sql'));
+  const names = readdirSync(folder).filter(
+    (name) => name.endsWith('.sql') && name !== 'schema.sql',
+  );
 
   it.each(names)('%s', async (name) => {
     await using client = await roles.connect('worker');

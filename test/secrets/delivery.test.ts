@@ -228,6 +228,19 @@ describe('rotating a secret', () => {
     expect(shown.json.former_secrets).toEqual([]);
   });
 
+  it('without an overlap has the next webhook signed by the new one alone, in a worker that knew the old one', async () => {
+    const engine = await start(ringText('k1'));
+    const { json: first } = await call(engine, '/endpoints', { url: receiver.url });
+    await enqueue(first.id);
+    const before = await received(1);
+    expect(signaturesOf(before)).toEqual([hmacOf(before, first.secret ?? '')]);
+    const path = `/endpoints/${first.id}/secret/rotate`;
+    const { json: second } = await call(engine, path, { overlap_s: 0 });
+    await enqueue(first.id);
+    const after = await received(2);
+    expect(signaturesOf(after)).toEqual([hmacOf(after, second.secret ?? '')]);
+  });
+
   it('stops the old one by itself in a worker that has opened it before', async () => {
     const engine = await start(ringText('k1'));
     const { json: first } = await call(engine, '/endpoints', { url: receiver.url });

@@ -8,6 +8,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { ringOf, ringText } from '../support/key-rings.ts';
+import { besideTransaction } from '../support/rows.ts';
 
 // The task that brings all secrets under the current key: plain ones, and those of older keys.
 
@@ -191,6 +192,24 @@ describe('the sealing', () => {
     expect(texts.filter((text) => text === 'planted-new')).toHaveLength(20);
     expect(texts.filter((text) => text.startsWith('planted-secret '))).toHaveLength(280);
   });
+});
+
+it('a secret that is changed between the read and the write of the sealing stays as it was changed', async () => {
+  await register(2);
+  const { waited, result } = await besideTransaction(
+    database,
+    {
+      statement: `update posthorn.endpoints set secret = 'planted-new' where secret = 'planted-secret 1'`,
+      end: 'commit',
+    },
+    () => seal('k1'),
+  );
+  expect(waited).toBe(true);
+  expect(result).toMatchObject({ sealed: 1, plain: 1 });
+  const { rows: kept } = await database.pool.query(
+    `select secret from posthorn.endpoints where not starts_with(secret, 'sealed:')`,
+  );
+  expect(kept).toEqual([{ secret: 'planted-new' }]);
 });
 
 describe('the Graphile job', () => {

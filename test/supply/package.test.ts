@@ -54,7 +54,7 @@ afterAll(() => rm(directory, { recursive: true }));
 describe('the packed package', () => {
   test('has what is read at run time', () => {
     const needed = ['sql', 'migrations'].flatMap((folder) =>
-      readdirSync(root + folder)
+      readdirSync(root + folder, { recursive: true, encoding: 'utf8' })
         .filter((name) => name.endsWith('.sql'))
         .map((name) => `${folder}/${name}`),
     );

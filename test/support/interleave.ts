@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { TestDatabase } from './database.ts';
 
@@ -15,6 +16,8 @@ export interface Outcome {
   readonly results: Readonly<Record<string, unknown>>;
   /** What each failed step threw. */
   readonly errors: Readonly<Record<string, unknown>>;
+  /** The steps that had to wait for a lock of another session, or for an earlier step that waited. */
+  readonly blocked: readonly string[];
 }
 
 export interface Interleaving {
@@ -29,6 +32,16 @@ export interface Interleaving {
   readonly prepare?: string;
   /** Steps that may fail in some orders. Any other failure fails the test. */
   readonly mayFail?: readonly string[];
+  /** Orders to leave out, by the sessions of their steps. */
+  readonly leaveOut?: (order: readonly string[]) => boolean;
+  /** Connections to use again, so that their plans are kept: see {@link connections}. Default: new ones. */
+  readonly on?: Connections;
+}
+
+/** Of the sessions by their names, and one that looks on. */
+export interface Connections extends AsyncDisposable {
+  get(name: string): pg.Client | undefined;
+  readonly observer: pg.Client;
 }
 
 /** A step that runs one statement and returns its rows. */
@@ -51,17 +64,29 @@ export function transaction(name: string, steps: readonly Step[]): Step[] {
  */
 export async function interleave(options: Interleaving): Promise<number> {
   const names = Object.keys(options.sessions);
-  const clients = new Map<string, pg.Client>();
-  const observer = new pg.Client({ connectionString: options.database.url });
-  await observer.connect();
+  const clients = options.on ?? (await connections(names, options));
   try {
-    for (const name of names) clients.set(name, await connect(options));
-    const orders = ordersOf(names.map((name) => (options.sessions[name] ?? []).map(() => name)));
-    for (const order of orders) await runOrder(order, { ...options, clients, observer });
+    const steps = names.map((name) => (options.sessions[name] ?? []).map(() => name));
+    const orders = ordersOf(steps).filter((order) => options.leaveOut?.(order) !== true);
+    for (const order of orders) await runOrder(order, { ...options, clients });
     return orders.length;
   } finally {
-    await Promise.all([...clients.values(), observer].map((client) => client.end()));
+    if (options.on === undefined) await clients[Symbol.asyncDispose]();
   }
+}
+
+/** Connects once for many interleavings. */
+export async function connections(
+  names: readonly string[],
+  options: Pick<Interleaving, 'database' | 'prepare'>,
+): Promise<Connections> {
+  const observer = await connect({ database: options.database });
+  const clients = new Map<string, pg.Client>();
+  for (const name of names) clients.set(name, await connect(options));
+  const close = async () => {
+    await Promise.all([...clients.values(), observer].map((client) => client.end()));
+  };
+  return { observer, get: (name) => clients.get(name), [Symbol.asyncDispose]: close };
 }
 
 /** All ways to merge sequences without changing the order within one. */
@@ -75,7 +100,10 @@ export function ordersOf<Item>(sequences: readonly (readonly Item[])[]): Item[][
   });
 }
 
-async function connect({ database, prepare }: Interleaving): Promise<pg.Client> {
+async function connect({
+  database,
+  prepare,
+}: Pick<Interleaving, 'database' | 'prepare'>): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
   // A deadlock is found at once, and nothing waits for ever.
@@ -86,19 +114,13 @@ async function connect({ database, prepare }: Interleaving): Promise<pg.Client> 
 
 async function runOrder(
   order: readonly string[],
-  {
-    sessions,
-    reset,
-    check,
-    mayFail = [],
-    clients,
-    observer,
-  }: Interleaving & { clients: ReadonlyMap<string, pg.Client>; observer: pg.Client },
+  { sessions, reset, check, mayFail = [], clients }: Interleaving & { clients: Connections },
 ): Promise<void> {
   await reset();
   const results: Record<string, unknown> = {};
   const errors: Record<string, unknown> = {};
   const begun: string[] = [];
+  const blocked: string[] = [];
   const tails = new Map<string, Promise<void>>();
   const next = new Map<string, number>();
   for (const name of order) {
@@ -116,31 +138,38 @@ async function runOrder(
       }
     });
     tails.set(name, tail);
-    await settledOrBlocked(tail, { client, observer });
+    if (await isBlocked(tail, { client, observer: clients.observer })) blocked.push(step.name);
   }
   await Promise.all(tails.values());
-  for (const client of clients.values()) await client.query('rollback');
+  if (Object.keys(errors).length > 0) {
+    await Promise.all(Object.keys(sessions).map((name) => clients.get(name)?.query('rollback')));
+  }
   const where = `in the order ${begun.join(', ')}`;
   for (const [step, error] of Object.entries(errors)) {
     if (!mayFail.includes(step)) throw new Error(`${step} failed ${where}`, { cause: error });
   }
   try {
-    await check({ order: begun, results, errors });
+    await check({ order: begun, results, errors, blocked });
   } catch (error) {
     if (error instanceof Error) error.message = `${error.message}\n${where}`;
     throw error;
   }
 }
 
-/** Asks Postgres again and again, which tells a session that waits for a lock from one that is slow. */
-async function settledOrBlocked(
+/**
+ * Waits until a step is done or waits for a lock; says which. Postgres is asked again and again, which tells a session that waits
+ * for a lock from one that is slow.
+ */
+async function isBlocked(
   tail: Promise<void>,
   { client, observer }: { client: pg.Client; observer: pg.Client },
-): Promise<void> {
+): Promise<boolean> {
   let isSettled = false;
   void tail.then(() => {
     isSettled = true;
   });
+  // Most are done by now, and Postgres need not be asked.
+  await Promise.race([tail, delay(2)]);
   while (!isSettled) {
     const asked = observer.query<{ is_blocked: boolean }>(
       'select cardinality(pg_blocking_pids($1)) > 0 as is_blocked',
@@ -148,6 +177,8 @@ async function settledOrBlocked(
     );
     await Promise.race([tail, asked]);
     const { rows } = await asked;
-    if (rows[0]?.is_blocked) return;
+    if (rows[0]?.is_blocked && !isSettled) return true;
+    await Promise.race([tail, delay(2)]);
   }
+  return false;
 }

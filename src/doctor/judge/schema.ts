@@ -9,7 +9,7 @@ import { type Finding, verdictsOf } from '../finding.ts';
 export function judgeMigrations(state: SchemaState | undefined): Finding {
   const { ok, warn, fail } = verdictsOf(
     'migrations',
-    'all of this version are applied, and none of a later one',
+    'all of this version are applied, and none of a later one; functions and views are its own',
   );
   if (state === undefined) {
     return warn(
@@ -21,9 +21,14 @@ export function judgeMigrations(state: SchemaState | undefined): Finding {
     const what = state.applied === 0 ? 'none is applied' : `pending: ${listed(state.pending)}`;
     return fail(what, 'posthorn migrate');
   }
-  if (state.unknown.length > 0) {
+  if (state.outdated.length > 0) {
+    return fail(`of another version: ${listed(state.outdated)}`, 'posthorn migrate');
+  }
+  if (state.unknown.length > 0 || state.newer !== undefined) {
     return warn(
-      `unknown here: ${listed(state.unknown)}`,
+      state.unknown.length > 0
+        ? `unknown here: ${listed(state.unknown)}`
+        : `functions and views of version ${state.newer}`,
       'A newer version was here: upgrade this one, which may not know what that one does.',
     );
   }

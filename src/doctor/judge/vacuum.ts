@@ -8,7 +8,7 @@ import { changeSettings } from './change-settings.ts';
 
 type Settings = ServerFacts['settings'];
 
-/** As migrations/ make them. The queue is emptied and filled all day: it is vacuumed by count, not by share. */
+/** As migrations/0001_webhooks.sql makes them. The queue is emptied and filled all day: it is vacuumed by count, not by share. */
 const tuned: Readonly<Record<string, readonly string[]>> = {
   'posthorn.queue': [
     'fillfactor=45',

@@ -1,0 +1,8 @@
+-- Cancels a webhook that waits for its first or next attempt. False when it is being sent, has ended or is unknown.
+create or replace function posthorn.cancel(webhook_id uuid) returns boolean
+  language sql
+  security definer
+  set search_path = pg_catalog, pg_temp
+  as $$ select posthorn.cancel_many(array[cancel.webhook_id]) = 1 $$;
+
+revoke execute on function posthorn.cancel(uuid) from public;

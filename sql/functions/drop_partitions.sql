@@ -1,0 +1,78 @@
+-- Drops a day of history; says whether it did. The unfinished webhooks of the day stay: their rows of the outbox, their attempts
+-- and their rows of the queue are all there is of them, and the first two move to the default partitions. Everybody is locked
+-- out while that is done, so a day that has too much of it stays as it is: more than 10,000 webhooks, or 64 MB of bodies and
+-- answers.
+--
+-- A session that claims, records, cancels or retries has a lock of the parents until the end of its transaction, or waits for
+-- one before it looks at a row: it finds a webhook before the move or after it, and never half of it.
+create or replace function posthorn.drop_partitions(day date) returns boolean
+  language plpgsql
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+  as $$
+declare
+  most_kept constant integer := 10000;
+  most_bytes constant integer := 64 * 1048576;
+  suffix constant text := to_char(day, '_YYYYMMDD');
+  lower_bound constant uuid := posthorn.uuid_floor(day::timestamp at time zone 'UTC');
+  upper_bound constant uuid := posthorn.uuid_floor((day + 1)::timestamp at time zone 'UTC');
+  parents constant text[] := array['attempts', 'outcomes', 'outbox'];
+  parent text;
+  kept uuid[];
+  bytes bigint;
+begin
+  perform pg_advisory_xact_lock(1886352244, 0);
+  -- put_back() and take_back() share it: nothing of the day comes into the queue or leaves it by them.
+  perform pg_advisory_xact_lock(1886352244, -4);
+  -- Looked for before any table is locked. The last one reads the whole queue.
+  kept := array(
+    select webhook_id from posthorn.queue where webhook_id >= lower_bound and webhook_id < upper_bound limit most_kept + 1);
+  if cardinality(kept) > most_kept
+    or exists (
+      select
+      from posthorn.queue
+      where outbox_id >= lower_bound
+        and outbox_id < upper_bound
+        and (webhook_id < lower_bound or webhook_id >= upper_bound)
+    )
+  then
+    return false;
+  end if;
+  select
+    coalesce((select sum(pg_column_size(o.body)) from posthorn.outbox as o where o.id = any (kept)), 0)
+      + coalesce((select sum(pg_column_size(a.response_body)) from posthorn.attempts as a where a.webhook_id = any (kept)), 0)
+  into bytes;
+  if bytes > most_bytes then
+    return false;
+  end if;
+  -- DROP locks the parent after the partition, a claim the other way round. With the parents first nobody deadlocks.
+  lock table only posthorn.outbox, only posthorn.attempts, only posthorn.outcomes in access exclusive mode;
+  kept := array(
+    select webhook_id from posthorn.queue where webhook_id >= lower_bound and webhook_id < upper_bound limit most_kept + 1);
+  -- More came: it is today.
+  if cardinality(kept) > most_kept then
+    return false;
+  end if;
+  foreach parent in array parents loop
+    continue when to_regclass(format('posthorn.%I', parent || suffix)) is null;
+    if cardinality(kept) > 0 then
+      -- Only then does the default partition take rows of the day.
+      execute format('alter table posthorn.%I detach partition posthorn.%I', parent, parent || suffix);
+      execute format('insert into posthorn.%I select * from posthorn.%I where %I = any ($1)',
+        parent || '_default', parent || suffix, case parent when 'outbox' then 'id' else 'webhook_id' end)
+      using kept;
+    end if;
+    execute format('drop table posthorn.%I', parent || suffix);
+  end loop;
+  -- Rows of today and of the days beside it may still come.
+  if day < (now() at time zone 'UTC')::date - 1 then
+    update posthorn.history set whole_from = day + 1 where whole_from <= day;
+  end if;
+  return true;
+end
+$$;
+
+revoke execute on function posthorn.drop_partitions(date) from public;

@@ -1,0 +1,42 @@
+-- Before an endpoint is changed: keeps its dates, and what is true of every change of its status. A deleted endpoint stays
+-- deleted and keeps nothing secret. Sealing a secret is not a change.
+create or replace function posthorn.endpoint_changes() returns trigger
+  language plpgsql
+  set search_path = pg_catalog, pg_temp
+  as $$
+begin
+  if old.status = 'deleted' then
+    raise check_violation using
+      constraint = 'endpoints_deleted_is_final', schema = 'posthorn', table = 'endpoints', column = 'status',
+      message = 'Cannot change the endpoint as a deleted one must stay as it is';
+  end if;
+  if (new.gone_answers = old.gone_answers and coalesce(current_setting('posthorn.is_sealing', true), '') <> 'on')
+    or new.status <> old.status
+  then
+    new.updated_at := clock_timestamp();
+  end if;
+  if new.status <> old.status then
+    new.status_since := clock_timestamp();
+    if new.status = 'active' then
+      new.status_reason := null;
+      new.gone_answers := 0;
+    elsif new.status_reason is not distinct from old.status_reason then
+      new.status_reason := 'by_request';
+    end if;
+  end if;
+  if new.status = 'deleted' then
+    new.secret := null;
+    new.former_secrets := null;
+    new.public_key := null;
+    new.headers := null;
+  end if;
+  return new;
+end
+$$;
+
+create or replace trigger endpoint_changes
+  before update on posthorn.endpoints
+  for each row
+  execute function posthorn.endpoint_changes();
+
+revoke execute on function posthorn.endpoint_changes() from public;

@@ -1,0 +1,45 @@
+-- Enqueues webhooks that missed() has found, as the trigger would have; returns the ids of those that are enqueued now. Notes
+-- what their idempotency keys stand for, unless that is another webhook.
+create or replace function posthorn.enqueue_missed(webhook_ids uuid[]) returns setof uuid
+  language plpgsql
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+  as $$
+begin
+  -- One at a time, and nobody puts anything back meanwhile: what another one enqueued may have been sent since.
+  perform pg_advisory_xact_lock(1886352244, -4);
+  insert into posthorn.idempotency_keys (key, webhook_id, expires_at)
+  select o.idempotency_key, o.id, o.created_at + interval '7 days'
+  from posthorn.outbox as o
+  where o.id = any (webhook_ids)
+    and o.idempotency_key is not null
+    and o.created_at > now() - interval '7 days'
+  order by o.idempotency_key
+  on conflict (key) do nothing;
+  return query
+  insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+  select
+    o.id,
+    o.id,
+    case when o.endpoint_id is null then posthorn.lane_of(o.url) else posthorn.lane_of(o.endpoint_id) end,
+    case
+      when (select e.ordered from posthorn.endpoints as e where e.id = o.endpoint_id) then 1
+      when o.priority = 'high' then 0
+      when o.priority = 'normal' then 1
+      else 2
+    end,
+    greatest(o.send_at, clock_timestamp())
+  from posthorn.outbox as o
+  where o.id = any (webhook_ids)
+    and not exists (select from posthorn.outcomes as e where e.webhook_id = o.id)
+  order by o.id
+  on conflict (webhook_id) do nothing
+  returning webhook_id;
+  perform pg_notify('posthorn_wake', 'scan');
+end
+$$;
+
+revoke execute on function posthorn.enqueue_missed(uuid[]) from public;

@@ -1,0 +1,14 @@
+-- Whether a webhook with this id would have been dropped with the history of its day. One that was unfinished then is still there.
+create or replace function posthorn.is_dropped(webhook_id uuid) returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+  as $$
+    select coalesce(
+      get_byte(uuid_send(is_dropped.webhook_id), 6) >> 4 = 7
+        and is_dropped.webhook_id < (select posthorn.history_floor())
+        and not exists (select from posthorn.queue as q where q.webhook_id = is_dropped.webhook_id)
+        and not exists (select from posthorn.outcomes as e where e.webhook_id = is_dropped.webhook_id),
+      false)
+  $$;
+
+revoke execute on function posthorn.is_dropped(uuid) from public;

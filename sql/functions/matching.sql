@@ -1,0 +1,158 @@
+-- The webhooks that match, in the order of their ids, after one of them: at most so many, and as far as the walk goes. Those to
+-- a registered endpoint; or those to one of some URLs without their query, and to no registered endpoint. Their lane only
+-- narrows the search down: the destination of each is looked up, so that no webhook is taken for one to another destination.
+-- "walked_to" is where to go on; null at the end. Failed and cancelled ones have an index of their own, delivered ones are
+-- looked for among all that have ended, pending ones in the queue. The settings keep each walk along an index, in its order: a
+-- bitmap or a sort would read all that there is for every page.
+create or replace function posthorn.matching(
+  statuses posthorn.webhook_status[],
+  endpoint_id uuid,
+  urls text[],
+  ids uuid[],
+  after uuid,
+  before uuid,
+  ended_before timestamptz,
+  walk integer,
+  most integer
+) returns table (webhook_ids uuid[], walked_to uuid)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+  set enable_bitmapscan = off
+  set enable_sort = off
+  set jit = off
+  as $$
+    with walked as materialized (
+      -- What ended at infinity does not match; it is only walked past.
+      (
+        select 1 as source, e.webhook_id, e.outbox_id, e.lane, e.finished_at
+        from posthorn.outcomes as e
+        where matching.ids is null
+          and 'failed' = any (matching.statuses)
+          and e.status = 'failed'
+          and e.webhook_id > matching.after
+          and e.webhook_id < matching.before
+        order by e.webhook_id
+        limit matching.walk
+      )
+      union all
+      (
+        select 2, e.webhook_id, e.outbox_id, e.lane, e.finished_at
+        from posthorn.outcomes as e
+        where matching.ids is null
+          and 'cancelled' = any (matching.statuses)
+          and e.status = 'cancelled'
+          and e.webhook_id > matching.after
+          and e.webhook_id < matching.before
+        order by e.webhook_id
+        limit matching.walk
+      )
+      union all
+      (
+        select 3, e.webhook_id, e.outbox_id, e.lane, case when e.status = 'delivered' then e.finished_at else 'infinity' end
+        from posthorn.outcomes as e
+        where matching.ids is null
+          and 'delivered' = any (matching.statuses)
+          and e.webhook_id > matching.after
+          and e.webhook_id < matching.before
+        order by e.webhook_id
+        limit matching.walk
+      )
+      union all
+      (
+        select
+          4, q.webhook_id, q.outbox_id, q.lane,
+          case when q.lease_until > now() then 'infinity'::timestamptz else '-infinity' end
+        from posthorn.queue as q
+        where matching.ids is null
+          and 'pending' = any (matching.statuses)
+          and q.webhook_id > matching.after
+          and q.webhook_id < matching.before
+        order by q.webhook_id
+        limit matching.walk
+      )
+      union all
+      (
+        select 5, e.webhook_id, e.outbox_id, e.lane, e.finished_at
+        from unnest(matching.ids) as named (id)
+        cross join lateral (
+          select o.webhook_id, o.outbox_id, o.lane, o.finished_at
+          from posthorn.outcomes as o
+          where o.webhook_id = named.id
+            and o.status = any (matching.statuses)
+          offset 0
+        ) as e
+        where named.id > matching.after
+          and named.id < matching.before
+      )
+      union all
+      (
+        select
+          6, q.webhook_id, q.outbox_id, q.lane,
+          case when q.lease_until > now() then 'infinity'::timestamptz else '-infinity' end
+        from unnest(matching.ids) as named (id)
+        cross join lateral (select * from posthorn.queue where webhook_id = named.id offset 0) as q
+        where 'pending' = any (matching.statuses)
+          and named.id > matching.after
+          and named.id < matching.before
+      )
+    ),
+    -- As text, as there is no min(uuid) before Postgres 18; the order is the same.
+    horizon as materialized (
+      select min(last)::uuid as id
+      from (
+        select max(webhook_id::text) as last
+        from walked
+        where source <= 4
+        group by source
+        having count(*) >= matching.walk
+      ) as cut
+    ),
+    lanes as materialized (
+      select
+        case
+          when matching.endpoint_id is not null then array[posthorn.lane_of(matching.endpoint_id)]
+          when matching.urls is not null then array(select posthorn.lane_of(url) from unnest(matching.urls) as url)
+        end as wanted
+    ),
+    candidates as materialized (
+      select distinct w.webhook_id, w.outbox_id
+      from walked as w
+      where ((select wanted from lanes) is null or w.lane = any ((select wanted from lanes)::bigint[]))
+        and w.finished_at <= matching.ended_before
+        and w.finished_at < 'infinity'
+        and ((select id from horizon) is null or w.webhook_id <= (select id from horizon))
+      order by w.webhook_id
+    ),
+    -- A CTE gives its rows in its own order, and no more than are asked for: the outbox is read for a page, not for a walk.
+    matches as materialized (
+      select c.webhook_id
+      from candidates as c
+      where (select wanted from lanes) is null
+        or coalesce(
+          (
+            select
+              case
+                when matching.endpoint_id is not null then o.endpoint_id = matching.endpoint_id
+                else o.endpoint_id is null and split_part(o.url, '?', 1) = any (matching.urls)
+              end
+            from posthorn.outbox as o
+            where o.id = c.outbox_id
+          ),
+          false)
+      limit matching.most
+    ),
+    found as (
+      select coalesce(array_agg(webhook_id order by webhook_id), '{}') as ids
+      from matches
+    )
+    select
+      f.ids,
+      case when cardinality(f.ids) = matching.most then f.ids[matching.most] else h.id end
+    from found as f
+    cross join horizon as h
+  $$;
+
+revoke execute on function posthorn.matching(posthorn.webhook_status[], uuid, text[], uuid[], uuid, uuid, timestamptz, integer, integer) from public;

@@ -1,0 +1,38 @@
+-- Finds webhooks of the outbox that neither wait nor have ended, because the trigger did not fire when they were inserted: it does
+-- not in a session whose session_replication_role is replica, while triggers are disabled (pg_restore --disable-triggers does
+-- that), and for rows that an owner inserts into a partition itself. Looks at so many webhooks below an id, the newest first;
+-- "walked_to" is where to go on, null at the end.
+create or replace function posthorn.missed(
+  before uuid,
+  walk integer,
+  out webhook_ids uuid[],
+  out walked integer,
+  out walked_to uuid
+)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+  set jit = off
+  as $$
+    with walked as materialized (
+      select id
+      from posthorn.redacted_outbox
+      where id < missed.before
+      order by id desc
+      limit missed.walk
+    ),
+    missed as materialized (
+      select w.id
+      from walked as w
+      where not exists (select from posthorn.queue as q where q.webhook_id = w.id)
+        and not exists (select from posthorn.outcomes as e where e.webhook_id = w.id)
+    )
+    select
+      array(select id from missed order by id),
+      (select count(*)::integer from walked),
+      case when (select count(*) from walked) = missed.walk then (select id from walked order by id limit 1) end
+  $$;
+
+revoke execute on function posthorn.missed(uuid, integer) from public;

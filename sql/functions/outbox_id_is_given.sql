@@ -1,0 +1,21 @@
+-- Refuses a row without an id. The primary key does so as well, but Postgres then repeats the row, with its secret, in the error.
+-- Such a row goes to the default partition, so the trigger costs the other rows nothing.
+create or replace function posthorn.outbox_id_is_given() returns trigger
+  language plpgsql
+  set search_path = pg_catalog, pg_temp
+  as $$
+begin
+  raise check_violation using
+    constraint = 'outbox_id_is_given', schema = 'posthorn', table = 'outbox', column = 'id',
+    message = 'Cannot insert into posthorn.outbox as an id must not be null',
+    hint = 'Leave id out: it has a default.';
+end
+$$;
+
+create or replace trigger outbox_id_is_given
+  before insert on posthorn.outbox_default
+  for each row
+  when (new.id is null)
+  execute function posthorn.outbox_id_is_given();
+
+revoke execute on function posthorn.outbox_id_is_given() from public;

@@ -1,0 +1,18 @@
+-- The same as retry() with many webhooks, such as array(select id from posthorn.webhooks where ...). Says how many are sent
+-- again, or now.
+create or replace function posthorn.retry_many(webhook_ids uuid[], force boolean default false) returns bigint
+  language sql
+  security definer
+  set search_path = pg_catalog, pg_temp
+  as $$
+    select count(*)
+    from posthorn.put_back(
+      retry_many.webhook_ids,
+      case when retry_many.force then '{failed,cancelled,pending,delivered}' else '{failed,cancelled,pending}' end
+        ::posthorn.webhook_status[])
+    where became in ('queued', 'brought_forward')
+  $$;
+
+revoke execute on function posthorn.retry_many(uuid[], boolean) from public;
+
+comment on function posthorn.retry_many is 'Sends webhooks again that have ended, or now if they wait; says how many.';

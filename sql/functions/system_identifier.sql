@@ -1,0 +1,14 @@
+-- Which server this is: two clusters have different ones. Null when the role may not ask for it; by default every role may.
+create or replace function posthorn.system_identifier() returns bigint
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+  as $$
+begin
+  return (select c.system_identifier from pg_control_system() as c);
+exception
+  when insufficient_privilege then
+    return null;
+end
+$$;
+
+revoke execute on function posthorn.system_identifier() from public;

@@ -1,0 +1,246 @@
+-- The figures, counted anew if they are older than max_age; at most a twentieth of the time goes into it, however large the
+-- queue and however many ask. Figures:
+--
+-- { queue: [{ priority: 0 high to 2 low, state, webhooks, oldest_due_s }, ...], without what there is none of
+--   is_estimated: the queue's numbers come from a sample,
+--   lanes: { failing, open, probing, paused, held }, workers: { alive, dead },
+--   partitions_ahead, partitions_overdue: { unfinished, locked }, oldest_transaction_s,
+--   tasks: { name: { ended_at: unix time, duration_s } } }
+--
+-- Why it is written so: nothing counts what is past, so history of any size costs nothing. Of the queue 4,096 pages are read
+-- at most, about 180,000 webhooks: all of it up to there, and beyond a random sample of its pages, which is right to 3 %
+-- or so. The estimates of pg_class would be free, but know no states and are minutes old. Counting exactly by an
+-- index has no bound: a million webhooks take 0.3 s, and while an old transaction pins xmin, those that
+-- have ended long ago are walked as well. As a sample may miss the one webhook that is stuck, the oldest of each lane is
+-- looked up besides, of the first 2,000 lanes and priorities.
+create or replace function posthorn.take_stats(max_age interval default interval '15 seconds') returns posthorn.stats
+  language plpgsql
+  security definer
+  set search_path = pg_catalog, pg_temp
+  -- Whatever the caller's are: these plans are for reading much, and its own may be for reading little.
+  set enable_seqscan = on
+  set enable_hashjoin = on
+  set enable_hashagg = on
+  set enable_sort = on
+  set jit = off
+  set max_parallel_workers_per_gather = 0
+  set extra_float_digits = 1
+  as $$
+declare
+  most_pages constant integer := 4096;
+  most_heads constant integer := 2000;
+  started_at timestamptz := clock_timestamp();
+  known posthorn.stats;
+  pages bigint;
+  share float8;
+  counted_queue jsonb;
+  oldest_of_lanes jsonb := '[]';
+  rest jsonb;
+begin
+  select * into known from posthorn.stats;
+  if not found then
+    insert into posthorn.stats default values on conflict do nothing;
+  elsif known.taken_at > started_at - greatest(max_age, known.took_ms * 20 * interval '1 millisecond')
+    -- Else the clock was set back since.
+    and known.taken_at <= clock_timestamp()
+  then
+    return known;
+  end if;
+  -- Not a lock to wait for: somebody else is counting, and what is known will do.
+  select * into known from posthorn.stats for update skip locked;
+  if not found then
+    select * into known from posthorn.stats;
+    return known;
+  elsif started_at < known.taken_at and known.taken_at <= clock_timestamp() then
+    return known;
+  end if;
+
+  pages := pg_relation_size('posthorn.queue') / current_setting('block_size')::integer;
+  share := least(1, most_pages::float8 / greatest(pages, 1));
+
+  -- A receiver that asks for a few seconds again and again is slow, not away: what waits for it is due all the time, instead
+  -- of due in one count and held in the next.
+  with kept as materialized (
+    select lane
+    from posthorn.breakers
+    where state = 'open'
+      or (paused_until > now() and coalesce(paused_until - last_failure_at > interval '1 minute', true))
+    union
+    select lane from posthorn.lane_rules where is_held or retry_at > now()
+  ),
+  counted as (
+    select priority, state, count(*) as seen, min(due_at) as first_due
+    from (
+      select
+        priority,
+        due_at,
+        case
+          when lease_until > now() then 1
+          when due_at > now() and attempts > 0 then 2
+          when due_at > now() then 3
+          -- Not a join, for which the planner may build its hash table of the queue.
+          when lane in (select lane from kept) then 4
+          else 5
+        end as state
+      from posthorn.queue tablesample system (100 * share)
+    ) as q
+    group by priority, state
+  )
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'priority', priority,
+    'state', (array['sending', 'retry', 'scheduled', 'held', 'due'])[state],
+    'webhooks', round(seen / share),
+    'oldest_due_s', case when state > 3 then round(extract(epoch from now() - greatest(first_due, 'epoch')), 3) end)), '[]')
+  into counted_queue
+  from counted;
+
+  if share < 1 then
+    -- The loose scan of sql/scan-lanes.sql. With statistics of a time when the queue was empty the planner would read all of
+    -- it for every step.
+    perform set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true);
+    with recursive lanes as (
+      (
+        select lane, priority
+        from posthorn.queue
+        where priority < 1000
+        order by lane, priority, due_at
+        limit 1
+      )
+      union all
+      select next.lane, next.priority
+      from lanes
+      cross join lateral (
+        select lane, priority
+        from posthorn.queue
+        where priority < 1000
+          and (lane, priority) > (lanes.lane, lanes.priority)
+        order by lane, priority, due_at
+        limit 1
+      ) as next
+    ),
+    heads as (
+      select
+        l.priority,
+        head.due_at,
+        exists (
+          select
+          from posthorn.breakers as b
+          where b.lane = l.lane
+            and (
+              b.state = 'open'
+              or (b.paused_until > now() and coalesce(b.paused_until - b.last_failure_at > interval '1 minute', true)))
+        ) or exists (
+          select
+          from posthorn.lane_rules as r
+          where r.lane = l.lane and (r.is_held or r.retry_at > now())
+        ) as is_held
+      from (select lane, priority from lanes limit most_heads) as l
+      cross join lateral (
+        select due_at
+        from posthorn.queue
+        where priority < 1000
+          and (lease_until is null or lease_until <= now())
+          and lane = l.lane
+          and priority = l.priority
+          and due_at <= now()
+        order by due_at
+        limit 1
+      ) as head
+    )
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'priority', priority,
+      'state', case when is_held then 'held' else 'due' end,
+      'webhooks', 1,
+      'oldest_due_s', round(extract(epoch from now() - greatest(first_due, 'epoch')), 3))), '[]')
+    into oldest_of_lanes
+    from (select priority, is_held, min(due_at) as first_due from heads group by 1, 2) as oldest;
+    perform set_config('enable_seqscan', 'on', true), set_config('enable_sort', 'on', true);
+  end if;
+
+  select jsonb_build_object(
+    'lanes', (
+      select jsonb_build_object(
+        'failing', count(*) filter (where state = 'closed' and consecutive > 0 and not is_paused),
+        'open', count(*) filter (where state = 'open' and not is_probing),
+        'probing', count(*) filter (where state = 'open' and is_probing),
+        'paused', count(*) filter (where state = 'closed' and is_paused),
+        'held', (select count(*) from posthorn.lane_rules where is_held))
+      from (
+        select
+          state,
+          consecutive,
+          coalesce(paused_until > now(), false) as is_paused,
+          coalesce(probe_until > now(), false) as is_probing
+        from posthorn.breakers
+      ) as b),
+    'workers', (
+      select jsonb_build_object('alive', count(l.number), 'dead', count(*) - count(l.number))
+      from posthorn.workers as w
+      left join posthorn.live_workers as l on l.number = w.number),
+    'partitions_ahead', (
+      select coalesce(min(ahead) filter (where is_missing), 11) - 1
+      from (
+        select
+          ahead,
+          to_regclass('posthorn.outbox_' || day) is null
+            or to_regclass('posthorn.attempts_' || day) is null
+            or to_regclass('posthorn.outcomes_' || day) is null as is_missing
+        from generate_series(1, 10) as ahead
+        cross join lateral (select to_char((now() at time zone 'UTC')::date + ahead, 'YYYYMMDD') as day) as of_day
+      ) as days),
+    'oldest_transaction_s', (
+      select coalesce(round(extract(epoch from clock_timestamp() - min(since)), 3), 0)
+      from (
+        select xact_start as since
+        from pg_stat_activity
+        where datname = current_database()
+          and backend_type = 'client backend'
+          and pid <> pg_backend_pid()
+          and (backend_xid is not null or backend_xmin is not null)
+        union all
+        select prepared from pg_prepared_xacts where database = current_database()
+      ) as open),
+    'partitions_overdue', (
+      select jsonb_build_object(
+        'unfinished', coalesce(3 * sum(jsonb_array_length(case jsonb_typeof(detail -> 'kept') when 'array' then detail -> 'kept' end)), 0),
+        'locked', coalesce(3 * sum(jsonb_array_length(case jsonb_typeof(detail -> 'postponed') when 'array' then detail -> 'postponed' end)), 0))
+      from posthorn.maintenance_runs
+      where task = 'posthorn:prune'),
+    'tasks', (
+      select coalesce(jsonb_object_agg(task, jsonb_build_object(
+        'ended_at', round(extract(epoch from ended_at), 3),
+        'duration_s', round(duration_ms::numeric / 1000, 3))), '{}')
+      from posthorn.maintenance_runs
+      -- JSON has no word for what is no number; NaN is more than infinity.
+      where isfinite(ended_at) and duration_ms < 'infinity')
+  ) into rest;
+
+  update posthorn.stats
+  set
+    taken_at = started_at,
+    took_ms = extract(epoch from clock_timestamp() - started_at) * 1000,
+    figures = rest || jsonb_build_object(
+      'is_estimated', share < 1,
+      'queue', (
+        select coalesce(jsonb_agg(row), '[]')
+        from (
+          select jsonb_build_object(
+            'priority', priority,
+            'state', state,
+            'webhooks', max(webhooks),
+            'oldest_due_s', max(oldest_due_s)) as row
+          from jsonb_to_recordset(counted_queue || oldest_of_lanes)
+            as r (priority integer, state text, webhooks bigint, oldest_due_s numeric)
+          where priority between 0 and 2
+          group by priority, state
+          order by priority, state
+        ) as rows))
+  where is_only
+  returning * into known;
+  return known;
+end
+$$;
+
+revoke execute on function posthorn.take_stats(interval) from public;
+
+comment on function posthorn.take_stats is 'How Posthorn is: the row of posthorn.stats, counted anew if it is older than this.';

@@ -1,0 +1,2881 @@
+-- The whole schema posthorn, as Postgres 18 describes it: to be read, not to be run.
+-- It is made by migrations/, sql/functions/ and sql/views/. After a change there: npm run schema.
+
+-- Types
+
+create type posthorn.breaker_state as enum ('closed', 'open');
+
+create type posthorn.endpoint_status as enum ('active', 'paused', 'disabled', 'deleted');
+
+create type posthorn.replay_status as enum ('running', 'finished', 'cancelling', 'cancelled');
+
+create type posthorn.webhook_status as enum ('pending', 'delivering', 'delivered', 'failed', 'cancelled');
+
+-- Tables
+
+create table posthorn.alert_watch (
+  is_only boolean not null default true,
+  evaluated_at timestamp with time zone,
+  oldest_xmin xid,
+  oldest_xmin_since timestamp with time zone,
+  constraint alert_watch_pkey PRIMARY KEY (is_only),
+  constraint alert_watch_has_one_row CHECK (is_only)
+);
+
+create table posthorn.alerts (
+  id uuid not null default posthorn.uuid_v7(),
+  rule text not null,
+  subject text not null default ''::text,
+  severity text not null,
+  summary text not null,
+  detail jsonb not null default '{}'::jsonb,
+  step smallint not null default 0,
+  since timestamp with time zone not null default clock_timestamp(),
+  fired_at timestamp with time zone,
+  told_at timestamp with time zone,
+  clear_since timestamp with time zone,
+  resolved_at timestamp with time zone,
+  constraint alerts_pkey PRIMARY KEY (id),
+  constraint alerts_severity_is_warning_or_critical CHECK ((severity = ANY (ARRAY['warning'::text, 'critical'::text])))
+);
+
+create table posthorn.api_keys (
+  id uuid not null default posthorn.uuid_v7(),
+  name text not null,
+  prefix text not null,
+  hash bytea not null,
+  scopes text[] not null,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  constraint api_keys_hash_is_unique UNIQUE (hash),
+  constraint api_keys_pkey PRIMARY KEY (id),
+  constraint api_keys_hash_is_sha256 CHECK ((octet_length(hash) = 32)),
+  constraint api_keys_name_is_1_to_100_bytes CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 100))),
+  constraint api_keys_scopes_are_read_send_manage CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['read'::text, 'send'::text, 'manage'::text])))
+);
+
+create table posthorn.attempts (
+  webhook_id uuid not null,
+  started_at timestamp with time zone not null default clock_timestamp(),
+  finished_at timestamp with time zone,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  duration_ms real,
+  worker integer not null,
+  number smallint not null,
+  status_code smallint,
+  response_truncated boolean,
+  error text,
+  error_message text,
+  response_body text,
+  constraint attempts_pkey PRIMARY KEY (webhook_id, number)
+) partition by RANGE (webhook_id);
+
+create table posthorn.attempts_default partition of posthorn.attempts DEFAULT with (
+  fillfactor=40
+);
+
+create table posthorn.breakers (
+  lane bigint not null,
+  state posthorn.breaker_state not null default 'closed'::posthorn.breaker_state,
+  consecutive integer not null default 0,
+  trips integer not null default 0,
+  failing_since timestamp with time zone not null default clock_timestamp(),
+  last_failure_at timestamp with time zone,
+  open_until timestamp with time zone,
+  probe_until timestamp with time zone,
+  probe_webhook uuid,
+  probe_attempt smallint,
+  paused_until timestamp with time zone,
+  last_error text,
+  url text not null,
+  constraint breakers_pkey PRIMARY KEY (lane)
+) with (
+  autovacuum_vacuum_cost_delay=0,
+  autovacuum_vacuum_scale_factor=0,
+  autovacuum_vacuum_threshold=1000,
+  fillfactor=50
+);
+
+create table posthorn.brought_forward (
+  replay_id uuid not null,
+  webhook_id uuid not null,
+  due_at timestamp with time zone,
+  retry_at timestamp with time zone,
+  attempts smallint not null,
+  brought_to timestamp with time zone not null,
+  constraint brought_forward_pkey PRIMARY KEY (webhook_id, replay_id)
+);
+
+create table posthorn.clock (
+  is_only boolean not null default true,
+  seen_at timestamp with time zone not null default clock_timestamp(),
+  constraint clock_pkey PRIMARY KEY (is_only),
+  constraint clock_has_one_row CHECK (is_only)
+) with (
+  fillfactor=50
+);
+
+create table posthorn.definitions (
+  name text not null,
+  hash text not null,
+  version text not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint definitions_pkey PRIMARY KEY (name)
+);
+
+create table posthorn.endpoints (
+  id uuid not null default posthorn.uuid_v7(),
+  lane bigint not null generated always as (posthorn.lane_of(id)) stored,
+  url text not null,
+  description text not null default ''::text,
+  secret text,
+  public_key text,
+  former_secrets jsonb,
+  headers jsonb,
+  status posthorn.endpoint_status not null default 'active'::posthorn.endpoint_status,
+  status_reason text,
+  status_since timestamp with time zone not null default clock_timestamp(),
+  max_in_flight integer,
+  rate_limit_per_s double precision,
+  timeout_ms integer,
+  retry_schedule_s integer[],
+  ordered boolean not null default false,
+  gone_answers smallint not null default 0,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  constraint endpoints_lane_is_unique UNIQUE (lane),
+  constraint endpoints_pkey PRIMARY KEY (id)
+);
+
+create table posthorn.former_outcomes (
+  webhook_id uuid not null,
+  outbox_id uuid not null,
+  replay_id uuid,
+  lane bigint not null,
+  finished_at timestamp with time zone not null,
+  replayed_at timestamp with time zone not null default clock_timestamp(),
+  status posthorn.webhook_status not null,
+  attempts smallint not null,
+  last_status_code smallint,
+  reason text,
+  constraint former_outcomes_pkey PRIMARY KEY (webhook_id, replayed_at)
+);
+
+create table posthorn.history (
+  is_only boolean not null default true,
+  whole_from date not null default '1970-01-01'::date,
+  constraint history_pkey PRIMARY KEY (is_only),
+  constraint history_has_one_row CHECK (is_only)
+);
+
+create table posthorn.idempotency_keys (
+  key text not null,
+  webhook_id uuid not null,
+  expires_at timestamp with time zone not null,
+  constraint idempotency_keys_pkey PRIMARY KEY (key)
+);
+
+create table posthorn.identity (
+  is_only boolean not null default true,
+  system_identifier bigint,
+  database_oid oid,
+  environment text,
+  recorded_at timestamp with time zone,
+  held_since timestamp with time zone,
+  held_because text,
+  constraint identity_pkey PRIMARY KEY (is_only),
+  constraint identity_has_one_row CHECK (is_only)
+);
+
+create table posthorn.lane_rules (
+  lane bigint not null,
+  is_held boolean not null,
+  is_ordered boolean not null,
+  max_in_flight integer,
+  rate_limit_per_s double precision,
+  owner integer,
+  rate_from timestamp with time zone,
+  retry_at timestamp with time zone,
+  retry_of uuid,
+  constraint lane_rules_pkey PRIMARY KEY (lane)
+) with (
+  autovacuum_vacuum_cost_delay=0,
+  autovacuum_vacuum_scale_factor=0,
+  autovacuum_vacuum_threshold=1000,
+  fillfactor=50
+);
+
+create table posthorn.maintenance_runs (
+  task text not null,
+  ended_at timestamp with time zone not null default clock_timestamp(),
+  duration_ms real not null,
+  detail jsonb not null,
+  constraint maintenance_runs_pkey PRIMARY KEY (task)
+) with (
+  fillfactor=50
+);
+
+create table posthorn.outbox (
+  id uuid not null default posthorn.uuid_v7(),
+  url text,
+  endpoint_id uuid,
+  body text,
+  headers jsonb,
+  secret text,
+  content_type text default 'application/json'::text,
+  priority text default 'normal'::text,
+  send_at timestamp with time zone,
+  max_attempts integer,
+  idempotency_key text,
+  traceparent text,
+  created_at timestamp with time zone default clock_timestamp(),
+  signed_as uuid,
+  constraint outbox_pkey PRIMARY KEY (id),
+  constraint outbox_keeps_rules CHECK (posthorn.outbox_keeps_rules(id, url, endpoint_id, body, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key, traceparent, created_at))
+) partition by RANGE (id);
+
+create table posthorn.outbox_default partition of posthorn.outbox DEFAULT;
+
+create table posthorn.outcomes (
+  webhook_id uuid not null,
+  outbox_id uuid not null,
+  lane bigint not null,
+  finished_at timestamp with time zone not null default clock_timestamp(),
+  status posthorn.webhook_status not null,
+  attempts smallint not null,
+  last_status_code smallint,
+  reason text,
+  constraint outcomes_pkey PRIMARY KEY (webhook_id),
+  constraint outcomes_status_is_final CHECK ((status = ANY (ARRAY['delivered'::posthorn.webhook_status, 'failed'::posthorn.webhook_status, 'cancelled'::posthorn.webhook_status])))
+) partition by RANGE (webhook_id);
+
+create table posthorn.outcomes_default partition of posthorn.outcomes DEFAULT;
+
+create table posthorn.queue (
+  webhook_id uuid not null,
+  outbox_id uuid not null,
+  lane bigint not null,
+  due_at timestamp with time zone not null,
+  lease_until timestamp with time zone,
+  leased_by integer,
+  priority smallint not null,
+  attempts smallint not null default 0,
+  uncounted smallint not null default 0,
+  past_attempts smallint not null default 0,
+  constraint queue_pkey PRIMARY KEY (webhook_id)
+) with (
+  autovacuum_analyze_scale_factor=0,
+  autovacuum_analyze_threshold=20000,
+  autovacuum_vacuum_cost_delay=0,
+  autovacuum_vacuum_insert_threshold=-1,
+  autovacuum_vacuum_scale_factor=0,
+  autovacuum_vacuum_threshold=5000,
+  fillfactor=45
+);
+
+create table posthorn.replays (
+  id uuid not null default posthorn.uuid_v7(),
+  status posthorn.replay_status not null default 'running'::posthorn.replay_status,
+  statuses posthorn.webhook_status[] not null default '{failed}'::posthorn.webhook_status[],
+  endpoint_id uuid,
+  url text,
+  normalised_url text,
+  from_at timestamp with time zone,
+  until_at timestamp with time zone,
+  ids uuid[],
+  priority smallint default 2,
+  rate_limit_per_s double precision,
+  matched bigint not null default 0,
+  is_at_least boolean not null default true,
+  replayed bigint not null default 0,
+  skipped jsonb not null default '{}'::jsonb,
+  taken_back bigint not null default 0,
+  walked_to uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  taken_back_to uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  is_walked boolean not null default false,
+  paced_until timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  moved_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  finished_at timestamp with time zone,
+  constraint replays_pkey PRIMARY KEY (id),
+  constraint replays_are_bounded CHECK ((num_nonnulls(endpoint_id, url, from_at, ids) > 0)),
+  constraint replays_go_to_one_endpoint CHECK ((num_nonnulls(endpoint_id, url) < 2)),
+  constraint replays_ids_are_1_to_1000 CHECK ((((cardinality(ids) >= 1) AND (cardinality(ids) <= 1000)) AND (array_position(ids, NULL::uuid) IS NULL))),
+  constraint replays_normalised_url_is_without_query CHECK ((((url IS NOT NULL) AND (normalised_url !~ '[?#]'::text) AND (octet_length(normalised_url) <= 2048)) OR (normalised_url IS NULL))),
+  constraint replays_priority_is_0_to_2 CHECK (((priority >= 0) AND (priority <= 2))),
+  constraint replays_rate_limit_per_s_is_0_1_to_10000 CHECK (((rate_limit_per_s >= (0.1)::double precision) AND (rate_limit_per_s <= (10000)::double precision))),
+  constraint replays_statuses_are_some CHECK (((cardinality(statuses) > 0) AND (statuses <@ ARRAY['failed'::posthorn.webhook_status, 'cancelled'::posthorn.webhook_status, 'delivered'::posthorn.webhook_status, 'pending'::posthorn.webhook_status]))),
+  constraint replays_url_is_without_query CHECK (((url !~ '[?#]'::text) AND (octet_length(url) <= 2048)))
+) with (
+  fillfactor=50
+);
+
+create table posthorn.samples (
+  taken_at timestamp with time zone not null default clock_timestamp(),
+  attempts integer not null,
+  failures integer not null,
+  seconds real not null,
+  p50_ms real,
+  p95_ms real,
+  p99_ms real,
+  waiting bigint not null,
+  due bigint not null,
+  oldest_due_s real,
+  constraint samples_pkey PRIMARY KEY (taken_at)
+);
+
+create table posthorn.sealing (
+  is_only_row boolean not null default true,
+  key_id text,
+  started_at timestamp with time zone not null default clock_timestamp(),
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  finished_at timestamp with time zone,
+  total integer not null default 0,
+  done integer not null default 0,
+  plain integer not null default 0,
+  missing_keys text[] not null default '{}'::text[],
+  removable_keys text[] not null default '{}'::text[],
+  constraint sealing_pkey PRIMARY KEY (is_only_row),
+  constraint sealing_has_one_row CHECK (is_only_row)
+);
+
+create table posthorn.stats (
+  is_only boolean not null default true,
+  taken_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  took_ms real not null default 0,
+  figures jsonb,
+  constraint stats_pkey PRIMARY KEY (is_only),
+  constraint stats_is_one_row CHECK (is_only)
+) with (
+  fillfactor=50
+);
+
+create table posthorn.tallies (
+  id uuid not null default posthorn.uuid_v7(),
+  counted_at timestamp with time zone not null default clock_timestamp(),
+  worker integer not null,
+  endpoint_id uuid,
+  attempts integer not null,
+  failures integer not null,
+  is_watched boolean not null default false,
+  constraint tallies_pkey PRIMARY KEY (id)
+);
+
+create table posthorn.workers (
+  number integer not null,
+  host text not null,
+  pid integer not null,
+  version text not null,
+  graphile_pool text,
+  started_at timestamp with time zone not null default clock_timestamp(),
+  seen_at timestamp with time zone not null default clock_timestamp(),
+  egress_down_since timestamp with time zone,
+  claims_failing_since timestamp with time zone,
+  claim_error text,
+  constraint workers_pkey PRIMARY KEY (number)
+);
+
+-- Indexes
+
+CREATE UNIQUE INDEX alerts_for_evaluation ON posthorn.alerts USING btree (rule, subject) WHERE (resolved_at IS NULL);
+CREATE INDEX alerts_for_prune ON posthorn.alerts USING btree (resolved_at) WHERE (resolved_at IS NOT NULL);
+
+CREATE INDEX breakers_for_probe ON posthorn.breakers USING btree (open_until) WHERE (state = 'open'::posthorn.breaker_state);
+
+CREATE INDEX brought_forward_for_replay ON posthorn.brought_forward USING btree (replay_id, webhook_id);
+
+CREATE INDEX endpoints_for_alerts ON posthorn.endpoints USING btree (status_since) WHERE ((status = 'disabled'::posthorn.endpoint_status) AND (status_reason = ANY (ARRAY['failing'::text, 'gone'::text])));
+CREATE INDEX endpoints_for_pruning ON posthorn.endpoints USING btree (status_since) WHERE (status = 'deleted'::posthorn.endpoint_status);
+
+CREATE INDEX former_outcomes_for_replay ON posthorn.former_outcomes USING btree (replay_id, webhook_id) WHERE (replay_id IS NOT NULL);
+
+CREATE INDEX idempotency_keys_for_prune ON posthorn.idempotency_keys USING btree (expires_at);
+
+CREATE INDEX outcomes_for_cancellations ON ONLY posthorn.outcomes USING btree (webhook_id) INCLUDE (lane, outbox_id) WHERE (status = 'cancelled'::posthorn.webhook_status);
+CREATE INDEX outcomes_for_failures ON ONLY posthorn.outcomes USING btree (webhook_id) INCLUDE (lane, outbox_id) WHERE (status = 'failed'::posthorn.webhook_status);
+CREATE INDEX outcomes_for_failures_by_end ON ONLY posthorn.outcomes USING btree (finished_at) WHERE (status = 'failed'::posthorn.webhook_status);
+
+CREATE INDEX queue_for_claim ON posthorn.queue USING btree (lane, priority, due_at) WHERE (priority < 1000);
+CREATE INDEX queue_for_discovery ON posthorn.queue USING btree (due_at) WHERE (priority > '-1'::integer);
+
+CREATE INDEX replays_for_work ON posthorn.replays USING btree (id) WHERE (status = ANY (ARRAY['running'::posthorn.replay_status, 'cancelling'::posthorn.replay_status]));
+
+CREATE INDEX tallies_for_alerts ON posthorn.tallies USING btree (counted_at) WHERE ((endpoint_id IS NULL) OR is_watched);
+CREATE INDEX tallies_for_endpoints ON posthorn.tallies USING btree (endpoint_id, counted_at) WHERE (endpoint_id IS NOT NULL);
+
+-- Functions
+
+CREATE OR REPLACE FUNCTION posthorn.cancel(webhook_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ select posthorn.cancel_many(array[cancel.webhook_id]) = 1 $function$
+;
+revoke execute on function posthorn.cancel(uuid) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.cancel_many(webhook_ids uuid[])
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  locked constant uuid[] := array(
+    select q.webhook_id
+    from (select distinct id from unnest(cancel_many.webhook_ids) as id order by id) as wanted
+    cross join lateral (
+      select webhook_id
+      from posthorn.queue
+      where webhook_id = wanted.id
+        and (lease_until is null or lease_until < now())
+      offset 0
+      for update
+    ) as q);
+  cancelled bigint;
+begin
+  with waiting as materialized (
+    select q.*
+    from unnest(locked) as wanted (id)
+    cross join lateral (
+      select webhook_id, outbox_id, lane, attempts, past_attempts
+      from posthorn.queue
+      where webhook_id = wanted.id
+      offset 0
+    ) as q
+  ), ended as (
+    delete from posthorn.queue
+    where webhook_id = any (array(select webhook_id from waiting))
+  ), recorded as (
+    insert into posthorn.outcomes (webhook_id, outbox_id, lane, status, attempts, reason)
+    select w.webhook_id, w.outbox_id, w.lane, 'cancelled', w.attempts, 'cancelled'
+    from waiting as w
+    returning 1
+  ), closed as (
+    -- Of a lease that ran out. Nobody looks after it when its worker dies; if that lives, its result takes the place of this one.
+    update posthorn.attempts as a
+    set
+      finished_at = clock_timestamp(),
+      error = 'abandoned',
+      error_message = 'The webhook was cancelled after the lease had run out'
+    where a.webhook_id = any (array(select webhook_id from waiting where attempts > 0))
+      and a.finished_at is null
+  ), heads as materialized (
+    select w.webhook_id, r.lane
+    from waiting as w
+    cross join lateral (
+      select lane from posthorn.lane_rules where lane = w.lane and retry_of = w.webhook_id offset 0
+    ) as r
+  ), listed_heads as materialized (
+    select array_agg(webhook_id order by webhook_id) as webhook_ids from heads
+  ), freed as (
+    update posthorn.lane_rules as r
+    set retry_at = null, retry_of = null
+    where r.lane = any (array(select rule.lane from heads as rule))
+      -- Still the same one when the lock is there, by binary search.
+      and r.retry_of = (select webhook_ids from listed_heads)[width_bucket(r.retry_of, (select webhook_ids from listed_heads))]
+    returning r.lane
+  )
+  select count(*)
+  into cancelled
+  from recorded
+  where coalesce((select bool_and(pg_notify('posthorn_wake', 'rules:' || lane) is not null) from freed), true);
+  return cancelled;
+end
+$function$
+;
+revoke execute on function posthorn.cancel_many(uuid[]) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.check_in(environment text)
+ RETURNS TABLE(kind text, reason text, since timestamp with time zone)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not exists (
+    select
+    from posthorn.identity as i
+    where i.recorded_at is not null and (i.environment is not null or check_in.environment = '')
+  ) then
+    insert into posthorn.identity as i (system_identifier, database_oid, environment, recorded_at)
+    select posthorn.system_identifier(), d.oid, nullif(check_in.environment, ''), clock_timestamp()
+    from pg_database as d
+    where d.datname = current_database()
+    on conflict (is_only) do update
+      set
+        system_identifier = excluded.system_identifier,
+        database_oid = excluded.database_oid,
+        environment = excluded.environment,
+        recorded_at = excluded.recorded_at
+      where i.recorded_at is null
+        -- The environment has got a name. A copy does not name the original's.
+        or i.environment is null
+          and i.database_oid = excluded.database_oid
+          and i.system_identifier is not distinct from excluded.system_identifier;
+  end if;
+  return query select h.kind, h.reason, h.since from posthorn.held(check_in.environment) as h;
+end
+$function$
+;
+revoke execute on function posthorn.check_in(text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.days_without_partition()
+ RETURNS SETOF date
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    with recursive stranded as (
+      select first.id
+      from (
+        select posthorn.uuid_floor(whole_from::timestamp at time zone 'UTC') as id from posthorn.history
+      ) as oldest
+      cross join lateral (
+        select least(
+          (select id from posthorn.outbox_default where id >= oldest.id order by id limit 1),
+          (select webhook_id from posthorn.attempts_default where webhook_id >= oldest.id order by webhook_id limit 1),
+          (select webhook_id from posthorn.outcomes_default where webhook_id >= oldest.id order by webhook_id limit 1)) as id
+      ) as first
+      union all
+      select later.id
+      from stranded
+      cross join lateral (
+        select posthorn.uuid_floor(
+          date_trunc('day', posthorn.uuid_time(stranded.id), 'UTC') + interval '24 hours') as id
+      ) as next_day
+      cross join lateral (
+        select least(
+          (select id from posthorn.outbox_default where id >= next_day.id order by id limit 1),
+          (select webhook_id from posthorn.attempts_default where webhook_id >= next_day.id order by webhook_id limit 1),
+          (select webhook_id from posthorn.outcomes_default where webhook_id >= next_day.id order by webhook_id limit 1)) as id
+      ) as later
+      -- Of the last day that a UUID can tell there is none.
+      where next_day.id > stranded.id
+    )
+    select (posthorn.uuid_time(id) at time zone 'UTC')::date as day
+    from stranded
+    where id is not null
+    order by day
+  $function$
+;
+revoke execute on function posthorn.days_without_partition() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.drop_partitions(day date)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+declare
+  most_kept constant integer := 10000;
+  most_bytes constant integer := 64 * 1048576;
+  suffix constant text := to_char(day, '_YYYYMMDD');
+  lower_bound constant uuid := posthorn.uuid_floor(day::timestamp at time zone 'UTC');
+  upper_bound constant uuid := posthorn.uuid_floor((day + 1)::timestamp at time zone 'UTC');
+  parents constant text[] := array['attempts', 'outcomes', 'outbox'];
+  parent text;
+  kept uuid[];
+  bytes bigint;
+begin
+  perform pg_advisory_xact_lock(1886352244, 0);
+  -- put_back() and take_back() share it: nothing of the day comes into the queue or leaves it by them.
+  perform pg_advisory_xact_lock(1886352244, -4);
+  -- Looked for before any table is locked. The last one reads the whole queue.
+  kept := array(
+    select webhook_id from posthorn.queue where webhook_id >= lower_bound and webhook_id < upper_bound limit most_kept + 1);
+  if cardinality(kept) > most_kept
+    or exists (
+      select
+      from posthorn.queue
+      where outbox_id >= lower_bound
+        and outbox_id < upper_bound
+        and (webhook_id < lower_bound or webhook_id >= upper_bound)
+    )
+  then
+    return false;
+  end if;
+  select
+    coalesce((select sum(pg_column_size(o.body)) from posthorn.outbox as o where o.id = any (kept)), 0)
+      + coalesce((select sum(pg_column_size(a.response_body)) from posthorn.attempts as a where a.webhook_id = any (kept)), 0)
+  into bytes;
+  if bytes > most_bytes then
+    return false;
+  end if;
+  -- DROP locks the parent after the partition, a claim the other way round. With the parents first nobody deadlocks.
+  lock table only posthorn.outbox, only posthorn.attempts, only posthorn.outcomes in access exclusive mode;
+  kept := array(
+    select webhook_id from posthorn.queue where webhook_id >= lower_bound and webhook_id < upper_bound limit most_kept + 1);
+  -- More came: it is today.
+  if cardinality(kept) > most_kept then
+    return false;
+  end if;
+  foreach parent in array parents loop
+    continue when to_regclass(format('posthorn.%I', parent || suffix)) is null;
+    if cardinality(kept) > 0 then
+      -- Only then does the default partition take rows of the day.
+      execute format('alter table posthorn.%I detach partition posthorn.%I', parent, parent || suffix);
+      execute format('insert into posthorn.%I select * from posthorn.%I where %I = any ($1)',
+        parent || '_default', parent || suffix, case parent when 'outbox' then 'id' else 'webhook_id' end)
+      using kept;
+    end if;
+    execute format('drop table posthorn.%I', parent || suffix);
+  end loop;
+  -- Rows of today and of the days beside it may still come.
+  if day < (now() at time zone 'UTC')::date - 1 then
+    update posthorn.history set whole_from = day + 1 where whole_from <= day;
+  end if;
+  return true;
+end
+$function$
+;
+revoke execute on function posthorn.drop_partitions(date) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.endpoint_changes()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if old.status = 'deleted' then
+    raise check_violation using
+      constraint = 'endpoints_deleted_is_final', schema = 'posthorn', table = 'endpoints', column = 'status',
+      message = 'Cannot change the endpoint as a deleted one must stay as it is';
+  end if;
+  if (new.gone_answers = old.gone_answers and coalesce(current_setting('posthorn.is_sealing', true), '') <> 'on')
+    or new.status <> old.status
+  then
+    new.updated_at := clock_timestamp();
+  end if;
+  if new.status <> old.status then
+    new.status_since := clock_timestamp();
+    if new.status = 'active' then
+      new.status_reason := null;
+      new.gone_answers := 0;
+    elsif new.status_reason is not distinct from old.status_reason then
+      new.status_reason := 'by_request';
+    end if;
+  end if;
+  if new.status = 'deleted' then
+    new.secret := null;
+    new.former_secrets := null;
+    new.public_key := null;
+    new.headers := null;
+  end if;
+  return new;
+end
+$function$
+;
+revoke execute on function posthorn.endpoint_changes() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.endpoint_keeps_rules()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  broken text;
+  headers jsonb := case when jsonb_typeof(new.headers) = 'object' then new.headers end;
+begin
+  broken := case
+    when new.id is null then 'endpoints_id_is_given'
+    when get_byte(uuid_send(new.id), 6) >> 4 <> 7 then 'endpoints_id_is_uuid_v7'
+    when new.url is null then 'endpoints_url_is_given'
+    when num_nulls(
+      new.description, new.status, new.status_since, new.ordered, new.gone_answers, new.created_at, new.updated_at) > 0
+      then 'endpoints_defaults_are_not_null'
+    when octet_length(new.url) > 2048 then 'endpoints_url_is_at_most_2048_bytes'
+    when new.url !~* E'^https?://([^[:space:][:cntrl:]/?#@\\\\:]+|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?([/?][^[:space:][:cntrl:]#]*)?$'
+      then 'endpoints_url_is_http'
+    when octet_length(new.description) > 1024 then 'endpoints_description_is_at_most_1_kib'
+    when octet_length(new.secret) not between 1 and case when left(new.secret, 7) = 'sealed:' then 1024 else 512 end
+      then 'endpoints_secret_is_1_to_512_bytes'
+    -- Standard Webhooks: 24 to 64 bytes of key in base64.
+    when new.secret ~ '^whsec_'
+      and new.secret !~ '^whsec_([A-Za-z0-9+/]{4}){8,21}([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?$'
+      then 'endpoints_secret_is_base64_after_whsec'
+    when left(new.secret, 7) = 'sealed:' and new.secret !~ '^sealed:v1:[A-Za-z0-9._-]{1,32}:[A-Za-z0-9+/]{38,}={0,2}$'
+      then 'endpoints_secret_is_not_like_sealed'
+    -- Standard Webhooks: 32 bytes of seed and 32 of public key in base64.
+    when new.secret ~ '^whsk_' and new.secret !~ '^whsk_[A-Za-z0-9+/]{86}==$'
+      then 'endpoints_secret_is_ed25519_after_whsk'
+    when new.public_key !~ '^whpk_[A-Za-z0-9+/]{43}=$' then 'endpoints_public_key_is_ed25519'
+    when new.former_secrets is not null
+      and case
+        when jsonb_typeof(new.former_secrets) = 'array' then jsonb_array_length(new.former_secrets) not between 1 and 2
+        else true
+      end
+      then 'endpoints_former_secrets_are_at_most_2'
+    when new.max_in_flight not between 1 and 10000 then 'endpoints_max_in_flight_is_1_to_10000'
+    when new.rate_limit_per_s not between 0.001 and 10000 then 'endpoints_rate_limit_per_s_is_0_001_to_10000'
+    -- A lease lasts longer than any request can.
+    when new.timeout_ms not between 100 and 60000 then 'endpoints_timeout_ms_is_100_to_60000'
+    when coalesce(array_ndims(new.retry_schedule_s), 1) <> 1
+      or cardinality(new.retry_schedule_s) > 99
+      or array_position(new.retry_schedule_s, null) is not null
+      or not (0 <= all (new.retry_schedule_s))
+      or not (2592000 >= all (new.retry_schedule_s))
+      then 'endpoints_retry_schedule_s_is_0_to_99_delays_of_at_most_30_days'
+    when new.headers is null then null
+    when headers is null and (new.headers #>> '{}') !~ '^sealed:v1:[A-Za-z0-9._-]{1,32}:[A-Za-z0-9+/]{38,}={0,2}$'
+      or jsonb_typeof(new.headers) not in ('object', 'string')
+      then 'endpoints_headers_is_object'
+    when octet_length(new.headers::text) > case when headers is null then 12288 else 8192 end
+      then 'endpoints_headers_are_at_most_8_kib'
+    when jsonb_path_exists(headers, 'strict $.* ? (@.type() != "string")') then 'endpoints_headers_values_are_strings'
+    when jsonb_path_exists(headers, '$.* ? (@ like_regex "[^ -~]" flag "s")')
+      then 'endpoints_headers_values_are_printable_ascii'
+    when jsonb_path_exists(
+      headers, '$.keyvalue() ? (!(@.key like_regex "^[-!#$%&''*+.^_`|~0-9A-Za-z]{1,128}$" flag "s"))')
+      then 'endpoints_headers_names_are_tokens'
+    when headers is not null and not posthorn.header_names_are_unique(headers) then 'endpoints_headers_names_are_unique'
+    when jsonb_path_exists(headers, '$.keyvalue() ? (@.key like_regex
+      "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")')
+      then 'endpoints_headers_names_are_not_reserved'
+  end;
+  if broken is null then
+    return new;
+  end if;
+  raise check_violation using
+    constraint = broken, schema = 'posthorn', table = 'endpoints',
+    message = format('Cannot save the endpoint as the rule %s must hold: current value is not shown', broken);
+end
+$function$
+;
+revoke execute on function posthorn.endpoint_keeps_rules() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.endpoint_public_key()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.public_key := case
+    when new.secret ~ '^whsk_[A-Za-z0-9+/]{86}==$'
+    then 'whpk_' || encode(substring(decode(substr(new.secret, 6), 'base64') from 33), 'base64')
+  end;
+  return new;
+end
+$function$
+;
+revoke execute on function posthorn.endpoint_public_key() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.endpoint_to_lane_rule()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  begins_anew boolean := false;
+  waits_until timestamptz;
+  waiting_id uuid;
+begin
+  if tg_op = 'DELETE' then
+    delete from posthorn.lane_rules where lane = old.lane;
+    return null;
+  end if;
+  if tg_op = 'UPDATE' and old.ordered and not new.ordered and new.status <> 'deleted' then
+    -- The lane waits for the retry of its first webhook. From now on that webhook waits alone, and just as long. The rule is
+    -- locked before, so that no retry is recorded in between; a webhook that is locked is being cancelled or retried.
+    select r.retry_at, r.retry_of
+    into waits_until, waiting_id
+    from posthorn.lane_rules as r
+    where r.lane = new.lane
+    for update;
+    update posthorn.queue as q
+    set due_at = waits_until
+    where waits_until > clock_timestamp()
+      and q.webhook_id = (
+        select w.webhook_id
+        from posthorn.queue as w
+        where w.webhook_id = waiting_id
+          and w.lease_until is null
+        for update skip locked
+      );
+  end if;
+  if new.status = 'deleted'
+    or (new.status = 'active' and num_nonnulls(new.max_in_flight, new.rate_limit_per_s) = 0 and not new.ordered)
+  then
+    delete from posthorn.lane_rules where lane = new.lane;
+  else
+    insert into posthorn.lane_rules as r (lane, is_held, is_ordered, max_in_flight, rate_limit_per_s)
+    values (new.lane, new.status <> 'active', new.ordered, new.max_in_flight, new.rate_limit_per_s)
+    on conflict (lane) do update
+      set is_held = excluded.is_held,
+        is_ordered = excluded.is_ordered,
+        max_in_flight = excluded.max_in_flight,
+        rate_limit_per_s = excluded.rate_limit_per_s,
+        retry_at = case when excluded.is_ordered then r.retry_at end,
+        retry_of = case when excluded.is_ordered then r.retry_of end;
+  end if;
+  if tg_op = 'UPDATE' then
+    begins_anew := new.status <> old.status and (new.status = 'deleted' or old.status = 'disabled');
+    if begins_anew then
+      delete from posthorn.breakers where lane = new.lane;
+    end if;
+    perform pg_notify(
+      'posthorn_wake',
+      case when new.status = 'active' and old.status <> 'active' then 'closed:' else 'rules:' end || new.lane);
+  end if;
+  return null;
+end
+$function$
+;
+revoke execute on function posthorn.endpoint_to_lane_rule() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.enqueue(url text DEFAULT NULL::text, body text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, secret text DEFAULT NULL::text, content_type text DEFAULT 'application/json'::text, priority text DEFAULT 'normal'::text, send_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_attempts integer DEFAULT NULL::integer, idempotency_key text DEFAULT NULL::text, traceparent text DEFAULT NULL::text, endpoint_id uuid DEFAULT NULL::uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  new_id uuid := posthorn.uuid_v7();
+  known_id uuid;
+begin
+  while enqueue.idempotency_key is not null loop
+    insert into posthorn.idempotency_keys as k (key, webhook_id, expires_at)
+    values (enqueue.idempotency_key, new_id, now() + interval '7 days')
+    on conflict (key) do update
+      set webhook_id = excluded.webhook_id, expires_at = excluded.expires_at
+      where k.expires_at <= now();
+    exit when found;
+    select k.webhook_id into known_id from posthorn.idempotency_keys as k where k.key = enqueue.idempotency_key;
+    -- Not found when the key was pruned in between: then it is free.
+    if found then
+      return known_id;
+    end if;
+  end loop;
+
+  insert into posthorn.outbox
+    (id, url, endpoint_id, body, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key,
+      traceparent)
+  values (
+    new_id,
+    enqueue.url,
+    enqueue.endpoint_id,
+    enqueue.body,
+    enqueue.headers,
+    enqueue.secret,
+    coalesce(enqueue.content_type, 'application/json'),
+    coalesce(enqueue.priority, 'normal'),
+    enqueue.send_at,
+    enqueue.max_attempts,
+    enqueue.idempotency_key,
+    enqueue.traceparent
+  );
+  return new_id;
+end
+$function$
+;
+revoke execute on function posthorn.enqueue(text,text,jsonb,text,text,text,timestamp with time zone,integer,text,text,uuid) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.enqueue_missed(webhook_ids uuid[])
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+begin
+  -- One at a time, and nobody puts anything back meanwhile: what another one enqueued may have been sent since.
+  perform pg_advisory_xact_lock(1886352244, -4);
+  insert into posthorn.idempotency_keys (key, webhook_id, expires_at)
+  select o.idempotency_key, o.id, o.created_at + interval '7 days'
+  from posthorn.outbox as o
+  where o.id = any (webhook_ids)
+    and o.idempotency_key is not null
+    and o.created_at > now() - interval '7 days'
+  order by o.idempotency_key
+  on conflict (key) do nothing;
+  return query
+  insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+  select
+    o.id,
+    o.id,
+    case when o.endpoint_id is null then posthorn.lane_of(o.url) else posthorn.lane_of(o.endpoint_id) end,
+    case
+      when (select e.ordered from posthorn.endpoints as e where e.id = o.endpoint_id) then 1
+      when o.priority = 'high' then 0
+      when o.priority = 'normal' then 1
+      else 2
+    end,
+    greatest(o.send_at, clock_timestamp())
+  from posthorn.outbox as o
+  where o.id = any (webhook_ids)
+    and not exists (select from posthorn.outcomes as e where e.webhook_id = o.id)
+  order by o.id
+  on conflict (webhook_id) do nothing
+  returning webhook_id;
+  perform pg_notify('posthorn_wake', 'scan');
+end
+$function$
+;
+revoke execute on function posthorn.enqueue_missed(uuid[]) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.forget_kept(retention interval, most integer)
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+    with over as materialized (
+      select e.webhook_id
+      from posthorn.outcomes_default as e
+      where e.webhook_id < (select posthorn.history_floor())
+        and e.finished_at < now() - forget_kept.retention
+      order by e.webhook_id
+      limit forget_kept.most
+      for update skip locked
+    ),
+    ended as (
+      delete from posthorn.outcomes_default
+      where webhook_id = any (array(select webhook_id from over))
+      returning outbox_id, webhook_id
+    ),
+    tried as (
+      delete from posthorn.attempts_default
+      where webhook_id = any (array(select webhook_id from ended))
+    ),
+    said as (
+      delete from posthorn.outbox_default
+      where id = any (array(select outbox_id from ended))
+    )
+    select count(*)::integer from ended
+  $function$
+;
+revoke execute on function posthorn.forget_kept(interval,integer) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.header_names_are_unique(headers jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT (count(*) = count(DISTINCT lower(name.name)))
+    FROM jsonb_object_keys(
+         CASE
+             WHEN (jsonb_typeof(header_names_are_unique.headers) = 'object'::text) THEN header_names_are_unique.headers
+             ELSE '{}'::jsonb
+         END) name(name);
+END
+;
+
+CREATE OR REPLACE FUNCTION posthorn.held(environment text DEFAULT NULL::text)
+ RETURNS TABLE(kind text, reason text, since timestamp with time zone)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    select found.kind, found.reason, case when found.kind = 'request' then i.held_since end
+    from posthorn.identity as i
+    cross join (
+      select d.oid, posthorn.system_identifier() as system_identifier
+      from pg_database as d
+      where d.datname = current_database()
+    ) as here
+    cross join lateral (
+      select
+        case
+          when i.database_oid <> here.oid or i.system_identifier <> here.system_identifier then 'copy'
+          when i.environment <> held.environment then 'environment'
+          when i.held_since is not null then 'request'
+        end as kind
+    ) as judged
+    cross join lateral (
+      select
+        judged.kind,
+        case judged.kind
+          when 'copy' then format(
+            'This database is a copy or was moved: webhooks were last sent from database %s of server %s, and this is database %s of server %s',
+            i.database_oid, coalesce(i.system_identifier::text, 'unknown'),
+            here.oid, coalesce(here.system_identifier::text, 'unknown'))
+          when 'environment' then format(
+            'This database belongs to the environment %s, and POSTHORN_ENVIRONMENT is %s',
+            i.environment, coalesce(nullif(held.environment, ''), 'not set'))
+          when 'request' then format('Somebody holds it: %s', coalesce(i.held_because, 'no reason was given'))
+        end as reason
+    ) as found
+    where found.kind is not null
+  $function$
+;
+revoke execute on function posthorn.held(text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.history_floor()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    select posthorn.uuid_floor(
+      greatest(h.whole_from, (select min(day) from posthorn.partition_days() as day))::timestamp at time zone 'UTC')
+    from posthorn.history as h
+  $function$
+;
+revoke execute on function posthorn.history_floor() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.hold(reason text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    insert into posthorn.identity as i (held_since, held_because)
+    values (clock_timestamp(), hold.reason)
+    on conflict (is_only) do update
+      set held_since = coalesce(i.held_since, excluded.held_since), held_because = excluded.held_because
+  $function$
+;
+revoke execute on function posthorn.hold(text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.is_dropped(webhook_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    select coalesce(
+      get_byte(uuid_send(is_dropped.webhook_id), 6) >> 4 = 7
+        and is_dropped.webhook_id < (select posthorn.history_floor())
+        and not exists (select from posthorn.queue as q where q.webhook_id = is_dropped.webhook_id)
+        and not exists (select from posthorn.outcomes as e where e.webhook_id = is_dropped.webhook_id),
+      false)
+  $function$
+;
+revoke execute on function posthorn.is_dropped(uuid) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.lane_of(endpoint_id uuid)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ((('x'::text || "left"(encode(sha256(('\x656e64706f696e7420'::bytea || uuid_send(endpoint_id))), 'hex'::text), 16)))::bit(64))::bigint
+;
+
+CREATE OR REPLACE FUNCTION posthorn.lane_of(url text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ((('x'::text || "left"(encode(sha256(decode(replace(split_part(url, '?'::text, 1), '\'::text, '\\'::text), 'escape'::text)), 'hex'::text), 16)))::bit(64))::bigint
+;
+
+CREATE OR REPLACE FUNCTION posthorn.make_partitions(day date)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  suffix constant text := to_char(day, '_YYYYMMDD');
+  bounds constant uuid[] := array[
+    posthorn.uuid_floor(day::timestamp at time zone 'UTC'), posthorn.uuid_floor((day + 1)::timestamp at time zone 'UTC')];
+  most_tries constant integer := 5;
+  lock_timeout_before constant text := current_setting('lock_timeout');
+  missing text[];
+  parent text;
+  -- Whether rows of the day may come while this runs: the trigger of the outbox takes ids of a day from now at most.
+  is_written boolean := day <= (now() at time zone 'UTC')::date + 1;
+  holders text[];
+begin
+  -- One maker at a time; the others then find the work done.
+  perform pg_advisory_xact_lock(1886352244, 0);
+  -- Not by to_regclass(): what it did not find a session remembers, and would not see that another made it meanwhile.
+  missing := array(
+    select name
+    from unnest(array['outbox', 'attempts', 'outcomes']) with ordinality as parents (name, place)
+    where not exists (
+      select from pg_class where relnamespace = 'posthorn'::regnamespace and relname = name || suffix)
+    order by place);
+  foreach parent in array missing loop
+    -- An attempt is updated once, soon: with so much of a page left free all updates are HOT. The CHECK spares ATTACH the
+    -- reading of the rows.
+    execute format(
+      'create table posthorn.%1$I (like posthorn.%2$I including all, constraint is_of_its_day check (%3$I >= %4$L and %3$I < %5$L)) %6$s',
+      parent || suffix, parent, case parent when 'outbox' then 'id' else 'webhook_id' end, bounds[1], bounds[2],
+      case parent when 'attempts' then 'with (fillfactor = 40)' else '' end);
+    if posthorn.move_stranded(parent, bounds, true) > 0 then
+      is_written := true;
+    end if;
+  end loop;
+
+  for tries in 1..most_tries loop
+    exit when cardinality(missing) = 0;
+    begin
+      for look in 1..2 loop
+        select array_agg(l.virtualtransaction)
+        into holders
+        from pg_locks as l
+        join pg_class as c on c.oid = l.relation
+        where l.locktype = 'relation'
+          and l.granted
+          and l.database = (select oid from pg_database where datname = current_database())
+          and l.pid <> pg_backend_pid()
+          and c.relnamespace = 'posthorn'::regnamespace
+          and (
+            c.relname = any (array(select name || '_default' from unnest(missing) as name))
+            or (is_written and c.relname = any (missing) and l.mode not in ('AccessShareLock', 'RowShareLock'))
+          )
+          and (look = 1 or l.virtualtransaction = any (holders));
+        exit when holders is null;
+        if look = 2 then
+          raise lock_not_available using
+            message = format('Cannot make the partitions of %s: a transaction holds the tables that must be locked', day),
+            hint = 'It is tried again. A transaction that stays open for long keeps it from being done: see pg_stat_activity.';
+        end if;
+        perform pg_sleep(0.1);
+      end loop;
+      perform set_config('lock_timeout', '100ms', true);
+      if is_written then
+        -- put_back() and take_back() share it: a row that they wait for must not be moved away under them.
+        perform pg_advisory_xact_lock(1886352244, -4);
+        foreach parent in array missing loop
+          execute format('lock table only posthorn.%I in share row exclusive mode', parent);
+        end loop;
+        foreach parent in array missing loop
+          perform posthorn.move_stranded(parent, bounds, false);
+        end loop;
+      end if;
+      foreach parent in array missing loop
+        execute format('alter table posthorn.%I attach partition posthorn.%I for values from (%L) to (%L)',
+          parent, parent || suffix, bounds[1], bounds[2]);
+        execute format('alter table posthorn.%I drop constraint is_of_its_day', parent || suffix);
+      end loop;
+      perform set_config('lock_timeout', lock_timeout_before, true);
+      return cardinality(missing);
+    exception
+      -- check_violation: a row of the day came to a default partition although none can, past the trigger.
+      when lock_not_available or deadlock_detected or check_violation then
+        if tries = most_tries then
+          raise;
+        end if;
+        is_written := is_written or sqlstate = '23514';
+        perform pg_sleep(0.5 + random());
+    end;
+  end loop;
+  return 0;
+end
+$function$
+;
+revoke execute on function posthorn.make_partitions(date) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.matching(statuses posthorn.webhook_status[], endpoint_id uuid, urls text[], ids uuid[], after uuid, before uuid, ended_before timestamp with time zone, walk integer, most integer)
+ RETURNS TABLE(webhook_ids uuid[], walked_to uuid)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+AS $function$
+    with walked as materialized (
+      -- What ended at infinity does not match; it is only walked past.
+      (
+        select 1 as source, e.webhook_id, e.outbox_id, e.lane, e.finished_at
+        from posthorn.outcomes as e
+        where matching.ids is null
+          and 'failed' = any (matching.statuses)
+          and e.status = 'failed'
+          and e.webhook_id > matching.after
+          and e.webhook_id < matching.before
+        order by e.webhook_id
+        limit matching.walk
+      )
+      union all
+      (
+        select 2, e.webhook_id, e.outbox_id, e.lane, e.finished_at
+        from posthorn.outcomes as e
+        where matching.ids is null
+          and 'cancelled' = any (matching.statuses)
+          and e.status = 'cancelled'
+          and e.webhook_id > matching.after
+          and e.webhook_id < matching.before
+        order by e.webhook_id
+        limit matching.walk
+      )
+      union all
+      (
+        select 3, e.webhook_id, e.outbox_id, e.lane, case when e.status = 'delivered' then e.finished_at else 'infinity' end
+        from posthorn.outcomes as e
+        where matching.ids is null
+          and 'delivered' = any (matching.statuses)
+          and e.webhook_id > matching.after
+          and e.webhook_id < matching.before
+        order by e.webhook_id
+        limit matching.walk
+      )
+      union all
+      (
+        select
+          4, q.webhook_id, q.outbox_id, q.lane,
+          case when q.lease_until > now() then 'infinity'::timestamptz else '-infinity' end
+        from posthorn.queue as q
+        where matching.ids is null
+          and 'pending' = any (matching.statuses)
+          and q.webhook_id > matching.after
+          and q.webhook_id < matching.before
+        order by q.webhook_id
+        limit matching.walk
+      )
+      union all
+      (
+        select 5, e.webhook_id, e.outbox_id, e.lane, e.finished_at
+        from unnest(matching.ids) as named (id)
+        cross join lateral (
+          select o.webhook_id, o.outbox_id, o.lane, o.finished_at
+          from posthorn.outcomes as o
+          where o.webhook_id = named.id
+            and o.status = any (matching.statuses)
+          offset 0
+        ) as e
+        where named.id > matching.after
+          and named.id < matching.before
+      )
+      union all
+      (
+        select
+          6, q.webhook_id, q.outbox_id, q.lane,
+          case when q.lease_until > now() then 'infinity'::timestamptz else '-infinity' end
+        from unnest(matching.ids) as named (id)
+        cross join lateral (select * from posthorn.queue where webhook_id = named.id offset 0) as q
+        where 'pending' = any (matching.statuses)
+          and named.id > matching.after
+          and named.id < matching.before
+      )
+    ),
+    -- As text, as there is no min(uuid) before Postgres 18; the order is the same.
+    horizon as materialized (
+      select min(last)::uuid as id
+      from (
+        select max(webhook_id::text) as last
+        from walked
+        where source <= 4
+        group by source
+        having count(*) >= matching.walk
+      ) as cut
+    ),
+    lanes as materialized (
+      select
+        case
+          when matching.endpoint_id is not null then array[posthorn.lane_of(matching.endpoint_id)]
+          when matching.urls is not null then array(select posthorn.lane_of(url) from unnest(matching.urls) as url)
+        end as wanted
+    ),
+    candidates as materialized (
+      select distinct w.webhook_id, w.outbox_id
+      from walked as w
+      where ((select wanted from lanes) is null or w.lane = any ((select wanted from lanes)::bigint[]))
+        and w.finished_at <= matching.ended_before
+        and w.finished_at < 'infinity'
+        and ((select id from horizon) is null or w.webhook_id <= (select id from horizon))
+      order by w.webhook_id
+    ),
+    -- A CTE gives its rows in its own order, and no more than are asked for: the outbox is read for a page, not for a walk.
+    matches as materialized (
+      select c.webhook_id
+      from candidates as c
+      where (select wanted from lanes) is null
+        or coalesce(
+          (
+            select
+              case
+                when matching.endpoint_id is not null then o.endpoint_id = matching.endpoint_id
+                else o.endpoint_id is null and split_part(o.url, '?', 1) = any (matching.urls)
+              end
+            from posthorn.outbox as o
+            where o.id = c.outbox_id
+          ),
+          false)
+      limit matching.most
+    ),
+    found as (
+      select coalesce(array_agg(webhook_id order by webhook_id), '{}') as ids
+      from matches
+    )
+    select
+      f.ids,
+      case when cardinality(f.ids) = matching.most then f.ids[matching.most] else h.id end
+    from found as f
+    cross join horizon as h
+  $function$
+;
+revoke execute on function posthorn.matching(posthorn.webhook_status[],uuid,text[],uuid[],uuid,uuid,timestamp with time zone,integer,integer) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.missed(before uuid, walk integer, OUT webhook_ids uuid[], OUT walked integer, OUT walked_to uuid)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+    with walked as materialized (
+      select id
+      from posthorn.redacted_outbox
+      where id < missed.before
+      order by id desc
+      limit missed.walk
+    ),
+    missed as materialized (
+      select w.id
+      from walked as w
+      where not exists (select from posthorn.queue as q where q.webhook_id = w.id)
+        and not exists (select from posthorn.outcomes as e where e.webhook_id = w.id)
+    )
+    select
+      array(select id from missed order by id),
+      (select count(*)::integer from walked),
+      case when (select count(*) from walked) = missed.walk then (select id from walked order by id limit 1) end
+  $function$
+;
+revoke execute on function posthorn.missed(uuid,integer) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.move_stranded(parent text, bounds uuid[], only_settled boolean)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  key constant text := case parent when 'outbox' then 'id' else 'webhook_id' end;
+  settled constant text := case parent
+    when 'outbox' then 'true'
+    when 'attempts' then $sql$finished_at is not null and error is distinct from 'abandoned'$sql$
+    else $sql$status = 'delivered'$sql$
+  end;
+  is_stranded boolean;
+  moved bigint;
+begin
+  execute format('select exists (select from posthorn.%1$I where %2$I >= $1 and %2$I < $2)', parent || '_default', key)
+  into is_stranded
+  using bounds[1], bounds[2];
+  if not is_stranded then
+    return 0;
+  end if;
+  if parent = 'outcomes' then
+    -- What was delivered is sent again when somebody forces it: put_back() waits here, and not for a row.
+    perform pg_advisory_xact_lock(1886352244, -4);
+  end if;
+  execute format(
+    'with moved as (delete from posthorn.%1$I where %2$I >= $1 and %2$I < $2 and (%3$s) returning *)
+     insert into posthorn.%4$I select * from moved',
+    parent || '_default', key, case when only_settled then settled else 'true' end,
+    parent || to_char(posthorn.uuid_time(bounds[1]) at time zone 'UTC', '_YYYYMMDD'))
+  using bounds[1], bounds[2];
+  get diagnostics moved = row_count;
+  return greatest(moved, 1);
+end
+$function$
+;
+revoke execute on function posthorn.move_stranded(text,uuid[],boolean) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.outbox_id_is_given()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise check_violation using
+    constraint = 'outbox_id_is_given', schema = 'posthorn', table = 'outbox', column = 'id',
+    message = 'Cannot insert into posthorn.outbox as an id must not be null',
+    hint = 'Leave id out: it has a default.';
+end
+$function$
+;
+revoke execute on function posthorn.outbox_id_is_given() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.outbox_keeps_rules(id uuid, url text, endpoint_id uuid, body text, headers jsonb, secret text, content_type text, priority text, send_at timestamp with time zone, max_attempts integer, idempotency_key text, traceparent text, created_at timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  broken text;
+begin
+  broken := case
+    when get_byte(uuid_send(id), 6) >> 4 <> 7 then 'outbox_id_is_uuid_v7'
+    when num_nonnulls(url, endpoint_id) <> 1 then 'outbox_has_a_url_or_an_endpoint_id'
+    -- Not NOT NULL: when one of those is broken, Postgres repeats the row with its secret.
+    when body is null then 'outbox_body_is_given'
+    when num_nulls(content_type, priority, created_at) > 0 then 'outbox_defaults_are_not_null'
+    when octet_length(url) > 2048 then 'outbox_url_is_at_most_2048_bytes'
+    -- E'': it reads the same in a session that has standard_conforming_strings off.
+    when url !~* E'^https?://([^[:space:][:cntrl:]/?#@\\\\:]+|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?([/?][^[:space:][:cntrl:]#]*)?$'
+      then 'outbox_url_is_http'
+    when octet_length(body) > 1048576 then 'outbox_body_is_at_most_1_mib'
+    when octet_length(secret) not between 1 and 512 then 'outbox_secret_is_1_to_512_bytes'
+    -- Standard Webhooks: 24 to 64 bytes of key in base64. The groups of four are counted by the length: as a repetition in
+    -- the regular expression they made this the dearest of all rules, six times that of the URL.
+    when left(secret, 6) = 'whsec_'
+      and (
+        octet_length(rtrim(secret, '=')) < 6 + 32
+        or octet_length(secret) > 6 + 88
+        or octet_length(secret) % 4 <> 6 % 4
+        or secret !~ '^whsec_[A-Za-z0-9+/]+={0,2}$'
+      )
+      then 'outbox_secret_is_base64_after_whsec'
+    when left(secret, 5) = 'whsk_' and secret !~ '^whsk_[A-Za-z0-9+/]{86}==$'
+      then 'outbox_secret_is_ed25519_after_whsk'
+    when content_type <> 'application/json'
+      and (
+        octet_length(content_type) > 255
+        or content_type !~ '^[-!#$%&''*+.^_`|~0-9A-Za-z]+/[-!#$%&''*+.^_`|~0-9A-Za-z]+( *;[ -~]*)?$'
+      )
+      then 'outbox_content_type_is_media_type'
+    when priority not in ('high', 'normal', 'low') then 'outbox_priority_is_high_normal_or_low'
+    when not isfinite(created_at) then 'outbox_created_at_is_finite'
+  end;
+  if broken is null and num_nonnulls(send_at, max_attempts, idempotency_key, traceparent) > 0 then
+    broken := case
+      when not isfinite(send_at) or send_at - created_at >= interval '366 days' then 'outbox_send_at_is_within_a_year'
+      when max_attempts not between 1 and 100 then 'outbox_max_attempts_is_1_to_100'
+      when idempotency_key !~ '^[ -~]{1,255}$' then 'outbox_idempotency_key_is_1_to_255_printable_ascii'
+      when traceparent !~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' then 'outbox_traceparent_is_w3c'
+    end;
+  end if;
+  if broken is null and headers is not null then
+    broken := case
+      when jsonb_typeof(headers) <> 'object' then 'outbox_headers_is_object'
+      when octet_length(headers::text) > 8192 then 'outbox_headers_are_at_most_8_kib'
+      when jsonb_path_exists(headers, 'strict $.* ? (@.type() != "string")') then 'outbox_headers_values_are_strings'
+      -- flag "s": without it a negated class does not match a line feed, and a header could be smuggled in.
+      when jsonb_path_exists(headers, '$.* ? (@ like_regex "[^ -~]" flag "s")')
+        then 'outbox_headers_values_are_printable_ascii'
+      when jsonb_path_exists(
+        headers, '$.keyvalue() ? (!(@.key like_regex "^[-!#$%&''*+.^_`|~0-9A-Za-z]{1,128}$" flag "s"))')
+        then 'outbox_headers_names_are_tokens'
+      when not posthorn.header_names_are_unique(headers) then 'outbox_headers_names_are_unique'
+      -- What the connection or Posthorn itself sets. Host would also choose the name that the certificate is checked for.
+      when jsonb_path_exists(headers, '$.keyvalue() ? (@.key like_regex
+        "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")')
+        then 'outbox_headers_names_are_not_reserved'
+    end;
+  end if;
+  if broken is null then
+    return true;
+  end if;
+  raise check_violation using
+    constraint = broken, schema = 'posthorn', table = 'outbox',
+    message = format('Cannot insert into posthorn.outbox as the rule %s must hold: current value is not shown', broken);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION posthorn.outbox_to_queue()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  -- Of any of the rows: 1 due  2 an id that is not of today  4 a key  8 to an endpoint  16 to a URL
+  traits integer;
+  missing uuid;
+begin
+  select bit_or(
+    case when send_at is null or send_at <= now() then 1 else 0 end
+    | case when posthorn.uuid_time(id) between now() - interval '24 hours' and now() + interval '24 hours' then 0 else 2 end
+    | case when idempotency_key is null then 0 else 4 end
+    | case when endpoint_id is null then 16 else 8 end)
+  into traits
+  from new_rows;
+
+  if traits & 2 > 0 then
+    raise check_violation using
+      constraint = 'outbox_id_is_of_today', schema = 'posthorn', table = 'outbox', column = 'id',
+      message = 'Cannot insert into posthorn.outbox as an id must be a UUID v7 whose time is within a day of now',
+      hint = 'Leave id out: it has a default.';
+  end if;
+
+  if traits & 8 > 0 then
+    -- Not locked: producers wait for nobody. What is inserted while its endpoint is deleted fails as endpoint_deleted.
+    select r.endpoint_id
+    into missing
+    from new_rows as r
+    where r.endpoint_id is not null
+      and coalesce((select e.status from posthorn.endpoints as e where e.id = r.endpoint_id), 'deleted') = 'deleted'
+    limit 1;
+    if found then
+      raise foreign_key_violation using
+        constraint = 'outbox_endpoint_id_is_registered', schema = 'posthorn', table = 'outbox', column = 'endpoint_id',
+        message = format(
+          'Cannot insert into posthorn.outbox as an endpoint_id must be that of a registered endpoint: current value is %s',
+          missing);
+    end if;
+  end if;
+
+  if traits & 4 > 0 then
+    insert into posthorn.idempotency_keys as k (key, webhook_id, expires_at)
+    select distinct on (idempotency_key) idempotency_key, id, now() + interval '7 days'
+    from new_rows
+    where idempotency_key is not null
+    order by idempotency_key
+    on conflict (key) do update
+      set webhook_id = excluded.webhook_id, expires_at = excluded.expires_at
+      where k.expires_at <= now();
+    if exists (
+      select
+      from new_rows as r
+      join posthorn.idempotency_keys as k on k.key = r.idempotency_key
+      where k.webhook_id <> r.id
+    ) then
+      raise unique_violation using
+        constraint = 'outbox_idempotency_key_is_unique', schema = 'posthorn', table = 'outbox', column = 'idempotency_key',
+        message = 'Cannot insert into posthorn.outbox as an idempotency_key may stand for one webhook only',
+        hint = 'posthorn.enqueue() returns the id of the webhook that is already there.';
+    end if;
+  end if;
+
+  if traits & 16 > 0 then
+    insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+    select
+      id,
+      id,
+      posthorn.lane_of(url),
+      case priority when 'high' then 0 when 'normal' then 1 else 2 end,
+      greatest(send_at, clock_timestamp())
+    from new_rows
+    where endpoint_id is null;
+  end if;
+
+  if traits & 8 > 0 then
+    insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+    select
+      id,
+      id,
+      posthorn.lane_of(endpoint_id),
+      case
+        -- In the order of sending whatever the priority: one must not overtake the other.
+        when (select e.ordered from posthorn.endpoints as e where e.id = new_rows.endpoint_id) then 1
+        when priority = 'high' then 0
+        when priority = 'normal' then 1
+        else 2
+      end,
+      greatest(send_at, clock_timestamp())
+    from new_rows
+    where endpoint_id is not null;
+  end if;
+
+  -- Postgres refuses to PREPARE a transaction that has notified: whoever uses two-phase commit turns it off.
+  if traits & 1 > 0
+    and current_setting('posthorn.notify', true) is distinct from 'off'
+    and pg_try_advisory_xact_lock(1886352244, -1)
+  then
+    perform pg_notify('posthorn_wake', '');
+  end if;
+  return null;
+end
+$function$
+;
+revoke execute on function posthorn.outbox_to_queue() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.partition_days()
+ RETURNS SETOF date
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    select distinct to_date(substring(child.relname from '_([0-9]{8})$'), 'YYYYMMDD') as day
+    from pg_inherits as i
+    join pg_class as child on child.oid = i.inhrelid
+    where i.inhparent in ('posthorn.outbox'::regclass, 'posthorn.attempts'::regclass, 'posthorn.outcomes'::regclass)
+      and child.relname ~ '_[0-9]{8}$'
+    order by day
+  $function$
+;
+
+CREATE OR REPLACE FUNCTION posthorn.put_back(webhook_ids uuid[], statuses posthorn.webhook_status[], ended_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, replay_id uuid DEFAULT NULL::uuid, priority smallint DEFAULT NULL::smallint, due_from timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, spacing interval DEFAULT '00:00:00'::interval)
+ RETURNS TABLE(webhook_id uuid, became text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  -- Each once, in order: so rows are locked, and one after the other they become due.
+  ids constant uuid[] := array(select distinct id from unnest(put_back.webhook_ids) as id where id is not null order by id);
+  queued uuid[];
+  others uuid[];
+  hurried_ids uuid[];
+  released_lanes bigint[];
+  brought_forward uuid[] := '{}';
+  freed bigint[] := '{}';
+begin
+  -- Until the end of the transaction no day is dropped: drop_partitions() looks for unfinished webhooks first.
+  perform pg_advisory_xact_lock_shared(1886352244, -4);
+
+  -- No row is joined with another's: each id is looked up by itself ("offset 0"), and what was found is changed by an array
+  -- of ids. As joins, n rows were compared with n ids.
+  with able as materialized (
+    select e.*, o.own_priority, o.is_ordered
+    from unnest(ids) as wanted (id)
+    cross join lateral (
+      select *
+      from posthorn.outcomes
+      where webhook_id = wanted.id
+        and status = any (put_back.statuses)
+        and finished_at <= put_back.ended_before
+        -- The number of an attempt is a smallint.
+        and attempts < 30000
+      offset 0
+      for update
+    ) as e
+    cross join lateral (
+      select outbox.priority as own_priority, coalesce(p.ordered, false) as is_ordered
+      from posthorn.outbox
+      left join posthorn.endpoints as p on p.id = outbox.endpoint_id
+      where outbox.id = e.outbox_id
+        and (outbox.endpoint_id is null or p.status <> 'deleted')
+      offset 0
+    ) as o
+  ),
+  taken as (
+    delete from posthorn.outcomes
+    where webhook_id = any (array(select webhook_id from able))
+      -- So that only the partitions of these days are looked into.
+      and webhook_id between ids[1] and ids[cardinality(ids)]
+  ),
+  remembered as (
+    insert into posthorn.former_outcomes
+      (webhook_id, outbox_id, replay_id, lane, finished_at, status, attempts, last_status_code, reason)
+    select
+      a.webhook_id, a.outbox_id, put_back.replay_id, a.lane, a.finished_at, a.status, a.attempts, a.last_status_code,
+      a.reason
+    from able as a
+  ),
+  inserted as (
+    insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at, attempts, past_attempts)
+    select
+      a.webhook_id,
+      a.outbox_id,
+      a.lane,
+      case
+        when a.is_ordered then 1
+        when put_back.priority is not null then put_back.priority
+        when a.own_priority = 'high' then 0
+        when a.own_priority = 'normal' then 1
+        else 2
+      end,
+      greatest(
+        clock_timestamp(),
+        put_back.due_from + (row_number() over (order by a.webhook_id) - 1) * put_back.spacing),
+      a.attempts,
+      a.attempts
+    from able as a
+    returning webhook_id
+  )
+  select coalesce(array_agg(i.webhook_id), '{}') into queued from inserted as i;
+
+  if 'pending' = any (put_back.statuses) then
+    others := array(select id from unnest(ids) as id except select id from unnest(queued) as id order by id);
+  end if;
+  -- Once more for heads of ordered lanes that were no heads any more when the lock was there: the endpoint has stopped being
+  -- ordered, and its head has the time of its retry itself now.
+  for round in 1 .. 2 loop
+    exit when coalesce(cardinality(others), 0) = 0;
+    with early as materialized (
+      select q.*
+      from unnest(others) as o (id)
+      cross join lateral (
+        select webhook_id, due_at, attempts
+        from posthorn.queue
+        where webhook_id = o.id
+          -- Not now(): somebody else may have put it back since this transaction began.
+          and due_at > clock_timestamp()
+          and (lease_until is null or lease_until < now())
+        offset 0
+        for update
+      ) as q
+    ),
+    timed as materialized (
+      select
+        e.*,
+        least(
+          e.due_at,
+          greatest(
+            clock_timestamp(),
+            put_back.due_from + (row_number() over (order by e.webhook_id) - 1) * put_back.spacing)) as brought_to
+      from early as e
+    ),
+    listed as materialized (
+      select
+        array_agg(webhook_id order by webhook_id) as webhook_ids,
+        array_agg(brought_to order by webhook_id) as times
+      from timed
+    ),
+    hurried as (
+      update posthorn.queue as q
+      -- The place of an id in the array, by binary search.
+      set due_at = (select times from listed)[width_bucket(q.webhook_id, (select webhook_ids from listed))]
+      where q.webhook_id = any ((select webhook_ids from listed)::uuid[])
+    ),
+    -- An ordered lane keeps the place of its first one, and waits as a whole.
+    heads as materialized (
+      select q.*, r.retry_at
+      from unnest(others) as o (id)
+      cross join lateral (
+        select webhook_id, lane, due_at, attempts
+        from posthorn.queue
+        where webhook_id = o.id
+          and (lease_until is null or lease_until < now())
+        offset 0
+      ) as q
+      cross join lateral (
+        select retry_at
+        from posthorn.lane_rules
+        where lane = q.lane and retry_of = q.webhook_id and retry_at > now()
+        offset 0
+      ) as r
+    ),
+    listed_heads as materialized (
+      select array_agg(webhook_id order by webhook_id) as webhook_ids from heads
+    ),
+    released as (
+      update posthorn.lane_rules
+      set retry_at = null, retry_of = null
+      where lane = any (array(select lane from heads))
+        -- Still the same one when the lock is there, by binary search.
+        and retry_of = (select webhook_ids from listed_heads)[width_bucket(retry_of, (select webhook_ids from listed_heads))]
+        and retry_at > now()
+      returning lane
+    ),
+    released_heads as materialized (
+      select * from heads where lane = any (array(select lane from released))
+    ),
+    remembered as (
+      insert into posthorn.brought_forward (replay_id, webhook_id, due_at, retry_at, attempts, brought_to)
+      select put_back.replay_id, webhook_id, max(due_at), max(retry_at), min(attempts), min(brought_to)
+      from (
+        select webhook_id, due_at, null::timestamptz as retry_at, attempts, brought_to from timed
+        union all
+        select webhook_id, null, retry_at, attempts, due_at from released_heads
+      ) as changed
+      where put_back.replay_id is not null
+      group by webhook_id
+    )
+    select
+      array(select webhook_id from timed union all select webhook_id from released_heads),
+      array(select lane from released),
+      array(select webhook_id from heads where lane <> all (array(select lane from released)) order by webhook_id)
+    into hurried_ids, released_lanes, others;
+    brought_forward := brought_forward || hurried_ids;
+    freed := freed || released_lanes;
+  end loop;
+
+  -- Guarded as in outbox_to_queue().
+  if cardinality(queued || brought_forward) > 0 and pg_try_advisory_xact_lock(1886352244, -1) then
+    perform pg_notify('posthorn_wake', '');
+  end if;
+  perform pg_notify('posthorn_wake', 'rules:' || lane) from unnest(freed) as lane;
+
+  return query
+  select d.id, coalesce(d.became, why.became)
+  from (
+    select id, min(became) as became
+    from (
+      select id, null as became from unnest(ids) as id
+      union all
+      select id, 'queued' from unnest(queued) as id
+      union all
+      select id, 'brought_forward' from unnest(brought_forward) as id
+    ) as each
+    group by id
+  ) as d
+  left join lateral (
+    select
+      case
+        when q.lease_until > now() then 'delivering'
+        when q.due_at <= clock_timestamp() then 'already_due'
+        when q.webhook_id is not null then 'waiting'
+        when e.webhook_id is not null and o.id is null then 'payload_gone'
+        when e.webhook_id is not null and o.endpoint_id is not null and coalesce(p.status, 'deleted') = 'deleted'
+          then 'endpoint_deleted'
+        when e.attempts >= 30000 then 'worn_out'
+        when e.webhook_id is not null then e.status::text
+        when posthorn.is_dropped(d.id) then 'payload_gone'
+        else 'unknown'
+      end as became
+    from (select d.id) as wanted
+    left join lateral (select * from posthorn.queue where webhook_id = wanted.id offset 0) as q on true
+    left join lateral (select * from posthorn.outcomes where webhook_id = wanted.id offset 0) as e on true
+    left join lateral (select id, endpoint_id from posthorn.outbox where id = e.outbox_id offset 0) as o on true
+    left join lateral (select status from posthorn.endpoints where id = o.endpoint_id offset 0) as p on true
+    where d.became is null
+    offset 0
+  ) as why on true;
+end
+$function$
+;
+revoke execute on function posthorn.put_back(uuid[],posthorn.webhook_status[],timestamp with time zone,uuid,smallint,timestamp with time zone,interval) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.repair_lane_rules()
+ RETURNS SETOF bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  lanes bigint[] := array(select lane from posthorn.misruled_lanes);
+begin
+  -- In the order of the triggers: the endpoint first. Whoever changes it meanwhile comes after us.
+  perform from posthorn.endpoints where lane = any (lanes) order by id for update;
+  perform from posthorn.lane_rules where lane = any (lanes) order by lane for update;
+  delete from posthorn.lane_rules as r
+  where r.lane = any (lanes)
+    and not exists (
+      select
+      from posthorn.endpoints as e
+      where e.lane = r.lane
+        and e.status <> 'deleted'
+        and (e.status <> 'active' or e.ordered or num_nonnulls(e.max_in_flight, e.rate_limit_per_s) > 0));
+  insert into posthorn.lane_rules as r (lane, is_held, is_ordered, max_in_flight, rate_limit_per_s)
+  select e.lane, e.status <> 'active', e.ordered, e.max_in_flight, e.rate_limit_per_s
+  from posthorn.endpoints as e
+  where e.lane = any (lanes)
+    and e.status <> 'deleted'
+    and (e.status <> 'active' or e.ordered or num_nonnulls(e.max_in_flight, e.rate_limit_per_s) > 0)
+  order by e.lane
+  on conflict (lane) do update
+    set is_held = excluded.is_held,
+      is_ordered = excluded.is_ordered,
+      max_in_flight = excluded.max_in_flight,
+      rate_limit_per_s = excluded.rate_limit_per_s;
+  perform pg_notify('posthorn_wake', 'rules:' || lane) from unnest(lanes) as lane;
+  return query select unnest(lanes);
+end
+$function$
+;
+revoke execute on function posthorn.repair_lane_rules() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.resume(environment text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    insert into posthorn.identity as i (system_identifier, database_oid, environment, recorded_at)
+    select posthorn.system_identifier(), d.oid, nullif(resume.environment, ''), clock_timestamp()
+    from pg_database as d
+    where d.datname = current_database()
+    on conflict (is_only) do update
+      set
+        system_identifier = excluded.system_identifier,
+        database_oid = excluded.database_oid,
+        environment = case when resume.environment is null then i.environment else excluded.environment end,
+        recorded_at = excluded.recorded_at,
+        held_since = null,
+        held_because = null
+  $function$
+;
+revoke execute on function posthorn.resume(text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.retry(webhook_id uuid, force boolean DEFAULT false)
+ RETURNS text
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    select became
+    from posthorn.put_back(
+      array[retry.webhook_id],
+      case when retry.force then '{failed,cancelled,pending,delivered}' else '{failed,cancelled,pending}' end
+        ::posthorn.webhook_status[])
+  $function$
+;
+revoke execute on function posthorn.retry(uuid,boolean) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.retry_many(webhook_ids uuid[], force boolean DEFAULT false)
+ RETURNS bigint
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    select count(*)
+    from posthorn.put_back(
+      retry_many.webhook_ids,
+      case when retry_many.force then '{failed,cancelled,pending,delivered}' else '{failed,cancelled,pending}' end
+        ::posthorn.webhook_status[])
+    where became in ('queued', 'brought_forward')
+  $function$
+;
+revoke execute on function posthorn.retry_many(uuid[],boolean) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.system_identifier()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (select c.system_identifier from pg_control_system() as c);
+exception
+  when insufficient_privilege then
+    return null;
+end
+$function$
+;
+revoke execute on function posthorn.system_identifier() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.take_back(replay_id uuid, after uuid, most integer, OUT taken_back integer, OUT walked_to uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  looked_at uuid[];
+  postponed integer;
+  held bigint[];
+begin
+  perform pg_advisory_xact_lock_shared(1886352244, -4);
+  looked_at := array(
+    select webhook_id
+    from (
+      (
+        select f.webhook_id
+        from posthorn.former_outcomes as f
+        where f.replay_id = take_back.replay_id
+          and f.webhook_id > take_back.after
+        order by f.webhook_id
+        limit most
+      )
+      union all
+      (
+        select b.webhook_id
+        from posthorn.brought_forward as b
+        where b.replay_id = take_back.replay_id
+          and b.webhook_id > take_back.after
+        order by b.webhook_id
+        limit most
+      )
+    ) as either
+    order by webhook_id
+    limit most);
+  -- All of them in one order, which is that of put_back() and cancel_many().
+  perform
+  from unnest(looked_at) as wanted (id)
+  cross join lateral (select from posthorn.queue where webhook_id = wanted.id offset 0 for update) as q;
+
+  with untried as materialized (
+    select f.*
+    from unnest(looked_at) as wanted (id)
+    cross join lateral (
+      select
+      from posthorn.queue
+      where webhook_id = wanted.id
+        and attempts = past_attempts
+        and (lease_until is null or lease_until < now())
+      offset 0
+    ) as q
+    -- Somebody else may have put it back again since.
+    cross join lateral (
+      select *
+      from posthorn.former_outcomes
+      where webhook_id = wanted.id
+      order by replayed_at desc
+      limit 1
+    ) as f
+    where f.replay_id = take_back.replay_id
+  ),
+  unqueued as (
+    delete from posthorn.queue
+    where webhook_id = any (array(select webhook_id from untried))
+  ),
+  forgotten as (
+    delete from posthorn.former_outcomes as f
+    where f.webhook_id = any (array(select webhook_id from untried))
+      and f.replay_id = take_back.replay_id
+  ),
+  restored as (
+    insert into posthorn.outcomes (webhook_id, outbox_id, lane, finished_at, status, attempts, last_status_code, reason)
+    select webhook_id, outbox_id, lane, finished_at, status, attempts, last_status_code, reason
+    from untried
+    returning 1
+  )
+  select count(*) into taken_back from restored;
+
+  with unchanged as materialized (
+    select b.*, q.lane
+    from unnest(looked_at) as wanted (id)
+    cross join lateral (
+      select *
+      from posthorn.brought_forward
+      where replay_id = take_back.replay_id
+        and webhook_id = wanted.id
+      offset 0
+    ) as b
+    cross join lateral (
+      select lane
+      from posthorn.queue
+      where webhook_id = wanted.id
+        and attempts = b.attempts
+        and due_at = b.brought_to
+        and (lease_until is null or lease_until < now())
+      offset 0
+    ) as q
+  ),
+  listed as materialized (
+    select
+      array_agg(webhook_id order by webhook_id) as webhook_ids,
+      array_agg(coalesce(due_at, brought_to) order by webhook_id) as times
+    from unchanged
+  ),
+  lanes as materialized (
+    select
+      array_agg(lane order by lane) as lanes,
+      array_agg(retry_at order by lane) as times,
+      array_agg(webhook_id order by lane) as webhook_ids
+    from (
+      select lane, max(retry_at) as retry_at, (array_agg(webhook_id order by retry_at desc))[1] as webhook_id
+      from unchanged
+      where retry_at > now()
+      group by lane
+    ) as each
+  ),
+  delayed as (
+    update posthorn.queue as q
+    set due_at = (select times from listed)[width_bucket(q.webhook_id, (select webhook_ids from listed))]
+    where q.webhook_id = any ((select webhook_ids from listed)::uuid[])
+    returning 1
+  ),
+  waiting as (
+    update posthorn.lane_rules as r
+    set
+      retry_at = (select times from lanes)[width_bucket(r.lane, (select lanes from lanes))],
+      retry_of = (select webhook_ids from lanes)[width_bucket(r.lane, (select lanes from lanes))]
+    where r.lane = any ((select lanes from lanes)::bigint[])
+      and r.is_ordered
+      and r.retry_at is null
+    returning r.lane
+  ),
+  forgotten as (
+    delete from posthorn.brought_forward as b
+    where b.replay_id = take_back.replay_id
+      and b.webhook_id = any ((select webhook_ids from listed)::uuid[])
+  )
+  select (select count(*) from delayed), (select array_agg(lane) from waiting)
+  into postponed, held;
+  perform pg_notify('posthorn_wake', 'rules:' || lane) from unnest(held) as lane;
+
+  taken_back := taken_back + postponed;
+  walked_to := case when cardinality(looked_at) = most then looked_at[most] end;
+end
+$function$
+;
+revoke execute on function posthorn.take_back(uuid,uuid,integer) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.take_sample()
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_sort TO 'on'
+ SET jit TO 'off'
+AS $function$
+    with since as materialized (
+      select greatest(coalesce(max(taken_at) filter (where taken_at <= now()), now() - interval '1 minute'), now() - interval '5 minutes') as at
+      from posthorn.samples
+    ),
+    counted as (
+      select
+        least(coalesce(sum(t.attempts), 0), 2147483647)::integer as attempts,
+        least(coalesce(sum(t.failures), 0), 2147483647)::integer as failures
+      from since
+      join posthorn.tallies as t on t.counted_at > since.at and t.counted_at < 'infinity' and t.endpoint_id is null
+    ),
+    ended as materialized (
+      select extract(epoch from o.finished_at - greatest(posthorn.uuid_time(o.webhook_id), said.send_at)) * 1000 as ms
+      from posthorn.outcomes as o
+      -- One lookup each: the limit keeps the planner from reading all of the outbox.
+      left join lateral (
+        select w.send_at from posthorn.outbox as w where w.id = o.outbox_id limit 1
+      ) as said on true
+      where o.webhook_id >= posthorn.uuid_floor(now() - interval '2 minutes')
+        and o.status = 'delivered'
+        and isfinite(o.finished_at)
+      order by o.webhook_id desc
+      limit 2000
+    ),
+    delivered as (
+      select percentile_cont(array[0.5, 0.95, 0.99]) within group (order by ms) as percentiles from ended
+    ),
+    queued as (
+      select
+        coalesce(sum((q ->> 'webhooks')::float8), 0)::bigint as waiting,
+        coalesce(sum((q ->> 'webhooks')::float8) filter (where q ->> 'state' = 'due'), 0)::bigint as due,
+        max((q ->> 'oldest_due_s')::real) filter (where q ->> 'state' = 'due') as oldest_due_s
+      from posthorn.take_stats() as s
+      cross join lateral jsonb_array_elements(s.figures -> 'queue') as q
+    ),
+    forgotten as (
+      delete from posthorn.samples where taken_at < now() - interval '15 days'
+    )
+    insert into posthorn.samples (attempts, failures, seconds, p50_ms, p95_ms, p99_ms, waiting, due, oldest_due_s)
+    select
+      c.attempts, c.failures, greatest(1, extract(epoch from clock_timestamp() - since.at)),
+      d.percentiles[1], d.percentiles[2], d.percentiles[3], q.waiting, q.due, q.oldest_due_s
+    from counted as c
+    cross join since
+    cross join delivered as d
+    cross join queued as q
+    returning waiting
+  $function$
+;
+revoke execute on function posthorn.take_sample() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.take_stats(max_age interval DEFAULT '00:00:15'::interval)
+ RETURNS posthorn.stats
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'on'
+ SET enable_hashjoin TO 'on'
+ SET enable_hashagg TO 'on'
+ SET enable_sort TO 'on'
+ SET jit TO 'off'
+ SET max_parallel_workers_per_gather TO '0'
+ SET extra_float_digits TO '1'
+AS $function$
+declare
+  most_pages constant integer := 4096;
+  most_heads constant integer := 2000;
+  started_at timestamptz := clock_timestamp();
+  known posthorn.stats;
+  pages bigint;
+  share float8;
+  counted_queue jsonb;
+  oldest_of_lanes jsonb := '[]';
+  rest jsonb;
+begin
+  select * into known from posthorn.stats;
+  if not found then
+    insert into posthorn.stats default values on conflict do nothing;
+  elsif known.taken_at > started_at - greatest(max_age, known.took_ms * 20 * interval '1 millisecond')
+    -- Else the clock was set back since.
+    and known.taken_at <= clock_timestamp()
+  then
+    return known;
+  end if;
+  -- Not a lock to wait for: somebody else is counting, and what is known will do.
+  select * into known from posthorn.stats for update skip locked;
+  if not found then
+    select * into known from posthorn.stats;
+    return known;
+  elsif started_at < known.taken_at and known.taken_at <= clock_timestamp() then
+    return known;
+  end if;
+
+  pages := pg_relation_size('posthorn.queue') / current_setting('block_size')::integer;
+  share := least(1, most_pages::float8 / greatest(pages, 1));
+
+  -- A receiver that asks for a few seconds again and again is slow, not away: what waits for it is due all the time, instead
+  -- of due in one count and held in the next.
+  with kept as materialized (
+    select lane
+    from posthorn.breakers
+    where state = 'open'
+      or (paused_until > now() and coalesce(paused_until - last_failure_at > interval '1 minute', true))
+    union
+    select lane from posthorn.lane_rules where is_held or retry_at > now()
+  ),
+  counted as (
+    select priority, state, count(*) as seen, min(due_at) as first_due
+    from (
+      select
+        priority,
+        due_at,
+        case
+          when lease_until > now() then 1
+          when due_at > now() and attempts > 0 then 2
+          when due_at > now() then 3
+          -- Not a join, for which the planner may build its hash table of the queue.
+          when lane in (select lane from kept) then 4
+          else 5
+        end as state
+      from posthorn.queue tablesample system (100 * share)
+    ) as q
+    group by priority, state
+  )
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'priority', priority,
+    'state', (array['sending', 'retry', 'scheduled', 'held', 'due'])[state],
+    'webhooks', round(seen / share),
+    'oldest_due_s', case when state > 3 then round(extract(epoch from now() - greatest(first_due, 'epoch')), 3) end)), '[]')
+  into counted_queue
+  from counted;
+
+  if share < 1 then
+    -- The loose scan of sql/scan-lanes.sql. With statistics of a time when the queue was empty the planner would read all of
+    -- it for every step.
+    perform set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true);
+    with recursive lanes as (
+      (
+        select lane, priority
+        from posthorn.queue
+        where priority < 1000
+        order by lane, priority, due_at
+        limit 1
+      )
+      union all
+      select next.lane, next.priority
+      from lanes
+      cross join lateral (
+        select lane, priority
+        from posthorn.queue
+        where priority < 1000
+          and (lane, priority) > (lanes.lane, lanes.priority)
+        order by lane, priority, due_at
+        limit 1
+      ) as next
+    ),
+    heads as (
+      select
+        l.priority,
+        head.due_at,
+        exists (
+          select
+          from posthorn.breakers as b
+          where b.lane = l.lane
+            and (
+              b.state = 'open'
+              or (b.paused_until > now() and coalesce(b.paused_until - b.last_failure_at > interval '1 minute', true)))
+        ) or exists (
+          select
+          from posthorn.lane_rules as r
+          where r.lane = l.lane and (r.is_held or r.retry_at > now())
+        ) as is_held
+      from (select lane, priority from lanes limit most_heads) as l
+      cross join lateral (
+        select due_at
+        from posthorn.queue
+        where priority < 1000
+          and (lease_until is null or lease_until <= now())
+          and lane = l.lane
+          and priority = l.priority
+          and due_at <= now()
+        order by due_at
+        limit 1
+      ) as head
+    )
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'priority', priority,
+      'state', case when is_held then 'held' else 'due' end,
+      'webhooks', 1,
+      'oldest_due_s', round(extract(epoch from now() - greatest(first_due, 'epoch')), 3))), '[]')
+    into oldest_of_lanes
+    from (select priority, is_held, min(due_at) as first_due from heads group by 1, 2) as oldest;
+    perform set_config('enable_seqscan', 'on', true), set_config('enable_sort', 'on', true);
+  end if;
+
+  select jsonb_build_object(
+    'lanes', (
+      select jsonb_build_object(
+        'failing', count(*) filter (where state = 'closed' and consecutive > 0 and not is_paused),
+        'open', count(*) filter (where state = 'open' and not is_probing),
+        'probing', count(*) filter (where state = 'open' and is_probing),
+        'paused', count(*) filter (where state = 'closed' and is_paused),
+        'held', (select count(*) from posthorn.lane_rules where is_held))
+      from (
+        select
+          state,
+          consecutive,
+          coalesce(paused_until > now(), false) as is_paused,
+          coalesce(probe_until > now(), false) as is_probing
+        from posthorn.breakers
+      ) as b),
+    'workers', (
+      select jsonb_build_object('alive', count(l.number), 'dead', count(*) - count(l.number))
+      from posthorn.workers as w
+      left join posthorn.live_workers as l on l.number = w.number),
+    'partitions_ahead', (
+      select coalesce(min(ahead) filter (where is_missing), 11) - 1
+      from (
+        select
+          ahead,
+          to_regclass('posthorn.outbox_' || day) is null
+            or to_regclass('posthorn.attempts_' || day) is null
+            or to_regclass('posthorn.outcomes_' || day) is null as is_missing
+        from generate_series(1, 10) as ahead
+        cross join lateral (select to_char((now() at time zone 'UTC')::date + ahead, 'YYYYMMDD') as day) as of_day
+      ) as days),
+    'oldest_transaction_s', (
+      select coalesce(round(extract(epoch from clock_timestamp() - min(since)), 3), 0)
+      from (
+        select xact_start as since
+        from pg_stat_activity
+        where datname = current_database()
+          and backend_type = 'client backend'
+          and pid <> pg_backend_pid()
+          and (backend_xid is not null or backend_xmin is not null)
+        union all
+        select prepared from pg_prepared_xacts where database = current_database()
+      ) as open),
+    'partitions_overdue', (
+      select jsonb_build_object(
+        'unfinished', coalesce(3 * sum(jsonb_array_length(case jsonb_typeof(detail -> 'kept') when 'array' then detail -> 'kept' end)), 0),
+        'locked', coalesce(3 * sum(jsonb_array_length(case jsonb_typeof(detail -> 'postponed') when 'array' then detail -> 'postponed' end)), 0))
+      from posthorn.maintenance_runs
+      where task = 'posthorn:prune'),
+    'tasks', (
+      select coalesce(jsonb_object_agg(task, jsonb_build_object(
+        'ended_at', round(extract(epoch from ended_at), 3),
+        'duration_s', round(duration_ms::numeric / 1000, 3))), '{}')
+      from posthorn.maintenance_runs
+      -- JSON has no word for what is no number; NaN is more than infinity.
+      where isfinite(ended_at) and duration_ms < 'infinity')
+  ) into rest;
+
+  update posthorn.stats
+  set
+    taken_at = started_at,
+    took_ms = extract(epoch from clock_timestamp() - started_at) * 1000,
+    figures = rest || jsonb_build_object(
+      'is_estimated', share < 1,
+      'queue', (
+        select coalesce(jsonb_agg(row), '[]')
+        from (
+          select jsonb_build_object(
+            'priority', priority,
+            'state', state,
+            'webhooks', max(webhooks),
+            'oldest_due_s', max(oldest_due_s)) as row
+          from jsonb_to_recordset(counted_queue || oldest_of_lanes)
+            as r (priority integer, state text, webhooks bigint, oldest_due_s numeric)
+          where priority between 0 and 2
+          group by priority, state
+          order by priority, state
+        ) as rows))
+  where is_only
+  returning * into known;
+  return known;
+end
+$function$
+;
+revoke execute on function posthorn.take_stats(interval) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.time_of(text text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return nullif(nullif(text::timestamptz, 'infinity'), '-infinity');
+exception
+  when data_exception then
+    return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION posthorn.uuid_floor(at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ((lpad(to_hex((floor((EXTRACT(epoch FROM at) * (1000)::numeric)))::bigint), 12, '0'::text) || '00000000000000000000'::text))::uuid
+;
+
+CREATE OR REPLACE FUNCTION posthorn.uuid_time(id uuid)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN COALESCE(uuid_extract_timestamp(id), to_timestamp((((((('x'::text || "left"(replace((id)::text, '-'::text, ''::text), 12)))::bit(48))::bigint)::numeric / 1000.0))::double precision))
+;
+
+CREATE OR REPLACE FUNCTION posthorn.uuid_v7()
+ RETURNS uuid
+ LANGUAGE sql
+ PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT (encode("overlay"("overlay"(uuid_send(gen_random_uuid()), "substring"(int8send(("time".us / 1000)), 3), 1, 6), int2send(((28672 + ((("time".us % (1000)::bigint) * 4096) / 1000)))::smallint), 7, 2), 'hex'::text))::uuid AS encode
+    FROM ( SELECT (floor((EXTRACT(epoch FROM clock_timestamp()) * (1000000)::numeric)))::bigint AS us) "time";
+END
+;
+
+CREATE OR REPLACE FUNCTION posthorn.watch_clock()
+ RETURNS interval
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+declare
+  batch constant integer := 10000;
+  known timestamptz;
+  step interval;
+  last_id uuid := '00000000-0000-0000-0000-000000000000';
+  looked_at uuid[];
+  lanes bigint[];
+begin
+  select seen_at into known from posthorn.clock;
+  if known between clock_timestamp() - interval '10 seconds' and clock_timestamp() then
+    return null;
+  end if;
+  select seen_at into known from posthorn.clock for update skip locked;
+  if not found then
+    return null;
+  end if;
+  update posthorn.clock set seen_at = clock_timestamp();
+  step := known - clock_timestamp();
+  if step < interval '5 seconds' then
+    return null;
+  end if;
+
+  loop
+    -- A row that somebody has locked is being claimed or recorded: then it gets its times anew.
+    looked_at := array(
+      select q.webhook_id
+      from posthorn.queue as q
+      where q.webhook_id > last_id
+        and (q.due_at > clock_timestamp() or q.lease_until > clock_timestamp())
+      order by q.webhook_id
+      limit batch
+      for update skip locked);
+    exit when cardinality(looked_at) = 0;
+    update posthorn.queue as q
+    set
+      -- least() passes a null over.
+      lease_until = case when q.lease_until is not null then least(q.lease_until, clock_timestamp() + interval '2 minutes') end,
+      due_at = q.due_at - case
+        when q.due_at <= clock_timestamp() then interval '0'
+        when q.attempts = q.past_attempts
+          and q.due_at is distinct from (select o.send_at from posthorn.outbox as o where o.id = q.outbox_id)
+        then step
+        when exists (
+          select
+          from posthorn.attempts as a
+          where a.webhook_id = q.webhook_id
+            and a.number = q.attempts
+            and a.finished_at > clock_timestamp())
+        then step
+        else interval '0'
+      end
+    where q.webhook_id = any (looked_at);
+    last_id := looked_at[cardinality(looked_at)];
+  end loop;
+
+  -- Lanes that somebody has locked, as by changing an endpoint without a commit, keep their times and wait the longer; all else does
+  -- not wait for them.
+  lanes := array(
+    select lane from posthorn.breakers where greatest(failing_since, last_failure_at) > clock_timestamp() for update skip locked);
+  update posthorn.breakers
+  set
+    failing_since = least(failing_since, clock_timestamp()),
+    last_failure_at = case when last_failure_at is not null then least(last_failure_at, clock_timestamp()) end,
+    open_until = open_until - step,
+    probe_until = probe_until - step,
+    paused_until = paused_until - step
+  where lane = any (lanes);
+  lanes := array(
+    select lane from posthorn.lane_rules where greatest(retry_at, rate_from) > clock_timestamp() for update skip locked);
+  -- The webhook at the head of the lane is not sent before its own due_at.
+  update posthorn.lane_rules
+  set
+    retry_at = case when retry_at > clock_timestamp() then retry_at - step else retry_at end,
+    rate_from = case
+      when rate_from is not null then least(rate_from, clock_timestamp() + interval '1 second' / rate_limit_per_s) end
+  where lane = any (lanes);
+  update posthorn.replays
+  set
+    moved_at = least(moved_at, clock_timestamp()),
+    paced_until = case when paced_until > clock_timestamp() then paced_until - step else paced_until end
+  where status in ('running', 'cancelling')
+    and greatest(moved_at, paced_until) > clock_timestamp();
+  update posthorn.workers
+  set seen_at = clock_timestamp(), egress_down_since = case when egress_down_since is not null then least(egress_down_since, clock_timestamp()) end
+  where greatest(seen_at, egress_down_since) > clock_timestamp();
+  -- Counted for minutes that come again.
+  delete from posthorn.tallies where counted_at > clock_timestamp();
+  delete from posthorn.samples where taken_at > clock_timestamp();
+  update posthorn.alerts
+  set
+    since = least(since, clock_timestamp()),
+    fired_at = case when fired_at is not null then least(fired_at, clock_timestamp()) end,
+    told_at = case when told_at is not null then least(told_at, clock_timestamp()) end,
+    clear_since = case when clear_since is not null then least(clear_since, clock_timestamp()) end
+  where resolved_at is null
+    and greatest(since, fired_at, told_at, clear_since) > clock_timestamp();
+  -- Graphile Worker's: jobs that were due, and when each task of the crontab was last run.
+  if to_regclass('posthorn_graphile._private_jobs') is not null then
+    execute $sql$
+      update posthorn_graphile._private_jobs
+      set run_at = greatest(run_at - $1, clock_timestamp())
+      where run_at > clock_timestamp() and run_at <= $2 + interval '1 minute' and locked_at is null
+    $sql$
+    using step, known;
+    execute $sql$
+      update posthorn_graphile._private_known_crontabs
+      set last_execution = date_trunc('minute', clock_timestamp())
+      where last_execution > clock_timestamp()
+    $sql$;
+  end if;
+  perform pg_notify('posthorn_wake', 'scan');
+  return step;
+end
+$function$
+;
+revoke execute on function posthorn.watch_clock() from public;
+
+-- Views
+
+create view posthorn.live_workers as
+ SELECT w.number,
+    w.host,
+    w.pid,
+    w.version,
+    w.started_at,
+    w.seen_at,
+    l.pid AS backend_pid
+   FROM (posthorn.workers w
+     JOIN pg_locks l ON (((l.locktype = 'advisory'::text) AND (l.classid = (1886352244)::oid) AND (l.objid = (w.number)::oid) AND (l.objsubid = 2) AND l.granted AND (l.database = ( SELECT pg_database.oid
+           FROM pg_database
+          WHERE (pg_database.datname = current_database()))))));
+
+create view posthorn.misruled_lanes as
+ SELECT COALESCE(e.lane, r.lane) AS lane,
+    e.id AS endpoint_id
+   FROM (( SELECT endpoints.id,
+            endpoints.lane,
+            (endpoints.status <> 'active'::posthorn.endpoint_status) AS is_held,
+            endpoints.ordered,
+            endpoints.max_in_flight,
+            endpoints.rate_limit_per_s,
+            ((endpoints.status <> 'deleted'::posthorn.endpoint_status) AND ((endpoints.status <> 'active'::posthorn.endpoint_status) OR endpoints.ordered OR (num_nonnulls(endpoints.max_in_flight, endpoints.rate_limit_per_s) > 0))) AS has_rule
+           FROM posthorn.endpoints) e
+     FULL JOIN posthorn.lane_rules r ON ((r.lane = e.lane)))
+  WHERE
+        CASE
+            WHEN (e.id IS NULL) THEN true
+            WHEN (NOT e.has_rule) THEN (r.lane IS NOT NULL)
+            ELSE ((((e.is_held IS DISTINCT FROM r.is_held) OR (e.ordered IS DISTINCT FROM r.is_ordered)) OR (e.max_in_flight IS DISTINCT FROM r.max_in_flight)) OR (e.rate_limit_per_s IS DISTINCT FROM r.rate_limit_per_s))
+        END;
+
+create view posthorn.redacted_attempts as
+ SELECT webhook_id,
+    number,
+    worker,
+    started_at,
+    finished_at,
+    created_at,
+    duration_ms,
+    status_code,
+    error,
+    error_message,
+    octet_length(response_body) AS response_body_bytes,
+    response_truncated
+   FROM posthorn.attempts;
+
+create view posthorn.redacted_endpoints as
+ SELECT id,
+    lane,
+    split_part(url, '?'::text, 1) AS url,
+    description,
+    (secret IS NOT NULL) AS has_secret,
+    status,
+    status_reason,
+    status_since,
+    max_in_flight,
+    rate_limit_per_s,
+    timeout_ms,
+    retry_schedule_s,
+    ordered,
+    gone_answers,
+    created_at,
+    updated_at,
+    public_key,
+    (COALESCE(headers, '{}'::jsonb) <> '{}'::jsonb) AS has_headers,
+        CASE
+            WHEN starts_with(secret, 'sealed:'::text) THEN split_part(secret, ':'::text, 3)
+            ELSE NULL::text
+        END AS sealed_with,
+    COALESCE(jsonb_array_length(
+        CASE jsonb_typeof(former_secrets)
+            WHEN 'array'::text THEN former_secrets
+            ELSE NULL::jsonb
+        END), 0) AS former_secrets
+   FROM posthorn.endpoints;
+
+create view posthorn.redacted_outbox as
+ SELECT id,
+    split_part(url, '?'::text, 1) AS url,
+    endpoint_id,
+    octet_length(body) AS body_bytes,
+    (secret IS NOT NULL) AS has_secret,
+    content_type,
+    priority,
+    send_at,
+    max_attempts,
+    idempotency_key,
+    traceparent,
+    created_at
+   FROM posthorn.outbox;
+
+create view posthorn.redacted_webhooks as
+ SELECT id,
+    split_part(url, '?'::text, 1) AS url,
+    endpoint_id,
+    status,
+    attempts,
+    created_at,
+    next_attempt_at,
+    waits_for,
+    finished_at,
+    last_status_code,
+    last_error,
+    reason,
+    priority,
+    send_at,
+    max_attempts,
+    idempotency_key,
+    content_type,
+    body_bytes,
+    lane
+   FROM posthorn.webhooks;
+
+create view posthorn.secret_keys as
+ SELECT key.key_id,
+    (count(DISTINCT secrets.id))::integer AS endpoints
+   FROM (( SELECT endpoints.id,
+            endpoints.secret AS kept
+           FROM posthorn.endpoints
+          WHERE (endpoints.secret IS NOT NULL)
+        UNION ALL
+         SELECT e.id,
+            (former.value ->> 'secret'::text)
+           FROM (posthorn.endpoints e
+             CROSS JOIN LATERAL jsonb_array_elements(
+                CASE jsonb_typeof(e.former_secrets)
+                    WHEN 'array'::text THEN e.former_secrets
+                    ELSE '[]'::jsonb
+                END) former(value))
+        UNION ALL
+         SELECT endpoints.id,
+                CASE jsonb_typeof(endpoints.headers)
+                    WHEN 'string'::text THEN (endpoints.headers #>> '{}'::text[])
+                    ELSE ''::text
+                END AS "case"
+           FROM posthorn.endpoints
+          WHERE (endpoints.headers <> '{}'::jsonb)) secrets
+     CROSS JOIN LATERAL ( SELECT
+                CASE
+                    WHEN starts_with(secrets.kept, 'sealed:'::text) THEN split_part(secrets.kept, ':'::text, 3)
+                    ELSE NULL::text
+                END AS key_id) key)
+  GROUP BY key.key_id;
+
+create view posthorn.webhooks as
+ SELECT o.id,
+    COALESCE(o.url, ( SELECT p.url
+           FROM posthorn.endpoints p
+          WHERE (p.id = o.endpoint_id))) AS url,
+    o.endpoint_id,
+        CASE
+            WHEN (e.webhook_id IS NOT NULL) THEN e.status
+            WHEN (q.lease_until > now()) THEN 'delivering'::posthorn.webhook_status
+            ELSE 'pending'::posthorn.webhook_status
+        END AS status,
+    COALESCE(e.attempts, q.attempts, (0)::smallint) AS attempts,
+    o.created_at,
+        CASE
+            WHEN ((q.webhook_id IS NOT NULL) AND ((q.lease_until IS NULL) OR (q.lease_until <= now())) AND (NOT COALESCE(( SELECT r.is_held
+               FROM posthorn.lane_rules r
+              WHERE (r.lane = q.lane)), false))) THEN GREATEST(q.due_at, ( SELECT r.retry_at
+               FROM posthorn.lane_rules r
+              WHERE (r.lane = q.lane)), ( SELECT GREATEST(b.paused_until,
+                    CASE
+                        WHEN (b.state = 'open'::posthorn.breaker_state) THEN b.open_until
+                        ELSE NULL::timestamp with time zone
+                    END) AS "greatest"
+               FROM posthorn.breakers b
+              WHERE (b.lane = q.lane)))
+            ELSE NULL::timestamp with time zone
+        END AS next_attempt_at,
+        CASE
+            WHEN ((q.webhook_id IS NULL) OR (q.lease_until > now())) THEN NULL::text
+            WHEN ( SELECT r.is_held
+               FROM posthorn.lane_rules r
+              WHERE (r.lane = q.lane)) THEN ( SELECT ('endpoint_'::text || (p.status)::text)
+               FROM posthorn.endpoints p
+              WHERE (p.id = o.endpoint_id))
+            WHEN (q.due_at > now()) THEN 'due_time'::text
+            WHEN ( SELECT (r.retry_at > now())
+               FROM posthorn.lane_rules r
+              WHERE (r.lane = q.lane)) THEN 'retry_of_the_first'::text
+            WHEN ( SELECT (b.state = 'open'::posthorn.breaker_state)
+               FROM posthorn.breakers b
+              WHERE (b.lane = q.lane)) THEN 'breaker'::text
+            WHEN ( SELECT (b.paused_until > now())
+               FROM posthorn.breakers b
+              WHERE (b.lane = q.lane)) THEN 'retry_after'::text
+            ELSE 'slot'::text
+        END AS waits_for,
+    e.finished_at,
+    COALESCE(e.last_status_code, ( SELECT a.status_code
+           FROM posthorn.attempts a
+          WHERE (a.webhook_id = o.id)
+          ORDER BY a.number DESC
+         LIMIT 1)) AS last_status_code,
+    ( SELECT a.error
+           FROM posthorn.attempts a
+          WHERE (a.webhook_id = o.id)
+          ORDER BY a.number DESC
+         LIMIT 1) AS last_error,
+    e.reason,
+    o.priority,
+    o.send_at,
+    o.max_attempts,
+    o.idempotency_key,
+    o.content_type,
+    octet_length(o.body) AS body_bytes,
+    COALESCE(e.lane, q.lane) AS lane
+   FROM ((posthorn.outbox o
+     LEFT JOIN LATERAL ( SELECT queue.webhook_id,
+            queue.outbox_id,
+            queue.lane,
+            queue.due_at,
+            queue.lease_until,
+            queue.leased_by,
+            queue.priority,
+            queue.attempts,
+            queue.uncounted,
+            queue.past_attempts
+           FROM posthorn.queue
+          WHERE (queue.webhook_id = o.id)
+         OFFSET 0) q ON (true))
+     LEFT JOIN LATERAL ( SELECT outcomes.webhook_id,
+            outcomes.outbox_id,
+            outcomes.lane,
+            outcomes.finished_at,
+            outcomes.status,
+            outcomes.attempts,
+            outcomes.last_status_code,
+            outcomes.reason
+           FROM posthorn.outcomes
+          WHERE (outcomes.webhook_id = o.id)
+         OFFSET 0) e ON (true));
+
+-- Triggers
+
+CREATE TRIGGER endpoint_changes BEFORE UPDATE ON posthorn.endpoints FOR EACH ROW EXECUTE FUNCTION posthorn.endpoint_changes();
+
+CREATE TRIGGER endpoint_public_key_on_insert BEFORE INSERT ON posthorn.endpoints FOR EACH ROW WHEN (("left"(new.secret, 5) = 'whsk_'::text)) EXECUTE FUNCTION posthorn.endpoint_public_key();
+
+CREATE TRIGGER endpoint_public_key_on_update BEFORE UPDATE OF secret ON posthorn.endpoints FOR EACH ROW WHEN (((new.secret IS NULL) OR ("left"(new.secret, 7) <> 'sealed:'::text))) EXECUTE FUNCTION posthorn.endpoint_public_key();
+
+CREATE TRIGGER endpoint_rules BEFORE INSERT OR UPDATE ON posthorn.endpoints FOR EACH ROW EXECUTE FUNCTION posthorn.endpoint_keeps_rules();
+alter table posthorn.endpoints enable always trigger endpoint_rules;
+
+CREATE TRIGGER endpoint_to_lane_rule_on_delete AFTER DELETE ON posthorn.endpoints FOR EACH ROW EXECUTE FUNCTION posthorn.endpoint_to_lane_rule();
+
+CREATE TRIGGER endpoint_to_lane_rule_on_insert AFTER INSERT ON posthorn.endpoints FOR EACH ROW WHEN (((new.status <> 'active'::posthorn.endpoint_status) OR (new.max_in_flight IS NOT NULL) OR (new.rate_limit_per_s IS NOT NULL) OR new.ordered)) EXECUTE FUNCTION posthorn.endpoint_to_lane_rule();
+
+CREATE TRIGGER endpoint_to_lane_rule_on_update AFTER UPDATE ON posthorn.endpoints FOR EACH ROW WHEN (((((old.status IS DISTINCT FROM new.status) OR (old.max_in_flight IS DISTINCT FROM new.max_in_flight)) OR (old.rate_limit_per_s IS DISTINCT FROM new.rate_limit_per_s)) OR (old.ordered IS DISTINCT FROM new.ordered))) EXECUTE FUNCTION posthorn.endpoint_to_lane_rule();
+
+CREATE TRIGGER outbox_to_queue AFTER INSERT ON posthorn.outbox REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION posthorn.outbox_to_queue();
+
+CREATE TRIGGER outbox_id_is_given BEFORE INSERT ON posthorn.outbox_default FOR EACH ROW WHEN ((new.id IS NULL)) EXECUTE FUNCTION posthorn.outbox_id_is_given();
+
+-- Comments
+
+comment on function posthorn.cancel_many(uuid[]) is 'Cancels webhooks that wait for their first or next attempt; says how many.';
+
+comment on function posthorn.held(text) is 'Why nothing is sent from this database; no row: webhooks are sent.';
+
+comment on function posthorn.hold(text) is 'Holds everything until posthorn.resume().';
+
+comment on function posthorn.resume(text) is 'Ends every hold: this database is the one that sends from now on.';
+
+comment on function posthorn.retry(uuid,boolean) is 'Sends a webhook again that has ended, or now if it waits; says what became of it.';
+
+comment on function posthorn.retry_many(uuid[],boolean) is 'Sends webhooks again that have ended, or now if they wait; says how many.';
+
+comment on function posthorn.take_stats(interval) is 'How Posthorn is: the row of posthorn.stats, counted anew if it is older than this.';
+
+comment on table posthorn.alert_watch is 'When the alert rules were evaluated last.';
+
+comment on table posthorn.alerts is 'What is wrong now (fired_at set, resolved_at not) and what was.';
+
+comment on table posthorn.api_keys is 'Keys of the HTTP API: their hashes, and what each may do.';
+
+comment on table posthorn.attempts is 'What was tried: a row per HTTP request, written before the request.';
+
+comment on table posthorn.breakers is 'The lanes that fail, and whether they are sent to. A lane without a row is healthy.';
+
+comment on table posthorn.brought_forward is 'When webhooks that waited would have been due before a replay made them due.';
+
+comment on table posthorn.clock is 'When the clock of the database was last looked at: a time to come means that it was set back.';
+
+comment on table posthorn.definitions is 'Which text of each function and view is in force, and which version of Posthorn it belongs to.';
+
+comment on table posthorn.endpoints is 'Registered endpoints: an address and its settings.';
+
+comment on table posthorn.former_outcomes is 'How webhooks had ended before they were put back: a row per time.';
+
+comment on table posthorn.history is 'From which day on the history is whole; what was finished before has been dropped.';
+
+comment on table posthorn.idempotency_keys is 'Which webhook an idempotency key stands for, until it expires.';
+
+comment on table posthorn.identity is 'In which database webhooks are sent; a copy of it is held.';
+
+comment on table posthorn.lane_rules is 'What the claim must know of endpoints that are held or limited; a trigger keeps it.';
+
+comment on table posthorn.maintenance_runs is 'The scheduled tasks: when each last ended well, how long it took, and what it did.';
+
+comment on table posthorn.outbox is 'What producers said. INSERT here, in your own transaction; nothing else is needed.';
+
+comment on table posthorn.outcomes is 'How it ended: a row per finished webhook.';
+
+comment on table posthorn.queue is 'What is still to be done: a row per unfinished webhook.';
+
+comment on table posthorn.replays is 'Orders to send many webhooks again, and how far each has come.';
+
+comment on table posthorn.samples is 'How Posthorn was, a row a minute, for 15 days.';
+
+comment on table posthorn.sealing is 'How far the secrets of endpoints are sealed with the current key.';
+
+comment on table posthorn.stats is 'How Posthorn is, as it was last counted; posthorn.take_stats() counts anew when that is old.';
+
+comment on table posthorn.tallies is 'Attempts and failures of the last two hours, as the workers counted them.';
+
+comment on table posthorn.workers is 'The workers that were started; alive while their advisory lock is held.';
+
+comment on view posthorn.live_workers is 'The workers that are alive now.';
+
+comment on view posthorn.misruled_lanes is 'Endpoints whose lane_rules are not what their settings say, because a trigger did not fire.';
+
+comment on view posthorn.redacted_attempts is 'posthorn.attempts without what receivers answered.';
+
+comment on view posthorn.redacted_endpoints is 'posthorn.endpoints without secrets and query strings.';
+
+comment on view posthorn.redacted_outbox is 'posthorn.outbox without bodies, secrets, headers and query strings.';
+
+comment on view posthorn.redacted_webhooks is 'posthorn.webhooks without query strings.';
+
+comment on view posthorn.secret_keys is 'With which keys the secrets of endpoints are sealed; null: plain text.';
+
+comment on view posthorn.webhooks is 'Every webhook with its state: pending, delivering, delivered, failed or cancelled.';

@@ -1,0 +1,25 @@
+-- Endpoints whose lane_rules are not what their settings say, because a trigger did not fire, as in missed(); and rules that
+-- belong to no endpoint.
+create or replace view posthorn.misruled_lanes as
+select coalesce(e.lane, r.lane) as lane, e.id as endpoint_id
+from (
+  select
+    id,
+    lane,
+    status <> 'active' as is_held,
+    ordered,
+    max_in_flight,
+    rate_limit_per_s,
+    status <> 'deleted'
+      and (status <> 'active' or ordered or num_nonnulls(max_in_flight, rate_limit_per_s) > 0) as has_rule
+  from posthorn.endpoints
+) as e
+full join posthorn.lane_rules as r on r.lane = e.lane
+where case
+  when e.id is null then true
+  when not e.has_rule then r.lane is not null
+  else (e.is_held, e.ordered, e.max_in_flight, e.rate_limit_per_s)
+    is distinct from (r.is_held, r.is_ordered, r.max_in_flight, r.rate_limit_per_s)
+end;
+
+comment on view posthorn.misruled_lanes is 'Endpoints whose lane_rules are not what their settings say, because a trigger did not fire.';

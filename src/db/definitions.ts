@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import pg from 'pg';
+import type { Log } from '../log.ts';
+import { version } from '../version.ts';
+import { withShortLocks } from './short-locks.ts';
+import { codeOf } from './sqlstate.ts';
+
+/*
+ * The functions, triggers and views of the schema. Each is defined in one place, sql/functions/<name>.sql or
+ * sql/views/<name>.sql, and created again when that text is not the one in force. posthorn.definitions has the hash of each.
+ */
+
+export interface Definition {
+  /** Of the object and of its file. */
+  readonly name: string;
+  readonly kind: 'function' | 'view';
+  readonly text: string;
+  readonly hash: string;
+}
+
+/** The first words of a function's file that tables call, in a default, a CHECK or a generated column. */
+const beforeTables = '-- Before the tables';
+
+/** All of this version, in the order in which they are created. */
+export function ownDefinitions(): readonly Definition[] {
+  const functions = definitionsIn('function');
+  const locksTable = ({ text }: Definition) => text.includes('create or replace trigger');
+  return [
+    ...functions.filter((one) => !locksTable(one)),
+    ...readersLast(definitionsIn('view')),
+    // Last, because producers wait for the lock that a trigger takes, until the end of the transaction.
+    ...functions.filter(locksTable),
+  ];
+}
+
+/** Creates the functions that tables call. The tables need not be there yet, so it does not note what it did. */
+export async function createBeforeTables(
+  client: pg.Client,
+  { names, log }: { names: readonly string[]; log: Log },
+): Promise<void> {
+  const texts = ownDefinitions()
+    .filter(({ name, text }) => names.includes(name) && text.startsWith(beforeTables))
+    .map(({ text }) => text);
+  if (texts.length > 0) await withShortLocks(client, { what: 'functions', log }, texts.join('\n'));
+}
+
+/**
+ * Creates these functions and views, in one transaction, and notes their hashes. A view whose columns have changed is dropped
+ * and created with its rights. When there is no day yet, the partitions of the first days are made as well.
+ *
+ * @throws when such a view is used by a view that is not ours.
+ */
+export async function createDefinitions(
+  client: pg.Client,
+  { names, log }: { names: readonly string[]; log: Log },
+): Promise<void> {
+  const all = ownDefinitions();
+  const outdated = all.filter(({ name }) => names.includes(name));
+  if (outdated.length === 0) return;
+  const step = { what: 'functions and views', log };
+  try {
+    await withShortLocks(client, step, scriptOf(outdated));
+  } catch (error) {
+    // "create or replace view" adds columns at the end, and does nothing else to them.
+    if (codeOf(error) !== '42P16') throw error;
+    const dropped = withReaders(
+      outdated.filter(({ kind }) => kind === 'view'),
+      all,
+    );
+    const script = [
+      `drop view if exists ${dropped.map(({ name }) => `posthorn.${name}`).join(', ')};`,
+      scriptOf(all.filter((one) => outdated.includes(one) || dropped.includes(one))),
+      ...(await grantsOn(client, dropped)),
+    ].join('\n');
+    try {
+      await withShortLocks(client, step, script);
+    } catch (cause) {
+      throw codeOf(cause) === '2BP01' ? stillUsed(cause) : cause;
+    }
+  }
+}
+
+function stillUsed(cause: unknown): Error {
+  const detail = cause instanceof pg.DatabaseError ? cause.detail : undefined;
+  return new Error(
+    `Cannot create views again whose columns have changed because others use them: drop those, run "posthorn migrate", and create them again (${detail})`,
+    { cause },
+  );
+}
+
+function definitionsIn(kind: Definition['kind']): Definition[] {
+  const folder = new URL(`../../sql/${kind}s/`, import.meta.url);
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.sql'))
+    .sort()
+    .map((file) => {
+      // A checkout on Windows may have changed the ends of lines.
+      const text = readFileSync(new URL(file, folder), 'utf8').replaceAll('\r\n', '\n');
+      const hash = createHash('sha256').update(text).digest('hex');
+      return { name: file.slice(0, -'.sql'.length), kind, text, hash };
+    });
+}
+
+/** The text of what is created, what is noted, and the partitions of the first days. */
+function scriptOf(definitions: readonly Definition[]): string {
+  const rows = definitions.map(
+    ({ name, hash }) => `('${name}', '${hash}', ${pg.escapeLiteral(version)})`,
+  );
+  return [
+    // A function may name another one, or a view, that comes after it.
+    'set local check_function_bodies = off;',
+    ...definitions.map(({ text }) => text),
+    `insert into posthorn.definitions (name, hash, version)
+     values ${rows.join(', ')}
+     on conflict (name) do update
+       set hash = excluded.hash, version = excluded.version, created_at = excluded.created_at;`,
+    // Yesterday's too: a transaction that began before midnight may bring its ids along.
+    `select posthorn.make_partitions((now() at time zone 'UTC')::date + ahead)
+     from generate_series(-1, 3) as ahead
+     where not exists (select from posthorn.partition_days());`,
+  ].join('\n');
+}
+
+/** Views that read others come after them. */
+function readersLast(views: readonly Definition[]): Definition[] {
+  const sorted: Definition[] = [];
+  const add = (view: Definition) => {
+    if (sorted.includes(view)) return;
+    for (const other of views) if (reads(view, other)) add(other);
+    sorted.push(view);
+  };
+  views.forEach(add);
+  return sorted;
+}
+
+/** These views, and those that read them. */
+function withReaders(views: readonly Definition[], all: readonly Definition[]): Definition[] {
+  const found: Definition[] = [];
+  for (const one of all) {
+    if (one.kind !== 'view') continue;
+    if (views.includes(one) || found.some((other) => reads(one, other))) found.push(one);
+  }
+  return found;
+}
+
+function reads(view: Definition, other: Definition): boolean {
+  return new RegExp(`\\b(?:from|join) posthorn\\.${other.name}\\b`).test(view.text);
+}
+
+/** The statements that give again what was granted on these views: a view that is dropped loses it. */
+async function grantsOn(client: pg.Client, views: readonly Definition[]): Promise<string[]> {
+  const { rows } = await client.query<{ statement: string }>(
+    `select format('grant %s on posthorn.%I to %s%s;', acl.privilege_type, c.relname,
+       case acl.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(acl.grantee)) end,
+       case when acl.is_grantable then ' with grant option' else '' end) as statement
+     from pg_class as c
+     cross join aclexplode(c.relacl) as acl
+     where c.relnamespace = 'posthorn'::regnamespace
+       and c.relname = any ($1)
+       and acl.grantee <> c.relowner`,
+    [views.map(({ name }) => name)],
+  );
+  return rows.map(({ statement }) => statement);
+}
