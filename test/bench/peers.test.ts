@@ -5,21 +5,22 @@ import { readOptions } from '../../bench/options.ts';
 import { arePeersInstalled } from '../../bench/peers/install.ts';
 import { runPeerRates } from '../../bench/peers/peer-latency.ts';
 import { runPeer } from '../../bench/peers/peer-run.ts';
-import { peerNames, peers, rowsBy } from '../../bench/peers/peers.ts';
+import { type PeerName, peerNames, peers, rowsBy } from '../../bench/peers/peers.ts';
 import { openPeerStage, type PeerStage, redisServerVersion } from '../../bench/peers/stage.ts';
 import { Progress } from '../../bench/progress.ts';
 import { ReceiverClient } from '../../bench/receiver-client.ts';
+import { canTest } from '../support/can-run.ts';
 
 // The peers themselves, in their own processes: what is measured beside Posthorn does what Posthorn does.
 
-const areInstalled = await arePeersInstalled();
-if (!areInstalled) {
-  console.warn(
-    'The peers of the benchmark are not installed: their tests are skipped. `npm ci --prefix bench` installs them.',
-  );
-}
-const hasRedis = redisServerVersion() !== undefined;
-const names = peerNames.filter((name) => !peers[name].needsRedis || hasRedis);
+const areInstalled = canTest(
+  await arePeersInstalled(),
+  'the peers of the benchmark are not installed. `npm ci --prefix bench` installs them.',
+);
+const hasRedis = canTest(
+  redisServerVersion() !== undefined,
+  'the peers that need Redis have none. Debian has it in redis-server.',
+);
 
 let server: Server;
 let bench: Bench;
@@ -46,8 +47,10 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-describe.runIf(areInstalled).each(names)('%s', (name) => {
-  it.each(rowsBy)(
+const canStart = (name: PeerName) => areInstalled && (hasRedis || !peers[name].needsRedis);
+
+describe.each(peerNames)('%s', (name) => {
+  it.skipIf(!canStart(name)).each(rowsBy)(
     'drains a backlog with two workers, rows by %s',
     // A busy backend publishes its counts up to a second late, which the benchmark itself has no reason to wait for.
     { timeout: 60_000, retry: 2 },
@@ -61,10 +64,14 @@ describe.runIf(areInstalled).each(names)('%s', (name) => {
     },
   );
 
-  it('delivers what is committed one by one', async () => {
-    const warmUp = { perSecond: 20, webhooks: 10 };
-    const { runs, violations } = await runPeerRates(bench, { name, stage, rates: [20], warmUp });
-    expect(violations).toEqual([]);
-    expect(runs).toMatchObject([{ perSecond: 20, committed: 40, delivered: 40 }]);
-  }, 60_000);
+  it.skipIf(!canStart(name))(
+    'delivers what is committed one by one',
+    async () => {
+      const warmUp = { perSecond: 20, webhooks: 10 };
+      const { runs, violations } = await runPeerRates(bench, { name, stage, rates: [20], warmUp });
+      expect(violations).toEqual([]);
+      expect(runs).toMatchObject([{ perSecond: 20, committed: 40, delivered: 40 }]);
+    },
+    60_000,
+  );
 });

@@ -7,6 +7,7 @@ import { graphileMigration } from '../../src/db/names.ts';
 import { createLog } from '../../src/log.ts';
 import { cronItems } from '../../src/maintenance/crontab.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
+import { canRunPsql } from '../support/can-run.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
@@ -128,7 +129,7 @@ describe('with the rights of a worker', () => {
   });
 });
 
-describe.skipIf(spawnSync('psql', ['--version']).status !== 0)('a reader', () => {
+describe.skipIf(!canRunPsql('a reader'))('a reader', () => {
   const folder = fileURLToPath(new URL('../../sql/history/', import.meta.url));
 
   it.each(readdirSync(folder))('can run the report %s', async (file) => {

@@ -6,6 +6,7 @@ import { roleNames } from '../../src/db/rights.ts';
 import { type MadeRoles, makeRoles } from '../../src/db/roles.ts';
 import { ConfigError } from '../../src/environment.ts';
 import { createLog } from '../../src/log.ts';
+import { canRunPsql } from '../support/can-run.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { runPosthorn } from '../support/process.ts';
 import { connect, dropRoles, randomPrefix, urlAs, urlOfServer } from '../support/roles.ts';
@@ -140,7 +141,7 @@ describe('posthorn roles', () => {
   });
 });
 
-describe.skipIf(spawnSync('psql', ['--version']).status !== 0)('posthorn roles --sql', () => {
+describe.skipIf(!canRunPsql('what posthorn roles --sql prints'))('posthorn roles --sql', () => {
   it('prints what does the same in psql, and needs no database for that', async () => {
     const script = await runPosthorn(['roles', '--sql', '--prefix', prefix]);
     expect(script.exitCode).toBe(0);

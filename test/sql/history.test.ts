@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lockClass } from '../../src/db/names.ts';
+import { canRunPsql } from '../support/can-run.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // The reports of sql/history, run as people run them: by psql. Where it is not installed these tests are skipped, as
@@ -12,7 +13,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const folder = fileURLToPath(new URL('../../sql/history/', import.meta.url));
 const names = readdirSync(folder).map((file) => file.replace(/\.sql$/, ''));
-const hasPsql = spawnSync('psql', ['--version']).status === 0;
+const hasPsql = canRunPsql('the reports of sql/history');
 
 /** Everything that no report may show, in every webhook. */
 const hidden = ['hidden-secret', 'hidden-body', 'hidden-header', 'hidden-query', 'hidden-answer'];

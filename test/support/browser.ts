@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import program from '@sparticuz/chromium';
 import type { Browser, Page } from 'playwright-core';
 import { chromium } from 'playwright-core';
+import { canTest } from './can-run.ts';
 
 const screenshots = fileURLToPath(new URL('../../test-results/dashboard/', import.meta.url));
 
@@ -16,7 +17,9 @@ export async function startBrowser(): Promise<Browser | string> {
       headless: true,
     });
   } catch (error) {
-    return String(error).split('\n')[0] ?? 'unknown';
+    const why = String(error).split('\n')[0] ?? 'unknown';
+    canTest(false, `no browser can start here (${why}), which the tests of the dashboard need.`);
+    return why;
   }
 }
 
