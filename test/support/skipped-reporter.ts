@@ -22,7 +22,8 @@ export default class SkippedReporter implements Reporter {
   }
 
   onTestRunEnd(modules: readonly TestModule[]): void {
-    const skipped = modules.flatMap(skippedIn);
+    // Where something has failed, what comes after it is skipped, too.
+    const skipped = modules.filter((module) => module.ok()).flatMap(skippedIn);
     // A test that goes on without a part of itself gives a reason, too.
     if (skipped.length + this.#reasons.size === 0) return;
     if (this.#vitest?.config.testNamePattern !== undefined) return;
