@@ -92,26 +92,37 @@ describe.skipIf(typeof started === 'string')('the page "API" of a running Postho
     ['light', 1280],
     ['dark', 1280],
     ['dark', 360],
-  ] as const)('looks as it should in %s colours at %i px', async (colours, width) => {
-    for (const [name, hash] of [
-      ['list', '#/api'],
-      ['one', '#/api/sendWebhook'],
-      ['replay', '#/api/startReplay'],
-      ['stats', '#/api/showStats'],
-    ]) {
-      await using watched = await open(hash ?? '', { colours, width });
-      const { page } = watched;
-      await page.locator('main h1').first().waitFor();
-      await photograph(page, `reference-closed-${name}-${colours}-${width}`);
-      for (const summary of await page.locator('summary').all()) await summary.click();
-      await photograph(page, `reference-${name}-${colours}-${width}`);
-      const [scroll, client]: [number, number] = await page.evaluate(
-        '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
+  ] as const)(
+    'fits %s colours at %i px with all of it opened, and axe finds nothing',
+    async (colours, width) => {
+      await using watched = await open('#/api', { colours, width });
+      const { page, troubles } = watched;
+      for (const [name, hash, heading] of [
+        ['list', '#/api', 'API'],
+        ['one', '#/api/sendWebhook', 'Send a webhook'],
+        ['replay', '#/api/startReplay', 'Send many webhooks again'],
+        ['stats', '#/api/showStats', 'Show how it is'],
+      ] as const) {
+        await page.goto(`${world.origin}/${hash}`);
+        await page.locator('main h1').getByText(heading).first().waitFor();
+        await photograph(page, `reference-closed-${name}-${colours}-${width}`);
+        for (const summary of await page.locator('summary').all()) await summary.click();
+        await photograph(page, `reference-${name}-${colours}-${width}`);
+        const [scroll, client]: [number, number] = await page.evaluate(
+          '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
+        );
+        expect(client).toBe(width);
+        expect(scroll).toBeLessThanOrEqual(client);
+        expect(await axe(page)).toEqual([]);
+      }
+      const [red = '']: string[] = await page.evaluate(
+        'getComputedStyle(document.body).backgroundColor.match(/\\d+/g)',
       );
-      expect(scroll).toBeLessThanOrEqual(client);
-      expect(await axe(page)).toEqual([]);
-    }
-  });
+      expect(Number(red) < 128).toBe(colours === 'dark');
+      expect(troubles).toEqual([]);
+    },
+    120_000,
+  );
 
   it('sends a GET, and shows the answer as text, whatever strangers have put into it', async () => {
     await using watched = await open('#/api/showWebhook');

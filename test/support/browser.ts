@@ -69,8 +69,9 @@ export async function openPage(
   return { page, troubles, [Symbol.asyncDispose]: () => context.close() };
 }
 
-/** Keeps how a page looks, as an artefact of the run. */
+/** Keeps how a page looks, if POSTHORN_TEST_PHOTOGRAPHS says so: for people, as nothing compares the pictures. */
 export async function photograph(page: Page, name: string): Promise<void> {
+  if ((process.env['POSTHORN_TEST_PHOTOGRAPHS'] ?? '') === '') return;
   mkdirSync(screenshots, { recursive: true });
   const [width, height]: [number, number] = await page.evaluate(
     '[document.documentElement.clientWidth, document.documentElement.scrollHeight]',
