@@ -9,7 +9,7 @@ import { startWorld, type World } from './world.ts';
 
 const started = await startBrowser();
 
-describe.skipIf(typeof started === 'string')('the dashboard', () => {
+describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000 }, () => {
   let browser: Browser;
   let world: World;
 

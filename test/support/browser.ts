@@ -51,6 +51,8 @@ export async function openPage(
     timezoneId: zone,
     viewport: { width, height: 900 },
   });
+  // A busy machine is slow, and no test means to find that out.
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   const troubles: string[] = [];
   page.on('pageerror', (error) => troubles.push(`error: ${error.message}`));
