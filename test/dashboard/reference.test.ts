@@ -9,7 +9,7 @@ import { hostileTexts, startWorld, type World } from './world.ts';
 
 const started = await startBrowser();
 
-describe.skipIf(typeof started === 'string')('the page "API"', () => {
+describe.skipIf(typeof started === 'string')('the page "API"', { timeout: 120_000 }, () => {
   let browser: Browser;
   let world: World;
 

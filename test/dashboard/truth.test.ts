@@ -12,7 +12,7 @@ import { axe, holds } from './looking.ts';
 
 const started = await startBrowser();
 
-describe.skipIf(typeof started === 'string')('the dashboard', () => {
+describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000 }, () => {
   let browser: Browser;
   let database: TestDatabase;
   let engine: Awaited<ReturnType<typeof startEngine>>;
