@@ -61,7 +61,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
       const { page } = watched;
       await page.goto(`${engine.address}/#/webhooks/${rows[0]?.id}`);
       const shown = sendAt.toLocaleString('sv-SE', { timeZone: zone });
-      await page.getByText(`It is scheduled: it is sent in`).waitFor();
+      await page.getByText('Scheduled. The first attempt is in').waitFor();
       expect(await page.locator('.state').textContent()).toContain(`at ${shown}.`);
       expect(await page.locator('footer').textContent()).toContain(zone);
     },
@@ -118,7 +118,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
       page.on('response', (response) => asked.push(new URL(response.url()).pathname));
       await page.goto(`${engine.address}/#/${name}`);
       await page.locator('main h1').first().waitFor();
-      await holds(page, `!document.querySelector('main').textContent.includes('Asking …')`);
+      await holds(page, `!document.querySelector('main').textContent.includes('Loading …')`);
       if (name !== 'endpoints') return;
       const before = asked.filter((path) => path === '/endpoints').length;
       await page.evaluate(
@@ -154,7 +154,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     );
     await using watched = await open();
     await watched.page.goto(`${engine.address}/#/endpoints?id=${endpoint.id}`);
-    await watched.page.getByText('446 tried in 2 h, 0 failed').waitFor();
+    await watched.page.getByText('446 attempts in 2 h, 0 failed').waitFor();
   });
 
   describe('with alerts and samples', () => {
