@@ -15,7 +15,7 @@ const states = {
   sending: 'being sent',
   retry: 'waiting for retry',
   scheduled: 'scheduled',
-  held: 'held (endpoint failing or paused)',
+  held: 'held by its endpoint',
 };
 
 /** @param {{ theme: string }} props */
@@ -103,7 +103,7 @@ export function Overview({ theme }) {
         lines=${[{ label: 'oldest', of: (/** @type {SeriesPoint} */ p) => p.oldest_due_s ?? 0, colour: '--amber' }]} />
     </div>
     <div class="columns">
-      <section aria-labelledby="queue-title"><h2 id="queue-title">In the queue</h2><${Queue} queue=${stats.queue} /></section>
+      <section aria-labelledby="queue-title"><h2 id="queue-title">In the queue, by priority</h2><${Queue} queue=${stats.queue} /></section>
       <section aria-labelledby="workers-title"><h2 id="workers-title">Workers</h2><${Workers} workers=${stats.workers} /></section>
     </div>`;
 }
@@ -117,8 +117,8 @@ function Queue({ queue }) {
   if (queue.length === 0)
     return html`<p class="muted">The queue is empty. Every webhook has ended.</p>`;
   const names = ['high', 'normal', 'low'];
-  return html`<div class="scroll" tabindex="0" role="group" aria-label="In the queue"><table>
-    <thead><tr><th scope="col">State</th>${names.map((name) => html`<th scope="col" class="number">${name} priority</th>`)}</tr></thead>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="In the queue, by priority"><table>
+    <thead><tr><th scope="col">State</th>${names.map((name) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
     <tbody>${Object.entries(states).map(
       ([state, label]) =>
         html`<tr><th scope="row">${label}</th>${names.map(
