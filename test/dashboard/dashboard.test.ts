@@ -115,14 +115,14 @@ describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000
   it('cancels what waits, once that is confirmed', async () => {
     await using watched = await open(`#/webhooks/${world.ids.waiting}`);
     const { page } = watched;
-    await page.getByText('It waits for').waitFor();
+    await page.getByText('Waiting for retry.').waitFor();
     await page.getByRole('button', { name: 'Cancel webhook' }).click();
     const dialog = page.getByRole('dialog', { name: 'Cancel this webhook?' });
     await dialog.getByText('/later').waitFor();
     await photograph(page, 'webhook-cancelling');
     expect(await axe(page)).toEqual([]);
     await dialog.getByRole('button', { name: 'Keep the webhook' }).click();
-    await page.getByText('It waits for').waitFor();
+    await page.getByText('Waiting for retry.').waitFor();
     await page.getByRole('button', { name: 'Cancel webhook' }).click();
     await dialog.getByRole('button', { name: 'Cancel the webhook' }).click();
     await page.getByText(/^It was cancelled (just now|.* ago)\. It is not sent/).waitFor();
