@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { uuidTimeMs } from '../domain/uuid-time.ts';
+import { uuidTimeMs } from '../domain/uuid.ts';
 import type { Attempted, Events } from '../events.ts';
 import {
   type AttemptLabels,
