@@ -121,7 +121,7 @@ async function cancel(c: Context<ApiEnv>, { id, options }: Target): Promise<Resp
 
 const noFields = fieldsOf({});
 
-/** What cannot be done, by what the webhook was found to be. */
+/** Why a webhook cannot be retried or cancelled, by its state. */
 function refusals(
   id: string,
   verb: 'retry' | 'cancel',
