@@ -46,9 +46,10 @@ export class Breakers {
     readonly leaseS: number;
   }): Promise<ClaimedWebhook[]> {
     const fromMs = performance.now();
-    const rows = await runSql<ClaimRow>(this.#options.pool, {
-      sql: probeSql,
-      values: [request.workerNumber, request.limit, request.leaseS],
+    const rows = await runSql<ClaimRow>(this.#options.pool, probeSql, {
+      workerNumber: request.workerNumber,
+      maxProbes: request.limit,
+      leaseS: request.leaseS,
     });
     const claimed = { fromMs, toMs: performance.now() };
     return rows.map((row) => ({ ...toWebhook(row, { claimed, request }), isProbe: true }));
@@ -174,26 +175,20 @@ export class Breakers {
         news.flatMap((each) => each.probes.map((probe) => [probe.webhookId, probe])),
       ).values(),
     ];
-    await runSql(this.#options.pool, {
-      sql: watchSql,
-      values: [lanes, news.map(({ url }) => url)],
-    });
-    return runSql(this.#options.pool, {
-      sql: countSql,
-      values: [
-        lanes,
-        news.map(({ failures }) => failures),
-        news.map(({ succeeded }) => succeeded),
-        news.map(({ error }) => error),
-        news.map(({ pauseS }) => pauseS),
-        breakerRules.failures,
-        breakerRules.overS,
-        breakerRules.openS,
-        breakerRules.mostOpenS,
-        probes.map(({ webhookId }) => webhookId),
-        probes.map(({ number }) => number),
-        probes.map(({ failed }) => failed),
-      ],
+    await runSql(this.#options.pool, watchSql, { lanes, urls: news.map(({ url }) => url) });
+    return runSql(this.#options.pool, countSql, {
+      lanes,
+      failures: news.map(({ failures }) => failures),
+      succeeded: news.map(({ succeeded }) => succeeded),
+      errors: news.map(({ error }) => error),
+      pausesS: news.map(({ pauseS }) => pauseS),
+      openAfter: breakerRules.failures,
+      openOverS: breakerRules.overS,
+      firstOpenS: breakerRules.openS,
+      maxOpenS: breakerRules.mostOpenS,
+      probeIds: probes.map(({ webhookId }) => webhookId),
+      probeNumbers: probes.map(({ number }) => number),
+      probeFailed: probes.map(({ failed }) => failed),
     });
   }
 }

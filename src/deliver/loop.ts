@@ -19,7 +19,7 @@ import type { DatabaseClock } from './database-clock.ts';
 import { Gather } from './gather.ts';
 import { InFlightGauge } from './in-flight-gauge.ts';
 import { type FailedClaim, Isolation } from './isolation.ts';
-import type { Sender } from './sender.ts';
+import type { Sender, SentFrom } from './sender.ts';
 import { Wake } from './wake.ts';
 
 /*
@@ -67,6 +67,7 @@ export class DeliveryLoop {
   readonly #laneCalls: LaneCalls;
   readonly #trouble: ClaimTrouble;
   readonly #isolation: Isolation;
+  readonly #sentFrom: SentFrom;
   #lastRequest: FailedClaim = noRequest;
   readonly #room: ClaimRoom;
   #stopped = false;
@@ -94,6 +95,11 @@ export class DeliveryLoop {
     this.#laneCalls = new LaneCalls({ book, limited: this.#limited, scan: this.#scan });
     this.#trouble = new ClaimTrouble({ events, log });
     this.#isolation = new Isolation({ pool, events, log, book });
+    const [slotFreed, laneFreed] = [() => this.#slotFreed(), () => this.#wake.call()];
+    this.#sentFrom = { book, slotFreed, laneFreed };
+    events.on('lanesDelayed', ({ lanes }) => {
+      for (const lane of lanes) this.laneCalled(lane, 'rules');
+    });
   }
 
   /** Undefined as long as claims come back. */
@@ -116,16 +122,6 @@ export class DeliveryLoop {
   /** The lane is sent to again: its backlog is taken up now, and slowly. Or its rules have changed. */
   laneCalled(lane: string, call: LaneCall): void {
     this.#laneCalls.add(lane, call);
-    this.#wake.call();
-  }
-
-  /** A request ended. */
-  slotFreed(): void {
-    if (this.#options.sender.inFlight <= this.#callAtInFlight) this.#wake.call();
-  }
-
-  /** An ordered lane may go on. */
-  laneFreed(): void {
     this.#wake.call();
   }
 
@@ -222,6 +218,11 @@ export class DeliveryLoop {
     await this.#waitForSlot(hasBlockedLanes ? this.#options.sender.inFlight - 1 : -1, atMostMs);
   }
 
+  /** Most requests that end are of no interest: the loop waits for one of the last. */
+  #slotFreed(): void {
+    if (this.#options.sender.inFlight <= this.#callAtInFlight) this.#wake.call();
+  }
+
   async #waitForSlot(atInFlight: number, atMostMs: number): Promise<void> {
     this.#callAtInFlight = atInFlight;
     await this.#wake.wait(atMostMs);
@@ -263,7 +264,7 @@ export class DeliveryLoop {
     if (this.#stopped) {
       await sender.giveBack(claim.webhooks);
     } else {
-      for (const webhook of claim.webhooks) void sender.send(webhook, this.#book);
+      for (const webhook of claim.webhooks) void sender.send(webhook, this.#sentFrom);
     }
     this.#book.learn({
       wishes,
@@ -292,7 +293,7 @@ export class DeliveryLoop {
         throw error;
       });
     if (this.#stopped) await sender.giveBack(probes);
-    else for (const webhook of probes) void sender.send(webhook, this.#book);
+    else for (const webhook of probes) void sender.send(webhook, this.#sentFrom);
     return probes.length;
   }
 }

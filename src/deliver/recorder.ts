@@ -6,7 +6,12 @@ import { isLockFailure } from '../db/transaction.ts';
 import { isAlive, laneNews } from '../domain/breaker.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import { type AttemptRecord, lanesThatAre, recordAttempts } from './attempt-record.ts';
+import {
+  type AttemptRecord,
+  laneResultOf,
+  lanesThatAre,
+  recordAttempts,
+} from './attempt-record.ts';
 import { writeBare } from './bare-record.ts';
 import type { Breakers } from './breakers.ts';
 import type { GoneEndpoints } from './gone-endpoints.ts';
@@ -50,8 +55,6 @@ export class Recorder {
   readonly #running = new Set<Promise<void>>();
   readonly #writing = new Set<readonly AttemptRecord[]>();
   readonly #putOff = new PutOff<string, AttemptRecord>(() => this.#bringAgain());
-  /** Called with an ordered lane that is held until its first webhook is tried again, before that one's `onSettled`. */
-  onLaneHeld: (lane: string) => void = () => {};
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -69,7 +72,7 @@ export class Recorder {
   /** The webhooks whose results are not in Postgres yet. */
   get webhookIds(): string[] {
     const all = [...this.#pending, ...[...this.#writing].flat(), ...this.#putOff.items];
-    return all.map((record) => record.webhookId);
+    return all.map((record) => record.webhook.webhookId);
   }
 
   /** Resolves when everything added so far is in Postgres or given up. */
@@ -104,8 +107,8 @@ export class Recorder {
     const batch = new Map<string, AttemptRecord>();
     const left: AttemptRecord[] = [];
     for (const record of this.#pending) {
-      if (batch.size < batchSize && !batch.has(record.webhookId))
-        batch.set(record.webhookId, record);
+      if (batch.size < batchSize && !batch.has(record.webhook.webhookId))
+        batch.set(record.webhook.webhookId, record);
       else left.push(record);
     }
     this.#pending = left;
@@ -139,7 +142,7 @@ export class Recorder {
     const { pool, breakers, endpoints, events } = this.#options;
     const startedMs = performance.now();
     const fresh = batch.filter((record) => record.wasPutOff !== true);
-    const news = laneNews(fresh.map((record) => record.laneResult));
+    const news = laneNews(fresh.map(laneResultOf));
     const alive = news.filter(isAlive);
     await this.#closeAbandoned(batch);
     const rows = await recordAttempts(pool, batch, {
@@ -148,18 +151,19 @@ export class Recorder {
     });
     const ours = rows.flatMap((row) => (row.webhook_id === null ? [] : [row.webhook_id]));
     // Nothing is held in memory by what was decided here: by now somebody may have cancelled the webhook.
-    for (const lane of lanesThatAre('held', rows)) this.onLaneHeld(lane);
+    const delayed = lanesThatAre('held', rows);
+    if (delayed.length > 0) events.emit('lanesDelayed', { lanes: delayed });
     const late = await settleLate(pool, batch, rows);
     if (late.again.length > 0) await recordAttempts(pool, late.again, { alive: [], startedMs });
     await breakers.tellClosed(lanesThatAre('closed', rows));
     await breakers.count(news, new Set(lanesThatAre('breaker_locked', rows)));
     await endpoints.note(fresh);
     const lockedLanes = new Set(lanesThatAre('rule_locked', rows));
-    const isLocked = (record: AttemptRecord) =>
-      late.locked.has(record.webhookId) ||
+    const isLocked = ({ webhook, decision }: AttemptRecord) =>
+      late.locked.has(webhook.webhookId) ||
       // A result that ended its webhook in time needs no rule.
-      (lockedLanes.has(record.laneResult.lane) &&
-        (record.became === 'retry' || late.webhookIds.has(record.webhookId)));
+      (lockedLanes.has(webhook.lane) &&
+        (decision.became === 'retry' || late.webhookIds.has(webhook.webhookId)));
     this.#putOffAll(batch.filter(isLocked));
     settle(
       batch.filter((record) => !isLocked(record)),
@@ -178,9 +182,9 @@ export class Recorder {
     const locked = await this.#keepLeases(batch).catch(() => new Set<string>());
     for (const record of batch) {
       // What it says of its lane has not been noted yet.
-      if (locked.has(record.webhookId)) this.#putOff.set(keyOf(record), record);
+      if (locked.has(record.webhook.webhookId)) this.#putOff.set(keyOf(record), record);
     }
-    return batch.filter((record) => !locked.has(record.webhookId));
+    return batch.filter((record) => !locked.has(record.webhook.webhookId));
   }
 
   /** Those of the results that were put off whose webhook nobody has locked. The record finds out about the rules of their lanes. */
@@ -189,7 +193,8 @@ export class Recorder {
     const locked = await this.#keepLeases(tried);
     for (const record of tried) {
       // In the meantime it may have been given up.
-      if (locked.has(record.webhookId) || this.#putOff.get(keyOf(record)) !== record) continue;
+      if (locked.has(record.webhook.webhookId) || this.#putOff.get(keyOf(record)) !== record)
+        continue;
       this.#putOff.delete(keyOf(record));
       this.#pending.push(record);
       this.#isAwaited = true;
@@ -200,14 +205,13 @@ export class Recorder {
   /** Returns the webhooks that somebody else has locked. */
   async #keepLeases(records: readonly AttemptRecord[]): Promise<ReadonlySet<string>> {
     // By webhook: if there are two results of one, it is the later attempt that has the lease.
-    const last = [...new Map(records.map((record) => [record.webhookId, record])).values()];
-    const rows = await runSql<{ webhook_id: string }>(this.#options.pool, {
-      sql: keepLeasesSql,
-      values: [
-        last.map(({ webhookId }) => webhookId),
-        last.map(({ number }) => number),
-        last.map(({ leasedBy }) => leasedBy),
-      ],
+    const last = [
+      ...new Map(records.map((record) => [record.webhook.webhookId, record.webhook])).values(),
+    ];
+    const rows = await runSql<{ webhook_id: string }>(this.#options.pool, keepLeasesSql, {
+      webhookIds: last.map(({ webhookId }) => webhookId),
+      numbers: last.map(({ number }) => number),
+      workerNumbers: last.map(({ leasedBy }) => leasedBy),
     });
     return new Set(rows.map((row) => row.webhook_id));
   }
@@ -220,11 +224,11 @@ export class Recorder {
 
   /** Of leases that ran out: as part of the record, so that it is tried again when Postgres is away. */
   async #closeAbandoned(batch: readonly AttemptRecord[]): Promise<void> {
-    const repeated = batch.filter((record) => record.mayHaveOpenAttempts);
+    const repeated = batch.filter(({ webhook }) => webhook.uncounted > 0);
     if (repeated.length === 0) return;
-    await runSql(this.#options.pool, {
-      sql: closeAbandonedSql,
-      values: [repeated.map((record) => record.webhookId), repeated.map((record) => record.number)],
+    await runSql(this.#options.pool, closeAbandonedSql, {
+      webhookIds: repeated.map(({ webhook }) => webhook.webhookId),
+      numbers: repeated.map(({ webhook }) => webhook.number),
     });
   }
 
@@ -235,12 +239,12 @@ export class Recorder {
       const half = Math.ceil(batch.length / 2);
       await this.#write(batch.slice(0, half));
       await this.#write(batch.slice(half));
-    } else if ((only.responseBody ?? only.errorMessage) !== null) {
+    } else if (only.withoutAnswer !== true) {
       this.#options.log.error(
-        { webhookId: only.webhookId, error: message },
+        { webhookId: only.webhook.webhookId, error: message },
         'Cannot record the answer of a receiver: recording the attempt without it',
       );
-      await this.#write([{ ...only, responseBody: null, errorMessage: null }]);
+      await this.#write([{ ...only, withoutAnswer: true }]);
     } else if (!(await writeBare(this.#options, only, message))) this.#giveUp(batch, message);
     else settle(batch, { fromMs: performance.now(), isLost: true });
   }
@@ -256,7 +260,7 @@ export class Recorder {
   }
 }
 
-const keyOf = ({ webhookId, number }: AttemptRecord) => `${webhookId}:${number}`;
+const keyOf = ({ webhook }: AttemptRecord) => `${webhook.webhookId}:${webhook.number}`;
 
 function settle(
   batch: readonly AttemptRecord[],

@@ -13,9 +13,8 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import type { EndedAttempt } from '../domain/attempt.ts';
 import type { AttemptResult } from '../domain/attempt-result.ts';
-import type { Verdict } from '../domain/classify.ts';
-import type { Decision } from '../domain/decide.ts';
 import { targetOf } from '../domain/target.ts';
 import type { ClaimedWebhook } from './claim.ts';
 
@@ -145,11 +144,7 @@ export class AttemptTrace {
   }
 }
 
-interface Ended {
-  readonly result: AttemptResult;
-  readonly verdict: Verdict;
-  readonly decision: Decision;
-}
+type Ended = Omit<EndedAttempt, 'webhook'>;
 
 /** The SDK and what it exports to are the user's: what they throw must not end a webhook's road. */
 function quietly<Result>(work: () => Result): Result | undefined {

@@ -25,9 +25,9 @@ export async function triedForMs(
   const isOld = now.nowMs - uuidTimeMs(webhookId) > refusalPatienceMs(now.scheduleMs);
   if (!isOld && uncounted < manyUncounted) return 0;
   try {
-    const rows = await runSql<{ tried_for_ms: number | null }>(pool, {
-      sql: firstTrySql,
-      values: [webhookId, pastAttempts],
+    const rows = await runSql<{ tried_for_ms: number | null }>(pool, firstTrySql, {
+      webhookId,
+      pastAttempts,
     });
     return rows[0]?.tried_for_ms ?? 0;
   } catch (error) {

@@ -73,7 +73,7 @@ export class LaneScan {
     const { pool, book, limited, events, cache } = this.#options;
     const startedMs = performance.now();
     this.#isWanted = false;
-    const rows = await runSql<ScannedRow>(pool, { sql: scanSql, values: [workerNumber] });
+    const rows = await runSql<ScannedRow>(pool, scanSql, { workerNumber });
     for (const row of rows) this.#note(row);
     book.sweep(performance.now());
     await limited.releaseIdle(workerNumber);
@@ -118,9 +118,9 @@ export class LaneScan {
     const { pool, book } = this.#options;
     const lanes = book.ownedLanes;
     if (lanes.length === 0) return;
-    const rows = await runSql<Omit<ScannedRow, 'access'>>(pool, {
-      sql: scanOwnedSql,
-      values: [workerNumber, lanes],
+    const rows = await runSql<Omit<ScannedRow, 'access'>>(pool, scanOwnedSql, {
+      workerNumber,
+      lanes,
     });
     for (const { lane, priority, due_ms: dueMs } of rows) book.add({ lane, priority, dueMs });
   }

@@ -93,7 +93,7 @@ export class LimitedLanes {
   async releaseIdle(workerNumber: number): Promise<void> {
     const idle = this.#options.book.releaseIdle(performance.now());
     if (idle.length === 0) return;
-    await runSql(this.#options.pool, { sql: releaseSql, values: [workerNumber, idle] });
+    await runSql(this.#options.pool, releaseSql, { workerNumber, lanes: idle });
   }
 
   /** By lane; one that is not limited has none, and one whose rule cannot be read is 'unreadable'. */
@@ -106,10 +106,8 @@ export class LimitedLanes {
     await inHalves(
       lanes,
       async (some) => {
-        const values = [workerNumber, some];
-        for (const row of await runSql<RuleRow>(pool, { sql: takeSql, values })) {
-          rules.set(row.lane, row);
-        }
+        const rows = await runSql<RuleRow>(pool, takeSql, { workerNumber, lanes: some });
+        for (const row of rows) rules.set(row.lane, row);
       },
       (lane, error) => {
         rules.set(lane, 'unreadable');

@@ -101,9 +101,6 @@ export function startWorker(options: {
     releaseUnknown: (number) => rescueOwn(maintenancePool, { number, keep: inHand(), events, log }),
   });
   const inHand = () => [...sender.webhookIds, ...recorder.webhookIds];
-  sender.onSlotFreed = () => loop.slotFreed();
-  sender.onLaneFreed = () => loop.laneFreed();
-  recorder.onLaneHeld = (lane) => loop.laneCalled(lane, 'rules');
   cache?.listen(() => loop.wake());
   const tallies = new Tallies({
     pool: maintenancePool,
