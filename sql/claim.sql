@@ -64,8 +64,8 @@ wanted as materialized (
       from posthorn.breakers as b
       where b.lane = a.lane and (b.state = 'open' or b.paused_until > now())
     )
-    -- A limited lane is claimed by its owner alone, as far as the owner's wish goes, and only if the owner knows that the
-    -- lane is limited: a wish without a limit asks for too much.
+    -- Only its owner claims a limited lane, as much as it wishes, and only if it knows of the limits: a wish that ignores them
+    -- asks for too much.
     and (
       r.lane is null
       or (a.is_owned and r.owner = :'worker_number'::integer and not r.is_held and (r.retry_at is null or r.retry_at <= now()))
@@ -91,8 +91,8 @@ candidates as materialized (
   where not wanted.is_ordered
   limit :'max_webhooks'::integer - (select count(*) from wanted where is_ordered)
 ),
--- Of an ordered lane the first one, whoever may have it: if that is being sent, or somebody is about to, then none. Of all
--- priorities: what was enqueued before the lane became ordered has its own.
+-- From an ordered lane the first webhook, or none if that one is being sent or is locked by another claim. From all priorities,
+-- because webhooks that were enqueued before the lane became ordered have their own.
 heads as materialized (
   select q.webhook_id
   from wanted
@@ -122,7 +122,7 @@ claimed as (
   update posthorn.queue
   set
     attempts = least(attempts + 1, 32767),
-    -- A lease that ran out was an attempt that nobody saw end: it does not count.
+    -- A lease that ran out belongs to an attempt whose end is unknown: it does not count.
     uncounted = least(uncounted + (lease_until is not null)::integer, 32767),
     lease_until = now() + :'lease_s'::float8 * interval '1 second',
     leased_by = :'worker_number'::integer

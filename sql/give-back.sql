@@ -29,7 +29,7 @@ closed as (
     and a.number = (:'numbers'::smallint[])[array_position(:'webhook_ids'::uuid[], a.webhook_id)]
     and a.finished_at is null
 ),
--- One that somebody has locked stays leased until that lease runs out: nobody waits for it here.
+-- A breaker whose row is locked keeps its probe until that lease runs out: this statement does not wait.
 probed as materialized (
   select lane
   from posthorn.breakers

@@ -50,7 +50,7 @@ firsts as (
   from candidates
   order by lane, priority
 ),
--- Of an ordered lane the first one, whoever may have it, as in claim.sql: a probe must not overtake it.
+-- From an ordered lane the first webhook or none, as in claim.sql: a probe must not overtake it.
 heads as materialized (
   select q.webhook_id
   from ripe as r

@@ -31,7 +31,7 @@ with ended as (
   where q.webhook_id = any (:'webhook_ids'::uuid[])
     and case (:'became'::smallint[])[array_position(:'webhook_ids'::uuid[], q.webhook_id)]
       when 1 then
-        -- But a late 2xx from before it was put back does not take the place of sending again what had been delivered.
+        -- But a late 2xx from before the webhook was put back does not end it if it had been delivered and is sent again.
         q.past_attempts = 0
         or (:'numbers'::smallint[])[array_position(:'webhook_ids'::uuid[], q.webhook_id)] > q.past_attempts
         -- With a limit, as an EXISTS becomes a hashed scan of the whole table.
@@ -49,15 +49,15 @@ with ended as (
     end
   returning q.webhook_id, q.outbox_id, q.lane, q.attempts, array_position(:'webhook_ids'::uuid[], q.webhook_id) as place
 ),
--- Ended by a late result: the webhook has been tried again since, and its lane may be held until it is tried once more.
+-- Ended by a late result: the webhook has been tried again since, and its lane may wait until it is tried once more.
 ended_late as materialized (
   select webhook_id, lane
   from ended
   where attempts <> (:'numbers'::smallint[])[place]
 ),
--- Whether a lane is ordered is read here, and locked, and not what it was when the webhook was claimed: in an ordered lane
--- a webhook keeps its place and the lane is held; in any other the webhook alone waits. Read first without the lock, so that it
--- is known what could not be locked.
+-- Whether a lane is ordered is read and locked here, because it may have changed since the claim. In an ordered lane the webhook
+-- keeps its place and the lane waits; in any other lane only the webhook waits. The rows are first read without the lock, so that
+-- the statement knows which of them it could not lock.
 ruled as materialized (
   select lane
   from posthorn.lane_rules
@@ -76,7 +76,7 @@ rule_locked as materialized (
   from ruled
   where lane <> all (array(select lane from ordered))
 ),
--- Their attempts stay open as well: whoever rescues them would count a failure and not wait for its retry.
+-- Their attempts stay open as well: the rescue would count a failure and not wait for its retry.
 put_off as materialized (
   select q.webhook_id
   from posthorn.queue as q

@@ -23,19 +23,19 @@ interface GoneNews {
 const countSql = sqlFile('count-gone');
 
 /**
- * Counts 410 Gone of registered endpoints, and disables an endpoint with the second: it asks not to be sent to any more.
- * What it has waiting is held, not failed. Endpoints that never answer so cost no statement.
+ * Counts 410 Gone of registered endpoints, and disables an endpoint with the second, because it asks for no more webhooks. Its
+ * waiting webhooks are held, not failed. Endpoints that never answer 410 cost no statement.
  */
 export class GoneEndpoints {
   readonly #options: { readonly pool: Pool; readonly events: Events; readonly log: Log };
-  /** By endpoint: what could not be counted, because somebody has locked its row. */
+  /** By endpoint: answers that could not be counted, because another session has locked its row. */
   readonly #putOff = new PutOff<string, GoneNews>((news) => this.#countAgain(news));
 
   constructor(options: { readonly pool: Pool; readonly events: Events; readonly log: Log }) {
     this.#options = options;
   }
 
-  /** Never throws: what is not counted is counted with the next 410. Waits for nobody who has an endpoint locked. */
+  /** Never throws: an answer that cannot be counted is made up for by the next 410. Never waits for a locked row. */
   async note(results: readonly EndpointResult[]): Promise<void> {
     const all = new Map<string, GoneNews>();
     for (const { webhook, decision } of results) {

@@ -10,11 +10,11 @@ import type { Log } from '../log.ts';
 import { endPoisoned, poisonReason, setAside } from './poisoned.ts';
 
 /*
- * The isolation: finds the rows that make a claim or a probe fail, so that they cost one webhook each and not all.
+ * Finds the rows that make a claim or a probe fail, so that each costs one webhook and not all.
  *
- * In: what the claim that failed had asked for. Out: webhooks that are ended as failed with the reason poison_row, or set
- * aside for an hour. It does what the claim does, in a transaction that is rolled back, with some webhooks at a time and then
- * with halves of them. A crash here: nothing, or one webhook ended. Runs only after a failure, so it costs the claims nothing.
+ * In: the lanes and the window that the failed claim asked for. Out: webhooks that are ended as failed with the reason poison_row,
+ * or set aside for an hour. It does what a claim does, in a transaction that is rolled back, with some webhooks at a time and then
+ * with halves of them. A crash here leaves nothing, or one webhook ended. It runs only after a failure, so claims cost no more.
  */
 
 interface IsolationOptions {

@@ -16,7 +16,7 @@ describe('a statement', () => {
     ['a comment', `select 1 -- by :'x' and $1, it's\n, 2`],
     ['a comment of several lines', `select 1 /* :'x'\n $2 it's */`],
     ['a dollar quote', `select $$ :'x' $1 $$, $tag$ $$ :'x' $tag$`],
-    ['a cast', `select '1'::int, now()::text, 'x'::"char"`],
+    ['a cast', `select '1'::int, now()::text, 'x'::"char", x::'y'`],
     ['a slice of an array', `select a[1:2], a[lo:hi], a[:2], a[1 :'2']`],
     ['a name with a dollar', 'select a$1 from t'],
     ['a plain variable of psql', `select :x, :"x"`],
