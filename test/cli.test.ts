@@ -48,7 +48,7 @@ describe('posthorn start without DATABASE_URL', () => {
     await again.line(/Worker ready/);
     expect(await finished(await addressOf(again), id)).toMatchObject({ status: 'delivered' });
     expect(await again.end('SIGTERM')).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('a data directory that cannot be', () => {
