@@ -142,7 +142,7 @@ it('behaves as its model, whatever happens in whatever order', async () => {
     ),
     { numRuns: 60 },
   );
-}, 120_000);
+});
 
 it('opens with the fifth failure in a row, if that comes ten seconds after the first', async () => {
   /** Whether it opens with the last of so many failures, of which the first was so long ago. */

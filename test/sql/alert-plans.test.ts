@@ -34,7 +34,7 @@ beforeAll(async () => {
   }
   await client.query('analyze');
   await fill();
-}, 180_000);
+});
 
 afterAll(async () => {
   client.release();
@@ -44,7 +44,7 @@ afterAll(async () => {
 describe.each(['wrong', 'right'])('with statistics that are %s', (statistics) => {
   beforeAll(async () => {
     if (statistics === 'right') await client.query('analyze');
-  }, 60_000);
+  });
 
   it.each(Object.entries(statements))('%s reads no more than it may', async (name, limits) => {
     const { pages, plan, rows } = await run(name, limits.values);

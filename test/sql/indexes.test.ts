@@ -40,7 +40,7 @@ beforeAll(async () => {
   await client.query(
     'set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off',
   );
-}, 180_000);
+});
 
 afterAll(async () => {
   client.release();

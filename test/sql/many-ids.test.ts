@@ -146,7 +146,7 @@ beforeAll(async () => {
     `insert into posthorn.endpoints (url, ordered) select $1, true from generate_series(1, $2::integer)`,
     [url, many * 2],
   );
-}, 60_000);
+});
 
 afterAll(async () => {
   client.release(true);

@@ -54,7 +54,7 @@ beforeAll(async () => {
      select 1000 + n, true, false from generate_series(1, $1::integer) as n`,
     [heldLanes],
   );
-}, 120_000);
+});
 
 afterAll(async () => {
   client.release();
@@ -65,7 +65,7 @@ describe('with statistics taken when the queue was empty', () => {
   beforeAll(async () => {
     await client.query('vacuum analyze posthorn.queue');
     await fill();
-  }, 120_000);
+  });
   holdTheirLimits();
 });
 
@@ -79,7 +79,7 @@ describe('with statistics taken when the queue was emptied and not truncated', (
     );
     await client.query('vacuum analyze posthorn.queue');
     await client.query('insert into posthorn.queue select * from kept on conflict do nothing');
-  }, 120_000);
+  });
   holdTheirLimits();
 });
 
