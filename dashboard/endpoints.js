@@ -69,7 +69,7 @@ function Card({ endpoint, pulse, again }) {
       ? status
       : breaker.state === 'open'
         ? 'failing'
-        : breaker.consecutive_failures > 0 || breaker.paused_until !== null || failsOften(pulse)
+        : breaker.consecutive_failures > 0 || breaker.throttled_until !== null || failsOften(pulse)
           ? 'shaky'
           : 'healthy';
   const badge = { healthy: 'delivered', shaky: 'held', failing: 'failed' }[health] ?? 'cancelled';
@@ -85,7 +85,7 @@ function Card({ endpoint, pulse, again }) {
       ${count(backlog.waiting)}${backlog.is_at_least ? '+' : ''} waiting${backlog.oldest_due_at !== null && html`, the oldest ${Date.parse(backlog.oldest_due_at) > Date.now() ? `is due ${ago(backlog.oldest_due_at)}` : `has been due for ${age(backlog.oldest_due_at)}`}`}; ${count(backlog.delivering)} being sent
       ${breaker.state === 'open' && html` · <b>failing for ${age(breaker.failing_since)}</b> (${breaker.last_error ?? 'unknown'}), next probe ${ago(breaker.next_probe_at)}`}
       ${breaker.state !== 'open' && breaker.consecutive_failures > 0 && html` · ${count(breaker.consecutive_failures)} failures in a row (${breaker.last_error})`}
-      ${breaker.paused_until !== null && html` · the receiver asked for a pause, which ends ${ago(breaker.paused_until)}`}
+      ${breaker.throttled_until !== null && html` · the receiver asked for a pause, which ends ${ago(breaker.throttled_until)}`}
       ${status !== 'active' && html` · ${status} ${ago(endpoint.status_since)}${endpoint.status_reason === null ? '' : ` (${endpoint.status_reason})`}`}
       ${limits.map(([name, label]) => endpoint[name] !== null && html` · ${endpoint[name]} ${label}`)}
       ${endpoint.ordered && ' · in order'}

@@ -7,7 +7,7 @@ const waitsFor = {
   slot: 'a free slot of its endpoint or of a worker; it is next in turn',
   breaker:
     'its endpoint to answer again: it has failed several times in a row, and one probe per interval finds out',
-  retry_after: 'the time its receiver asked for (Retry-After)',
+  throttled: 'the time its receiver asked for (Retry-After)',
   retry_of_the_first: 'the one before it: its endpoint takes webhooks in order',
   endpoint_paused: 'its endpoint to be resumed: somebody has paused it',
   endpoint_disabled: 'its endpoint to be enabled',

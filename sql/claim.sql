@@ -60,7 +60,7 @@ wanted as materialized (
   where not exists (
       select
       from posthorn.breakers as b
-      where b.lane = a.lane and (b.state = 'open' or b.paused_until > now())
+      where b.lane = a.lane and (b.state = 'open' or b.throttled_until > now())
     )
     -- A limited lane is claimed by its owner alone, as far as the owner's wish goes, and only if the owner knows that the
     -- lane is limited: a wish without a limit asks for too much.
@@ -187,7 +187,7 @@ select
       left join lateral (
         select b.lane
         from posthorn.breakers as b
-        where b.lane = d.lane and (b.state = 'open' or b.paused_until > now())
+        where b.lane = d.lane and (b.state = 'open' or b.throttled_until > now())
         -- Keeps it a lookup by primary key per lane: as an EXISTS it became a hashed scan of all breakers.
         limit 1
       ) as blocked on true

@@ -72,6 +72,7 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   sealing: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   stats: { worker: ['select'], reader: ['select'] },
   webhooks: { worker: ['select'] },
+  lane_blocks: { worker: ['select'], reader: ['select'] },
   secret_keys: { worker: ['select'], reader: ['select'] },
   misruled_lanes: { worker: ['select'], reader: ['select'] },
   live_workers: { worker: ['select'], reader: ['select'] },
