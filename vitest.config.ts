@@ -1,9 +1,11 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import SkippedReporter from './test/support/skipped-reporter.ts';
 import { SlowFirst } from './test/support/slow-first.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    reporters: [...configDefaults.reporters, new SkippedReporter()],
     globalSetup: ['test/support/global-setup.ts'],
     // With two cores, because a third of the time two files wait for timers, disks and processes. POSTHORN_TEST_WORKERS=2 leaves a
     // busy machine more air.

@@ -74,6 +74,10 @@ describe('the packed package', () => {
       ...['ARCHITECTURE.md', 'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md'],
       ...['dashboard', 'dist', 'docs', 'migrations', 'ops', 'package.json', 'sql'],
     ]);
+    // As browsers load it, without what checks its types.
+    expect(files.filter((file) => /^dashboard\/.*(?<!\.(?:html|js|css|svg))$/.test(file))).toEqual(
+      [],
+    );
     expect(
       files.filter((file) => /\.test\.[jt]s|(?<!\.d)\.ts$|(?:^|\/)\.|\.pem$|\.key$/.test(file)),
     ).toEqual([]);
