@@ -33,7 +33,7 @@ const delivered: Attempted = {
   ...webhook,
   worker: 1,
   isProbe: false,
-  isReplay: false,
+  isResend: false,
   waitMs: 1.25,
   endedAtMs: Date.now(),
   result: {

@@ -736,9 +736,7 @@ begin
       headers, '$.keyvalue() ? (!(@.key like_regex "^[-!#$%&''*+.^_`|~0-9A-Za-z]{1,128}$" flag "s"))')
       then 'endpoints_headers_names_are_tokens'
     when headers is not null and not posthorn.header_names_are_unique(headers) then 'endpoints_headers_names_are_unique'
-    when jsonb_path_exists(headers, '$.keyvalue() ? (@.key like_regex
-      "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")')
-      then 'endpoints_headers_names_are_not_reserved'
+    when posthorn.names_reserved_header(headers) then 'endpoints_headers_names_are_not_reserved'
   end;
   if broken is null then
     return new;
@@ -907,9 +905,7 @@ begin
     case when o.endpoint_id is null then posthorn.lane_of(o.url) else posthorn.lane_of(o.endpoint_id) end,
     case
       when (select e.ordered from posthorn.endpoints as e where e.id = o.endpoint_id) then 1
-      when o.priority = 'high' then 0
-      when o.priority = 'normal' then 1
-      else 2
+      else posthorn.priority_of(o.priority)
     end,
     greatest(o.send_at, clock_timestamp())
   from posthorn.outbox as o
@@ -1383,6 +1379,13 @@ $function$
 ;
 revoke execute on function posthorn.move_stranded(text,uuid[],boolean) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.names_reserved_header(headers jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN jsonb_path_exists(headers, '$.keyvalue()?(@."key" like_regex "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")'::jsonpath)
+;
+
 CREATE OR REPLACE FUNCTION posthorn.outbox_id_is_given()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1437,7 +1440,7 @@ begin
         or content_type !~ '^[-!#$%&''*+.^_`|~0-9A-Za-z]+/[-!#$%&''*+.^_`|~0-9A-Za-z]+( *;[ -~]*)?$'
       )
       then 'outbox_content_type_is_media_type'
-    when priority not in ('high', 'normal', 'low') then 'outbox_priority_is_high_normal_or_low'
+    when posthorn.priority_of(priority) is null then 'outbox_priority_is_high_normal_or_low'
     when not isfinite(created_at) then 'outbox_created_at_is_finite'
   end;
   if broken is null and num_nonnulls(send_at, max_attempts, idempotency_key, traceparent) > 0 then
@@ -1460,10 +1463,7 @@ begin
         headers, '$.keyvalue() ? (!(@.key like_regex "^[-!#$%&''*+.^_`|~0-9A-Za-z]{1,128}$" flag "s"))')
         then 'outbox_headers_names_are_tokens'
       when not posthorn.header_names_are_unique(headers) then 'outbox_headers_names_are_unique'
-      -- What the connection or Posthorn itself sets. Host would also choose the name that the certificate is checked for.
-      when jsonb_path_exists(headers, '$.keyvalue() ? (@.key like_regex
-        "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")')
-        then 'outbox_headers_names_are_not_reserved'
+      when posthorn.names_reserved_header(headers) then 'outbox_headers_names_are_not_reserved'
     end;
   end if;
   if broken is null then
@@ -1547,7 +1547,7 @@ begin
       id,
       id,
       posthorn.lane_of(url),
-      case priority when 'high' then 0 when 'normal' then 1 else 2 end,
+      posthorn.priority_of(priority),
       greatest(send_at, clock_timestamp())
     from new_rows
     where endpoint_id is null;
@@ -1562,9 +1562,7 @@ begin
       case
         -- In the order of sending whatever the priority: one must not overtake the other.
         when (select e.ordered from posthorn.endpoints as e where e.id = new_rows.endpoint_id) then 1
-        when priority = 'high' then 0
-        when priority = 'normal' then 1
-        else 2
+        else posthorn.priority_of(priority)
       end,
       greatest(send_at, clock_timestamp())
     from new_rows
@@ -1597,6 +1595,13 @@ AS $function$
       and child.relname ~ '_[0-9]{8}$'
     order by day
   $function$
+;
+
+CREATE OR REPLACE FUNCTION posthorn.priority_of(word text)
+ RETURNS smallint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE word WHEN 'high'::text THEN (0)::smallint WHEN 'normal'::text THEN (1)::smallint WHEN 'low'::text THEN (2)::smallint ELSE NULL::smallint END
 ;
 
 CREATE OR REPLACE FUNCTION posthorn.put_back(webhook_ids uuid[], statuses posthorn.webhook_status[], ended_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, replay_id uuid DEFAULT NULL::uuid, priority smallint DEFAULT NULL::smallint, due_from timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, spacing interval DEFAULT '00:00:00'::interval)
@@ -1671,9 +1676,7 @@ begin
       case
         when a.is_ordered then 1
         when put_back.priority is not null then put_back.priority
-        when a.own_priority = 'high' then 0
-        when a.own_priority = 'normal' then 1
-        else 2
+        else posthorn.priority_of(a.own_priority)
       end,
       greatest(
         clock_timestamp(),

@@ -21,7 +21,7 @@ export interface Attempted {
   readonly worker: number;
   readonly isProbe: boolean;
   /** It has been put back into the queue after it had ended. */
-  readonly isReplay: boolean;
+  readonly isResend: boolean;
   /** From when it was due to its start. */
   readonly waitMs: number;
   /** Unix time, by Postgres' clock. */

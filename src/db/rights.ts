@@ -123,6 +123,8 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   time_of: 'anyone',
   lane_of: 'anyone',
   header_names_are_unique: 'anyone',
+  names_reserved_header: 'anyone',
+  priority_of: 'anyone',
   outbox_keeps_rules: 'anyone',
   // Triggers fire without anybody's right to call them.
   outbox_to_queue: [],

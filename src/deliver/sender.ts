@@ -129,7 +129,7 @@ export class Sender {
       lane: webhook.lane,
       url: webhook.url,
       priority: webhook.priority,
-      isReplay: webhook.pastAttempts > 0,
+      isResend: webhook.pastAttempts > 0,
       number: webhook.number,
       worker: webhook.leasedBy,
       isProbe: webhook.isProbe,
