@@ -25,7 +25,7 @@ export const reservedHeaders = [
   'x-webhook-*',
 ] as const;
 
-const pattern = new RegExp(`^(?:${reservedHeaders.join('|').replaceAll('*', '.*')})$`, 'i');
+const pattern = new RegExp(`^(?:${reservedHeaders.join('|').replaceAll('*', '.*')})$`, 'is');
 
 /** Whether a header is not the producer's to set. */
 export function isReservedHeader(name: string): boolean {
