@@ -64,7 +64,7 @@ describe('a data directory that cannot be', () => {
       expect(stderr).toMatch(
         /^POSTHORN_DATA_DIR must be a directory that this user may make and write: "/m,
       );
-      expect(stderr).toContain(`${POSTHORN_DATA_DIR} (${code}`);
+      expect(stderr).toContain(`"${POSTHORN_DATA_DIR}" is not (${code}`);
       expect(exitCode).toBe(2);
     },
     20_000,
