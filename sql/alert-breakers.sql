@@ -21,7 +21,7 @@ with open_long as (
   from posthorn.breakers as b
   where b.state = 'open'
     and b.failing_since <= now() - :'failing_s'::float8 * interval '1 second'
-    and not exists (select from posthorn.lane_rules as r where r.lane = b.lane and r.is_held)
+    and not exists (select from posthorn.lane_blocks as l where l.lane = b.lane and l.is_held)
     and exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = b.lane)
 ),
 placed as (

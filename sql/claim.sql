@@ -62,7 +62,7 @@ wanted as materialized (
   where not exists (
       select
       from posthorn.breakers as b
-      where b.lane = a.lane and (b.state = 'open' or b.paused_until > now())
+      where b.lane = a.lane and (b.state = 'open' or b.throttled_until > now())
     )
     -- Only its owner claims a limited lane, as much as it wishes, and only if it knows of the limits: a wish that ignores them
     -- asks for too much.
@@ -189,7 +189,7 @@ select
       left join lateral (
         select b.lane
         from posthorn.breakers as b
-        where b.lane = d.lane and (b.state = 'open' or b.paused_until > now())
+        where b.lane = d.lane and (b.state = 'open' or b.throttled_until > now())
         -- Keeps it a lookup by primary key per lane: as an EXISTS it became a hashed scan of all breakers.
         limit 1
       ) as blocked on true

@@ -32,7 +32,7 @@ free as materialized (
 counted as (
   update posthorn.breakers as b
   set (
-    consecutive, failing_since, last_failure_at, last_error, paused_until,
+    consecutive, failing_since, last_failure_at, last_error, throttled_until,
     state, trips, open_until, probe_until, probe_webhook, probe_attempt
   ) = (
     select
@@ -40,7 +40,7 @@ counted as (
       counted.failing_since,
       clock_timestamp(),
       coalesce(n.error, b.last_error),
-      greatest(b.paused_until, clock_timestamp() + n.pause_s * interval '1 second'),
+      greatest(b.throttled_until, clock_timestamp() + n.pause_s * interval '1 second'),
       case when judged.opens then 'open' else b.state end,
       b.trips + judged.opens::integer,
       case

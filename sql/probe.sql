@@ -17,7 +17,7 @@ with ripe as materialized (
   where b.state = 'open'
     and b.open_until <= now()
     and (b.probe_until is null or b.probe_until < now())
-    and (b.paused_until is null or b.paused_until <= now())
+    and (b.throttled_until is null or b.throttled_until <= now())
     and not exists (
       select
       from posthorn.lane_rules as r

@@ -183,21 +183,21 @@ failing as materialized (
   where lane = any (:'alive_lanes'::bigint[])
 ),
 alive as materialized (
-  select lane, state, consecutive, coalesce(paused_until > now(), false) as is_paused
+  select lane, state, consecutive, coalesce(throttled_until > now(), false) as is_throttled
   from posthorn.breakers
   where lane = any (array(select lane from failing))
   for update skip locked
 ),
 healed as (
   delete from posthorn.breakers
-  where lane = any (array(select lane from alive where not is_paused))
+  where lane = any (array(select lane from alive where not is_throttled))
 ),
 -- A request that was in flight when the receiver asked for a pause was answered well: the pause stays.
 calmed as (
   update posthorn.breakers
   set state = 'closed', consecutive = 0, trips = 0, open_until = null, probe_until = null, probe_webhook = null,
     probe_attempt = null
-  where lane = any (array(select lane from alive where is_paused and (state = 'open' or consecutive > 0)))
+  where lane = any (array(select lane from alive where is_throttled and (state = 'open' or consecutive > 0)))
 )
 select webhook_id, attempts, null::text as lane, null::text as lane_is from ended
 union all

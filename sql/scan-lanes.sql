@@ -44,5 +44,5 @@ where h.due_at <= now()
   and not exists (
     select
     from posthorn.breakers as b
-    where b.lane = h.lane and (b.state = 'open' or b.paused_until > now())
+    where b.lane = h.lane and (b.state = 'open' or b.throttled_until > now())
   )

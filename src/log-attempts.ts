@@ -1,9 +1,8 @@
 import type { Config } from './config/config.ts';
+import { priorities } from './domain/priority.ts';
 import { targetOf } from './domain/target.ts';
 import type { Attempted, Events } from './events.ts';
 import type { Log } from './log.ts';
-
-const priorities = ['high', 'normal', 'low'];
 
 /**
  * One line per attempt, with all that is known of it but what is the receiver's or the producer's: no body, no header, no

@@ -12,7 +12,7 @@ const breakersSql = sqlFile('alert-breakers');
 const endpointsSql = sqlFile('alert-endpoints');
 const healthSql = sqlFile('alert-health');
 const horizonSql = sqlFile('alert-horizon');
-const pausedSql = sqlFile('alert-paused');
+const throttledSql = sqlFile('alert-throttled');
 
 /**
  * Looks at everything that the rules judge. Each statement reads a bounded part of what there is, whatever the history and
@@ -36,9 +36,9 @@ export async function readAlertFacts(
     oldest_ms: number | null;
     unfinished: number | null;
   }>(client, backlogSql);
-  const [paused] = await ask<{ due: number; oldest_ms: number | null }>(
+  const [throttled] = await ask<{ due: number; oldest_ms: number | null }>(
     client,
-    queryOf(pausedSql, { maxCounted: thresholds.backlog }),
+    queryOf(throttledSql, { maxCounted: thresholds.backlog }),
   );
   const breakers = await ask<{
     lane: string;
@@ -87,7 +87,7 @@ export async function readAlertFacts(
     backlog: {
       due: waiting?.due ?? 0,
       oldestMs: waiting?.oldest_ms ?? null,
-      paused: { due: paused?.due ?? 0, oldestMs: paused?.oldest_ms ?? null },
+      throttled: { due: throttled?.due ?? 0, oldestMs: throttled?.oldest_ms ?? null },
     },
     breakers: breakers.map((row) => ({
       lane: row.lane,

@@ -1,6 +1,6 @@
 import type { TaskList } from 'graphile-worker';
 import type { Pool } from 'pg';
-import { graphileSchema, lockClass } from '../db/names.ts';
+import { graphileSchema, lockClass, partitionsLock } from '../db/names.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { inTransaction } from '../db/transaction.ts';
 import type { Events } from '../events.ts';
@@ -105,7 +105,7 @@ interface ReplayRow {
 function advance(pool: Pool, id: string): Promise<Step> {
   return inTransaction(pool, async (client) => {
     // While rows are moved from a default partition into a new one, they are in neither for those who wait for them.
-    await client.query('select pg_advisory_xact_lock_shared($1, 0)', [lockClass]);
+    await client.query('select pg_advisory_xact_lock_shared($1, $2)', [lockClass, partitionsLock]);
     const { rows } = await client.query<ReplayRow>(
       `select status, rate_limit_per_s, coalesce(extract(epoch from paced_until - now()) * 1000, 0)::float8 as paced_ms
        from posthorn.replays

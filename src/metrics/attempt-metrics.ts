@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { priorities } from '../domain/priority.ts';
 import { uuidTimeMs } from '../domain/uuid-time.ts';
 import type { Attempted, Events } from '../events.ts';
 import {
@@ -22,8 +23,6 @@ interface Tally {
   /** Since the last scrape. */
   attempts: number;
 }
-
-const priorities = ['high', 'normal', 'low'];
 
 export function countAttempts(events: Events, registry: Registry): void {
   const tallies = allAttemptLabels.map((labels): Tally => ({ labels, attempts: 0 }));

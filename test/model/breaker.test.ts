@@ -51,7 +51,7 @@ interface Row {
   /** The one that the breaker listens to. */
   probe: Probe | undefined;
   probeUntil: number;
-  pausedUntil: number;
+  throttledUntil: number;
 }
 
 type Step =
@@ -218,7 +218,7 @@ async function perform(model: Model, one: Step): Promise<void> {
     case 'pause':
       await breakers.count([news({ pauseS: one.seconds })]);
       model.row ??= fresh(model.now);
-      model.row.pausedUntil = Math.max(model.row.pausedUntil, model.now + one.seconds);
+      model.row.throttledUntil = Math.max(model.row.throttledUntil, model.now + one.seconds);
       return;
     case 'pass':
       model.now += one.seconds;
@@ -269,10 +269,10 @@ function forgetProbe(row: Row): void {
 function heal(model: Model): void {
   const { row, now } = model;
   if (row === undefined) return;
-  if (row.pausedUntil <= now) {
+  if (row.throttledUntil <= now) {
     model.row = undefined;
   } else {
-    Object.assign(row, { ...fresh(row.failingSince), pausedUntil: row.pausedUntil });
+    Object.assign(row, { ...fresh(row.failingSince), throttledUntil: row.throttledUntil });
   }
 }
 
@@ -287,7 +287,7 @@ async function probe(model: Model): Promise<void> {
     row.state === 'open' &&
     row.openUntil <= now &&
     row.probeUntil <= now &&
-    row.pausedUntil <= now;
+    row.throttledUntil <= now;
   const [taken, ...others] = (await Promise.all(asked)).flat();
   expect(others).toEqual([]);
   expect(taken !== undefined).toBe(isRipe);
@@ -412,7 +412,7 @@ function fresh(failingSince: number): Row {
     openUntilLeast: Number.NEGATIVE_INFINITY,
     probe: undefined,
     probeUntil: Number.NEGATIVE_INFINITY,
-    pausedUntil: Number.NEGATIVE_INFINITY,
+    throttledUntil: Number.NEGATIVE_INFINITY,
   };
 }
 
@@ -446,7 +446,7 @@ async function age(seconds: number): Promise<void> {
        failing_since = failing_since - $1 * interval '1 second',
        open_until = open_until - $1 * interval '1 second',
        probe_until = probe_until - $1 * interval '1 second',
-       paused_until = paused_until - $1 * interval '1 second'`,
+       throttled_until = throttled_until - $1 * interval '1 second'`,
     [seconds],
   );
   await database.pool.query(

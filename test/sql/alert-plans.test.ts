@@ -20,7 +20,7 @@ const statements: Readonly<
   },
   'alert-health': { values: {}, pages: 500 },
   'alert-horizon': { values: {}, pages: 500 },
-  'alert-paused': { values: { maxCounted: '10000' }, pages: 40_000 },
+  'alert-throttled': { values: { maxCounted: '10000' }, pages: 40_000 },
 };
 
 let database: TestDatabase;
@@ -111,12 +111,12 @@ async function fill(): Promise<void> {
     `insert into posthorn.breakers (lane, url, consecutive, failing_since)
      select lane, url, 9, now() - interval '2 hours' from posthorn.endpoints where status = 'active' limit 500`,
   );
-  // A backlog that was told of, for 500 lanes that have asked for a pause.
+  // A backlog that was told of, for 500 lanes whose receivers have throttled them.
   await client.query(
     `insert into posthorn.alerts (rule, severity, summary, step, fired_at) values ('backlog_age', 'critical', '', 1, now())`,
   );
   await client.query(
-    `insert into posthorn.breakers (lane, url, paused_until)
+    `insert into posthorn.breakers (lane, url, throttled_until)
      select n, 'http://busy.example/' || n, now() + interval '1 hour' from generate_series(2, 501) as n`,
   );
   // Four workers, an hour: a row for all and 200 for endpoints that fail, four times a minute; and 2,000 for others, every five

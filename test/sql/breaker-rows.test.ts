@@ -44,7 +44,7 @@ describe('counting failures', () => {
         `select *, extract(epoch from open_until - now())::float8 as open_s,
            extract(epoch from now() - failing_since)::float8 as failing_s,
            extract(epoch from now() - last_failure_at)::float8 as since_s,
-           extract(epoch from paused_until - now())::float8 as paused_s
+           extract(epoch from throttled_until - now())::float8 as throttled_s
          from posthorn.breakers where lane = 1`,
       )
     )[0];
@@ -106,12 +106,12 @@ describe('counting failures', () => {
   );
 
   it('keeps what the error was when there is none, and the longest pause', async () => {
-    await watched({ last_error: 'timeout', paused_until: inS(500) });
+    await watched({ last_error: 'timeout', throttled_until: inS(500) });
     await count({ failures: 0, pauseS: 100, error: null });
     expect(await breaker()).toMatchObject({ last_error: 'timeout', consecutive: 0 });
-    expect(Number((await breaker())?.['paused_s'])).toBeGreaterThan(400);
+    expect(Number((await breaker())?.['throttled_s'])).toBeGreaterThan(400);
     await count({ failures: 0, pauseS: 9_000, error: null });
-    expect(Number((await breaker())?.['paused_s'])).toBeGreaterThan(8_000);
+    expect(Number((await breaker())?.['throttled_s'])).toBeGreaterThan(8_000);
   });
 
   describe('while the breaker is open', () => {
@@ -167,7 +167,7 @@ describe('counting failures', () => {
         probe_webhook: idOf(1),
         probe_attempt: 4,
       });
-      expect(Number((await breaker())?.['paused_s'])).toBeGreaterThan(400);
+      expect(Number((await breaker())?.['throttled_s'])).toBeGreaterThan(400);
     });
   });
 

@@ -113,9 +113,9 @@ describe('the scan', () => {
       { ...rule, lane: 32, retry_at: inS(3_600) },
     ]);
     await plant(database, 'breakers', [
-      { lane: 25, url: 'http://a.example/', paused_until: inS(-1) },
+      { lane: 25, url: 'http://a.example/', throttled_until: inS(-1) },
       { lane: 33, url: 'http://a.example/', state: 'open' },
-      { lane: 34, url: 'http://a.example/', paused_until: inS(3_600) },
+      { lane: 34, url: 'http://a.example/', throttled_until: inS(3_600) },
     ]);
     const first = inS(-9);
     await plantQueue(database, [

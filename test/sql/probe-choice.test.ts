@@ -59,8 +59,8 @@ describe('a lane', () => {
     { is: 'is closed', row: { state: 'closed' }, probes: false },
     { is: 'is being probed', row: { probe_until: inS(3_600) }, probes: false },
     { is: 'had a probe whose lease ran out', row: { probe_until: inS(-1) }, probes: true },
-    { is: 'is paused', row: { paused_until: inS(3_600) }, probes: false },
-    { is: 'was paused', row: { paused_until: inS(-1) }, probes: true },
+    { is: 'is throttled', row: { throttled_until: inS(3_600) }, probes: false },
+    { is: 'was throttled', row: { throttled_until: inS(-1) }, probes: true },
   ])('that $is is probed: $probes', async ({ row, probes }) => {
     await plant(database, 'breakers', [{ ...breaker, ...row }]);
     await plantQueue(database, [{ n: 1 }]);

@@ -27,9 +27,9 @@ describe('a lane that has shown to be alive', () => {
     await plant(database, 'breakers', [
       { ...breaker, lane: 1, ...open },
       { ...breaker, lane: 2 },
-      { ...breaker, lane: 3, ...open, paused_until: inS(3_600) },
-      { ...breaker, lane: 4, paused_until: inS(3_600) },
-      { ...breaker, lane: 5, paused_until: inS(-1) },
+      { ...breaker, lane: 3, ...open, throttled_until: inS(3_600) },
+      { ...breaker, lane: 4, throttled_until: inS(3_600) },
+      { ...breaker, lane: 5, throttled_until: inS(-1) },
       { ...breaker, lane: 9, ...open },
     ]);
     const said = await alive([1, 2, 3, 4, 5]);
@@ -40,8 +40,8 @@ describe('a lane that has shown to be alive', () => {
     const healthy = { state: 'closed', consecutive: 0, trips: 0, open_until: null };
     const unprobed = { probe_until: null, probe_webhook: null, probe_attempt: null };
     expect(await ask(database, 'select * from posthorn.breakers order by lane')).toMatchObject([
-      { lane: '3', ...healthy, ...unprobed, paused_until: expect.any(Date) },
-      { lane: '4', ...healthy, ...unprobed, paused_until: expect.any(Date) },
+      { lane: '3', ...healthy, ...unprobed, throttled_until: expect.any(Date) },
+      { lane: '4', ...healthy, ...unprobed, throttled_until: expect.any(Date) },
       { lane: '9', state: 'open', consecutive: 7, trips: 2 },
     ]);
   });
