@@ -1,22 +1,22 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { coreCount, cpuModel } from '../harness/machine.ts';
+import { openServer, type Server } from '../harness/postgres.ts';
 import { Progress } from '../harness/progress.ts';
 import type { Bench } from './bench.ts';
-import { runDashboard } from './dashboard/dashboard.ts';
-import { openServer, type Server } from './database.ts';
 import { runDrain } from './drain.ts';
 import { countingSettings } from './exact-counts.ts';
-import { runGrowth } from './growth/growth.ts';
 import { runIsolation } from './isolation/isolation.ts';
 import { runLatency } from './latency.ts';
-import { coreCount, cpuModel } from './machine.ts';
-import { runMatrix } from './matrix.ts';
-import { runMemory } from './memory/memory.ts';
-import { runOperate } from './operate/operate.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
-import { runProducers } from './producers/producers.ts';
 import { ReceiverClient } from './receiver-client.ts';
 import { type Result, renderSections } from './report.ts';
+import { runDashboard } from './studies/dashboard/dashboard.ts';
+import { runGrowth } from './studies/growth/growth.ts';
+import { runMatrix } from './studies/matrix/matrix.ts';
+import { runMemory } from './studies/memory/memory.ts';
+import { runOperate } from './studies/operate/operate.ts';
+import { runProducers } from './studies/producers/producers.ts';
 
 /*
  * `npm run bench`: the drain of a backlog, the latency, how little endpoints cost each other, what a producer pays, or what

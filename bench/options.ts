@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type PeerName, peerNames, type RowsBy, rowsBy } from './peers/peers.ts';
+import { type PeerName, peerNames, type RowsBy, rowsBy } from './studies/peers/peers.ts';
 
 export interface BenchOptions {
   /** What is measured. */

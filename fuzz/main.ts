@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { openServer } from '../bench/database.ts';
+import { openServer } from '../harness/postgres.ts';
 import { Progress } from '../harness/progress.ts';
 import { parseKeyRing } from '../src/domain/key-ring.ts';
 import { problemKinds } from '../src/input/problems.ts';
