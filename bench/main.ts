@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { coreCount, cpuModel } from '../harness/machine.ts';
 import { openServer, type Server } from '../harness/postgres.ts';
 import { Progress } from '../harness/progress.ts';
+import { abortedBySignals } from '../harness/stopping.ts';
 import type { Bench } from './bench.ts';
 import { runDrain } from './drain.ts';
 import { countingSettings } from './exact-counts.ts';
@@ -41,10 +42,7 @@ const modes: Readonly<Record<BenchOptions['mode'], (bench: Bench) => Promise<Res
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  const stopping = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => stopping.abort(new Error(`Stopped by ${name}`)));
-  }
+  const stopping = abortedBySignals();
   process.on('uncaughtException', (error) => stopping.abort(error));
   // Whoever read the output has gone, as `| head` does: the run goes on, and the file is written.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

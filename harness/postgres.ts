@@ -1,13 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pg from 'pg';
 import { migrate } from '../src/db/migrate.ts';
-import { startEmbeddedPostgres } from '../src/embedded/embedded-postgres.ts';
 import { createLog } from '../src/log.ts';
+import { databaseUrlFor } from './database-url.ts';
 import { postmasterOf } from './machine.ts';
+import { startTemporaryPostgres } from './temporary-postgres.ts';
 
-/** The Postgres server that is measured. */
+/** The Postgres server of a run: an embedded one in a temporary directory, or one that is given. */
 export interface Server extends AsyncDisposable {
   readonly isEmbedded: boolean;
   /** Version and the settings that decide about durability. */
@@ -22,7 +20,7 @@ export interface Server extends AsyncDisposable {
 
 export interface RoundDatabase extends AsyncDisposable {
   readonly url: string;
-  /** The benchmark's own connection. Every statement on it is a transaction that the counters see. */
+  /** The run's own connection. Every statement on it is a transaction that the counters see. */
   readonly client: pg.Client;
 }
 
@@ -34,14 +32,15 @@ export async function openServer(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
   await using stack = new AsyncDisposableStack();
-  const serverUrl = url ?? (await startTemporary(stack, settings));
+  const serverUrl =
+    url ?? stack.use(await startTemporaryPostgres({ name: 'bench', settings, log })).url;
   const admin = await connect(serverUrl);
   stack.defer(() => admin.end());
   const prefix = `posthorn_bench_${process.pid}`;
   const template = `${prefix}_template`;
   stack.defer(() => drop(admin, template));
   await admin.query(`create database ${template}`);
-  await migrate({ databaseUrl: urlOf(serverUrl, template), log });
+  await migrate({ databaseUrl: databaseUrlFor(serverUrl, template), log });
   const { rows } = await admin.query<{ pid: number }>('select pg_backend_pid() as pid');
   const inForce = await settingsOf(admin);
   const disposal = stack.move();
@@ -55,9 +54,9 @@ export async function openServer(
       const name = `${prefix}_${databases}`;
       const from = content === 'posthorn' ? template : 'template1';
       await admin.query(`create database ${name} template ${from}`);
-      const client = await connect(urlOf(serverUrl, name));
+      const client = await connect(databaseUrlFor(serverUrl, name));
       return {
-        url: urlOf(serverUrl, name),
+        url: databaseUrlFor(serverUrl, name),
         client,
         async [Symbol.asyncDispose]() {
           await client.end();
@@ -68,26 +67,16 @@ export async function openServer(
     async keepDatabase(name) {
       const { rows } = await admin.query('select from pg_database where datname = $1', [name]);
       if (rows.length === 0) await admin.query(`create database ${name} template ${template}`);
-      await migrate({ databaseUrl: urlOf(serverUrl, name), log });
-      const client = await connect(urlOf(serverUrl, name));
+      await migrate({ databaseUrl: databaseUrlFor(serverUrl, name), log });
+      const client = await connect(databaseUrlFor(serverUrl, name));
       return {
-        url: urlOf(serverUrl, name),
+        url: databaseUrlFor(serverUrl, name),
         client,
         [Symbol.asyncDispose]: () => client.end(),
       };
     },
     [Symbol.asyncDispose]: () => disposal.disposeAsync(),
   };
-}
-
-async function startTemporary(
-  stack: AsyncDisposableStack,
-  settings: Readonly<Record<string, string>>,
-): Promise<string> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'posthorn-bench-'));
-  stack.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const postgres = stack.use(await startEmbeddedPostgres({ dataDir, log, settings }));
-  return postgres.url;
 }
 
 async function connect(url: string): Promise<pg.Client> {
@@ -104,12 +93,6 @@ async function connect(url: string): Promise<pg.Client> {
 
 async function drop(admin: pg.Client, name: string): Promise<void> {
   await admin.query(`drop database if exists ${name} with (force)`);
-}
-
-function urlOf(serverUrl: string, name: string): string {
-  const url = new URL(serverUrl);
-  url.pathname = `/${name}`;
-  return url.href;
 }
 
 async function settingsOf(client: pg.Client): Promise<Record<string, string>> {

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { databaseUrlFor } from '../test/support/database-url.ts';
+import { databaseUrlFor } from '../harness/database-url.ts';
 import type { Definition } from './definitions.ts';
 import { definitionsIn } from './find-sql.ts';
 import { engineTests, groundOf, sqlGrounds, testsUnder } from './grounds.ts';

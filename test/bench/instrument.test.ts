@@ -153,7 +153,7 @@ describe('the command line', () => {
   });
 
   it('refuses what it does not know', () => {
-    expect(() => readOptions(['--peer', 'celery'])).toThrow('--peer as it must be one of bullmq');
+    expect(() => readOptions(['--peer', 'celery'])).toThrow('--peer must be one of bullmq');
     expect(() => readOptions(['--peer-rows', 'some'])).toThrow('--peer-rows');
     expect(() => readOptions(['--workers', ''])).toThrow('--workers');
   });
