@@ -1,6 +1,6 @@
 import pg from 'pg';
+import { databaseUrlFor } from '../harness/database-url.ts';
 import { parseStatement } from '../src/db/sql-file.ts';
-import { databaseUrlFor } from '../test/support/database-url.ts';
 import type { Definition } from './definitions.ts';
 import { definitionsIn } from './find-sql.ts';
 import { engineTests, groundOf, sqlGrounds, testsUnder } from './grounds.ts';

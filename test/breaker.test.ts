@@ -1,34 +1,26 @@
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startReceiver } from '../harness/receiver.ts';
 import type { Posthorn } from '../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { createTestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { forEachTest, forFile } from './support/world.ts';
 
 // A lane that is down: it is left alone, asked now and then, and taken up again slowly. Two workers share the breaker.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let engines: (Posthorn & AsyncDisposable)[];
-let receiver: Receiver;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
 
 beforeEach(async () => {
   await database.empty();
-  receiver = await startReceiver();
   engines = await Promise.all([startEngine(database), startEngine(database)]);
 });
 
-afterEach(async () => {
-  // First, so that no stop has to wait for an answer that never comes.
-  await receiver.close();
-  await Promise.all(engines.map((engine) => engine.stop()));
-});
+afterEach(() => Promise.all(engines.map((engine) => engine.stop())));
+
+// Closes before the engines stop, so that none of them waits for an answer that never comes.
+const receiver = forEachTest(startReceiver);
 
 describe('a lane that fails', () => {
   it('keeps its breaker closed with four failures in a row, and opens it with the fifth', async () => {

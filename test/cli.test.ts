@@ -5,20 +5,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type PosthornProcess, runPosthorn, spawnPosthorn } from '../harness/process.ts';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
+import { startReceiver } from '../harness/receiver.ts';
 import { version } from '../src/version.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { eventually } from './support/eventually.ts';
+import { forFile } from './support/world.ts';
 
 // The program as a user meets it: its commands, what it prints, how it ends.
 
-let receiver: Receiver;
-
-beforeAll(async () => {
-  receiver = await startReceiver();
-});
-
-afterAll(() => receiver.close());
+const receiver = forFile(startReceiver);
 
 describe('posthorn start without DATABASE_URL', () => {
   let dataDir: string;

@@ -86,7 +86,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
   it('in session mode a worker works, once it has a session', async () => {
     await using pooler = await open('session', 20);
     await using posthorn = await startEngine(
-      { ...database, url: pooler.urlFor(roles.urls.worker) },
+      { url: pooler.urlFor(roles.urls.worker) },
       { api: true },
     );
     const id = await send(posthorn, '/session');
@@ -106,7 +106,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
       'a worker (with an API: %s) does not start, says why, and leaves no lock behind',
       async (api) => {
         const url = pooler.urlFor(roles.urls.worker);
-        await expect(startEngine({ ...database, url }, { worker: true, api })).rejects.toThrow(
+        await expect(startEngine({ url }, { worker: true, api })).rejects.toThrow(
           'Cannot start the worker as its DATABASE_URL must lead directly to Postgres, or through a pooler in session mode: current value is a pooler in transaction mode; that will do for "posthorn api" and for producers',
         );
         expect(await locks()).toBe(0);
@@ -140,9 +140,9 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
     });
 
     it('the API does its work, with more callers than sessions, and wakes a worker that has a direct line', async () => {
-      await using worker = await startEngine({ ...database, url: roles.urls.worker });
+      await using worker = await startEngine({ url: roles.urls.worker });
       await using api = await startEngine(
-        { ...database, url: pooler.urlFor(roles.urls.worker) },
+        { url: pooler.urlFor(roles.urls.worker) },
         { worker: false, api: true },
       );
       expect((await fetch(`${api.address}/readyz`)).status).toBe(200);
@@ -164,7 +164,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
 
     it('a key that comes twice at the same time gets one id', async () => {
       await using api = await startEngine(
-        { ...database, url: pooler.urlFor(roles.urls.worker) },
+        { url: pooler.urlFor(roles.urls.worker) },
         { worker: false, api: true },
       );
       const ids = await Promise.all(

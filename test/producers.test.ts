@@ -1,16 +1,11 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { createTestDatabase } from './support/database.ts';
+import { forFile } from './support/world.ts';
 
 // What producers may say, in SQL alone: no worker runs here.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 const legal = { url: 'https://example.com/hook', body: '{}' };
 const key24 = 'A'.repeat(32);

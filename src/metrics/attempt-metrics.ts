@@ -15,7 +15,7 @@ import { RecentWindow } from './recent-window.ts';
 
 /*
  * What every attempt counts into. On the road of each webhook, so all series are found beforehand and an attempt only adds to
- * numbers: 0.2 µs of CPU where prom-client's own counters and histograms took 1.4 (bench/attempt-cost.ts).
+ * numbers: 0.2 µs of CPU where prom-client's own counters and histograms took 1.4 (bench/studies/attempt-cost.ts).
  */
 
 interface Tally {

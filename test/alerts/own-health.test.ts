@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { spawnPosthorn, spawnWorker } from '../../harness/process.ts';
 import { startReceiver } from '../../harness/receiver.ts';
 import { startAlertTimer } from '../../src/alerts/alert-timer.ts';
@@ -13,19 +13,14 @@ import {
   expectResolvesOnce,
   toldOf,
 } from '../support/alerts.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { forFile } from '../support/world.ts';
 
 // What goes wrong with Posthorn itself, and with nobody at work to tell of it.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(() => database.empty());
 

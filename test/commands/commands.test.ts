@@ -2,17 +2,18 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { canRun } from '../../harness/can-run.ts';
 import type { Ended } from '../../harness/process.ts';
 import { commands } from '../../src/commands/commands.ts';
 import { helpOf } from '../../src/commands/help.ts';
 import { oneLine, table } from '../../src/commands/table.ts';
 import { runHere } from '../support/command-here.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { unknownId } from '../support/unknown-id.ts';
+import { forFile } from '../support/world.ts';
 
 // Commands for people, most of them run in this process; cli.test.ts starts them as processes. docs.test.ts runs more of them against
 // a worker that delivers.
@@ -20,13 +21,7 @@ import { unknownId } from '../support/unknown-id.ts';
 const url = 'https://customer.example/hooks';
 const unknown = unknownId();
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 const posthorn = (...args: string[]): Promise<Ended> =>
   runHere(args, { DATABASE_URL: database.url });

@@ -1,25 +1,16 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { spawnWorker } from '../../harness/process.ts';
-import { type Receiver, startReceiver } from '../../harness/receiver.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startReceiver } from '../../harness/receiver.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { forEachTest, forFile } from '../support/world.ts';
 
 // Real worker processes, really killed.
 
-let database: TestDatabase;
-let receiver: Receiver;
+const database = forFile(createTestDatabase);
+const receiver = forEachTest(startReceiver);
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
-
-beforeEach(async () => {
-  receiver = await startReceiver();
-  await database.empty();
-  return () => receiver.close();
-});
+beforeEach(() => database.empty());
 
 it('what a killed worker was sending is sent again long before its lease ends by another that lives', async () => {
   await using doomed = await spawnWorker(database.url);

@@ -1,18 +1,19 @@
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { createBeforeTables, ownDefinitions } from '../../src/db/definitions.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { runMigrations } from '../../src/db/run-migrations.ts';
 import { isUpToDate, migrationsFolder, schemaState } from '../../src/db/schema-state.ts';
 import { isLater } from '../../src/db/version-order.ts';
 import { judgeMigrations } from '../../src/doctor/judge/schema.ts';
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createEmptyDatabase, createTestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { connect } from '../support/roles.ts';
+import { forFile } from '../support/world.ts';
 
 // Functions and views are created again when their text has changed, beside a version that is at work.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let told: string[];
 
 const log = {
@@ -21,12 +22,6 @@ const log = {
   warn: (_fields: object, message: string) => void told.push(message),
   error() {},
 };
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
 
 beforeEach(() => {
   told = [];

@@ -7,12 +7,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { migrate } from '../../src/db/migrate.ts';
 import { runMigrations } from '../../src/db/run-migrations.ts';
 import { createLog } from '../../src/log.ts';
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createEmptyDatabase, createTestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { forFile } from '../support/world.ts';
 
 // Migrations beside a version that is at work: whom they wait for, and who never waits for them.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let client: pg.Client;
 let folder: string;
 let told: { fields: object; message: string }[];
@@ -25,7 +26,6 @@ const log = {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   client = new pg.Client({ connectionString: database.url });
   await client.connect();
   folder = await mkdtemp(join(tmpdir(), 'posthorn-migrations-'));
@@ -33,7 +33,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await client.end();
-  await database.drop();
   await rm(folder, { recursive: true });
 });
 

@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { graphileSchema } from '../../src/db/names.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { ask, clear, idOf, inS, plant, plantQueue, whileHeld } from '../support/rows.ts';
+import { forFile } from '../support/world.ts';
 
 // What is moved when the clock of the database was set back by two hours, and what must stay as it is.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(async () => {
   await clear(database);

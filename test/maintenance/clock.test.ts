@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { startReceiver } from '../../harness/receiver.ts';
 import { graphileSchema } from '../../src/db/names.ts';
 import { createLog } from '../../src/log.ts';
 import { watchClock } from '../../src/maintenance/clock.ts';
 import { evaluateHere } from '../support/alerts.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
+import { forFile } from '../support/world.ts';
 
 // The clock of the database is set back by two hours. A test cannot do that: it puts what was written by the old clock two hours ahead.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(async () => {
   await database.empty();

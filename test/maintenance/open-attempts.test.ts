@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { closeForgottenAttempts } from '../../src/maintenance/open-attempts.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { endedWebhooks } from '../support/ended-webhooks.ts';
+import { forFile } from '../support/world.ts';
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 it('closes attempts that nobody will record, and no others, a part in each run and all in the end', async () => {
   const ids = await endedWebhooks(database, { to: 'http://a.example/', count: 7, attempts: 2 });

@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { graphileSchema } from '../../src/db/names.ts';
 import { prune } from '../../src/maintenance/prune.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { ask, clear, idOf, inS, plant, plantQueue } from '../support/rows.ts';
+import { forFile } from '../support/world.ts';
 
 // What the pruning removes, and what it must leave: of each kind one row on either side of the line.
 
 const dayS = 86_400;
 const retention = { retentionMs: 30 * dayS * 1_000 };
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(() => clear(database));
 

@@ -2,21 +2,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LineProxy } from '../../harness/line-proxy.ts';
 import { graphileSchema } from '../../src/db/names.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Scraped, scrape } from '../support/scrape.ts';
+import { forEachTest } from '../support/world.ts';
 
 // What the metrics say of the database: the same in every process, counted once for all of them.
 
-let database: TestDatabase;
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-});
-
-afterEach(() => database.drop());
+const database = forEachTest(createTestDatabase);
 
 describe('of a database without a worker', () => {
   let api: Posthorn & AsyncDisposable;
@@ -276,7 +271,7 @@ it('a database that does not answer costs a scrape two seconds and its own figur
   await using proxy = await LineProxy.start({ host: hostname, port: Number(port) });
   const url = new URL(database.url);
   url.port = String(proxy.port);
-  await using api = await startEngine({ ...database, url: url.href }, { worker: false, api: true });
+  await using api = await startEngine({ url: url.href }, { worker: false, api: true });
   await eventually(
     async () => (await scrape(api.address)).value('posthorn_database_up') === 1,
     'the database answers',

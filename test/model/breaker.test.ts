@@ -1,11 +1,12 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { runSql, type SqlValues, sqlFile } from '../../src/db/sql-file.ts';
 import { Breakers } from '../../src/deliver/breakers.ts';
 import type { LaneNews, ProbeAttempt } from '../../src/domain/breaker.ts';
 import { createEvents } from '../../src/events.ts';
 import { createLog } from '../../src/log.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { forFile } from '../support/world.ts';
 
 // The breaker of one lane against a model of it: random events in random order, with time moved by aging the rows.
 // A failure prints its seed and path, which replay it.
@@ -14,19 +15,16 @@ const lane = '42';
 /** Literals, so that the model does not follow a threshold that is changed by mistake. */
 const rules = { failures: 5, overS: 10, openS: 30, mostOpenS: 900 };
 const leaseS = 90;
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let breakers: Breakers;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   breakers = new Breakers({
     pool: database.pool,
     events: createEvents(),
     log: createLog('silent'),
   });
 });
-
-afterAll(() => database.drop());
 
 /** What the breaker should be. Times in seconds on the model's clock. */
 interface Model {

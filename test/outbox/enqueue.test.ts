@@ -1,20 +1,13 @@
 import type { Client, PoolClient } from 'pg';
-import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { describe, expect, expectTypeOf, it } from 'vitest';
 import { enqueue, type Queryable } from '../../src/outbox/enqueue.ts';
 import type { NewWebhook } from '../../src/outbox/webhook.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { forFile } from '../support/world.ts';
 
 const url = 'https://example.com/hooks';
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(async () => {
-  await database.drop();
-});
+const database = forFile(createTestDatabase);
 
 async function stored(id: string): Promise<Record<string, unknown> | undefined> {
   const { rows } = await database.pool.query('select * from posthorn.outbox where id = $1', [id]);

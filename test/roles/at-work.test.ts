@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canRunPsql } from '../../harness/can-run.ts';
-import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { startReceiver } from '../../harness/receiver.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { graphileMigration } from '../../src/db/names.ts';
 import { createLog } from '../../src/log.ts';
@@ -13,24 +13,23 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { connect, createTestRoles, type TestRoles } from '../support/roles.ts';
+import { forFile } from '../support/world.ts';
 
 // Each role does its work: the real worker and API with the worker's rights, a producer, a reader, an upgrade by the owner.
 
 let database: TestDatabase;
 let roles: TestRoles;
 let posthorn: Posthorn;
-let receiver: Receiver;
+const receiver = forFile(startReceiver);
 
 beforeAll(async () => {
   database = await createTestDatabase();
   roles = await createTestRoles(database);
-  receiver = await startReceiver();
   posthorn = await start();
 });
 
 afterAll(async () => {
   await posthorn.stop();
-  await receiver.close();
   await roles[Symbol.asyncDispose]();
 });
 

@@ -8,23 +8,22 @@ import { migrate } from '../../src/db/migrate.ts';
 import { roleNames } from '../../src/db/rights.ts';
 import { type MadeRoles, makeRoles } from '../../src/db/roles.ts';
 import { createLog } from '../../src/log.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { connect, dropRoles, randomPrefix, urlAs, urlOfServer } from '../support/roles.ts';
+import { forEachTest } from '../support/world.ts';
 
 // `posthorn roles` as those meet it who may and who may not.
 
 const log = createLog('silent');
-let database: TestDatabase;
+const database = forEachTest(createTestDatabase);
 let prefix: string;
 
 beforeEach(async () => {
-  database = await createTestDatabase();
   prefix = randomPrefix();
 });
 
 afterEach(async () => {
   await using server = await connect(urlOfServer(database.url));
-  await database.drop();
   await dropRoles(server, prefix);
 });
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { PoolClient } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addToDay, makeDays } from '../../bench/growth/history-rows.ts';
+import { addToDay, makeDays } from '../../bench/studies/growth/history-rows.ts';
 import { canRunPsql } from '../../harness/can-run.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
