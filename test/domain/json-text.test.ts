@@ -93,7 +93,8 @@ it('takes a long text in time proportional to it', () => {
   const text = `{"a":"${'\\n'.repeat(500_000)}","b":${'1'.repeat(500_000)}}`;
   const start = performance.now();
   expect(fault(text)).toBe('none');
-  expect(performance.now() - start).toBeLessThan(1_000);
+  // It takes 0.05 s, and minutes if each character looks at all before it: nothing in between, however busy the machine is.
+  expect(performance.now() - start).toBeLessThan(20_000);
 });
 
 /** JSON with the blanks and spellings that JSON.stringify never makes. */
