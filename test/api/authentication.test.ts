@@ -368,7 +368,7 @@ describe('where others can reach the API', () => {
     );
   });
 
-  it('a key is needed even when the last one was revoked', async () => {
+  it('a key is needed even when the last one was revoked, and its row deleted by hand', async () => {
     const { key, row } = await makeKey(['read']);
     await using posthorn = await startEngine(database, { worker: false, api: true, env });
     const url = `http://127.0.0.1:${new URL(posthorn.address).port}/webhooks`;
@@ -378,6 +378,7 @@ describe('where others can reach the API', () => {
       async () => (await fetch(url, { headers: bearer(key) })).status === 401,
       'the key is refused',
     );
+    await database.pool.query('delete from posthorn.api_keys');
     expect((await fetch(url)).status).toBe(401);
   });
 
