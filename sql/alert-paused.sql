@@ -2,7 +2,10 @@
 -- retry of the first, where the order is kept. Such a pause begins no alert and ends none: an endpoint that asks for a pause
 -- again and again would else be a backlog in one evaluation and none in the next.
 --
--- $1 count no more than that
+-- psql "$DATABASE_URL" -c begin -f sql/alert-paused.sql -c rollback \
+--   -v max_counted=10000
+--
+-- max_counted: count no more than that.
 --
 -- Nothing is looked up as long as no alert of a backlog has been told of. A lane is looked at priority by priority, as
 -- the index has it, and 2,000 lanes at most.
@@ -59,9 +62,9 @@ counted as (
       and due_at <= now()
       and (lease_until is null or lease_until <= now())
     order by due_at
-    limit $1::bigint
+    limit :'max_counted'::bigint
   ) as each
-  limit $1::bigint
+  limit :'max_counted'::bigint
 )
 select
   (select count(*)::float8 from counted) as due,

@@ -1,5 +1,5 @@
 import type { PoolClient, QueryResultRow } from 'pg';
-import { sqlFile } from '../db/sql-file.ts';
+import { queryOf, sqlFile } from '../db/sql-file.ts';
 import type { AlertFacts, AlertThresholds } from '../domain/alert-rules.ts';
 import { breakerRules } from '../domain/breaker.ts';
 import type { Hold } from '../domain/hold.ts';
@@ -29,48 +29,51 @@ export async function readAlertFacts(
     attempts: number;
     failures: number;
     is_waiting: boolean | null;
-  }>(client, failuresSql, [windowMs / 1_000, minAttempts, mostNew]);
+  }>(client, queryOf(failuresSql, { windowS: windowMs / 1_000, minAttempts, maxNew: mostNew }));
   const total = rates.find(({ id }) => id === null);
   const [waiting] = await ask<{
     due: number | null;
     oldest_ms: number | null;
     unfinished: number | null;
-  }>(client, backlogSql, []);
-  const [paused] = await ask<{ due: number; oldest_ms: number | null }>(client, pausedSql, [
-    thresholds.backlog,
-  ]);
+  }>(client, backlogSql);
+  const [paused] = await ask<{ due: number; oldest_ms: number | null }>(
+    client,
+    queryOf(pausedSql, { maxCounted: thresholds.backlog }),
+  );
   const breakers = await ask<{
     lane: string;
     url: string;
     failing_ms: number;
     failures: number;
     last_error: string | null;
-  }>(client, breakersSql, [breakerOpenMs / 1_000, mostNew]);
+  }>(client, queryOf(breakersSql, { failingS: breakerOpenMs / 1_000, maxNew: mostNew }));
   const failing = await ask<{
     id: string;
     url: string;
     failing_ms: number | null;
     last_error: string | null;
     disabled_as: 'failing' | 'gone' | null;
-  }>(client, endpointsSql, [
-    Math.min(...endpointFailingMs) / 1_000,
-    breakerRules.failures,
-    mostNew,
-  ]);
+  }>(
+    client,
+    queryOf(endpointsSql, {
+      failingS: Math.min(...endpointFailingMs) / 1_000,
+      minFailures: breakerRules.failures,
+      maxNew: mostNew,
+    }),
+  );
   const [health] = await ask<{
     alive: number;
     without_egress: number;
     not_claiming: { workers: number; failing_ms: number; error: string | null } | null;
     missing_partitions: string[];
     missing_keys: string[];
-  }>(client, healthSql, []);
+  }>(client, healthSql);
   const [horizon] = await ask<{ pinned_ms: number | null; holder: string | null }>(
     client,
     horizonSql,
-    [],
   );
   const notClaiming = health?.not_claiming ?? null;
-  const [hold] = await ask<Hold>(client, holdSql, [environment]);
+  const [hold] = await ask<Hold>(client, { ...holdSql, values: [environment] });
   return {
     hold: hold ?? null,
     total: {
@@ -135,9 +138,8 @@ const holdSql = { text: 'select kind, reason from posthorn.held($1)' };
 /** Not prepared under a name: once a minute gains nothing by it, and a pooler in transaction mode may not bear it. */
 async function ask<Row extends QueryResultRow>(
   client: PoolClient,
-  { text }: { readonly text: string },
-  values: readonly unknown[],
+  { text, values = [] }: { readonly text: string; readonly values?: unknown[] },
 ): Promise<Row[]> {
-  const { rows } = await client.query<Row>(text, [...values]);
+  const { rows } = await client.query<Row>(text, values);
   return rows;
 }

@@ -123,11 +123,15 @@ function advance(pool: Pool, id: string): Promise<Step> {
     // Somebody who has an ordered lane locked, as by changing its endpoint without a commit, holds this replay up, and the webhooks
     // that it has locked by then no longer than this.
     await client.query(`set local lock_timeout = '${lockMs}ms'`);
-    const [step] = await runSql<Pick<Step, 'status' | 'webhooks'>>(client, {
-      ...(status === 'running'
-        ? { sql: putBackSql, values: [id, batchOf(replay), walkRows] }
-        : { sql: takeBackSql, values: [id, batchSize] }),
-    });
+    type Row = Pick<Step, 'status' | 'webhooks'>;
+    const [step] =
+      status === 'running'
+        ? await runSql<Row>(client, putBackSql, {
+            replayId: id,
+            maxWebhooks: batchOf(replay),
+            maxRows: walkRows,
+          })
+        : await runSql<Row>(client, takeBackSql, { replayId: id, maxWebhooks: batchSize });
     if (step === undefined) throw new Error('Cannot go on with the replay as its row is gone');
     return { ...step, isAhead: false };
   });

@@ -55,7 +55,7 @@ export function countAttempts(events: Events, registry: Registry): void {
     const tally = tallyOf(verdict.kind === 'delivered' ? undefined : verdict.reason, outcome);
     tally.attempts += 1;
     durations.note(result.durationMs / 1_000, outcomes.indexOf(outcome));
-    waits.note(attempted.waitMs / 1_000, attempted.priority);
+    waits.note(attempted.waitMs / 1_000, attempted.webhook.priority);
     let deliveryS: number | undefined;
     if (outcome === 'delivered') {
       deliveryS = deliveryTimeMs(attempted) / 1_000;
@@ -68,8 +68,9 @@ export function countAttempts(events: Events, registry: Registry): void {
 }
 
 /** What was put back after it had ended would tell of the days in between. */
-function deliveryTimeMs({ isReplay, waitMs, result, endedAtMs, outboxId }: Attempted): number {
-  return isReplay ? waitMs + result.durationMs : Math.max(0, endedAtMs - uuidTimeMs(outboxId));
+function deliveryTimeMs({ webhook, waitMs, result, endedAtMs }: Attempted): number {
+  if (webhook.pastAttempts > 0) return waitMs + result.durationMs;
+  return Math.max(0, endedAtMs - uuidTimeMs(webhook.outboxId));
 }
 
 /** Finds the tally of an attempt: by its reason as it is, of which there are at most some hundreds, and its outcome. */

@@ -179,7 +179,11 @@ it('a late 2xx ends its webhook though it is put back, and that committed, betwe
        for each row execute function public.put_back_once()`,
   );
   const recorder = createRecorder(database.pool);
-  recorder.add({ ...failure(id, { number: 1, statusCode: 200 }), became: 'delivered' });
+  recorder.add({
+    ...failure(id, { number: 1, statusCode: 200 }),
+    verdict: { kind: 'delivered' },
+    decision: { became: 'delivered' },
+  });
   await recorder.drain();
   await database.pool.query('drop function public.put_back_once cascade');
   const { rows: ends } = await database.pool.query(
@@ -206,7 +210,7 @@ it('a result whose row stays locked is given up when the worker stops', async ()
   const result = failure(id, { number: 1, statusCode: 500 });
   recorder.add({
     ...result,
-    laneResult: { ...result.laneResult, lane },
+    webhook: { ...result.webhook, lane },
     onSettled: () => {
       isSettled = true;
     },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { sqlFile } from '../../src/db/sql-file.ts';
+import { runSql, type SqlValues, sqlFile } from '../../src/db/sql-file.ts';
 import { Breakers } from '../../src/deliver/breakers.ts';
 import type { LaneNews, ProbeAttempt } from '../../src/domain/breaker.ts';
 import { createEvents } from '../../src/events.ts';
@@ -142,7 +142,7 @@ it('behaves as its model, whatever happens in whatever order', async () => {
     ),
     { numRuns: 60 },
   );
-}, 120_000);
+});
 
 it('opens with the fifth failure in a row, if that comes ten seconds after the first', async () => {
   /** Whether it opens with the last of so many failures, of which the first was so long ago. */
@@ -349,10 +349,14 @@ async function endInDatabase(probe: Probe, how: ProbeEnd): Promise<void> {
       break;
     }
     case 'given back':
-      await database.pool.query(sqlFile('give-back').text, [[webhookId], [number], leasedBy]);
+      await run('give-back', {
+        webhookIds: [webhookId],
+        numbers: [number],
+        workerNumber: leasedBy,
+      });
       break;
     case 'died':
-      await database.pool.query(sqlFile('rescue').text, [leasedBy, []]);
+      await run('rescue', { workerNumber: leasedBy, keptIds: [] });
       break;
     default:
       how satisfies never;
@@ -428,11 +432,12 @@ function news(some: Partial<LaneNews>): LaneNews {
 
 /** Records nothing but that the lane is alive, as a batch with a 2xx does. */
 async function succeed(): Promise<void> {
-  await database.pool.query(sqlFile('record').text, [
-    ...Array.from({ length: 14 }, () => []),
-    [lane],
-    [],
-  ]);
+  const nothing = sqlFile('record').parameters.map((name) => [name, []]);
+  await run('record', { ...Object.fromEntries(nothing), aliveLanes: [lane] });
+}
+
+function run(name: string, values: SqlValues): Promise<unknown> {
+  return runSql(database.pool, sqlFile(name), values);
 }
 
 async function age(seconds: number): Promise<void> {

@@ -20,7 +20,11 @@ const leased = { lease_until: inS(9_000), leased_by: 1 };
 
 describe('what waits for a pause to end', () => {
   const paused = async (most = 100) =>
-    (await runFile<{ due: number; oldest_ms: number | null }>(database, 'alert-paused', [most]))[0];
+    (
+      await runFile<{ due: number; oldest_ms: number | null }>(database, 'alert-paused', {
+        maxCounted: most,
+      })
+    )[0];
   const backlog = { ...alert, rule: 'backlog', fired_at: inS(-60) };
   const pause = { url, paused_until: inS(900), last_failure_at: inS(-5) };
 
@@ -88,7 +92,7 @@ it('health counts what live workers say, and names missing partitions of today a
     // A worker is alive as long as it holds the lock of its number.
     await holder.query('select pg_advisory_lock(1886352244, n) from unnest(array[1, 2, 3]) as n');
     await plant(database, 'sealing', [{ missing_keys: ['lost'] }]);
-    const [row] = await runFile<Record<string, unknown>>(database, 'alert-health', []);
+    const [row] = await runFile<Record<string, unknown>>(database, 'alert-health', {});
     expect(row).toMatchObject({
       ...{ alive: 3, without_egress: 1, missing_partitions: [], missing_keys: ['lost'] },
       not_claiming: { workers: 2, error: 'first', failing_ms: expect.any(Number) },
@@ -100,7 +104,7 @@ it('health counts what live workers say, and names missing partitions of today a
     await database.pool.query(
       `select posthorn.drop_partitions((now() at time zone 'UTC')::date + ahead) from unnest(array[0, 1, 2]) as ahead`,
     );
-    const [missing] = await runFile(database, 'alert-health', []);
+    const [missing] = await runFile(database, 'alert-health', {});
     const [days] = await ask(
       database,
       `select array_agg(format('%s_%s', parent, to_char((now() at time zone 'UTC')::date + ahead, 'YYYYMMDD')) order by parent, ahead) as names

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canRunPsql } from '../../harness/can-run.ts';
 import { lockClass } from '../../src/db/names.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -12,7 +13,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const folder = fileURLToPath(new URL('../../sql/history/', import.meta.url));
 const names = readdirSync(folder).map((file) => file.replace(/\.sql$/, ''));
-const hasPsql = spawnSync('psql', ['--version']).status === 0;
+const hasPsql = canRunPsql('the reports of sql/history');
 
 /** Everything that no report may show, in every webhook. */
 const hidden = ['hidden-secret', 'hidden-body', 'hidden-header', 'hidden-query', 'hidden-answer'];

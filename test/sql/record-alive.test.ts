@@ -18,8 +18,7 @@ beforeEach(() => clear(database));
 describe('a lane that has shown to be alive', () => {
   const breaker = { url: 'http://a.example/', consecutive: 7, trips: 2, probe_attempt: 1 };
   const alive = async (lanes: readonly number[]) => {
-    const values = recordValues({ id: idOf(1), became: 'delivered' });
-    values[14] = lanes;
+    const values = { ...recordValues({ id: idOf(1), became: 'delivered' }), aliveLanes: lanes };
     return await runFile<{ lane: string; lane_is: string }>(database, 'record', values);
   };
   const open = { state: 'open', open_until: inS(60), probe_until: inS(60), probe_webhook: idOf(1) };
@@ -49,8 +48,7 @@ describe('a lane that has shown to be alive', () => {
 
   it('is said to be locked when somebody has its breaker', async () => {
     await plant(database, 'breakers', [{ ...breaker, lane: 1, ...open }]);
-    const values = recordValues({ id: idOf(1), became: 'delivered' });
-    values[14] = [1, 2];
+    const values = { ...recordValues({ id: idOf(1), became: 'delivered' }), aliveLanes: [1, 2] };
     const rows = await whileHeld(database, 'select from posthorn.breakers for update', (pool) =>
       runFile({ pool }, 'record', values),
     );
