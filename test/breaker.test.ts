@@ -199,12 +199,18 @@ it('an outage of our own opens nothing', async () => {
   await other?.stop();
   if (engine === undefined) throw new Error('no engine');
   const down = once(engine.events, 'egress');
+  let counted = 0;
+  engine.events.on('recorded', ({ results }) => {
+    counted += results;
+  });
   // Nobody listens there: refused, for twelve lanes at once.
   await database.pool.query(
     `insert into posthorn.outbox (url, body)
      select 'http://127.0.0.1:1/lane-' || n, '{}' from generate_series(1, 40) as n`,
   );
-  await attempted(40);
+  const allCounted = (count: number) =>
+    eventually(async () => counted === count, `${count} results are counted into breakers`);
+  await allCounted(40);
   await down;
   await database.pool.query(
     `update posthorn.breakers set failing_since = now() - interval '1 minute', consecutive = 9`,
@@ -213,7 +219,7 @@ it('an outage of our own opens nothing', async () => {
     `insert into posthorn.outbox (url, body)
      select 'http://127.0.0.1:1/lane-' || n, '{}' from generate_series(1, 40) as n`,
   );
-  await attempted(80);
+  await allCounted(80);
   const { rows } = await database.pool.query(`select from posthorn.breakers where state = 'open'`);
   expect(rows).toHaveLength(0);
 });

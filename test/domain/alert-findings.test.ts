@@ -77,6 +77,7 @@ describe('the rules', () => {
     [{ total: rate(100, 24) }, false],
     [{ total: rate(100, 20) }, false],
     [{ total: rate(19, 19) }, false],
+    [{ total: rate(20, 20) }, true],
     [{ total: rate(1, 1) }, false],
     [{ total: rate(0, 0, true) }, false],
     [{ endpoints: [{ id: 'a', url: 'https://a.example/', ...rate(1, 1) }] }, false],

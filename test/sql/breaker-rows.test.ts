@@ -117,7 +117,7 @@ describe('counting failures', () => {
   describe('while the breaker is open', () => {
     const open = {
       ...{ state: 'open', consecutive: 9, trips: 3, open_until: inS(-5), probe_until: inS(600) },
-      ...{ probe_webhook: idOf(1), probe_attempt: 4 },
+      ...{ probe_webhook: idOf(1), probe_attempt: 4, failing_since: inS(-500) },
     };
 
     it.each([
