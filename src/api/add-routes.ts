@@ -11,7 +11,7 @@ import { asTold } from './told.ts';
 /** Answers routes, and 405 to other methods at their paths. */
 export function addRoutes(app: Hono<ApiEnv>, routes: readonly Route[]): void {
   const paths = Map.groupBy(routes, ({ path }) => path);
-  // {id} would take "send" for one.
+  // A path with {id} would take "send" for an id.
   const inOrder = [...paths].toSorted(([one], [other]) => countIds(one) - countIds(other));
   for (const [path, atPath] of inOrder) {
     const pattern = path.replaceAll('{id}', ':id');
@@ -34,11 +34,10 @@ function namesOf({ method }: Route): string[] {
 function handlerOf(route: Route): Handler<ApiEnv> {
   const { method, path, parameters = {}, body, handle } = route;
   return async (c) => {
-    // Routes with parameters read them themselves, and refuse strays then.
+    // A route with parameters reads them itself, and refuses strays then.
     if (parameters !== 'any' && Object.keys(parameters).length === 0) {
-      const { errors } = readParameters(new URL(c.req.url).searchParams, { set: {}, doing: '' });
-      const [first] = errors;
-      if (first !== undefined) return answerProblem(c, parameterProblem(first, errors));
+      const read = readParameters(new URL(c.req.url).searchParams, {});
+      if (!read.ok) return answerProblem(c, parameterProblem(read.errors));
     }
     const id = path.includes('{id}') ? readId(c, kindOf(path)) : '';
     if (typeof id !== 'string') return answerProblem(c, id);

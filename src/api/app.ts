@@ -10,23 +10,24 @@ import { openApiRoute } from './openapi-route.ts';
 import { replayRoutes } from './replay-routes.ts';
 import { retryRoutes } from './retry-routes.ts';
 import { openPaths, type Route } from './route.ts';
+import type { RouteOptions } from './route-options.ts';
 import { type StatsOptions, statsRoutes } from './stats-routes.ts';
-import { type RouteOptions, webhookRoutes } from './webhook-routes.ts';
+import { webhookRoutes } from './webhook-routes.ts';
 
 interface ApiOptions extends RouteOptions, HealthOptions, StatsOptions {
   readonly authentication: Omit<AuthenticationOptions, 'pool'>;
 }
 
-/** What is answered without a key: whether the process lives and can work, and the dashboard's files, which ask for one. */
+/** Paths that are answered without a key: the health checks, and the dashboard, which asks for a key itself. */
 const isPublic = (path: string) =>
   ['/', '/docs'].includes(path) || openPaths.has(path) || path.startsWith('/dashboard/');
 
 /**
  * The HTTP API: send webhooks, look at them, register endpoints and steer them.
  *
- * Errors are problems (RFC 9457); {@link problemKinds} names them all. No answer holds a header or a body of a webhook, nor
- * a secret, but for one that was just made up for a new endpoint. There is no CORS: a page in a browser cannot call it, as
- * what changes anything takes nothing but application/json or is no simple request.
+ * Errors are problems (RFC 9457); {@link problemKinds} names them all. No answer holds a header or a body of a webhook, or a
+ * secret, except the one that was just made up for an endpoint. There is no CORS: a page of another site cannot call the
+ * API, because a request that changes something needs application/json, or is not a simple request for other reasons.
  */
 export function createApi(options: ApiOptions): Hono<ApiEnv> {
   const app = createBase(options.log);
@@ -36,7 +37,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   return app;
 }
 
-/** All that the API does, in the order of its documentation. */
+/** All routes, in the order of the documentation. */
 export function apiRoutes(options: RouteOptions & HealthOptions & StatsOptions): readonly Route[] {
   const routes = [
     ...webhookRoutes(options),

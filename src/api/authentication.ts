@@ -81,15 +81,16 @@ export class Authentication {
       const isOpen =
         this.#options.auth === 'off' || (given === undefined && !(await this.#isRequired()));
       if (isOpen) return this.#names(c) ? next() : otherHost(c);
-      if (given === undefined) return unauthenticated(c, 'there is none');
+      if (given === undefined)
+        return unauthenticated(c, 'The API asks for a key, and there is none');
       const refused = await this.#refuse(c, given);
       if (refused !== undefined) return refused;
-      // Whoever has hung up meanwhile is not waiting for what would be asked of Postgres.
+      // A client that has hung up meanwhile needs no query.
       return c.env.incoming.socket.destroyed ? c.body(null) : next();
     };
   }
 
-  /** Whether a key is needed. What was closed by the first one is not opened by the end of the last. */
+  /** Whether a key is needed. The first key closes the API, and it stays closed when the last one ends. */
   async #isRequired(): Promise<boolean> {
     if (this.#options.isReachable || this.#environmentHash !== undefined) return true;
     const nowMs = this.#nowMs();
@@ -129,8 +130,8 @@ export class Authentication {
   }
 
   /**
-   * Whether a request that needs no key names this machine. A page of another site, whose name was made to lead here, is one and
-   * the same origin to a browser; but it sends its name.
+   * Whether a request that needs no key names this machine. A page of another site whose name was made to lead here (DNS
+   * rebinding) has the same origin to a browser, but its name is in the Host.
    */
   #names(c: Context<ApiEnv>): boolean {
     const host = URL.parse(`http://${c.req.header('host') ?? ''}`)?.hostname ?? '';
@@ -149,7 +150,7 @@ export class Authentication {
     const regained = known === undefined ? wrongAtOnce : ((nowMs - known.atMs) / 1_000) * wrongPerS;
     const left = Math.min(wrongAtOnce, (known?.left ?? 0) + regained);
     this.#wrong.delete(address);
-    // The one that was heard of longest ago goes.
+    // Forgets the address that was seen longest ago.
     const [oldest] = this.#wrong.keys();
     if (oldest !== undefined && this.#wrong.size >= mostAddresses) this.#wrong.delete(oldest);
     this.#wrong.set(address, { left: left < 1 ? left : left - 1, atMs: nowMs });
@@ -162,7 +163,7 @@ export class Authentication {
     const nowMs = this.#nowMs();
     const pace = this.#paces.get(key.id) ?? createPace(rateLimitPerS);
     const left = allowedBy(pace, nowMs);
-    // What may come at once is a tenth of a second's worth: the pace spreads the rest evenly.
+    // A tenth of a second's worth may come at once. The pace spreads the rest evenly.
     const windowS = Math.max(1, Math.ceil((pace.burst * pace.intervalMs) / 1_000));
     c.header(
       'RateLimit-Policy',
@@ -172,7 +173,7 @@ export class Authentication {
     if (left < 1) {
       const waitS = Math.max(1, Math.ceil((readyAtMs(pace) - nowMs) / 1_000));
       return tooMany(c, {
-        detail: `Cannot answer as a key may make ${rateLimitPerS} requests a second at this process: this one makes more`,
+        detail: `Too many requests with this key: ${rateLimitPerS} a second are allowed at this process; try again in ${waitS} s`,
         retryAfterS: waitS,
       });
     }
@@ -181,7 +182,7 @@ export class Authentication {
   }
 }
 
-/** Who has an IPv6 address has 2^64 of them, so it is the first four groups that count. */
+/** The network of an address. An owner of one IPv6 address has 2^64 of them, so only the first four groups count. */
 export function networkOf(address: string): string {
   if (!address.includes(':') || address.includes('.')) return address;
   const [head = '', tail] = address.split('::');
@@ -191,7 +192,7 @@ export function networkOf(address: string): string {
   return [...groups, ...zeros, ...after].slice(0, 4).join(':');
 }
 
-/** The other end of the connection; behind a proxy that is the proxy. */
+/** The address of the other end of the connection. Behind a proxy that is the proxy. */
 function addressOf(c: Context<ApiEnv>): string {
   const incoming: unknown = Reflect.get(Object(c.env), 'incoming');
   const socket: unknown = Reflect.get(Object(incoming), 'socket');
@@ -201,25 +202,25 @@ function addressOf(c: Context<ApiEnv>): string {
 function otherHost(c: Context<ApiEnv>): Response {
   return answerProblem(c, {
     kind: 'cross_origin',
-    detail: `Cannot answer as the Host must be a name of this machine, or one that POSTHORN_ALLOWED_HOSTS names, while the API asks for no key: current value is ${shown(c.req.header('host') ?? '')}`,
+    detail: `Host "${shown(c.req.header('host') ?? '')}" is not allowed while the API asks for no key: use a name of this machine, or one of POSTHORN_ALLOWED_HOSTS`,
   });
 }
 
 function unauthenticated(c: Context<ApiEnv>, why: string): Response {
   return answerProblem(c, {
     kind: 'unauthenticated',
-    detail: `Cannot answer as the header Authorization must be "Bearer" and an API key that is in force: ${why}`,
+    detail: `${why}; send the header Authorization: Bearer and a key`,
     headers: { 'WWW-Authenticate': 'Bearer realm="posthorn"' },
   });
 }
 
 function wrongKey(c: Context<ApiEnv>): Response {
-  return unauthenticated(c, 'it is unknown, revoked or expired');
+  return unauthenticated(c, 'The key is unknown, revoked or expired');
 }
 
 function tooManyTries(c: Context<ApiEnv>): Response {
   return tooMany(c, {
-    detail: `Cannot answer as the key is unknown, revoked or expired, and an address may try ${wrongAtOnce} of these, and then one in ${1 / wrongPerS} s: this one has tried more`,
+    detail: `Too many wrong API keys from this address; try again in ${Math.ceil(1 / wrongPerS)} s`,
     retryAfterS: Math.ceil(1 / wrongPerS),
   });
 }
@@ -230,7 +231,7 @@ function forbidden(
 ): Response {
   return answerProblem(c, {
     kind: 'insufficient_scope',
-    detail: `Cannot do this as the key must have the scope ${needed}: it has ${key.scopes.join(', ')}`,
+    detail: `The key needs the scope ${needed}; it has ${key.scopes.join(', ')}`,
     headers: {
       'WWW-Authenticate': `Bearer realm="posthorn", error="insufficient_scope", scope="${needed}"`,
     },

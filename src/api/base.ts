@@ -14,7 +14,7 @@ import { securityHeaders } from './security-headers.ts';
 /** Longer than a request may take to arrive (30 s) and a statement to run (10 s): only a frozen server takes longer. */
 const deadlineMs = 45_000;
 
-/** What all apps share: a request id, headers, a deadline, and problems for whatever goes wrong. */
+/** Creates an app with what all of them share: a request id, headers, a deadline, and problems as the answer to errors. */
 export function createBase(log: Log): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   const bodies = new BodyRoom();
@@ -32,13 +32,13 @@ export function createBase(log: Log): Hono<ApiEnv> {
   app.notFound((c) =>
     answerProblem(c, {
       kind: 'route_not_found',
-      detail: 'Cannot find anything to do as the path must be one that the documentation names',
+      detail: 'Unknown path; see /openapi.json',
     }),
   );
   app.onError((error, c) => {
     const problem =
       error instanceof HTTPException && error.status === 504
-        ? { kind: 'timeout' as const, detail: 'Cannot answer as the database did not in time' }
+        ? { kind: 'timeout' as const, detail: 'The database did not answer in time' }
         : problemOfError(error);
     const { status } = problemKinds[problem.kind];
     const fields = {
@@ -56,8 +56,8 @@ export function createBase(log: Log): Hono<ApiEnv> {
 }
 
 /**
- * A page of another site can make a browser POST without asking first, if the request is simple enough. Browsers say where
- * a request comes from; programs say nothing, and are let in.
+ * Refuses requests from pages of other sites. Such a page can make a browser POST without asking first, if the request is
+ * simple enough. Browsers say where a request comes from; programs say nothing, and are let in.
  */
 const refuseOtherSites: MiddlewareHandler<ApiEnv> = async (c, next) => {
   const isSafe = ['GET', 'HEAD', 'OPTIONS'].includes(c.req.method);
@@ -71,7 +71,7 @@ const refuseOtherSites: MiddlewareHandler<ApiEnv> = async (c, next) => {
   if (isSafe || isOwn) return next();
   return answerProblem(c, {
     kind: 'cross_origin',
-    detail: `Cannot do this as the request must not come from a page of another site: current origin is ${shown(origin ?? site ?? '')}`,
+    detail: `Requests from pages of other sites are refused: this one comes from ${shown(origin ?? site ?? '')}`,
   });
 };
 
@@ -79,19 +79,19 @@ function hostOf(origin: string): string | undefined {
   return URL.parse(origin)?.host;
 }
 
-/** For a path that exists, registered after its methods. */
+/** Answers 405. It is registered for a path after the methods of the path. */
 export function methodNotAllowed(allow: string): MiddlewareHandler<ApiEnv> {
   return async (c) =>
     answerProblem(c, {
       kind: 'method_not_allowed',
-      detail: `Cannot do this as the method must be one of ${allow}: current value is ${c.req.method}`,
+      detail: `${c.req.method} is not allowed here; use ${allow}`,
       headers: { Allow: allow },
     });
 }
 
 /**
- * Name, code and message; never what slonik and pg put beside them: the values, and "detail", which is the failing row
- * with its secret and body.
+ * What the log says about an error: name, code, message and places. Never the values that slonik and pg add, and never
+ * "detail", which is the failing row with its secret and body.
  */
 function whatIsKnownOf(error: Error): object {
   const cause = error.cause instanceof Error ? error.cause : undefined;

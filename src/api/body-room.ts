@@ -1,7 +1,7 @@
-/** How many bytes of request bodies a process holds at a time. Until one is in Postgres it takes about three times as much. */
+/** The most bytes of request bodies that a process holds at a time. A body takes about three times its size until it is in Postgres. */
 export const mostBodyBytes = 32 * 1024 * 1024;
 
-/** Counts what is held, so that many large requests at once do not take all memory. */
+/** Counts the bytes that requests hold, so that many large ones at once do not take all memory. */
 export class BodyRoom {
   readonly #most: number;
   #taken = 0;
@@ -10,13 +10,13 @@ export class BodyRoom {
     this.#most = most;
   }
 
-  /** Begins to count what one request holds. */
+  /** Begins to count the bytes of one request. */
   open(): RequestRoom {
     let taken = 0;
     let isOpen = true;
     return {
       take: (bytes) => {
-        // After its deadline a request is read on by a handler that nobody waits for.
+        // After the deadline, a handler may still be reading a request that was answered already.
         if (!isOpen || this.#taken + bytes > this.#most) return false;
         this.#taken += bytes;
         taken += bytes;
@@ -30,9 +30,9 @@ export class BodyRoom {
   }
 }
 
-/** What one request holds. */
+/** The bytes that one request holds. */
 export interface RequestRoom {
-  /** False: there is no room for so many bytes more. */
+  /** Takes so many bytes more; false if there is no room for them. */
   take(bytes: number): boolean;
   free(): void;
 }

@@ -27,16 +27,15 @@ export function answerClientError(error: Error, socket: Duplex): void {
 
 function problemOf(code: unknown): Problem {
   if (code === 'HPE_HEADER_OVERFLOW') {
-    const detail =
-      'Cannot read the request as its line and headers must be at most 16 KiB: they are larger';
+    const detail = 'The request line and headers are larger than 16 KiB';
     return { kind: 'headers_too_large', detail };
   }
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    const detail = 'Cannot read the request as it must arrive within 30 s: it did not';
+    const detail = 'The request did not arrive within 30 s';
     return { kind: 'request_timeout', detail };
   }
   return {
     kind: 'invalid_request',
-    detail: 'Cannot read the request as it must be valid HTTP/1.1: it is not',
+    detail: 'The request is not valid HTTP/1.1',
   };
 }

@@ -4,10 +4,9 @@ const idBytes = 16;
 const macBytes = 16;
 
 /**
- * Where the next page of a list begins, as an opaque text: the id, and a MAC over the id and the filter.
- *
- * A cursor that was made up, cut, or taken from a list with another filter is so recognised instead of giving a page
- * that means nothing. It holds no secret and does not expire.
+ * Writes a cursor, the opaque text that says where the next page of a list begins: the id, and a MAC over the id and the
+ * filter. The MAC reveals a cursor that was made up, cut, or taken from a list with another filter, which would give a page
+ * that means nothing. A cursor holds no secret and does not expire.
  */
 export function writeCursor(
   id: string,
@@ -17,7 +16,7 @@ export function writeCursor(
   return Buffer.concat([bytes, macOf(bytes, { filter, key })]).toString('base64url');
 }
 
-/** The id in a cursor; undefined when the cursor is not one of ours for this filter. */
+/** The id in a cursor; undefined if the cursor is not one of ours for this filter. */
 export function readCursor(
   cursor: string,
   { filter, key }: { readonly filter: string; readonly key: Uint8Array },

@@ -6,7 +6,7 @@ export interface Door {
   /** Says that Posthorn is starting, until it hands over. */
   readonly app: StartingApp;
   readonly port: number;
-  /** Takes no more requests, and lets those under way end. May be called again. */
+  /** Takes no more requests, and lets the running ones end. May be called again. */
   readonly close: (graceMs: number) => Promise<void>;
 }
 
@@ -18,9 +18,9 @@ export interface Doors {
 }
 
 /**
- * Takes the ports; they answer that Posthorn is starting. What closes them again is pushed to `undo`.
+ * Takes the ports, which then answer that Posthorn is starting. The functions that close them are pushed to `undo`.
  *
- * @throws when one is not to be had; the message names its setting.
+ * @throws if a port cannot be taken; the message names its setting.
  */
 export async function takePorts(options: {
   readonly config: {
@@ -58,13 +58,13 @@ async function listen({
 }: Parameters<typeof serveApi>[0] & { readonly name: string }): Promise<ServedApi> {
   return await serveApi(place).catch((cause: Error) => {
     throw new Error(
-      `Cannot listen as HOST and ${name} must be an address of this machine and a free port: current value is ${hostOf(place.host)}:${place.port} (${cause.message})`,
+      `Cannot listen on ${hostOf(place.host)}:${place.port}: HOST and ${name} must be an address of this machine and a free port (${cause.message})`,
       { cause },
     );
   });
 }
 
-/** Listening everywhere is no address to send to. */
+/** The host to send requests to. 0.0.0.0 and :: can be listened on, but not sent to. */
 export function hostOf(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost';
   return host.includes(':') ? `[${host}]` : host;

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { endpointActions } from '../input/endpoint-actions.ts';
-import { changedEndpointFields, newEndpointFields } from '../input/endpoint-fields.ts';
-import { bodySchemaOf } from '../input/read-fields.ts';
+import { endpointChange, newEndpoint, secretRotation } from '../input/endpoint-fields.ts';
 import { endpointWithHealth } from '../queries/endpoint-health.ts';
+import { accepted } from './accepted.ts';
 import {
   act,
   answer,
@@ -10,14 +10,13 @@ import {
   create,
   endpointListSet,
   list,
-  notFound,
   remove,
+  rotate,
   test,
-  testFields,
+  testRequest,
 } from './endpoint-handlers.ts';
-import { rotate, rotation } from './endpoint-secrets.ts';
 import type { Route } from './route.ts';
-import { accepted, type RouteOptions } from './webhook-routes.ts';
+import type { RouteOptions } from './route-options.ts';
 
 /** Register endpoints, look at them, change them, hold them and try them. */
 export function endpointRoutes(options: RouteOptions): readonly Route[] {
@@ -30,7 +29,7 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
       summary: 'Register an endpoint',
       details:
         'Without a secret one is made up; an HMAC secret is shown in this answer and never again.',
-      body: { ...newEndpoint, example: { url: 'http://127.0.0.1:9000/hook', max_in_flight: 10 } },
+      body: { ...created, example: { url: 'http://127.0.0.1:9000/hook', max_in_flight: 10 } },
       answers: {
         201: {
           description: 'Registered.',
@@ -73,7 +72,7 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
       tag: 'endpoints',
       summary: 'Change an endpoint',
       details: 'What is not there stays, null goes back to the default.',
-      body: { ...endpointChange, example: { max_in_flight: 20, description: 'Shop 7' } },
+      body: { ...changed, example: { max_in_flight: 20, description: 'Shop 7' } },
       answers: { 200: { description: 'As it is now.', schema: endpointWithHealth } },
       problems: ['invalid_endpoint', 'endpoint_not_found'],
       handle: (c, id) => change(c, { id, options }),
@@ -98,7 +97,7 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
       details:
         'With its URL, secret and headers, also while it is paused; once, and without retries.',
       body: {
-        schema: bodySchemaOf(testFields).meta({ id: 'EndpointTest' }),
+        schema: testRequest.schema.meta({ id: 'EndpointTest' }),
         isOptional: true,
         example: { body: { type: 'test' } },
       },
@@ -113,9 +112,9 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
       tag: 'endpoints',
       summary: 'Give an endpoint a new secret',
       details:
-        'The one before signs beside it for a while. An HMAC secret that is made up is shown in this answer and never again.',
+        'The former one signs too for a while. An HMAC secret that is made up is shown in this answer and never again.',
       body: {
-        schema: bodySchemaOf(rotation).meta({ id: 'SecretRotation' }),
+        schema: secretRotation.schema.meta({ id: 'SecretRotation' }),
         isOptional: true,
         example: { overlap_s: 3_600 },
       },
@@ -123,7 +122,7 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
         200: { description: 'As it is now.', schema: endpointWithSecret, told: toldOfSecret },
       },
       problems: ['invalid_endpoint', 'endpoint_not_found', 'endpoint_state_conflict'],
-      handle: (c, id) => rotate(c, { id, options, notFound: notFound(id) }),
+      handle: (c, id) => rotate(c, { id, options }),
     },
     ...endpointActions.map(
       (action): Route => ({
@@ -141,13 +140,13 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
   ];
 }
 
-const newEndpoint = {
-  schema: bodySchemaOf(newEndpointFields).meta({ id: 'NewEndpoint' }),
+const created = {
+  schema: newEndpoint.schema.meta({ id: 'NewEndpoint' }),
   isOptional: false,
 };
 
-const endpointChange = {
-  schema: bodySchemaOf(changedEndpointFields).meta({ id: 'EndpointChange' }),
+const changed = {
+  schema: endpointChange.schema.meta({ id: 'EndpointChange' }),
   isOptional: false,
 };
 
@@ -155,7 +154,7 @@ const endpointWithSecret = endpointWithHealth
   .extend({ secret: z.string().optional().describe('If it was made up, and is not Ed25519.') })
   .meta({ id: 'EndpointWithSecret' });
 
-/** Whoever makes a secret must know it, or its public half, to tell the receiver. */
+/** A key that makes a secret must learn the secret, or its public key, to tell the receiver. */
 const toldOfSecret = ['id', 'status', 'public_key', 'secret'];
 
 const page = z

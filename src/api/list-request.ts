@@ -5,46 +5,34 @@ import {
   amongWords,
   countUpTo,
   fault,
-  type Parameter,
   type ParameterSet,
   type ParameterValues,
   parameterProblem,
   readParameters,
 } from './parameters.ts';
 
-const defaultLimit = 50;
-const maximumLimit = 200;
 const cursorRule = 'the next_cursor of a page with the same filter';
 
-/** The query parameters of a list: of which status, how many, and from where on. */
-export interface ListParameters<Status extends string> extends ParameterSet {
-  readonly status: Parameter<Status>;
-  readonly limit: Parameter<number>;
-  readonly cursor: Parameter<string>;
-}
-
-export function listParameters<Status extends string>(
-  statuses: readonly Status[],
-): ListParameters<Status> {
+/** The query parameters of a list: which status, how many, and where to begin. */
+export function listParameters<const Status extends string>(statuses: readonly Status[]) {
   return {
     status: amongWords(statuses, 'Those of this status alone.'),
-    limit: countUpTo(maximumLimit, { usual: defaultLimit, description: 'Of a page.' }),
-    cursor: {
-      schema: z
-        .string()
-        .regex(/^[A-Za-z0-9_-]{43}$/)
-        .describe('next_cursor of the page before, with the same filter.'),
-      mustBe: cursorRule,
-      read: (text) => text,
-    },
+    limit: countUpTo(200, { usual: 50, description: 'Of a page.' }),
+    cursor: z
+      .string(cursorRule)
+      .regex(/^[A-Za-z0-9_-]{43}$/, cursorRule)
+      .optional()
+      .describe('next_cursor of the page before, with the same filter.'),
   };
 }
+
+type ListParameters = ReturnType<typeof listParameters>;
 
 /** What a list is asked for, or everything that is wrong with it. */
 export type ListRequest<Set extends ParameterSet> =
   | {
       readonly ok: true;
-      readonly values: Partial<ParameterValues<Set>>;
+      readonly values: ParameterValues<Set>;
       readonly limit: number;
       readonly before: string | undefined;
       /** The cursor of the page that begins there; null after the last one. */
@@ -53,7 +41,7 @@ export type ListRequest<Set extends ParameterSet> =
   | { readonly ok: false; readonly problem: Problem };
 
 /** Reads the query parameters of a list. A cursor is bound to all the others but the limit. */
-export function readListRequest<Set extends ParameterSet>(
+export function readListRequest<Set extends ListParameters>(
   given: URLSearchParams,
   {
     what,
@@ -64,22 +52,23 @@ export function readListRequest<Set extends ParameterSet>(
     readonly what: string;
     readonly set: Set;
     readonly key: Uint8Array;
-    /** What is wrong with parameters that are right each by itself. */
-    readonly faultsOf?: (values: Partial<ParameterValues<Set>>) => readonly ProblemPart[];
+    /** Faults of parameters that are right each by itself. */
+    readonly faultsOf?: (values: ParameterValues<Set>) => readonly ProblemPart[];
   },
 ): ListRequest<Set> {
-  const doing = `list ${what}`;
-  const { values, errors: found } = readParameters(given, { set, doing });
-  const errors = [...found, ...(faultsOf?.(values) ?? [])];
+  const read = readParameters(given, set);
+  if (!read.ok) return { ok: false, problem: parameterProblem(read.errors) };
+  const { values } = read;
+  const { limit, cursor } = values;
   const filter = [what, ...filterOf(given, set)].join(' ');
-  const cursor = given.get('cursor');
-  const before = cursor === null ? undefined : readCursor(cursor, { filter, key });
-  if (cursor !== null && before === undefined) {
-    errors.push(fault('cursor', { doing, mustBe: cursorRule, value: cursor }));
-  }
-  const [first] = errors;
-  if (first !== undefined) return { ok: false, problem: parameterProblem(first, errors) };
-  const limit = Number(given.get('limit') ?? defaultLimit);
+  const before = cursor === undefined ? undefined : readCursor(cursor, { filter, key });
+  const errors = [
+    ...(faultsOf?.(values) ?? []),
+    ...(cursor !== undefined && before === undefined
+      ? [fault('cursor', { mustBe: cursorRule, value: cursor })]
+      : []),
+  ];
+  if (errors.length > 0) return { ok: false, problem: parameterProblem(errors) };
   const cursorTo = (next: string | null) =>
     next === null ? null : writeCursor(next, { filter, key });
   return { ok: true, values, limit, before, cursorTo };

@@ -1,9 +1,9 @@
-/** Work that holds up the event loop for ms at a time: one piece after the other, and between two the loop is free for as long as the first took. */
+/** Spreads work that holds up the event loop for some ms: one piece after the other, and after each the loop is free for as long as it took. */
 export class LongWork {
   #isBusy = false;
   readonly #waiting: (() => void)[] = [];
 
-  /** Resolves when it may begin; what follows at once is the piece. */
+  /** Resolves when the caller may do its piece, which it must do at once. */
   async turn(): Promise<void> {
     if (this.#isBusy) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#isBusy = true;

@@ -1,6 +1,6 @@
 /**
- * Shares what is costly to find out and must be fresh: whoever asks gets a run that begins after that, together with all others who asked
- * before it began. At most one runs at a time, and one begins every so many ms.
+ * Shares the runs of a costly question. A caller gets a run that begins after the call, together with all others who asked
+ * before it began. At most one runs at a time, and one begins every so many ms at most.
  */
 export function nextRun<Result>(
   run: () => Promise<Result>,

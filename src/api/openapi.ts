@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { scopeOf } from '../domain/api-key.ts';
-import { canonicalUuid } from '../input/canonical-uuid.ts';
-import { idSchema } from '../input/fields.ts';
+import { canonicalUuid } from '../domain/uuid.ts';
+import { id as idField } from '../input/fields.ts';
 import { type ProblemCode, problemKinds } from '../input/problems.ts';
 import type { ParameterSet } from './parameters.ts';
 import { kindOf, openPaths, type Route, type RouteAnswer, type RouteBody, tags } from './route.ts';
@@ -10,13 +10,13 @@ import { toldWithoutRead } from './told.ts';
 /** A part of the document, as JSON. */
 type Part = Readonly<Record<string, unknown>>;
 
-/** What all answers with an error look like (RFC 9457). */
+/** The schema of all answers with an error (RFC 9457). */
 const problemSchema = z
   .object({
     type: z.string().describe('urn:posthorn:problem: and the name of the problem.'),
     title: z.string(),
     status: z.int(),
-    detail: z.string().describe('What cannot be done, by which rule, and what is there instead.'),
+    detail: z.string().describe('What is wrong, and the rule.'),
     code: z.string().describe('The name of the problem, or a finer one, such as that of a CHECK.'),
     errors: z
       .array(
@@ -74,15 +74,22 @@ export function openApiOf(
   };
 }
 
-/** What operations have in common, and refer to. */
+/** Schemas and responses that operations share and refer to. */
 class Components {
   readonly schemas: Record<string, unknown> = {};
   readonly responses: Record<string, Part> = {};
   readonly #problem = this.schemaOf(problemSchema, 'output');
 
-  /** A schema as JSON; those with an id go among the others, and are referred to. */
+  /** A schema as JSON. One with an id becomes a component, and the result refers to it. */
   schemaOf(schema: z.ZodType, io: 'input' | 'output'): unknown {
-    const { $defs = {}, $schema: _, ...made } = z.toJSONSchema(schema, { io, override: simplify });
+    const {
+      $defs = {},
+      $schema: _,
+      ...made
+    } = z.toJSONSchema(schema, {
+      io,
+      override: ({ jsonSchema }) => simplify(jsonSchema, io),
+    });
     for (const [name, part] of Object.entries($defs)) this.schemas[name] = refer(part);
     const { id } = schema.meta() ?? {};
     if (id === undefined || made.$ref !== undefined) return refer(made);
@@ -90,7 +97,7 @@ class Components {
     return { $ref: `#/components/schemas/${id}` };
   }
 
-  /** The answer with one of some problems. What few may be is the same at many operations. */
+  /** The answer with one of some problems. With one or two problems it is a component, because many operations have it. */
   problemOf(given: readonly ProblemCode[]): Part {
     const codes = given.toSorted();
     const type = { enum: codes.map((code) => `urn:posthorn:problem:${code}`) };
@@ -138,11 +145,13 @@ function parametersOf({ path, parameters, headers = {} }: Route, components: Com
   const query: ParameterSet = parameters === 'any' || parameters === undefined ? {} : parameters;
   const id = { name: 'id', in: 'path', required: true, description: `Of the ${kindOf(path)}.` };
   return [
-    ...(path.includes('{id}') ? [{ ...id, schema: components.schemaOf(idSchema, 'input') }] : []),
-    ...Object.entries(query).map(([name, { schema, isRequired = false }]) => ({
+    ...(path.includes('{id}')
+      ? [{ ...id, schema: components.schemaOf(idField(''), 'input') }]
+      : []),
+    ...Object.entries(query).map(([name, schema]) => ({
       name,
       in: 'query',
-      required: isRequired,
+      required: !schema.safeParse(undefined).success,
       ...withDescription(components.schemaOf(schema, 'input')),
     })),
     ...Object.entries(headers).map(([name, schema]) => ({
@@ -154,7 +163,7 @@ function parametersOf({ path, parameters, headers = {} }: Route, components: Com
   ];
 }
 
-/** Readers look for the description of a parameter beside its schema. */
+/** Moves the description of a parameter out of its schema, where readers of OpenAPI look for it. */
 function withDescription(schema: unknown): Part {
   const { description, ...rest } = Object(schema);
   return { description, schema: rest };
@@ -199,7 +208,7 @@ function headersOf(headers: Readonly<Record<string, string>>): Part | undefined 
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
-/** What may be wrong, by status. */
+/** The problems of a route, by status. */
 function problemsOf(route: Route): Readonly<Record<string, readonly ProblemCode[]>> {
   const codes: readonly ProblemCode[] = [
     ...route.problems,
@@ -245,18 +254,21 @@ const commonProblems = [
 ] as const satisfies readonly ProblemCode[];
 
 /**
- * Leaves out what says nothing to people: bounds of all integers, the pattern of a date, that an answer has no other members.
- * What may be null is one schema instead of two.
+ * Leaves out what says nothing to people: the bounds of all integers, the pattern of a date, that an answer has no other
+ * members, a field that must not be there. A schema that takes null becomes one schema instead of two.
  */
-function simplify({ jsonSchema, zodSchema }: { jsonSchema: Json; zodSchema: unknown }): void {
+function simplify(jsonSchema: Json, io: 'input' | 'output'): void {
   if (jsonSchema['maximum'] === Number.MAX_SAFE_INTEGER) delete jsonSchema['maximum'];
   if (jsonSchema['minimum'] === Number.MIN_SAFE_INTEGER) delete jsonSchema['minimum'];
   const { format, pattern } = jsonSchema;
   if (format !== undefined && pattern !== canonicalUuid.source) delete jsonSchema['pattern'];
   delete jsonSchema['propertyNames'];
-  const isStrict = zodSchema instanceof z.ZodObject && zodSchema.def.catchall instanceof z.ZodNever;
-  if (jsonSchema['additionalProperties'] === false && !isStrict) {
+  if (io === 'output' && jsonSchema['additionalProperties'] === false) {
     delete jsonSchema['additionalProperties'];
+  }
+  for (const [name, { anyOf }] of Object.entries<Json>(Object(jsonSchema['properties']))) {
+    if (JSON.stringify(anyOf)?.startsWith('[{"not":{}}'))
+      delete Object(jsonSchema['properties'])[name];
   }
   const { anyOf } = jsonSchema;
   const [some, none, ...more] = Array.isArray(anyOf) ? anyOf : [];

@@ -1,139 +1,112 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
-import { timeIn } from '../domain/time-text.ts';
-import { isCanonicalUuid } from '../input/canonical-uuid.ts';
-import { idSchema, timeSchema } from '../input/fields.ts';
+import { id, oneOf, time } from '../input/fields.ts';
 import { type Problem, type ProblemPart, shown } from '../input/problem.ts';
 
-/** A query parameter. */
-export interface Parameter<Value> {
-  /** What it must be, for the documentation. */
-  readonly schema: z.ZodType;
-  /** The same in words, for whoever gave another value. */
-  readonly mustBe: string;
-  /** Its value; undefined when it is not what it must be. */
-  readonly read: (text: string) => Value | undefined;
-  readonly isRequired?: boolean;
-}
-
-export type ParameterSet = Readonly<Record<string, Parameter<unknown>>>;
+/** Query parameters by name. A schema reads the text of one; its error text is the rule in words, which follow "must be". */
+export type ParameterSet = Readonly<Record<string, z.ZodType>>;
 
 /** What was given, by name. */
 export type ParameterValues<Set extends ParameterSet> = {
-  readonly [Name in keyof Set]: Set[Name] extends Parameter<infer Value>
-    ? Value | undefined
-    : never;
+  readonly [Name in keyof Set]: z.output<Set[Name]>;
 };
 
-/** Reads query parameters, and says all that is wrong with them. */
+/** The values of query parameters, or everything that is wrong with them. */
+export type ReadParameters<Set extends ParameterSet> =
+  | { readonly ok: true; readonly values: ParameterValues<Set> }
+  | { readonly ok: false; readonly errors: readonly ProblemPart[] };
+
+/** Reads query parameters. */
 export function readParameters<Set extends ParameterSet>(
   given: URLSearchParams,
-  { set, doing }: { readonly set: Set; readonly doing: string },
-): { readonly values: Partial<ParameterValues<Set>>; readonly errors: readonly ProblemPart[] } {
+  set: Set,
+): ReadParameters<Set> {
   const errors = strayParameters(given, Object.keys(set));
   const values: Record<string, unknown> = {};
-  for (const [name, { read, mustBe, isRequired }] of Object.entries(set)) {
-    const text = given.get(name) ?? (isRequired ? '' : null);
-    if (text === null) continue;
-    values[name] = read(text);
-    if (values[name] === undefined) errors.push(fault(name, { doing, mustBe, value: text }));
+  for (const [name, schema] of Object.entries(set)) {
+    const value = given.get(name) ?? undefined;
+    const read = schema.safeParse(value);
+    values[name] = read.data;
+    const [issue] = read.error?.issues ?? [];
+    if (issue !== undefined) errors.push(fault(name, { mustBe: issue.message, value }));
   }
-  return { values: values as Partial<ParameterValues<Set>>, errors };
+  return errors.length === 0
+    ? { ok: true, values: values as ParameterValues<Set> }
+    : { ok: false, errors };
 }
 
-/** What is wrong with query parameters: as a whole it has the words of the first. */
-export function parameterProblem(
-  { code, detail }: ProblemPart,
-  errors: readonly ProblemPart[],
-): Problem {
+/** The problem of wrong query parameters. It has the words of the first. */
+export function parameterProblem(errors: readonly ProblemPart[]): Problem {
+  const [{ code, detail } = { code: 'invalid_parameter', detail: '' }] = errors;
   return { kind: 'invalid_parameter', code, detail, errors: errors.slice(0, 20) };
 }
 
-/** Parameters that are unknown, or there twice. Both are mistakes that would else go unnoticed. */
+/** Parameters that are unknown, or there twice. Both are mistakes that would go unnoticed. */
 function strayParameters(parameters: URLSearchParams, known: readonly string[]): ProblemPart[] {
   const errors: ProblemPart[] = [];
   for (const name of new Set(parameters.keys())) {
     const parameter = name.slice(0, 100);
     if (!known.includes(name)) {
-      const expected = known.length === 0 ? 'none' : `among ${known.join(', ')}`;
-      const detail = `Cannot answer as the query parameters must be ${expected}: ${shown(name)} is there`;
+      const rule =
+        known.length === 0 ? 'none are taken here' : `the parameters are ${known.join(', ')}`;
+      const detail = `Unknown query parameter ${shown(name)}: ${rule}`;
       errors.push({ parameter, code: 'unknown_parameter', detail });
     } else if (parameters.getAll(name).length > 1) {
-      const detail = `Cannot answer as ${name} must be given once: it is there more often`;
+      const detail = `${name} is there more than once: give it once`;
       errors.push({ parameter, code: 'repeated_parameter', detail });
     }
   }
   return errors;
 }
 
-/** What is said of a parameter that is not what it must be. */
+/** A parameter that breaks its rule. */
 export function fault(
   parameter: string,
-  {
-    doing,
-    mustBe,
-    value,
-  }: { readonly doing: string; readonly mustBe: string; readonly value: string },
+  { mustBe, value }: { readonly mustBe: string; readonly value: string | undefined },
 ): ProblemPart {
-  return {
-    parameter,
-    code: `invalid_${parameter}`,
-    detail: `Cannot ${doing} as ${parameter} must be ${mustBe}: current value is ${shown(value)}`,
-  };
+  const found = value === undefined ? 'it is missing' : `"${shown(value)}" is not`;
+  const detail = `${parameter} must be ${mustBe}: ${found}`;
+  return { parameter, code: `invalid_${parameter}`, detail };
 }
 
 /** One of some words. */
-export function amongWords<Word extends string>(
-  words: readonly Word[],
-  description: string,
-): Parameter<Word> {
-  return {
-    schema: z.enum(words).describe(description),
-    mustBe: `one of ${words.join(', ')}`,
-    read: (text) => words.find((word) => word === text),
-  };
+export function amongWords<const Word extends string>(words: readonly Word[], description: string) {
+  return oneOf(words).optional().describe(description);
 }
 
 /** A whole number from 1 on. */
 export function countUpTo(
-  most: number,
+  max: number,
   { usual, description }: { readonly usual: number; readonly description: string },
-): Parameter<number> {
-  return {
-    schema: z.int().min(1).max(most).default(usual).describe(description),
-    mustBe: `a whole number from 1 to ${most}`,
-    read: (text) =>
-      /^[1-9]\d{0,8}$/.test(text) && Number(text) <= most ? Number(text) : undefined,
-  };
+) {
+  const rule = `a whole number from 1 to ${max}`;
+  const count = z.int(rule).min(1, rule).max(max, rule).default(usual);
+  const digits = /^[1-9]\d{0,8}$/;
+  return z
+    .preprocess((text) => (digits.test(String(text)) ? Number(text) : text), count)
+    .describe(description);
 }
 
-/** A UUID. */
-export function uuid(description: string): Parameter<string> {
-  return {
-    schema: idSchema.describe(description),
-    mustBe: 'a UUID in lower case with dashes',
-    read: (text) => (isCanonicalUuid(text) ? text : undefined),
-  };
+export function uuid(description: string) {
+  return id('a UUID in lower case with dashes').optional().describe(description);
 }
 
-/** A time with a zone, as it is in UTC. */
-export function timeParameter(description: string): Parameter<string> {
-  return {
-    schema: timeSchema.describe(description),
-    mustBe: 'an RFC 3339 time with a zone',
-    read: timeIn,
-  };
+/** A time with a zone. The value is in UTC. */
+export function timeParameter(description: string) {
+  return time('an RFC 3339 time with a zone').optional().describe(description);
 }
 
-const mostText = 200;
+const maxSearchLength = 200;
 
-/** What is looked for in texts. */
-export function searchText(description: string): Parameter<string> {
-  return {
-    schema: z.string().min(1).max(mostText).describe(description),
-    mustBe: `text of 1 to ${mostText} characters`,
-    read: (text) =>
-      text.length > 0 && text.length <= mostText && !text.includes('\0') ? text : undefined,
-  };
+/** Text to look for. */
+export function searchText(description: string) {
+  const rule = `text of 1 to ${maxSearchLength} characters`;
+  return z
+    .string(rule)
+    .min(1, rule)
+    .max(maxSearchLength, rule)
+    .refine((text) => !text.includes('\0'), rule)
+    .optional()
+    .describe(description);
 }

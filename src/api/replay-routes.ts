@@ -1,15 +1,10 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { described, flag, numberFrom, oneOf } from '../input/fields.ts';
-import { filterField, readFilter } from '../input/filter-fields.ts';
-import { invalid, type Problem, type ProblemPart } from '../input/problem.ts';
-import { bodySchemaOf, type FieldSet, readFields } from '../input/read-fields.ts';
-import {
-  type ReplayPriority,
-  replayPriorities,
-  replayRow,
-  replayStatuses,
-} from '../queries/replay-row.ts';
+import { flag, numberFrom, oneOf } from '../input/fields.ts';
+import { replayFilter, shownOfFilter } from '../input/filter-fields.ts';
+import { notFound, type Problem } from '../input/problem.ts';
+import { fieldsOf, optional, type Request } from '../input/read-fields.ts';
+import { replayPriorities, replayRow, replayStatuses } from '../queries/replay-row.ts';
 import {
   cancelReplay,
   createReplay,
@@ -22,8 +17,8 @@ import { answerProblem } from './answer-problem.ts';
 import type { ApiEnv } from './api-env.ts';
 import { listParameters, readListRequest } from './list-request.ts';
 import type { Route } from './route.ts';
-import { readMembers } from './route-input.ts';
-import type { RouteOptions } from './webhook-routes.ts';
+import { readRequest } from './route-input.ts';
+import type { RouteOptions } from './route-options.ts';
 
 /** Send many webhooks again, watch that, and stop it. */
 export function replayRoutes(options: RouteOptions): readonly Route[] {
@@ -36,7 +31,7 @@ export function replayRoutes(options: RouteOptions): readonly Route[] {
       summary: 'Send many webhooks again, or count them',
       details: 'Those that have ended and match are queued again, each once; workers carry it out.',
       body: {
-        schema: bodySchemaOf(orderFields).meta({ id: 'NewReplay' }),
+        schema: orderFields.meta({ id: 'NewReplay' }),
         isOptional: false,
         example: { filter: { status: 'failed', from: '2030-01-31T12:00:00Z' }, dry_run: true },
       },
@@ -104,8 +99,12 @@ const page = z
   .object({ replays: z.array(replayRow), next_cursor: z.string().nullable() })
   .meta({ id: 'ReplayPage' });
 
-/** A thousand ids take 39 KB. */
-export const filterRequestBytes = 131_072;
+/** How a request with a filter is read. A thousand ids take 39 KB. */
+export const filterRequest = {
+  kind: 'invalid_filter',
+  maxBytes: 131_072,
+  isOptional: false,
+} as const;
 
 interface Target {
   readonly id: string;
@@ -113,78 +112,47 @@ interface Target {
 }
 
 async function start(c: Context<ApiEnv>, { pool }: RouteOptions): Promise<Response> {
-  const order = await readOrder(c);
-  if ('kind' in order) return answerProblem(c, order);
-  const { filter, isDryRun } = order;
+  const read = await readRequest(c, order, filterRequest);
+  if (!read.ok) return answerProblem(c, read.problem);
+  const { filter, dry_run: isDryRun, rate_limit_per_s: rate, priority } = read.fields;
   const dead = await findDeadFilter(pool, filter);
   if (dead !== undefined) return answerProblem(c, deadFilters[dead](filter));
   const count = await countMatching(pool, filter);
   if (isDryRun) {
     return c.json({ dry_run: true, matched: count.matched, is_at_least: count.isAtLeast });
   }
-  const id = await createReplay(pool, { ...order, ...count });
+  const id = await createReplay(pool, {
+    filter,
+    rateLimitPerS: rate ?? null,
+    priority: priority ?? 'low',
+    ...count,
+  });
   c.header('Location', `/replays/${id}`);
   return c.json(await findReplay(pool, id), 202);
 }
 
-interface Order {
-  readonly filter: WebhookFilter;
-  readonly rateLimitPerS: number | null;
-  readonly priority: ReplayPriority;
-  readonly isDryRun: boolean;
-}
+const orderFields = fieldsOf({
+  filter: replayFilter,
+  dry_run: optional(flag, 'Counts, and sends nothing.'),
+  rate_limit_per_s: optional(numberFrom(0.1, 10_000), 'Webhooks queued per second.'),
+  priority: optional(
+    oneOf(replayPriorities),
+    'With which they are sent, low if not given; own: each with its own.',
+  ),
+});
 
-const doing = 'replay';
-
-const orderFields: FieldSet<'filter' | 'dry_run' | 'rate_limit_per_s' | 'priority'> = {
-  doing,
-  fields: {
-    filter: filterField({ hasStatus: true }),
-    dry_run: described('Counts, and sends nothing.', flag),
-    rate_limit_per_s: described('Webhooks queued per second.', numberFrom(0.1, 10_000)),
-    priority: described(
-      'With which they are sent, low if not given; own: each with its own.',
-      oneOf(replayPriorities),
-    ),
-  },
-  required: ['filter'],
-  ignoresNull: true,
-  nullable: [],
-  shown: ['dry_run', 'rate_limit_per_s', 'priority'],
-  brokenRule: (code) => ({ code, detail: 'Cannot replay' }),
+const order: Request<typeof orderFields> = {
+  schema: orderFields,
+  shown: [...shownOfFilter, 'dry_run', 'rate_limit_per_s', 'priority'],
 };
-
-async function readOrder(c: Context<ApiEnv>): Promise<Order | Problem> {
-  const members = await readMembers(c, { maximumBytes: filterRequestBytes, isOptional: false });
-  if ('kind' in members) return members;
-  const { values, errors } = readFields(members, orderFields);
-  const all: ProblemPart[] = [...errors];
-  const { filter, errors: inFilter } = readFilter(String(values.get('filter') ?? '{}'), {
-    doing,
-    hasStatus: true,
-  });
-  if (values.has('filter')) all.push(...inFilter);
-  if (all.length > 0) return invalid('invalid_filter', all);
-  const rate = values.get('rate_limit_per_s');
-  const priority = replayPriorities.find((known) => known === values.get('priority')) ?? 'low';
-  return {
-    filter,
-    rateLimitPerS: typeof rate === 'number' ? rate : null,
-    priority,
-    isDryRun: values.get('dry_run') === 'true',
-  };
-}
 
 /** What a filter that can match nothing is answered with. */
 export const deadFilters = {
-  no_endpoint: ({ endpointId }: WebhookFilter): Problem => ({
-    kind: 'endpoint_not_found',
-    detail: `Cannot find the endpoint as there must be one with this id that is not deleted: current value is ${endpointId}`,
-  }),
+  no_endpoint: ({ endpointId }: WebhookFilter): Problem => notFound('endpoint', endpointId ?? ''),
   dropped: (): Problem => ({
     kind: 'payload_gone',
     detail:
-      'Cannot replay as what is to be sent must still be there: history as old as this has been dropped (POSTHORN_RETENTION)',
+      'History as old as this has been dropped (POSTHORN_RETENTION), so nothing of it can be sent again',
   }),
 } as const;
 
@@ -201,16 +169,11 @@ async function list(c: Context<ApiEnv>, { pool, cursorKey }: RouteOptions): Prom
 
 async function show(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
   const replay = await findReplay(options.pool, id);
-  return replay === undefined ? answerProblem(c, notFound(id)) : c.json(replay);
+  return replay === undefined ? answerProblem(c, notFound('replay', id)) : c.json(replay);
 }
 
 async function cancel(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
   const isThere = await cancelReplay(options.pool, id);
-  if (!isThere) return answerProblem(c, notFound(id));
+  if (!isThere) return answerProblem(c, notFound('replay', id));
   return c.json(await findReplay(options.pool, id), 202);
-}
-
-function notFound(id: string): Problem {
-  const detail = `Cannot find the replay as there must be one with this id: current value is ${id}`;
-  return { kind: 'replay_not_found', detail };
 }

@@ -7,8 +7,8 @@ import { LongWork } from './long-work.ts';
 /**
  * Reads the body of a request as text: application/json, UTF-8, not compressed, at most so many bytes.
  *
- * It stops at the limit, whatever Content-Length says. Wrong bytes are refused: a lenient decoder would put U+FFFD in
- * their place and so change the webhook.
+ * It stops at the limit, even if Content-Length says less. Wrong bytes are refused, because a lenient decoder would replace
+ * them by U+FFFD and so change the webhook.
  */
 export async function readRequestText(
   c: Context<ApiEnv>,
@@ -21,38 +21,36 @@ export async function readRequestText(
   if (bytes === 'too large') return tooLarge(maximumBytes);
   if (bytes === 'no room') return { problem: noRoom };
   if (bytes === 'cut off') {
-    return refused(
-      'invalid_request',
-      'Cannot read the body as it must arrive whole: it was cut off',
-    );
+    return refused('invalid_request', 'The body was cut off');
   }
   if (bytes.length === 0) {
-    return refused('empty_body', 'Cannot read the body as it must be a JSON object: it is empty');
+    return refused('empty_body', 'The body is empty; it must be a JSON object');
   }
   if (bytes.length > largeBytes) await largeBodies.turn();
   try {
     return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
   } catch {
-    return refused('invalid_utf8', 'Cannot read the body as it must be UTF-8: some bytes are not');
+    return refused('invalid_utf8', 'The body is not UTF-8');
   }
 }
 
-/** To read the JSON of 1 MiB takes about 10 ms of the event loop, in which nothing else is answered. */
+/** From this size on, bodies are read one after the other: JSON of 1 MiB holds up the event loop for about 10 ms. */
 const largeBytes = 65_536;
 const largeBodies = new LongWork();
 
 const passedOverBytes = 65_536;
 
 /**
- * Reads a body that was not asked for, so that nothing is done before the request has come whole: what breaks off in the
- * middle is answered 400, which must be true.
+ * Reads a body that was not asked for, so that nothing is done before the whole request has arrived: a request that breaks
+ * off is answered 400, which must be true.
  */
 export async function passOverBody(c: Context<ApiEnv>): Promise<Problem | undefined> {
   const bytes = await readBytes(c, passedOverBytes);
   if (typeof bytes !== 'string') return undefined;
   if (bytes === 'no room') return noRoom;
-  const rule = bytes === 'cut off' ? 'arrive whole: it was cut off' : 'be left out: it is large';
-  return { kind: 'invalid_request', detail: `Cannot read the body as it must ${rule}` };
+  const detail =
+    bytes === 'cut off' ? 'The body was cut off' : 'The body is large, and none is taken here';
+  return { kind: 'invalid_request', detail };
 }
 
 function unsupportedMedia(c: Context<ApiEnv>): Problem | undefined {
@@ -63,8 +61,8 @@ function unsupportedMedia(c: Context<ApiEnv>): Problem | undefined {
   return {
     kind: 'unsupported_media_type',
     detail: isJson
-      ? `Cannot read the body as it must not be compressed: current Content-Encoding is ${shown(encoding)}`
-      : `Cannot read the body as its Content-Type must be application/json in UTF-8: current value is ${shown(type)}`,
+      ? `The body must not be compressed: its Content-Encoding is "${shown(encoding)}"`
+      : `The Content-Type must be application/json in UTF-8: "${shown(type)}" is not`,
     headers: isJson ? { 'Accept-Encoding': 'identity' } : { Accept: 'application/json' },
   };
 }
@@ -95,26 +93,23 @@ async function readBytes(
   return fault;
 }
 
-/** Reads on for nothing. Left alone, the rest would stop, and the server cut a connection that it had called alive. */
+/** Reads the rest and drops it. Otherwise the server would cut a connection that it had promised to keep alive. */
 async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
   try {
     while (!(await reader.read()).done);
   } catch {
-    // Cut off: there is nobody to tell.
+    // The client is gone.
   }
 }
 
 const noRoom: Problem = {
   kind: 'too_busy',
-  detail: `Cannot read the body as all that this process holds must be at most ${mostBodyBytes} bytes: they are more`,
+  detail: `This process is reading ${mostBodyBytes} bytes of bodies, and takes no more at once; try again in 1 s`,
   headers: { 'Retry-After': '1' },
 };
 
 function tooLarge(maximumBytes: number): { readonly problem: Problem } {
-  return refused(
-    'body_too_large',
-    `Cannot read the body as the request must be at most ${maximumBytes} bytes: it is larger`,
-  );
+  return refused('body_too_large', `The request is larger than ${maximumBytes} bytes`);
 }
 
 function refused(kind: Problem['kind'], detail: string): { readonly problem: Problem } {

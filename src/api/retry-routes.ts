@@ -1,19 +1,18 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { described, flag } from '../input/fields.ts';
-import { filterField, readFilter } from '../input/filter-fields.ts';
-import { invalid } from '../input/problem.ts';
-import { bodySchemaOf, type FieldSet, readFields } from '../input/read-fields.ts';
+import { flag } from '../input/fields.ts';
+import { cancelFilter, shownOfFilter } from '../input/filter-fields.ts';
+import { fieldsOf, optional, type Request } from '../input/read-fields.ts';
 import { cancelRefusal, retryRefusal } from '../input/refusals.ts';
 import { findWebhook, foundWebhook } from '../queries/find-webhook.ts';
 import { cancelMatching, cancelWebhook, retryWebhook } from '../queries/put-back.ts';
 import { countMatching, findDeadFilter } from '../queries/webhook-filter.ts';
 import { answerProblem } from './answer-problem.ts';
 import type { ApiEnv } from './api-env.ts';
-import { deadFilters, filterRequestBytes, matchCount } from './replay-routes.ts';
+import { deadFilters, filterRequest, matchCount } from './replay-routes.ts';
 import type { Route } from './route.ts';
-import { readMembers } from './route-input.ts';
-import type { RouteOptions } from './webhook-routes.ts';
+import { readRequest } from './route-input.ts';
+import type { RouteOptions } from './route-options.ts';
 
 /** Send one webhook again, cancel one that waits, cancel many. */
 export function retryRoutes(options: RouteOptions): readonly Route[] {
@@ -26,7 +25,7 @@ export function retryRoutes(options: RouteOptions): readonly Route[] {
       summary: 'Send a webhook again, or now',
       details: 'One that has ended is queued again; one that waits for its next try is due now.',
       body: {
-        schema: bodySchemaOf(retryFields).meta({ id: 'WebhookRetry' }),
+        schema: retryFields.meta({ id: 'WebhookRetry' }),
         isOptional: true,
         example: { force: true },
       },
@@ -41,7 +40,7 @@ export function retryRoutes(options: RouteOptions): readonly Route[] {
       tag: 'webhooks',
       summary: 'Cancel a webhook that waits',
       body: {
-        schema: bodySchemaOf(noFields),
+        schema: noFields,
         isOptional: true,
         example: {},
       },
@@ -56,7 +55,7 @@ export function retryRoutes(options: RouteOptions): readonly Route[] {
       tag: 'webhooks',
       summary: 'Cancel many webhooks that wait, or count them',
       body: {
-        schema: bodySchemaOf(cancelFields).meta({ id: 'Cancelling' }),
+        schema: cancelFields.meta({ id: 'Cancelling' }),
         isOptional: false,
         example: { filter: { url: 'http://127.0.0.1:9000/hook' }, dry_run: true },
       },
@@ -88,24 +87,16 @@ interface Target {
   readonly options: RouteOptions;
 }
 
-const requestBytes = 4_096;
+const webhookRequest = { kind: 'invalid_webhook', maxBytes: 4_096, isOptional: true } as const;
 
-const retryFields: FieldSet<'force'> = {
-  doing: 'retry the webhook',
-  fields: { force: described('One that was delivered, too.', flag) },
-  required: [],
-  ignoresNull: true,
-  nullable: [],
-  shown: ['force'],
-  brokenRule: (code) => ({ code, detail: 'Cannot retry the webhook' }),
-};
+const retryFields = fieldsOf({ force: optional(flag, 'One that was delivered, too.') });
+
+const retryRequest: Request<typeof retryFields> = { schema: retryFields, shown: ['force'] };
 
 async function retry(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
-  const members = await readMembers(c, { maximumBytes: requestBytes, isOptional: true });
-  if ('kind' in members) return answerProblem(c, members);
-  const { values, errors } = readFields(members, retryFields);
-  if (errors.length > 0) return answerProblem(c, invalid('invalid_webhook', errors));
-  const became = await retryWebhook(options.pool, { id, force: values.get('force') === 'true' });
+  const read = await readRequest(c, retryRequest, webhookRequest);
+  if (!read.ok) return answerProblem(c, read.problem);
+  const became = await retryWebhook(options.pool, { id, force: read.fields.force ?? false });
   const problem = retryRefusal(became, { id, force: '"force": true' });
   if (problem !== undefined) return answerProblem(c, problem);
   if (became !== 'already_due') options.onSent?.();
@@ -113,10 +104,8 @@ async function retry(c: Context<ApiEnv>, { id, options }: Target): Promise<Respo
 }
 
 async function cancel(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
-  const members = await readMembers(c, { maximumBytes: requestBytes, isOptional: true });
-  if ('kind' in members) return answerProblem(c, members);
-  const { errors } = readFields(members, noFields);
-  if (errors.length > 0) return answerProblem(c, invalid('invalid_webhook', errors));
+  const read = await readRequest(c, { schema: noFields, shown: [] }, webhookRequest);
+  if (!read.ok) return answerProblem(c, read.problem);
   const became = await cancelWebhook(options.pool, id);
   const problem = cancelRefusal(became, { id });
   return problem === undefined
@@ -124,44 +113,26 @@ async function cancel(c: Context<ApiEnv>, { id, options }: Target): Promise<Resp
     : answerProblem(c, problem);
 }
 
-const noFields: FieldSet<never> = {
-  doing: 'cancel the webhook',
-  fields: {},
-  required: [],
-  ignoresNull: true,
-  nullable: [],
-  shown: [],
-  brokenRule: (code) => ({ code, detail: 'Cannot cancel the webhook' }),
-};
+const noFields = fieldsOf({});
 
-const cancelFields: FieldSet<'filter' | 'dry_run'> = {
-  doing: 'cancel',
-  fields: {
-    filter: filterField({ hasStatus: false }),
-    dry_run: described('Counts, and cancels nothing.', flag),
-  },
-  required: ['filter'],
-  ignoresNull: true,
-  nullable: [],
-  shown: ['dry_run'],
-  brokenRule: (code) => ({ code, detail: 'Cannot cancel' }),
+const cancelFields = fieldsOf({
+  filter: cancelFilter,
+  dry_run: optional(flag, 'Counts, and cancels nothing.'),
+});
+
+const cancelRequest: Request<typeof cancelFields> = {
+  schema: cancelFields,
+  shown: [...shownOfFilter, 'dry_run'],
 };
 
 async function cancelMany(c: Context<ApiEnv>, { pool }: RouteOptions): Promise<Response> {
-  const members = await readMembers(c, { maximumBytes: filterRequestBytes, isOptional: false });
-  if ('kind' in members) return answerProblem(c, members);
-  const { values, errors } = readFields(members, cancelFields);
-  const read = readFilter(String(values.get('filter') ?? '{}'), {
-    doing: 'cancel',
-    hasStatus: false,
-  });
-  const all = values.has('filter') ? [...errors, ...read.errors] : errors;
-  if (all.length > 0) return answerProblem(c, invalid('invalid_filter', all));
-  const filter = { ...read.filter, statuses: ['pending'] as const };
+  const read = await readRequest(c, cancelRequest, filterRequest);
+  if (!read.ok) return answerProblem(c, read.problem);
+  const { filter, dry_run: isDryRun } = read.fields;
   if ((await findDeadFilter(pool, filter)) === 'no_endpoint') {
     return answerProblem(c, deadFilters.no_endpoint(filter));
   }
-  if (values.get('dry_run') === 'true') {
+  if (isDryRun) {
     const count = await countMatching(pool, filter);
     return c.json({ dry_run: true, matched: count.matched, is_at_least: count.isAtLeast });
   }

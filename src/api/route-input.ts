@@ -1,7 +1,9 @@
 import type { Context } from 'hono';
-import { readJsonObject } from '../domain/json-text.ts';
-import { isCanonicalUuid } from '../input/canonical-uuid.ts';
-import { notAnObject, type Problem, shown } from '../input/problem.ts';
+import type { z } from 'zod';
+import { isCanonicalUuid } from '../domain/uuid.ts';
+import { invalid, type Problem, shown } from '../input/problem.ts';
+import type { ProblemCode } from '../input/problems.ts';
+import { type Request, readFields, readValues, type Values } from '../input/read-fields.ts';
 import type { ApiEnv } from './api-env.ts';
 import { readRequestText } from './request-text.ts';
 
@@ -9,21 +11,47 @@ import { readRequestText } from './request-text.ts';
 export function readId(c: Context<ApiEnv>, what: string): string | Problem {
   const id = c.req.param('id') ?? '';
   if (isCanonicalUuid(id)) return id;
-  const detail = `Cannot look for the ${what} as its id must be a UUID in lower case with dashes: current value is ${shown(id)}`;
+  const detail = `The id of the ${what} must be a UUID in lower case with dashes: "${shown(id)}" is not`;
   return { kind: 'invalid_id', detail };
 }
 
-/** The members of the JSON object in the body, or what is wrong with it. Without a body, none if it is optional. */
-export async function readMembers(
+/** The fields in the body of a request, or what is wrong with it. */
+export type RequestValues =
+  | { readonly ok: true; readonly values: Values }
+  | { readonly ok: false; readonly problem: Problem };
+
+/** Reads the fields in the body of a request. An optional body that is not there has none. */
+export async function readRequestValues(
   c: Context<ApiEnv>,
-  { maximumBytes, isOptional }: { readonly maximumBytes: number; readonly isOptional: boolean },
-): Promise<ReadonlyMap<string, string> | Problem> {
+  { maxBytes, isOptional }: { readonly maxBytes: number; readonly isOptional: boolean },
+): Promise<RequestValues> {
   const hasBody =
     Number(c.req.header('content-length') ?? 0) > 0 ||
     c.req.header('transfer-encoding') !== undefined;
-  if (isOptional && !hasBody) return new Map();
-  const read = await readRequestText(c, maximumBytes);
-  if ('problem' in read) return read.problem;
-  const object = readJsonObject(read.text);
-  return object.ok ? object.members : notAnObject(object);
+  if (isOptional && !hasBody) return { ok: true, values: {} };
+  const read = await readRequestText(c, maxBytes);
+  return 'problem' in read ? { ok: false, problem: read.problem } : readValues(read.text);
+}
+
+/** Reads the body of a request as these fields. */
+export async function readRequest<Schema extends z.ZodObject>(
+  c: Context<ApiEnv>,
+  request: Request<Schema>,
+  {
+    kind,
+    ...options
+  }: {
+    /** The problem of wrong fields. */
+    readonly kind: ProblemCode;
+    readonly maxBytes: number;
+    readonly isOptional: boolean;
+  },
+): Promise<
+  | { readonly ok: true; readonly fields: z.output<Schema> }
+  | { readonly ok: false; readonly problem: Problem }
+> {
+  const given = await readRequestValues(c, options);
+  if (!given.ok) return given;
+  const read = readFields(given.values, request);
+  return read.ok ? read : { ok: false, problem: invalid(kind, read.errors) };
 }

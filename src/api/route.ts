@@ -4,7 +4,7 @@ import type { ProblemCode } from '../input/problems.ts';
 import type { ApiEnv } from './api-env.ts';
 import type { ParameterSet } from './parameters.ts';
 
-/** What routes are about; the documentation is in this order. */
+/** The subjects of routes, in the order of the documentation. */
 export const tags = {
   webhooks: 'Send webhooks, look at them, send them again, cancel them.',
   replays: 'Send many webhooks again.',
@@ -15,15 +15,15 @@ export const tags = {
 /** The routes that are answered without a key. */
 export const openPaths: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/openapi.json']);
 
-/** An answer of a route that is no problem. */
+/** An answer of a route that is not a problem. */
 export interface RouteAnswer {
   readonly description: string;
-  /** Of its JSON; null: it has no body, or another type. */
+  /** The schema of its JSON; null if it has no body, or another type. */
   readonly schema: z.ZodType | null;
   readonly type?: string;
-  /** Of an action: the members that a key without the scope read is told, too. Those of {@link toldWithoutRead} if not given. */
+  /** The members that a key without the scope read gets from an action too. {@link toldWithoutRead} has the usual ones. */
   readonly told?: 'all' | readonly string[];
-  /** Headers beside those of every answer, and what they say. */
+  /** What the headers say that not every answer has. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -34,29 +34,29 @@ export interface RouteBody {
   readonly example: unknown;
 }
 
-/** Something that the API does: how it is asked for, what it answers, and what does it. */
+/** Something that the API does: the request, the answers, and the function that does it. */
 export interface Route {
   readonly method: 'get' | 'post' | 'patch' | 'delete';
-  /** As in OpenAPI; its only parameter is {id}, a UUID of what the first step names. */
+  /** As in OpenAPI. Its only parameter is {id}: the UUID of a webhook, an endpoint or a replay, as the first step says. */
   readonly path: string;
   /** The operationId. */
   readonly name: string;
   readonly tag: keyof typeof tags;
   readonly summary: string;
   readonly details?: string;
-  /** Of the query; all others are refused. 'any': none is looked at. */
+  /** The query parameters; all others are refused. 'any': the query is ignored. */
   readonly parameters?: ParameterSet | 'any';
-  /** Request headers beside the usual ones. */
+  /** Request headers that only this route reads. */
   readonly headers?: Readonly<Record<string, z.ZodType>>;
   readonly body?: RouteBody;
   readonly answers: Readonly<Record<number, RouteAnswer>>;
-  /** What may be wrong beside what may be wrong everywhere. */
+  /** Problems that not every route has. */
   readonly problems: readonly ProblemCode[];
-  /** The id is that of the path, and none where the path has none. */
+  /** Answers a request. The id is the one in the path, or '' if the path has none. */
   readonly handle: (c: Context<ApiEnv>, id: string) => Response | Promise<Response>;
 }
 
-/** What the {id} of a path is of: webhook, endpoint or replay. */
+/** The kind of thing that {id} stands for in a path: webhook, endpoint or replay. */
 export function kindOf(path: string): string {
   return path.split('/')[1]?.replace(/s$/, '') ?? '';
 }

@@ -38,9 +38,7 @@ export async function serveApi(options: {
       const repeated = repeatedHeader(env.incoming.rawHeaders);
       return repeated === undefined
         ? options.app.fetch(request, env)
-        : unreadableRequest(
-            `Cannot read the request as it must have one ${repeated} at most: it has more`,
-          );
+        : unreadableRequest(`The request has more than one ${repeated}`);
     },
     {
       // The process may be somebody else's, with Posthorn as a library in it.
@@ -98,7 +96,7 @@ const limits = {
 function unreadable(error: unknown): Response {
   const isTheirs = error instanceof Error && error.name === 'RequestError';
   return isTheirs
-    ? unreadableRequest('Cannot read the request as its Host and path must make a URL: they do not')
+    ? unreadableRequest('The Host and the path make no valid URL')
     : answerAtOnce(internalError);
 }
 

@@ -37,8 +37,7 @@ export function createStartingApp(checks: Readonly<Record<string, string>>): Sta
 
 function comeAgain(): Response {
   const kind = 'database_unavailable';
-  const detail =
-    'Cannot answer yet because Posthorn is starting: it brings the schema up to date, or waits for somebody who does';
+  const detail = 'Posthorn is starting: it migrates the database, or waits until it is migrated';
   return new Response(problemJson({ kind, detail }, randomUUID()), {
     status: problemKinds[kind].status,
     headers: { ...securityHeaders, 'content-type': 'application/problem+json', 'retry-after': '5' },

@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import type { DatabasePool } from 'slonik';
 import { z } from 'zod';
 import type { SettingInForce } from '../config/settings-in-force.ts';
-import { canonicalUuid, isCanonicalUuid } from '../input/canonical-uuid.ts';
+import { canonicalUuid } from '../domain/uuid.ts';
 import { pulses, readPulses, readSeries, series, seriesSteps } from '../queries/read-series.ts';
 import { figures, readStats } from '../queries/read-stats.ts';
 import { overview, readOverview } from '../queries/read-status.ts';
@@ -10,18 +10,18 @@ import { time } from '../queries/shapes.ts';
 import { version } from '../version.ts';
 import { answerProblem } from './answer-problem.ts';
 import type { ApiEnv } from './api-env.ts';
-import { amongWords, type Parameter, parameterProblem, readParameters } from './parameters.ts';
+import { amongWords, parameterProblem, readParameters } from './parameters.ts';
 import type { Route } from './route.ts';
 
 const setting = z.object({ name: z.string(), value: z.string() });
 
 export interface StatsOptions {
   readonly pool: DatabasePool;
-  /** What is in force in this process. */
+  /** The settings in force in this process. */
   readonly settings: readonly SettingInForce[];
 }
 
-/** How Posthorn is and was, for the dashboard and for whoever wants to make one. */
+/** How Posthorn is and was, for the dashboard and for other programs that show it. */
 export function statsRoutes(options: StatsOptions): readonly Route[] {
   return [
     {
@@ -51,7 +51,7 @@ export function statsRoutes(options: StatsOptions): readonly Route[] {
       name: 'showPulses',
       tag: 'operation',
       summary: 'Show what was tried at endpoints in the last two hours',
-      parameters: pulsesSet,
+      parameters: { ids: idList },
       answers: { 200: { description: 'In steps of five minutes.', schema: pulsesById } },
       problems: [],
       handle: (c) => showPulses(c, options),
@@ -80,7 +80,7 @@ const stats = overview
   })
   .meta({ id: 'Stats' });
 
-/** How Posthorn is, as it is answered. */
+/** The answer of GET /stats. */
 export type StatsAnswer = z.infer<typeof stats>;
 
 const settings = z.object({ settings: z.array(setting) }).meta({ id: 'Settings' });
@@ -106,40 +106,25 @@ const seriesSet = { hours: amongWords(Object.keys(seriesSteps), 'How far back; 1
 
 async function showSeries(c: Context<ApiEnv>, { pool }: StatsOptions): Promise<Response> {
   const { searchParams } = new URL(c.req.url);
-  const { values, errors } = readParameters(searchParams, {
-    set: seriesSet,
-    doing: 'show the series',
-  });
-  const [first] = errors;
-  if (first !== undefined) return answerProblem(c, parameterProblem(first, errors));
-  return c.json(await readSeries(pool, { hours: values.hours ?? '1' }));
+  const read = readParameters(searchParams, seriesSet);
+  if (!read.ok) return answerProblem(c, parameterProblem(read.errors));
+  return c.json(await readSeries(pool, { hours: read.values.hours ?? '1' }));
 }
 
 const mostIds = 200;
 const oneId = canonicalUuid.source.slice(1, -1);
 
-const idList: Parameter<readonly string[]> = {
-  schema: z
-    .string()
-    .regex(new RegExp(`^(${oneId}(,(?!$)|$)){1,${mostIds}}$`))
-    .describe(`1 to ${mostIds} UUIDs, separated by commas.`),
-  mustBe: `1 to ${mostIds} UUIDs in lower case with dashes, separated by commas`,
-  read: (text) => {
-    const ids = text.split(',');
-    return ids.length <= mostIds && ids.every(isCanonicalUuid) ? ids : undefined;
-  },
-  isRequired: true,
-};
+const idsRule = `1 to ${mostIds} UUIDs in lower case with dashes, separated by commas`;
 
-const pulsesSet = { ids: idList };
+const idList = z
+  .string(idsRule)
+  .regex(new RegExp(`^(${oneId}(,(?!$)|$)){1,${mostIds}}$`), idsRule)
+  .describe(`1 to ${mostIds} UUIDs, separated by commas.`)
+  .transform((text) => text.split(','));
 
 async function showPulses(c: Context<ApiEnv>, { pool }: StatsOptions): Promise<Response> {
   const { searchParams } = new URL(c.req.url);
-  const { values, errors } = readParameters(searchParams, {
-    set: pulsesSet,
-    doing: 'show endpoints',
-  });
-  const [first] = errors;
-  if (first !== undefined) return answerProblem(c, parameterProblem(first, errors));
-  return c.json({ endpoints: await readPulses(pool, values.ids ?? []) });
+  const read = readParameters(searchParams, { ids: idList });
+  if (!read.ok) return answerProblem(c, parameterProblem(read.errors));
+  return c.json({ endpoints: await readPulses(pool, read.values.ids) });
 }

@@ -4,13 +4,13 @@ import type { ApiEnv } from './api-env.ts';
 import type { Route, RouteAnswer } from './route.ts';
 
 /*
- * What a key is told that may do something and may not read: what it did it to, and what it must know to go on. Everything else that an
- * answer holds would be there for a key with the scope read to look at.
+ * A key without the scope read is told only what it needs to go on after an action, such as the id. The rest of an answer is
+ * for keys that may read it.
  */
 
 const toldOfAll: readonly string[] = ['id', 'status'];
 
-/** What is left of an answer for such a key; undefined: all of it. */
+/** The part of an answer for a key without the scope read; undefined if it is all of it. */
 export function toldWithoutRead({ schema, told = toldOfAll }: RouteAnswer): z.ZodType | undefined {
   if (told === 'all' || !(schema instanceof z.ZodObject)) return undefined;
   const members = Object.entries<z.ZodType>(schema.shape);
@@ -22,7 +22,7 @@ export function toldWithoutRead({ schema, told = toldOfAll }: RouteAnswer): z.Zo
   });
 }
 
-/** The answer of a route as the key of the request may have it. */
+/** Reduces the answer of a route to the part that the key of the request may read. */
 export async function asTold(
   c: Context<ApiEnv>,
   { response, route }: { readonly response: Response; readonly route: Route },

@@ -1,39 +1,23 @@
 import type { Context } from 'hono';
-import type { DatabasePool } from 'slonik';
 import { z } from 'zod';
-import type { KeyRing } from '../domain/key-ring.ts';
 import { priorities } from '../domain/priority.ts';
-import { isCanonicalUuid } from '../input/canonical-uuid.ts';
+import { isCanonicalUuid } from '../domain/uuid.ts';
 import { endsTooSoon } from '../input/fields.ts';
-import type { ProblemPart } from '../input/problem.ts';
-import { bodySchemaOf } from '../input/read-fields.ts';
-import { sendFields } from '../input/send-fields.ts';
-import { readSendRequest, sendFieldSet } from '../input/send-request.ts';
-import type { Log } from '../log.ts';
+import { keyConflict, notFound, type ProblemPart } from '../input/problem.ts';
+import { idempotencyKey, sendFields } from '../input/send-fields.ts';
+import { readSendRequest } from '../input/send-request.ts';
 import { findWebhook, foundWebhook } from '../queries/find-webhook.ts';
 import { listWebhooks } from '../queries/list-webhooks.ts';
 import { sendWebhook } from '../queries/send-webhook.ts';
 import { webhookRow, webhookStatuses } from '../queries/webhook-row.ts';
+import { accepted, answerAccepted } from './accepted.ts';
 import { answerProblem } from './answer-problem.ts';
 import type { ApiEnv } from './api-env.ts';
 import { listParameters, readListRequest } from './list-request.ts';
 import { amongWords, fault, searchText, timeParameter, uuid } from './parameters.ts';
-import { readRequestText } from './request-text.ts';
 import type { Route } from './route.ts';
-
-/** What the routes work with. */
-export interface RouteOptions {
-  readonly pool: DatabasePool;
-  readonly log: Log;
-  /** Of a webhook's body, in bytes of UTF-8. At most 1 MiB, which is a CHECK in Postgres. */
-  readonly bodyLimitBytes?: number;
-  /** Signs cursors. The same in all processes that a load balancer may choose from. */
-  readonly cursorKey: Uint8Array;
-  /** Seals the secrets of endpoints; undefined: they are kept as plain text. */
-  readonly keyRing?: KeyRing | undefined;
-  /** Something was enqueued. */
-  readonly onSent?: (() => void) | undefined;
-}
+import { readRequestValues } from './route-input.ts';
+import { defaultBodyLimitBytes, type RouteOptions, requestLimit } from './route-options.ts';
 
 /** Send a webhook, look at one, list them. */
 export function webhookRoutes(options: RouteOptions): readonly Route[] {
@@ -46,9 +30,9 @@ export function webhookRoutes(options: RouteOptions): readonly Route[] {
       summary: 'Send a webhook',
       details:
         'It is committed when the answer comes. With an idempotency key it is sent once, however often the request is repeated.',
-      headers: { 'Idempotency-Key': sendFields.idempotency_key.schema },
+      headers: { 'Idempotency-Key': idempotencyKey },
       body: {
-        schema: bodySchemaOf(sendFieldSet).meta({
+        schema: sendFields.meta({
           id: 'NewWebhook',
           anyOf: [
             { required: ['url'], properties: { url: isText, endpoint_id: isNull } },
@@ -93,37 +77,16 @@ export function webhookRoutes(options: RouteOptions): readonly Route[] {
 const isText = { type: 'string' };
 const isNull = { type: 'null' };
 
-/** What is answered to whoever sent something. */
-export const accepted = {
-  description: 'Committed.',
-  schema: z
-    .object({
-      id: z.uuid(),
-      status: z.enum(webhookStatuses).nullable().describe('Null: its history has been dropped.'),
-    })
-    .meta({ id: 'SentWebhook' }),
-  headers: {
-    Location: 'Where to look at it.',
-    'Idempotent-Replay': 'true: the same webhook was sent before.',
-  },
-} as const;
-
 const page = z
   .object({ webhooks: z.array(webhookRow), next_cursor: z.string().nullable() })
   .meta({ id: 'WebhookPage' });
 
-export const defaultBodyLimitBytes = 256 * 1024;
-
-/** Of the request: a byte of the body takes at most 6 there, as \u0001; the other fields need less than 64 KiB. */
-export function requestLimit(bodyLimitBytes: number): number {
-  return bodyLimitBytes * 6 + 65_536;
-}
-
 async function send(c: Context<ApiEnv>, options: RouteOptions): Promise<Response> {
   const { pool, bodyLimitBytes = defaultBodyLimitBytes } = options;
-  const read = await readRequestText(c, requestLimit(bodyLimitBytes));
-  if ('problem' in read) return answerProblem(c, read.problem);
-  const request = readSendRequest(read.text, {
+  const maxBytes = requestLimit(bodyLimitBytes);
+  const given = await readRequestValues(c, { maxBytes, isOptional: false });
+  if (!given.ok) return answerProblem(c, given.problem);
+  const request = readSendRequest(given.values, {
     idempotencyKeyHeader: c.req.header('idempotency-key'),
     bodyLimitBytes,
   });
@@ -132,17 +95,12 @@ async function send(c: Context<ApiEnv>, options: RouteOptions): Promise<Response
   switch (sent.kind) {
     case 'accepted':
       options.onSent?.();
-      c.header('Location', `/webhooks/${sent.id}`);
-      return c.json({ id: sent.id, status: 'pending' }, 202);
+      return answerAccepted(c, { id: sent.id, status: 'pending' });
     case 'known':
-      c.header('Location', `/webhooks/${sent.id}`);
       c.header('Idempotent-Replay', 'true');
-      return c.json({ id: sent.id, status: sent.status }, 202);
+      return answerAccepted(c, sent);
     case 'conflict':
-      return answerProblem(c, {
-        kind: 'idempotency_conflict',
-        detail: `Cannot send the webhook as its idempotency key must stand for one content: it stands for ${sent.id}`,
-      });
+      return answerProblem(c, keyConflict(sent.id));
     default:
       return sent satisfies never;
   }
@@ -153,9 +111,7 @@ async function show(
   { id, options }: { readonly id: string; readonly options: RouteOptions },
 ): Promise<Response> {
   const webhook = await findWebhook(options.pool, id);
-  if (webhook !== undefined) return c.json(webhook);
-  const detail = `Cannot find the webhook as there must be one with this id: current value is ${id}`;
-  return answerProblem(c, { kind: 'webhook_not_found', detail });
+  return webhook === undefined ? answerProblem(c, notFound('webhook', id)) : c.json(webhook);
 }
 
 const listSet = {
@@ -175,7 +131,7 @@ function periodFaults({
   until?: string | undefined;
 }): ProblemPart[] {
   if (until === undefined || !endsTooSoon({ from, until })) return [];
-  return [fault('until', { doing: 'list webhooks', mustBe: 'later than from', value: until })];
+  return [fault('until', { mustBe: 'later than from', value: until })];
 }
 
 async function list(c: Context<ApiEnv>, { pool, cursorKey }: RouteOptions): Promise<Response> {

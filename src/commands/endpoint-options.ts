@@ -1,6 +1,6 @@
-import type { EndpointField } from '../input/endpoint-fields.ts';
+import type { z } from 'zod';
 import { invalid } from '../input/problem.ts';
-import { type FieldSet, type FieldValues, readFields } from '../input/read-fields.ts';
+import { type Request, readFields } from '../input/read-fields.ts';
 import { type CommandOption, type Given, textOption } from './command.ts';
 import { refuseUsage } from './problem-text.ts';
 
@@ -21,13 +21,13 @@ export const settingOptions = {
   },
 } as const satisfies Readonly<Record<string, CommandOption>>;
 
-/** An option's field, and how its text becomes the JSON of that. */
+/** The field that an option sets, and how its text becomes the value. */
 const fieldOf: Readonly<
-  Record<keyof typeof settingOptions, readonly [EndpointField, (text: string) => string]>
+  Record<keyof typeof settingOptions, readonly [string, (text: string) => unknown]>
 > = {
-  url: ['url', JSON.stringify],
-  description: ['description', JSON.stringify],
-  secret: ['secret', JSON.stringify],
+  url: ['url', String],
+  description: ['description', String],
+  secret: ['secret', String],
   'max-in-flight': ['max_in_flight', plain],
   'rate-limit': ['rate_limit_per_s', plain],
   'timeout-ms': ['timeout_ms', plain],
@@ -35,31 +35,29 @@ const fieldOf: Readonly<
     'retry_schedule_s',
     // Without any number there are no retries.
     (text) =>
-      /^(?:\d+(?:,\d+)*)?$/.test(text)
-        ? JSON.stringify(text.split(',').filter(Boolean).map(Number))
-        : JSON.stringify(text),
+      /^(?:\d+(?:,\d+)*)?$/.test(text) ? text.split(',').filter(Boolean).map(Number) : text,
   ],
   ordered: ['ordered', plain],
 };
 
-/** A number or a boolean; anything else is for the reader to refuse. */
-export function plain(text: string): string {
-  if (/^\d+(\.\d+)?$/.test(text)) return JSON.stringify(Number(text));
-  return /^(true|false)$/.test(text) ? text : JSON.stringify(text);
+/** A number or a boolean. Any other text is left for the schema to refuse. */
+export function plain(text: string): unknown {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
+  return /^(true|false)$/.test(text) ? text === 'true' : text;
 }
 
-/** The settings that are given, as the fields of the API; ends the command if one of them is wrong. */
-export function settingsOf<Field extends string>(
+/** Reads the settings that are given as the API does; ends the command if one of them is wrong. */
+export function settingsOf<Schema extends z.ZodObject>(
   given: Given,
-  fields: FieldSet<Field>,
-): FieldValues<Field> {
-  const members = new Map<string, string>();
-  for (const [option, [field, toJson]] of Object.entries(fieldOf)) {
+  request: Request<Schema>,
+): z.output<Schema> {
+  const values: Record<string, unknown> = {};
+  for (const [option, [field, read]] of Object.entries(fieldOf)) {
     const text = textOption(given, option);
-    // Also of a secret: a word that everybody can read here signs nothing.
-    if (text !== undefined) members.set(field, text === 'default' ? 'null' : toJson(text));
+    // "default" stands for the default of a secret too: a word that everybody can read here signs nothing.
+    if (text !== undefined) values[field] = text === 'default' ? null : read(text);
   }
-  const { values, errors } = readFields(members, fields);
-  if (errors.length > 0) refuseUsage(invalid('invalid_endpoint', errors));
-  return values;
+  const fields = readFields(values, request);
+  if (!fields.ok) refuseUsage(invalid('invalid_endpoint', fields.errors));
+  return fields.fields;
 }

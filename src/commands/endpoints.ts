@@ -1,13 +1,13 @@
 import type { DatabasePool } from 'slonik';
+import { type EndpointAction, refusalOf } from '../input/endpoint-actions.ts';
+import { endpointChange, newEndpoint } from '../input/endpoint-fields.ts';
 import {
-  newColumns,
   newSecret,
   otherTypeProblem,
   rotateEndpointSecret,
   toColumns,
-} from '../api/endpoint-secrets.ts';
-import type { EndpointAction } from '../input/endpoint-actions.ts';
-import { changedEndpointFields, newEndpointFields } from '../input/endpoint-fields.ts';
+} from '../input/endpoint-secrets.ts';
+import { notFound } from '../input/problem.ts';
 import type { EndpointWithHealth } from '../queries/endpoint-health.ts';
 import { endpointStatuses } from '../queries/endpoint-row.ts';
 import { findEndpoint } from '../queries/find-endpoint.ts';
@@ -69,12 +69,13 @@ export async function showEndpointCommand(given: Given): Promise<void> {
 
 /** `posthorn endpoints create`. Without --secret it makes one up, and shows it once. */
 export async function createEndpointCommand(given: Given): Promise<void> {
-  const values = settingsOf(given, newEndpointFields);
-  const made = newSecret(values, 'hmac');
+  const settings = settingsOf(given, newEndpoint);
+  const made = newSecret(settings, 'hmac');
   if (made === undefined) refuseUsage(otherTypeProblem);
   await withDatabase(async (pool, { keyRing: ring }) => {
     const id = await newEndpointId(pool);
-    await createEndpoint(pool, { id, values: newColumns(values, { id, ring, ...made }) });
+    const values = toColumns({ ...settings, secret: made.secret }, { id, ring });
+    await createEndpoint(pool, { id, values });
     const secret = made.isMade ? made.secret : undefined;
     if (hasOption(given, 'json')) return print({ id, secret });
     print(secret === undefined ? id : `${id}\n\nIts secret, which is not shown again: ${secret}`);
@@ -84,15 +85,15 @@ export async function createEndpointCommand(given: Given): Promise<void> {
 /** `posthorn endpoints change`. */
 export async function changeEndpointCommand(given: Given): Promise<void> {
   const id = idArgument(given, 'endpoint');
-  const values = settingsOf(given, changedEndpointFields);
-  if (values.size === 0) {
+  const settings = settingsOf(given, endpointChange);
+  if (Object.keys(settings).length === 0) {
     throw new UsageError(
-      `Cannot change the endpoint as one of --${Object.keys(settingOptions).join(', --')} must be given: there is none`,
+      `Nothing to change: give one of --${Object.keys(settingOptions).join(', --')}`,
     );
   }
   await withDatabase(async (pool, { keyRing: ring }) => {
-    const columns = toColumns(values, { id, ring });
-    if (!(await changeEndpoint(pool, { id, values: columns }))) refuse(missing(id));
+    const values = toColumns(settings, { id, ring });
+    if (!(await changeEndpoint(pool, { id, values }))) refuse(missing(id));
     await show(pool, { id, given });
   });
 }
@@ -100,14 +101,14 @@ export async function changeEndpointCommand(given: Given): Promise<void> {
 /** `posthorn endpoints rotate`. */
 export async function rotateEndpointCommand(given: Given): Promise<void> {
   const id = idArgument(given, 'endpoint');
-  const members = new Map<string, string>();
-  for (const [option, field] of rotationFields) {
-    const text = textOption(given, option);
-    if (text !== undefined)
-      members.set(field, option === 'overlap-s' ? plain(text) : JSON.stringify(text));
-  }
+  const overlap = textOption(given, 'overlap-s');
+  const values = {
+    secret: textOption(given, 'secret'),
+    secret_type: textOption(given, 'secret-type'),
+    overlap_s: overlap === undefined ? undefined : plain(overlap),
+  };
   await withDatabase(async (pool, { keyRing }) => {
-    const rotated = await rotateEndpointSecret(members, { id, pool, keyRing });
+    const rotated = await rotateEndpointSecret(values, { id, pool, keyRing });
     if ('missing' in rotated) refuse(missing(id));
     if ('problem' in rotated) {
       const { problem } = rotated;
@@ -127,12 +128,6 @@ export async function rotateEndpointCommand(given: Given): Promise<void> {
   });
 }
 
-const rotationFields = [
-  ['secret', 'secret'],
-  ['secret-type', 'secret_type'],
-  ['overlap-s', 'overlap_s'],
-] as const;
-
 /** `posthorn endpoints pause`, `resume`, `disable` and `enable`. */
 export function endpointActionCommand(action: EndpointAction) {
   return async (given: Given): Promise<void> => {
@@ -140,11 +135,7 @@ export function endpointActionCommand(action: EndpointAction) {
     await withDatabase(async (pool) => {
       const changed = await setEndpointStatus(pool, { id, ...action });
       if (changed.kind === 'missing') refuse(missing(id));
-      if (changed.kind === 'conflict') {
-        refuse(
-          `Cannot ${action.name} the endpoint as it must be ${action.from.join(' or ')}: current value is ${changed.status}; ${action.instead}`,
-        );
-      }
+      if (changed.kind === 'conflict') refuse(refusalOf(action, changed.status).detail);
       await show(pool, { id, given });
     });
   };
@@ -233,5 +224,5 @@ function limitsOf(endpoint: EndpointWithHealth): string {
 }
 
 function missing(id: string): string {
-  return `Cannot find the endpoint as there must be one with this id that is not deleted: current value is ${id}`;
+  return notFound('endpoint', id).detail;
 }

@@ -1,7 +1,8 @@
 import { parseDurationMs } from '../domain/duration.ts';
 import { timeIn } from '../domain/time-text.ts';
-import { isCanonicalUuid } from '../input/canonical-uuid.ts';
-import { readFilter } from '../input/filter-fields.ts';
+import { isCanonicalUuid } from '../domain/uuid.ts';
+import { cancelFilter, replayFilter, shownOfFilter } from '../input/filter-fields.ts';
+import { fieldsOf, readFields } from '../input/read-fields.ts';
 import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
 import { type CommandOption, type Given, textOption, textOptions, UsageError } from './command.ts';
 import { refuseUsage } from './problem-text.ts';
@@ -34,36 +35,34 @@ export const statusOption = {
   },
 } as const satisfies Readonly<Record<string, CommandOption>>;
 
-/** Who says which webhooks by an id, or that it is all, may not choose others beside. */
+/** Refuses options that choose webhooks next to an id or --all, which choose them already. */
 export function refuseChoice(
   { options }: Given,
-  { doing, beside }: { readonly doing: string; readonly beside: string },
+  { chosenBy }: { readonly chosenBy: 'the id' | '--all' },
 ): void {
   const choosing = [
     ...Object.keys(filterOptions),
-    ...(beside === '--all' ? [] : ['all', 'dry-run']),
+    ...(chosenBy === '--all' ? [] : ['all', 'dry-run']),
   ];
   const found = choosing.find((name) => options[name] !== undefined);
   if (found === undefined) return;
   throw new UsageError(
-    `Cannot ${doing} as an id, --all, or options that choose webhooks must be given: there is --${found} beside ${beside}`,
+    `--${found} cannot be combined with ${chosenBy}: give an id, --all, or options that choose webhooks`,
   );
 }
 
-/** Reads them as the API reads a filter. */
+/** Reads the options that choose webhooks as the API reads a filter; ends the command if one of them is wrong. */
 export function filterOf(
   given: Given,
-  { doing, hasStatus }: { readonly doing: string; readonly hasStatus: boolean },
+  { doing }: { readonly doing: 'replay' | 'cancel' },
 ): WebhookFilter {
   const bounds = ['endpoint', 'url', 'from', 'id'] as const;
   if (bounds.every((name) => given.options[name] === undefined)) {
-    throw new UsageError(
-      `Cannot ${doing} as one of --${bounds.join(', --')} must be given: there is none`,
-    );
+    throw new UsageError(`To ${doing}, give at least one of --${bounds.join(', --')}`);
   }
   const statuses = textOptions(given, 'status');
   const ids = textOptions(given, 'id');
-  const members = {
+  const filter = {
     endpoint_id: textOption(given, 'endpoint'),
     url: textOption(given, 'url'),
     from: timeOption(given, 'from'),
@@ -71,27 +70,28 @@ export function filterOf(
     ids: ids.length === 0 ? undefined : ids,
     status: statuses.length === 0 ? undefined : statuses,
   };
-  const { filter, errors } = readFilter(JSON.stringify(members), { doing, hasStatus });
-  if (errors.length > 0) refuseUsage({ detail: '', errors });
-  return filter;
+  const schema = fieldsOf({ filter: doing === 'replay' ? replayFilter : cancelFilter });
+  const read = readFields({ filter }, { schema, shown: shownOfFilter });
+  if (!read.ok) refuseUsage({ detail: '', errors: read.errors });
+  return read.fields.filter;
 }
 
-/** A time, or how long ago. */
+/** An option that is a time, or a duration before now. */
 function timeOption(given: Given, name: string): string | undefined {
   const text = textOption(given, name);
   const agoMs = text === undefined ? undefined : parseDurationMs(text);
   if (agoMs !== undefined) return new Date(Date.now() - agoMs).toISOString();
   if (text === undefined || timeIn(text) !== undefined) return text;
   throw new UsageError(
-    `Cannot use --${name} as it must be a time with a zone, like 2026-11-25T12:00:00Z, or how long ago, like 2h: current value is ${text}`,
+    `--${name} must be a time with a zone, like 2026-11-25T12:00:00Z, or a time ago, like 2h: "${text}" is not`,
   );
 }
 
-/** An id that a command was given by its place. */
+/** An id given as a positional argument. */
 export function idArgument(given: Given, what: string): string {
   const [id = ''] = given.arguments;
   if (isCanonicalUuid(id)) return id;
   throw new UsageError(
-    `Cannot look for the ${what} as its id must be a UUID in lower case with dashes: current value is ${id}`,
+    `The id of the ${what} must be a UUID in lower case with dashes: "${id}" is not`,
   );
 }

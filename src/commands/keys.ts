@@ -1,6 +1,6 @@
 import { type ApiScope, apiScopes } from '../domain/api-key.ts';
 import { parseDurationMs } from '../domain/duration.ts';
-import { isCanonicalUuid } from '../input/canonical-uuid.ts';
+import { isCanonicalUuid } from '../domain/uuid.ts';
 import { createApiKey, listApiKeys, revokeApiKey } from '../queries/api-keys.ts';
 import {
   type Command,

@@ -2,20 +2,20 @@ import { problemOfError } from '../input/database-problem.ts';
 import type { Problem } from '../input/problem.ts';
 import { UsageError } from './command.ts';
 
-/** Ends a command that cannot be done as things are: the message is all there is to say. */
+/** Ends a command that cannot be done now; the message is all that is printed. */
 export function refuse(detail: string): never {
   throw new Error(detail);
 }
 
-/** Ends a command whose command line is at fault. */
+/** Ends a command because of its command line. */
 export function refuseUsage(problem: Pick<Problem, 'detail' | 'errors'>): never {
   const details = problem.errors?.map((error) => error.detail) ?? [problem.detail];
   throw new UsageError(details.join('\n'));
 }
 
 /**
- * What an error says to people: what Postgres' CHECKs refuse as the API says it. `isUsers`: a value on the command line is
- * at fault.
+ * The message of an error for people. A rule of Postgres' CHECKs is worded as the API words it. `isUsers`: a value on the
+ * command line is at fault.
  */
 export function explain(error: unknown): { readonly text: string; readonly isUsers: boolean } {
   const { kind, detail } = problemOfError(error);
@@ -23,5 +23,6 @@ export function explain(error: unknown): { readonly text: string; readonly isUse
     return { text: detail, isUsers: true };
   }
   const text = error instanceof Error ? error.message : String(error);
-  return { text: text.startsWith('Cannot ') ? text : `Cannot go on: ${text}`, isUsers: false };
+  // Our own messages are sentences; those of Postgres and Node begin in lower case.
+  return { text: /^[a-z]/.test(text) ? `Cannot go on: ${text}` : text, isUsers: false };
 }

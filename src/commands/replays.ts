@@ -27,7 +27,7 @@ import { ProgressBar, print, terminalOf } from './terminal.ts';
 
 /** `posthorn replay`. */
 export async function replayCommand(given: Given): Promise<void> {
-  const filter = filterOf(given, { doing: 'replay', hasStatus: true });
+  const filter = filterOf(given, { doing: 'replay' });
   const rateLimitPerS = rateOption(given);
   const priority = choiceOption(given, 'priority', replayPriorities) ?? 'low';
   await withDatabase(async (pool) => {

@@ -1,6 +1,6 @@
 import type { DatabasePool } from 'slonik';
-import { shown } from '../input/problem.ts';
-import { cancelRefusal, noWebhook, retryRefusal } from '../input/refusals.ts';
+import { keyConflict, notFound, shown } from '../input/problem.ts';
+import { cancelRefusal, retryRefusal } from '../input/refusals.ts';
 import { readSendRequest } from '../input/send-request.ts';
 import { type FoundWebhook, findWebhook } from '../queries/find-webhook.ts';
 import { listWebhooks } from '../queries/list-webhooks.ts';
@@ -39,7 +39,7 @@ export async function sendCommand(given: Given): Promise<void> {
   const body = textOption(given, 'body') ?? '-';
   const headers = headersOf(textOptions(given, 'header'));
   const request = readSendRequest(
-    JSON.stringify({
+    {
       url: textOption(given, 'url'),
       endpoint_id: textOption(given, 'endpoint'),
       body: body === '-' ? await readStdin() : body,
@@ -53,23 +53,19 @@ export async function sendCommand(given: Given): Promise<void> {
           ? undefined
           : numberOption(given, 'max-attempts', { min: 1, max: 100, fallback: 1 }),
       idempotency_key: textOption(given, 'idempotency-key'),
-    }),
-    { idempotencyKeyHeader: undefined, bodyLimitBytes },
+    },
+    { bodyLimitBytes },
   );
   if (!request.ok) refuseUsage(request.problem);
   await withDatabase(async (pool) => {
     const sent = await sendWebhook(pool, request.webhook);
-    if (sent.kind === 'conflict') {
-      refuse(
-        `Cannot send the webhook as its idempotency key must stand for one content: it stands for ${sent.id}`,
-      );
-    }
+    if (sent.kind === 'conflict') refuse(keyConflict(sent.id).detail);
     const { id } = sent;
     print(hasOption(given, 'json') ? { id, is_new: sent.kind === 'accepted' } : id);
   });
 }
 
-/** Undefined without any. A name that comes twice, in whatever case, would lose one of its values. */
+/** The headers that are given, if any. A name that comes twice, in upper or lower case, would lose one of its values. */
 function headersOf(texts: readonly string[]): Readonly<Record<string, string>> | undefined {
   const headers = texts.map(headerOf);
   const names = headers.map(([name]) => name.toLowerCase());
@@ -83,9 +79,7 @@ function headersOf(texts: readonly string[]): Readonly<Record<string, string>> |
 function headerOf(text: string): readonly [string, string] {
   const [, name, value] = /^([^:\s]+):\s*(.*)$/s.exec(text) ?? [];
   if (name !== undefined && value !== undefined) return [name, value];
-  throw new UsageError(
-    `Cannot use --header as it must be like "Name: value": current value is ${shown(text)}`,
-  );
+  throw new UsageError(`--header must be like "Name: value": "${shown(text)}" is not`);
 }
 
 async function readStdin(): Promise<string> {
@@ -142,7 +136,7 @@ async function showWebhook(
   pool: DatabasePool,
   { id, given }: { readonly id: string; readonly given: Given },
 ): Promise<void> {
-  const webhook = (await findWebhook(pool, id)) ?? refuse(noWebhook(id).detail);
+  const webhook = (await findWebhook(pool, id)) ?? refuse(notFound('webhook', id).detail);
   print(hasOption(given, 'json') ? webhook : webhookText(webhook, terminalOf(process.stdout)));
 }
 
@@ -164,16 +158,16 @@ const retried: Readonly<Partial<Record<RetryResult, string>>> = {
   already_due: 'It was due already.',
 };
 
-/** `posthorn cancel`: one by its id, or all that wait and match. */
+/** `posthorn cancel`: cancels one webhook by its id, or all that wait and match. */
 export async function cancelCommand(given: Given): Promise<void> {
   if (given.arguments.length > 0) {
-    refuseChoice(given, { doing: 'cancel', beside: 'the id' });
+    refuseChoice(given, { chosenBy: 'the id' });
     return cancelOne(given);
   }
   const isAll = hasOption(given, 'all');
-  if (isAll) refuseChoice(given, { doing: 'cancel', beside: '--all' });
+  if (isAll) refuseChoice(given, { chosenBy: '--all' });
   const filter = {
-    ...(isAll ? everything : filterOf(given, { doing: 'cancel', hasStatus: false })),
+    ...(isAll ? everything : filterOf(given, { doing: 'cancel' })),
     statuses: ['pending'] as const,
   };
   await withDatabase(async (pool) => {
@@ -186,7 +180,7 @@ export async function cancelCommand(given: Given): Promise<void> {
           : `${isAtLeast ? 'At least ' : ''}${matched} wait and match.`,
       );
     }
-    // Else it would go on to put back webhooks.
+    // A running replay would go on to put back webhooks.
     if (isAll) await cancelRunningReplays(pool);
     let cancelled = 0;
     for (let isComplete = false; !isComplete; ) {

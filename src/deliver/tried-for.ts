@@ -3,7 +3,7 @@ import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { Verdict } from '../domain/classify.ts';
 import { refusalPatienceMs } from '../domain/decide.ts';
 import { refusalOf } from '../domain/throttle.ts';
-import { uuidTimeMs } from '../domain/uuid-time.ts';
+import { uuidTimeMs } from '../domain/uuid.ts';
 import type { Log } from '../log.ts';
 import type { ClaimedWebhook } from './claim.ts';
 

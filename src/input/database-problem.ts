@@ -11,26 +11,26 @@ import { brokenEndpointRule } from './endpoint-rules.ts';
 import { brokenOutboxRule } from './outbox-rules.ts';
 import type { Problem } from './problem.ts';
 
-/** What an error from the database means to the caller. Anything that is not known to be harmless is our mistake. */
+/** Turns an error from the database into what it means to the caller. Anything that is not known to be harmless is our mistake. */
 export function problemOfError(error: unknown): Problem {
   const source = sourceOf(error);
   const code = codeOf(source);
-  // 23503: of an endpoint that a webhook names.
+  // 23503: a webhook names an endpoint that is not registered.
   if (code === '23514' || code === '23503') return brokenRule(source);
-  // slonik keeps nothing of a 22P02 but the message.
+  // slonik keeps only the message of a 22P02.
   if (code?.startsWith('22') || error instanceof InvalidInputError) return unusableValue;
   if (code === '57014') return tooSlow;
-  // slonik has run it five times more by then.
+  // slonik has repeated it five times by then.
   if (code === '40001' || code === '40P01') return unavailable;
   if (lostConnections.some((kind) => error instanceof kind)) return unavailable;
   if (code !== undefined && isTransient(source)) return unavailable;
   return internalError;
 }
 
-/** Of what is inside, nothing is said. */
+/** Says nothing about the inside of Posthorn. */
 export const internalError: Problem = {
   kind: 'internal_error',
-  detail: 'Cannot answer as something unexpected happened; the log says what',
+  detail: 'Something unexpected happened; the log says what',
 };
 
 const lostConnections = [
@@ -43,21 +43,21 @@ const lostConnections = [
 
 const unusableValue: Problem = {
   kind: 'invalid_webhook',
-  detail: 'Cannot send the webhook as one of its values cannot be stored in Postgres',
+  detail: 'One of the values cannot be stored in Postgres',
 };
 
 const tooSlow: Problem = {
   kind: 'timeout',
-  detail: 'Cannot answer as Postgres must do so within 10 s: it took longer',
+  detail: 'The database did not answer within 10 s',
 };
 
 const unavailable: Problem = {
   kind: 'database_unavailable',
-  detail: 'Cannot answer as Postgres must be there: it is away, restarting or full',
+  detail: 'The database is away, restarting or full; try again in 5 s',
   headers: { 'Retry-After': '5' },
 };
 
-/** The error with the SQLSTATE: slonik wraps it in its own. */
+/** Finds the error with the SQLSTATE, which slonik wraps in its own. */
 function sourceOf(error: unknown): unknown {
   let source = error;
   while (codeOf(source) === undefined && source instanceof Error && source.cause !== undefined) {
@@ -67,8 +67,8 @@ function sourceOf(error: unknown): unknown {
 }
 
 /**
- * Of a broken CHECK only the names are read: its "detail" is the whole row, with the secret and the body. One of another
- * table than these two is no mistake of the caller.
+ * Names the CHECK that a row breaks. Only names are read, because the error's "detail" is the whole row with the secret and
+ * the body. A CHECK of any table but these two is not the caller's mistake.
  */
 function brokenRule(source: unknown): Problem {
   const { constraint, table } = namesIn(source);
@@ -82,7 +82,7 @@ function brokenRule(source: unknown): Problem {
   return { kind: 'invalid_endpoint', code: constraint, detail: part.detail, errors: [part] };
 }
 
-/** Empty when Postgres named none. A partition is named outbox_<day>. */
+/** The names of the constraint and of its table, which may be a partition (outbox_<day>). Empty when Postgres named none. */
 function namesIn(source: unknown): { readonly constraint: string; readonly table: string } {
   const text = (name: string) => {
     const value = typeof source === 'object' && source !== null ? Reflect.get(source, name) : '';

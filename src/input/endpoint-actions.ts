@@ -1,17 +1,19 @@
 // Pure: no I/O, no clock, no randomness.
 
 import type { EndpointStatus } from '../queries/endpoint-row.ts';
+import type { Problem } from './problem.ts';
 
-/** POST /endpoints/{id}/{name}: from which statuses to which, and what to do if it is in another. */
+/** An action that changes the status of an endpoint: POST /endpoints/{id}/{name}. */
 export interface EndpointAction {
   readonly name: string;
   readonly summary: string;
   readonly from: readonly EndpointStatus[];
   readonly to: EndpointStatus;
+  /** What to do with an endpoint in another status. */
   readonly instead: string;
 }
 
-/** An endpoint that has the status already is left as it is. */
+/** All actions. An endpoint that already has the status is left as it is. */
 export const endpointActions: readonly EndpointAction[] = [
   {
     name: 'pause',
@@ -42,3 +44,9 @@ export const endpointActions: readonly EndpointAction[] = [
     instead: 'resume it',
   },
 ];
+
+/** Why an action cannot be done with an endpoint in this status. */
+export function refusalOf({ name, instead }: EndpointAction, status: EndpointStatus): Problem {
+  const detail = `Cannot ${name} an endpoint that is ${status}: ${instead}`;
+  return { kind: 'endpoint_state_conflict', detail };
+}

@@ -1,87 +1,103 @@
 import { z } from 'zod';
+import { brokenSecretRule } from '../domain/secret-rules.ts';
+import { secretTypes } from '../domain/signature.ts';
 import { brokenEndpointRule } from './endpoint-rules.ts';
-import { described, flag, numberFrom, target, text, utf8Schema, wholeNumber } from './fields.ts';
-import { type Field, type FieldResult, type FieldSet, refused } from './read-fields.ts';
-import { readEndpointHeaders, readSecret, secretTypeField } from './secret-fields.ts';
-import { headersSchema } from './send-fields.ts';
+import {
+  flag,
+  isStorable,
+  numberFrom,
+  oneOf,
+  target,
+  text,
+  utf8Length,
+  wholeNumber,
+} from './fields.ts';
+import { endpointHeaders } from './headers.ts';
+import { fieldsOf, optional, type Request } from './read-fields.ts';
 
-const mostDelays = 99;
-const mostDelayS = 30 * 86_400;
+const maxDelays = 99;
+const maxDelayS = 30 * 86_400;
 
-/** The settings of an endpoint. */
-const endpointFields = {
-  url: described('Where webhooks to it go.', target),
-  description: {
-    ...text,
-    schema: utf8Schema({ min: 0, max: 1_024 }).describe('For people: at most 1 KiB in UTF-8.'),
-  },
-  secret: {
-    schema: utf8Schema({ min: 1, max: 512 }).describe(
-      'Signs what is sent to it: whsec_ and 24 to 64 bytes in base64, whsk_ and an Ed25519 key, or any other text of 1 to 512 bytes.',
-    ),
-    read: readSecret,
-  },
-  headers: {
-    schema: headersSchema.describe('Sent with every webhook to it, 8 KiB at most.'),
-    read: readEndpointHeaders,
-  },
-  max_in_flight: described('Requests at the same time, of all workers.', wholeNumber(1, 10_000)),
-  rate_limit_per_s: described('Requests a second, of all workers.', numberFrom(0.001, 10_000)),
-  timeout_ms: described('Of an attempt.', wholeNumber(100, 60_000)),
-  retry_schedule_s: {
-    schema: z
-      .array(z.int().min(0).max(mostDelayS))
-      .max(mostDelays)
-      .meta({ description: 'How long to wait before each retry, s.', examples: [[5, 300, 3_600]] }),
-    read: readSchedule,
-  },
-  ordered: described('One after the other, in the order of their ids.', flag),
-} as const satisfies Readonly<Record<string, Field>>;
+/** A secret of an endpoint. Its rules are checked here, because no CHECK can look into one that comes sealed. */
+const secret = z
+  .string('a string of well-formed Unicode without NUL')
+  .meta(utf8Length({ min: 1, max: 512 }))
+  .superRefine((given, context) => {
+    if (!isStorable(given)) {
+      context.addIssue({ code: 'custom', message: 'a string of well-formed Unicode without NUL' });
+      return;
+    }
+    const rule = brokenSecretRule(given);
+    if (rule !== undefined) context.addIssue({ code: 'custom', params: { rule } });
+  });
 
-export type EndpointField = keyof typeof endpointFields;
+const scheduleRule = `a list of at most ${maxDelays} whole numbers from 0 to ${maxDelayS}`;
 
-const common = {
-  doing: 'save the endpoint',
-  fields: endpointFields,
-  shown: ['max_in_flight', 'rate_limit_per_s', 'timeout_ms', 'retry_schedule_s', 'ordered'],
+/** A retry schedule, as the text of a Postgres array. */
+const schedule = z
+  .array(z.int(scheduleRule).min(0, scheduleRule).max(maxDelayS, scheduleRule), scheduleRule)
+  .max(maxDelays, scheduleRule)
+  .meta({ examples: [[5, 300, 3_600]] })
+  .transform((delays) => `{${delays.join(',')}}`);
+
+const settings = {
+  description: optional(
+    text().meta(utf8Length({ min: 0, max: 1_024 })),
+    'For people: at most 1 KiB in UTF-8.',
+  ),
+  secret: optional(
+    secret,
+    'Signs what is sent to it: whsec_ and 24 to 64 bytes in base64, whsk_ and an Ed25519 key, or any other text of 1 to 512 bytes.',
+  ),
+  headers: optional(endpointHeaders, 'Sent with every webhook to it, 8 KiB at most.'),
+  max_in_flight: optional(wholeNumber(1, 10_000), 'Requests at the same time, of all workers.'),
+  rate_limit_per_s: optional(numberFrom(0.001, 10_000), 'Requests a second, of all workers.'),
+  timeout_ms: optional(wholeNumber(100, 60_000), 'Of an attempt.'),
+  retry_schedule_s: optional(schedule, 'How long to wait before each retry, s.'),
+  ordered: optional(flag, 'One after the other, in the order of their ids.'),
+};
+
+const shown = ['max_in_flight', 'rate_limit_per_s', 'timeout_ms', 'retry_schedule_s', 'ordered'];
+
+const url = target.describe('Where webhooks to it go.');
+
+const newFields = fieldsOf({
+  url,
+  ...settings,
+  secret_type: optional(oneOf(secretTypes), 'Of the secret that is made up if none is given.'),
+});
+
+/** POST /endpoints. */
+export const newEndpoint: Request<typeof newFields> = {
+  schema: newFields,
+  shown: [...shown, 'secret_type'],
   brokenRule: brokenEndpointRule,
-} as const;
-
-/** Of POST /endpoints: null is as good as nothing. */
-export const newEndpointFields: FieldSet<EndpointField | 'secret_type'> = {
-  ...common,
-  fields: { ...endpointFields, secret_type: secretTypeField },
-  shown: [...common.shown, 'secret_type'],
-  required: ['url'],
-  ignoresNull: true,
-  nullable: [],
 };
 
-/** Of PATCH /endpoints/{id}: what is not there stays, null goes back to the default. */
-export const changedEndpointFields: FieldSet<EndpointField> = {
-  ...common,
-  required: [],
-  ignoresNull: false,
-  nullable: [
-    'description',
-    'secret',
-    'headers',
-    'max_in_flight',
-    'rate_limit_per_s',
-    'timeout_ms',
-    'retry_schedule_s',
-    'ordered',
-  ],
+const changedFields = fieldsOf({ url: url.optional(), ...settings });
+
+/** PATCH /endpoints/{id}: a field that is left out stays, and null sets it to the default. */
+export const endpointChange: Request<typeof changedFields> = {
+  schema: changedFields,
+  shown,
+  brokenRule: brokenEndpointRule,
 };
 
-/** As the text of a Postgres array. */
-function readSchedule(json: string): FieldResult {
-  const rule = `a list of at most ${mostDelays} whole numbers from 0 to ${mostDelayS}`;
-  if (!json.startsWith('[')) return refused(rule);
-  const delays: unknown = JSON.parse(json);
-  const isLegal =
-    Array.isArray(delays) &&
-    delays.length <= mostDelays &&
-    delays.every((delay) => Number.isInteger(delay) && delay >= 0 && delay <= mostDelayS);
-  return isLegal ? { ok: true, value: `{${delays.join(',')}}` } : refused(rule);
-}
+const maxOverlapS = 7 * 86_400;
+export const usualOverlapS = 86_400;
+
+const rotationFields = fieldsOf({
+  secret: optional(secret, 'In place of one that is made up.'),
+  secret_type: optional(oneOf(secretTypes), 'As before if not given.'),
+  overlap_s: optional(
+    wholeNumber(0, maxOverlapS),
+    `For how long the former secret signs too, s; ${usualOverlapS} if not given.`,
+  ),
+});
+
+/** POST /endpoints/{id}/secret/rotate. */
+export const secretRotation: Request<typeof rotationFields> = {
+  schema: rotationFields,
+  shown: ['secret_type', 'overlap_s'],
+  brokenRule: brokenEndpointRule,
+};

@@ -2,116 +2,111 @@
 
 import { z } from 'zod';
 import { timeIn } from '../domain/time-text.ts';
-import { mostUrlBytes, normalisedUrl } from '../domain/url-forms.ts';
-import { canonicalUuid, isCanonicalUuid } from './canonical-uuid.ts';
-import { type Field, orElse, refused } from './read-fields.ts';
-import { textOf } from './send-text.ts';
+import { mostUrlBytes } from '../domain/url-forms.ts';
+import { canonicalUuid } from '../domain/uuid.ts';
+
+/*
+ * The schemas that requests are made of. A schema describes a field in the OpenAPI document, reads its value and turns it
+ * into what a statement takes. Its error text is the rule in words, which follow "must be" in an answer.
+ */
 
 /** A whole number within bounds. */
-export function wholeNumber(min: number, max: number): Field {
-  return numberField(z.int().min(min).max(max), `a whole number from ${min} to ${max}`);
+export function wholeNumber(min: number, max: number): z.ZodInt {
+  const rule = `a whole number from ${min} to ${max}`;
+  return z.int(rule).min(min, rule).max(max, rule);
 }
 
 /** A number within bounds. */
-export function numberFrom(min: number, max: number): Field {
-  return numberField(z.number().min(min).max(max), `a number from ${min} to ${max}`);
-}
-
-function numberField(schema: z.ZodType<number>, mustBe: string): Field {
-  return {
-    schema,
-    read: (json) => {
-      const read = schema.safeParse(/^[-\d]/.test(json) ? Number(json) : undefined);
-      return read.success ? { ok: true, value: read.data } : refused(mustBe);
-    },
-  };
+export function numberFrom(min: number, max: number): z.ZodNumber {
+  const rule = `a number from ${min} to ${max}`;
+  return z.number(rule).min(min, rule).max(max, rule);
 }
 
 /** One of some words. */
-export function oneOf(words: readonly [string, ...string[]]): Field {
-  const schema = z.enum(words);
+export function oneOf<const Word extends string>(words: readonly Word[]) {
+  return z.enum(words, `one of ${words.join(', ')}`);
+}
+
+export const flag = z.boolean('true or false');
+
+/** Text that Postgres can store as it is: UTF-8 has no lone surrogates, and Postgres has no NUL. */
+export function text(rule = 'a string of well-formed Unicode without NUL'): z.ZodString {
+  return z.string(rule).refine(isStorable, rule);
+}
+
+export function isStorable(value: unknown): value is string {
+  return typeof value === 'string' && value.isWellFormed() && !value.includes('\0');
+}
+
+/**
+ * Describes text of so many bytes in UTF-8, which a CHECK in Postgres or the field itself looks at. JSON Schema counts
+ * characters, so this describes only a part of the texts that are not ASCII.
+ */
+export function utf8Length({ min, max }: { readonly min: number; readonly max: number }) {
   return {
-    schema,
-    read: (json) => orElse(schema.safeParse(textOf(json)).data, `one of ${words.join(', ')}`),
+    minLength: min,
+    maxLength: max,
+    anyOf: [{ maxLength: Math.floor(max / 4) }, { pattern: '^[\\x00-\\x7f]*$' }],
   };
 }
 
-/** true or false, as the text that Postgres takes. */
-export const flag: Field = {
-  schema: z.boolean(),
-  read: (json) => orElse(json === 'true' || json === 'false' ? json : undefined, 'true or false'),
-};
-
-/** Any text that Postgres can store. */
-export const text: Field = {
-  schema: z.string(),
-  read: (json) => orElse(textOf(json), 'a string of well-formed Unicode without NUL'),
-};
-
 /** An id as it was returned. */
-export const idSchema = z.string().regex(canonicalUuid).meta({ format: 'uuid' });
-
-/** Text of so many bytes in UTF-8. JSON Schema counts characters: of texts that are not ASCII this describes a part. */
-export function utf8Schema({
-  min,
-  max,
-}: {
-  readonly min: number;
-  readonly max: number;
-}): z.ZodString {
-  return z
-    .string()
-    .min(min)
-    .max(max)
-    .meta({ anyOf: [{ maxLength: Math.floor(max / 4) }, { pattern: '^[\\x00-\\x7f]*$' }] });
+export function id(rule: string): z.ZodString {
+  return z.string(rule).regex(canonicalUuid, rule).meta({ format: 'uuid' });
 }
 
-/** The id of an endpoint. */
-export const endpointId: Field = {
-  schema: idSchema,
-  read: (json) => {
-    const id = textOf(json);
-    return orElse(
-      id !== undefined && isCanonicalUuid(id) ? id : undefined,
-      'the id of an endpoint: a UUID in lower case with dashes',
-    );
-  },
-};
+export const endpointId = id('the id of an endpoint: a UUID in lower case with dashes');
 
-/** Normalised as browsers do. What the URL parser would mend silently (blanks, "\", "http:host") is refused. */
-export const url: Field = {
-  schema: z
-    .string()
-    .max(mostUrlBytes)
-    .meta({ format: 'uri', examples: ['https://example.com/hook'] }),
-  read: (json) => {
-    const text = textOf(json);
-    if (text === undefined || !/^https?:\/\/[^/\\?#]/i.test(text) || /[\s\\\p{Cc}]/u.test(text)) {
-      return refused('an absolute http or https URL without blanks and backslashes');
-    }
-    const href = normalisedUrl(text);
-    if (href === undefined) return refused('a URL with a valid host and port');
-    const parsed = new URL(href);
-    if (parsed.username !== '' || parsed.password !== '') {
-      return refused('a URL without user name and password; sign with a secret instead');
-    }
-    if (href.includes('#')) {
-      return refused('a URL without a fragment, which HTTP does not send');
-    }
-    return { ok: true, value: href };
-  },
-};
+/** RFC 3339 with a zone. The value is in UTC. */
+export function time(rule = 'an RFC 3339 time with a zone, like 2030-01-31T12:00:00Z') {
+  return z
+    .string(rule)
+    .meta({ format: 'date-time' })
+    .transform((text, context) => {
+      const read = timeIn(text);
+      if (read !== undefined) return read;
+      context.addIssue({ code: 'custom', message: rule });
+      return z.NEVER;
+    });
+}
 
-/** A URL to send to. What has no port, or a name that DNS cannot have, would fail at each attempt. */
-export const target: Field = {
-  schema: url.schema,
-  read: (json) => {
-    const read = url.read(json);
-    return read.ok && !canBeReached(new URL(String(read.value)))
-      ? refused('a URL with a valid host and port')
-      : read;
-  },
-};
+const urlRule = 'an absolute http or https URL without blanks and backslashes';
+
+/** A URL in the form that it was given in. The length is looked at by a CHECK in Postgres. */
+export const url = z
+  .string(urlRule)
+  .meta({ format: 'uri', maxLength: mostUrlBytes, examples: ['https://example.com/hook'] })
+  .superRefine((text, context) => {
+    const rule = brokenUrlRule(text);
+    if (rule !== undefined) context.addIssue({ code: 'custom', message: rule });
+  });
+
+/**
+ * A URL to send to, normalised as browsers do. A URL without a port, or with a name that DNS cannot have, would fail at
+ * each attempt.
+ */
+export const target = url.transform((text, context) => {
+  const parsed = URL.parse(text);
+  if (parsed !== null && canBeReached(parsed)) return parsed.href;
+  context.addIssue({ code: 'custom', message: hostRule });
+  return z.NEVER;
+});
+
+const hostRule = 'a URL with a valid host and port';
+
+/** Refuses what the URL parser would mend without a word: blanks, "\" and "http:host". */
+function brokenUrlRule(text: string): string | undefined {
+  if (!isStorable(text) || !/^https?:\/\/[^/\\?#]/i.test(text) || /[\s\\\p{Cc}]/u.test(text)) {
+    return urlRule;
+  }
+  const parsed = URL.parse(text);
+  if (parsed === null) return hostRule;
+  const { href, username, password } = parsed;
+  if (username !== '' || password !== '') {
+    return 'a URL without user name and password; sign with a secret instead';
+  }
+  return href.includes('#') ? 'a URL without a fragment, which HTTP does not send' : undefined;
+}
 
 function canBeReached({ hostname, port }: URL): boolean {
   const name = hostname.replace(/\.$/, '');
@@ -122,17 +117,7 @@ function isLabel(label: string): boolean {
   return label.length >= 1 && label.length <= 63;
 }
 
-/** RFC 3339 with a zone. */
-export const timeSchema = z.string().meta({ format: 'date-time' });
-
-/** A time with a zone. */
-export const time: Field = {
-  schema: timeSchema,
-  read: (json) =>
-    orElse(timeIn(textOf(json)), 'an RFC 3339 time with a zone, like 2030-01-31T12:00:00Z'),
-};
-
-/** Whether nothing can lie in a period, as its end is not in it. */
+/** Whether a period is empty. Its end is not part of it. */
 export function endsTooSoon({
   from,
   until,
@@ -143,9 +128,4 @@ export function endsTooSoon({
   return (
     typeof from === 'string' && typeof until === 'string' && Date.parse(from) >= Date.parse(until)
   );
-}
-
-/** A field with words about it. */
-export function described(description: string, field: Field): Field {
-  return { ...field, schema: field.schema.describe(description) };
 }

@@ -6,96 +6,96 @@ import { brokenTableRule, type TableRule } from './table-rules.ts';
 
 /** Every rule of posthorn.outbox. Its name is the problem's code; a test compares them with the SQL. */
 export const outboxRules = {
-  outbox_id_is_uuid_v7: { rule: 'its id must be a UUID v7' },
-  outbox_id_is_of_today: { rule: 'its id must be a UUID v7 whose time is within a day of now' },
-  outbox_id_is_given: { rule: 'its id must not be null' },
-  outbox_created_at_is_finite: { rule: 'its time of creation must be finite' },
+  outbox_id_is_uuid_v7: { rule: 'id must be a UUID v7' },
+  outbox_id_is_of_today: { rule: 'id must be a UUID v7 whose time is within a day of now' },
+  outbox_id_is_given: { rule: 'id must not be null' },
+  outbox_created_at_is_finite: { rule: 'time of creation must be finite' },
   outbox_has_a_url_or_an_endpoint_id: {
-    rule: 'its url or its endpoint_id must be given, and not both',
+    rule: 'url or endpoint_id must be given, and not both',
   },
   outbox_endpoint_id_is_registered: {
     field: 'endpoint_id',
-    rule: 'its endpoint_id must be that of a registered endpoint that is not deleted',
+    rule: 'endpoint_id must be that of a registered endpoint that is not deleted',
   },
   outbox_url_is_http: {
     field: 'url',
-    rule: 'its url must be an absolute http or https URL without blanks, backslashes, user name, password and fragment',
+    rule: 'url must be an absolute http or https URL without blanks, backslashes, user name, password and fragment',
   },
   outbox_url_is_at_most_2048_bytes: {
     field: 'url',
-    rule: 'its url must be at most 2048 bytes, with everything outside ASCII percent-encoded',
+    rule: 'url must be at most 2048 bytes, with everything outside ASCII percent-encoded',
   },
   outbox_defaults_are_not_null: {
-    rule: 'its content_type, priority and created_at must not be null',
+    rule: 'content_type, priority and created_at must not be null',
   },
-  outbox_body_is_given: { field: 'body', rule: 'its body must be given' },
+  outbox_body_is_given: { field: 'body', rule: 'body must be given' },
   outbox_body_is_at_most_1_mib: {
     field: 'body',
-    rule: 'its body must be at most 1 MiB (1048576 bytes) in UTF-8',
+    rule: 'body must be at most 1 MiB (1048576 bytes) in UTF-8',
   },
   outbox_headers_is_object: {
     field: 'headers',
-    rule: 'its headers must be an object of strings',
+    rule: 'headers must be an object of strings',
   },
   outbox_headers_are_at_most_8_kib: {
     field: 'headers',
-    rule: 'its headers must be at most 8 KiB (8192 bytes) together, as JSON',
+    rule: 'headers must be at most 8 KiB (8192 bytes) together, as JSON',
   },
   outbox_headers_values_are_strings: {
     field: 'headers',
-    rule: 'the values of its headers must be strings',
+    rule: 'header values must be strings',
   },
   outbox_headers_values_are_printable_ascii: {
     field: 'headers',
-    rule: 'the values of its headers must be printable ASCII without line breaks and tabs',
+    rule: 'header values must be printable ASCII without line breaks and tabs',
   },
   outbox_headers_names_are_tokens: {
     field: 'headers',
-    rule: "the names of its headers must be 1 to 128 letters, digits and characters of -!#$%&'*+.^_`|~",
+    rule: "header names must be 1 to 128 letters, digits and characters of -!#$%&'*+.^_`|~",
   },
   outbox_headers_names_are_unique: {
     field: 'headers',
-    rule: 'the names of its headers must differ in more than their case',
+    rule: 'header names must differ in more than their case',
   },
   outbox_headers_names_are_not_reserved: {
     field: 'headers',
-    rule: `its headers must not name what the connection or Posthorn sets itself (${reservedHeaders.join(', ')})`,
+    rule: `headers must not name what the connection or Posthorn sets itself (${reservedHeaders.join(', ')})`,
   },
   outbox_secret_is_1_to_512_bytes: {
     field: 'secret',
-    rule: 'its secret must be 1 to 512 bytes in UTF-8',
+    rule: 'secret must be 1 to 512 bytes in UTF-8',
   },
   outbox_secret_is_base64_after_whsec: {
     field: 'secret',
-    rule: 'its secret must be whsec_ and 24 to 64 bytes in base64, or any text that does not begin with whsec_',
+    rule: 'secret must be whsec_ and 24 to 64 bytes in base64, or any text that does not begin with whsec_',
   },
   outbox_secret_is_ed25519_after_whsk: {
     field: 'secret',
-    rule: 'its secret must be whsk_ and an Ed25519 seed with its public key (64 bytes) in base64, if it begins with whsk_',
+    rule: 'secret must be whsk_ and an Ed25519 seed with its public key (64 bytes) in base64, if it begins with whsk_',
   },
   outbox_content_type_is_media_type: {
     field: 'content_type',
-    rule: 'its content_type must be a media type such as application/json, of at most 255 bytes of ASCII',
+    rule: 'content_type must be a media type such as application/json, of at most 255 bytes of ASCII',
   },
   outbox_priority_is_high_normal_or_low: {
     field: 'priority',
-    rule: 'its priority must be "high", "normal" or "low"',
+    rule: 'priority must be "high", "normal" or "low"',
   },
   outbox_send_at_is_within_a_year: {
     field: 'send_at',
-    rule: 'its send_at must be less than 366 days from now',
+    rule: 'send_at must be less than 366 days from now',
   },
   outbox_max_attempts_is_1_to_100: {
     field: 'max_attempts',
-    rule: 'its max_attempts must be a whole number from 1 to 100',
+    rule: 'max_attempts must be a whole number from 1 to 100',
   },
   outbox_idempotency_key_is_1_to_255_printable_ascii: {
     field: 'idempotency_key',
-    rule: 'its idempotency_key must be 1 to 255 printable ASCII characters',
+    rule: 'idempotency_key must be 1 to 255 printable ASCII characters',
   },
   outbox_traceparent_is_w3c: {
     field: 'traceparent',
-    rule: 'its traceparent must be that of W3C Trace Context: version, trace id, parent id and flags in lower-case hex, like 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+    rule: 'traceparent must be that of W3C Trace Context: version, trace id, parent id and flags in lower-case hex, like 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
   },
 } as const satisfies Readonly<Record<string, TableRule>>;
 
@@ -108,7 +108,6 @@ export function brokenOutboxRule(
 ): ProblemPart {
   return brokenTableRule(name, {
     rules: outboxRules,
-    doing: 'send the webhook',
     table: 'outbox',
     header,
   });

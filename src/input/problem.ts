@@ -1,9 +1,9 @@
 import type { JsonFault } from '../domain/json-text.ts';
 import { type ProblemCode, type ProblemKind, problemKinds } from './problems.ts';
 
-/** One thing that is wrong with a request, and where. */
+/** One thing that is wrong with a request, and its place. */
 export interface ProblemPart {
-  /** RFC 6901, into the body. */
+  /** The place in the body, as a JSON pointer (RFC 6901). */
   readonly pointer?: string;
   readonly parameter?: string;
   readonly header?: string;
@@ -21,7 +21,7 @@ export interface Problem {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A problem of many parts, of which the first gives it its code; 20 are told. */
+/** A problem of many parts. It has the code of the first one, and tells 20 of them. */
 export function invalid(kind: ProblemCode, errors: readonly ProblemPart[]): Problem {
   const [first] = errors;
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
@@ -33,13 +33,24 @@ export function invalid(kind: ProblemCode, errors: readonly ProblemPart[]): Prob
   };
 }
 
-/** A body that is no JSON object. */
+/** A body that is not a JSON object. */
 export function notAnObject({ fault, detail }: { fault: JsonFault; detail: string }): Problem {
-  const rule = fault === 'not_an_object' ? 'a JSON object' : 'JSON that is strictly valid';
-  return { kind: fault, detail: `Cannot read the body as it must be ${rule}: ${detail}` };
+  const rule = fault === 'not_an_object' ? 'a JSON object' : 'strictly valid JSON';
+  return { kind: fault, detail: `The body must be ${rule}: ${detail}` };
 }
 
-/** The body of such an answer. */
+/** A webhook, an endpoint or a replay that does not exist. */
+export function notFound(what: 'webhook' | 'endpoint' | 'replay', id: string): Problem {
+  return { kind: `${what}_not_found`, detail: `No ${what} with id ${id}` };
+}
+
+/** An idempotency key that came with another webhook before. */
+export function keyConflict(webhookId: string): Problem {
+  const detail = `The idempotency key stands for another webhook: ${webhookId}`;
+  return { kind: 'idempotency_conflict', detail };
+}
+
+/** The body of an answer with a problem. */
 export function problemJson(problem: Problem, requestId: string): string {
   const { kind, detail, code = kind, errors } = problem;
   const { status, title }: ProblemKind = problemKinds[kind];
@@ -54,12 +65,12 @@ export function problemJson(problem: Problem, requestId: string): string {
   });
 }
 
-/** The step of a JSON pointer (RFC 6901) to a member. */
+/** The step of a JSON pointer (RFC 6901) to a member; at most 128 characters of its name. */
 export function pointerTo(name: string): string {
   return `/${name.slice(0, 128).replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
-/** A value for a message: short, and in one line. */
+/** A value for a message: at most 100 characters, in one line of ASCII. */
 export function shown(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
   const line = text.replace(/[^\x20-\x7e]/g, '?');

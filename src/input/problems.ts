@@ -17,13 +17,13 @@ export interface ProblemKind {
     | 503
     | 504;
   readonly title: string;
-  /** For whoever operates or calls Posthorn. */
+  /** For people who operate or call Posthorn. */
   readonly whatToDo: string;
 }
 
 /**
- * Every problem that the API answers with. Its name is the end of the answer's "type" and, unless there is a finer one,
- * its "code".
+ * Every problem that the API answers with. Its name is the end of the answer's "type". It is the "code" too, unless there
+ * is a finer one.
  */
 export const problemKinds = {
   invalid_request: {

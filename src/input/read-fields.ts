@@ -1,114 +1,154 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
-import { type ProblemPart, pointerTo, shown } from './problem.ts';
+import { readJsonObject, textOf } from '../domain/json-text.ts';
+import { notAnObject, type Problem, type ProblemPart, pointerTo, shown } from './problem.ts';
 
-/** A field's value as a statement takes it, or all that is wrong with it. */
-export type FieldResult =
-  | { readonly ok: true; readonly value: string | number | null }
-  | { readonly ok: false; readonly faults: readonly FieldFault[] };
+/**
+ * The fields of a request by name, from HTTP or from a command line. A webhook's `body` is the exact text to send; every
+ * other field is a value of JSON.
+ */
+export type Values = Readonly<Record<string, unknown>>;
 
-/** What a field, or a member in it, must be instead; or the rule of a table that it breaks. */
-export type FieldFault =
-  | { readonly mustBe: string; readonly at?: string }
-  | { readonly rule: string; readonly header?: string };
-
-/** A field of a request. */
-export interface Field {
-  /** What its JSON must be, for the documentation; for simple fields also what holds them to it. */
-  readonly schema: z.ZodType;
-  /** Reads it from its JSON text. */
-  readonly read: (json: string) => FieldResult;
+/** A request: its fields, and how an answer speaks about a wrong one. */
+export interface Request<Schema extends z.ZodObject> {
+  /** Made by {@link fieldsOf}. */
+  readonly schema: Schema;
+  /** The fields whose value an answer may repeat. The others may hold a secret. */
+  readonly shown: readonly string[];
+  /** Names a broken rule of a table. */
+  readonly brokenRule?: BrokenRule;
 }
 
-/** The fields that a request may have, and how it is said that one is wrong. */
-export interface FieldSet<Name extends string> {
-  /** Ends "Cannot", as in "send the webhook". */
-  readonly doing: string;
-  readonly fields: Readonly<Record<Name, Field>>;
-  readonly required: readonly Name[];
-  /** Null is as good as nothing, but for what is required. */
-  readonly ignoresNull: boolean;
-  /** Null is a value of these. */
-  readonly nullable: readonly Name[];
-  /** What a field holds may be secret: only these are shown. */
-  readonly shown: readonly Name[];
-  readonly brokenRule: (rule: string, at: { readonly header?: string }) => ProblemPart;
+type BrokenRule = (rule: string, at: { readonly header?: string }) => ProblemPart;
+
+/** What a request asks for, or everything that is wrong with it. */
+export type Read<Fields> =
+  | { readonly ok: true; readonly fields: Fields }
+  | { readonly ok: false; readonly errors: readonly ProblemPart[] };
+
+/** What a field's own check adds to an issue of zod. */
+export interface Fault {
+  /** The name of a table's rule. */
+  readonly rule?: string;
+  /** The header that breaks the rule. */
+  readonly header?: string;
+  /** The member of the field that is wrong. */
+  readonly member?: string;
+  /** Another code than invalid_ and the name of the field. The message is the whole detail then. */
+  readonly code?: string;
 }
 
-export type FieldValues<Name extends string> = ReadonlyMap<Name, string | number | null>;
+/** An object of these fields and no others. */
+export function fieldsOf<const Shape extends z.ZodRawShape>(shape: Shape, rule = 'an object') {
+  const names = Object.keys(shape);
+  const known = names.length === 0 ? 'none are taken here' : `the fields are ${names.join(', ')}`;
+  return z.strictObject(shape, {
+    error: ({ code }) => (code === 'unrecognized_keys' ? known : rule),
+  });
+}
 
-/** Reads the members of an object, and says all that is wrong with them. */
-export function readFields<Name extends string>(
-  members: ReadonlyMap<string, string>,
-  set: FieldSet<Name>,
-): { readonly values: FieldValues<Name>; readonly errors: ProblemPart[] } {
-  const values = new Map<Name, string | number | null>();
-  const errors: ProblemPart[] = [];
-  const { doing, fields, required, ignoresNull, nullable } = set;
-  for (const [name, json] of members) {
-    if (!isOneOf(name, fields)) {
-      const detail = `Cannot ${doing} as its fields must be ${Object.keys(fields).join(', ')}: ${shown(name)} is none`;
-      errors.push({ pointer: pointerTo(name), code: 'unknown_field', detail });
-    } else if (json === 'null' && nullable.includes(name)) {
-      values.set(name, null);
-    } else if (json !== 'null' || !ignoresNull || required.includes(name)) {
-      const result = fields[name].read(json);
-      if (result.ok) values.set(name, result.value);
-      else errors.push(...result.faults.map((fault) => errorOf(name, { fault, json, set })));
-    }
+/** A field that may be left out; null is as good as nothing. */
+export function optional<Field extends z.ZodType>(
+  field: Field,
+  description = field.description ?? '',
+) {
+  return field.nullish().describe(description);
+}
+
+/** Reads the text of a request's JSON object. */
+export function readValues(
+  text: string,
+):
+  | { readonly ok: true; readonly values: Values }
+  | { readonly ok: false; readonly problem: Problem } {
+  const object = readJsonObject(text);
+  if (!object.ok) return { ok: false, problem: notAnObject(object) };
+  const entries: [string, unknown][] = [];
+  for (const [name, json] of object.members) {
+    entries.push([name, name === 'body' ? bodyIn(json) : valueIn(json)]);
   }
-  for (const name of required) {
-    if (members.has(name)) continue;
-    const detail = `Cannot ${doing} as ${name} must be given: it is missing`;
-    errors.push({ pointer: `/${name}`, code: `missing_${name}`, detail });
-  }
-  return { values, errors };
+  // Unlike an assignment, this takes "__proto__" for a name like any other.
+  const values = Object.fromEntries(entries);
+  return { ok: true, values };
 }
 
-/** What a field's reader says about a value that it cannot take. */
-export function refused(mustBe: string): FieldResult {
-  return { ok: false, faults: [{ mustBe }] };
+/** A string is sent as its text, any other value byte for byte as it was written: JSON.parse() would change 1.0 and 2^53 + 1. */
+function bodyIn(json: string): string {
+  return json.startsWith('"') ? textOf(json) : json;
 }
 
-/** A value, or what it must be instead. */
-export function orElse(value: string | undefined, mustBe: string): FieldResult {
-  return value === undefined ? refused(mustBe) : { ok: true, value };
+/** An object with a key that comes twice stays text, which no field that must be an object takes. */
+function valueIn(json: string): unknown {
+  if (json.startsWith('"')) return textOf(json);
+  return json.startsWith('{') && !readJsonObject(json).ok ? json : JSON.parse(json);
 }
 
-/** What the body of a request with these fields must be, for the documentation. */
-export function bodySchemaOf<Name extends string>(set: FieldSet<Name>): z.ZodObject {
-  const { fields, required, ignoresNull, nullable } = set;
-  const shape: Record<string, z.ZodType> = {};
-  for (const [name, { schema }] of Object.entries<Field>(fields)) {
-    const isRequired = required.some((known) => known === name);
-    const takesNull = !isRequired && (ignoresNull || nullable.some((known) => known === name));
-    const { description } = schema;
-    const taken = takesNull
-      ? schema.nullable().meta(description === undefined ? {} : { description })
-      : schema;
-    shape[name] = isRequired ? taken : taken.optional();
-  }
-  return z.strictObject(shape);
+/** Reads the fields of a request and lists everything that is wrong with them, in the order in which they came. */
+export function readFields<Schema extends z.ZodObject>(
+  values: Values,
+  request: Request<Schema>,
+): Read<z.output<Schema>> {
+  const read = request.schema.safeParse(values);
+  if (read.success) return { ok: true, fields: read.data };
+  const issues = read.error.issues.flatMap(issuesByKey).map((issue) => {
+    const end = issue.path.findIndex((step) => typeof step === 'number');
+    const path = (end < 0 ? issue.path : issue.path.slice(0, end)).map(String);
+    return { ...issue, path, place: placeOf(path, values) };
+  });
+  const parts = issues
+    .toSorted((one, other) => one.place - other.place)
+    .map((issue) => partOf(issue, { values, request }));
+  const byText = new Map(parts.map((part) => [JSON.stringify(part), part]));
+  return { ok: false, errors: [...byText.values()] };
 }
 
-function isOneOf<Name extends string>(
-  name: string,
-  fields: Readonly<Record<Name, unknown>>,
-): name is Name {
-  return Object.hasOwn(fields, name);
+/** A field of which several checks fail is wrong once, and each unknown field by itself. */
+function issuesByKey(issue: z.core.$ZodIssue): (z.core.$ZodIssue & { isUnknown?: true })[] {
+  if (issue.code !== 'unrecognized_keys') return [issue];
+  return issue.keys.map((key) => ({ ...issue, path: [...issue.path, key], isUnknown: true }));
 }
 
-function errorOf<Name extends string>(
-  name: Name,
-  { fault, json, set }: { fault: FieldFault; json: string; set: FieldSet<Name> },
+/** Fields in the order in which they came, missing ones at the end. */
+function placeOf([name = '']: readonly string[], values: Values): number {
+  const place = Object.keys(values).indexOf(name);
+  return place < 0 ? Number.POSITIVE_INFINITY : place;
+}
+
+type Issue = Omit<z.core.$ZodIssue, 'path'> & {
+  readonly path: readonly string[];
+  readonly isUnknown?: true;
+};
+
+function partOf(
+  issue: Issue,
+  { values, request }: { readonly values: Values; readonly request: Request<z.ZodObject> },
 ): ProblemPart {
-  if ('rule' in fault) return set.brokenRule(fault.rule, fault);
-  const { mustBe, at } = fault;
-  const current = set.shown.includes(name) ? `: current value is ${shown(json)}` : ': it is not';
-  return {
-    pointer: at === undefined ? `/${name}` : `/${name}${pointerTo(at)}`,
-    code: `invalid_${name}`,
-    detail: `Cannot ${set.doing} as ${name}${at === undefined ? '' : ` ${shown(at)}`} must be ${mustBe}${current}`,
-  };
+  const { path, message, isUnknown } = issue;
+  const { rule, header, member, code }: Fault = Reflect.get(issue, 'params') ?? {};
+  if (rule !== undefined && request.brokenRule !== undefined) {
+    return request.brokenRule(rule, header === undefined ? {} : { header });
+  }
+  const steps = member === undefined ? path : [...path, member];
+  const pointer = steps.map(pointerTo).join('');
+  const name = path.at(-1) ?? '';
+  if (isUnknown) {
+    return { pointer, code: 'unknown_field', detail: `Unknown field ${quoted(name)}: ${message}` };
+  }
+  if (code !== undefined) return { pointer, code, detail: message };
+  if (path.length === 1 && !Object.hasOwn(values, name)) {
+    return { pointer, code: `missing_${name}`, detail: `${name} is missing` };
+  }
+  const what = member === undefined ? name : `${name}: ${quoted(member)}`;
+  const found = request.shown.includes(name) ? `: ${quoted(valueAt(path, values))} is not` : '';
+  return { pointer, code: `invalid_${name}`, detail: `${what} must be ${message}${found}` };
+}
+
+function valueAt(path: readonly string[], values: Values): unknown {
+  return path.reduce<unknown>((value, step) => Reflect.get(Object(value), step), values);
+}
+
+/** A value as in JSON. A number over 1.8e308 is Infinity, for which JSON has no word. */
+function quoted(value: unknown): string {
+  return shown(typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'nothing'));
 }

@@ -1,7 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
 import type { CancelResult, RetryResult } from '../queries/put-back.ts';
-import type { Problem } from './problem.ts';
+import { notFound, type Problem } from './problem.ts';
 
 /**
  * Why a webhook was not retried, or undefined if it was.
@@ -60,14 +60,6 @@ export function cancelRefusal(
   }
 }
 
-/** There is no webhook with this id. */
-export function noWebhook(id: string): Problem {
-  return {
-    kind: 'webhook_not_found',
-    detail: `Cannot find the webhook as there must be one with this id: current value is ${id}`,
-  };
-}
-
 function refusalOf(
   became: 'delivering' | 'payload_gone' | 'unknown',
   { id, verb }: { readonly id: string; readonly verb: 'retry' | 'cancel' },
@@ -84,7 +76,7 @@ function refusalOf(
         detail: `Cannot ${verb} the webhook because its payload is gone: history as old as ${id} has been dropped (POSTHORN_RETENTION)`,
       };
     case 'unknown':
-      return noWebhook(id);
+      return notFound('webhook', id);
     default:
       return became satisfies never;
   }

@@ -3,83 +3,59 @@
 import { z } from 'zod';
 import { priorities } from '../domain/priority.ts';
 import {
-  described,
   endpointId,
+  isStorable,
   oneOf,
   target,
   text,
   time,
-  utf8Schema,
+  utf8Length,
   wholeNumber,
 } from './fields.ts';
-import { type Field, type FieldResult, orElse } from './read-fields.ts';
-import { readHeaders } from './send-headers.ts';
-import { textOf } from './send-text.ts';
+import { webhookHeaders } from './headers.ts';
+import { fieldsOf, optional } from './read-fields.ts';
 
-/** Of a request. */
-export const headersSchema = z
-  .record(z.string(), z.string())
-  .meta({ examples: [{ 'X-Shop': '7' }] });
-
-/**
- * The fields of POST /webhooks/send. Rules that Postgres' CHECKs state as well as here are left to them, such as what a
- * secret looks like: they hold for every producer, and name themselves when broken. Those on single headers are looked at
- * here too, as a CHECK cannot say which header it was.
- */
-export const sendFields = {
-  url: described(
-    'Where it goes: absolute, http or https, without user name, password and fragment. This or endpoint_id.',
-    target,
-  ),
-  endpoint_id: described(
-    'Of a registered endpoint, whose URL, secret, limits and retries apply. This or url.',
-    endpointId,
-  ),
-  body: {
-    schema: z
-      .unknown()
-      .describe('A string is sent as that string, any other value byte for byte as it is written.'),
-    read: (json) =>
-      json.startsWith('"')
-        ? orElse(textOf(json), 'well-formed Unicode without NUL, when it is a string')
-        : { ok: true, value: json },
-  },
-  headers: {
-    schema: headersSchema.describe('Its own headers, 8 KiB at most. Some names are reserved.'),
-    read: readHeaders,
-  },
-  secret: {
-    ...text,
-    schema: utf8Schema({ min: 1, max: 512 }).describe(
-      'Signs it. whsec_ and 24 to 64 bytes in base64, or any text of 1 to 512 bytes in UTF-8.',
-    ),
-  },
-  content_type: {
-    schema: z.string().max(255).describe('Of the body; application/json if not given.'),
-    read: (json) => orElse(textOf(json), 'a media type'),
-  },
-  priority: described('normal if not given.', oneOf(priorities)),
-  send_at: described('Not before then; less than 366 days ahead.', time),
-  max_attempts: described('As many as the retry schedule has if not given.', wholeNumber(1, 100)),
-  idempotency_key: {
-    schema: z
-      .string()
-      .regex(/^[ -~]{1,255}$/)
-      .describe('Sent once however often the request is repeated in 7 days.'),
-    read: (json) => readIdempotencyKey(textOf(json)),
-  },
-  traceparent: {
-    schema: z.string().describe('W3C Trace Context; passed on.'),
-    read: (json) => orElse(textOf(json), 'a W3C traceparent'),
-  },
-} as const satisfies Readonly<Record<string, Field>>;
-
-export type SendField = keyof typeof sendFields;
+/** The body of a webhook: the exact text to send, which JSON of any kind becomes. */
+export const body = z
+  .unknown()
+  .refine(isStorable, 'well-formed Unicode without NUL, when it is a string')
+  .transform(String)
+  .describe('A string is sent as that string, any other value byte for byte as it is written.');
 
 /** 1 to 255 printable ASCII characters: the field and the header. */
-export function readIdempotencyKey(text: string | undefined): FieldResult {
-  const key = text !== undefined && /^[ -~]{1,255}$/.test(text) ? text : undefined;
-  return orElse(key, idempotencyKeyRule);
-}
-
 export const idempotencyKeyRule = '1 to 255 printable ASCII characters';
+export const idempotencyKey = z
+  .string(idempotencyKeyRule)
+  .regex(/^[ -~]{1,255}$/, idempotencyKeyRule)
+  .describe('Sent once however often the request is repeated in 7 days.');
+
+/**
+ * The fields of POST /webhooks/send. A rule that a CHECK in Postgres states too is left to it, such as what a secret looks
+ * like: it holds for every producer, and names itself when it is broken. Headers are looked at here, because a CHECK cannot
+ * say which one broke the rule.
+ */
+export const sendFields = fieldsOf({
+  url: optional(
+    target,
+    'Where it goes: absolute, http or https, without user name, password and fragment. This or endpoint_id.',
+  ),
+  endpoint_id: optional(
+    endpointId,
+    'Of a registered endpoint, whose URL, secret, limits and retries apply. This or url.',
+  ),
+  body,
+  headers: optional(webhookHeaders, 'Its own headers, 8 KiB at most. Some names are reserved.'),
+  secret: optional(
+    text().meta(utf8Length({ min: 1, max: 512 })),
+    'Signs it. whsec_ and 24 to 64 bytes in base64, or any text of 1 to 512 bytes in UTF-8.',
+  ),
+  content_type: optional(
+    text('a media type').meta({ maxLength: 255 }),
+    'Of the body; application/json if not given.',
+  ),
+  priority: optional(oneOf(priorities), 'normal if not given.'),
+  send_at: optional(time(), 'Not before then; less than 366 days ahead.'),
+  max_attempts: optional(wholeNumber(1, 100), 'As many as the retry schedule has if not given.'),
+  idempotency_key: optional(idempotencyKey),
+  traceparent: optional(text('a W3C traceparent'), 'W3C Trace Context; passed on.'),
+});

@@ -1,120 +1,94 @@
 // Pure: no I/O, no clock, no randomness.
 
-import { readJsonObject } from '../domain/json-text.ts';
+import type { z } from 'zod';
 import type { EnqueueArguments } from '../queries/enqueue-statement.ts';
 import { brokenOutboxRule } from './outbox-rules.ts';
-import { invalid, notAnObject, type Problem, type ProblemPart } from './problem.ts';
-import { type FieldSet, type FieldValues, readFields } from './read-fields.ts';
-import {
-  idempotencyKeyRule,
-  readIdempotencyKey,
-  type SendField,
-  sendFields,
-} from './send-fields.ts';
+import { invalid, type Problem, type ProblemPart } from './problem.ts';
+import { type Request, readFields, type Values } from './read-fields.ts';
+import { idempotencyKey, idempotencyKeyRule, sendFields } from './send-fields.ts';
 
 /** A webhook to enqueue, or everything that is wrong with the request. */
 export type SendRequest =
   | { readonly ok: true; readonly webhook: EnqueueArguments }
   | { readonly ok: false; readonly problem: Problem };
 
-/** Reads the text of POST /webhooks/send. */
-export function readSendRequest(
-  text: string,
-  options: { readonly idempotencyKeyHeader: string | undefined; readonly bodyLimitBytes: number },
-): SendRequest {
-  const object = readJsonObject(text);
-  if (!object.ok) return { ok: false, problem: notAnObject(object) };
-  const { values, errors } = readFields(object.members, sendFieldSet);
-  errors.push(...checkAddress(object.members));
-  const key = mergeKey(values.get('idempotency_key'), options.idempotencyKeyHeader);
-  if (!key.ok) errors.push(key.error);
-  if (!key.ok || errors.length > 0) {
-    return { ok: false, problem: invalid('invalid_webhook', errors) };
-  }
-  const body = String(values.get('body'));
-  const problem = oversize(body, { doing: 'send the webhook', ...options });
-  if (problem !== undefined) return { ok: false, problem };
-  return { ok: true, webhook: { ...argumentsOf(values), body, idempotencyKey: key.value } };
-}
-
-/** What is wrong with a body that is larger than the limit. */
-export function oversize(
-  body: string,
-  { doing, bodyLimitBytes }: { readonly doing: string; readonly bodyLimitBytes: number },
-): Problem | undefined {
-  const bodyBytes = Buffer.byteLength(body);
-  if (bodyBytes <= bodyLimitBytes) return undefined;
-  const detail = `Cannot ${doing} as its body must be at most ${bodyLimitBytes} bytes: current size is ${bodyBytes}`;
-  return { kind: 'body_too_large', detail };
-}
-
-export const sendFieldSet: FieldSet<SendField> = {
-  doing: 'send the webhook',
-  fields: sendFields,
-  required: ['body'],
-  ignoresNull: true,
-  nullable: [],
+export const sendRequest: Request<typeof sendFields> = {
+  schema: sendFields,
   shown: ['priority', 'send_at', 'max_attempts', 'endpoint_id'],
   brokenRule: brokenOutboxRule,
 };
 
+/** Reads the fields of POST /webhooks/send. */
+export function readSendRequest(
+  values: Values,
+  options: { readonly idempotencyKeyHeader?: string | undefined; readonly bodyLimitBytes: number },
+): SendRequest {
+  const read = readFields(values, sendRequest);
+  const errors = [
+    ...(read.ok ? [] : read.errors),
+    ...checkAddress(values),
+    ...checkKeyHeader(values, options.idempotencyKeyHeader),
+  ];
+  if (!read.ok || errors.length > 0) {
+    return { ok: false, problem: invalid('invalid_webhook', errors) };
+  }
+  const problem = oversize(read.fields.body, options.bodyLimitBytes);
+  if (problem !== undefined) return { ok: false, problem };
+  return { ok: true, webhook: argumentsOf(read.fields, options.idempotencyKeyHeader) };
+}
+
+/** What is wrong with a body that is larger than the limit. */
+export function oversize(body: string, bodyLimitBytes: number): Problem | undefined {
+  const bodyBytes = Buffer.byteLength(body);
+  if (bodyBytes <= bodyLimitBytes) return undefined;
+  const detail = `The body has ${bodyBytes} bytes; at most ${bodyLimitBytes} are allowed`;
+  return { kind: 'body_too_large', detail };
+}
+
 /** A webhook goes to a URL or to a registered endpoint. */
-function checkAddress(members: ReadonlyMap<string, string>): ProblemPart[] {
-  const isGiven = (name: SendField) => (members.get(name) ?? 'null') !== 'null';
-  if (isGiven('url') !== isGiven('endpoint_id')) return [];
+function checkAddress({ url = null, endpoint_id = null }: Values): ProblemPart[] {
+  if ((url === null) !== (endpoint_id === null)) return [];
+  const rule = 'give one of them';
   return [
-    isGiven('url')
-      ? {
+    url === null
+      ? { pointer: '/url', code: 'missing_url', detail: `url and endpoint_id are missing; ${rule}` }
+      : {
           pointer: '/endpoint_id',
           code: 'url_and_endpoint_id',
-          detail: 'Cannot send the webhook as url or endpoint_id must be given: both are there',
-        }
-      : {
-          pointer: '/url',
-          code: 'missing_url',
-          detail: 'Cannot send the webhook as url or endpoint_id must be given: both are missing',
+          detail: `url and endpoint_id are both there; ${rule}`,
         },
   ];
 }
 
-/** The key may come as the field, as the header, or as both if they agree. */
-function mergeKey(
-  field: string | number | null | undefined,
-  header: string | undefined,
-):
-  | { readonly ok: true; readonly value: string | null }
-  | { readonly ok: false; readonly error: ProblemPart } {
-  if (header === undefined) return { ok: true, value: typeof field === 'string' ? field : null };
+/** The idempotency key may come as the field, as the header, or as both if they agree. */
+function checkKeyHeader(values: Values, header: string | undefined): ProblemPart[] {
+  if (header === undefined) return [];
   const name = 'Idempotency-Key';
-  const refuse = (code: string, rule: string) => {
-    const detail = `Cannot send the webhook as ${name} must be ${rule}: it is not`;
-    return { ok: false, error: { header: name, code, detail } } as const;
-  };
-  const key = readIdempotencyKey(header);
-  if (!key.ok) return refuse('invalid_idempotency_key', idempotencyKeyRule);
-  if (field !== undefined && field !== header) {
-    return refuse('idempotency_keys_differ', 'the same as the field idempotency_key');
+  if (!idempotencyKey.safeParse(header).success) {
+    const detail = `The header ${name} must be ${idempotencyKeyRule}`;
+    return [{ header: name, code: 'invalid_idempotency_key', detail }];
   }
-  return { ok: true, value: header };
+  const field = idempotencyKey.safeParse(values['idempotency_key']);
+  if (!field.success || field.data === header) return [];
+  const detail = `The header ${name} and the field idempotency_key differ; give one of them`;
+  return [{ header: name, code: 'idempotency_keys_differ', detail }];
 }
 
 function argumentsOf(
-  values: FieldValues<SendField>,
-): Omit<EnqueueArguments, 'body' | 'idempotencyKey'> {
-  const text = (name: SendField): string | null => {
-    const value = values.get(name);
-    return typeof value === 'string' ? value : null;
-  };
-  const maxAttempts = values.get('max_attempts');
+  fields: z.output<typeof sendFields>,
+  idempotencyKeyHeader: string | undefined,
+): EnqueueArguments {
   return {
-    url: text('url'),
-    endpointId: text('endpoint_id'),
-    headers: text('headers'),
-    secret: text('secret'),
-    contentType: text('content_type'),
-    priority: text('priority'),
-    sendAt: text('send_at'),
-    maxAttempts: typeof maxAttempts === 'number' ? maxAttempts : null,
-    traceparent: text('traceparent'),
+    url: fields.url ?? null,
+    endpointId: fields.endpoint_id ?? null,
+    body: fields.body,
+    headers: fields.headers ?? null,
+    secret: fields.secret ?? null,
+    contentType: fields.content_type ?? null,
+    priority: fields.priority ?? null,
+    sendAt: fields.send_at ?? null,
+    maxAttempts: fields.max_attempts ?? null,
+    idempotencyKey: idempotencyKeyHeader ?? fields.idempotency_key ?? null,
+    traceparent: fields.traceparent ?? null,
   };
 }

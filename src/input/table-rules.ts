@@ -2,25 +2,25 @@
 
 import { type ProblemPart, pointerTo, shown } from './problem.ts';
 
-/** What a constraint of a table demands, and of which field; of none when Postgres sets the column itself. */
+/** What a constraint of a table demands, and of which field. Columns that Postgres sets itself have no field. */
 export interface TableRule {
   readonly field?: string;
-  /** Ends "Cannot … as". */
+  /** A sentence. */
   readonly rule: string;
 }
 
-/** A broken rule for the answer. The value is never part of it. A constraint that an operator added has nothing but its name. */
+/**
+ * A broken rule for the answer. The value is never part of it, because it may be a secret. Of a constraint that an operator
+ * added, only the name is known.
+ */
 export function brokenTableRule(
   name: string,
   {
     rules,
-    doing,
     table,
     header,
   }: {
     readonly rules: Readonly<Record<string, TableRule>>;
-    /** Ends "Cannot". */
-    readonly doing: string;
     readonly table: string;
     readonly header?: string | undefined;
   },
@@ -28,11 +28,12 @@ export function brokenTableRule(
   const { field, rule }: TableRule = (Object.hasOwn(rules, name) ? rules[name] : undefined) ?? {
     rule: `the constraint ${shown(name)} of posthorn.${table} must hold`,
   };
-  const found =
-    header === undefined ? 'current value is not shown' : `current header is ${shown(header)}`;
-  const pointer =
-    field === undefined
-      ? {}
-      : { pointer: `/${field}${header === undefined ? '' : pointerTo(header)}` };
-  return { ...pointer, code: name, detail: `Cannot ${doing} as ${rule}: ${found}` };
+  if (header === undefined) {
+    return { ...(field === undefined ? {} : { pointer: `/${field}` }), code: name, detail: rule };
+  }
+  return {
+    pointer: `/${field ?? ''}${pointerTo(header)}`,
+    code: name,
+    detail: `${rule}: the header ${shown(header)} breaks this rule`,
+  };
 }

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { priorities } from '../domain/priority.ts';
-import { uuidTimeMs } from '../domain/uuid-time.ts';
+import { uuidTimeMs } from '../domain/uuid.ts';
 import type { Attempted, Events } from '../events.ts';
 import {
   type AttemptLabels,

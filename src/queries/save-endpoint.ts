@@ -1,7 +1,7 @@
 import { type CommonQueryMethods, type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
 
-type Value = string | number | null;
+type Value = string | number | boolean | null;
 
 /** The columns that people set, and how a value becomes one; null is the default. */
 const columns = {
@@ -17,7 +17,16 @@ const columns = {
   ordered: (value) => sql.fragment`coalesce(${value}::boolean, false)`,
 } as const satisfies Readonly<Record<string, (value: Value) => FragmentSqlToken>>;
 
-export type EndpointColumn = keyof typeof columns;
+/** The columns that are set, by name. One that is left out stays, and null sets it to the default. */
+export type EndpointValues = { readonly [Column in keyof typeof columns]?: Value | undefined };
+
+/** The columns that are set, each with its value. */
+function columnsIn(values: EndpointValues) {
+  return Object.entries(columns).flatMap(([name, toSql]) => {
+    const value: Value | undefined = Reflect.get(values, name);
+    return value === undefined ? [] : [{ name: sql.identifier([name]), value: toSql(value) }];
+  });
+}
 
 const idRow = z.object({ id: z.string() });
 
@@ -31,25 +40,26 @@ export async function newEndpointId(
 /** Registers an endpoint. */
 export async function createEndpoint(
   connection: Pick<CommonQueryMethods, 'oneFirst'>,
-  { id, values }: { readonly id: string; readonly values: ReadonlyMap<EndpointColumn, Value> },
+  { id, values }: { readonly id: string; readonly values: EndpointValues },
 ): Promise<void> {
-  const names = [...values.keys()].map((name) => sql.identifier([name]));
-  const given = [...values].map(([name, value]) => columns[name](value));
+  const given = columnsIn(values);
+  const names = given.map(({ name }) => name);
   await connection.oneFirst(sql.type(idRow)`
     insert into posthorn.endpoints (id, ${sql.join(names, sql.fragment`, `)})
-    values (${id}::uuid, ${sql.join(given, sql.fragment`, `)})
+    values (${id}::uuid, ${sql.join(
+      given.map(({ value }) => value),
+      sql.fragment`, `,
+    )})
     returning id`);
 }
 
 /** Changes an endpoint; false when there is none, or it was deleted. A secret that is set here ends the former ones, too. */
 export async function changeEndpoint(
   connection: Pick<CommonQueryMethods, 'maybeOne'>,
-  { id, values }: { readonly id: string; readonly values: ReadonlyMap<EndpointColumn, Value> },
+  { id, values }: { readonly id: string; readonly values: EndpointValues },
 ): Promise<boolean> {
-  const assignments = [...values].map(
-    ([name, value]) => sql.fragment`${sql.identifier([name])} = ${columns[name](value)}`,
-  );
-  if (values.has('secret')) assignments.push(sql.fragment`former_secrets = null`);
+  const assignments = columnsIn(values).map(({ name, value }) => sql.fragment`${name} = ${value}`);
+  if (values.secret !== undefined) assignments.push(sql.fragment`former_secrets = null`);
   const row = await connection.maybeOne(sql.type(idRow)`
     update posthorn.endpoints
     set ${sql.join(assignments, sql.fragment`, `)}

@@ -1,7 +1,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { expect } from 'vitest';
 import { z } from 'zod';
-import { isCanonicalUuid } from '../../src/input/canonical-uuid.ts';
+import { isCanonicalUuid } from '../../src/domain/uuid.ts';
 
 const content = z.record(z.string(), z.object({ schema: z.record(z.string(), z.unknown()) }));
 const response = z.object({ $ref: z.string().optional(), content: content.optional() });

@@ -197,7 +197,7 @@ it.each([
     `POST /webhooks/send HTTP/1.1\r\n${lines.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
   expect(answer).toMatch(/^HTTP\/1\.1 400 /);
-  expect(answer.toLowerCase()).toContain(`must have one ${name.toLowerCase()} at most`);
+  expect(answer.toLowerCase()).toContain(`more than one ${name.toLowerCase()}`);
 });
 
 it.each([

@@ -96,14 +96,16 @@ describe('a list', () => {
   });
 
   it('says where nothing is taken', () => {
-    const { errors } = readParameters(new URLSearchParams('a=1'), { set: {}, doing: '' });
-    expect(errors).toEqual([
-      {
-        parameter: 'a',
-        code: 'unknown_parameter',
-        detail: 'Cannot answer as the query parameters must be none: a is there',
-      },
-    ]);
+    expect(readParameters(new URLSearchParams('a=1'), {})).toEqual({
+      ok: false,
+      errors: [
+        {
+          parameter: 'a',
+          code: 'unknown_parameter',
+          detail: 'Unknown query parameter a: none are taken here',
+        },
+      ],
+    });
   });
 });
 
@@ -188,7 +190,7 @@ describe('an error of the database', () => {
     expect(kindOf('text')).toBe('internal_error');
     expect(kindOf(undefined)).toBe('internal_error');
     expect(problemOfError(error({})).detail).toBe(
-      'Cannot answer as something unexpected happened; the log says what',
+      'Something unexpected happened; the log says what',
     );
   });
 

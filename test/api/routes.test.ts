@@ -57,7 +57,7 @@ it('a path with an id takes a UUID alone, and says of what it is', async () => {
         path,
         400,
         'invalid_id',
-        `Cannot look for the ${what} as its id must be a UUID in lower case with dashes: current value is x`,
+        `The id of the ${what} must be a UUID in lower case with dashes: "x" is not`,
       ]);
     }
   }

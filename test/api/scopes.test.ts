@@ -128,7 +128,7 @@ it.each(['read', 'send', 'manage'] as const)(
         if (method === 'HEAD') continue;
         expect(json).toMatchObject({
           code: 'insufficient_scope',
-          detail: `Cannot do this as the key must have the scope ${needed}: it has ${scope}`,
+          detail: `The key needs the scope ${needed}; it has ${scope}`,
         });
       }
     }

@@ -37,7 +37,9 @@ describe('wrong keys', () => {
     expect(told.json).toMatchObject({
       code: 'too_many_requests',
       title: 'Too many requests',
-      detail: expect.stringContaining('an address may try 10 of these, and then one in 5 s'),
+      detail: expect.stringContaining(
+        'Too many wrong API keys from this address; try again in 5 s',
+      ),
     });
     clock.nowMs += 4_998;
     expect(await statuses(1, wrongKey)).toEqual([429]);
@@ -173,7 +175,7 @@ describe('requests of one key, if they are limited', () => {
     ]);
     expect(refused.json).toMatchObject({
       title: 'Too many requests',
-      detail: expect.stringContaining('a key may make 10 requests a second at this process'),
+      detail: expect.stringContaining('10 a second are allowed at this process'),
     });
     expect((await ask(other, limited)).status).toBe(200);
     clock.nowMs += 99;

@@ -214,14 +214,12 @@ const endpoint = (stage: Stage) => [stage.endpointId];
 
 const sets =
   (
-    column: Parameters<typeof changeEndpoint>[1]['values'] extends ReadonlyMap<infer Key, unknown>
-      ? Key
-      : never,
+    column: keyof Parameters<typeof changeEndpoint>[1]['values'],
     value: string | number | null,
   ): Make =>
   (stage) => ({
     run: (client) =>
-      changeEndpoint(api(client), { id: stage.endpointId, values: new Map([[column, value]]) }),
+      changeEndpoint(api(client), { id: stage.endpointId, values: { [column]: value } }),
   });
 
 const moves =

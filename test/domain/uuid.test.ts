@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { uuidTimeMs } from '../../src/domain/uuid-time.ts';
+import { uuidTimeMs } from '../../src/domain/uuid.ts';
 
 it('is the time that the first 48 bits hold', () => {
   expect(uuidTimeMs('017f22e2-79b0-7cc3-98c4-dc0c0c07398f')).toBe(
