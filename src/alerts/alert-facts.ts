@@ -4,8 +4,8 @@ import type { AlertFacts, AlertThresholds } from '../domain/alert-rules.ts';
 import { breakerRules } from '../domain/breaker.ts';
 import type { Hold } from '../domain/hold.ts';
 
-/** So many alerts about single endpoints begin with one evaluation; the next takes the next. */
-const mostNew = 100;
+/** At most this many alerts about single endpoints begin in one evaluation; the next evaluation takes the next ones. */
+const maxNew = 100;
 
 const failuresSql = sqlFile('alert-failures');
 const breakersSql = sqlFile('alert-breakers');
@@ -15,8 +15,8 @@ const horizonSql = sqlFile('alert-horizon');
 const pausedSql = sqlFile('alert-paused');
 
 /**
- * Looks at everything that the rules judge. Each statement reads a bounded part of what there is, whatever the history and
- * the backlog have grown to.
+ * Reads the facts that the rules judge. Each statement reads a bounded number of rows, however large the history and
+ * the backlog are.
  */
 export async function readAlertFacts(
   client: PoolClient,
@@ -29,7 +29,7 @@ export async function readAlertFacts(
     attempts: number;
     failures: number;
     is_waiting: boolean | null;
-  }>(client, failuresSql, [windowMs / 1_000, minAttempts, mostNew]);
+  }>(client, failuresSql, [windowMs / 1_000, minAttempts, maxNew]);
   const total = rates.find(({ id }) => id === null);
   const [waiting] = await ask<{
     due: number | null;
@@ -45,18 +45,14 @@ export async function readAlertFacts(
     failing_ms: number;
     failures: number;
     last_error: string | null;
-  }>(client, breakersSql, [breakerOpenMs / 1_000, mostNew]);
+  }>(client, breakersSql, [breakerOpenMs / 1_000, maxNew]);
   const failing = await ask<{
     id: string;
     url: string;
     failing_ms: number | null;
     last_error: string | null;
     disabled_as: 'failing' | 'gone' | null;
-  }>(client, endpointsSql, [
-    Math.min(...endpointFailingMs) / 1_000,
-    breakerRules.failures,
-    mostNew,
-  ]);
+  }>(client, endpointsSql, [Math.min(...endpointFailingMs) / 1_000, breakerRules.failures, maxNew]);
   const [health] = await ask<{
     alive: number;
     without_egress: number;
@@ -106,7 +102,7 @@ export async function readAlertFacts(
       notClaiming: notClaiming && {
         workers: notClaiming.workers,
         failingMs: notClaiming.failing_ms,
-        error: notClaiming.error ?? 'nobody knows why',
+        error: notClaiming.error ?? 'unknown error',
       },
     },
     horizon:
@@ -118,7 +114,7 @@ export async function readAlertFacts(
   };
 }
 
-/** As everybody counts it: what nobody is meant to send now, as its endpoint is down or held, is not in it. */
+/** The backlog does not include webhooks that are not to be sent now, because their endpoint is down or held. */
 const backlogSql = {
   text: `
     select
@@ -132,7 +128,9 @@ const backlogSql = {
 
 const holdSql = { text: 'select kind, reason from posthorn.held($1)' };
 
-/** Not prepared under a name: once a minute gains nothing by it, and a pooler in transaction mode may not bear it. */
+/**
+ * Not prepared under a name: once a minute it would gain nothing, and a pooler in transaction mode may not support it.
+ */
 async function ask<Row extends QueryResultRow>(
   client: PoolClient,
   { text }: { readonly text: string },

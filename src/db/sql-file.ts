@@ -10,7 +10,7 @@ export interface SqlFile {
 /**
  * Reads sql/<name>.sql of this package.
  *
- * @throws when there is no such file: a defect of the package, found at start.
+ * @throws when there is no such file. That is a defect of the package, found at the start.
  */
 export function sqlFile(name: string): SqlFile {
   const text = readFileSync(new URL(`../../sql/${name}.sql`, import.meta.url), 'utf8');

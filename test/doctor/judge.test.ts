@@ -127,7 +127,7 @@ describe('is ok, a warning or a failure', () => {
 
   it.each([
     ['configuration file', 'alter system set fsync = on; select pg_reload_conf();'],
-    ['command line', 'Start Postgres with -c fsync=on: its command line sets the opposite.'],
+    ['command line', 'Start Postgres with -c fsync=on: its command line now sets the opposite.'],
     ['user', 'alter role "the app" reset fsync;'],
     ['database', 'alter database shop reset fsync;'],
     ['database user', 'alter role "the app" in database shop reset fsync;'],
