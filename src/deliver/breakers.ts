@@ -189,7 +189,7 @@ export class Breakers {
         breakerRules.failures,
         breakerRules.overS,
         breakerRules.openS,
-        breakerRules.mostOpenS,
+        breakerRules.maxOpenS,
         probes.map(({ webhookId }) => webhookId),
         probes.map(({ number }) => number),
         probes.map(({ failed }) => failed),

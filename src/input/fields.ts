@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { timeIn } from '../domain/time-text.ts';
-import { mostUrlBytes, normalisedUrl } from '../domain/url-forms.ts';
+import { maxUrlBytes, normalisedUrl } from '../domain/url-forms.ts';
 import { canonicalUuid, isCanonicalUuid } from './canonical-uuid.ts';
 import { type Field, orElse, refused } from './read-fields.ts';
 import { textOf } from './send-text.ts';
@@ -82,7 +82,7 @@ export const endpointId: Field = {
 export const url: Field = {
   schema: z
     .string()
-    .max(mostUrlBytes)
+    .max(maxUrlBytes)
     .meta({ format: 'uri', examples: ['https://example.com/hook'] }),
   read: (json) => {
     const text = textOf(json);

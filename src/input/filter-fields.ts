@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { readJsonObject } from '../domain/json-text.ts';
-import { mostUrlBytes, urlForms } from '../domain/url-forms.ts';
+import { maxUrlBytes, urlForms } from '../domain/url-forms.ts';
 import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
 import { isCanonicalUuid } from './canonical-uuid.ts';
 import { described, endpointId, endsTooSoon, idSchema, time, url } from './fields.ts';
@@ -92,9 +92,9 @@ function readUrl(json: string): FieldResult {
   if (!read.ok) return read;
   const text = String(JSON.parse(json));
   const [value] = urlForms(text);
-  return Buffer.byteLength(text) <= mostUrlBytes
+  return Buffer.byteLength(text) <= maxUrlBytes
     ? { ok: true, value }
-    : refused(`a URL of at most ${mostUrlBytes} bytes`);
+    : refused(`a URL of at most ${maxUrlBytes} bytes`);
 }
 
 function refuseStatus(): FieldResult {

@@ -54,7 +54,7 @@ describe('a webhook to a registered endpoint', () => {
     });
     // @ts-expect-error: one of them
     await expect(enqueue(database.pool, { endpointId, url, body: {} })).rejects.toThrow(
-      'Cannot enqueue a webhook as its url or its endpointId must be given: both are there',
+      'A webhook needs either a url or an endpointId: both are given',
     );
     // @ts-expect-error: one of them
     await expect(enqueue(database.pool, { body: {} })).rejects.toThrow('both are missing');
@@ -198,7 +198,7 @@ describe('is refused, and the transaction goes on,', () => {
     ['a lone surrogate in the secret', { secret: '\udc00' }, 'secret must be well-formed Unicode'],
     ['a NUL in a header', { headers: { a: '\0' } }, 'header value must not contain NUL'],
     ['a header without a value', { headers: { a: undefined } }, 'header value must be a string'],
-    ['a number as the url', { url: 1 }, 'url must be a string: current type is number'],
+    ['a number as the url', { url: 1 }, 'url must be a string: this is of type number'],
     ['no body', { body: undefined }, 'body must be a string or a JSON value'],
     ['a function as the body', { body: () => 1 }, 'body must be a string or a JSON value'],
     ['a BigInt in the body', { body: { a: 1n } }, 'body must be a JSON value'],
