@@ -6,12 +6,12 @@ import { refuseUsage } from './problem-text.ts';
 
 /** The settings of an endpoint, as options. */
 export const settingOptions = {
-  url: { type: 'string', value: 'URL', help: 'where its webhooks go' },
+  url: { type: 'string', value: 'URL', help: 'where to send its webhooks' },
   description: { type: 'string', help: 'for people' },
-  secret: { type: 'string', help: 'signs what brings no secret of its own' },
+  secret: { type: 'string', help: 'signs webhooks without their own secret' },
   'max-in-flight': { type: 'string', value: 'N', help: 'requests at the same time, 1 to 10000' },
   'rate-limit': { type: 'string', value: 'N', help: 'requests a second, 0.001 to 10000' },
-  'timeout-ms': { type: 'string', value: 'N', help: 'for a request, 100 to 60000' },
+  'timeout-ms': { type: 'string', value: 'N', help: 'per request, 100 to 60000' },
   'retry-schedule': { type: 'string', value: 'N,N', help: 'seconds before each retry' },
   ordered: {
     type: 'string',
@@ -21,7 +21,7 @@ export const settingOptions = {
   },
 } as const satisfies Readonly<Record<string, CommandOption>>;
 
-/** An option's field, and how its text becomes the JSON of that. */
+/** The API field of each option, and how its text becomes JSON. */
 const fieldOf: Readonly<
   Record<keyof typeof settingOptions, readonly [EndpointField, (text: string) => string]>
 > = {
@@ -33,7 +33,7 @@ const fieldOf: Readonly<
   'timeout-ms': ['timeout_ms', plain],
   'retry-schedule': [
     'retry_schedule_s',
-    // Without any number there are no retries.
+    // An empty list means no retries.
     (text) =>
       /^(?:\d+(?:,\d+)*)?$/.test(text)
         ? JSON.stringify(text.split(',').filter(Boolean).map(Number))
@@ -42,13 +42,13 @@ const fieldOf: Readonly<
   ordered: ['ordered', plain],
 };
 
-/** A number or a boolean; anything else is for the reader to refuse. */
+/** Turns a number or a boolean into JSON; other texts stay strings, which the reader refuses. */
 export function plain(text: string): string {
   if (/^\d+(\.\d+)?$/.test(text)) return JSON.stringify(Number(text));
   return /^(true|false)$/.test(text) ? text : JSON.stringify(text);
 }
 
-/** The settings that are given, as the fields of the API; ends the command if one of them is wrong. */
+/** Reads the given settings as fields of the API; ends the command if one of them is invalid. */
 export function settingsOf<Field extends string>(
   given: Given,
   fields: FieldSet<Field>,
@@ -56,7 +56,7 @@ export function settingsOf<Field extends string>(
   const members = new Map<string, string>();
   for (const [option, [field, toJson]] of Object.entries(fieldOf)) {
     const text = textOption(given, option);
-    // Also of a secret: a word that everybody can read here signs nothing.
+    // For a secret too, because a word that everyone can read here would protect nothing.
     if (text !== undefined) members.set(field, text === 'default' ? 'null' : toJson(text));
   }
   const { values, errors } = readFields(members, fields);

@@ -67,7 +67,7 @@ export async function showEndpointCommand(given: Given): Promise<void> {
   await withDatabase((pool) => show(pool, { id, given }));
 }
 
-/** `posthorn endpoints create`. Without --secret it makes one up, and shows it once. */
+/** `posthorn endpoints create`. Without --secret it makes a secret and shows it once. */
 export async function createEndpointCommand(given: Given): Promise<void> {
   const values = settingsOf(given, newEndpointFields);
   const made = newSecret(values, 'hmac');
@@ -87,7 +87,7 @@ export async function changeEndpointCommand(given: Given): Promise<void> {
   const values = settingsOf(given, changedEndpointFields);
   if (values.size === 0) {
     throw new UsageError(
-      `Cannot change the endpoint as one of --${Object.keys(settingOptions).join(', --')} must be given: there is none`,
+      `Nothing to change: give one of --${Object.keys(settingOptions).join(', --')}`,
     );
   }
   await withDatabase(async (pool, { keyRing: ring }) => {
@@ -122,7 +122,7 @@ export async function rotateEndpointCommand(given: Given): Promise<void> {
         ? `Its new secret, which is not shown again: ${secret}`
         : typeof publicKey === 'string'
           ? `Its new public key: ${publicKey}`
-          : 'It has the new secret',
+          : 'The endpoint has the new secret',
     );
   });
 }
@@ -142,7 +142,7 @@ export function endpointActionCommand(action: EndpointAction) {
       if (changed.kind === 'missing') refuse(missing(id));
       if (changed.kind === 'conflict') {
         refuse(
-          `Cannot ${action.name} the endpoint as it must be ${action.from.join(' or ')}: current value is ${changed.status}; ${action.instead}`,
+          `Cannot ${action.name} the endpoint because it is ${changed.status}, not ${action.from.join(' or ')}; ${action.instead}`,
         );
       }
       await show(pool, { id, given });
@@ -160,7 +160,7 @@ export async function deleteEndpointCommand(given: Given): Promise<void> {
     print(
       hasOption(given, 'json')
         ? { id, status: 'deleted' }
-        : 'It is deleted; what waits for it fails.',
+        : 'The endpoint is deleted; its waiting webhooks fail.',
     );
   });
 }
@@ -229,9 +229,9 @@ function limitsOf(endpoint: EndpointWithHealth): string {
         ? 'no retries'
         : `retries after ${endpoint.retry_schedule_s.join(', ')} s`,
   ].filter((limit) => limit !== '');
-  return limits.length === 0 ? 'none of its own' : limits.join(', ');
+  return limits.length === 0 ? 'no own limits' : limits.join(', ');
 }
 
 function missing(id: string): string {
-  return `Cannot find the endpoint as there must be one with this id that is not deleted: current value is ${id}`;
+  return `No endpoint with id ${id}, or it was deleted`;
 }

@@ -8,14 +8,14 @@ import { refuseUsage } from './problem-text.ts';
 
 /** The options that choose webhooks. */
 export const filterOptions = {
-  endpoint: { type: 'string', value: 'ID', help: 'of this registered endpoint' },
+  endpoint: { type: 'string', value: 'ID', help: 'to this registered endpoint' },
   url: { type: 'string', value: 'URL', help: 'to this URL, whatever its query' },
   from: {
     type: 'string',
     value: 'TIME',
-    help: 'enqueued since then: 2026-11-25T12:00:00Z, or 2h for two hours ago',
+    help: 'enqueued at or after this time: 2026-11-25T12:00:00Z, or 2h for two hours ago',
   },
-  until: { type: 'string', value: 'TIME', help: 'enqueued before then' },
+  until: { type: 'string', value: 'TIME', help: 'enqueued before this time' },
   id: {
     type: 'string',
     value: 'ID',
@@ -30,11 +30,11 @@ export const statusOption = {
     value: 'STATUS',
     multiple: true,
     among: replayableStatuses,
-    help: 'failed if not given; may be given more than once',
+    help: 'default: failed; may be given more than once',
   },
 } as const satisfies Readonly<Record<string, CommandOption>>;
 
-/** Who says which webhooks by an id, or that it is all, may not choose others beside. */
+/** An id or --all cannot be combined with options that choose webhooks. */
 export function refuseChoice(
   { options }: Given,
   { doing, beside }: { readonly doing: string; readonly beside: string },
@@ -46,20 +46,18 @@ export function refuseChoice(
   const found = choosing.find((name) => options[name] !== undefined);
   if (found === undefined) return;
   throw new UsageError(
-    `Cannot ${doing} as an id, --all, or options that choose webhooks must be given: there is --${found} beside ${beside}`,
+    `--${found} cannot be combined with ${beside}: to ${doing}, give an id, --all, or options that choose webhooks`,
   );
 }
 
-/** Reads them as the API reads a filter. */
+/** Reads the options as the API reads a filter. */
 export function filterOf(
   given: Given,
   { doing, hasStatus }: { readonly doing: string; readonly hasStatus: boolean },
 ): WebhookFilter {
   const bounds = ['endpoint', 'url', 'from', 'id'] as const;
   if (bounds.every((name) => given.options[name] === undefined)) {
-    throw new UsageError(
-      `Cannot ${doing} as one of --${bounds.join(', --')} must be given: there is none`,
-    );
+    throw new UsageError(`To ${doing}, give at least one of --${bounds.join(', --')}`);
   }
   const statuses = textOptions(given, 'status');
   const ids = textOptions(given, 'id');
@@ -76,22 +74,22 @@ export function filterOf(
   return filter;
 }
 
-/** A time, or how long ago. */
+/** An option that is a time, or a duration before now. */
 function timeOption(given: Given, name: string): string | undefined {
   const text = textOption(given, name);
   const agoMs = text === undefined ? undefined : parseDurationMs(text);
   if (agoMs !== undefined) return new Date(Date.now() - agoMs).toISOString();
   if (text === undefined || timeIn(text) !== undefined) return text;
   throw new UsageError(
-    `Cannot use --${name} as it must be a time with a zone, like 2026-11-25T12:00:00Z, or how long ago, like 2h: current value is ${text}`,
+    `--${name} must be a time with a zone, like 2026-11-25T12:00:00Z, or a time ago, like 2h: "${text}" is not`,
   );
 }
 
-/** An id that a command was given by its place. */
+/** An id given as a positional argument. */
 export function idArgument(given: Given, what: string): string {
   const [id = ''] = given.arguments;
   if (isCanonicalUuid(id)) return id;
   throw new UsageError(
-    `Cannot look for the ${what} as its id must be a UUID in lower case with dashes: current value is ${id}`,
+    `The id of the ${what} must be a UUID in lower case with dashes: "${id}" is not`,
   );
 }

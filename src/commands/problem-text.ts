@@ -2,26 +2,27 @@ import { problemOfError } from '../input/database-problem.ts';
 import type { Problem } from '../input/problem.ts';
 import { UsageError } from './command.ts';
 
-/** Ends a command that cannot be done as things are: the message is all there is to say. */
+/** Ends a command that cannot be done now; the message is all that is printed. */
 export function refuse(detail: string): never {
   throw new Error(detail);
 }
 
-/** Ends a command whose command line is at fault. */
+/** Ends a command because of its command line. */
 export function refuseUsage(problem: Pick<Problem, 'detail' | 'errors'>): never {
   const details = problem.errors?.map((error) => error.detail) ?? [problem.detail];
   throw new UsageError(details.join('\n'));
 }
 
 /**
- * What an error says to people: what Postgres' CHECKs refuse as the API says it. `isUsers`: a value on the command line is
- * at fault.
+ * Explains an error to people; violated CHECKs of Postgres are explained as the API does. `isUsageError`: a value on
+ * the command line is at fault.
  */
-export function explain(error: unknown): { readonly text: string; readonly isUsers: boolean } {
+export function explain(error: unknown): { readonly text: string; readonly isUsageError: boolean } {
   const { kind, detail } = problemOfError(error);
   if (kind === 'invalid_webhook' || kind === 'invalid_endpoint') {
-    return { text: detail, isUsers: true };
+    return { text: detail, isUsageError: true };
   }
   const text = error instanceof Error ? error.message : String(error);
-  return { text: text.startsWith('Cannot ') ? text : `Cannot go on: ${text}`, isUsers: false };
+  // Our own messages are sentences; those of Postgres and Node begin in lower case.
+  return { text: /^[a-z]/.test(text) ? `The command failed: ${text}` : text, isUsageError: false };
 }

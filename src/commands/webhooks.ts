@@ -25,7 +25,7 @@ import { statusCell, table, timeText } from './table.ts';
 import { print, terminalOf } from './terminal.ts';
 import { webhookText } from './webhook-text.ts';
 
-/** More is for SQL: the API takes 256 KiB. */
+/** Larger bodies need SQL; the API accepts 256 KiB. */
 const bodyLimitBytes = 1_048_576;
 
 /** `posthorn send`. */
@@ -55,7 +55,7 @@ export async function sendCommand(given: Given): Promise<void> {
     const sent = await sendWebhook(pool, request.webhook);
     if (sent.kind === 'conflict') {
       refuse(
-        `Cannot send the webhook as its idempotency key must stand for one content: it stands for ${sent.id}`,
+        `The idempotency key belongs to webhook ${sent.id}, which has other content: nothing was sent`,
       );
     }
     const { id } = sent;
@@ -63,7 +63,7 @@ export async function sendCommand(given: Given): Promise<void> {
   });
 }
 
-/** Undefined without any. A name that comes twice, in whatever case, would lose one of its values. */
+/** Reads the headers; undefined: none. A repeated name, in any case, would lose one of its values. */
 function headersOf(texts: readonly string[]): Readonly<Record<string, string>> | undefined {
   const headers = texts.map(headerOf);
   const names = headers.map(([name]) => name.toLowerCase());
@@ -77,9 +77,7 @@ function headersOf(texts: readonly string[]): Readonly<Record<string, string>> |
 function headerOf(text: string): readonly [string, string] {
   const [, name, value] = /^([^:\s]+):\s*(.*)$/s.exec(text) ?? [];
   if (name !== undefined && value !== undefined) return [name, value];
-  throw new UsageError(
-    `Cannot use --header as it must be like "Name: value": current value is ${shown(text)}`,
-  );
+  throw new UsageError(`--header must be like "Name: value": "${shown(text)}" is not`);
 }
 
 async function readStdin(): Promise<string> {
@@ -159,17 +157,13 @@ export async function retryCommand(given: Given): Promise<void> {
           }[became],
         });
       case 'delivering':
-        return refuse('Cannot retry the webhook as it must not be under way: it is being sent');
+        return refuse('The webhook is being sent, so it cannot be retried now');
       case 'delivered':
-        return refuse(
-          'Cannot retry the webhook as it must not have arrived: it was delivered; --force sends it again',
-        );
+        return refuse('The webhook was delivered; --force sends it again');
       case 'endpoint_deleted':
-        return refuse(
-          'Cannot retry the webhook as its endpoint must be registered: it was deleted',
-        );
+        return refuse('The webhook cannot be retried because its endpoint was deleted');
       case 'worn_out':
-        return refuse('Cannot retry the webhook as it must have been tried less than 30000 times');
+        return refuse('The webhook cannot be retried because it was tried 30000 times');
       case 'payload_gone':
         return refuse(gone(id, 'retry'));
       case 'unknown':
@@ -180,7 +174,7 @@ export async function retryCommand(given: Given): Promise<void> {
   });
 }
 
-/** `posthorn cancel`: one by its id, or all that wait and match. */
+/** `posthorn cancel`: one webhook by its id, or all waiting ones that match. */
 export async function cancelCommand(given: Given): Promise<void> {
   if (given.arguments.length > 0) {
     refuseChoice(given, { doing: 'cancel', beside: 'the id' });
@@ -202,7 +196,7 @@ export async function cancelCommand(given: Given): Promise<void> {
           : `${isAtLeast ? 'At least ' : ''}${matched} wait and match.`,
       );
     }
-    // Else it would go on to put back webhooks.
+    // Otherwise they would go on putting webhooks back.
     if (isAll) await cancelRunningReplays(pool);
     let cancelled = 0;
     for (let isComplete = false; !isComplete; ) {
@@ -224,10 +218,10 @@ async function cancelOne(given: Given): Promise<void> {
       case 'cancelled':
         return tell(await findWebhook(pool, id), { given, text: 'It is cancelled.' });
       case 'delivering':
-        return refuse('Cannot cancel the webhook as it must not be under way: it is being sent');
+        return refuse('The webhook is being sent, so it cannot be cancelled now');
       case 'delivered':
       case 'failed':
-        return refuse(`Cannot cancel the webhook as it must wait: it is ${became}`);
+        return refuse(`The webhook cannot be cancelled because it is ${became}`);
       case 'payload_gone':
         return refuse(gone(id, 'cancel'));
       case 'unknown':
@@ -247,9 +241,9 @@ function tell(
 }
 
 function missing(id: string): string {
-  return `Cannot find the webhook as there must be one with this id: current value is ${id}`;
+  return `No webhook with id ${id}`;
 }
 
 function gone(id: string, verb: string): string {
-  return `Cannot ${verb} the webhook as its payload must still be there: history as old as ${id} has been dropped (POSTHORN_RETENTION)`;
+  return `Cannot ${verb} the webhook because history as old as ${id} has been dropped (POSTHORN_RETENTION)`;
 }

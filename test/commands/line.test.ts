@@ -96,7 +96,7 @@ describe('what a command line means', () => {
     ['--json of "list" takes no value', ['list', '--json=yes']],
     ['Unknown command "statu". Did you mean "status"?\nCommands: start, ', ['statu']],
     ['one of --endpoint, --url, --from, --id must be given', ['cancel', '--until', '1h']],
-    ['or how long ago, like 2h: current value is banana', ['replay', '--from', 'banana']],
+    ['or a time ago, like 2h: "banana" is not', ['replay', '--from', 'banana']],
   ])('is refused with "%s"', async (words, args) => {
     const { exitCode, stderr } = await posthorn(...args);
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining(words)]);
@@ -126,7 +126,7 @@ describe('what a command line means', () => {
   it('secrets looks, and makes no database and no key', async () => {
     const empty = await mkdtemp(join(tmpdir(), 'posthorn-empty-'));
     const { exitCode, stderr } = await runHere(['secrets'], { POSTHORN_DATA_DIR: empty });
-    expect([exitCode, stderr]).toEqual([1, expect.stringContaining('Cannot find a database')]);
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining('No database: DATABASE_URL')]);
     expect(await readdir(empty)).toEqual([]);
     await rm(empty, { recursive: true });
   });
