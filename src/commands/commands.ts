@@ -155,7 +155,7 @@ export const commands: readonly Command[] = [
         type: 'string',
         value: 'PRIORITY',
         among: replayPriorities,
-        help: 'default: low, after new webhooks',
+        help: 'low by default, after new webhooks; one of',
       },
       'dry-run': { type: 'boolean', help: 'only count' },
       'no-wait': { type: 'boolean', help: 'start it and do not wait' },

@@ -69,7 +69,7 @@ export const endpointCommands: readonly Command[] = [
         type: 'string',
         value: 'TYPE',
         among: ['hmac', 'ed25519'],
-        help: 'default: as before; one of',
+        help: 'as before by default; one of',
       },
       'overlap-s': {
         type: 'string',

@@ -20,7 +20,7 @@ export const filterOptions = {
     type: 'string',
     value: 'ID',
     multiple: true,
-    help: 'one of these; may be given more than once',
+    help: 'this webhook; may be given more than once',
   },
 } as const satisfies Readonly<Record<string, CommandOption>>;
 
@@ -30,7 +30,7 @@ export const statusOption = {
     value: 'STATUS',
     multiple: true,
     among: replayableStatuses,
-    help: 'default: failed; may be given more than once',
+    help: 'failed by default; may be given more than once; one of',
   },
 } as const satisfies Readonly<Record<string, CommandOption>>;
 

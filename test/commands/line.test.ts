@@ -42,7 +42,7 @@ describe('what a command line means', () => {
     const { exitCode, stderr } = await posthorn('cancel', id, ...options);
     expect([exitCode, stderr]).toEqual([
       2,
-      expect.stringContaining(`there is ${options[0]} beside the id`),
+      expect.stringContaining(`${options[0]} cannot be combined with the id`),
     ]);
     expect((await posthorn('show', id)).stdout).toContain('pending');
   });
@@ -95,7 +95,7 @@ describe('what a command line means', () => {
     ['--limit of "list" needs a value', ['list', '--limit']],
     ['--json of "list" takes no value', ['list', '--json=yes']],
     ['Unknown command "statu". Did you mean "status"?\nCommands: start, ', ['statu']],
-    ['one of --endpoint, --url, --from, --id must be given', ['cancel', '--until', '1h']],
+    ['give at least one of --endpoint, --url, --from, --id', ['cancel', '--until', '1h']],
     ['or a time ago, like 2h: "banana" is not', ['replay', '--from', 'banana']],
   ])('is refused with "%s"', async (words, args) => {
     const { exitCode, stderr } = await posthorn(...args);
