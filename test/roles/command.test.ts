@@ -79,7 +79,7 @@ describe('the roles', () => {
   it('want the schema to be there', async () => {
     await database.pool.query('drop schema posthorn cascade');
     await expect(make(database.url)).rejects.toThrow(
-      'the schema must be up to date: run "posthorn migrate" first',
+      'The schema must be up to date before the roles are made: run "posthorn migrate" first',
     );
   });
 
