@@ -1,4 +1,6 @@
-// What the dashboard knows, it asks the API. A key, where one is needed, is kept for this tab alone.
+/** @import { AnswerTo } from './answers.ts' */
+
+// The requests of the dashboard to the API. If the API needs a key, this tab alone keeps it.
 
 const keyName = 'posthorn-key';
 
@@ -19,32 +21,39 @@ export const setKey = (key) =>
 
 /** @type {Set<() => void>} */
 const onRefused = new Set();
-/** Calls back whenever the API wants a key. @param {() => void} callback */
+/** Calls back when the API refuses a request for want of a key. @param {() => void} callback @returns {() => void} what ends that */
 export function whenRefused(callback) {
   onRefused.add(callback);
-  return () => onRefused.delete(callback);
+  return () => {
+    onRefused.delete(callback);
+  };
 }
 
-/** As if the API had just wanted one. */
+/** Shows the form for a key, as if the API had just refused a request. */
 export function askForKey() {
   for (const callback of onRefused) callback();
 }
 
-/** @param {string} path @param {RequestInit & { headers: Headers }} options */
-function request(path, options) {
+/** @typedef {{ method: string, headers: Headers, body: string | undefined, signal?: AbortSignal | undefined, redirect?: RequestRedirect }} Options */
+
+/** @param {string} path @param {Options} options @returns {Promise<Response>} */
+async function request(path, { signal, body, ...options }) {
   const key = sessionStorage.getItem(keyName);
   if (key !== null) options.headers.set('authorization', `Bearer ${key}`);
-  return fetch(path, options).catch((error) => {
-    if (error.name === 'AbortError') throw error;
-    throw new Problem(0, { detail: 'Posthorn does not answer: is the process still running?' });
-  });
+  try {
+    return await fetch(path, { ...options, body: body ?? null, signal: signal ?? null });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Problem(0, { detail: 'Posthorn does not answer. Is the process still running?' });
+  }
 }
 
 /**
  * @param {string} path
- * @param {{ method?: string, body?: object, signal?: AbortSignal }} [options]
+ * @param {{ method: string, body?: object | undefined, signal?: AbortSignal | undefined }} options
+ * @returns {Promise<unknown>}
  */
-export async function ask(path, { method = 'GET', body, signal } = {}) {
+async function call(path, { method, body, signal }) {
   const headers = new Headers({ accept: 'application/json' });
   if (body !== undefined) headers.set('content-type', 'application/json');
   const response = await request(path, {
@@ -53,14 +62,28 @@ export async function ask(path, { method = 'GET', body, signal } = {}) {
     body: body === undefined ? undefined : JSON.stringify(body),
     signal,
   });
-  const json = await response.json().catch(() => ({}));
-  if (response.ok) return json;
+  const json = await response.json().catch(() => undefined);
+  if (response.ok && json !== undefined) return json;
+  signal?.throwIfAborted();
   if (response.status === 401) askForKey();
-  throw new Problem(response.status, json);
+  if (!response.ok) throw new Problem(response.status, json ?? {});
+  // Posthorn ended while it sent the answer, or a proxy answered with a page of its own.
+  throw new Problem(0, { detail: 'The answer is incomplete or did not come from Posthorn.' });
 }
 
 /**
- * A request as somebody wrote it, and its answer as it came, whatever it says.
+ * Asks for what a path of the API shows.
+ *
+ * @template {string} Path
+ * @param {Path} path
+ * @param {{ signal?: AbortSignal }} [options]
+ */
+export async function ask(path, { signal } = {}) {
+  return /** @type {AnswerTo<Path>} */ (await call(path, { method: 'GET', signal }));
+}
+
+/**
+ * Sends a request as somebody wrote it, and returns its answer as it came.
  *
  * @param {{ method: string, path: string, headers: [string, string][], body: string | undefined }} given
  */
@@ -70,7 +93,10 @@ export async function send({ method, path, headers, body }) {
   try {
     given = new Headers(headers);
   } catch {
-    throw new Problem(0, { detail: 'A header holds what no header may: it was not sent.' });
+    throw new Problem(0, {
+      detail:
+        'The request was not sent, because one of its headers has a character that headers must not have.',
+    });
   }
   const response = await request(path, { method, headers: given, body, redirect: 'manual' });
   const text = await response.text();
@@ -84,10 +110,13 @@ export async function send({ method, path, headers, body }) {
 }
 
 /** @param {string} path @param {object} [body] */
-export const post = (path, body) =>
-  ask(path, { method: 'POST', ...(body === undefined ? {} : { body }) });
+export const post = (path, body) => call(path, { method: 'POST', body });
 
-/** A query string without what is empty. @param {Record<string, string | number | undefined | null>} values */
+/**
+ * A query string without the values that are empty.
+ *
+ * @param {Record<string, string | number | undefined | null>} values @returns {'' | `?${string}`}
+ */
 export function query(values) {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) {

@@ -1,4 +1,5 @@
 import { html, render, useEffect, useRef, useState } from '/dashboard/vendor/preact.js';
+/** @import { Ref } from '/dashboard/vendor/preact.js' */
 import { hasKey, setKey, whenRefused } from './api.js';
 import { Endpoints } from './endpoints.js';
 import { timeZone } from './format.js';
@@ -9,6 +10,7 @@ import { Settings } from './settings.js';
 import { Webhook } from './webhook.js';
 import { Webhooks } from './webhooks.js';
 
+/** The path of each page, its name and its key. @type {[string, string, string][]} */
 const pages = [
   ['', 'Overview', 'o'],
   ['webhooks', 'Webhooks', 'w'],
@@ -17,6 +19,7 @@ const pages = [
   ['api', 'API', 'a'],
   ['settings', 'Settings', 's'],
 ];
+/** @param {string} hash */
 const go = (hash) => {
   location.hash = hash;
 };
@@ -26,6 +29,8 @@ function useHash() {
   useEffect(() => {
     const changed = () => setHash(location.hash);
     addEventListener('hashchange', changed);
+    // It may have changed since the page was drawn, before anything listened.
+    changed();
     return () => removeEventListener('hashchange', changed);
   }, []);
   const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?');
@@ -33,7 +38,7 @@ function useHash() {
   return { page, id, parameters: new URLSearchParams(search) };
 }
 
-/** Follows the system until somebody chooses. */
+/** The theme follows the system until somebody chooses one. */
 function useTheme() {
   const system = matchMedia('(prefers-color-scheme: dark)');
   const [chosen, setChosen] = useState(localStorage.getItem('posthorn-theme'));
@@ -41,6 +46,7 @@ function useTheme() {
   useEffect(() => {
     const changed = () => setDark(system.matches);
     system.addEventListener('change', changed);
+    changed();
     return () => system.removeEventListener('change', changed);
   }, []);
   const theme = chosen ?? (isDark ? 'dark' : 'light');
@@ -56,13 +62,15 @@ function useTheme() {
   return { theme, turn };
 }
 
-/** g and a letter go to a page, / to the search. */
+/** The keys g and a letter open a page; / opens the search. */
 function useKeys() {
   useEffect(() => {
     let isGoing = false;
+    /** @param {KeyboardEvent} event */
     const pressed = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+      if (event.target instanceof Element && event.target.matches('input, select, textarea'))
+        return;
       if (event.key === '/') {
         event.preventDefault();
         const search = document.getElementById('search');
@@ -91,6 +99,7 @@ function App() {
   const { theme, turn } = useTheme();
   const [isRefused, setRefused] = useState(false);
   const [visit, setVisit] = useState(0);
+  /** @type {Ref<HTMLElement>} */
   const main = useRef(null);
   useKeys();
   useEffect(() => whenRefused(() => setRefused(true)), []);
@@ -106,12 +115,12 @@ function App() {
     <a class="skip" href="#main" onClick=${(event) => {
       event.preventDefault();
       main.current?.focus();
-    }}>To the content</a>
+    }}>Skip to the content</a>
     <header>
       <a class="brand" href="#/"><img src="/dashboard/icon.svg" alt="" width="22" height="22" /> Posthorn</a>
       <nav aria-label="Pages">${pages.map(
         ([path, label, letter]) =>
-          html`<a href=${`#/${path}`} aria-current=${path === page ? 'page' : undefined} title=${`Keys: g ${letter}`}>${label}</a>`,
+          html`<a href=${`#/${path}`} aria-current=${path === page ? 'page' : undefined} title=${`Press g, then ${letter}`}>${label}</a>`,
       )}</nav>
       <div class="tools">
         ${
@@ -130,6 +139,7 @@ function App() {
     <footer>Times are in your time zone, ${timeZone()}.</footer>`;
 }
 
+/** @param {{ page: string, id: string | undefined, parameters: URLSearchParams, theme: string }} props */
 function Page({ page, id, parameters, theme }) {
   if (page === '') return html`<${Overview} theme=${theme} />`;
   if (page === 'webhooks' && id !== undefined) return html`<${Webhook} id=${id} key=${id} />`;
@@ -138,9 +148,10 @@ function Page({ page, id, parameters, theme }) {
   if (page === 'replays') return html`<${Replays} />`;
   if (page === 'api') return html`<${Reference} id=${id} go=${go} />`;
   if (page === 'settings') return html`<${Settings} />`;
-  return html`<h1>There is no such page</h1><p><a href="#/">To the overview</a></p>`;
+  return html`<h1>There is no such page</h1><p><a href="#/">Go to the overview</a></p>`;
 }
 
+/** @param {{ onEntered: () => void }} props */
 function KeyForm({ onEntered }) {
   const [key, set] = useState('');
   return html`<form class="key-form" onSubmit=${(event) => {
@@ -148,12 +159,13 @@ function KeyForm({ onEntered }) {
     setKey(key.trim());
     onEntered();
   }}>
-    <h1>This Posthorn asks for a key</h1>
-    ${hasKey() && html`<p class="trouble" role="alert">The key that was entered is unknown, revoked or expired.</p>`}
-    <p>Make one with <code>posthorn keys create --name me --scope read,send,manage</code>. It is kept for this tab alone.</p>
+    <h1>Enter an API key</h1>
+    ${hasKey() && html`<p class="trouble" role="alert">This key is unknown, revoked or expired.</p>`}
+    <p>Create a key with <code>posthorn keys create --name me --scope read,send,manage</code>. Your browser keeps it until you close this tab.</p>
     <label>API key <input type="password" autocomplete="off" required value=${key} onInput=${(event) => set(event.target.value)} /></label>
     <button class="primary">Enter</button>
   </form>`;
 }
 
-render(html`<${App} />`, document.getElementById('app'));
+const place = document.getElementById('app');
+if (place !== null) render(html`<${App} />`, place);

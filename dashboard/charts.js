@@ -2,6 +2,10 @@ import { html, useEffect, useRef, useState } from '/dashboard/vendor/preact.js';
 import { clock } from './format.js';
 import { lonely, timeLabel, timeSteps, withGaps } from './scales.js';
 
+/** @import { Pulse, Series, SeriesPoint } from './answers.ts' */
+/** @import { Ref } from '/dashboard/vendor/preact.js' */
+/** @import { Axis } from '/dashboard/vendor/uplot.js' */
+
 const height = 150;
 
 // uPlot makes its formats for the browser's language, and throws where that is none, such as "en-US@posix".
@@ -17,25 +21,25 @@ const { default: uPlot } = await import('/dashboard/vendor/uplot.js');
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /**
- * A chart over time; beside it the same in words, for those who do not see it. The values are those of the latest point, or of
- * the one under the pointer.
+ * A chart over time, with the values of the latest point or of the one under the pointer. Its label has them for people who do not
+ * see it.
  *
- * @param {{ title: string, unit: string, series: { step_s: number, points: { at: string }[] } | undefined, hours: number, isWorking: boolean,
- *   lines: { label: string, of: (point: any) => number | null, colour: string }[],
+ * @param {{ title: string, unit: string, series: Series | undefined, hours: number, isWorking: boolean,
+ *   lines: { label: string, of: (point: SeriesPoint) => number | null, colour: string }[],
  *   format: (value: number | null) => string, steps: number[], theme: string }} props
  */
 export function Chart({ title, unit, series, hours, isWorking, lines, format, steps, theme }) {
+  /** @type {Ref<HTMLElement>} */
   const place = useRef(null);
-  const [pointed, setPointed] = useState(undefined);
+  const [pointed, setPointed] = useState(/** @type {SeriesPoint | undefined} */ (undefined));
   const points = series?.points ?? [];
   useEffect(() => {
     const element = place.current;
     if (element === null || series === undefined || points.length === 0) return;
     const timed = withGaps(points, series.step_s);
-    const data = [
-      timed.map(({ s }) => s),
-      ...lines.map(({ of }) => timed.map(({ point }) => (point && of(point)) ?? null)),
-    ];
+    const times = timed.map(({ s }) => s);
+    const values = lines.map(({ of }) => timed.map(({ point }) => (point && of(point)) ?? null));
+    /** @type {Axis} */
     const axis = {
       stroke: colour('--muted'),
       grid: { stroke: colour('--line'), width: 1 },
@@ -52,7 +56,7 @@ export function Chart({ title, unit, series, hours, isWorking, lines, format, st
           // All of the period, however little of it was measured.
           x: {
             range: () => {
-              const end = Math.max(Date.now() / 1_000, data[0].at(-1) ?? 0);
+              const end = Math.max(Date.now() / 1_000, times.at(-1) ?? 0);
               return [end - hours * 3_600, end];
             },
           },
@@ -63,13 +67,13 @@ export function Chart({ title, unit, series, hours, isWorking, lines, format, st
             ...axis,
             size: 28,
             incrs: timeSteps,
-            values: (_, times, __, ___, stepS) => times.map((s) => timeLabel(s, stepS)),
+            values: (_, shown, __, ___, stepS) => shown.map((s) => timeLabel(s, stepS)),
           },
           {
             ...axis,
             size: 66,
             incrs: steps,
-            values: (_, values) => values.map((value) => format(value)),
+            values: (_, shown) => shown.map((value) => format(value)),
           },
         ],
         series: [
@@ -78,16 +82,16 @@ export function Chart({ title, unit, series, hours, isWorking, lines, format, st
             label: line.label,
             stroke: colour(line.colour),
             width: 1.5,
-            fill: lines.length === 1 ? `${colour(line.colour)}22` : undefined,
+            ...(lines.length === 1 ? { fill: `${colour(line.colour)}22` } : {}),
             spanGaps: false,
-            points: { show: true, size: 4, filter: () => lonely(data[at + 1]) },
+            points: { show: true, size: 4, filter: () => lonely(values[at] ?? []) },
           })),
         ],
         hooks: {
-          setCursor: [({ cursor: { idx } }) => setPointed(timed[idx]?.point)],
+          setCursor: [({ cursor: { idx } }) => setPointed(timed[idx ?? -1]?.point)],
         },
       },
-      data,
+      [times, ...values],
       element,
     );
     const resized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
@@ -122,14 +126,15 @@ export function Chart({ title, unit, series, hours, isWorking, lines, format, st
   </figure>`;
 }
 
+/** @param {Series | undefined} series @param {boolean} isWorking */
 function emptyText(series, isWorking) {
-  if (series === undefined) return 'Asking …';
+  if (series === undefined) return 'Loading …';
   return isWorking
-    ? 'Nothing was measured in this period yet. A running worker adds a point a minute.'
+    ? 'Nothing was measured in this period yet. A running worker adds one point per minute.'
     : 'Nothing was measured in this period: no worker is running.';
 }
 
-/** Attempts as bars, failures in red at their feet. @param {{ pulse: { at: string, attempts: number, failures: number }[] }} props */
+/** Attempts as bars, with failures in red at the bottom. @param {{ pulse: Pulse }} props */
 export function Sparkline({ pulse }) {
   const steps = 24;
   const first = Math.floor(Date.now() / 300_000) * 300 - (steps - 1) * 300;

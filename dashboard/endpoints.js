@@ -1,18 +1,28 @@
 import { html, useState } from '/dashboard/vendor/preact.js';
 import { post, query } from './api.js';
 import { Sparkline } from './charts.js';
-import { age, ago, count, cut } from './format.js';
+import { age, ago, count, cut, dueIn } from './format.js';
 import { Action, Badge, Empty, Loading, Snippet, Trouble, useAnswer } from './parts.js';
 
+/** @import { Endpoint, Pulse, SentWebhook } from './answers.ts' */
+
+/** What follows "at most 10". @type {['max_in_flight' | 'rate_limit_per_s', string][]} */
 const limits = [
-  ['max_in_flight', 'in flight at most'],
-  ['rate_limit_per_s', 'a second at most'],
+  ['max_in_flight', 'in flight'],
+  ['rate_limit_per_s', 'per second'],
 ];
+
+/** Why an endpoint is not active, after "paused", "disabled" or "deleted". @type {Record<string, string>} */
+const reasons = {
+  by_request: 'by you',
+  failing: 'by Posthorn, because it kept failing',
+  gone: 'by Posthorn, because the receiver answered 410 Gone',
+};
 
 const statuses = ['active', 'paused', 'disabled', 'deleted'];
 
 /**
- * A page of endpoints is one request, with how each is doing, and one for what was tried there.
+ * A page of endpoints takes two requests: one for the endpoints and their health, one for their attempts.
  *
  * @param {{ parameters: URLSearchParams, go: (hash: string) => void }} props
  */
@@ -27,13 +37,13 @@ export function Endpoints({ parameters, go }) {
       : `/endpoints/${encodeURIComponent(only)}`,
     4_000,
   );
-  const rows = data === undefined ? [] : only === null ? data.endpoints : [data];
+  const rows = data === undefined ? [] : 'endpoints' in data ? data.endpoints : [data];
   const ids = rows.map(({ id }) => id);
   const { data: pulses } = useAnswer(
     ids.length === 0 ? null : `/stats/endpoints${query({ ids: ids.join(',') })}`,
     15_000,
   );
-  const next = data?.next_cursor;
+  const next = data !== undefined && 'endpoints' in data ? data.next_cursor : null;
   const isEmpty = data !== undefined && rows.length === 0;
   return html`
     <div class="bar">
@@ -44,7 +54,7 @@ export function Endpoints({ parameters, go }) {
           onChange=${(event) => go(`#/endpoints${query({ status, q: event.target.value.trim() })}`)} /></label>
         <label class="switch">Status <select value=${status ?? ''}
           onChange=${(event) => go(`#/endpoints${query({ status: event.target.value, q: text })}`)}>
-          <option value="">any but deleted</option>
+          <option value="">all except deleted</option>
           ${statuses.map((name) => html`<option value=${name} selected=${name === status}>${name}</option>`)}
         </select></label>`
       }
@@ -60,35 +70,38 @@ export function Endpoints({ parameters, go }) {
     </p>`;
 }
 
+/** @param {{ endpoint: Endpoint, pulse: Pulse, again: () => void }} props */
 function Card({ endpoint, pulse, again }) {
   const { id, status, breaker, backlog } = endpoint;
+  /** @param {string} name */
   const act = (name) => () => post(`/endpoints/${id}/${name}`);
-  const [sent, setSent] = useState(undefined);
+  const [sent, setSent] = useState(/** @type {SentWebhook | undefined} */ (undefined));
   const health =
     status !== 'active'
       ? status
       : breaker.state === 'open'
         ? 'failing'
-        : breaker.consecutive_failures > 0 || breaker.paused_until !== null || failsOften(pulse)
+        : breaker.consecutive_failures > 0 || breaker.throttled_until !== null || failsOften(pulse)
           ? 'shaky'
           : 'healthy';
-  const badge = { healthy: 'delivered', shaky: 'held', failing: 'failed' }[health] ?? 'cancelled';
+  /** @type {Record<string, string>} */
+  const badges = { healthy: 'delivered', shaky: 'held', failing: 'failed' };
   return html`<li class="card" aria-label=${`Endpoint ${id}`}>
     <div class="card-head">
       <div class="card-name">
-        <${Badge} status=${badge}>${health}</${Badge}> <b class="url">${cut(endpoint.url, 200)}</b>
+        <${Badge} status=${badges[health] ?? 'cancelled'}>${health}</${Badge}> <b class="url">${cut(endpoint.url, 200)}</b>
         ${endpoint.description !== '' && html`<div class="muted">${cut(endpoint.description, 200)}</div>`}
       </div>
       <figure class="pulse">${pulse.length > 0 && html`<${Sparkline} pulse=${pulse} />`}<figcaption class="muted">${pulseText(pulse)}</figcaption></figure>
     </div>
     <p class="facts">
       ${count(backlog.waiting)}${backlog.is_at_least ? '+' : ''} waiting${backlog.oldest_due_at !== null && html`, the oldest ${Date.parse(backlog.oldest_due_at) > Date.now() ? `is due ${ago(backlog.oldest_due_at)}` : `has been due for ${age(backlog.oldest_due_at)}`}`}; ${count(backlog.delivering)} being sent
-      ${breaker.state === 'open' && html` · <b>failing for ${age(breaker.failing_since)}</b> (${breaker.last_error ?? 'unknown'}), next probe ${ago(breaker.next_probe_at)}`}
+      ${breaker.state === 'open' && html` · <b>failing for ${age(breaker.failing_since)}</b> (${breaker.last_error ?? 'unknown'}), next probe ${dueIn(breaker.next_probe_at)}`}
       ${breaker.state !== 'open' && breaker.consecutive_failures > 0 && html` · ${count(breaker.consecutive_failures)} failures in a row (${breaker.last_error})`}
-      ${breaker.paused_until !== null && html` · the receiver asked for a pause, which ends ${ago(breaker.paused_until)}`}
-      ${status !== 'active' && html` · ${status} ${ago(endpoint.status_since)}${endpoint.status_reason === null ? '' : ` (${endpoint.status_reason})`}`}
-      ${limits.map(([name, label]) => endpoint[name] !== null && html` · ${endpoint[name]} ${label}`)}
-      ${endpoint.ordered && ' · in order'}
+      ${breaker.throttled_until !== null && html` · told to wait by the receiver (429 or 503), next attempt ${dueIn(breaker.throttled_until)}`}
+      ${status !== 'active' && html` · ${status} ${reasonText(endpoint)} ${ago(endpoint.status_since)}`}
+      ${limits.map(([name, label]) => endpoint[name] !== null && html` · at most ${endpoint[name]} ${label}`)}
+      ${endpoint.ordered && ' · sends in order'}
       ${!endpoint.has_secret && html` · <b>not signed</b>`}
     </p>
     <div class="actions">
@@ -103,9 +116,9 @@ function Card({ endpoint, pulse, again }) {
             endpoint.description === ''
               ? cut(endpoint.url, 200)
               : `${cut(endpoint.description, 200)}: ${cut(endpoint.url, 200)}`,
-          text: 'Nothing is sent to it until somebody enables it again. Webhooks that wait for it are kept.',
+          text: 'Posthorn sends nothing to it until you enable it again. Its webhooks are kept and wait.',
           yes: 'Disable the endpoint',
-          no: 'Keep sending to it',
+          no: status === 'paused' ? 'Keep it paused' : 'Keep sending to it',
           isHarmful: true,
         }} />`
       }
@@ -117,25 +130,40 @@ function Card({ endpoint, pulse, again }) {
   </li>`;
 }
 
-/** More than one in five of what was tried in the last quarter of an hour. */
-function failsOften(pulse) {
-  const recent = pulse.filter(({ at }) => Date.parse(at) > Date.now() - 900_000);
-  const sum = (name) => recent.reduce((total, step) => total + step[name], 0);
-  return sum('failures') * 5 > sum('attempts');
+/** @param {Endpoint} endpoint */
+function reasonText({ status, status_reason: reason }) {
+  if (reason === null || (status === 'deleted' && reason === 'by_request')) return '';
+  return reasons[reason] ?? `(${reason})`;
 }
 
+/** Whether more than one in five attempts of the last quarter of an hour failed. @param {Pulse} pulse */
+function failsOften(pulse) {
+  const { attempts, failures } = totalOf(
+    pulse.filter(({ at }) => Date.parse(at) > Date.now() - 900_000),
+  );
+  return failures * 5 > attempts;
+}
+
+/** @param {Pulse} pulse */
 function pulseText(pulse) {
-  const sum = (name) => pulse.reduce((total, step) => total + step[name], 0);
-  const [attempts, failures] = [sum('attempts'), sum('failures')];
-  if (attempts === 0) return 'nothing tried in 2 h';
-  return `${count(attempts)} tried in 2 h, ${count(failures)} failed`;
+  const { attempts, failures } = totalOf(pulse);
+  if (attempts === 0) return 'no attempts in 2 h';
+  return `${count(attempts)} ${attempts === 1 ? 'attempt' : 'attempts'} in 2 h, ${count(failures)} failed`;
+}
+
+/** @param {Pulse} pulse */
+function totalOf(pulse) {
+  return {
+    attempts: pulse.reduce((total, step) => total + step.attempts, 0),
+    failures: pulse.reduce((total, step) => total + step.failures, 0),
+  };
 }
 
 function None() {
   const made = `curl -X POST ${location.origin}/endpoints -H 'content-type: application/json' \\
   -d '{"url": "https://example.com/hook", "max_in_flight": 10}'`;
   return html`<${Empty} title="No endpoint is registered">
-    <p>Webhooks can go to any URL. An endpoint that is registered has a secret, limits and a state of its own, and can be held.</p>
+    <p>You can send webhooks to any URL. Register an endpoint to give it its own signing secret and limits, and to pause it.</p>
     <${Snippet} text=${made} />
   </${Empty}>`;
 }

@@ -1,4 +1,7 @@
-// Numbers and times for people.
+// Numbers, times and words for people.
+
+/** The priorities of webhooks. In the queue each is a number: its place here. src/domain/priority.ts has the same list. */
+export const priorities = ['high', 'normal', 'low'];
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
@@ -66,6 +69,10 @@ export function ago(time) {
   return s < 0 ? `in ${seconds(-s)}` : s < 1 ? 'just now' : `${seconds(s)} ago`;
 }
 
+/** When something is to happen: "in 30 s", or "now" if its time has come. @param {string | null | undefined} time */
+export const dueIn = (time) =>
+  time === null || time === undefined || Date.parse(time) <= Date.now() ? 'now' : ago(time);
+
 /** For how long something has been so. @param {string | null | undefined} time since when */
 export const age = (time) =>
   time === null || time === undefined
@@ -82,6 +89,7 @@ export function clock(time) {
 
 /** @param {Date} at */
 function dayOf(at) {
+  /** @param {number} value */
   const two = (value) => String(value).padStart(2, '0');
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 }

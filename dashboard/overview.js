@@ -1,19 +1,21 @@
 import { html, useState } from '/dashboard/vendor/preact.js';
 import { Chart } from './charts.js';
-import { ago, count, milliseconds, percent, rate, seconds } from './format.js';
+import { ago, count, milliseconds, percent, priorities, rate, seconds } from './format.js';
 import { Badge, Empty, Loading, Snippet, Trouble, useAnswer } from './parts.js';
 import { steps } from './scales.js';
 import { verdictOf } from './verdict.js';
 
+/** @import { SeriesPoint, Stats } from './answers.ts' */
+
 const periods = { 1: 'hour', 6: '6 hours', 24: 'day', 168: 'week' };
-/** A point of the charts that a tile still takes for the present. */
+/** A point of the charts that is not older counts as the present. */
 const freshMs = 180_000;
 const states = {
   due: 'due now',
   sending: 'being sent',
-  retry: 'wait for a retry',
+  retry: 'waiting for retry',
   scheduled: 'scheduled',
-  held: 'held: breaker or pause',
+  held: 'held by its endpoint',
 };
 
 /** @param {{ theme: string }} props */
@@ -34,6 +36,7 @@ export function Overview({ theme }) {
   };
   const last = lately?.points.findLast(({ at }) => Date.parse(at) > Date.now() - freshMs);
   const { attempts, failures, seconds: window } = stats.window;
+  /** @param {string} state */
   const inState = (state) =>
     stats.queue
       .filter((part) => part.state === state)
@@ -52,17 +55,17 @@ export function Overview({ theme }) {
         verdict.findings.length > 0 &&
         html`<ul class="findings">${verdict.findings.map(
           ({ level, what, todo, link }) =>
-            html`<li class=${level}><b>${what}</b> <span>${todo}</span> ${link && html`<a href=${link}>Look</a>`}</li>`,
+            html`<li class=${level}><b>${what}</b> <span>${todo}</span> ${link && html`<a href=${link.to}>${link.text}</a>`}</li>`,
         )}</ul>`
       }
     </section>
     ${isNew && html`<${First} />`}
     <dl class="tiles">
-      <div><dt>Attempts a second</dt><dd>${rate(attempts / window)}</dd><dd class="note">in the last ${seconds(window)}</dd></div>
-      <div><dt>Success</dt><dd>${percent(attempts === 0 ? null : 1 - failures / attempts)}</dd><dd class="note">${attempts === 0 ? `nothing tried in ${seconds(window)}` : `${count(failures)} of ${count(attempts)} failed`}</dd></div>
-      <div><dt>Delivered in, p95</dt><dd>${milliseconds(last?.p95_ms)}</dd><dd class="note">${typeof last?.p95_ms === 'number' ? `half of them in ${milliseconds(last.p50_ms)}` : 'nothing delivered lately'}</dd></div>
-      <div><dt>Due now</dt><dd>${count(inState('due'))}</dd><dd class="note">${inState('due') === 0 ? 'nothing waits to be sent' : `the oldest for ${seconds(oldest)}`}</dd></div>
-      <div><dt>Unfinished</dt><dd>${stats.is_estimated ? '≈ ' : ''}${count(stats.queue.reduce((sum, { webhooks }) => sum + webhooks, 0))}</dd><dd class="note">${count(inState('retry'))} wait for a retry</dd></div>
+      <div><dt>Attempts per second</dt><dd>${rate(attempts / window)}</dd><dd class="note">in the last ${seconds(window)}</dd></div>
+      <div><dt>Success rate</dt><dd>${percent(attempts === 0 ? null : 1 - failures / attempts)}</dd><dd class="note">${attempts === 0 ? `no attempts in ${seconds(window)}` : `${count(failures)} of ${count(attempts)} failed`}</dd></div>
+      <div><dt>Delivery time, p95</dt><dd>${milliseconds(last?.p95_ms)}</dd><dd class="note">${typeof last?.p95_ms === 'number' ? `median ${milliseconds(last.p50_ms)}` : 'no recent deliveries'}</dd></div>
+      <div><dt>Due now</dt><dd>${count(inState('due'))}</dd><dd class="note">${inState('due') === 0 ? 'no webhook is due' : `the oldest for ${seconds(oldest)}`}</dd></div>
+      <div><dt>Unfinished</dt><dd>${stats.is_estimated ? '≈ ' : ''}${count(stats.queue.reduce((sum, { webhooks }) => sum + webhooks, 0))}</dd><dd class="note">${count(inState('retry'))} waiting for retry</dd></div>
     </dl>
     <div class="bar">
       <h2>How it went</h2>
@@ -74,44 +77,50 @@ export function Overview({ theme }) {
       </div>
     </div>
     <div class="charts">
-      <${Chart} ...${chart} title="Attempts" unit="a second" format=${rate} steps=${steps.rate}
+      <${Chart} ...${chart} title="Attempts" unit="per second" format=${rate} steps=${steps.rate}
         lines=${[
-          { label: 'all', of: (p) => p.per_second, colour: '--blue' },
+          { label: 'all', of: (/** @type {SeriesPoint} */ p) => p.per_second, colour: '--blue' },
           { label: 'failed', of: failedPerSecond, colour: '--red' },
         ]} />
-      <${Chart} ...${chart} title="Success" unit="of attempts" format=${percent} steps=${steps.ratio}
-        lines=${[{ label: 'success', of: (p) => p.success_ratio, colour: '--green' }]} />
+      <${Chart} ...${chart} title="Success rate" unit="of attempts" format=${percent} steps=${steps.ratio}
+        lines=${[{ label: 'success', of: (/** @type {SeriesPoint} */ p) => p.success_ratio, colour: '--green' }]} />
       <${Chart} ...${chart} title="Delivery time" unit="from due to delivered" format=${milliseconds} steps=${steps.milliseconds}
         lines=${[
-          { label: 'p50', of: (p) => p.p50_ms, colour: '--green' },
-          { label: 'p95', of: (p) => p.p95_ms, colour: '--blue' },
-          { label: 'p99', of: (p) => p.p99_ms, colour: '--amber' },
+          { label: 'p50', of: (/** @type {SeriesPoint} */ p) => p.p50_ms, colour: '--green' },
+          { label: 'p95', of: (/** @type {SeriesPoint} */ p) => p.p95_ms, colour: '--blue' },
+          { label: 'p99', of: (/** @type {SeriesPoint} */ p) => p.p99_ms, colour: '--amber' },
         ]} />
       <${Chart} ...${chart} title="Backlog" unit="webhooks" format=${count} steps=${steps.count}
         lines=${[
-          { label: 'unfinished', of: (p) => p.waiting, colour: '--blue' },
-          { label: 'due', of: (p) => p.due, colour: '--amber' },
+          {
+            label: 'unfinished',
+            of: (/** @type {SeriesPoint} */ p) => p.waiting,
+            colour: '--blue',
+          },
+          { label: 'due', of: (/** @type {SeriesPoint} */ p) => p.due, colour: '--amber' },
         ]} />
-      <${Chart} ...${chart} title="Oldest due" unit="waits for" format=${seconds} steps=${steps.seconds}
-        lines=${[{ label: 'oldest', of: (p) => p.oldest_due_s ?? 0, colour: '--amber' }]} />
+      <${Chart} ...${chart} title="Oldest due webhook" unit="due for" format=${seconds} steps=${steps.seconds}
+        lines=${[{ label: 'oldest', of: (/** @type {SeriesPoint} */ p) => p.oldest_due_s ?? 0, colour: '--amber' }]} />
     </div>
     <div class="columns">
-      <section aria-labelledby="queue-title"><h2 id="queue-title">In the queue</h2><${Queue} queue=${stats.queue} /></section>
+      <section aria-labelledby="queue-title"><h2 id="queue-title">In the queue, by priority</h2><${Queue} queue=${stats.queue} /></section>
       <section aria-labelledby="workers-title"><h2 id="workers-title">Workers</h2><${Workers} workers=${stats.workers} /></section>
     </div>`;
 }
 
+/** @param {SeriesPoint} point */
 const failedPerSecond = ({ per_second: perSecond, attempts, failures }) =>
   attempts === 0 ? 0 : (perSecond * failures) / attempts;
 
+/** @param {{ queue: Stats['queue'] }} props */
 function Queue({ queue }) {
-  if (queue.length === 0) return html`<p class="muted">Empty: every webhook has ended.</p>`;
-  const names = ['high', 'normal', 'low'];
-  return html`<div class="scroll" tabindex="0" role="group" aria-label="In the queue"><table>
-    <thead><tr><th scope="col">Webhooks that</th>${names.map((name) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
+  if (queue.length === 0)
+    return html`<p class="muted">The queue is empty. Every webhook has ended.</p>`;
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="In the queue, by priority"><table>
+    <thead><tr><th scope="col">State</th>${priorities.map((name) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
     <tbody>${Object.entries(states).map(
       ([state, label]) =>
-        html`<tr><th scope="row">${label}</th>${names.map(
+        html`<tr><th scope="row">${label}</th>${priorities.map(
           (_, priority) =>
             html`<td class="number">${count(queue.find((part) => part.state === state && part.priority === priority)?.webhooks ?? 0)}</td>`,
         )}</tr>`,
@@ -119,16 +128,17 @@ function Queue({ queue }) {
   </table></div>`;
 }
 
+/** @param {{ workers: Stats['workers'] }} props */
 function Workers({ workers }) {
   if (workers.length === 0)
-    return html`<p class="trouble">None is alive. Start one: <code>posthorn worker</code></p>`;
+    return html`<p class="trouble">No worker is running. Start one: <code>posthorn worker</code></p>`;
   return html`<ul class="plain">${workers.map(
     (worker) =>
-      html`<li><${Badge} status="delivered">alive</${Badge}> <b>${worker.number}</b> on ${worker.host}, pid ${worker.pid}, version ${worker.version} <span class="muted">started ${ago(worker.started_at)}</span></li>`,
+      html`<li><${Badge} status="delivered">running</${Badge}> <b>${worker.number}</b> on ${worker.host}, pid ${worker.pid}, version ${worker.version} <span class="muted">started ${ago(worker.started_at)}</span></li>`,
   )}</ul>`;
 }
 
-/** For whoever has no receiver yet: one that prints what arrives, and its URL. */
+/** A receiver for readers who have none yet: it prints each request. And its URL. */
 const ownUrl = 'http://127.0.0.1:9000/hook';
 const ownReceiver = `node -e 'require("http").createServer((q, s) => q.on("data", (d) => console.log(String(d))).on("end", () => s.end())).listen(9000)'`;
 
@@ -144,12 +154,12 @@ values ('${quoted}', '{"type": "order.created"}');`;
     <p><label>Your receiver's URL <input id="receiver" size="40" value=${url} spellcheck="false" onInput=${(event) => setUrl(event.target.value.trim())} /></label></p>
     ${
       url === ownUrl &&
-      html`<p>If you have none yet, start one in another terminal:</p>
+      html`<p>If you have no receiver yet, start one in another terminal:</p>
         <${Snippet} text=${ownReceiver} />`
     }
-    <p>Insert a webhook in the transaction that makes it true. It is sent when that commits, and never if it does not.</p>
+    <p>Insert a webhook in the same transaction as your own changes. Posthorn sends it after the commit. If the transaction rolls back, nothing is sent.</p>
     <${Snippet} text=${inserted} />
-    <p>Or over HTTP:</p>
+    <p>Or send one over HTTP:</p>
     <${Snippet} text=${sent} />
   </${Empty}>`;
 }

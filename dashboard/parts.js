@@ -1,35 +1,40 @@
 import { html, useEffect, useRef, useState } from '/dashboard/vendor/preact.js';
-import { ask } from './api.js';
+import { ask, Problem } from './api.js';
+
+/** @import { AnswerTo } from './answers.ts' */
+/** @import { Ref, Value } from '/dashboard/vendor/preact.js' */
 
 /**
- * Asks the API once, and again every so often while the page is seen; at once when it is seen again. What was known stays when an
- * answer fails.
+ * Asks the API once, and again every so often while the page is seen; at once when it is seen again. When a request fails, the last
+ * answer stays.
  *
- * @param {string | null} path @param {number} [everyMs]
+ * @template {string} Path
+ * @param {Path | null} path null: nothing is asked @param {number} [everyMs]
  */
 export function useAnswer(path, everyMs) {
-  const [state, setState] = useState({ path: '', data: undefined, problem: undefined });
+  const [state, setState] = useState(/** @type {Known<Path>} */ ({ path: null }));
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     if (path === null) return;
     const aborted = new AbortController();
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     const look = async () => {
       timer = undefined;
       try {
         const data = await ask(path, { signal: aborted.signal });
-        setState({ path, data, problem: undefined });
-      } catch (problem) {
+        setState({ path, data });
+      } catch (error) {
         if (aborted.signal.aborted) return;
         setState((known) => ({
           path,
           data: known.path === path ? known.data : undefined,
-          problem,
+          problem: errorOf(error),
         }));
       }
       if (everyMs !== undefined && !aborted.signal.aborted) timer = setTimeout(lookIfSeen, everyMs);
     };
-    // Whoever waits to be seen has no timer: seen() is what goes on.
+    // A page that waits to be seen has no timer: seen() goes on.
     let isWaiting = false;
     const lookIfSeen = () => {
       isWaiting = document.hidden;
@@ -47,35 +52,47 @@ export function useAnswer(path, everyMs) {
       document.removeEventListener('visibilitychange', seen);
     };
   }, [path, everyMs, turn]);
-  const current = state.path === path ? state : { data: undefined, problem: undefined };
+  const current = state.path === path ? state : undefined;
   return {
-    data: current.data,
-    problem: current.problem,
+    data: current?.data,
+    problem: current?.problem,
     again: () => setTurn((before) => before + 1),
   };
 }
 
-/** @param {{ status: string }} props */
+/**
+ * What useAnswer() knows of a path.
+ *
+ * @template {string} Path
+ * @typedef {{ path: Path | null, data?: AnswerTo<Path> | undefined, problem?: Error | undefined }} Known
+ */
+
+/** @param {unknown} error */
+export const errorOf = (error) => (error instanceof Error ? error : new Error(String(error)));
+
+/** @param {{ status: string, children?: Value }} props */
 export const Badge = ({ status, children }) =>
   html`<span class=${`badge ${status}`}>${children ?? status.replaceAll('_', ' ')}</span>`;
 
 /** @param {{ problem: Error | undefined }} props */
 export const Trouble = ({ problem }) =>
-  problem === undefined || problem.status === 401
+  problem === undefined || (problem instanceof Problem && problem.status === 401)
     ? null
     : html`<p class="trouble" role="alert">${problem.message}</p>`;
 
-/** While nothing is known yet. */
-export const Loading = () => html`<p class="muted" role="status">Asking …</p>`;
+/** Shown until the first answer. */
+export const Loading = () => html`<p class="muted" role="status">Loading …</p>`;
 
-/** @param {{ title: string, children: any }} props */
+/** @param {{ title: string, children?: Value }} props */
 export const Empty = ({ title, children }) =>
   html`<div class="empty"><h2>${title}</h2>${children}</div>`;
 
 /** Code that can be copied. @param {{ text: string }} props */
 export function Snippet({ text }) {
   const [said, setSaid] = useState('Copy');
+  /** @type {Ref<HTMLElement>} */
   const code = useRef(null);
+  /** @param {string} what */
   const say = (what) => {
     setSaid(what);
     setTimeout(() => setSaid('Copy'), 1_500);
@@ -85,9 +102,9 @@ export function Snippet({ text }) {
       await navigator.clipboard.writeText(text);
       say('Copied');
     } catch {
-      // Over plain HTTP from afar browsers give no clipboard: it is marked, to be copied by hand.
-      getSelection()?.selectAllChildren(code.current);
-      say('Marked');
+      // Browsers give a page from another machine no clipboard over plain HTTP: the reader copies the selected text.
+      if (code.current !== null) getSelection()?.selectAllChildren(code.current);
+      say('Selected');
     }
   };
   return html`<div class="snippet">
@@ -97,22 +114,24 @@ export function Snippet({ text }) {
 }
 
 /**
- * A button that does something at the API, and says what came of it.
+ * A button that changes something through the API, and shows the problem if that fails.
  *
- * @param {{ label: string, act: () => Promise<any>, onDone?: (answer: any) => void, confirm?: Question, kind?: string, disabled?: boolean }} props
+ * @param {{ label: string, act: () => Promise<unknown>, onDone?: (answer: unknown) => void, confirm?: Question, kind?: string, disabled?: boolean }} props
  */
 export function Action({ label, act, onDone, confirm, kind = '', disabled = false }) {
-  const [state, setState] = useState({ isBusy: false, problem: undefined });
+  const [state, setState] = useState(
+    /** @type {{ isBusy: boolean, problem?: Error }} */ ({ isBusy: false }),
+  );
   const [isAsking, setAsking] = useState(false);
   const run = async () => {
     setAsking(false);
-    setState({ isBusy: true, problem: undefined });
+    setState({ isBusy: true });
     try {
       const answer = await act();
-      setState({ isBusy: false, problem: undefined });
+      setState({ isBusy: false });
       onDone?.(answer);
-    } catch (problem) {
-      setState({ isBusy: false, problem });
+    } catch (error) {
+      setState({ isBusy: false, problem: errorOf(error) });
     }
   };
   return html`<span class="action">
@@ -130,9 +149,10 @@ export function Action({ label, act, onDone, confirm, kind = '', disabled = fals
  * @typedef {{ title: string, thing?: string, text: string, yes: string, no: string, isHarmful?: boolean }} Question
  */
 
-/** Asks once more. @param {{ question: Question, onYes: () => void, onNo: () => void }} props */
+/** Asks for a confirmation. @param {{ question: Question, onYes: () => void, onNo: () => void }} props */
 export function Confirm({ question, onYes, onNo }) {
   const { title, thing, text, yes, no, isHarmful = false } = question;
+  /** @type {Ref<HTMLDialogElement>} */
   const dialog = useRef(null);
   useEffect(() => {
     dialog.current?.showModal();

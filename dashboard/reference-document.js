@@ -3,11 +3,13 @@
 const methods = ['get', 'post', 'put', 'patch', 'delete', 'head'];
 
 /**
+ * @typedef {Record<string, any>} Document as parsed; of any shape, so that nothing in it is taken for granted
  * @typedef {Record<string, any>} Schema
  * @typedef {{ name: string, place: string, isRequired: boolean, isRepeated: boolean, description: string, schema: Schema, example: unknown }} Parameter
  * @typedef {{ name: string, text: string }} Example
  * @typedef {{ type: string, schema: Schema | undefined, examples: Example[] }} Content
  * @typedef {{ status: string, description: string, headers: string[], contents: Content[] }} Answer
+ * @typedef {{ name: string, description: string }} Tag
  * @typedef {{
  *   id: string, method: string, path: string, tag: string, summary: string, description: string, scope: string, isPublic: boolean,
  *   isDeprecated: boolean, isSent: boolean, parameters: Parameter[],
@@ -18,9 +20,10 @@ const methods = ['get', 'post', 'put', 'patch', 'delete', 'head'];
 /**
  * All operations in the order of the document's tags; what Posthorn itself sends (`webhooks`) comes last.
  *
- * @param {Record<string, any>} document @returns {Operation[]}
+ * @param {Document} document @returns {Operation[]}
  */
 export function operationsOf(document) {
+  /** @param {Record<string, any> | undefined} paths @param {boolean} isSent @returns {Operation[]} */
   const of = (paths, isSent) =>
     Object.entries(paths ?? {}).flatMap(([path, item]) => {
       const found = resolve(document, item);
@@ -33,14 +36,18 @@ export function operationsOf(document) {
   return all.toSorted((a, b) => tags.indexOf(a.tag) - tags.indexOf(b.tag));
 }
 
-/** @param {Record<string, any>} document @param {Operation[]} operations @returns {{ name: string, description: string }[]} */
+/** @param {Document} document @param {Operation[]} operations @returns {Tag[]} */
 export function tagsOf(document, operations) {
-  const named = (document.tags ?? []).map(({ name, description = '' }) => ({ name, description }));
+  /** @type {Tag[]} */
+  const named = (document.tags ?? []).map(
+    (/** @type {Record<string, any>} */ { name, description = '' }) => ({ name, description }),
+  );
   const others = new Set(operations.map(({ tag }) => tag));
   for (const { name } of named) others.delete(name);
   return [...named, ...[...others].map((name) => ({ name, description: '' }))];
 }
 
+/** @param {Document} document @param {{ path: string, method: string, item: Schema, isSent: boolean }} place @returns {Operation} */
 function operationOf(document, { path, method, item, isSent }) {
   const operation = item[method];
   const {
@@ -56,7 +63,7 @@ function operationOf(document, { path, method, item, isSent }) {
   const body =
     operation.requestBody === undefined ? undefined : resolve(document, operation.requestBody);
   const security = operation.security ?? document.security ?? [];
-  const scopes = security.flatMap((way) => Object.values(way).flat());
+  const scopes = security.flatMap((/** @type {object} */ way) => Object.values(way).flat());
   const scope = operation['x-scope'] ?? scopes[0] ?? '';
   return {
     id,
@@ -87,6 +94,7 @@ function operationOf(document, { path, method, item, isSent }) {
   };
 }
 
+/** @param {Document} document @param {unknown} given @returns {Parameter} */
 function parameterOf(document, given) {
   const {
     name,
@@ -109,6 +117,7 @@ function parameterOf(document, given) {
   };
 }
 
+/** @param {Document} document @param {{ status: string, answer: unknown }} given @returns {Answer} */
 function answerOf(document, { status, answer }) {
   const found = resolve(document, answer);
   return {
@@ -119,6 +128,7 @@ function answerOf(document, { status, answer }) {
   };
 }
 
+/** @param {Document} document @param {Record<string, any> | undefined} content @returns {Content[]} */
 function contentsOf(document, content) {
   return Object.entries(content ?? {}).map(([type, { schema, example, examples }]) => {
     const named = Object.entries(examples ?? {}).map(([name, given]) => {
@@ -135,12 +145,18 @@ function contentsOf(document, content) {
   });
 }
 
+/** @param {unknown} value */
 const textOf = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2));
 
-/** What a reference points at, with what stands beside it; lists of parts (allOf) are put together. */
+/**
+ * The object that a reference points at, with the members beside the reference; the parts of an allOf are merged.
+ *
+ * @param {Document} document @param {unknown} value @returns {Schema}
+ */
 export function resolve(document, value, depth = 0) {
   if (value === null || typeof value !== 'object' || depth > 20) return {};
-  const { $ref, allOf, ...own } = value;
+  const { $ref, allOf, ...own } = /** @type {Schema} */ (value);
+  /** @type {Schema} */
   let found = own;
   if (typeof $ref === 'string') {
     found = { ...resolve(document, pointedAt(document, $ref), depth + 1), ...own };
@@ -153,12 +169,16 @@ export function resolve(document, value, depth = 0) {
   });
 }
 
+/** @param {Document} document @param {string} pointer @returns {unknown} */
 function pointedAt(document, pointer) {
   return pointer
     .replace(/^#\//, '')
     .split('/')
     .map((step) => decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~'))
-    .reduce((at, step) => (Object.hasOwn(Object(at), step) ? at[step] : undefined), document);
+    .reduce(
+      (/** @type {any} */ at, step) => (Object.hasOwn(Object(at), step) ? at[step] : undefined),
+      document,
+    );
 }
 
 /** @param {Schema} schema */
@@ -166,7 +186,7 @@ function exampleOf(schema) {
   return schema.example ?? schema.examples?.[0] ?? schema.const ?? schema.default;
 }
 
-/** Something that a schema allows, where no example is given. */
+/** A value that a schema allows: its example, or one that is made up. @param {Document} document @param {unknown} given @returns {unknown} */
 function sample(document, given, depth = 0) {
   const schema = resolve(document, given);
   const example = exampleOf(schema);
@@ -191,16 +211,18 @@ function sample(document, given, depth = 0) {
 }
 
 /**
- * The fields of a schema, those of objects within it below them.
+ * The fields of a schema, with the fields of objects within it below them.
  *
- * @param {Record<string, any>} document @param {Schema | undefined} given
+ * @param {Document} document @param {Schema | undefined} given
  * @returns {{ name: string, depth: number, isRequired: boolean, schema: Schema }[]}
  */
 export function fieldsOf(document, given, depth = 0) {
   const schema = resolve(document, given);
   const inner = [
     schema,
-    ...(schema.oneOf ?? schema.anyOf ?? []).map((each) => resolve(document, each)),
+    ...(schema.oneOf ?? schema.anyOf ?? []).map((/** @type {unknown} */ each) =>
+      resolve(document, each),
+    ),
   ];
   const rows = inner.flatMap(({ properties = {}, required = [] }) =>
     Object.entries(properties).flatMap(([name, each]) => {
@@ -216,7 +238,7 @@ export function fieldsOf(document, given, depth = 0) {
   );
 }
 
-/** What the fields of a field are those of: the object itself, or each of a list or a map. */
+/** The schema whose fields are shown below a field: its own, or that of the entries of a list or a map. @param {Document} document @param {Schema} schema @returns {Schema} */
 function within(document, schema) {
   if (schema.items !== undefined) return resolve(document, schema.items);
   const others = schema.additionalProperties;
@@ -224,15 +246,16 @@ function within(document, schema) {
   return schema;
 }
 
-/** The type in words. @param {Record<string, any>} document @param {Schema} given @returns {string} */
+/** The type in words. @param {Document} document @param {Schema} given @returns {string} */
 export function typeOf(document, given) {
   const schema = resolve(document, given);
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum !== undefined)
-    return schema.enum.map((each) => JSON.stringify(each)).join(' or ');
+    return schema.enum.map((/** @type {unknown} */ each) => JSON.stringify(each)).join(' or ');
   const choice = schema.oneOf ?? schema.anyOf;
   if (choice !== undefined) {
-    return [...new Set(choice.map((each) => typeOf(document, each)))].join(' or ');
+    const types = choice.map((/** @type {Schema} */ each) => typeOf(document, each));
+    return [...new Set(types)].join(' or ');
   }
   const types = [schema.type ?? (schema.properties === undefined ? 'any JSON' : 'object')].flat();
   return types
@@ -255,11 +278,12 @@ export function rulesOf(schema) {
     schema.exclusiveMinimum === undefined ? '' : `more than ${schema.exclusiveMinimum}`,
     schema.exclusiveMaximum === undefined ? '' : `less than ${schema.exclusiveMaximum}`,
     schema.multipleOf === undefined ? '' : `a multiple of ${schema.multipleOf}`,
-    schema.uniqueItems === true ? 'each once' : '',
+    schema.uniqueItems === true ? 'no duplicates' : '',
     schema.pattern === undefined ? '' : `matches ${schema.pattern}`,
   ].filter((rule) => rule !== '');
 }
 
+/** @param {number | undefined} least @param {number | undefined} most @param {string} unit */
 function range(least, most, unit) {
   if (least === undefined && most === undefined) return '';
   if (least === undefined) return `at most ${most}${unit}`;

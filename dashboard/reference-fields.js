@@ -1,6 +1,8 @@
 import { html } from '/dashboard/vendor/preact.js';
 import { fieldsOf, rulesOf, typeOf } from './reference-document.js';
 
+/** @import { Document, Schema } from './reference-document.js' */
+
 /**
  * Text of the document: paragraphs, `code` and [links](…) of Markdown, put into nodes.
  *
@@ -12,6 +14,7 @@ export const Prose = ({ text }) =>
     .filter((paragraph) => paragraph.trim() !== '')
     .map((paragraph) => html`<p class="prose">${inline(paragraph)}</p>`);
 
+/** @param {string} text */
 function inline(text) {
   return text.split(/(`[^`]+`|\[[^\]]+\]\([^)\s]+\)|\*\*[^*]+\*\*)/).map((part) => {
     if (/^`.+`$/s.test(part)) return html`<code>${part.slice(1, -1)}</code>`;
@@ -23,9 +26,9 @@ function inline(text) {
 }
 
 /**
- * One line for a field or a parameter: name, type, whether it must be given, rules, default, what it means.
+ * One line for a field or a parameter: name, type, if it is required, rules, default and meaning.
  *
- * @param {{ document: object, name: string, schema: Record<string, any>, isRequired: boolean, depth?: number, place?: string, description?: string }} props
+ * @param {{ document: Document, name: string, schema: Schema, isRequired: boolean, depth?: number, place?: string, description?: string }} props
  */
 export function Field({ document, name, schema, isRequired, depth = 0, place, description }) {
   const rules = rulesOf(schema);
@@ -38,7 +41,7 @@ export function Field({ document, name, schema, isRequired, depth = 0, place, de
   </li>`;
 }
 
-/** The fields of a body. @param {{ document: object, schema: Record<string, any> | undefined, isAnswer?: boolean }} props */
+/** The fields of a body. @param {{ document: Document, schema: Schema | undefined, isAnswer?: boolean }} props */
 export function Fields({ document, schema, isAnswer = false }) {
   const rows = fieldsOf(document, schema);
   if (rows.length === 0) {

@@ -1,11 +1,13 @@
 // Pure: the request that the fields of "Try it" make.
 
+/** @import { Operation, Parameter } from './reference-document.js' */
+
 /**
  * @typedef {{ values: Record<string, string>, type: string, body: string }} Draft
  * @typedef {{ method: string, path: string, headers: [string, string][], body: string | undefined }} Request
  */
 
-/** What the fields hold at first. @param {import('./reference-document.js').Operation} operation @returns {Draft} */
+/** What the fields hold at first. @param {Operation} operation @returns {Draft} */
 export function firstDraft({ body }) {
   const content = body?.contents[0];
   return { values: {}, type: content?.type ?? '', body: content?.examples[0]?.text ?? '' };
@@ -15,34 +17,37 @@ export function firstDraft({ body }) {
 export const keyOf = ({ place, name }) => `${place} ${name}`;
 
 /**
- * @param {import('./reference-document.js').Operation} operation
+ * @param {Operation} operation
  * @param {Draft} draft
- * @param {boolean} [isShown] what must be given and is not stands there as its example, to be read
+ * @param {boolean} [isShown] fills in the examples of required parameters that are not given yet, to be read
  * @returns {Request}
  */
 export function requestOf(operation, draft, isShown = false) {
+  /** @param {Parameter} parameter */
   const textOf = (parameter) => {
     const given = draft.values[keyOf(parameter)] ?? '';
     if (given !== '' || !isShown || !parameter.isRequired) return given;
     return String(parameter.example ?? `{${parameter.name}}`);
   };
+  /** @param {string} place */
   const of = (place) =>
     operation.parameters
       .filter((parameter) => parameter.place === place)
-      .map((parameter) => [parameter, textOf(parameter)]);
+      .map((parameter) => ({ ...parameter, value: textOf(parameter) }));
   let path = operation.path;
-  for (const [{ name }, value] of of('path')) {
+  for (const { name, value } of of('path')) {
     const isName = value === `{${name}}`;
     path = path.replace(`{${name}}`, () => (isName ? value : encodeURIComponent(value)));
   }
   const search = new URLSearchParams();
-  for (const [{ name, isRepeated }, value] of of('query')) {
+  for (const { name, isRepeated, value } of of('query')) {
     if (value === '') continue;
     for (const each of isRepeated ? value.split(',') : [value]) search.append(name, each.trim());
   }
+  /** @type {[string, string][]} */
   const headers = of('header')
-    .filter(([, value]) => value !== '')
-    .map(([{ name }, value]) => [name, value]);
+    .filter(({ value }) => value !== '')
+    .map(({ name, value }) => [name, value]);
   const hasBody = operation.body !== undefined && draft.body.trim() !== '';
   if (hasBody) headers.push(['content-type', draft.type]);
   const text = search.toString();
@@ -63,7 +68,7 @@ export function curlOf({ method, path, headers, body }, { origin, hasKey }) {
   return parts.join(' \\\n  ');
 }
 
-/** For a shell. */
+/** For a shell. @param {string} text */
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** What is wrong with a body that should be JSON; undefined: nothing. @param {Draft} draft */
@@ -73,6 +78,6 @@ export function bodyFault({ type, body }) {
     JSON.parse(body);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : 'not JSON';
+    return error instanceof Error ? error.message : 'it cannot be read';
   }
 }

@@ -4,6 +4,9 @@ import { operationsOf, tagsOf } from './reference-document.js';
 import { Field, Fields, Prose } from './reference-fields.js';
 import { Try } from './reference-try.js';
 
+/** @import { Answer as OperationAnswer, Document, Operation } from './reference-document.js' */
+/** @import { Ref } from '/dashboard/vendor/preact.js' */
+
 /** The page "API": all operations, or one of them. @param {{ id: string | undefined, go: (hash: string) => void }} props */
 export function Reference({ id, go }) {
   const { data: document, problem } = useAnswer('/openapi.json');
@@ -32,34 +35,44 @@ export function Reference({ id, go }) {
   </div>`;
 }
 
+/** @param {{ document: Document }} props */
 function Introduction({ document }) {
   const { title = 'API', version = '', description = '' } = document.info ?? {};
   return html`
     <h1>${title} <span class="muted">${version}</span></h1>
     <div class="lead"><${Prose} text=${description} /></div>
-    <p>For generators and clients: <a href="/openapi.json">openapi.json</a> (OpenAPI ${document.openapi}).</p>
+    <p>For code generators and HTTP clients: <a href="/openapi.json">openapi.json</a> (OpenAPI ${document.openapi}).</p>
     <${Snippet} text=${`curl ${location.origin}/openapi.json`} />`;
 }
 
+/**
+ * @param {{ document: Document, operations: Operation[], id: string | undefined, sought: string, onSought: (sought: string) => void,
+ *   go: (hash: string) => void }} props
+ */
 function Contents({ document, operations, id, sought, onSought, go }) {
   const tags = tagsOf(document, operations).filter(({ name }) =>
     operations.some(({ tag }) => tag === name),
   );
+  /** @param {KeyboardEvent & { currentTarget: HTMLElement }} event */
   const step = (event) => {
-    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : undefined;
     if (by === undefined) return;
     event.preventDefault();
+    /** @type {(EventTarget | null)[]} */
     const stops = [...event.currentTarget.querySelectorAll('#search, a')];
-    stops[stops.indexOf(event.target) + by]?.focus();
+    const next = stops[stops.indexOf(event.target) + by];
+    if (next instanceof HTMLElement) next.focus();
   };
+  /** @param {KeyboardEvent} event */
   const first = (event) => {
-    if (event.key === 'Enter' && operations.length > 0) go(`#/api/${operations[0].id}`);
+    const [found] = operations;
+    if (event.key === 'Enter' && found !== undefined) go(`#/api/${found.id}`);
     if (event.key === 'Escape') onSought('');
   };
   return html`<nav class="contents" aria-label="Operations" onKeyDown=${step}>
     <label class="search"><span class="muted">Search</span>
       <input id="search" type="search" value=${sought} placeholder="replay, /endpoints, cursor …" onInput=${(event) => onSought(event.target.value)} onKeyDown=${first} /></label>
-    ${operations.length === 0 && html`<p class="muted" role="status">Nothing is like "${sought}".</p>`}
+    ${operations.length === 0 && html`<p class="muted" role="status">No operation matches "${sought}".</p>`}
     ${tags.map(
       ({ name, description }) => html`<section key=${name}>
       <h2>${name}</h2>
@@ -79,16 +92,19 @@ function Contents({ document, operations, id, sought, onSought, go }) {
   </nav>`;
 }
 
+/** @param {{ name: string }} props */
 const Method = ({ name }) => html`<span class=${`method ${name.toLowerCase()}`}>${name}</span>`;
 
+/** @param {{ operation: Operation }} props */
 const Scope = ({ operation: { isSent, isPublic, scope } }) => {
   if (isSent) return html`<span class="badge">sent by Posthorn</span>`;
   if (isPublic) return html`<span class="badge">no key</span>`;
   return scope === '' ? null : html`<span class="badge">scope ${scope}</span>`;
 };
 
-/** One operation. Who comes by a link or with the keyboard is at its heading. */
+/** One operation. Its heading gets the focus, so that the keyboard and screen readers go on there. @param {{ document: Document, operation: Operation }} props */
 function One({ document, operation }) {
+  /** @type {Ref<HTMLElement>} */
   const heading = useRef(null);
   useEffect(() => {
     heading.current?.focus({ preventScroll: true });
@@ -108,19 +124,22 @@ function One({ document, operation }) {
     ${body !== undefined && html`<h2>Body ${!body.isRequired && html`<span class="muted">optional</span>`}</h2><${Prose} text=${body.description} />`}
     ${body?.contents.map(({ type, schema }) => html`<p class="muted"><code>${type}</code></p><${Fields} document=${document} schema=${schema} />`)}
     ${!operation.isSent && html`<${Try} operation=${operation} />`}
-    <h2>${operation.isSent ? 'What the receiver answers' : 'Answers'}</h2>
+    <h2>${operation.isSent ? 'Answers of the receiver' : 'Answers'}</h2>
     <ul class="answers">${answers.map((answer) => html`<${Answer} key=${answer.status} document=${document} answer=${answer} />`)}</ul>`;
 }
 
-/** What an answer means; where it may be one of several problems, each with its name. */
+/** What an answer means; if it may be one of several problems, a list of them. @param {{ text: string }} props */
 function Meaning({ text }) {
-  const parts = text
-    .split(/(?<=\.) (?=[a-z0-9_]+: )/)
-    .map((part) => /^([a-z0-9_]+): (.+)$/s.exec(part));
-  if (parts.some((part) => part === null)) return html`<${Prose} text=${text} />`;
+  const given = text.split(/(?<=\.) (?=[a-z0-9_]+: )/);
+  const parts = given.flatMap((part) => {
+    const found = /^([a-z0-9_]+): (.+)$/s.exec(part);
+    return found === null ? [] : [found];
+  });
+  if (parts.length < given.length) return html`<${Prose} text=${text} />`;
   return html`<ul class="plain">${parts.map(([, code, title]) => html`<li><code>${code}</code> <span class="muted">${title}</span></li>`)}</ul>`;
 }
 
+/** @param {{ document: Document, answer: OperationAnswer }} props */
 function Answer({ document, answer: { status, description, headers, contents } }) {
   const kind = /^2/.test(status) ? 'delivered' : /^[45]/.test(status) ? 'held' : '';
   return html`<li>

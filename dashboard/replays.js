@@ -1,7 +1,9 @@
 import { html, useState } from '/dashboard/vendor/preact.js';
 import { post } from './api.js';
-import { ago, clock, count, cut } from './format.js';
+import { ago, clock, count, cut, priorities } from './format.js';
 import { Action, Badge, Empty, Loading, Trouble, useAnswer } from './parts.js';
+
+/** @import { MatchCount, ReplayRow } from './answers.ts' */
 
 const statuses = ['failed', 'cancelled', 'pending', 'delivered'];
 const periods = { 1: 'last hour', 24: 'last day', 168: 'last week', 720: 'last 30 days' };
@@ -10,15 +12,16 @@ export function Replays() {
   const { data, problem, again } = useAnswer('/replays?limit=50', 2_000);
   return html`
     <h1>Replays</h1>
-    <p class="lead">What has ended goes back into the queue, each webhook once, whatever dies meanwhile. It keeps its id, so receivers that know it drop it.</p>
+    <p class="lead">A replay puts webhooks that have ended back into the queue. Each one is put back once, even if a process dies meanwhile. It keeps its id, so a receiver that already has it can ignore it.</p>
     <${Start} onStarted=${again} />
-    <h2>Started</h2>
+    <h2>Started replays</h2>
     <${Trouble} problem=${problem} />
     ${data === undefined && problem === undefined && html`<${Loading} />`}
-    ${data?.replays.length === 0 && html`<${Empty} title="No replay yet"><p>After an outage of a receiver: choose its failed webhooks above, count them, and start.</p></${Empty}>`}
+    ${data?.replays.length === 0 && html`<${Empty} title="No replay yet"><p>When a receiver works again after an outage, choose its failed webhooks above, count them and start.</p></${Empty}>`}
     <ul class="cards">${(data?.replays ?? []).map((replay) => html`<${Replay} key=${replay.id} replay=${replay} again=${again} />`)}</ul>`;
 }
 
+/** @param {{ onStarted: () => void }} props */
 function Start({ onStarted }) {
   const [form, setForm] = useState({
     status: 'failed',
@@ -27,11 +30,14 @@ function Start({ onStarted }) {
     rate: '',
     priority: 'low',
   });
-  const [counted, setCounted] = useState(undefined);
-  const set = (name) => (event) => {
-    setForm({ ...form, [name]: event.target.value });
-    setCounted(undefined);
-  };
+  const [counted, setCounted] = useState(/** @type {MatchCount | undefined} */ (undefined));
+  /** @param {keyof typeof form} name */
+  const set =
+    (name) =>
+    (/** @type {{ target: HTMLInputElement }} */ { target }) => {
+      setForm({ ...form, [name]: target.value });
+      setCounted(undefined);
+    };
   const order = () => {
     const to = form.to.trim();
     const place = to === '' ? {} : /^[0-9a-f-]{36}$/.test(to) ? { endpoint_id: to } : { url: to };
@@ -45,9 +51,9 @@ function Start({ onStarted }) {
   return html`<form class="filters boxed" onSubmit=${(event) => event.preventDefault()} aria-label="Start a replay">
     <label>Status <select value=${form.status} onChange=${set('status')}>${statuses.map((each) => html`<option value=${each}>${each}</option>`)}</select></label>
     <label>Enqueued <select value=${form.hours} onChange=${set('hours')}>${Object.entries(periods).map(([value, label]) => html`<option value=${value} selected=${value === form.hours}>${label}</option>`)}</select></label>
-    <label class="grow">To <input value=${form.to} placeholder="an endpoint's id or a URL; empty: all" spellcheck="false" onInput=${set('to')} /></label>
-    <label>A second at most <input type="number" min="0.1" max="10000" step="any" value=${form.rate} placeholder="no limit" onInput=${set('rate')} /></label>
-    <label>Priority <select value=${form.priority} onChange=${set('priority')}>${['low', 'normal', 'high', 'own'].map((each) => html`<option value=${each}>${each}</option>`)}</select></label>
+    <label class="grow">To <input value=${form.to} placeholder="endpoint id or URL; empty means all" spellcheck="false" onInput=${set('to')} /></label>
+    <label>Limit per second <input type="number" min="0.1" max="10000" step="any" value=${form.rate} placeholder="no limit" onInput=${set('rate')} /></label>
+    <label>Priority <select value=${form.priority} onChange=${set('priority')}>${[...priorities.toReversed(), 'own'].map((each) => html`<option value=${each}>${each === 'own' ? 'own of each' : each}</option>`)}</select></label>
     <div class="actions">
       <${Action} label="Count" act=${() => post('/replays', { ...order(), dry_run: true })} onDone=${setCounted} />
       <${Action} label="Start" kind="primary" disabled=${counted === undefined || (counted.matched === 0 && !counted.is_at_least)} act=${() => post('/replays', order())}
@@ -58,22 +64,26 @@ function Start({ onStarted }) {
         confirm=${{
           title: `Replay ${matchText(counted)}?`,
           thing: form.to.trim() === '' ? undefined : cut(form.to.trim(), 200),
-          text: 'They are put back into the queue and sent again, each with the id that it had.',
+          text: 'Posthorn puts them back into the queue and sends them again. Each one keeps its id.',
           yes: 'Start the replay',
           no: 'Do not start',
         }} />
-      <span role="status">${counted === undefined ? html`<span class="muted">Count first.</span>` : `${matchText(counted)} match.`}</span>
+      <span role="status">${counted === undefined ? html`<span class="muted">Count the webhooks first.</span>` : `${matchText(counted)} ${isOne(counted) ? 'matches' : 'match'}.`}</span>
     </div>
   </form>`;
 }
 
-/** Counting gives up after a while, and may have found nothing until then. */
+/** Counting gives up after a while, and may have found nothing until then. @param {MatchCount | undefined} counted */
 function matchText(counted) {
   if (counted === undefined) return 'webhooks';
   const { matched, is_at_least: isAtLeast } = counted;
-  return `${count(matched)}${isAtLeast ? ' or more' : ''} ${matched === 1 && !isAtLeast ? 'webhook' : 'webhooks'}`;
+  return `${count(matched)}${isAtLeast ? ' or more' : ''} ${isOne(counted) ? 'webhook' : 'webhooks'}`;
 }
 
+/** @param {MatchCount} counted */
+const isOne = ({ matched, is_at_least: isAtLeast }) => matched === 1 && !isAtLeast;
+
+/** @param {{ replay: ReplayRow, again: () => void }} props */
 function Replay({ replay, again }) {
   const { id, status, matched, replayed, skipped, filter } = replay;
   const done = replayed + skipped;
@@ -86,15 +96,15 @@ function Replay({ replay, again }) {
   }[status];
   return html`<li class="card">
     <div class="bar">
-      <div><${Badge} status=${badge}>${status}</${Badge}> <b>${filter.status.join(', ')}</b> ${filter.url ?? filter.endpoint_id ?? 'to anywhere'}${' '}
-        <span class="muted">from ${filter.from === null ? 'the beginning' : clock(filter.from)} until ${filter.until === null ? 'its start' : clock(filter.until)}</span></div>
+      <div><${Badge} status=${badge}>${status}</${Badge}> <b>${filter.status.join(', ')}</b> ${targetText(filter)}${' '}
+        <span class="muted">enqueued ${filter.from !== null && `from ${clock(filter.from)} `}until ${filter.until === null ? 'the replay started' : clock(filter.until)}</span></div>
       ${
         isMoving &&
         html`<${Action} label="Cancel replay" act=${() => post(`/replays/${id}/cancel`)} onDone=${again}
         confirm=${{
           title: 'Cancel this replay?',
-          thing: `${filter.status.join(', ')}, ${filter.url ?? filter.endpoint_id ?? 'to anywhere'}`,
-          text: 'It puts no more webhooks back, and takes back those that have not been tried since.',
+          thing: `${filter.status.join(', ')} ${targetText(filter)}`,
+          text: 'It puts no more webhooks back into the queue. It takes those out again that it has put back and that were not sent since.',
           yes: 'Cancel the replay',
           no: 'Keep it running',
           isHarmful: true,
@@ -103,6 +113,14 @@ function Replay({ replay, again }) {
     </div>
     <progress max=${Math.max(matched, done, 1)} value=${status === 'finished' ? Math.max(matched, done, 1) : done} aria-label=${`Replay ${id}`}></progress>
     <p class="facts">${count(replayed)} of ${count(matched)}${replay.is_at_least ? ' or more' : ''} put back${skipped > 0 && `, ${count(skipped)} skipped`}${replay.taken_back > 0 && `, ${count(replay.taken_back)} taken back`}${' '}
-      · started ${ago(replay.created_at)}${replay.finished_at !== null && `, ended ${ago(replay.finished_at)}`}${replay.rate_limit_per_s !== null && ` · ${replay.rate_limit_per_s} a second at most`} · priority ${replay.priority}</p>
+      · started ${ago(replay.created_at)}${replay.finished_at !== null && `, ended ${ago(replay.finished_at)}`}${replay.rate_limit_per_s !== null && ` · at most ${replay.rate_limit_per_s} per second`} · ${replay.priority === 'own' ? 'own priority of each' : `${replay.priority} priority`}</p>
   </li>`;
+}
+
+/** Which webhooks a replay is for. @param {ReplayRow['filter']} filter */
+function targetText({ url, endpoint_id: endpointId, ids }) {
+  const to = url ?? endpointId;
+  const chosen = ids === null ? '' : `${count(ids.length)} chosen by id`;
+  if (to === null) return chosen === '' ? 'to all endpoints' : chosen;
+  return `to ${cut(to, 200)}${chosen === '' ? '' : `, ${chosen}`}`;
 }

@@ -1,6 +1,10 @@
 // The scales of the charts: how far apart labels are, and where lines break off.
 
-/** As all times here: of the reader's zone, in 24 hours; a day's name where one begins. */
+/**
+ * The label of a time in the reader's zone, in 24 hours; where a day begins, its name.
+ *
+ * @param {number} s @param {number} stepS between two labels
+ */
 export function timeLabel(s, stepS) {
   const at = new Date(s * 1_000);
   const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
@@ -14,6 +18,7 @@ export const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 1_440, 2_880].
   (min) => min * 60,
 );
 
+/** 1, 2 and 5 times each power of ten. @param {number} from @param {number} to */
 const decimal = (from, to) =>
   Array.from({ length: to - from + 1 }, (_, at) => from + at).flatMap((power) =>
     [1, 2, 5].map((digit) => Number(`${digit}e${power}`)),
@@ -37,7 +42,9 @@ export const steps = {
 /**
  * The points, with one that has no values wherever nothing was measured for longer than a step: the line breaks off there.
  *
- * @param {{ at: string }[]} points @param {number} stepS
+ * @template {{ readonly at: string }} Point
+ * @param {readonly Point[]} points @param {number} stepS
+ * @returns {{ s: number, point: Point | undefined }[]}
  */
 export function withGaps(points, stepS) {
   const timed = points.map((point) => ({ s: Date.parse(point.at) / 1_000, point }));
@@ -49,7 +56,11 @@ export function withGaps(points, stepS) {
   });
 }
 
-/** Values without a neighbour: no line goes to them, so they are drawn as points. */
+/**
+ * The places of values without a neighbour: no line goes to them, so they are drawn as points.
+ *
+ * @param {readonly (number | null)[]} values
+ */
 export const lonely = (values) =>
   values.flatMap((value, at) =>
     value !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null

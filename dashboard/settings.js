@@ -8,7 +8,7 @@ export function Settings() {
   const tasks = Object.entries(stats?.tasks ?? {});
   return html`
     <h1>Settings in force</h1>
-    <p class="lead">Of the process that answers here, read from its environment when it started. docs/configuration.md says what each does.</p>
+    <p class="lead">These are the settings of the process that serves this page. It read them from its environment when it started. docs/configuration.md explains each one.</p>
     <${Trouble} problem=${problem} />
     ${data === undefined && problem === undefined && html`<${Loading} />`}
     ${
@@ -19,7 +19,7 @@ export function Settings() {
     </table></div>`
     }
     <h2 class="apart">Scheduled tasks</h2>
-    ${tasks.length === 0 && html`<p class="muted">None has run yet.</p>`}
+    ${tasks.length === 0 && html`<p class="muted">No task has run yet.</p>`}
     <ul class="plain">${tasks.map(([name, { ended_at: ended, duration_s: took }]) => html`<li><code>${name}</code> ended ${seconds(Date.now() / 1_000 - ended)} ago, took ${seconds(took)}</li>`)}</ul>
     ${stats !== undefined && html`<p class="muted">Posthorn ${stats.version}</p>`}`;
 }

@@ -1,18 +1,24 @@
-import { age, ago, count, percent, seconds } from './format.js';
+import { age, count, dueIn, percent, seconds } from './format.js';
 
-/** @typedef {{ level: 'warning' | 'bad', what: string, todo: string, link?: string }} Finding */
+/** @import { Alert, Stats } from './answers.ts' */
+/** @typedef {{ level: 'warning' | 'bad', what: string, todo: string, link?: { to: string, text: string } }} Finding */
 
 /**
- * Is it working, what is broken, since when, what to do: most urgent first. What an alert and a figure both say stands there once.
+ * Says if Posthorn works, what is broken and since when, and what to do: most urgent first. If an alert and a figure say the same, it
+ * is said once.
  *
- * @param {any} stats as GET /stats answers
+ * @param {Pick<Stats, 'queue' | 'workers' | 'window' | 'breakers' | 'alerts'>} stats
  * @returns {{ level: 'ok' | 'warning' | 'bad', headline: string, facts: string, findings: Finding[] }}
  */
 export function verdictOf(stats) {
   /** @type {Finding[]} */
   const findings = [];
   const told = new Set(['breaker_open']);
-  /** Adds what a figure shows; of the alerts about the same the worst says how bad it is and since when. */
+  /**
+   * Adds what a figure shows. The alerts about the same say since when, and the worst of them how bad it is.
+   *
+   * @param {Finding} finding @param {string[]} rules
+   */
   const add = (finding, ...rules) => {
     const alerts = stats.alerts.filter(({ rule }) => rules.includes(rule));
     const [alert] = alerts.toSorted((a, b) => Date.parse(a.fired_at) - Date.parse(b.fired_at));
@@ -28,12 +34,12 @@ export function verdictOf(stats) {
   const oldest = Math.max(0, ...due.map(({ oldest_due_s: s }) => s ?? 0));
   const dueText = `${webhooks(dueNow)} due, the oldest for ${seconds(oldest)}`;
   if (stats.workers.length === 0) {
-    const waits = dueNow === 0 ? 'nothing is due' : `${webhooks(dueNow)} due`;
+    const waiting = dueNow === 0 ? 'nothing is due' : `${webhooks(dueNow)} due`;
     add(
       {
         level: 'bad',
-        what: `No worker is alive. Nothing is delivered; ${waits}.`,
-        todo: 'Start one: posthorn worker, or posthorn start for everything. Nothing is lost meanwhile.',
+        what: `No worker is running, so nothing is sent. Now ${waiting}.`,
+        todo: 'Start one with "posthorn worker", or everything with "posthorn start". No webhook is lost meanwhile.',
       },
       'no_worker',
       'backlog',
@@ -44,8 +50,8 @@ export function verdictOf(stats) {
       {
         level: oldest > 300 ? 'bad' : 'warning',
         what: `${dueText}.`,
-        todo: 'If the workers are busy, start another. If one endpoint has it all, its receiver is slow: see Endpoints.',
-        link: '#/endpoints',
+        todo: 'If the workers are busy, start another one. If most of the webhooks are for one endpoint, its receiver is slow.',
+        link: { to: '#/endpoints', text: 'See the endpoints' },
       },
       'backlog',
       'backlog_age',
@@ -56,9 +62,9 @@ export function verdictOf(stats) {
     add(
       {
         level: failures / attempts > 0.5 ? 'bad' : 'warning',
-        what: `${percent(failures / attempts)} of the attempts of the last five minutes failed.`,
-        todo: 'Look at what failed last: one reason at many endpoints is ours, many reasons at one endpoint are its own.',
-        link: '#/webhooks?status=failed',
+        what: `${percent(failures / attempts)} of the attempts failed in the last five minutes.`,
+        todo: 'If many endpoints fail with the same error, the cause is on this side. If one endpoint fails, the cause is its receiver.',
+        link: { to: '#/webhooks?status=failed', text: 'See the failed webhooks' },
       },
       'failure_rate',
     );
@@ -67,7 +73,7 @@ export function verdictOf(stats) {
     findings.push({
       level: 'warning',
       what: `${breaker.url} has been failing for ${age(breaker.failing_since)}${breaker.last_error === null ? '' : ` (${breaker.last_error})`}.`,
-      todo: `Its webhooks wait and lose no attempts. It is tried again ${ago(breaker.next_probe_at)}; when it answers, they are sent.`,
+      todo: `Its webhooks wait and keep their attempts. Posthorn sends one of them as a probe ${dueIn(breaker.next_probe_at)}, and the others when that succeeds.`,
     });
   }
   for (const alert of stats.alerts.filter(({ rule }) => !told.has(rule))) {
@@ -83,31 +89,34 @@ export function verdictOf(stats) {
     0,
   );
   const facts = [
-    `${count(stats.workers.length)} ${stats.workers.length === 1 ? 'worker is' : 'workers are'} alive`,
+    `${count(stats.workers.length)} ${stats.workers.length === 1 ? 'worker is' : 'workers are'} running`,
     dueNow === 0 ? 'nothing is due' : dueText,
     failures === 0
-      ? 'no attempt of the last five minutes failed'
-      : `${count(failures)} of ${count(attempts)} attempts of the last five minutes failed`,
+      ? 'no attempt failed in the last five minutes'
+      : `${count(failures)} of ${count(attempts)} attempts failed in the last five minutes`,
     ...(held === 0
       ? []
-      : [`${count(held)} held, as their endpoint fails, asked for a pause or is paused`]),
+      : [`${webhooks(held)} held because an endpoint fails, is paused or told Posthorn to wait`]),
   ].join(', ');
   const [worst] = findings;
   if (worst === undefined) {
     const headline =
       failures === 0 && held === 0
         ? 'Everything is delivered as it should be'
-        : 'Working; not everything at the first try';
+        : failures > 0
+          ? 'Working, but some attempts failed'
+          : 'Working, but some webhooks are held';
     return { level: 'ok', headline, facts, findings };
   }
   const headline =
-    worst.level === 'bad' ? 'Deliveries are in trouble' : 'Working, with something to look at';
+    worst.level === 'bad' ? 'Something is broken' : 'Working, but something needs your attention';
   return { level: worst.level, headline, facts, findings };
 }
 
+/** @param {number} number */
 const webhooks = (number) => `${count(number)} ${number === 1 ? 'webhook is' : 'webhooks are'}`;
 
-/** An alert that is not found any more is over when it stays so. */
+/** An alert whose condition no longer holds ends if that lasts. @param {Alert} alert */
 function sinceOf({ fired_at: fired, clear_since: clear }) {
   const better =
     clear === null ? '' : ` It has been better for ${age(clear)} and ends if that lasts.`;

@@ -3,14 +3,18 @@ import { post } from './api.js';
 import { age, ago, clock, count, cut, milliseconds, moment } from './format.js';
 import { Action, Badge, Loading, Snippet, Trouble, useAnswer } from './parts.js';
 
-const waitsFor = {
-  slot: 'a free slot of its endpoint or of a worker; it is next in turn',
+/** @import { Attempt, FoundWebhook } from './answers.ts' */
+/** @import { Markup } from '/dashboard/vendor/preact.js' */
+
+/** What a pending webhook waits for. @type {Record<string, string>} */
+const waits = {
+  slot: 'Next in line. It is sent when its endpoint and a worker have a free slot.',
   breaker:
-    'its endpoint to answer again: it has failed several times in a row, and one probe per interval finds out',
-  retry_after: 'the time its receiver asked for (Retry-After)',
-  retry_of_the_first: 'the one before it: its endpoint takes webhooks in order',
-  endpoint_paused: 'its endpoint to be resumed: somebody has paused it',
-  endpoint_disabled: 'its endpoint to be enabled',
+    'Waiting for its endpoint, which failed several times in a row. Posthorn sends it one webhook at a time as a probe until one succeeds.',
+  retry_of_the_first:
+    'Waiting for the webhook before it, because its endpoint takes webhooks in order.',
+  endpoint_paused: 'Its endpoint is paused by you. Resume the endpoint to send it.',
+  endpoint_disabled: 'Its endpoint is disabled. Enable the endpoint to send it.',
 };
 const mostShown = 4_000;
 
@@ -30,14 +34,14 @@ export function Webhook({ id }) {
     <div class="bar">
       <h1><${Badge} status=${status} /> <span class="id">${id}</span></h1>
       <div class="actions">
-        <${Action} label=${status === 'pending' ? 'Try now' : isDelivered ? 'Send again' : 'Retry now'} kind="primary"
+        <${Action} label=${status === 'pending' && webhook.attempt_count === 0 ? 'Send now' : isDelivered ? 'Send again' : 'Retry now'} kind="primary"
           disabled=${status === 'delivering'} act=${retry} onDone=${again}
           confirm=${
             isDelivered
               ? {
                   title: 'Send this webhook again?',
                   thing,
-                  text: 'It was delivered. The receiver gets it a second time, with the same id.',
+                  text: 'It was already delivered. The receiver gets it again, with the same id.',
                   yes: 'Send it again',
                   no: 'Do not send it',
                 }
@@ -47,7 +51,7 @@ export function Webhook({ id }) {
           confirm=${{
             title: 'Cancel this webhook?',
             thing,
-            text: 'It is not sent any more. "Retry now" takes that back.',
+            text: 'Posthorn does not send it any more. You can still send it later with "Retry now".',
             yes: 'Cancel the webhook',
             no: 'Keep the webhook',
             isHarmful: true,
@@ -62,31 +66,38 @@ export function Webhook({ id }) {
     </div>`;
 }
 
+/** @param {{ webhook: FoundWebhook }} props */
 function State({ webhook }) {
-  const { status, waits_for: reason, next_attempt_at: next, finished_at: ended } = webhook;
+  const { status, next_attempt_at: next, finished_at: ended } = webhook;
   if (status === 'delivering') return html`<p class="state">It is being sent now.</p>`;
   if (status === 'pending') {
     const isFirst = webhook.attempt_count === 0;
-    if (reason === 'due_time' && isFirst) {
-      return html`<p class="state">It is scheduled: it is sent <b>${ago(next)}</b>, at ${clock(next)}.</p>`;
-    }
-    const cause =
-      reason === 'due_time' ? 'its next attempt' : (waitsFor[reason] ?? reason ?? 'its turn');
-    return html`<p class="state">It waits for ${cause}.${next !== null && html` ${dueText(next, isFirst)}.`}</p>`;
+    return html`<p class="state">${waitText(webhook)}${next !== null && html` ${dueText(next, isFirst)}.`}</p>`;
   }
   if (status === 'delivered')
-    return html`<p class="state">Delivered ${ago(ended)}, with attempt ${webhook.attempt_count}.</p>`;
+    return html`<p class="state">Delivered ${ago(ended)} by attempt ${webhook.attempt_count}.</p>`;
   if (status === 'cancelled')
     return html`<p class="state">It was cancelled ${ago(ended)}. It is not sent unless you retry it.</p>`;
-  return html`<p class="state">It failed ${ago(ended)}${webhook.reason !== null && html`: <b>${webhook.reason}</b>`}. It is not tried again unless you retry it.</p>`;
+  return html`<p class="state">It failed ${ago(ended)}${webhook.reason !== null && html`: <b>${webhook.reason}</b>`}. Posthorn does not try it again unless you retry it.</p>`;
 }
 
+/** @param {FoundWebhook} webhook */
+function waitText({ waits_for: reason, attempt_count: attempts, last_status_code: code }) {
+  if (reason === 'due_time') return attempts === 0 ? 'Scheduled.' : 'Waiting for retry.';
+  if (reason === 'throttled') {
+    return `Told to wait by the receiver (${code === 429 || code === 503 ? code : '429 or 503'}).`;
+  }
+  return waits[reason ?? ''] ?? `Waiting for ${reason ?? 'its turn'}.`;
+}
+
+/** @param {string} next @param {boolean} isFirst */
 function dueText(next, isFirst) {
   if (Date.parse(next) <= Date.now())
     return html`It has been due for <b>${age(next)}</b>, since ${clock(next)}`;
-  return html`${isFirst ? 'It is sent' : 'It is tried again'} <b>${ago(next)}</b>, at ${clock(next)}`;
+  return html`${isFirst ? 'The first attempt is' : 'The next attempt is'} <b>${ago(next)}</b>, at ${clock(next)}`;
 }
 
+/** @param {{ webhook: FoundWebhook }} props */
 function Request({ webhook }) {
   const rows = [
     [
@@ -96,7 +107,7 @@ function Request({ webhook }) {
     [
       'Endpoint',
       webhook.endpoint_id === null
-        ? 'none: by URL'
+        ? 'not registered'
         : html`<a href=${`#/endpoints?id=${webhook.endpoint_id}`} class="id">${webhook.endpoint_id}</a>`,
     ],
     ['Content-Type', webhook.content_type],
@@ -108,19 +119,21 @@ function Request({ webhook }) {
     ['Body', `${count(webhook.body_bytes)} bytes`],
     ['Priority', webhook.priority],
     ['Enqueued', `${clock(webhook.created_at)} (${ago(webhook.created_at)})`],
-    ['Send at', webhook.send_at === null ? 'at once' : clock(webhook.send_at)],
-    ['Attempts at most', webhook.max_attempts ?? 'by the retry schedule'],
+    ['Send at', webhook.send_at === null ? 'immediately' : clock(webhook.send_at)],
+    ['Maximum attempts', webhook.max_attempts ?? 'as in the retry schedule'],
   ];
   const bodies = `select body, headers from posthorn.outbox\nwhere id = '${webhook.id}';`;
   return html`<dl class="pairs">${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
-    <details><summary>Its body and headers</summary>
-      <p>Bodies, headers and secrets are in no answer of the API. Who may read the outbox sees them with</p>
+    <details><summary>Body and headers</summary>
+      <p>The API never returns bodies, headers or secrets. If you may read the outbox in Postgres, run:</p>
       <${Snippet} text=${bodies} />
     </details>`;
 }
 
+/** @param {{ webhook: FoundWebhook }} props */
 function Timeline({ webhook }) {
-  const { attempts, earlier_outcomes: earlier = [] } = webhook;
+  const { attempts, earlier_outcomes: earlier } = webhook;
+  /** @type {{ at: string, node: Markup }[]} */
   const events = [
     { at: webhook.created_at, node: html`<b>Enqueued</b>` },
     ...attempts.map((attempt) => ({
@@ -143,17 +156,19 @@ function Timeline({ webhook }) {
   return html`<ol class="timeline">${events.map(({ at, node }) => html`<li><time datetime=${at} title=${at}>${moment(at)}</time><div>${node}</div></li>`)}</ol>`;
 }
 
+/** @param {{ attempt: Attempt }} props */
 function Attempt({ attempt }) {
   const isOpen = attempt.finished_at === null;
-  const isGood = attempt.status_code >= 200 && attempt.status_code < 300;
-  const verdict = isOpen ? 'under way' : (attempt.error ?? String(attempt.status_code));
+  const code = attempt.status_code;
+  const isGood = code !== null && code >= 200 && code < 300;
+  const verdict = isOpen ? 'in flight' : (attempt.error ?? code ?? 'no answer');
   const body = attempt.response_body ?? '';
   return html`<b>Attempt ${attempt.number}</b> <${Badge} status=${isOpen ? 'delivering' : isGood ? 'delivered' : 'failed'}>${verdict}</${Badge}>
     <span class="muted">${milliseconds(attempt.duration_ms)}, worker ${attempt.worker}</span>
     ${attempt.error_message !== null && html`<p class="said">${cut(attempt.error_message, 500)}</p>`}
     ${
       body !== '' &&
-      html`<details open=${!isGood}><summary>The receiver answered ${count(body.length)} characters${attempt.response_truncated ? ', cut' : ''}</summary>
+      html`<details open=${!isGood}><summary>Answer of the receiver: ${attempt.response_truncated ? 'the first ' : ''}${count(body.length)} characters</summary>
       <pre class="answer" tabindex="0">${cut(body, mostShown)}</pre></details>`
     }`;
 }

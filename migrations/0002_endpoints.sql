@@ -96,7 +96,7 @@ create table posthorn.breakers (
   probe_webhook uuid,
   probe_attempt smallint,
   -- The receiver asked for this pause with 429 or 503 and Retry-After: nothing is sent before, whatever the state.
-  paused_until timestamptz,
+  throttled_until timestamptz,
   last_error text,
   -- A URL of the lane, without its query, for people.
   url text not null,

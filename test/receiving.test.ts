@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canRun } from '../harness/can-run.ts';
 import { requestHeaders } from '../src/domain/request-headers.ts';
 import { publicKeyOf, signingKey } from '../src/domain/signature.ts';
 import { makeSecret } from '../src/secrets/seal.ts';
@@ -145,7 +146,7 @@ const programs: Readonly<Record<string, Program>> = {
     code: block('python', 'hmac') + pythonHarness,
   },
 };
-const hasPython = spawnSync('python3', ['--version']).status === 0;
+const hasPython = canRun('python3', { why: 'the code in Python' });
 
 describe.each(Object.entries(programs))('the code with %s', (_name, { command, args, code }) => {
   it.skipIf(command === 'python3' && !hasPython)('tells genuine requests from others', () => {
@@ -179,9 +180,13 @@ describe('Ed25519', () => {
     'six minutes ago': asked({ keys: [secret], ageS: 360 }),
   };
   const expected = [true, true, false, false, false, false, false];
-  const hasCryptography = spawnSync('python3', ['-c', 'import cryptography']).status === 0;
+  const hasCryptography = canRun('python3', {
+    why: 'the code in Python that checks Ed25519',
+    args: ['-c', 'import cryptography'],
+    debian: 'python3-cryptography',
+  });
 
-  it.each([
+  it.for([
     [
       'Node',
       [...node.args],
@@ -201,16 +206,19 @@ import json, sys
 print(json.dumps([is_signed(r["secret"], r["headers"], r["body"].encode())
     for r in json.loads(sys.stdin.buffer.read())]))`,
     ],
-  ] as const)('the code in %s tells genuine requests from others', (_, args, command, code) => {
-    if (command === 'python3' && !hasCryptography) return;
-    const { stdout, stderr } = spawnSync(command, [...args, code], {
-      cwd: root,
-      input: JSON.stringify(Object.values(requests)),
-      encoding: 'utf8',
-    });
-    expect(stderr).toBe('');
-    expect(JSON.parse(stdout)).toEqual(expected);
-  });
+  ] as const)(
+    'the code in %s tells genuine requests from others',
+    ([, args, command, code], { skip }) => {
+      skip(command === 'python3' && !hasCryptography, 'Python has no cryptography');
+      const { stdout, stderr } = spawnSync(command, [...args, code], {
+        cwd: root,
+        input: JSON.stringify(Object.values(requests)),
+        encoding: 'utf8',
+      });
+      expect(stderr).toBe('');
+      expect(JSON.parse(stdout)).toEqual(expected);
+    },
+  );
 });
 
 it('has a receiver that works', async () => {

@@ -39,6 +39,8 @@ export interface AuthenticationOptions {
   readonly isReachable?: boolean;
   /** Requests a second of one key at this process; undefined: any. */
   readonly rateLimitPerS: number | undefined;
+  /** The time in ms of a clock that never goes back; performance.now if not given. */
+  readonly nowMs?: () => number;
 }
 
 const knownForMs = 2_000;
@@ -52,6 +54,7 @@ type Known = { readonly key: UsableKey; readonly untilMs: number };
 
 export class Authentication {
   readonly #options: AuthenticationOptions;
+  readonly #nowMs: () => number;
   readonly #environmentHash: Buffer | undefined;
   readonly #lookups: KeyLookups;
   readonly #known = new Map<string, Known>();
@@ -63,6 +66,7 @@ export class Authentication {
 
   constructor(options: AuthenticationOptions) {
     this.#options = options;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
     this.#lookups = KeyLookups.of(options.pool);
     const { environmentKey } = options;
     this.#environmentHash = environmentKey === undefined ? undefined : hashOfKey(environmentKey);
@@ -88,7 +92,7 @@ export class Authentication {
   /** Whether a key is needed. What was closed by the first one is not opened by the end of the last. */
   async #isRequired(): Promise<boolean> {
     if (this.#options.isReachable || this.#environmentHash !== undefined) return true;
-    const nowMs = performance.now();
+    const nowMs = this.#nowMs();
     if (nowMs < this.#required.untilMs) return this.#required.is;
     this.#asking ??= hadApiKeys(this.#options.pool).finally(() => {
       this.#asking = undefined;
@@ -113,7 +117,7 @@ export class Authentication {
     if (!keyShape.test(given)) return undefined;
     const name = hash.toString('base64');
     const known = this.#known.get(name);
-    const nowMs = performance.now();
+    const nowMs = this.#nowMs();
     if (known !== undefined && nowMs < known.untilMs) return known.key;
     const key = await this.#lookups.find(hash);
     this.#known.delete(name);
@@ -140,7 +144,7 @@ export class Authentication {
 
   /** Counts a wrong key; false when the address has tried too many. */
   #takeTry(address: string): boolean {
-    const nowMs = performance.now();
+    const nowMs = this.#nowMs();
     const known = this.#wrong.get(address);
     const regained = known === undefined ? wrongAtOnce : ((nowMs - known.atMs) / 1_000) * wrongPerS;
     const left = Math.min(wrongAtOnce, (known?.left ?? 0) + regained);
@@ -155,7 +159,7 @@ export class Authentication {
   #pace(c: Context<ApiEnv>, key: UsableKey): Response | undefined {
     const { rateLimitPerS } = this.#options;
     if (rateLimitPerS === undefined) return undefined;
-    const nowMs = performance.now();
+    const nowMs = this.#nowMs();
     const pace = this.#paces.get(key.id) ?? createPace(rateLimitPerS);
     const left = allowedBy(pace, nowMs);
     // What may come at once is a tenth of a second's worth: the pace spreads the rest evenly.

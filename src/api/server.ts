@@ -30,6 +30,8 @@ export async function serveApi(options: {
   readonly mostConnections?: number;
   /** How long nothing may move on a connection while there is something to read or to write. */
   readonly silenceMs?: number;
+  /** Instead of {@link arrival}. */
+  readonly arrival?: Readonly<Record<keyof typeof arrival, number>>;
 }): Promise<ServedApi> {
   const listener = getRequestListener(
     (request, env) => {
@@ -50,7 +52,7 @@ export async function serveApi(options: {
     begin: (request, response) => void listener(request, response),
     most: options.mostConnections ?? mostConnections,
   });
-  const server = createServer(limits);
+  const server = createServer({ ...limits, ...(options.arrival ?? arrival) });
   server.timeout = options.silenceMs ?? silenceMs;
   connections.watch(server);
   server.on('clientError', (error, socket) => {
@@ -76,11 +78,15 @@ const mostConnections = 4_000;
 /** Longer than the deadline of an answer. Who does not read what was answered is cut off then. */
 const silenceMs = 60_000;
 
-const limits = {
+/** Within how many ms a request must arrive: its headers, and all of it. */
+export const arrival = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   // How often the two are looked at; 30 s by default.
   connectionsCheckingInterval: 2_000,
+};
+
+const limits = {
   // Longer than load balancers keep theirs (60 s), or they would send a request into a connection just closed.
   keepAliveTimeout: 65_000,
   maxHeaderSize: 16 * 1024,

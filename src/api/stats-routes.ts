@@ -80,6 +80,9 @@ const stats = overview
   })
   .meta({ id: 'Stats' });
 
+/** How Posthorn is, as it is answered. */
+export type StatsAnswer = z.infer<typeof stats>;
+
 const settings = z.object({ settings: z.array(setting) }).meta({ id: 'Settings' });
 
 const pulsesById = z.object({ endpoints: pulses }).meta({ id: 'Pulses' });

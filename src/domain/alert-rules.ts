@@ -78,8 +78,8 @@ export interface AlertFacts {
   readonly backlog: {
     readonly due: number;
     readonly oldestMs: number | null;
-    /** Due webhooks of throttled lanes. They are counted only while a backlog alert is on. */
-    readonly paused: { readonly due: number; readonly oldestMs: number | null };
+    /** What is due as well, in lanes that are throttled or delayed. Counted only while an alert of a backlog is on. */
+    readonly throttled: { readonly due: number; readonly oldestMs: number | null };
   };
   readonly breakers: readonly {
     readonly lane: string;

@@ -2,7 +2,7 @@
 
 /**
  * Headers that the connection or Posthorn sets. Host would also choose the name that the certificate is checked for.
- * The CHECK outbox_headers_names_are_not_reserved says the same; a test compares them. A star stands for any ending.
+ * posthorn.names_reserved_header() says the same in SQL; a test compares them. A star stands for any ending.
  */
 export const reservedHeaders = [
   'Host',
@@ -25,7 +25,7 @@ export const reservedHeaders = [
   'x-webhook-*',
 ] as const;
 
-const pattern = new RegExp(`^(?:${reservedHeaders.join('|').replaceAll('*', '.*')})$`, 'i');
+const pattern = new RegExp(`^(?:${reservedHeaders.join('|').replaceAll('*', '.*')})$`, 'is');
 
 /** Whether producers must not set this header. */
 export function isReservedHeader(name: string): boolean {

@@ -1,3 +1,5 @@
+import type { Priority } from '../domain/priority.ts';
+
 /** A webhook to deliver to a URL or to a registered endpoint. Omitted fields get the defaults of posthorn.outbox. */
 export type NewWebhook = WebhookContent & (ToUrl | ToEndpoint);
 
@@ -25,7 +27,7 @@ interface WebhookContent {
   readonly secret?: string | undefined;
   /** Default: application/json. */
   readonly contentType?: string | undefined;
-  readonly priority?: 'high' | 'normal' | 'low' | undefined;
+  readonly priority?: Priority | undefined;
   /** Send it not before this time; at most a year ahead. */
   readonly sendAt?: Date | undefined;
   /** From 1 to 100. Default: one more than the retry schedule has delays. */

@@ -113,7 +113,7 @@ describe('when Postgres is away', () => {
     road.freeze();
     const start = performance.now();
     expect(await checkDatabase(pool)).toBe('unreachable');
-    expect(performance.now() - start).toBeLessThan(4_000);
+    expect(performance.now() - start).toBeLessThan(15_000);
     road.cut();
     await pool.end();
   });

@@ -290,12 +290,11 @@ describe('close', () => {
     await once(idle, 'connect');
     const response = fetch(url);
     await asked;
-    const start = performance.now();
-    const closed = served.close(10_000);
+    // Much longer than a test may take.
+    const closed = served.close(600_000);
     answer.resolve(new Response('done'));
     expect(await (await response).text()).toBe('done');
     await closed;
-    expect(performance.now() - start).toBeLessThan(5_000);
     await expect(fetch(url)).rejects.toThrow();
     idle.destroy();
   });

@@ -5,7 +5,7 @@ import { type ServedApi, serveApi } from '../../src/api/server.ts';
 import type { ProblemPart } from '../../src/input/problem.ts';
 import type { Log } from '../../src/log.ts';
 import { createQueryPool } from '../../src/queries/pool.ts';
-import { documentOf } from './documented.ts';
+import { type Documented, documentOf } from './documented.ts';
 
 /** What the tests look for in answers; an answer has some of it. */
 interface AnswerJson {
@@ -50,11 +50,14 @@ export async function serveTestApi(
   options: {
     readonly bodyLimitBytes?: number;
     readonly maximumPoolSize?: number;
+    /** Shared by some; otherwise it has one of its own. */
+    readonly pool?: DatabasePool;
+    readonly arrival?: Parameters<typeof serveApi>[0]['arrival'];
     readonly authentication?: Parameters<typeof createApi>[0]['authentication'];
   } = {},
 ): Promise<TestApi> {
-  const { maximumPoolSize = 10, ...apiOptions } = options;
-  const pool = await createQueryPool({ databaseUrl, maximumPoolSize });
+  const { maximumPoolSize = 10, pool: shared, arrival, ...apiOptions } = options;
+  const pool = shared ?? (await createQueryPool({ databaseUrl, maximumPoolSize }));
   const logged: TestApi['logged'] = [];
   const served = await serveApi({
     app: createApi({
@@ -68,18 +71,19 @@ export async function serveTestApi(
     }),
     host: '127.0.0.1',
     port: 0,
+    ...(arrival === undefined ? {} : { arrival }),
   });
   const url = `http://127.0.0.1:${served.port}`;
-  const documented = documentOf(await (await fetch(`${url}/openapi.json`)).json());
   // Whatever a test asks for, the answer must be as it is documented.
   const ask = async (path: string, init: RequestInit = {}) => {
     const answer = await answerOf(await fetch(url + path, init));
-    documented.check({ method: init.method ?? 'GET', path, answer });
+    documentation ??= documentAt(`${url}/openapi.json`);
+    (await documentation).check({ method: init.method ?? 'GET', path, answer });
     return answer;
   };
   const close = async () => {
     await served.close(1_000);
-    await pool.end();
+    if (shared === undefined) await pool.end();
   };
   return {
     url,
@@ -97,6 +101,13 @@ export async function serveTestApi(
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** The same for all that is served here. To make and compile it takes longer than to serve it. */
+let documentation: Promise<Documented> | undefined;
+
+async function documentAt(url: string): Promise<Documented> {
+  return documentOf(await (await fetch(url)).json());
 }
 
 async function answerOf(response: Response): Promise<Answer> {

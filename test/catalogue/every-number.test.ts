@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { actionCases } from './action-cases.ts';
 import { addressCases } from './address-cases.ts';
@@ -6,6 +5,7 @@ import { bodyCases } from './body-cases.ts';
 import { endpointCases } from './endpoint-cases.ts';
 import { filterCases } from './filter-cases.ts';
 import { httpCases } from './http-cases.ts';
+import { ownTests } from './numbered.ts';
 import { producerCases } from './producer-cases.ts';
 import { readingCases } from './reading-cases.ts';
 import { secretCases } from './secret-cases.ts';
@@ -49,15 +49,9 @@ it('each number of the catalogue, 1 to 102, has rows or a reason', () => {
     ...[addressCases, endpointCases, secretCases, filterCases, actionCases].flat(),
     ...producerCases,
   ].map(([number]) => number);
-  const tests = ['connections.test.ts', 'producers.test.ts'].flatMap(numbersIn);
+  const tests = Object.values(ownTests).flat();
   const found = new Set([...rows, ...tests, ...Object.keys(decidedOtherwise).map(Number)]);
   expect([...found].toSorted((a, b) => a - b)).toEqual(
     Array.from({ length: 102 }, (_, at) => at + 1),
   );
 });
-
-/** Of the tests that are more than a row. */
-function numbersIn(file: string): number[] {
-  const text = readFileSync(new URL(file, import.meta.url), 'utf8');
-  return [...text.matchAll(/'(\d+): /g)].map(([, number]) => Number(number));
-}

@@ -19,10 +19,12 @@ export interface Ground extends AsyncDisposable {
   fingerprint(): Promise<string>;
 }
 
-export async function createGround(): Promise<Ground> {
+export async function createGround(
+  options: Parameters<typeof serveTestApi>[1] = {},
+): Promise<Ground> {
   const database = await createTestDatabase();
   const ids = await populate(database);
-  const api = await serveTestApi(database.url);
+  const api = await serveTestApi(database.url, options);
   const cursor = (await api.ask('/webhooks?status=failed&limit=1')).json.next_cursor ?? '';
   const known: Readonly<Record<string, string>> = { ...ids, cursor };
   const fill = (text: string) => text.replace(/\{(\w+)\}/g, (all, name) => known[name] ?? all);

@@ -36,7 +36,7 @@ const cases: readonly (readonly [line: string, offers: readonly string[]])[] = [
   ['completion z', ['zsh']],
 ];
 
-describe.skipIf(!canRun('bash', { why: 'tests of the completion' }))('in bash', () => {
+describe.skipIf(!canRun('bash', { why: 'the tests of the completion' }))('in bash', () => {
   it.each(cases)('"posthorn %s" offers %j', async (line, offers) => {
     expect((await inBash(line)).toSorted()).toEqual([...offers].toSorted());
   });
@@ -57,7 +57,7 @@ describe.skipIf(!canRun('bash', { why: 'tests of the completion' }))('in bash', 
   }
 });
 
-describe.skipIf(!canRun('zsh', { why: 'tests of the completion' }))('in zsh', () => {
+describe.skipIf(!canRun('zsh', { why: 'the tests of the completion' }))('in zsh', () => {
   it.each(cases)('"posthorn %s" offers %j', async (line, offers) => {
     const screen = await inZsh(line);
     for (const offer of offers) expect(screen).toContain(offer);

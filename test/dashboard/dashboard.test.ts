@@ -3,16 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPage, photograph, startBrowser } from '../support/browser.ts';
 import { startEngine } from '../support/engine.ts';
 import { axe, holds } from './looking.ts';
-import { hostileTexts, startWorld, type World } from './world.ts';
+import { startWorld, type World } from './world.ts';
 
 // The dashboard as people see it: a real browser, a real Posthorn, a real receiver.
 
 const started = await startBrowser();
-if (typeof started === 'string') {
-  console.warn(`No browser can start here (${started}): the dashboard's tests are skipped.`);
-}
 
-describe.skipIf(typeof started === 'string')('the dashboard', () => {
+describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000 }, () => {
   let browser: Browser;
   let world: World;
 
@@ -118,14 +115,14 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
   it('cancels what waits, once that is confirmed', async () => {
     await using watched = await open(`#/webhooks/${world.ids.waiting}`);
     const { page } = watched;
-    await page.getByText('It waits for').waitFor();
+    await page.getByText('Waiting for retry.').waitFor();
     await page.getByRole('button', { name: 'Cancel webhook' }).click();
     const dialog = page.getByRole('dialog', { name: 'Cancel this webhook?' });
     await dialog.getByText('/later').waitFor();
     await photograph(page, 'webhook-cancelling');
     expect(await axe(page)).toEqual([]);
     await dialog.getByRole('button', { name: 'Keep the webhook' }).click();
-    await page.getByText('It waits for').waitFor();
+    await page.getByText('Waiting for retry.').waitFor();
     await page.getByRole('button', { name: 'Cancel webhook' }).click();
     await dialog.getByRole('button', { name: 'Cancel the webhook' }).click();
     await page.getByText(/^It was cancelled (just now|.* ago)\. It is not sent/).waitFor();
@@ -176,6 +173,20 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     ]);
   });
 
+  it('follows an address that changes while the page is being drawn', async () => {
+    await using watched = await open('#/settings');
+    const { page } = watched;
+    await page.addInitScript(`
+      new MutationObserver((_, observer) => {
+        if (document.querySelector('nav') === null) return;
+        observer.disconnect();
+        location.hash = '#/endpoints';
+      }).observe(document, { childList: true, subtree: true });
+    `);
+    await page.reload();
+    await page.getByRole('heading', { name: 'Endpoints' }).waitFor();
+  });
+
   it('counts, starts and shows a replay', async () => {
     await using watched = await open('#/replays');
     const { page } = watched;
@@ -208,31 +219,6 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     );
     await page.getByText('/while-looking').click();
     await page.getByRole('heading', { name: 'Timeline' }).waitFor();
-  });
-
-  it('shows what strangers send as text, and runs none of it', async () => {
-    await using watched = await open(`#/webhooks/${world.ids.hostile}`);
-    const { page, troubles } = watched;
-    await page.evaluate('window.hacked = () => { window.wasHacked = true; }');
-    const answer = page.locator('.answer').first();
-    await answer.waitFor();
-    const shown = (await answer.textContent()) ?? '';
-    for (const text of hostileTexts) expect(shown).toContain(text);
-    for (const hash of [
-      '#/webhooks',
-      '#/endpoints',
-      '#/replays',
-      '#/',
-      `#/webhooks/${world.ids.hostile}`,
-    ]) {
-      await page.goto(`${world.origin}/${hash}`);
-      await page.locator('main h1').first().waitFor();
-    }
-    expect(await page.evaluate('window.wasHacked')).toBeUndefined();
-    expect(
-      await page.locator('main script, main iframe, main img, main link, main style').count(),
-    ).toBe(0);
-    expect(troubles).toEqual([]);
   });
 
   it('is used with the keyboard alone: g and a letter, /, and the link to the content', async () => {

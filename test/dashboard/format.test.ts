@@ -4,7 +4,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 type Format = Readonly<
   Record<'milliseconds' | 'seconds' | 'count' | 'rate' | 'percent', (value: number) => string>
-> & { clock: (time: string) => string; timeZone: () => string };
+> & {
+  clock: (time: string) => string;
+  timeZone: () => string;
+  dueIn: (time: string | null) => string;
+};
 const modules = ['../../dashboard/format.js', '../../dashboard/scales.js'] as const;
 const format = (await import(modules[0])) as Format;
 const { steps, withGaps, timeSteps, timeLabel } = (await import(modules[1])) as {
@@ -37,6 +41,12 @@ it.each([
   [119_000, '1 min 59 s'],
 ])('shows %d milliseconds as %s', (ms, shown) => {
   expect(format.milliseconds(ms)).toBe(shown);
+});
+
+it('tells when something is due, which is now once its time has come', () => {
+  const at = (s: number) => new Date(Date.now() + s * 1_000).toISOString();
+  expect(format.dueIn(at(7_200))).toBe('in 2 h');
+  expect([format.dueIn(at(-30)), format.dueIn(null)]).toEqual(['now', 'now']);
 });
 
 it('is never more than a twentieth off, and never shows 60 of a unit', () => {

@@ -12,7 +12,7 @@ import { axe, holds } from './looking.ts';
 
 const started = await startBrowser();
 
-describe.skipIf(typeof started === 'string')('the dashboard', () => {
+describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000 }, () => {
   let browser: Browser;
   let database: TestDatabase;
   let engine: Awaited<ReturnType<typeof startEngine>>;
@@ -61,7 +61,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
       const { page } = watched;
       await page.goto(`${engine.address}/#/webhooks/${rows[0]?.id}`);
       const shown = sendAt.toLocaleString('sv-SE', { timeZone: zone });
-      await page.getByText(`It is scheduled: it is sent in`).waitFor();
+      await page.getByText('Scheduled. The first attempt is in').waitFor();
       expect(await page.locator('.state').textContent()).toContain(`at ${shown}.`);
       expect(await page.locator('footer').textContent()).toContain(zone);
     },
@@ -118,7 +118,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
       page.on('response', (response) => asked.push(new URL(response.url()).pathname));
       await page.goto(`${engine.address}/#/${name}`);
       await page.locator('main h1').first().waitFor();
-      await holds(page, `!document.querySelector('main').textContent.includes('Asking …')`);
+      await holds(page, `!document.querySelector('main').textContent.includes('Loading …')`);
       if (name !== 'endpoints') return;
       const before = asked.filter((path) => path === '/endpoints').length;
       await page.evaluate(
@@ -154,7 +154,67 @@ describe.skipIf(typeof started === 'string')('the dashboard', () => {
     );
     await using watched = await open();
     await watched.page.goto(`${engine.address}/#/endpoints?id=${endpoint.id}`);
-    await watched.page.getByText('446 tried in 2 h, 0 failed').waitFor();
+    await watched.page.getByText('446 attempts in 2 h, 0 failed').waitFor();
+  });
+
+  it('says for which webhooks a replay is', async () => {
+    await enqueue(3);
+    const order = async (filter: object) => {
+      const answer = await fetch(`${engine.address}/replays`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ filter }),
+      });
+      expect(answer.status).toBe(202);
+    };
+    const ids = (await newest()).slice(0, 3);
+    await order({ status: 'failed', ids });
+    await order({ status: 'failed', ids, url: 'http://127.0.0.1:1/1' });
+    await order({ status: 'failed', from: new Date(Date.now() - 3_600_000).toISOString() });
+    await using watched = await open();
+    const { page } = watched;
+    await page.goto(`${engine.address}/#/replays`);
+    await page.locator('.card').nth(2).waitFor();
+    const shown = await page.locator('.card .bar > div').allInnerTexts();
+    expect(shown.map((text) => text.replace(/^running | enqueued .*$/gs, ''))).toEqual([
+      'failed to all endpoints',
+      'failed to http://127.0.0.1:1/1, 3 chosen by id',
+      'failed 3 chosen by id',
+    ]);
+  });
+
+  it.each([
+    ['a page of a proxy', '<html>Sign in</html>'],
+    ['half an answer', '{"webhooks": ['],
+  ])(
+    'says so when %s comes instead of an answer, and shows the answer that follows',
+    async (_, body) => {
+      await using watched = await open();
+      const { page, troubles } = watched;
+      let isBroken = true;
+      await page.route('**/stats', (route) =>
+        isBroken ? route.fulfill({ body }) : route.continue(),
+      );
+      await page.goto(`${engine.address}/`);
+      await page.getByRole('alert').getByText('did not come from Posthorn').waitFor();
+      isBroken = false;
+      await page.getByText('How it went').waitFor();
+      expect(await page.getByRole('alert').count()).toBe(0);
+      expect(troubles).toEqual([]);
+    },
+  );
+
+  it('leaves a paused endpoint paused when it is not to be disabled', async () => {
+    const endpoint = await registerEndpoint(database, { url: 'https://paused.example/' });
+    await endpoint.set({ status: 'paused' });
+    await using watched = await open();
+    const { page } = watched;
+    await page.goto(`${engine.address}/#/endpoints?id=${endpoint.id}`);
+    await page.getByText('paused by you').waitFor();
+    await page.getByRole('button', { name: 'Disable' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Keep it paused' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Resume' }).waitFor();
   });
 
   describe('with alerts and samples', () => {

@@ -24,14 +24,14 @@ it('says that everything is delivered only when nothing failed and nothing is he
   const headline = 'Everything is delivered as it should be';
   expect(verdictOf(calm).headline).toBe(headline);
   expect(verdictOf(calm).facts).toBe(
-    '1 worker is alive, nothing is due, no attempt of the last five minutes failed',
+    '1 worker is running, nothing is due, no attempt failed in the last five minutes',
   );
   const failing = verdictOf({ ...calm, window: { attempts: 1, failures: 1 } });
-  expect([failing.level, failing.headline === headline]).toEqual(['ok', false]);
-  expect(failing.facts).toContain('1 of 1 attempts of the last five minutes failed');
+  expect([failing.level, failing.headline]).toEqual(['ok', 'Working, but some attempts failed']);
+  expect(failing.facts).toContain('1 of 1 attempts failed in the last five minutes');
   const held = verdictOf({ ...calm, queue: [{ state: 'held', webhooks: 7, oldest_due_s: null }] });
-  expect([held.level, held.headline === headline]).toEqual(['ok', false]);
-  expect(held.facts).toContain('7 held');
+  expect([held.level, held.headline]).toEqual(['ok', 'Working, but some webhooks are held']);
+  expect(held.facts).toContain('7 webhooks are held');
 });
 
 it('tells once of what a figure and alerts both say: as it is now, and since when', () => {
@@ -58,7 +58,7 @@ it('tells once of what a figure and alerts both say: as it is now, and since whe
   });
   expect(findings.map(({ what }) => what)).toEqual([
     '51 webhooks are due, the oldest for 4 min 50 s.',
-    '25 % of the attempts of the last five minutes failed.',
+    '25 % of the attempts failed in the last five minutes.',
     'the text of egress_down',
   ]);
   for (const { level, todo } of findings) {

@@ -1,12 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import { canRunPsql } from '../../harness/can-run.ts';
 import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { commandLine, isZombie } from '../../src/embedded/process-identity.ts';
 import { answers, DataDirectory, isRunning, query } from '../support/embedded-postgres.ts';
@@ -14,9 +14,7 @@ import { eventually } from '../support/eventually.ts';
 
 const directory = DataDirectory.forEachTest();
 
-const hasPsql = (process.env['PATH'] ?? '')
-  .split(delimiter)
-  .some((path) => existsSync(join(path, 'psql')));
+const hasPsql = canRunPsql('the command line for psql');
 
 test('what was written is there after a stop and another start, on the same port', async () => {
   const first = await directory.start();

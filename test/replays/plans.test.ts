@@ -26,7 +26,7 @@ beforeAll(async () => {
      from ids`,
     [url],
   );
-}, 120_000);
+});
 
 afterAll(() => database.drop());
 

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canRunPsql } from '../../harness/can-run.ts';
 import { type Receiver, startReceiver } from '../../harness/receiver.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { graphileMigration } from '../../src/db/names.ts';
@@ -128,7 +129,7 @@ describe('with the rights of a worker', () => {
   });
 });
 
-describe.skipIf(spawnSync('psql', ['--version']).status !== 0)('a reader', () => {
+describe.skipIf(!canRunPsql('a reader'))('a reader', () => {
   const folder = fileURLToPath(new URL('../../sql/history/', import.meta.url));
 
   it.each(readdirSync(folder))('can run the report %s', async (file) => {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { canRunPsql } from '../../harness/can-run.ts';
 import { runPosthorn } from '../../harness/process.ts';
 import { rolesCommand } from '../../src/commands/roles.ts';
 import { ConfigError } from '../../src/config/config-error.ts';
@@ -142,7 +143,7 @@ describe('posthorn roles', () => {
   });
 });
 
-describe.skipIf(spawnSync('psql', ['--version']).status !== 0)('posthorn roles --sql', () => {
+describe.skipIf(!canRunPsql('what posthorn roles --sql prints'))('posthorn roles --sql', () => {
   it('prints what does the same in psql, and needs no database for that', async () => {
     const script = await runPosthorn(['roles', '--sql', '--prefix', prefix]);
     expect(script.exitCode).toBe(0);

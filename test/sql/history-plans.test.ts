@@ -3,13 +3,14 @@ import { fileURLToPath } from 'node:url';
 import type { PoolClient } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addToDay, makeDays } from '../../bench/growth/history-rows.ts';
+import { canRunPsql } from '../../harness/can-run.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // What a report or a view reads depends on the period that it is asked for, and not on how much history there is besides:
 // the rows are counted that Postgres read for it, with three days of history and with fifteen.
 
 const folder = fileURLToPath(new URL('../../sql/history/', import.meta.url));
-const hasPsql = spawnSync('psql', ['--version']).status === 0;
+const hasPsql = canRunPsql('the plans of sql/history');
 const perDay = 4_000;
 
 let database: TestDatabase;
@@ -78,7 +79,7 @@ describe.skipIf(!hasPsql)('what is read does not grow with older history', () =>
     id = rows[0]?.id ?? '';
     for (const [name, args] of Object.entries(readings)) before.set(name, rowsReadBy(args(id)));
     await addDays({ days: 12, until: 4 });
-  }, 120_000);
+  });
 
   afterAll(async () => {
     client.release();

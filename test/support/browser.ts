@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import program from '@sparticuz/chromium';
 import type { Browser, Page } from 'playwright-core';
 import { chromium } from 'playwright-core';
+import { canTest } from '../../harness/can-run.ts';
 
 const screenshots = fileURLToPath(new URL('../../test-results/dashboard/', import.meta.url));
 
@@ -16,7 +17,9 @@ export async function startBrowser(): Promise<Browser | string> {
       headless: true,
     });
   } catch (error) {
-    return String(error).split('\n')[0] ?? 'unknown';
+    const why = String(error).split('\n')[0] ?? 'unknown';
+    canTest(false, `no browser can start here (${why}), which the tests of the dashboard need.`);
+    return why;
   }
 }
 
@@ -48,6 +51,8 @@ export async function openPage(
     timezoneId: zone,
     viewport: { width, height: 900 },
   });
+  // A busy machine is slow, and no test means to find that out.
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   const troubles: string[] = [];
   page.on('pageerror', (error) => troubles.push(`error: ${error.message}`));
@@ -66,8 +71,9 @@ export async function openPage(
   return { page, troubles, [Symbol.asyncDispose]: () => context.close() };
 }
 
-/** Keeps how a page looks, as an artefact of the run. */
+/** Keeps how a page looks, if POSTHORN_TEST_PHOTOGRAPHS says so: for people, as nothing compares the pictures. */
 export async function photograph(page: Page, name: string): Promise<void> {
+  if ((process.env['POSTHORN_TEST_PHOTOGRAPHS'] ?? '') === '') return;
   mkdirSync(screenshots, { recursive: true });
   const [width, height]: [number, number] = await page.evaluate(
     '[document.documentElement.clientWidth, document.documentElement.scrollHeight]',

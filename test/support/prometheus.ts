@@ -1,20 +1,17 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { canRun } from '../../harness/can-run.ts';
 import { eventually } from './eventually.ts';
 
 /** Whether this machine has a Prometheus with its promtool (Debian: apt-get install prometheus). */
-export const hasPrometheus = canRun('prometheus') && canRun('promtool');
-
-if (!hasPrometheus) {
-  console.warn(
-    'No prometheus and promtool on the PATH: the tests of ops/prometheus and ops/grafana are skipped. Debian has both as prometheus.',
-  );
-}
+export const hasPrometheus = ['prometheus', 'promtool'].every((command) =>
+  canRun(command, { why: 'the tests of ops/prometheus and ops/grafana', debian: 'prometheus' }),
+);
 
 /** A series as Prometheus answers it. */
 export interface Sample {
@@ -86,13 +83,4 @@ async function freePort(): Promise<number> {
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   await new Promise((resolve) => server.close(resolve));
   return port;
-}
-
-function canRun(command: string): boolean {
-  try {
-    execFileSync(command, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { canRun } from '../../harness/can-run.ts';
 
 /** What a process answered to GET /metrics. */
 export interface Scraped {
@@ -45,13 +46,10 @@ export async function scrape(address: string): Promise<Scraped> {
 }
 
 /** Whether this machine has promtool (Debian: apt-get install prometheus). */
-export const hasPromtool = canRun();
-
-if (!hasPromtool) {
-  console.warn(
-    'No promtool on the PATH: the metrics are not checked by it. Debian has it in the package prometheus.',
-  );
-}
+export const hasPromtool = canRun('promtool', {
+  why: 'the checks of the metrics',
+  debian: 'prometheus',
+});
 
 /** What `promtool check metrics` has to complain about. */
 export function lint(text: string): string {
@@ -60,8 +58,4 @@ export function lint(text: string): string {
     encoding: 'utf8',
   });
   return stdout + stderr;
-}
-
-function canRun(): boolean {
-  return spawnSync('promtool', ['--version']).status === 0;
 }
