@@ -5,8 +5,8 @@ import type { Attempted, Events } from './events.ts';
 import type { Log } from './log.ts';
 
 /**
- * One line per attempt, with all that is known of it but what is the receiver's or the producer's: no body, no header, no
- * secret, and of the URL the origin alone, as a path may be a secret too.
+ * Logs one line per attempt. It contains nothing that belongs to the receiver or the producer: no body, no header, no
+ * secret, and only the origin of the URL, because a path may be a secret too.
  */
 export function logAttempts({
   events,
@@ -20,7 +20,7 @@ export function logAttempts({
   if (which === 'none') return;
   events.on('attempted', (attempted) => {
     if (which === 'failures' && attempted.verdict.kind === 'delivered') return;
-    // To make a line costs as much as to write it.
+    // Making a line costs as much as writing it.
     if (log.isLevelEnabled?.('info') === false) return;
     log.info(lineOf(attempted), 'Attempt ended');
   });

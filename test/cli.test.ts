@@ -57,7 +57,7 @@ describe('a data directory that cannot be', () => {
     async (_, POSTHORN_DATA_DIR, code) => {
       const { exitCode, stderr } = await runPosthorn(['start'], { POSTHORN_DATA_DIR, PORT: '0' });
       expect(stderr).toMatch(
-        /^POSTHORN_DATA_DIR must be a directory that this user may make and write: "/m,
+        /^POSTHORN_DATA_DIR must be a directory that this user may create and write: "/m,
       );
       expect(stderr).toContain(`"${POSTHORN_DATA_DIR}" is not (${code}`);
       expect(exitCode).toBe(2);
@@ -179,7 +179,7 @@ describe('the command line', () => {
         level: 40,
         setting: 'POSTHORN_TIMOUT',
         nearest: 'POSTHORN_TIMEOUT',
-        msg: 'POSTHORN_TIMOUT is no setting of Posthorn and does nothing: did you mean POSTHORN_TIMEOUT?',
+        msg: 'POSTHORN_TIMOUT is not a setting of Posthorn and has no effect: did you mean POSTHORN_TIMEOUT?',
       },
     ]);
   });
@@ -189,9 +189,7 @@ describe('the command line', () => {
       DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/d',
     });
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(
-      /^Cannot go on: the database of DATABASE_URL must be reachable: .*ECONNREFUSED/,
-    );
+    expect(stderr).toMatch(/^The database of DATABASE_URL cannot be reached: .*ECONNREFUSED/);
     expect(stderr).not.toContain('hunter2');
   });
 });

@@ -4,7 +4,7 @@ import { createPool, sql } from 'slonik';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Receiver, startReceiver } from '../harness/receiver.ts';
-import { lineOf } from '../src/db/line.ts';
+import { connectionKindOf } from '../src/db/connection-kind.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { graphileMigration } from '../src/db/names.ts';
 import { makeRoles } from '../src/db/roles.ts';
@@ -53,7 +53,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
 
   it('the line to Postgres is told for what it is', async () => {
     await using direct = await connect(database.url);
-    expect(await lineOf(direct, database.url)).toBe('direct');
+    expect(await connectionKindOf(direct, database.url)).toBe('direct');
     for (const [mode, line] of [
       ['session', 'session pooler'],
       ['transaction', 'transaction pooler'],
@@ -62,7 +62,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
       await using pooler = await open(mode);
       const url = pooler.urlFor(database.url);
       await using client = await connect(url);
-      expect(await lineOf(client, url), mode).toBe(line);
+      expect(await connectionKindOf(client, url), mode).toBe(line);
     }
   });
 
@@ -76,7 +76,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
     });
     for (let time = 0; time < 5; time += 1) {
       await using client = await connect(url);
-      expect(await lineOf(client, url)).toBe('transaction pooler');
+      expect(await connectionKindOf(client, url)).toBe('transaction pooler');
     }
     isOver = true;
     await Promise.all(busy);
@@ -107,7 +107,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
       async (api) => {
         const url = pooler.urlFor(roles.urls.worker);
         await expect(startEngine({ url }, { worker: true, api })).rejects.toThrow(
-          'Cannot start the worker as its DATABASE_URL must lead directly to Postgres, or through a pooler in session mode: current value is a pooler in transaction mode; that will do for "posthorn api" and for producers',
+          'DATABASE_URL leads to a pooler in transaction mode, but a worker needs a direct connection to Postgres or a pooler in session mode. A pooler in transaction mode is enough for "posthorn api" and for producers',
         );
         expect(await locks()).toBe(0);
       },
@@ -120,7 +120,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
       await database.pool.query(`update posthorn_graphile.migrations set id = id - 1000 ${last}`);
       try {
         await expect(migrate({ databaseUrl: url, log })).rejects.toThrow(
-          /^Cannot bring the schema up to date as that takes a direct line to Postgres: .*"posthorn migrate" with a DATABASE_URL that leads past it$/,
+          /^DATABASE_URL leads to a pooler in transaction mode, .*"posthorn migrate" with a DATABASE_URL that bypasses the pooler$/,
         );
       } finally {
         await database.pool.query(
@@ -133,7 +133,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
     it('roles are not made through it', async () => {
       const url = pooler.urlFor(database.url);
       await expect(makeRoles({ databaseUrl: url, log, prefix: roles.prefix })).rejects.toThrow(
-        'Cannot make the roles as that takes a direct line to Postgres: current value is a pooler in transaction mode',
+        'DATABASE_URL leads to a pooler in transaction mode, but making roles needs a direct connection to Postgres',
       );
       await using client = await connect(url);
       expect((await client.query('show lock_timeout')).rows).toEqual([{ lock_timeout: '0' }]);

@@ -1,5 +1,5 @@
--- The rules of endpoints. A trigger and no CHECK, because Postgres repeats the whole row in the error of a CHECK, with its
--- secrets. See outbox_keeps_rules().
+-- The rules for endpoints. They are a trigger and not CHECKs, because the error of a CHECK repeats the whole row with
+-- its secrets. See outbox_keeps_rules().
 create or replace function posthorn.endpoint_keeps_rules() returns trigger
   language plpgsql
   set search_path = pg_catalog, pg_temp
@@ -67,11 +67,12 @@ begin
   end if;
   raise check_violation using
     constraint = broken, schema = 'posthorn', table = 'endpoints',
-    message = format('Cannot save the endpoint as the rule %s must hold: current value is not shown', broken);
+    message = format('The endpoint breaks the rule %s; its values are not shown', broken);
 end
 $$;
 
--- The last by its name, so that it judges what the others have made of the row. Always: not only in sessions of origin.
+-- The name sorts last, so that it checks the row after the other triggers have changed it. "Always": not only in
+-- sessions of origin.
 create or replace trigger endpoint_rules
   before insert or update on posthorn.endpoints
   for each row

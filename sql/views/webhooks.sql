@@ -1,8 +1,8 @@
--- A row per webhook with its state, for people who look with psql. No body, no secret, no header.
+-- One row per webhook with its state, for people who use psql. It shows no body, secret or header.
 --
--- Columns that need a look at the attempts are subqueries, so that they cost nothing unless asked for. Each webhook's state is
--- looked up by itself. As plain joins the webhooks of an hour were joined with all outcomes there are, because a bound of the id
--- says nothing about the other table's: 3 s with ten million, and 0.2 s so.
+-- Columns that need a look at the attempts are subqueries, so that they cost nothing unless asked for. Each webhook's
+-- state is looked up separately. As plain joins, the webhooks of an hour were joined with all outcomes, because a bound
+-- on one table's id does not apply to the other's: 3 s with ten million, and 0.2 s this way.
 create or replace view posthorn.webhooks as
 select
   o.id,
@@ -15,7 +15,7 @@ select
   end as status,
   coalesce(e.attempts, q.attempts, 0::smallint) as attempts,
   o.created_at,
-  -- Not sooner than this; null while it is sent, and as long as its endpoint is paused or disabled.
+  -- It is sent no sooner than this; null while it is being sent, and while its endpoint is paused or disabled.
   case
     when q.webhook_id is not null
       and (q.lease_until is null or q.lease_until <= now())

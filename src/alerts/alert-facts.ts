@@ -4,8 +4,8 @@ import type { AlertFacts, AlertThresholds } from '../domain/alert-rules.ts';
 import { breakerRules } from '../domain/breaker.ts';
 import type { Hold } from '../domain/hold.ts';
 
-/** So many alerts about single endpoints begin with one evaluation; the next takes the next. */
-const mostNew = 100;
+/** At most this many alerts about single endpoints begin in one evaluation; the next evaluation takes the next ones. */
+const maxNew = 100;
 
 const failuresSql = sqlFile('alert-failures');
 const breakersSql = sqlFile('alert-breakers');
@@ -15,8 +15,8 @@ const horizonSql = sqlFile('alert-horizon');
 const throttledSql = sqlFile('alert-throttled');
 
 /**
- * Looks at everything that the rules judge. Each statement reads a bounded part of what there is, whatever the history and
- * the backlog have grown to.
+ * Reads the facts that the rules judge. Each statement reads a bounded number of rows, however large the history and
+ * the backlog are.
  */
 export async function readAlertFacts(
   client: PoolClient,
@@ -29,7 +29,7 @@ export async function readAlertFacts(
     attempts: number;
     failures: number;
     is_waiting: boolean | null;
-  }>(client, queryOf(failuresSql, { windowS: windowMs / 1_000, minAttempts, maxNew: mostNew }));
+  }>(client, queryOf(failuresSql, { windowS: windowMs / 1_000, minAttempts, maxNew: maxNew }));
   const total = rates.find(({ id }) => id === null);
   const [waiting] = await ask<{
     due: number | null;
@@ -46,7 +46,7 @@ export async function readAlertFacts(
     failing_ms: number;
     failures: number;
     last_error: string | null;
-  }>(client, queryOf(breakersSql, { failingS: breakerOpenMs / 1_000, maxNew: mostNew }));
+  }>(client, queryOf(breakersSql, { failingS: breakerOpenMs / 1_000, maxNew: maxNew }));
   const failing = await ask<{
     id: string;
     url: string;
@@ -58,7 +58,7 @@ export async function readAlertFacts(
     queryOf(endpointsSql, {
       failingS: Math.min(...endpointFailingMs) / 1_000,
       minFailures: breakerRules.failures,
-      maxNew: mostNew,
+      maxNew: maxNew,
     }),
   );
   const [health] = await ask<{
@@ -109,7 +109,7 @@ export async function readAlertFacts(
       notClaiming: notClaiming && {
         workers: notClaiming.workers,
         failingMs: notClaiming.failing_ms,
-        error: notClaiming.error ?? 'nobody knows why',
+        error: notClaiming.error ?? 'unknown error',
       },
     },
     horizon:
@@ -121,7 +121,7 @@ export async function readAlertFacts(
   };
 }
 
-/** As everybody counts it: what nobody is meant to send now, as its endpoint is down or held, is not in it. */
+/** The backlog does not include webhooks that are not to be sent now, because their endpoint is down or held. */
 const backlogSql = {
   text: `
     select
@@ -135,7 +135,9 @@ const backlogSql = {
 
 const holdSql = { text: 'select kind, reason from posthorn.held($1)' };
 
-/** Not prepared under a name: once a minute gains nothing by it, and a pooler in transaction mode may not bear it. */
+/**
+ * Not prepared under a name: once a minute it would gain nothing, and a pooler in transaction mode may not support it.
+ */
 async function ask<Row extends QueryResultRow>(
   client: PoolClient,
   { text, values = [] }: { readonly text: string; readonly values?: unknown[] },

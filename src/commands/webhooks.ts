@@ -31,7 +31,7 @@ import { statusCell, table, timeText } from './table.ts';
 import { print, terminalOf } from './terminal.ts';
 import { webhookText } from './webhook-text.ts';
 
-/** More is for SQL: the API takes 256 KiB. */
+/** Larger bodies need SQL; the API accepts 256 KiB. */
 const bodyLimitBytes = 1_048_576;
 
 /** `posthorn send`. */

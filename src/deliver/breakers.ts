@@ -185,7 +185,7 @@ export class Breakers {
       openAfter: breakerRules.failures,
       openOverS: breakerRules.overS,
       firstOpenS: breakerRules.openS,
-      maxOpenS: breakerRules.mostOpenS,
+      maxOpenS: breakerRules.maxOpenS,
       probeIds: probes.map(({ webhookId }) => webhookId),
       probeNumbers: probes.map(({ number }) => number),
       probeFailed: probes.map(({ failed }) => failed),

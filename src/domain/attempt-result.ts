@@ -1,9 +1,9 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** What one try to send a webhook yields. A try never throws: what went wrong is a value with a stable code. */
+/** The result of one attempt. Sending never throws: an error is a value with a stable code. */
 export type AttemptResult = ResponseResult | ErrorResult;
 
-/** Final response headers arrived; the status decides, whatever became of the body. */
+/** Final response headers arrived. The status decides, even if the body broke off. */
 export interface ResponseResult {
   readonly kind: 'response';
   readonly statusCode: number;

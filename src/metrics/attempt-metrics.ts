@@ -36,14 +36,14 @@ export function countAttempts(events: Events, registry: Registry): void {
   });
   const waits = new Distribution({
     name: 'posthorn_queue_wait_seconds',
-    help: 'From when an attempt was due to its start.',
+    help: 'From the due time of an attempt to its start.',
     registry,
     bounds: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1_800, 7_200],
     label: { name: 'priority', values: priorities },
   });
   const deliveries = new Distribution({
     name: 'posthorn_delivery_time_seconds',
-    help: 'From enqueueing to the 2xx, retries and a send_at included; of what was sent again, from when it was due.',
+    help: 'From enqueueing to the 2xx, including retries and a send_at; for resent webhooks, from when they were due.',
     registry,
     bounds: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300, 1_800, 7_200, 21_600, 86_400],
   });
@@ -66,13 +66,13 @@ export function countAttempts(events: Events, registry: Registry): void {
   exposeRecent(recent, registry);
 }
 
-/** What was put back after it had ended would tell of the days in between. */
+/** For a resent webhook, the id's time would include the days in between. */
 function deliveryTimeMs({ webhook, waitMs, result, endedAtMs }: Attempted): number {
   if (webhook.pastAttempts > 0) return waitMs + result.durationMs;
   return Math.max(0, endedAtMs - uuidTimeMs(webhook.outboxId));
 }
 
-/** Finds the tally of an attempt: by its reason as it is, of which there are at most some hundreds, and its outcome. */
+/** Finds the tally of an attempt, by its outcome and its exact reason, of which there are at most some hundreds. */
 function tallyFinder(tallies: Tally[]) {
   const known = new Map<string | undefined, Partial<Record<Outcome, Tally>>>();
   return (reason: string | undefined, outcome: Outcome): Tally => {
@@ -112,10 +112,10 @@ function exposeTallies(tallies: readonly Tally[], registry: Registry): void {
       }
     },
   });
-  // Registered later, so collected later: what the other has added is in it.
+  // Registered later and so collected later: it includes the values that the other one has added.
   const ended = new Counter({
     name: 'posthorn_webhooks_ended_total',
-    help: 'Webhooks that ended as delivered or, the dead letters, as failed.',
+    help: 'Webhooks that ended as delivered or as failed (dead letters).',
     labelNames: ['status', 'reason'],
     registers: [registry],
   });

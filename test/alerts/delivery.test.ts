@@ -217,7 +217,7 @@ it('an endpoint that fails is told of after 1, 24 and 72 hours and when it is di
       step: 4,
       severity: 'critical',
       state: 'firing',
-      summary: `${receiver.url}/failing was disabled as it had no success for so long: its webhooks are held until it is enabled.`,
+      summary: `${receiver.url}/failing was disabled because it had no success for so long: its webhooks are held until it is enabled.`,
     },
   ]);
   expect(await toldOf(database, 'endpoint_failing')).toEqual([

@@ -203,7 +203,7 @@ describe('a pinned horizon', () => {
     await ageHorizon();
     const alert = await expectFiresOnce(database, { rule: 'pinned_xmin', evaluate });
     expect(alert.summary).toMatch(
-      /^Dead rows cannot be removed since 3\d minutes, .*: the session of process \d+ \(report-of-somebody\) holds them\.$/,
+      /^Vacuum has not been able to remove dead rows for 3\d minutes, .*: the session of process \d+ \(report-of-somebody\) holds them\.$/,
     );
     await session.client.query('rollback');
     await expectResolvesOnce(database, { rule: 'pinned_xmin', evaluate });

@@ -125,24 +125,20 @@ describe('the exit code', () => {
     [2, 'The command "show" needs ID', ['show']],
     [2, 'Unexpected "more" after "show"', ['show', unknown, 'more']],
     [2, 'The id of the webhook must be a UUID', ['retry', 'x']],
-    [
-      2,
-      'Cannot use --limit as it must be a whole number from 1 to 10000',
-      ['list', '--limit', '0'],
-    ],
-    [2, 'Cannot use --status as it must be one of pending', ['list', '--status', 'lost']],
+    [2, '--limit must be a whole number from 1 to 10000', ['list', '--limit', '0']],
+    [2, '--status must be one of pending', ['list', '--status', 'lost']],
     [2, 'To replay, give at least one of --endpoint', ['replay']],
-    [2, 'Cannot use --rate as it must be a number', ['replay', '--url', url, '--rate', 'fast']],
+    [2, '--rate must be a number', ['replay', '--url', url, '--rate', 'fast']],
     [2, 'must be a time with a zone', ['replay', '--from', 'yesterday']],
     [2, 'must be one of bash, zsh', ['completion', 'fish']],
     [2, 'url must be an absolute http', ['send', '--url', 'x', '--body', 'x']],
     [2, 'secret must be whsec_', ['send', '--url', url, '--body', 'x', '--secret', 'whsec_x']],
     [1, 'No webhook with id', ['show', unknown]],
     [1, 'No webhook with id', ['retry', unknown]],
-    [1, 'Cannot find the replay', ['replays', 'cancel', unknown]],
+    [1, 'No replay with id', ['replays', 'cancel', unknown]],
     [1, 'No endpoint with id', ['endpoints', 'pause', unknown]],
-    [1, 'must be an endpoint with this id', ['replay', '--endpoint', unknown]],
-    [1, 'must be an endpoint with this id', ['cancel', '--endpoint', unknown]],
+    [1, 'Nothing to replay: there is no endpoint', ['replay', '--endpoint', unknown]],
+    [1, 'Nothing to cancel: there is no endpoint', ['cancel', '--endpoint', unknown]],
     [
       2,
       'The header x-a is given twice',
@@ -168,7 +164,7 @@ describe('the exit code', () => {
   it('is 1 without a database, and the message says what is missing', async () => {
     const { exitCode, stderr } = await runHere(['list'], { POSTHORN_DATA_DIR: '/nowhere' });
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^Cannot find a database as DATABASE_URL must be set/);
+    expect(stderr).toMatch(/^No database: DATABASE_URL is not set/);
   });
 
   it('is 0 when whoever reads has had enough', async () => {

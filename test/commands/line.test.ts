@@ -121,7 +121,7 @@ describe('what a command line means', () => {
   it('secrets looks, and makes no database and no key', async () => {
     const empty = await mkdtemp(join(tmpdir(), 'posthorn-empty-'));
     const { exitCode, stderr } = await runHere(['secrets'], { POSTHORN_DATA_DIR: empty });
-    expect([exitCode, stderr]).toEqual([1, expect.stringContaining('Cannot find a database')]);
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining('No database: DATABASE_URL')]);
     expect(await readdir(empty)).toEqual([]);
     await rm(empty, { recursive: true });
   });

@@ -186,7 +186,7 @@ describe('a database', () => {
     await database.pool.query(`select posthorn.hold('restored from a backup')`);
     await eventually(async () => {
       const { worker, hold } = await checksOf(posthorn);
-      return worker === 'held' && hold === 'Somebody holds it: restored from a backup';
+      return worker === 'held' && hold === 'It is held by request: restored from a backup';
     }, 'the hold');
     for (const answer of answers) answer();
     await isHeld;

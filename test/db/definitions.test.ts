@@ -141,7 +141,7 @@ describe('a trigger', () => {
     await producer.query(`begin; ${insert}`);
     const waiting = migrated();
     await eventually(async () => told.length > 0, 'that it says for whom it waits');
-    expect(told[0]).toBe('Waiting with functions and views: others have locked its tables');
+    expect(told[0]).toBe('Waiting to apply functions and views: others have locked the tables');
     await using other = await connect(database.url);
     await other.query(`set statement_timeout = '5s'`);
     for (let nth = 0; nth < 5; nth += 1) await other.query(insert);
@@ -192,7 +192,7 @@ describe('a view', () => {
     );
     await outdate('secret_keys', 'cancel');
     await expect(migrated()).rejects.toThrow(
-      'Cannot create views again whose columns have changed because others use them: drop those, run "posthorn migrate", and create them again (view public.mine depends on view posthorn.secret_keys)',
+      'Other objects use views whose columns have changed: drop those objects, run "posthorn migrate", and create them again (view public.mine depends on view posthorn.secret_keys)',
     );
     expect((await state()).outdated).toEqual(['cancel', 'secret_keys']);
     await run('drop view public.mine');

@@ -79,7 +79,7 @@ describe('a migration in a transaction', () => {
     const migrated = run('0901_a', 'alter table posthorn.outcomes add column a integer');
     await eventually(async () => told.length > 0, 'that it says for whom it waits');
     expect(told[0]?.message).toBe(
-      'Waiting with the migration 0901_a: others have locked its tables',
+      'Waiting to apply the migration 0901_a: others have locked the tables',
     );
     expect(JSON.stringify(told[0]?.fields)).toMatch(
       /pid \d+ \(\w+, a report, idle in transaction\)/,
@@ -219,7 +219,7 @@ it('those of Graphile Worker wait for a lock only for moments as well', async ()
   await report.query('begin; lock table posthorn_graphile.migrations in exclusive mode');
   const migrated = migrate({ databaseUrl: own.url, log });
   await eventually(async () => told.length > 0, 'that it says for whom it waits');
-  expect(told[0]?.message).toMatch(/^Waiting with Graphile Worker's own migrations/);
+  expect(told[0]?.message).toMatch(/^Waiting to apply Graphile Worker's own migrations/);
   await report.query('commit');
   report.release();
   await expect(migrated).resolves.toMatchObject({ applied: [] });

@@ -91,7 +91,7 @@ describe('posthorn doctor without a server', () => {
     expect(stdout).toMatch(
       /^fail +connection +DATABASE_URL is not set, and no embedded Postgres runs in \S+nothing-here$/m,
     );
-    expect(stdout).toContain('→ posthorn start');
+    expect(stdout).toContain('→ Run "posthorn start"');
   });
 
   it('says why DATABASE_URL leads nowhere, without its password', async () => {

@@ -27,7 +27,7 @@ it.each([
 ])('a webhook that came while %s is found, enqueued and named', async (_, before, statement) => {
   expect(await finding('enqueued webhooks')).toMatchObject({
     status: 'ok',
-    found: 'none is there',
+    found: 'none',
   });
   const id = await inTransaction(before, statement);
   await database.pool.query('alter table posthorn.outbox enable trigger outbox_to_queue');

@@ -94,10 +94,10 @@ describe('an endpoint that fails', () => {
       {
         severity: 'critical',
         step: 4,
-        summary: `${url} was disabled as it had no success for so long: its webhooks are held until it is enabled.`,
+        summary: `${url} was disabled because it had no success for so long: its webhooks are held until it is enabled.`,
       },
     ]);
-    expect(failing(hour, 'gone')[0]?.summary).toContain('as it answered 410 Gone twice:');
+    expect(failing(hour, 'gone')[0]?.summary).toContain('because it answered 410 Gone twice:');
   });
 });
 
@@ -113,7 +113,7 @@ describe('our own trouble', () => {
     const notClaiming = { workers: 2, failingMs: 90_000, error: 'no right' };
     const found = find({ workers: { alive: 3, withoutEgress: 1, notClaiming } });
     expect(found.map(({ summary }) => summary)).toEqual([
-      '2 of 3 workers cannot claim webhooks since 90 seconds: no right',
+      'Claims have failed for 90 seconds on 2 of 3 workers: no right',
       'Most endpoints cannot be reached from 1 of 3 workers: breakers are frozen there.',
     ]);
   });

@@ -75,7 +75,7 @@ describe('a text is refused', () => {
     expect(fault(text)).toBe('not_an_object');
   });
 
-  it('when a key is there twice, however it is spelled', () => {
+  it('when a key appears twice, however it is spelled', () => {
     expect(fault('{"a":1,"b":2,"a":3}')).toBe('duplicate_key');
     expect(fault('{"a":1,"\\u0061":3}')).toBe('duplicate_key');
     expect(fault('{"x":{"a":1,"a":3}}')).toBe('none');

@@ -27,7 +27,7 @@ it('closes attempts that nobody will record, and no others, a part in each run a
   );
   const runs: { closed: number; walkedTo: string | undefined }[] = [];
   do {
-    const run = await closeForgottenAttempts(database.pool, { task: 'sweep', mostAttempts: 5 });
+    const run = await closeForgottenAttempts(database.pool, { task: 'sweep', maxAttempts: 5 });
     runs.push(run);
     await database.pool.query(
       `insert into posthorn.maintenance_runs (task, duration_ms, detail) values ('sweep', 1, $1)

@@ -13,7 +13,7 @@ import { forFile } from '../support/world.ts';
 
 const lane = '42';
 /** Literals, so that the model does not follow a threshold that is changed by mistake. */
-const rules = { failures: 5, overS: 10, openS: 30, mostOpenS: 900 };
+const rules = { failures: 5, overS: 10, openS: 30, maxOpenS: 900 };
 const leaseS = 90;
 const database = forFile(createTestDatabase);
 let breakers: Breakers;
@@ -244,7 +244,7 @@ function fail(model: Model, { count, afterSuccess }: { count: number; afterSucce
 /** openUntil is the latest it may be; the comparison takes the real one over. */
 function open(row: Row, now: number): void {
   row.state = 'open';
-  const openS = Math.min(rules.openS * 2 ** row.trips, rules.mostOpenS);
+  const openS = Math.min(rules.openS * 2 ** row.trips, rules.maxOpenS);
   row.openUntil = now + openS * 1.2;
   row.openUntilLeast = now + openS * 0.8;
   row.trips += 1;
@@ -253,7 +253,7 @@ function open(row: Row, now: number): void {
 
 /** The same interval anew: it says nothing about the lane, and must not be sent again at once. */
 function release(row: Row, now: number): void {
-  const openS = Math.min(rules.openS * 2 ** (row.trips - 1), rules.mostOpenS);
+  const openS = Math.min(rules.openS * 2 ** (row.trips - 1), rules.maxOpenS);
   row.openUntil = now + openS * 1.2;
   row.openUntilLeast = now + openS * 0.8;
   forgetProbe(row);

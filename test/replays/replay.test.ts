@@ -67,11 +67,11 @@ describe('a replay', () => {
     expect(await ended(id)).toMatchObject({ replayed: '3' });
     const pool = await createPool(database.url);
     try {
-      for (const [mostCounted, isAtLeast] of [
+      for (const [maxCounted, isAtLeast] of [
         [2, true],
         [3, false],
       ] as const) {
-        const replay = await findReplay(pool, id, { mostCounted });
+        const replay = await findReplay(pool, id, { maxCounted });
         expect(replay?.results.is_at_least).toBe(isAtLeast);
       }
     } finally {

@@ -3,18 +3,25 @@ import { connectionConfig } from './connection-url.ts';
 import { codeOf } from './sqlstate.ts';
 
 /**
- * What is between us and Postgres. Behind a pooler in transaction mode, each transaction may run in another session:
- * whatever belongs to a session (a lock, LISTEN, SET, a prepared statement) is lost or, worse, left to somebody else.
+ * What is between this process and Postgres. Behind a pooler in transaction mode, each transaction may run in another
+ * session: everything that belongs to a session (a lock, LISTEN, SET, a prepared statement) is lost or, worse, left to
+ * another client.
  */
-export type Line = 'direct' | 'session pooler' | 'transaction pooler';
+export type ConnectionKind = 'direct' | 'session pooler' | 'transaction pooler';
 
-/** In a pool where others come and go, one look can miss that a session changed hands. */
+/** In a busy pool, a single look can miss that a session changed hands. */
 const looks = 5;
 const secondLineMs = 5_000;
 
-/** Finds out what is between this connection, which is in no transaction, and Postgres. Leaves nothing behind. */
-export async function lineOf(client: pg.Client, databaseUrl: string): Promise<Line> {
-  // A pooler cannot tell a client the backend's key, which it may not have yet: it makes one up.
+/**
+ * Finds out what is between this connection and Postgres. The connection must be outside a transaction. Leaves nothing
+ * behind.
+ */
+export async function connectionKindOf(
+  client: pg.Client,
+  databaseUrl: string,
+): Promise<ConnectionKind> {
+  // A pooler makes up the backend's key, because it may not have a backend yet.
   if (Reflect.get(client, 'processID') === (await backendPid(client))) return 'direct';
   const second = new pg.Client({
     ...connectionConfig(databaseUrl),
@@ -30,14 +37,15 @@ export async function lineOf(client: pg.Client, databaseUrl: string): Promise<Li
     }
     return 'session pooler';
   } catch (error) {
-    // In statement mode it refuses to begin one. In session mode a full pool lets the second connection wait.
+    // In statement mode, a pooler refuses to begin a transaction. In session mode, a full pool makes the second
+    // connection wait.
     return codeOf(error) === '08P01' ? 'transaction pooler' : 'session pooler';
   } finally {
     await second.end().catch(() => {});
   }
 }
 
-/** Whether two connections that are both open were served by one session, or one of them by two. */
+/** Whether one session served two open connections, or two sessions served one. */
 async function sharesSessions(first: pg.Client, second: pg.Client): Promise<boolean> {
   const before = await backendPid(first);
   await second.query('begin');
