@@ -3,8 +3,9 @@
 
 import type { z } from 'zod';
 import type { matchCount } from '../src/api/replay-routes.ts';
-import type { Setting, StatsAnswer } from '../src/api/stats-routes.ts';
+import type { StatsAnswer } from '../src/api/stats-routes.ts';
 import type { accepted } from '../src/api/webhook-routes.ts';
+import type { SettingInForce } from '../src/config/settings-in-force.ts';
 import type { EndpointWithHealth } from '../src/queries/endpoint-health.ts';
 import type { FoundWebhook } from '../src/queries/find-webhook.ts';
 import type { pulses, Series, SeriesPoint } from '../src/queries/read-series.ts';
@@ -64,7 +65,7 @@ export type AnswerTo<Path extends string> = Path extends '/stats'
               : Path extends `/replays${Query}`
                 ? ReplayPage
                 : Path extends '/settings'
-                  ? { readonly settings: readonly Setting[] }
+                  ? { readonly settings: readonly SettingInForce[] }
                   : Path extends '/openapi.json'
                     ? Document
                     : never;

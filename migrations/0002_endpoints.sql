@@ -94,7 +94,7 @@ create table posthorn.breakers (
   probe_webhook uuid,
   probe_attempt smallint,
   -- Asked for by the receiver with 429 or 503 and Retry-After: not before, whatever the state.
-  paused_until timestamptz,
+  throttled_until timestamptz,
   last_error text,
   -- An address of the lane, without its query: for people.
   url text not null,

@@ -87,7 +87,7 @@ create table posthorn.breakers (
   probe_until timestamp with time zone,
   probe_webhook uuid,
   probe_attempt smallint,
-  paused_until timestamp with time zone,
+  throttled_until timestamp with time zone,
   last_error text,
   url text not null,
   constraint breakers_pkey PRIMARY KEY (lane)
@@ -736,9 +736,7 @@ begin
       headers, '$.keyvalue() ? (!(@.key like_regex "^[-!#$%&''*+.^_`|~0-9A-Za-z]{1,128}$" flag "s"))')
       then 'endpoints_headers_names_are_tokens'
     when headers is not null and not posthorn.header_names_are_unique(headers) then 'endpoints_headers_names_are_unique'
-    when jsonb_path_exists(headers, '$.keyvalue() ? (@.key like_regex
-      "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")')
-      then 'endpoints_headers_names_are_not_reserved'
+    when posthorn.names_reserved_header(headers) then 'endpoints_headers_names_are_not_reserved'
   end;
   if broken is null then
     return new;
@@ -907,9 +905,7 @@ begin
     case when o.endpoint_id is null then posthorn.lane_of(o.url) else posthorn.lane_of(o.endpoint_id) end,
     case
       when (select e.ordered from posthorn.endpoints as e where e.id = o.endpoint_id) then 1
-      when o.priority = 'high' then 0
-      when o.priority = 'normal' then 1
-      else 2
+      else posthorn.priority_of(o.priority)
     end,
     greatest(o.send_at, clock_timestamp())
   from posthorn.outbox as o
@@ -1383,6 +1379,13 @@ $function$
 ;
 revoke execute on function posthorn.move_stranded(text,uuid[],boolean) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.names_reserved_header(headers jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN jsonb_path_exists(headers, '$.keyvalue()?(@."key" like_regex "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")'::jsonpath)
+;
+
 CREATE OR REPLACE FUNCTION posthorn.outbox_id_is_given()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1437,7 +1440,7 @@ begin
         or content_type !~ '^[-!#$%&''*+.^_`|~0-9A-Za-z]+/[-!#$%&''*+.^_`|~0-9A-Za-z]+( *;[ -~]*)?$'
       )
       then 'outbox_content_type_is_media_type'
-    when priority not in ('high', 'normal', 'low') then 'outbox_priority_is_high_normal_or_low'
+    when posthorn.priority_of(priority) is null then 'outbox_priority_is_high_normal_or_low'
     when not isfinite(created_at) then 'outbox_created_at_is_finite'
   end;
   if broken is null and num_nonnulls(send_at, max_attempts, idempotency_key, traceparent) > 0 then
@@ -1460,10 +1463,7 @@ begin
         headers, '$.keyvalue() ? (!(@.key like_regex "^[-!#$%&''*+.^_`|~0-9A-Za-z]{1,128}$" flag "s"))')
         then 'outbox_headers_names_are_tokens'
       when not posthorn.header_names_are_unique(headers) then 'outbox_headers_names_are_unique'
-      -- What the connection or Posthorn itself sets. Host would also choose the name that the certificate is checked for.
-      when jsonb_path_exists(headers, '$.keyvalue() ? (@.key like_regex
-        "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")')
-        then 'outbox_headers_names_are_not_reserved'
+      when posthorn.names_reserved_header(headers) then 'outbox_headers_names_are_not_reserved'
     end;
   end if;
   if broken is null then
@@ -1547,7 +1547,7 @@ begin
       id,
       id,
       posthorn.lane_of(url),
-      case priority when 'high' then 0 when 'normal' then 1 else 2 end,
+      posthorn.priority_of(priority),
       greatest(send_at, clock_timestamp())
     from new_rows
     where endpoint_id is null;
@@ -1562,9 +1562,7 @@ begin
       case
         -- In the order of sending whatever the priority: one must not overtake the other.
         when (select e.ordered from posthorn.endpoints as e where e.id = new_rows.endpoint_id) then 1
-        when priority = 'high' then 0
-        when priority = 'normal' then 1
-        else 2
+        else posthorn.priority_of(priority)
       end,
       greatest(send_at, clock_timestamp())
     from new_rows
@@ -1597,6 +1595,13 @@ AS $function$
       and child.relname ~ '_[0-9]{8}$'
     order by day
   $function$
+;
+
+CREATE OR REPLACE FUNCTION posthorn.priority_of(word text)
+ RETURNS smallint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE word WHEN 'high'::text THEN (0)::smallint WHEN 'normal'::text THEN (1)::smallint WHEN 'low'::text THEN (2)::smallint ELSE NULL::smallint END
 ;
 
 CREATE OR REPLACE FUNCTION posthorn.put_back(webhook_ids uuid[], statuses posthorn.webhook_status[], ended_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, replay_id uuid DEFAULT NULL::uuid, priority smallint DEFAULT NULL::smallint, due_from timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, spacing interval DEFAULT '00:00:00'::interval)
@@ -1671,9 +1676,7 @@ begin
       case
         when a.is_ordered then 1
         when put_back.priority is not null then put_back.priority
-        when a.own_priority = 'high' then 0
-        when a.own_priority = 'normal' then 1
-        else 2
+        else posthorn.priority_of(a.own_priority)
       end,
       greatest(
         clock_timestamp(),
@@ -2191,15 +2194,8 @@ begin
   pages := pg_relation_size('posthorn.queue') / current_setting('block_size')::integer;
   share := least(1, most_pages::float8 / greatest(pages, 1));
 
-  -- A receiver that asks for a few seconds again and again is slow, not away: what waits for it is due all the time, instead
-  -- of due in one count and held in the next.
-  with kept as materialized (
-    select lane
-    from posthorn.breakers
-    where state = 'open'
-      or (paused_until > now() and coalesce(paused_until - last_failure_at > interval '1 minute', true))
-    union
-    select lane from posthorn.lane_rules where is_held or retry_at > now()
+  with blocked as materialized (
+    select lane from posthorn.lane_blocks where not is_brief
   ),
   counted as (
     select priority, state, count(*) as seen, min(due_at) as first_due
@@ -2212,7 +2208,7 @@ begin
           when due_at > now() and attempts > 0 then 2
           when due_at > now() then 3
           -- Not a join, for which the planner may build its hash table of the queue.
-          when lane in (select lane from kept) then 4
+          when lane in (select lane from blocked) then 4
           else 5
         end as state
       from posthorn.queue tablesample system (100 * share)
@@ -2255,18 +2251,7 @@ begin
       select
         l.priority,
         head.due_at,
-        exists (
-          select
-          from posthorn.breakers as b
-          where b.lane = l.lane
-            and (
-              b.state = 'open'
-              or (b.paused_until > now() and coalesce(b.paused_until - b.last_failure_at > interval '1 minute', true)))
-        ) or exists (
-          select
-          from posthorn.lane_rules as r
-          where r.lane = l.lane and (r.is_held or r.retry_at > now())
-        ) as is_held
+        exists (select from posthorn.lane_blocks as b where b.lane = l.lane and not b.is_brief) as is_held
       from (select lane, priority from lanes limit most_heads) as l
       cross join lateral (
         select due_at
@@ -2293,16 +2278,16 @@ begin
   select jsonb_build_object(
     'lanes', (
       select jsonb_build_object(
-        'failing', count(*) filter (where state = 'closed' and consecutive > 0 and not is_paused),
+        'failing', count(*) filter (where state = 'closed' and consecutive > 0 and not is_throttled),
         'open', count(*) filter (where state = 'open' and not is_probing),
         'probing', count(*) filter (where state = 'open' and is_probing),
-        'paused', count(*) filter (where state = 'closed' and is_paused),
+        'throttled', count(*) filter (where state = 'closed' and is_throttled),
         'held', (select count(*) from posthorn.lane_rules where is_held))
       from (
         select
           state,
           consecutive,
-          coalesce(paused_until > now(), false) as is_paused,
+          lane in (select lane from posthorn.lane_blocks where reason = 'throttled') as is_throttled,
           coalesce(probe_until > now(), false) as is_probing
         from posthorn.breakers
       ) as b),
@@ -2489,7 +2474,7 @@ begin
     last_failure_at = case when last_failure_at is not null then least(last_failure_at, clock_timestamp()) end,
     open_until = open_until - step,
     probe_until = probe_until - step,
-    paused_until = paused_until - step
+    throttled_until = throttled_until - step
   where lane = any (lanes);
   lanes := array(
     select lane from posthorn.lane_rules where greatest(retry_at, rate_from) > clock_timestamp() for update skip locked);
@@ -2542,6 +2527,43 @@ $function$
 revoke execute on function posthorn.watch_clock() from public;
 
 -- Views
+
+create view posthorn.lane_blocks as
+ SELECT r.lane,
+        CASE e.status
+            WHEN 'disabled'::posthorn.endpoint_status THEN 'endpoint_disabled'::text
+            ELSE 'endpoint_paused'::text
+        END AS reason,
+    NULL::timestamp with time zone AS until,
+    true AS is_held,
+    false AS is_brief
+   FROM (posthorn.lane_rules r
+     LEFT JOIN posthorn.endpoints e ON ((e.lane = r.lane)))
+  WHERE r.is_held
+UNION ALL
+ SELECT lane_rules.lane,
+    'retry_of_the_first'::text AS reason,
+    lane_rules.retry_at AS until,
+    false AS is_held,
+    false AS is_brief
+   FROM posthorn.lane_rules
+  WHERE (lane_rules.retry_at > now())
+UNION ALL
+ SELECT breakers.lane,
+    'breaker'::text AS reason,
+    breakers.open_until AS until,
+    false AS is_held,
+    false AS is_brief
+   FROM posthorn.breakers
+  WHERE (breakers.state = 'open'::posthorn.breaker_state)
+UNION ALL
+ SELECT breakers.lane,
+    'throttled'::text AS reason,
+    breakers.throttled_until AS until,
+    false AS is_held,
+    COALESCE(((breakers.throttled_until - breakers.last_failure_at) <= '00:01:00'::interval), false) AS is_brief
+   FROM posthorn.breakers
+  WHERE (breakers.throttled_until > now());
 
 create view posthorn.live_workers as
  SELECT w.number,
@@ -2702,37 +2724,26 @@ create view posthorn.webhooks as
     COALESCE(e.attempts, q.attempts, (0)::smallint) AS attempts,
     o.created_at,
         CASE
-            WHEN ((q.webhook_id IS NOT NULL) AND ((q.lease_until IS NULL) OR (q.lease_until <= now())) AND (NOT COALESCE(( SELECT r.is_held
-               FROM posthorn.lane_rules r
-              WHERE (r.lane = q.lane)), false))) THEN GREATEST(q.due_at, ( SELECT r.retry_at
-               FROM posthorn.lane_rules r
-              WHERE (r.lane = q.lane)), ( SELECT GREATEST(b.paused_until,
+            WHEN ((q.webhook_id IS NOT NULL) AND ((q.lease_until IS NULL) OR (q.lease_until <= now()))) THEN ( SELECT
                     CASE
-                        WHEN (b.state = 'open'::posthorn.breaker_state) THEN b.open_until
+                        WHEN (count(*) = count(l.until)) THEN GREATEST(q.due_at, max(l.until))
                         ELSE NULL::timestamp with time zone
-                    END) AS "greatest"
-               FROM posthorn.breakers b
-              WHERE (b.lane = q.lane)))
+                    END AS "case"
+               FROM posthorn.lane_blocks l
+              WHERE (l.lane = q.lane))
             ELSE NULL::timestamp with time zone
         END AS next_attempt_at,
         CASE
             WHEN ((q.webhook_id IS NULL) OR (q.lease_until > now())) THEN NULL::text
-            WHEN ( SELECT r.is_held
-               FROM posthorn.lane_rules r
-              WHERE (r.lane = q.lane)) THEN ( SELECT ('endpoint_'::text || (p.status)::text)
-               FROM posthorn.endpoints p
-              WHERE (p.id = o.endpoint_id))
-            WHEN (q.due_at > now()) THEN 'due_time'::text
-            WHEN ( SELECT (r.retry_at > now())
-               FROM posthorn.lane_rules r
-              WHERE (r.lane = q.lane)) THEN 'retry_of_the_first'::text
-            WHEN ( SELECT (b.state = 'open'::posthorn.breaker_state)
-               FROM posthorn.breakers b
-              WHERE (b.lane = q.lane)) THEN 'breaker'::text
-            WHEN ( SELECT (b.paused_until > now())
-               FROM posthorn.breakers b
-              WHERE (b.lane = q.lane)) THEN 'retry_after'::text
-            ELSE 'slot'::text
+            ELSE COALESCE(( SELECT l.reason
+               FROM posthorn.lane_blocks l
+              WHERE ((l.lane = q.lane) AND (l.is_held OR (q.due_at <= now())))
+              ORDER BY l.until DESC
+             LIMIT 1),
+            CASE
+                WHEN (q.due_at > now()) THEN 'due_time'::text
+                ELSE 'slot'::text
+            END)
         END AS waits_for,
     e.finished_at,
     COALESCE(e.last_status_code, ( SELECT a.status_code
@@ -2863,6 +2874,8 @@ comment on table posthorn.stats is 'How Posthorn is, as it was last counted; pos
 comment on table posthorn.tallies is 'Attempts and failures of the last two hours, as the workers counted them.';
 
 comment on table posthorn.workers is 'The workers that were started; alive while their advisory lock is held.';
+
+comment on view posthorn.lane_blocks is 'Why lanes are not sent to now, a row for each reason. A lane without a row may be sent to.';
 
 comment on view posthorn.live_workers is 'The workers that are alive now.';
 

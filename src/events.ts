@@ -1,34 +1,14 @@
 import { EventEmitter } from 'node:events';
 import type { ToldAlert } from './domain/alert-message.ts';
-import type { AttemptResult } from './domain/attempt-result.ts';
-import type { Verdict } from './domain/classify.ts';
-import type { Decision } from './domain/decide.ts';
+import type { EndedAttempt } from './domain/attempt.ts';
 import type { Hold } from './domain/hold.ts';
 
-/** A request that ended. Neither body, headers nor secret are in it. */
-export interface Attempted {
-  readonly webhookId: string;
-  readonly outboxId: string;
-  /** The registered endpoint it went to. */
-  readonly endpointId: string | null;
-  readonly lane: string;
-  /** As it was given, so with its query: not for logs as it is. */
-  readonly url: string;
-  /** 0 high, 1 normal, 2 low. */
-  readonly priority: number;
-  /** 1 for the first. */
-  readonly number: number;
-  readonly worker: number;
-  readonly isProbe: boolean;
-  /** It has been put back into the queue after it had ended. */
-  readonly isReplay: boolean;
+/** A request that ended. Neither body, headers nor secret of the webhook are in it. */
+export interface Attempted extends EndedAttempt {
   /** From when it was due to its start. */
   readonly waitMs: number;
-  /** Unix time, by Postgres' clock. */
+  /** Unix time, by the clock of Postgres. */
   readonly endedAtMs: number;
-  readonly result: AttemptResult;
-  readonly verdict: Verdict;
-  readonly decision: Decision;
   /** The header that was sent. */
   readonly traceparent: string | null;
 }
@@ -51,6 +31,8 @@ export interface PosthornEvents {
   recorded: [{ results: number; ours: number; durationMs: number }];
   /** Results could not be written and were given up: their leases will run out and they are sent again. */
   recordLost: [{ results: number; error: string }];
+  /** These ordered lanes wait until their first webhook is tried again. Emitted before its record is settled. */
+  lanesDelayed: [{ lanes: readonly string[] }];
   /** Breakers opened: nothing more is sent to these lanes but a probe now and then. */
   breakersOpened: [{ lanes: readonly string[] }];
   /** Breakers closed after a success. */

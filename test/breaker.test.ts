@@ -142,10 +142,10 @@ it('a receiver that asks for a pause by 429 and Retry-After is left alone as a w
   // Its row is there a moment before the pause is in it.
   const row = await eventually(async () => {
     const found = await breaker();
-    return typeof found?.['paused_for_s'] === 'number' && found;
-  }, 'the lane is paused');
+    return typeof found?.['throttled_for_s'] === 'number' && found;
+  }, 'the lane is throttled');
   expect(row['state']).toBe('closed');
-  expect(row['paused_for_s']).toBeGreaterThan(110);
+  expect(row['throttled_for_s']).toBeGreaterThan(110);
   const before = receiver.requests.length;
   await enqueue(20);
   const neighbour = await startReceiver();
@@ -154,7 +154,7 @@ it('a receiver that asks for a pause by 429 and Retry-After is left alone as a w
   await neighbour.close();
   expect(receiver.requests).toHaveLength(before);
   receiver.answer((_request, response) => response.end());
-  await age('paused_until', 130);
+  await age('throttled_until', 130);
   await receiver.until((requests) => requests.length === before + 20);
 });
 
@@ -302,7 +302,7 @@ async function breaker(): Promise<Record<string, unknown> | undefined> {
   const { rows } = await database.pool.query(
     `select *,
        extract(epoch from open_until - last_failure_at)::float8 as opens_for_s,
-       extract(epoch from paused_until - now())::float8 as paused_for_s
+       extract(epoch from throttled_until - now())::float8 as throttled_for_s
      from posthorn.breakers
      where lane = posthorn.lane_of($1)`,
     [`${receiver.url}/hook`],

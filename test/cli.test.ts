@@ -43,7 +43,7 @@ describe('posthorn start without DATABASE_URL', () => {
     await again.line(/Worker ready/);
     expect(await finished(await addressOf(again), id)).toMatchObject({ status: 'delivered' });
     expect(await again.end('SIGTERM')).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('a data directory that cannot be', () => {
@@ -59,7 +59,7 @@ describe('a data directory that cannot be', () => {
       expect(stderr).toMatch(
         /^POSTHORN_DATA_DIR must be a directory that this user may make and write: "/m,
       );
-      expect(stderr).toContain(`${POSTHORN_DATA_DIR} (${code}`);
+      expect(stderr).toContain(`"${POSTHORN_DATA_DIR}" is not (${code}`);
       expect(exitCode).toBe(2);
     },
     20_000,

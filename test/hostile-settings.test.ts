@@ -196,7 +196,7 @@ describe('with hostile settings of the database', () => {
     };
     expect(checks.filter(({ found }) => found.startsWith('cannot be told'))).toEqual([]);
     expect(checks.find(({ check }) => check === 'partitions')?.found).toMatch(/^up to/);
-  }, 120_000);
+  });
 
   it.skipIf(!hasPgBouncer || !asksForPassword)(
     'the API reads the same behind a pooler, and leaves its sessions as they were',

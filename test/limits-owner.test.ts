@@ -109,7 +109,7 @@ describe('what limits an endpoint', () => {
       );
       return left.rowCount === 0;
     }, 'all are free again');
-  }, 30_000);
+  });
 
   it('is taken over from a worker that is frozen, and not from one that works', async () => {
     const workers = [await start({ scanEveryMs: 200 }), await start({ scanEveryMs: 200 })];
@@ -133,7 +133,7 @@ describe('what limits an endpoint', () => {
     await session.query('delete from posthorn.workers where number = 77');
     await session.query('select pg_advisory_unlock($1, 77)', [lockClass]);
     session.release();
-  }, 30_000);
+  });
 });
 
 function bodiesOf(requests: readonly Received[]): number[] {

@@ -190,7 +190,7 @@ it('neither the log nor the metrics ever hold a body, a secret, a header, a quer
     "select from posthorn.attempts where response_body like '%hunter2%'",
   );
   expect(rows.length).toBeGreaterThan(5);
-}, 60_000);
+});
 
 /** Registers an endpoint with secrets and headers, rotates and tests it, and has it refused; all that the API says of it. */
 async function useEndpoint(address: string): Promise<string[]> {

@@ -138,7 +138,7 @@ describe('many at once', () => {
     );
     expect(rows).toEqual([{ count: 100_000, lanes: 7 }]);
     await database.pool.query('truncate posthorn.queue');
-  }, 60_000);
+  });
 
   it('have ids in the order of the statement', async () => {
     const { rows } = await database.pool.query<{ body: string }>(
@@ -171,7 +171,7 @@ describe('many at once', () => {
     expect(rows).toEqual([{ count: 100_000 }]);
     client.release();
     await database.pool.query('truncate posthorn.queue');
-  }, 60_000);
+  });
 });
 
 describe('an idempotency key', () => {

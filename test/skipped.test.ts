@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 // No run leaves out tests without a word, and a gate that must run them all fails.
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const canRunFile = at('support/can-run.ts');
+const canRunFile = at('../harness/can-run.ts');
 
 const files = {
   'lacks.test.mjs': `
@@ -42,7 +42,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 async function runTests(
   args: readonly string[],
-  { mustBeComplete }: { readonly mustBeComplete: boolean },
+  { mustBeComplete, without = '' }: { readonly mustBeComplete: boolean; readonly without?: string },
 ): Promise<{ readonly code: number | null; readonly said: string }> {
   const child = spawn(
     process.execPath,
@@ -51,7 +51,11 @@ async function runTests(
       ...['run', '--root', folder, '--reporter', at('support/skipped-reporter.ts'), ...args],
     ],
     {
-      env: { ...process.env, POSTHORN_TEST_COMPLETE: mustBeComplete ? '1' : '' },
+      env: {
+        ...process.env,
+        POSTHORN_TEST_COMPLETE: mustBeComplete ? '1' : '',
+        POSTHORN_TEST_WITHOUT: without,
+      },
       cwd: at('..'),
       stdio: ['ignore', 'pipe', 'pipe'],
     },
@@ -69,6 +73,13 @@ describe('what is skipped', () => {
     expect(said).toContain('  notes.test.mjs: looks first (the moon is down)\n');
     expect(said).toContain('because the tests of nothing cannot run "no-such-program"');
     expect(code).toBe(1);
+  });
+
+  it('fails no run on a machine that cannot have the program, if nothing else is skipped', async () => {
+    const options = { mustBeComplete: true, without: 'other nothing' };
+    expect(await runTests(['lacks'], options)).toMatchObject({ code: 0 });
+    expect(await runTests(['lacks', 'part'], options)).toMatchObject({ code: 1 });
+    expect(await runTests(['lacks', 'notes'], options)).toMatchObject({ code: 1 });
   });
 
   it('fails no other run', async () => {

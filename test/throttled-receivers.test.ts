@@ -44,7 +44,7 @@ it('a receiver that takes 20 a second gets all of them, and refuses fewer than i
     'select sum(attempts)::integer as attempts, sum(failures)::integer as failures from posthorn.tallies',
   );
   expect(rows).toEqual([{ attempts: 30, failures: 0 }]);
-}, 40_000);
+});
 
 it('a webhook that is refused in an ordered lane keeps its place and its attempts', async () => {
   receiver.answer((_request, response) => {

@@ -30,10 +30,11 @@ const webhook = {
 } as const;
 
 const delivered: Attempted = {
-  ...webhook,
-  worker: 1,
-  isProbe: false,
-  isReplay: false,
+  webhook: {
+    ...webhook,
+    ...{ leasedBy: 1, isProbe: false, uncounted: 0, pastAttempts: 0, goneAnswers: 0 },
+  },
+  traceparent: webhook.traceparent,
   waitMs: 1.25,
   endedAtMs: Date.now(),
   result: {

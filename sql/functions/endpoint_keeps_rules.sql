@@ -60,9 +60,7 @@ begin
       headers, '$.keyvalue() ? (!(@.key like_regex "^[-!#$%&''*+.^_`|~0-9A-Za-z]{1,128}$" flag "s"))')
       then 'endpoints_headers_names_are_tokens'
     when headers is not null and not posthorn.header_names_are_unique(headers) then 'endpoints_headers_names_are_unique'
-    when jsonb_path_exists(headers, '$.keyvalue() ? (@.key like_regex
-      "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")')
-      then 'endpoints_headers_names_are_not_reserved'
+    when posthorn.names_reserved_header(headers) then 'endpoints_headers_names_are_not_reserved'
   end;
   if broken is null then
     return new;

@@ -27,9 +27,7 @@ begin
     case when o.endpoint_id is null then posthorn.lane_of(o.url) else posthorn.lane_of(o.endpoint_id) end,
     case
       when (select e.ordered from posthorn.endpoints as e where e.id = o.endpoint_id) then 1
-      when o.priority = 'high' then 0
-      when o.priority = 'normal' then 1
-      else 2
+      else posthorn.priority_of(o.priority)
     end,
     greatest(o.send_at, clock_timestamp())
   from posthorn.outbox as o

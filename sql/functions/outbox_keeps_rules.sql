@@ -58,7 +58,7 @@ begin
         or content_type !~ '^[-!#$%&''*+.^_`|~0-9A-Za-z]+/[-!#$%&''*+.^_`|~0-9A-Za-z]+( *;[ -~]*)?$'
       )
       then 'outbox_content_type_is_media_type'
-    when priority not in ('high', 'normal', 'low') then 'outbox_priority_is_high_normal_or_low'
+    when posthorn.priority_of(priority) is null then 'outbox_priority_is_high_normal_or_low'
     when not isfinite(created_at) then 'outbox_created_at_is_finite'
   end;
   if broken is null and num_nonnulls(send_at, max_attempts, idempotency_key, traceparent) > 0 then
@@ -81,10 +81,7 @@ begin
         headers, '$.keyvalue() ? (!(@.key like_regex "^[-!#$%&''*+.^_`|~0-9A-Za-z]{1,128}$" flag "s"))')
         then 'outbox_headers_names_are_tokens'
       when not posthorn.header_names_are_unique(headers) then 'outbox_headers_names_are_unique'
-      -- What the connection or Posthorn itself sets. Host would also choose the name that the certificate is checked for.
-      when jsonb_path_exists(headers, '$.keyvalue() ? (@.key like_regex
-        "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")')
-        then 'outbox_headers_names_are_not_reserved'
+      when posthorn.names_reserved_header(headers) then 'outbox_headers_names_are_not_reserved'
     end;
   end if;
   if broken is null then

@@ -76,7 +76,7 @@ begin
       id,
       id,
       posthorn.lane_of(url),
-      case priority when 'high' then 0 when 'normal' then 1 else 2 end,
+      posthorn.priority_of(priority),
       greatest(send_at, clock_timestamp())
     from new_rows
     where endpoint_id is null;
@@ -91,9 +91,7 @@ begin
       case
         -- In the order of sending whatever the priority: one must not overtake the other.
         when (select e.ordered from posthorn.endpoints as e where e.id = new_rows.endpoint_id) then 1
-        when priority = 'high' then 0
-        when priority = 'normal' then 1
-        else 2
+        else posthorn.priority_of(priority)
       end,
       greatest(send_at, clock_timestamp())
     from new_rows

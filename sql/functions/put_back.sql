@@ -87,9 +87,7 @@ begin
       case
         when a.is_ordered then 1
         when put_back.priority is not null then put_back.priority
-        when a.own_priority = 'high' then 0
-        when a.own_priority = 'normal' then 1
-        else 2
+        else posthorn.priority_of(a.own_priority)
       end,
       greatest(
         clock_timestamp(),

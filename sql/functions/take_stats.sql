@@ -3,7 +3,7 @@
 --
 -- { queue: [{ priority: 0 high to 2 low, state, webhooks, oldest_due_s }, ...], without what there is none of
 --   is_estimated: the queue's numbers come from a sample,
---   lanes: { failing, open, probing, paused, held }, workers: { alive, dead },
+--   lanes: { failing, open, probing, throttled, held }, workers: { alive, dead },
 --   partitions_ahead, partitions_overdue: { unfinished, locked }, oldest_transaction_s,
 --   tasks: { name: { ended_at: unix time, duration_s } } }
 --
@@ -58,15 +58,8 @@ begin
   pages := pg_relation_size('posthorn.queue') / current_setting('block_size')::integer;
   share := least(1, most_pages::float8 / greatest(pages, 1));
 
-  -- A receiver that asks for a few seconds again and again is slow, not away: what waits for it is due all the time, instead
-  -- of due in one count and held in the next.
-  with kept as materialized (
-    select lane
-    from posthorn.breakers
-    where state = 'open'
-      or (paused_until > now() and coalesce(paused_until - last_failure_at > interval '1 minute', true))
-    union
-    select lane from posthorn.lane_rules where is_held or retry_at > now()
+  with blocked as materialized (
+    select lane from posthorn.lane_blocks where not is_brief
   ),
   counted as (
     select priority, state, count(*) as seen, min(due_at) as first_due
@@ -79,7 +72,7 @@ begin
           when due_at > now() and attempts > 0 then 2
           when due_at > now() then 3
           -- Not a join, for which the planner may build its hash table of the queue.
-          when lane in (select lane from kept) then 4
+          when lane in (select lane from blocked) then 4
           else 5
         end as state
       from posthorn.queue tablesample system (100 * share)
@@ -122,18 +115,7 @@ begin
       select
         l.priority,
         head.due_at,
-        exists (
-          select
-          from posthorn.breakers as b
-          where b.lane = l.lane
-            and (
-              b.state = 'open'
-              or (b.paused_until > now() and coalesce(b.paused_until - b.last_failure_at > interval '1 minute', true)))
-        ) or exists (
-          select
-          from posthorn.lane_rules as r
-          where r.lane = l.lane and (r.is_held or r.retry_at > now())
-        ) as is_held
+        exists (select from posthorn.lane_blocks as b where b.lane = l.lane and not b.is_brief) as is_held
       from (select lane, priority from lanes limit most_heads) as l
       cross join lateral (
         select due_at
@@ -160,16 +142,16 @@ begin
   select jsonb_build_object(
     'lanes', (
       select jsonb_build_object(
-        'failing', count(*) filter (where state = 'closed' and consecutive > 0 and not is_paused),
+        'failing', count(*) filter (where state = 'closed' and consecutive > 0 and not is_throttled),
         'open', count(*) filter (where state = 'open' and not is_probing),
         'probing', count(*) filter (where state = 'open' and is_probing),
-        'paused', count(*) filter (where state = 'closed' and is_paused),
+        'throttled', count(*) filter (where state = 'closed' and is_throttled),
         'held', (select count(*) from posthorn.lane_rules where is_held))
       from (
         select
           state,
           consecutive,
-          coalesce(paused_until > now(), false) as is_paused,
+          lane in (select lane from posthorn.lane_blocks where reason = 'throttled') as is_throttled,
           coalesce(probe_until > now(), false) as is_probing
         from posthorn.breakers
       ) as b),

@@ -78,7 +78,7 @@ begin
     last_failure_at = case when last_failure_at is not null then least(last_failure_at, clock_timestamp()) end,
     open_until = open_until - step,
     probe_until = probe_until - step,
-    paused_until = paused_until - step
+    throttled_until = throttled_until - step
   where lane = any (lanes);
   lanes := array(
     select lane from posthorn.lane_rules where greatest(retry_at, rate_from) > clock_timestamp() for update skip locked);

@@ -19,25 +19,24 @@ select
   case
     when q.webhook_id is not null
       and (q.lease_until is null or q.lease_until <= now())
-      and not coalesce((select r.is_held from posthorn.lane_rules as r where r.lane = q.lane), false)
-    then greatest(
-      q.due_at,
-      (select r.retry_at from posthorn.lane_rules as r where r.lane = q.lane),
-      (
-        select greatest(b.paused_until, case when b.state = 'open' then b.open_until end)
-        from posthorn.breakers as b
-        where b.lane = q.lane
-      ))
+    then (
+      select case when count(*) = count(l.until) then greatest(q.due_at, max(l.until)) end
+      from posthorn.lane_blocks as l
+      where l.lane = q.lane
+    )
   end as next_attempt_at,
   case
     when q.webhook_id is null or q.lease_until > now() then null
-    when (select r.is_held from posthorn.lane_rules as r where r.lane = q.lane) then (
-      select 'endpoint_' || p.status::text from posthorn.endpoints as p where p.id = o.endpoint_id)
-    when q.due_at > now() then 'due_time'
-    when (select r.retry_at > now() from posthorn.lane_rules as r where r.lane = q.lane) then 'retry_of_the_first'
-    when (select b.state = 'open' from posthorn.breakers as b where b.lane = q.lane) then 'breaker'
-    when (select b.paused_until > now() from posthorn.breakers as b where b.lane = q.lane) then 'retry_after'
-    else 'slot'
+    else coalesce(
+      -- What keeps it for longest; while it is not due itself, only what somebody must undo.
+      (
+        select l.reason
+        from posthorn.lane_blocks as l
+        where l.lane = q.lane and (l.is_held or q.due_at <= now())
+        order by l.until desc nulls first
+        limit 1
+      ),
+      case when q.due_at > now() then 'due_time' else 'slot' end)
   end as waits_for,
   e.finished_at,
   coalesce(

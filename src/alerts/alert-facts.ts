@@ -1,5 +1,5 @@
 import type { PoolClient, QueryResultRow } from 'pg';
-import { sqlFile } from '../db/sql-file.ts';
+import { queryOf, sqlFile } from '../db/sql-file.ts';
 import type { AlertFacts, AlertThresholds } from '../domain/alert-rules.ts';
 import { breakerRules } from '../domain/breaker.ts';
 import type { Hold } from '../domain/hold.ts';
@@ -12,7 +12,7 @@ const breakersSql = sqlFile('alert-breakers');
 const endpointsSql = sqlFile('alert-endpoints');
 const healthSql = sqlFile('alert-health');
 const horizonSql = sqlFile('alert-horizon');
-const pausedSql = sqlFile('alert-paused');
+const throttledSql = sqlFile('alert-throttled');
 
 /**
  * Looks at everything that the rules judge. Each statement reads a bounded part of what there is, whatever the history and
@@ -29,48 +29,51 @@ export async function readAlertFacts(
     attempts: number;
     failures: number;
     is_waiting: boolean | null;
-  }>(client, failuresSql, [windowMs / 1_000, minAttempts, mostNew]);
+  }>(client, queryOf(failuresSql, { windowS: windowMs / 1_000, minAttempts, maxNew: mostNew }));
   const total = rates.find(({ id }) => id === null);
   const [waiting] = await ask<{
     due: number | null;
     oldest_ms: number | null;
     unfinished: number | null;
-  }>(client, backlogSql, []);
-  const [paused] = await ask<{ due: number; oldest_ms: number | null }>(client, pausedSql, [
-    thresholds.backlog,
-  ]);
+  }>(client, backlogSql);
+  const [throttled] = await ask<{ due: number; oldest_ms: number | null }>(
+    client,
+    queryOf(throttledSql, { maxCounted: thresholds.backlog }),
+  );
   const breakers = await ask<{
     lane: string;
     url: string;
     failing_ms: number;
     failures: number;
     last_error: string | null;
-  }>(client, breakersSql, [breakerOpenMs / 1_000, mostNew]);
+  }>(client, queryOf(breakersSql, { failingS: breakerOpenMs / 1_000, maxNew: mostNew }));
   const failing = await ask<{
     id: string;
     url: string;
     failing_ms: number | null;
     last_error: string | null;
     disabled_as: 'failing' | 'gone' | null;
-  }>(client, endpointsSql, [
-    Math.min(...endpointFailingMs) / 1_000,
-    breakerRules.failures,
-    mostNew,
-  ]);
+  }>(
+    client,
+    queryOf(endpointsSql, {
+      failingS: Math.min(...endpointFailingMs) / 1_000,
+      minFailures: breakerRules.failures,
+      maxNew: mostNew,
+    }),
+  );
   const [health] = await ask<{
     alive: number;
     without_egress: number;
     not_claiming: { workers: number; failing_ms: number; error: string | null } | null;
     missing_partitions: string[];
     missing_keys: string[];
-  }>(client, healthSql, []);
+  }>(client, healthSql);
   const [horizon] = await ask<{ pinned_ms: number | null; holder: string | null }>(
     client,
     horizonSql,
-    [],
   );
   const notClaiming = health?.not_claiming ?? null;
-  const [hold] = await ask<Hold>(client, holdSql, [environment]);
+  const [hold] = await ask<Hold>(client, { ...holdSql, values: [environment] });
   return {
     hold: hold ?? null,
     total: {
@@ -84,7 +87,7 @@ export async function readAlertFacts(
     backlog: {
       due: waiting?.due ?? 0,
       oldestMs: waiting?.oldest_ms ?? null,
-      paused: { due: paused?.due ?? 0, oldestMs: paused?.oldest_ms ?? null },
+      throttled: { due: throttled?.due ?? 0, oldestMs: throttled?.oldest_ms ?? null },
     },
     breakers: breakers.map((row) => ({
       lane: row.lane,
@@ -135,9 +138,8 @@ const holdSql = { text: 'select kind, reason from posthorn.held($1)' };
 /** Not prepared under a name: once a minute gains nothing by it, and a pooler in transaction mode may not bear it. */
 async function ask<Row extends QueryResultRow>(
   client: PoolClient,
-  { text }: { readonly text: string },
-  values: readonly unknown[],
+  { text, values = [] }: { readonly text: string; readonly values?: unknown[] },
 ): Promise<Row[]> {
-  const { rows } = await client.query<Row>(text, [...values]);
+  const { rows } = await client.query<Row>(text, values);
   return rows;
 }

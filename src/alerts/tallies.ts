@@ -49,14 +49,14 @@ export class Tallies {
     return this.#writing;
   }
 
-  readonly #note = ({ endpointId, url, worker, verdict, decision }: Attempted): void => {
+  readonly #note = ({ webhook, verdict, decision }: Attempted): void => {
     // What tells of alerts must not be the cause of one; and our own trouble is not a failure of an endpoint.
-    if (url === this.#options.alertUrl || verdict.kind === 'repeat') return;
+    if (webhook.url === this.#options.alertUrl || verdict.kind === 'repeat') return;
     // Nor is a wish for a pause, as breakers see it.
     const isRetry = decision.became === 'retry' && verdict.kind === 'retry';
     if (isRetry && !decision.counts && verdict.reason === 'http_429') return;
-    this.#worker = worker;
-    this.#tally.note(endpointId, {
+    this.#worker = webhook.leasedBy;
+    this.#tally.note(webhook.endpointId, {
       failed: verdict.kind !== 'delivered',
       nowMs: performance.now(),
     });

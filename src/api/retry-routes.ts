@@ -2,16 +2,11 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import { described, flag } from '../input/fields.ts';
 import { filterField, readFilter } from '../input/filter-fields.ts';
-import { invalid, type Problem } from '../input/problem.ts';
+import { invalid } from '../input/problem.ts';
 import { bodySchemaOf, type FieldSet, readFields } from '../input/read-fields.ts';
+import { cancelRefusal, retryRefusal } from '../input/refusals.ts';
 import { findWebhook, foundWebhook } from '../queries/find-webhook.ts';
-import {
-  type CancelResult,
-  cancelMatching,
-  cancelWebhook,
-  type RetryResult,
-  retryWebhook,
-} from '../queries/put-back.ts';
+import { cancelMatching, cancelWebhook, retryWebhook } from '../queries/put-back.ts';
 import { countMatching, findDeadFilter } from '../queries/webhook-filter.ts';
 import { answerProblem } from './answer-problem.ts';
 import type { ApiEnv } from './api-env.ts';
@@ -111,7 +106,7 @@ async function retry(c: Context<ApiEnv>, { id, options }: Target): Promise<Respo
   const { values, errors } = readFields(members, retryFields);
   if (errors.length > 0) return answerProblem(c, invalid('invalid_webhook', errors));
   const became = await retryWebhook(options.pool, { id, force: values.get('force') === 'true' });
-  const problem = refusals(id, 'retry')[became];
+  const problem = retryRefusal(became, { id, force: '"force": true' });
   if (problem !== undefined) return answerProblem(c, problem);
   if (became !== 'already_due') options.onSent?.();
   return c.json(await findWebhook(options.pool, id), 202);
@@ -123,7 +118,7 @@ async function cancel(c: Context<ApiEnv>, { id, options }: Target): Promise<Resp
   const { errors } = readFields(members, noFields);
   if (errors.length > 0) return answerProblem(c, invalid('invalid_webhook', errors));
   const became = await cancelWebhook(options.pool, id);
-  const problem = refusals(id, 'cancel')[became];
+  const problem = cancelRefusal(became, { id });
   return problem === undefined
     ? c.json(await findWebhook(options.pool, id))
     : answerProblem(c, problem);
@@ -138,41 +133,6 @@ const noFields: FieldSet<never> = {
   shown: [],
   brokenRule: (code) => ({ code, detail: 'Cannot cancel the webhook' }),
 };
-
-/** What cannot be done, by what the webhook was found to be. */
-function refusals(
-  id: string,
-  verb: 'retry' | 'cancel',
-): Readonly<Partial<Record<RetryResult | CancelResult, Problem>>> {
-  const conflict = (code: string, rule: string): Problem => ({
-    kind: 'webhook_state_conflict',
-    code,
-    detail: `Cannot ${verb} the webhook as ${rule}`,
-  });
-  return {
-    delivering: conflict('webhook_delivering', 'it must not be under way: it is being sent'),
-    delivered: conflict(
-      'webhook_delivered',
-      verb === 'retry'
-        ? 'it must not have arrived, unless "force" is true: it was delivered'
-        : 'it must wait: it was delivered',
-    ),
-    failed: conflict('webhook_failed', 'it must wait: it has failed'),
-    endpoint_deleted: conflict(
-      'endpoint_deleted',
-      'its endpoint must be registered: it was deleted',
-    ),
-    worn_out: conflict('webhook_worn_out', 'it must have been tried less than 30000 times'),
-    unknown: {
-      kind: 'webhook_not_found',
-      detail: `Cannot find the webhook as there must be one with this id: current value is ${id}`,
-    },
-    payload_gone: {
-      kind: 'payload_gone',
-      detail: `Cannot ${verb} the webhook as its payload must still be there: history as old as its id has been dropped (POSTHORN_RETENTION)`,
-    },
-  };
-}
 
 const cancelFields: FieldSet<'filter' | 'dry_run'> = {
   doing: 'cancel',

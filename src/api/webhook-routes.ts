@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import type { DatabasePool } from 'slonik';
 import { z } from 'zod';
 import type { KeyRing } from '../domain/key-ring.ts';
+import { priorities } from '../domain/priority.ts';
 import { isCanonicalUuid } from '../input/canonical-uuid.ts';
 import { endsTooSoon } from '../input/fields.ts';
 import type { ProblemPart } from '../input/problem.ts';
@@ -10,7 +11,7 @@ import { sendFields } from '../input/send-fields.ts';
 import { readSendRequest, sendFieldSet } from '../input/send-request.ts';
 import type { Log } from '../log.ts';
 import { findWebhook, foundWebhook } from '../queries/find-webhook.ts';
-import { listWebhooks, webhookPriorities } from '../queries/list-webhooks.ts';
+import { listWebhooks } from '../queries/list-webhooks.ts';
 import { sendWebhook } from '../queries/send-webhook.ts';
 import { webhookRow, webhookStatuses } from '../queries/webhook-row.ts';
 import { answerProblem } from './answer-problem.ts';
@@ -133,7 +134,7 @@ async function send(c: Context<ApiEnv>, options: RouteOptions): Promise<Response
       options.onSent?.();
       c.header('Location', `/webhooks/${sent.id}`);
       return c.json({ id: sent.id, status: 'pending' }, 202);
-    case 'replayed':
+    case 'known':
       c.header('Location', `/webhooks/${sent.id}`);
       c.header('Idempotent-Replay', 'true');
       return c.json({ id: sent.id, status: sent.status }, 202);
@@ -160,7 +161,7 @@ async function show(
 const listSet = {
   ...listParameters(webhookStatuses),
   endpoint_id: uuid('Those to this registered endpoint.'),
-  priority: amongWords(webhookPriorities, 'Those of this priority.'),
+  priority: amongWords(priorities, 'Those of this priority.'),
   from: timeParameter('Enqueued from then on.'),
   until: timeParameter('Enqueued before then.'),
   q: searchText('Somewhere in the URL, in upper or lower case; or an id.'),

@@ -1,3 +1,4 @@
+import { priorities } from '../domain/priority.ts';
 import { replayPriorities, replayStatuses } from '../queries/replay-row.ts';
 import { webhookStatuses } from '../queries/webhook-row.ts';
 import { benchCommand } from './bench.ts';
@@ -80,7 +81,7 @@ export const commands: readonly Command[] = [
       priority: {
         type: 'string',
         value: 'PRIORITY',
-        among: ['high', 'normal', 'low'],
+        among: priorities,
         help: 'one of',
       },
       'send-at': { type: 'string', value: 'TIME', help: 'not before, like 2030-01-31T12:00:00Z' },

@@ -1,13 +1,25 @@
 /** Names that Posthorn's processes meet under in the database; the functions of sql/functions use the same. */
 
-/** First key of all advisory locks ("post" in ASCII). The second: a worker's number, from 1, or one of those below. */
+/**
+ * First key of all advisory locks ("post" in ASCII). The second: a worker's number, from 1, or one of those below. SQL writes them
+ * as numbers; test/sql/same-lists.test.ts compares.
+ */
 export const lockClass = 0x706f7374;
 
-/** One process at a time migrates. 0 is for making partitions, -1 guards the notification of producers, -4 keeps the days of what is put back. */
+/** The partitions of a day are made or dropped, and rows are moved between them. */
+export const partitionsLock = 0;
+
+/** One transaction at a time notifies the workers of what producers enqueued. */
+export const wakeLock = -1;
+
+/** One process at a time migrates. */
 export const migrationLock = -2;
 
 /** One process at a time evaluates the alert rules. */
 export const alertLock = -3;
+
+/** While a webhook is put back or taken back, its day is not dropped. */
+export const putBackLock = -4;
 
 /** One process at a time seals the secrets of endpoints. */
 export const sealingLock = -5;

@@ -72,6 +72,7 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   sealing: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   stats: { worker: ['select'], reader: ['select'] },
   webhooks: { worker: ['select'] },
+  lane_blocks: { worker: ['select'], reader: ['select'] },
   secret_keys: { worker: ['select'], reader: ['select'] },
   misruled_lanes: { worker: ['select'], reader: ['select'] },
   live_workers: { worker: ['select'], reader: ['select'] },
@@ -122,6 +123,8 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   time_of: 'anyone',
   lane_of: 'anyone',
   header_names_are_unique: 'anyone',
+  names_reserved_header: 'anyone',
+  priority_of: 'anyone',
   outbox_keeps_rules: 'anyone',
   // Triggers fire without anybody's right to call them.
   outbox_to_queue: [],

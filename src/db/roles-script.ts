@@ -1,6 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
-import { graphileSchema } from './names.ts';
+import { graphileSchema, lockClass, migrationLock } from './names.ts';
 import {
   functionRights,
   type Grantee,
@@ -21,7 +21,7 @@ import {
 export function rolesScript(prefix: string): string {
   const parts = [
     '-- One process at a time changes the schema.',
-    'select pg_advisory_xact_lock(1886352244, -2);',
+    `select pg_advisory_xact_lock(${lockClass}, ${migrationLock});`,
     rolesPart(prefix),
     ownershipPart(prefix),
     rightsScript(prefix),

@@ -74,12 +74,12 @@ function failureRates(facts: AlertFacts, thresholds: AlertThresholds): Finding[]
 }
 
 function backlogs(
-  { backlog: { due, oldestMs, paused } }: AlertFacts,
+  { backlog: { due, oldestMs, throttled } }: AlertFacts,
   { backlog, backlogAgeMs }: AlertThresholds,
 ): Finding[] {
   const findings: Finding[] = [];
-  // What waits for a pause to end does not make an alert fire, and until it is gone the backlog is not over.
-  if (due + paused.due >= 0.8 * backlog) {
+  // What is throttled does not make an alert fire, and until it is gone the backlog is not over.
+  if (due + throttled.due >= 0.8 * backlog) {
     findings.push(
       finding('backlog', {
         fires: due >= backlog,
@@ -90,7 +90,7 @@ function backlogs(
       }),
     );
   }
-  const ageMs = Math.max(oldestMs ?? 0, paused.oldestMs ?? 0);
+  const ageMs = Math.max(oldestMs ?? 0, throttled.oldestMs ?? 0);
   if (ageMs >= backlogAgeMs / 2) {
     findings.push(
       finding('backlog_age', {

@@ -78,8 +78,8 @@ export interface AlertFacts {
   readonly backlog: {
     readonly due: number;
     readonly oldestMs: number | null;
-    /** What is due as well, and waits for a pause of its endpoint to end. Counted only while an alert of a backlog is on. */
-    readonly paused: { readonly due: number; readonly oldestMs: number | null };
+    /** What is due as well, in lanes that are throttled or delayed. Counted only while an alert of a backlog is on. */
+    readonly throttled: { readonly due: number; readonly oldestMs: number | null };
   };
   readonly breakers: readonly {
     readonly lane: string;

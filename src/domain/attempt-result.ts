@@ -32,3 +32,10 @@ export interface ErrorResult {
 
 /** Bytes of a response body that are read and kept. Enough for any error message, and a bound on memory. */
 export const maxBodyBytes = 16_384;
+
+/** The status that a receiver answered with; null if it did not answer. */
+export function statusCodeOf(
+  result: Pick<ResponseResult, 'kind' | 'statusCode'> | Pick<ErrorResult, 'kind'>,
+): number | null {
+  return result.kind === 'response' ? result.statusCode : null;
+}

@@ -1,6 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
+import { priorities } from '../domain/priority.ts';
 import {
   described,
   endpointId,
@@ -57,7 +58,7 @@ export const sendFields = {
     schema: z.string().max(255).describe('Of the body; application/json if not given.'),
     read: (json) => orElse(textOf(json), 'a media type'),
   },
-  priority: described('normal if not given.', oneOf(['high', 'normal', 'low'])),
+  priority: described('normal if not given.', oneOf(priorities)),
   send_at: described('Not before then; less than 366 days ahead.', time),
   max_attempts: described('As many as the retry schedule has if not given.', wholeNumber(1, 100)),
   idempotency_key: {

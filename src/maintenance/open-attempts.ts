@@ -28,9 +28,10 @@ export async function closeForgottenAttempts(
     [task],
   );
   const from = rows[0]?.walked_to ?? '00000000-0000-0000-0000-000000000000';
-  const [swept] = await runSql<{ closed: number; walked_to: string | null }>(pool, {
-    sql: closeSql,
-    values: [from, mostAttempts, forgottenAfterS],
+  const [swept] = await runSql<{ closed: number; walked_to: string | null }>(pool, closeSql, {
+    fromId: from,
+    maxAttempts: mostAttempts,
+    forgottenAfterS,
   });
   return { closed: swept?.closed ?? 0, walkedTo: swept?.walked_to ?? undefined };
 }

@@ -244,7 +244,7 @@ async function pruneBreakers(pool: Pool): Promise<number> {
     `with idle as materialized (
        select b.lane
        from posthorn.breakers as b
-       where greatest(b.failing_since, b.last_failure_at, b.paused_until) < now() - interval '1 day'
+       where greatest(b.failing_since, b.last_failure_at, b.throttled_until) < now() - interval '1 day'
          and not exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = b.lane)
        for update skip locked
      )

@@ -1,6 +1,6 @@
 import type { TaskList } from 'graphile-worker';
 import type { Pool } from 'pg';
-import { graphileSchema, lockClass } from '../db/names.ts';
+import { graphileSchema, lockClass, partitionsLock } from '../db/names.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { inTransaction } from '../db/transaction.ts';
 import type { Events } from '../events.ts';
@@ -105,7 +105,7 @@ interface ReplayRow {
 function advance(pool: Pool, id: string): Promise<Step> {
   return inTransaction(pool, async (client) => {
     // While rows are moved from a default partition into a new one, they are in neither for those who wait for them.
-    await client.query('select pg_advisory_xact_lock_shared($1, 0)', [lockClass]);
+    await client.query('select pg_advisory_xact_lock_shared($1, $2)', [lockClass, partitionsLock]);
     const { rows } = await client.query<ReplayRow>(
       `select status, rate_limit_per_s, coalesce(extract(epoch from paced_until - now()) * 1000, 0)::float8 as paced_ms
        from posthorn.replays
@@ -123,11 +123,15 @@ function advance(pool: Pool, id: string): Promise<Step> {
     // Somebody who has an ordered lane locked, as by changing its endpoint without a commit, holds this replay up, and the webhooks
     // that it has locked by then no longer than this.
     await client.query(`set local lock_timeout = '${lockMs}ms'`);
-    const [step] = await runSql<Pick<Step, 'status' | 'webhooks'>>(client, {
-      ...(status === 'running'
-        ? { sql: putBackSql, values: [id, batchOf(replay), walkRows] }
-        : { sql: takeBackSql, values: [id, batchSize] }),
-    });
+    type Row = Pick<Step, 'status' | 'webhooks'>;
+    const [step] =
+      status === 'running'
+        ? await runSql<Row>(client, putBackSql, {
+            replayId: id,
+            maxWebhooks: batchOf(replay),
+            maxRows: walkRows,
+          })
+        : await runSql<Row>(client, takeBackSql, { replayId: id, maxWebhooks: batchSize });
     if (step === undefined) throw new Error('Cannot go on with the replay as its row is gone');
     return { ...step, isAhead: false };
   });

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { priorities } from '../domain/priority.ts';
 import { uuidTimeMs } from '../domain/uuid-time.ts';
 import type { Attempted, Events } from '../events.ts';
 import {
@@ -22,8 +23,6 @@ interface Tally {
   /** Since the last scrape. */
   attempts: number;
 }
-
-const priorities = ['high', 'normal', 'low'];
 
 export function countAttempts(events: Events, registry: Registry): void {
   const tallies = allAttemptLabels.map((labels): Tally => ({ labels, attempts: 0 }));
@@ -55,7 +54,7 @@ export function countAttempts(events: Events, registry: Registry): void {
     const tally = tallyOf(verdict.kind === 'delivered' ? undefined : verdict.reason, outcome);
     tally.attempts += 1;
     durations.note(result.durationMs / 1_000, outcomes.indexOf(outcome));
-    waits.note(attempted.waitMs / 1_000, attempted.priority);
+    waits.note(attempted.waitMs / 1_000, attempted.webhook.priority);
     let deliveryS: number | undefined;
     if (outcome === 'delivered') {
       deliveryS = deliveryTimeMs(attempted) / 1_000;
@@ -68,8 +67,9 @@ export function countAttempts(events: Events, registry: Registry): void {
 }
 
 /** What was put back after it had ended would tell of the days in between. */
-function deliveryTimeMs({ isReplay, waitMs, result, endedAtMs, outboxId }: Attempted): number {
-  return isReplay ? waitMs + result.durationMs : Math.max(0, endedAtMs - uuidTimeMs(outboxId));
+function deliveryTimeMs({ webhook, waitMs, result, endedAtMs }: Attempted): number {
+  if (webhook.pastAttempts > 0) return waitMs + result.durationMs;
+  return Math.max(0, endedAtMs - uuidTimeMs(webhook.outboxId));
 }
 
 /** Finds the tally of an attempt: by its reason as it is, of which there are at most some hundreds, and its outcome. */

@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
+import { priorities } from '../domain/priority.ts';
 import type { Stats } from '../queries/read-stats.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -16,7 +17,6 @@ interface DatabaseMetric {
   readonly seriesOf: (stats: DatabaseFigures) => readonly Series[];
 }
 
-const priorities = ['high', 'normal', 'low'] as const;
 const states = ['due', 'held', 'retry', 'scheduled', 'sending'] as const;
 
 /** What posthorn.take_stats() counted, as metrics. All series are there at all times, and so are the zeros. */

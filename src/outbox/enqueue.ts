@@ -1,3 +1,4 @@
+import { enqueueStatement } from '../queries/enqueue-statement.ts';
 import { toEnqueueArguments } from './enqueue-arguments.ts';
 import type { NewWebhook } from './webhook.ts';
 
@@ -17,22 +18,9 @@ export interface Queryable {
  * not registered; `constraint` names the rule.
  */
 export async function enqueue(client: Queryable, webhook: NewWebhook): Promise<string> {
-  const given = toEnqueueArguments(webhook);
-  const { rows } = await withoutDetail(
-    client.query(enqueueSql, [
-      given.url,
-      given.body,
-      given.headers,
-      given.secret,
-      given.contentType,
-      given.priority,
-      given.sendAt,
-      given.maxAttempts,
-      given.idempotencyKey,
-      given.traceparent,
-      given.endpointId,
-    ]),
-  );
+  const { sql, values } = enqueueStatement(toEnqueueArguments(webhook));
+  // slonik names its placeholders $slonik_1, pg takes $1.
+  const { rows } = await withoutDetail(client.query(sql.replaceAll('$slonik_', '$'), [...values]));
   return idOf(rows[0]);
 }
 
@@ -45,21 +33,6 @@ async function withoutDetail<Result>(query: Promise<Result>): Promise<Result> {
     throw error;
   }
 }
-
-const enqueueSql = `
-  select posthorn.enqueue(
-    url => $1::text,
-    body => $2::text,
-    headers => $3::jsonb,
-    secret => $4::text,
-    content_type => $5::text,
-    priority => $6::text,
-    send_at => $7::timestamptz,
-    max_attempts => $8::integer,
-    idempotency_key => $9::text,
-    traceparent => $10::text,
-    endpoint_id => $11::uuid
-  ) as id`;
 
 function idOf(row: unknown): string {
   if (typeof row === 'object' && row !== null && 'id' in row && typeof row.id === 'string') {

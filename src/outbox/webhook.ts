@@ -1,3 +1,5 @@
+import type { Priority } from '../domain/priority.ts';
+
 /** A webhook to be delivered, to a URL or to a registered endpoint. What is left out has the default of posthorn.outbox. */
 export type NewWebhook = WebhookContent & (ToUrl | ToEndpoint);
 
@@ -25,7 +27,7 @@ interface WebhookContent {
   readonly secret?: string | undefined;
   /** application/json unless given. */
   readonly contentType?: string | undefined;
-  readonly priority?: 'high' | 'normal' | 'low' | undefined;
+  readonly priority?: Priority | undefined;
   /** Not before this time; within a year. */
   readonly sendAt?: Date | undefined;
   /** From 1 to 100. Unless given, one more than the retry schedule has delays. */

@@ -11,7 +11,7 @@ const breaker = z.object({
   last_failure_at: time.nullable(),
   last_error: z.string().nullable(),
   next_probe_at: time.nullable(),
-  paused_until: time.nullable(),
+  throttled_until: time.nullable(),
 });
 
 const backlog = z.object({
@@ -76,8 +76,8 @@ const breakerColumns = sql.fragment`
   case when b.consecutive > 0 then b.failing_since end as failing_since,
   b.last_failure_at,
   b.last_error,
-  case when b.state = 'open' then b.open_until end as next_probe_at,
-  case when b.paused_until > now() then b.paused_until end as paused_until`;
+  (select l.until from posthorn.lane_blocks as l where l.lane = e.lane and l.reason = 'breaker') as next_probe_at,
+  (select l.until from posthorn.lane_blocks as l where l.lane = e.lane and l.reason = 'throttled') as throttled_until`;
 
 /**
  * Along queue_for_claim, as the claim itself. The order is what keeps it there: without one, and with statistics of an

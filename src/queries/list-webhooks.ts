@@ -1,5 +1,6 @@
 import { type CommonQueryMethods, type FragmentSqlToken, type QuerySqlToken, sql } from 'slonik';
 import { z } from 'zod';
+import type { Priority } from '../domain/priority.ts';
 import { normalisedUrl } from '../domain/url-forms.ts';
 import { type WebhookRow, type WebhookStatus, webhookColumns, webhookRow } from './webhook-row.ts';
 
@@ -47,7 +48,7 @@ export async function listWebhooks(
 /** Which webhooks of a status. All parts that are there must hold. */
 export interface ListFilter {
   readonly endpointId?: string | undefined;
-  readonly priority?: WebhookPriority | undefined;
+  readonly priority?: Priority | undefined;
   /** Enqueued from then on, and before then; RFC 3339. */
   readonly from?: string | undefined;
   readonly until?: string | undefined;
@@ -55,9 +56,6 @@ export interface ListFilter {
   readonly text?: string | undefined;
   readonly id?: string | undefined;
 }
-
-export type WebhookPriority = (typeof webhookPriorities)[number];
-export const webhookPriorities = ['high', 'normal', 'low'] as const;
 
 /** Above every id: where the first page begins. */
 export const highestId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';

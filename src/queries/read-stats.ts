@@ -18,7 +18,7 @@ export const figures = z.object({
     failing: count,
     open: count,
     probing: count,
-    paused: count,
+    throttled: count,
     held: count,
   }),
   workers: z.object({ alive: count, dead: count }),

@@ -1,5 +1,6 @@
 import { type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
+import { priorities } from '../domain/priority.ts';
 import { time, uuid } from './shapes.ts';
 import { replayableStatuses } from './webhook-filter.ts';
 
@@ -8,7 +9,7 @@ export const replayStatuses = ['running', 'finished', 'cancelling', 'cancelled']
 export type ReplayStatus = (typeof replayStatuses)[number];
 
 /** With which priority replayed webhooks are sent; "own": each with its own. */
-export const replayPriorities = ['high', 'normal', 'low', 'own'] as const;
+export const replayPriorities = [...priorities, 'own'] as const;
 
 export type ReplayPriority = (typeof replayPriorities)[number];
 
@@ -54,7 +55,7 @@ export const replayColumns: FragmentSqlToken = sql.fragment`
   ) as filter,
   -- JSON has no word for what is no number; NaN is more than infinity.
   case when r.rate_limit_per_s < 'infinity' then r.rate_limit_per_s end as rate_limit_per_s,
-  coalesce((array['high', 'normal', 'low'])[r.priority + 1], 'own') as priority,
+  coalesce((${sql.array([...priorities], 'text')})[r.priority + 1], 'own') as priority,
   r.matched::float8 as matched,
   r.is_at_least,
   r.replayed::float8 as replayed,

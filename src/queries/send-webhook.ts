@@ -8,7 +8,7 @@ import { type WebhookStatus, webhookStatuses } from './webhook-row.ts';
 export type SentWebhook =
   | { readonly kind: 'accepted'; readonly id: string }
   /** The idempotency key stands for this webhook already. Its status is null when its history has been dropped. */
-  | { readonly kind: 'replayed'; readonly id: string; readonly status: WebhookStatus | null }
+  | { readonly kind: 'known'; readonly id: string; readonly status: WebhookStatus | null }
   /** The idempotency key stands for a webhook with other content. Nothing was enqueued. */
   | { readonly kind: 'conflict'; readonly id: string };
 
@@ -35,7 +35,7 @@ export async function sendWebhook(
     if (known?.is_new === true) return { kind: 'accepted', id };
     if (known?.is_same === false || (known !== null && !goesTo(known, webhook)))
       return { kind: 'conflict', id };
-    return { kind: 'replayed', id, status: known?.status ?? null };
+    return { kind: 'known', id, status: known?.status ?? null };
   });
 }
 

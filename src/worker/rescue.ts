@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { graphileSchema, lockClass, scanPayload, wakeChannel } from '../db/names.ts';
-import { sqlFile } from '../db/sql-file.ts';
+import { queryOf, sqlFile } from '../db/sql-file.ts';
 import { inTransaction } from '../db/transaction.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -116,7 +116,8 @@ async function release(
 ): Promise<void> {
   // Reads the whole queue: only after a death, so it may take its time.
   await client.query(`set local statement_timeout = '${rescueMs}ms'`);
-  const query = { ...rescueSql, values: [number, keep], query_timeout: rescueMs };
+  const statement = queryOf(rescueSql, { workerNumber: number, keptIds: keep });
+  const query = { ...statement, query_timeout: rescueMs };
   const { rows } = await client.query<{ released: number }>(query);
   await client.query('select pg_notify($1, $2)', [wakeChannel, scanPayload]);
   const webhooks = rows[0]?.released ?? 0;

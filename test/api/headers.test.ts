@@ -25,7 +25,10 @@ const ofThePage = {
   'x-frame-options': 'DENY',
 };
 
-const files = readdirSync(new URL('../../dashboard/', import.meta.url));
+// Files for the type checker are not served.
+const files = readdirSync(new URL('../../dashboard/', import.meta.url)).filter(
+  (name) => !/\.ts$|^tsconfig/.test(name),
+);
 const types: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
   js: 'text/javascript; charset=utf-8',

@@ -115,7 +115,7 @@ describe('what a command prints for programs', () => {
       expect(stdout.trimEnd()).not.toContain('\n');
       expect(JSON.parse(stdout)).toMatchObject(answer);
     }
-  }, 60_000);
+  });
 });
 
 describe('the exit code', () => {

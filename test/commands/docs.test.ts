@@ -51,5 +51,5 @@ describe('docs/cli.md', () => {
       const text = documented.find(([, known]) => known === name)?.[2] ?? '';
       expect(formOf(transcript)).toEqual(formOf(text));
     }
-  }, 120_000);
+  });
 });

@@ -69,7 +69,7 @@ it('a line that carries nothing any more is given up; a zombie that comes back o
     'select webhook_id, number from posthorn.attempts where finished_at is null',
   );
   expect(open).toEqual([]);
-}, 60_000);
+});
 
 // After the other test: from now on both have lost a session, and nobody is rescued for 30 s.
 it('who comes back first after all sessions were lost does not take the others for dead', async () => {

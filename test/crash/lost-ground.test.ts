@@ -51,7 +51,7 @@ it("delivers everything though all of Graphile's tables are emptied in mid-run",
   await once(posthorn.events, 'sliceStarted');
   await once(posthorn.events, 'sliceStarted');
   expect(receiver.requests).toHaveLength(200);
-}, 60_000);
+});
 
 it('starts the Graphile runner again when it ends without being asked', async () => {
   const restarted = once(posthorn.events, 'runnerRestarted');
@@ -74,7 +74,7 @@ it('starts the Graphile runner again when it ends without being asked', async ()
     );
     return rows.length === 0;
   }, 'no job is locked by the runner that ended');
-}, 60_000);
+});
 
 it('frees what a claim had leased whose answer was lost with its connection', async () => {
   await enqueue(1);

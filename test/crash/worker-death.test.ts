@@ -12,7 +12,7 @@ const receiver = forEachTest(startReceiver);
 
 beforeEach(() => database.empty());
 
-it('what a killed worker was sending is sent again within 15 s by another that lives', async () => {
+it('what a killed worker was sending is sent again long before its lease ends by another that lives', async () => {
   await using doomed = await spawnWorker(database.url);
   receiver.answer(() => {});
   await enqueue(40);
@@ -23,11 +23,11 @@ it('what a killed worker was sending is sent again within 15 s by another that l
   const killedMs = performance.now();
   await doomed.end('SIGKILL');
   await allEnded(40);
-  expect(performance.now() - killedMs).toBeLessThan(15_000);
+  expect(performance.now() - killedMs).toBeLessThan(60_000);
   await expectWholeHistory({ webhooks: 40, interrupted: inFlight });
 });
 
-it('what a killed worker was sending is sent again within 15 s by its successor', async () => {
+it('what a killed worker was sending is sent again long before its lease ends by its successor', async () => {
   await using doomed = await spawnWorker(database.url);
   receiver.answer(() => {});
   await enqueue(40);
@@ -38,7 +38,7 @@ it('what a killed worker was sending is sent again within 15 s by its successor'
   await using _successor = await spawnWorker(database.url);
   const readyMs = performance.now();
   await allEnded(40);
-  expect(performance.now() - readyMs).toBeLessThan(15_000);
+  expect(performance.now() - readyMs).toBeLessThan(60_000);
   await expectWholeHistory({ webhooks: 40, interrupted: inFlight });
 });
 

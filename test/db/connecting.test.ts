@@ -191,5 +191,5 @@ describe('a database in another encoding than UTF8', () => {
     ]);
     expect(migrating).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('LATIN1') });
     expect(doctor.stdout).toMatch(/^fail +encoding +LATIN1/m);
-  }, 60_000);
+  });
 });

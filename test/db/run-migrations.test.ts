@@ -223,7 +223,7 @@ it('those of Graphile Worker wait for a lock only for moments as well', async ()
   await report.query('commit');
   report.release();
   await expect(migrated).resolves.toMatchObject({ applied: [] });
-}, 60_000);
+});
 
 it('several processes that start at once on an empty database migrate it once', async () => {
   await using empty = await createEmptyDatabase();
@@ -231,4 +231,4 @@ it('several processes that start at once on an empty database migrate it once', 
   const migrated = await Promise.all([migrate(options), migrate(options), migrate(options)]);
   expect(migrated.filter(({ applied }) => applied.length > 0)).toHaveLength(1);
   expect(new Set(migrated.map(({ identity }) => identity)).size).toBe(1);
-}, 60_000);
+});

@@ -171,7 +171,7 @@ it('a result whose row stays locked is given up when the worker stops', async ()
   const result = failure(id, { number: 1, statusCode: 500 });
   recorder.add({
     ...result,
-    laneResult: { ...result.laneResult, lane },
+    webhook: { ...result.webhook, lane },
     onSettled: () => {
       isSettled = true;
     },

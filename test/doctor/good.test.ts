@@ -15,12 +15,12 @@ beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'posthorn-doctor-'));
   posthorn = spawnPosthorn('start', { POSTHORN_DATA_DIR: dataDir, PORT: '0' });
   await posthorn.line(/Worker ready/);
-}, 120_000);
+});
 
 afterAll(async () => {
   await posthorn.end('SIGTERM');
   await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
-}, 120_000);
+});
 
 const doctor = (args: string[] = [], env: Record<string, string> = {}) =>
   runPosthorn(['doctor', ...args], { POSTHORN_DATA_DIR: dataDir, ...env });

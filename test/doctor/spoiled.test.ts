@@ -25,7 +25,7 @@ beforeAll(async () => {
     max_connections: '40',
     max_prepared_transactions: '5',
   });
-}, 120_000);
+});
 
 afterAll(() => server[Symbol.asyncDispose]());
 

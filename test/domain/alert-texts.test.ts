@@ -25,7 +25,7 @@ const well: AlertFacts = {
   hold: null,
   total: { attempts: 0, failures: 0, isWaiting: false },
   endpoints: [],
-  backlog: { due: 0, oldestMs: null, paused: { due: 0, oldestMs: null } },
+  backlog: { due: 0, oldestMs: null, throttled: { due: 0, oldestMs: null } },
   breakers: [],
   failing: [],
   workers: { alive: 3, withoutEgress: 0, notClaiming: null },
@@ -135,8 +135,8 @@ describe('our own trouble', () => {
 });
 
 describe('a backlog', () => {
-  const backlog = (due: number, oldestMs: number | null, pausedDue = 0) =>
-    find({ backlog: { due, oldestMs, paused: { due: pausedDue, oldestMs: null } } });
+  const backlog = (due: number, oldestMs: number | null, throttledDue = 0) =>
+    find({ backlog: { due, oldestMs, throttled: { due: throttledDue, oldestMs: null } } });
 
   it.each([
     [7_999, 0, []],
@@ -145,8 +145,8 @@ describe('a backlog', () => {
     [10_000, 0, [true]],
     [7_000, 1_000, [false]],
     [7_000, 999, []],
-  ])('of %i that are due, and %i that are paused, fires: %j', (due, paused, fires) => {
-    const found = backlog(due, null, paused);
+  ])('of %i that are due, and %i that are throttled, fires: %j', (due, throttled, fires) => {
+    const found = backlog(due, null, throttled);
     expect(found.map((finding) => finding.fires)).toEqual(fires);
     for (const finding of found) expect(finding).toMatchObject({ afterMs: 45_000 });
   });

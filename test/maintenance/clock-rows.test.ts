@@ -110,7 +110,7 @@ it('breakers that failed in time to come are moved, and no others', async () => 
   const times = {
     open_until: inS(3 * hour),
     probe_until: inS(3 * hour),
-    paused_until: inS(3 * hour),
+    throttled_until: inS(3 * hour),
   };
   await plant(database, 'breakers', [
     breaker(1, { failing_since: inS(hour), ...times }),
@@ -119,7 +119,13 @@ it('breakers that failed in time to come are moved, and no others', async () => 
     breaker(4, { failing_since: inS(hour) }),
   ]);
   await stepBy(2 * hour);
-  const columns = ['failing_since', 'last_failure_at', 'open_until', 'probe_until', 'paused_until'];
+  const columns = [
+    'failing_since',
+    'last_failure_at',
+    'open_until',
+    'probe_until',
+    'throttled_until',
+  ];
   expect(await minutes('breakers', 'lane', ...columns)).toEqual([
     [0, null, 60, 60, 60],
     [-60, 0, 60, 60, 60],

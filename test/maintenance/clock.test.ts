@@ -100,7 +100,7 @@ it('what waits for a time waits for as much less, but not for a send_at, nor a r
 
 it('endpoints, replays, workers and jobs do not wait until the clock has caught up', async () => {
   await database.pool.query(
-    `insert into posthorn.breakers (lane, url, state, failing_since, last_failure_at, open_until, paused_until)
+    `insert into posthorn.breakers (lane, url, state, failing_since, last_failure_at, open_until, throttled_until)
      values
        (1, 'http://a.example/', 'open', now() + interval '1 hour', now() + interval '119 minutes', now() + interval '125 minutes', null),
        (2, 'http://b.example/', 'open', now() - interval '1 hour', now() - interval '1 minute', now() + interval '5 minutes', null);

@@ -103,8 +103,8 @@ it('of breakers those go that heard of nothing for a day and have nothing waitin
     { ...old, lane: 11 },
     { ...old, lane: 12, last_failure_at: daysAgo(0.9) },
     { ...old, lane: 13, failing_since: daysAgo(0.9) },
-    { ...old, lane: 14, paused_until: daysAgo(0.9) },
-    { ...old, lane: 15, paused_until: inS(60) },
+    { ...old, lane: 14, throttled_until: daysAgo(0.9) },
+    { ...old, lane: 15, throttled_until: inS(60) },
   ]);
   await plantQueue(database, [{ n: 1, lane: 11, due_at: inS(9_999) }]);
   expect(await prune(database.pool, retention)).toMatchObject({ forgottenBreakers: 3 });

@@ -33,7 +33,7 @@ describe('of a database without a worker', () => {
     await enqueue('http://f.example/', { count: 7 });
     await breaker('http://f.example/', "state = 'open'");
     await enqueue('http://g.example/', { count: 1, priority: 'high' });
-    await breaker('http://g.example/', "paused_until = now() + interval '1 hour'");
+    await breaker('http://g.example/', "throttled_until = now() + interval '1 hour'");
     const paused = await registerEndpoint(database, { url: 'http://h.example/' });
     await paused.enqueue(8, { priority: 'low' });
     await paused.set({ status: 'paused' });
@@ -82,14 +82,14 @@ describe('of a database without a worker', () => {
     await breaker('http://b.example/', "state = 'open'");
     await breaker('http://c.example/', "state = 'open'");
     await breaker('http://d.example/', "state = 'open', probe_until = now() + interval '1 min'");
-    await breaker('http://e.example/', "consecutive = 1, paused_until = now() + interval '1 h'");
+    await breaker('http://e.example/', "consecutive = 1, throttled_until = now() + interval '1 h'");
     await registerEndpoint(database, { url: 'http://f.example/', status: 'disabled' });
     await registerEndpoint(database, { url: 'http://g.example/', max_in_flight: 5 });
     expect(nonZero(await counted(api), 'posthorn_lanes')).toEqual({
       'posthorn_lanes{state="failing"}': 1,
       'posthorn_lanes{state="open"}': 2,
       'posthorn_lanes{state="probing"}': 1,
-      'posthorn_lanes{state="paused"}': 1,
+      'posthorn_lanes{state="throttled"}': 1,
       'posthorn_lanes{state="held"}': 1,
     });
   });

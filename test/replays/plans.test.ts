@@ -26,7 +26,7 @@ beforeAll(async () => {
      from ids`,
     [url],
   );
-}, 120_000);
+});
 
 it.each([
   { statistics: 'of an empty table', statement: 'select 1' },

@@ -14,9 +14,16 @@ beforeEach(() => clear(database));
 const url = 'http://a.example/hook';
 
 const putBack = (id: string, { most = 100, walk = 1_000 } = {}) =>
-  runFile<{ status: string; webhooks: number }>(database, 'put-back', [id, most, walk]);
+  runFile<{ status: string; webhooks: number }>(database, 'put-back', {
+    replayId: id,
+    maxWebhooks: most,
+    maxRows: walk,
+  });
 const takeBack = (id: string, most = 100) =>
-  runFile<{ status: string; webhooks: number }>(database, 'take-back', [id, most]);
+  runFile<{ status: string; webhooks: number }>(database, 'take-back', {
+    replayId: id,
+    maxWebhooks: most,
+  });
 const state = async () =>
   (
     await ask(

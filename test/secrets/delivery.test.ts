@@ -343,9 +343,9 @@ describe('a key that is missing', () => {
     });
     const paused = await eventually(async () => {
       const { rows } = await database.pool.query<{ in_s: number }>(
-        `select extract(epoch from paused_until - now())::integer as in_s
+        `select extract(epoch from throttled_until - now())::integer as in_s
          from posthorn.breakers as b join posthorn.endpoints as e using (lane)
-         where e.id = $1 and b.paused_until is not null`,
+         where e.id = $1 and b.throttled_until is not null`,
         [json.id],
       );
       return rows[0];

@@ -79,7 +79,7 @@ describe.skipIf(!hasPsql)('what is read does not grow with older history', () =>
     id = rows[0]?.id ?? '';
     for (const [name, args] of Object.entries(readings)) before.set(name, rowsReadBy(args(id)));
     await addDays({ days: 12, until: 4 });
-  }, 120_000);
+  });
 
   afterAll(async () => {
     client.release();

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ask, clear, inS, plant, plantQueue, runFile } from '../support/rows.ts';
 
-// What the evaluation of the alert rules finds of pauses and of Posthorn's own health, row by row.
+// What the evaluation of the alert rules finds of throttled lanes and of Posthorn's own health, row by row.
 
 let database: TestDatabase;
 
@@ -18,22 +18,26 @@ const url = 'http://a.example/';
 const alert = { severity: 'warning', summary: '' };
 const leased = { lease_until: inS(9_000), leased_by: 1 };
 
-describe('what waits for a pause to end', () => {
-  const paused = async (most = 100) =>
-    (await runFile<{ due: number; oldest_ms: number | null }>(database, 'alert-paused', [most]))[0];
+describe('what waits for a throttled or delayed lane', () => {
+  const throttled = async (most = 100) =>
+    (
+      await runFile<{ due: number; oldest_ms: number | null }>(database, 'alert-throttled', {
+        maxCounted: most,
+      })
+    )[0];
   const backlog = { ...alert, rule: 'backlog', fired_at: inS(-60) };
-  const pause = { url, paused_until: inS(900), last_failure_at: inS(-5) };
+  const throttle = { url, throttled_until: inS(900), last_failure_at: inS(-5) };
 
-  it('is what is due and free in lanes that are paused, and not held or open', async () => {
+  it('is what is due and free in lanes that are throttled or delayed, and not held or open', async () => {
     await plant(database, 'alerts', [backlog]);
     await plant(database, 'breakers', [
-      { ...pause, lane: 1 },
-      { ...pause, lane: 2, paused_until: inS(-1) },
+      { ...throttle, lane: 1 },
+      { ...throttle, lane: 2, throttled_until: inS(-1) },
       // A short one does not count.
-      { ...pause, lane: 3, last_failure_at: inS(870) },
-      { ...pause, lane: 4, last_failure_at: null },
-      { ...pause, lane: 5, state: 'open' },
-      { ...pause, lane: 6 },
+      { ...throttle, lane: 3, last_failure_at: inS(870) },
+      { ...throttle, lane: 4, last_failure_at: null },
+      { ...throttle, lane: 5, state: 'open' },
+      { ...throttle, lane: 6 },
       { lane: 8, url, state: 'open' },
     ]);
     const rule = { is_held: false, is_ordered: true };
@@ -51,11 +55,11 @@ describe('what waits for a pause to end', () => {
       { n: 13, lane: 1, ...leased, due_at: inS(-900) },
       { n: 14, lane: 1, due_at: inS(900) },
     ]);
-    const found = await paused();
+    const found = await throttled();
     expect(found?.due).toBe(5);
     expect(found?.oldest_ms).toBeGreaterThanOrEqual(499_000);
     expect(found?.oldest_ms).toBeLessThan(800_000);
-    expect((await paused(2))?.due).toBe(2);
+    expect((await throttled(2))?.due).toBe(2);
   });
 
   it.each([
@@ -66,12 +70,12 @@ describe('what waits for a pause to end', () => {
     { of: 'something else', row: { rule: 'breaker_open' }, looks: false },
   ])('is looked for while there is an alert of $of: $looks', async ({ row, looks }) => {
     await plant(database, 'alerts', [{ ...backlog, ...row }]);
-    await plant(database, 'breakers', [{ ...pause, lane: 1 }]);
+    await plant(database, 'breakers', [{ ...throttle, lane: 1 }]);
     await plant(database, 'lane_rules', [
       { lane: 2, is_held: false, is_ordered: true, retry_at: inS(900) },
     ]);
     await plantQueue(database, [{ n: 1 }, { n: 2, lane: 2 }]);
-    expect((await paused())?.due).toBe(looks ? 2 : 0);
+    expect((await throttled())?.due).toBe(looks ? 2 : 0);
   });
 });
 
@@ -88,7 +92,7 @@ it('health counts what live workers say, and names missing partitions of today a
     // A worker is alive as long as it holds the lock of its number.
     await holder.query('select pg_advisory_lock(1886352244, n) from unnest(array[1, 2, 3]) as n');
     await plant(database, 'sealing', [{ missing_keys: ['lost'] }]);
-    const [row] = await runFile<Record<string, unknown>>(database, 'alert-health', []);
+    const [row] = await runFile<Record<string, unknown>>(database, 'alert-health', {});
     expect(row).toMatchObject({
       ...{ alive: 3, without_egress: 1, missing_partitions: [], missing_keys: ['lost'] },
       not_claiming: { workers: 2, error: 'first', failing_ms: expect.any(Number) },
@@ -100,7 +104,7 @@ it('health counts what live workers say, and names missing partitions of today a
     await database.pool.query(
       `select posthorn.drop_partitions((now() at time zone 'UTC')::date + ahead) from unnest(array[0, 1, 2]) as ahead`,
     );
-    const [missing] = await runFile(database, 'alert-health', []);
+    const [missing] = await runFile(database, 'alert-health', {});
     const [days] = await ask(
       database,
       `select array_agg(format('%s_%s', parent, to_char((now() at time zone 'UTC')::date + ahead, 'YYYYMMDD')) order by parent, ahead) as names
