@@ -17,25 +17,25 @@ import type { ApiEnv } from './api-env.ts';
 import { KeyLookups } from './key-lookups.ts';
 
 /*
- * Who may call the API. As long as there has been no key, whoever reaches it may (it then listens on loopback alone); from the first
- * one on, every request but those for public paths needs one.
+ * Decides which requests the API answers. As long as no key was ever made, it answers all of them (and listens on loopback alone).
+ * From the first key on, every request needs one, except those for public paths.
  *
- * What Postgres says of a key counts for 2 s, so a key that is revoked is refused by all processes within that time, and a
- * busy client costs a lookup every other second. Where Postgres is away, keys that are not known yet are answered 503.
+ * The result of a lookup in Postgres counts for 2 s. So all processes refuse a revoked key within that time, and a busy client
+ * costs a lookup every other second. While Postgres is away, keys that are not known yet are answered 503.
  *
- * A key is looked up before anybody is told to wait: behind a proxy all callers have one address, and one of them may try wrong keys for
- * ever.
+ * A key is looked up before a client is told to wait, because behind a proxy all clients have one address, and one of them may try
+ * wrong keys for ever.
  */
 
 export interface AuthenticationOptions {
   readonly pool: DatabasePool;
-  /** off: somebody in front looks after it. */
+  /** off: a proxy in front checks who may call. */
   readonly auth: 'keys' | 'off';
   /** A key from the environment that may do everything. */
   readonly environmentKey: string | undefined;
-  /** Names of this service, beside those of loopback, by which it may be called without a key. */
+  /** Names, other than those of loopback, by which the API may be called without a key. */
   readonly allowedHosts?: readonly string[];
-  /** Whether others than this machine can reach the API: then a key is needed even after the last one went. */
+  /** Whether other machines can reach the API. Then a key is always needed. */
   readonly isReachable?: boolean;
   /** Requests a second of one key at this process; undefined: any. */
   readonly rateLimitPerS: number | undefined;
@@ -45,7 +45,7 @@ export interface AuthenticationOptions {
 
 const knownForMs = 2_000;
 const mostKnown = 10_000;
-/** Wrong keys of one address that are answered 401, at once and then in a second; more are answered 429. A right one counts for nothing. */
+/** How many wrong keys of one address are answered 401, at once and then per second; more are answered 429. Right keys do not count. */
 const wrongAtOnce = 10;
 const wrongPerS = 0.2;
 const mostAddresses = 10_000;
@@ -60,7 +60,7 @@ export class Authentication {
   readonly #known = new Map<string, Known>();
   readonly #wrong = new Map<string, { left: number; atMs: number }>();
   readonly #paces = new Map<string, Pace>();
-  /** One question for all who ask at the same time. */
+  /** One query for all requests that wait for it. */
   #asking: Promise<boolean> | undefined;
   #required: { readonly is: boolean; readonly untilMs: number } = { is: false, untilMs: 0 };
 
@@ -72,7 +72,7 @@ export class Authentication {
     this.#environmentHash = environmentKey === undefined ? undefined : hashOfKey(environmentKey);
   }
 
-  /** Refuses what has no key for it; public paths pass. */
+  /** Refuses requests without a key for them. Public paths pass. */
   guard(isPublic: (path: string) => boolean): MiddlewareHandler<ApiEnv> {
     return async (c, next) => {
       if (isPublic(c.req.path)) return next();

@@ -4,28 +4,28 @@ import type { Duplex } from 'node:stream';
 import { PerTurn } from './per-turn.ts';
 import { Portions } from './portions.ts';
 
-/** A turn of the event loop takes one new connection, so whoever knocks waits as long as the turns before it take: they must be short. */
+/** How many requests begin in a turn of the event loop. A turn takes one new connection, so turns must be short, or new clients wait. */
 const mostBegunPerTurn = 2;
 
 interface Connection {
   readonly socket: Socket;
-  /** Answers that are not out yet, in the order of their requests. The first has begun, or will in a turn of the event loop. */
+  /** Answers that are not sent yet, in the order of their requests. The first has begun, or begins in a later turn of the event loop. */
   readonly unanswered: ServerResponse[];
   readonly portions: Portions | undefined;
 }
 
 /**
- * The connections of a server, and when the requests on them begin: one after the other on each, and so many in a turn of the event
- * loop. Who reads nothing has one answer in memory; what was asked for on a connection that has ended does not begin.
+ * The connections of a server. It decides when requests begin: one after the other on each connection, and a few in a turn of the
+ * event loop. So a client that reads nothing keeps one answer in memory, and requests of an ended connection never begin.
  */
 export class Connections {
   readonly #begin: (request: IncomingMessage, response: ServerResponse) => void;
   readonly #most: number;
   readonly #known = new Map<Duplex, Connection>();
-  /** The one that has been idle for longest comes first. */
+  /** Idle connections; the one that has been idle for longest comes first. */
   readonly #idle = new Set<Connection>();
   readonly #usual = new PerTurn(mostBegunPerTurn);
-  /** Those that ask for the health do not queue behind all others. */
+  /** Requests for the health have a queue of their own, so that they need not wait behind all others. */
   readonly #urgent = new PerTurn(mostBegunPerTurn);
 
   constructor({
@@ -33,20 +33,20 @@ export class Connections {
     most,
   }: {
     readonly begin: (request: IncomingMessage, response: ServerResponse) => void;
-    /** One more ends the connection that has been idle for longest. */
+    /** The most connections. One more ends the connection that has been idle for longest. */
     readonly most: number;
   }) {
     this.#begin = begin;
     this.#most = most;
   }
 
-  /** Takes what comes to a server. */
+  /** Takes the connections of a server. */
   watch(server: Server): void {
     server.on('connection', (socket) => this.#add(socket));
     server.on('request', (request, response) => this.#take(request, response));
   }
 
-  /** Closes the connections that no request is under way on, also those on which there never was one. */
+  /** Closes the connections on which no request is running, also those that never had one. */
   closeIdle(): void {
     for (const { socket } of this.#idle) socket.destroySoon();
   }

@@ -8,10 +8,10 @@ import { methodNotAllowed } from './base.ts';
 import { answerFixed } from './fixed-answer.ts';
 
 /*
- * The dashboard: files of dashboard/ and of two libraries, as they are. Public: they hold nothing, and ask the API for everything.
+ * The dashboard: files of dashboard/ and of two libraries. They are public, because they hold no data and ask the API for all of it.
  *
- * Receivers' answers are shown in it, which are text from strangers. The policy lets nothing run and nothing load but these
- * files, and no other page frame it.
+ * The dashboard shows answers of receivers, which are text from strangers. So the policy allows only these files to run and to
+ * load, and no other page to frame it.
  */
 
 const policy = [
@@ -36,7 +36,7 @@ const types: Readonly<Record<string, string>> = {
 const folder = fileURLToPath(new URL('../../dashboard/', import.meta.url));
 const require = createRequire(import.meta.url);
 
-/** What may be asked for, and where it is. Nothing else is ever read, whatever a path says. */
+/** The files by path. Only these are read, so no path can lead to another file. */
 const files: Readonly<Record<string, () => string>> = {
   ...Object.fromEntries(
     [
@@ -64,7 +64,7 @@ const files: Readonly<Record<string, () => string>> = {
       'reference.css',
     ].map((name) => [name, () => join(folder, name)]),
   ),
-  // Resolved when asked for: a process without an API need not have them.
+  // Resolved at the first request, because a process without an API need not have them.
   'vendor/preact.js': () => join(require.resolve('htm'), '../../preact/standalone.module.js'),
   'vendor/uplot.js': () => join(require.resolve('uplot'), '../uPlot.esm.js'),
   'vendor/uplot.css': () => join(require.resolve('uplot'), '../uPlot.min.css'),
@@ -91,7 +91,7 @@ export function addDashboardRoutes(app: Hono<ApiEnv>): void {
   };
   app.get('/', (c) => answer(c, 'index.html'));
   app.all('/', methodNotAllowed('GET, HEAD'));
-  // Where people look for it: the page "API".
+  // People look for the reference here; it is the page "API".
   app.get('/docs', (c) => c.redirect('/#/api', 302));
   app.all('/docs', methodNotAllowed('GET, HEAD'));
   app.get('/dashboard/*', (c) => answer(c, c.req.path.slice('/dashboard/'.length)));

@@ -10,8 +10,8 @@ export interface FixedAnswer {
 }
 
 /**
- * Answers with bytes that all answers share. A Response would copy them for each request, and whoever reads slowly would keep that
- * copy in memory.
+ * Answers with bytes that all answers share. A Response would copy them for each request, and a slow reader would keep its copy
+ * in memory.
  */
 export function answerFixed(c: Context<ApiEnv>, { bytes, headers }: FixedAnswer): Response {
   const { outgoing } = c.env;

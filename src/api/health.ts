@@ -7,20 +7,20 @@ import { createBase } from './base.ts';
 import { metricsRoute, type Scraper } from './metrics-route.ts';
 import type { Route } from './route.ts';
 
-/** Whether this process can do its work, and why not. */
+/** Whether this process can work, and why not. */
 export interface Readiness {
   readonly ready: boolean;
-  /** A part and how it is, such as database: 'ok'. */
+  /** The state of each part, such as database: 'ok'. */
   readonly checks: Readonly<Record<string, string>>;
 }
 
 export interface HealthOptions {
   readonly readiness: () => Promise<Readiness>;
-  /** Answers GET /metrics; without it there is none. */
+  /** Answers GET /metrics. Without it there is no such route. */
   readonly scrape?: Scraper;
 }
 
-/** What operators' tools ask: /healthz answers as long as the process lives, /readyz says whether it can work, /metrics how. */
+/** Routes for operators' tools: /healthz answers as long as the process lives, /readyz says whether it can work, /metrics how it works. */
 export function createHealth(options: HealthOptions): Hono<ApiEnv> {
   const app = createBase(silent);
   addRoutes(app, healthRoutes(options));
@@ -29,7 +29,7 @@ export function createHealth(options: HealthOptions): Hono<ApiEnv> {
 
 /** The same routes for an app that has others, too. Query parameters are ignored: some probes add one. */
 export function healthRoutes({ readiness: look, scrape }: HealthOptions): readonly Route[] {
-  // A look costs a statement, and nobody is asked for a key: whoever asks during one shares it.
+  // A check costs a statement, and needs no key: requests that come during one share it.
   let looking: Promise<Readiness> | undefined;
   const readiness = () => {
     looking ??= look().finally(() => {
@@ -87,5 +87,5 @@ async function showReadiness(
   return c.json({ ready: state.ready, checks: state.checks }, state.ready ? 200 : 503);
 }
 
-/** Nothing in these routes can fail in a way that is worth a line. */
+/** These routes cannot fail in a way that is worth a line of the log. */
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };

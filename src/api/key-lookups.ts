@@ -10,8 +10,8 @@ interface Lookup {
 }
 
 /**
- * Asks Postgres for keys, two statements at a time; keys that come meanwhile are asked for together by the next. So a key that exists is
- * always looked up, and whoever tries wrong ones, however many and from wherever, takes no more than two connections.
+ * Looks up keys in Postgres with at most two statements at a time; the next one asks for all keys that came meanwhile. So a key that
+ * exists is always found, and a flood of wrong keys takes no more than two connections.
  */
 export class KeyLookups {
   readonly #find: (hashes: readonly Buffer[]) => Promise<ReadonlyMap<string, UsableKey>>;
@@ -27,7 +27,7 @@ export class KeyLookups {
     return new KeyLookups((hashes) => useApiKeys(pool, hashes));
   }
 
-  /** The key with this hash, if it can be used. */
+  /** Finds the key with this hash, if it can be used. */
   async find(hash: Buffer): Promise<UsableKey | undefined> {
     const answer = Promise.withResolvers<UsableKey | undefined>();
     this.#waiting.push({ hash, answer });

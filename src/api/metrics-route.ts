@@ -7,7 +7,7 @@ export type Scraper = () => Promise<{ readonly contentType: string; readonly tex
 
 /** GET /metrics, for Prometheus. */
 export function metricsRoute(scrape: Scraper): Route {
-  // Writing the text takes some ms of the event loop, and nobody is asked for a key at POSTHORN_METRICS_PORT.
+  // Writing the text takes some ms of the event loop, and POSTHORN_METRICS_PORT needs no key.
   const answer = nextRun(
     async () => {
       const { contentType, text } = await scrape();

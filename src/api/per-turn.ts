@@ -1,4 +1,4 @@
-/** Runs at most so many acts in a turn of the event loop, and the rest in the next ones: first come, first served. */
+/** Runs at most so many functions in a turn of the event loop, and the rest in the next turns, in the order in which they came. */
 export class PerTurn {
   readonly #most: number;
   #run = 0;

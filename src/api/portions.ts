@@ -2,16 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
 /*
- * What a socket brings, given to Node's parser in portions.
+ * Gives the bytes of a socket to Node's parser in portions.
  *
- * One read brings 64 KiB, in which there may be 2,000 requests. The parser makes them all at once and cannot be told to wait; they took
- * gigabytes, and seconds of the event loop when the connection ended. So it gets a few hundred bytes, and no more while a request that has
- * come whole is not answered. The rest stays in one buffer, then in the kernel, then with the client.
+ * One read brings 64 KiB, which may hold 2,000 requests. The parser reads them all at once and cannot be told to wait; they took
+ * gigabytes, and seconds of the event loop when the connection ended. So it gets a few hundred bytes at a time, and no more while a
+ * complete request is not answered. The rest stays in one buffer, then in the kernel, then with the client.
  */
 
 /** Nine requests of the shortest kind. Most have more than one portion. */
 const portionBytes = 256;
-/** Of a body that does not say how long it is. */
+/** A portion of a body of unknown length. */
 const chunkedBytes = 1_024;
 
 type Feed = (bytes: Buffer) => void;
@@ -46,10 +46,10 @@ export class Portions {
     if (parse === undefined) return undefined;
     const feed: Feed = (bytes) => void Reflect.apply(parse, socket, [bytes]);
     const portions = new Portions({ socket, feed, lastRequest });
-    // Has Node hand the bytes over, which it else gives to the parser by itself.
+    // Makes Node hand over the bytes, which it would give to the parser itself.
     socket.on('data', (bytes: Buffer) => portions.#take(bytes));
     socket.removeListener('data', parse as Feed);
-    // Whoever reads a body has the socket go on.
+    // A handler that reads a body resumes the socket.
     socket.on('resume', () => portions.goOn());
     return portions;
   }
@@ -71,7 +71,7 @@ export class Portions {
     }
   }
 
-  /** Drops what is left. */
+  /** Drops the bytes that are left. */
   end(): void {
     this.#isOver = true;
     this.#rest = Buffer.alloc(0);
@@ -83,12 +83,12 @@ export class Portions {
     this.goOn();
   }
 
-  /** Also while Node itself has paused: its parser takes nothing then, and it resumes the socket. */
+  /** True after a complete request that is not answered, and while Node itself has paused: its parser takes nothing then. */
   #mustWait(): boolean {
     return this.#lastRequest()?.complete === true || Reflect.get(this.#socket, '_paused') === true;
   }
 
-  /** Up to the end of a body in one portion, if it says how long it is, but for its last bytes: what follows them comes in small ones. */
+  /** The size of the next portion. A body of known length comes in one, except its last bytes, because requests may follow them. */
   #nextBytes(): number {
     const request = this.#lastRequest();
     if (request === undefined) {

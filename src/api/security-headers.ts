@@ -1,6 +1,6 @@
 /**
- * In every answer, also in those of which no app knows. An answer is no page and is in no cache; the dashboard's page, which is
- * one, says for itself what it may load.
+ * The headers of every answer, also of those that no app gives. They say that an answer is not a page and is never cached. The
+ * dashboard is a page, and sets its own policy.
  */
 export const securityHeaders = {
   'Cache-Control': 'no-store',

@@ -12,16 +12,16 @@ import { securityHeaders } from './security-headers.ts';
 
 /** An app that is being served. */
 export interface ServedApi {
-  /** The real one, when 0 was asked for. */
+  /** The real port if 0 was asked for. */
   readonly port: number;
-  /** Takes no more requests, lets those under way end, and cuts what is left after so many ms. */
+  /** Takes no more requests, lets the running ones end, and cuts the rest after so many ms. */
   close(graceMs: number): Promise<void>;
 }
 
 /**
  * Serves an app over HTTP.
  *
- * @throws when the address cannot be listened on: EADDRINUSE, EACCES, EADDRNOTAVAIL.
+ * @throws if it cannot listen on the address: EADDRINUSE, EACCES, EADDRNOTAVAIL.
  */
 export async function serveApi(options: {
   readonly app: { fetch(request: Request, env: object): Response | Promise<Response> };
@@ -41,7 +41,7 @@ export async function serveApi(options: {
         : unreadableRequest(`The request has more than one ${repeated}`);
     },
     {
-      // The process may be somebody else's, with Posthorn as a library in it.
+      // Posthorn may be a library in another program's process.
       overrideGlobalObjects: false,
       errorHandler: unreadable,
     },
@@ -54,7 +54,7 @@ export async function serveApi(options: {
   server.timeout = options.silenceMs ?? silenceMs;
   connections.watch(server);
   server.on('clientError', (error, socket) => {
-    // What came whole before it is answered first: its answer would else be taken for that of a request that was carried out.
+    // Complete requests before it are answered first. Otherwise this answer would be taken for theirs.
     const before = connections.breakOff(socket);
     if (before === undefined) answerClientError(error, socket);
     else before.once('close', () => answerClientError(error, socket));
@@ -73,14 +73,14 @@ export async function serveApi(options: {
 /** A connection that is idle costs about 15 KiB. */
 const mostConnections = 4_000;
 
-/** Longer than the deadline of an answer. Who does not read what was answered is cut off then. */
+/** Longer than the deadline of an answer. A client that does not read its answer is cut off then. */
 const silenceMs = 60_000;
 
 /** Within how many ms a request must arrive: its headers, and all of it. */
 export const arrival = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
-  // How often the two are looked at; 30 s by default.
+  // How often the two limits are checked; 30 s by default.
   connectionsCheckingInterval: 2_000,
 };
 
@@ -105,7 +105,7 @@ function unreadableRequest(detail: string): Response {
 }
 
 /**
- * What is read of a request and there is one of. Of two, Node takes the first, or joins them, and a proxy in front may have looked at the
+ * The headers that may come once. If one comes twice, Node takes the first or joins them, and a proxy in front may have taken the
  * other (RFC 9112, section 3.2).
  */
 const singleHeaders: ReadonlySet<string> = new Set([
@@ -141,7 +141,7 @@ function answerAtOnce(problem: Problem): Response {
   });
 }
 
-/** A connection under way becomes idle when its request ends, and is closed by a later sweep. */
+/** Closes idle connections again and again. A busy one becomes idle when its request ends, and is closed then. */
 async function close(
   server: Server,
   { graceMs, closeIdle }: { readonly graceMs: number; readonly closeIdle: () => void },

@@ -4,20 +4,20 @@ import { problemKinds } from '../input/problems.ts';
 import { createHealth } from './health.ts';
 import { securityHeaders } from './security-headers.ts';
 
-/** What answers requests. */
+/** A function that answers requests. */
 interface App {
   fetch(request: Request, env: object): Response | Promise<Response>;
 }
 
 /** An app that can be served before the real one is there. */
 export interface StartingApp extends App {
-  /** From now on this one answers. */
+  /** Lets another app answer from now on. */
   handOverTo(app: App): void;
 }
 
 /**
- * Answers while Posthorn starts: /healthz says that the process lives, so that nobody kills it in the middle of a long migration,
- * /readyz that it cannot work yet, and everything else is told to come again.
+ * Creates the app that answers while Posthorn starts. /healthz says that the process lives, so that it is not killed in the middle
+ * of a long migration; /readyz says that it cannot work yet; every other request is told to try again.
  */
 export function createStartingApp(checks: Readonly<Record<string, string>>): StartingApp {
   const health = createHealth({ readiness: async () => ({ ready: false, checks }) });

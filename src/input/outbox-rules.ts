@@ -101,7 +101,7 @@ export const outboxRules = {
 
 export type OutboxRuleName = keyof typeof outboxRules;
 
-/** A broken rule for the answer. The value is never part of it; a header's name is, where it is known. */
+/** A broken rule for the answer. It never has the value, but the name of the header if that is known. */
 export function brokenOutboxRule(
   name: string,
   { header }: { readonly header?: string } = {},

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { z } from 'zod';
 import { endpointChange, newEndpoint } from '../../src/input/endpoint-fields.ts';
-import { type Request, readFields } from '../../src/input/read-fields.ts';
+import { type Request, readFields, readValues } from '../../src/input/read-fields.ts';
 import { sendRequest } from '../../src/input/send-request.ts';
 
 // How an answer says that a field is wrong. Which values are wrong is in fields.test.ts.
@@ -52,5 +52,14 @@ it('a value is said as JSON has it, after its rule', () => {
   ]);
   expect(detailOf({ body: 'x', nope: 1 })).toEqual([
     expect.stringMatching(/^Unknown field "nope": the fields are url, endpoint_id, body, /),
+  ]);
+});
+
+it('__proto__ is an unknown field, and hands nothing down', () => {
+  const given = readValues('{"__proto__":{"url":"https://a.example/","body":"x"}}');
+  const read = readFields(given.ok ? given.values : {}, sendRequest);
+  expect(read.ok ? [] : read.errors.map(({ code, pointer }) => `${code} ${pointer}`)).toEqual([
+    'unknown_field /__proto__',
+    'missing_body /body',
   ]);
 });
