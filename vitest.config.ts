@@ -11,7 +11,8 @@ export default defineConfig({
     // busy machine more air.
     maxWorkers: Number(process.env['POSTHORN_TEST_WORKERS'] || 3),
     sequence: { sequencer: SlowFirst },
-    testTimeout: 90_000,
-    hookTimeout: 120_000,
+    // Generous, so that a busy machine fails no test. A test that hangs costs this once.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });

@@ -1,5 +1,5 @@
+import type { Server } from '../harness/postgres.ts';
 import type { Progress } from '../harness/progress.ts';
-import type { Server } from './database.ts';
 import type { BenchOptions } from './options.ts';
 import type { ReceiverClient } from './receiver-client.ts';
 

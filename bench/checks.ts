@@ -1,8 +1,8 @@
 // Pure: no I/O, no clock, no randomness.
 
 import type { Standing } from './counters.ts';
-import type { PeerStanding } from './peers/tables.ts';
 import type { ReceiverCounters } from './receiver-books.ts';
+import type { PeerStanding } from './studies/peers/tables.ts';
 
 /*
  * What must hold for figures to count: every webhook delivered exactly once, signed, and recorded. Each function

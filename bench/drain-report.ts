@@ -2,9 +2,9 @@
 
 import type { TableCounts } from './counters.ts';
 import type { BenchOptions } from './options.ts';
-import type { PeerRuns } from './peers/peer-rounds.ts';
 import type { ProductRun } from './product-run.ts';
 import { type Figure, figure, type Section } from './report.ts';
+import type { PeerRuns } from './studies/peers/peer-rounds.ts';
 import type { YardstickRun } from './yardstick-run.ts';
 
 /** One round: the yardstick by both interfaces, the product, and its peers. */

@@ -1,11 +1,11 @@
 import type { Bench } from './bench.ts';
 import { drainSections, type Round } from './drain-report.ts';
-import { peerSections } from './peers/cost-report.ts';
-import { runCountedRound, runPeers, violationsOf } from './peers/peer-rounds.ts';
-import { peerNames, peers } from './peers/peers.ts';
-import { openPeerStage, type PeerStage } from './peers/stage.ts';
 import { runProduct } from './product-run.ts';
 import type { Result } from './report.ts';
+import { peerSections } from './studies/peers/cost-report.ts';
+import { runCountedRound, runPeers, violationsOf } from './studies/peers/peer-rounds.ts';
+import { peerNames, peers } from './studies/peers/peers.ts';
+import { openPeerStage, type PeerStage } from './studies/peers/stage.ts';
 import { runYardstick } from './yardstick-run.ts';
 
 /** How fast a backlog is drained, beside its yardstick and its peers in the same rounds. */

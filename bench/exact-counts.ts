@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { RoundDatabase } from './database.ts';
+import type { RoundDatabase } from '../harness/postgres.ts';
 
 /*
  * What costs too much to be counted while rates and CPU time are measured: every statement, by pg_stat_statements, and

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RoundDatabase } from './database.ts';
+import type { RoundDatabase } from '../harness/postgres.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 interface FleetOptions {

@@ -2,12 +2,12 @@ import type { Bench } from './bench.ts';
 import { standingViolations } from './checks.ts';
 import { readStanding } from './counters.ts';
 import { Fleet } from './fleet.ts';
-import { type LatencyRound, rateSections } from './peers/latency-report.ts';
-import { type RateSeries, runPeerRates } from './peers/peer-latency.ts';
-import type { PeerName } from './peers/peers.ts';
-import { openPeerStage } from './peers/stage.ts';
 import { type Figure, figure, type Result, type Section } from './report.ts';
 import { runSteady, type Steady, startProducer } from './steady.ts';
+import { type LatencyRound, rateSections } from './studies/peers/latency-report.ts';
+import { type RateSeries, runPeerRates } from './studies/peers/peer-latency.ts';
+import type { PeerName } from './studies/peers/peers.ts';
+import { openPeerStage } from './studies/peers/stage.ts';
 import type { Window } from './window.ts';
 
 const rates = [10, 100, 500, 1_000] as const;

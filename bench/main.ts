@@ -1,22 +1,23 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { coreCount, cpuModel } from '../harness/machine.ts';
+import { openServer, type Server } from '../harness/postgres.ts';
 import { Progress } from '../harness/progress.ts';
+import { abortedBySignals } from '../harness/stopping.ts';
 import type { Bench } from './bench.ts';
-import { runDashboard } from './dashboard/dashboard.ts';
-import { openServer, type Server } from './database.ts';
 import { runDrain } from './drain.ts';
 import { countingSettings } from './exact-counts.ts';
-import { runGrowth } from './growth/growth.ts';
 import { runIsolation } from './isolation/isolation.ts';
 import { runLatency } from './latency.ts';
-import { coreCount, cpuModel } from './machine.ts';
-import { runMatrix } from './matrix.ts';
-import { runMemory } from './memory/memory.ts';
-import { runOperate } from './operate/operate.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
-import { runProducers } from './producers/producers.ts';
 import { ReceiverClient } from './receiver-client.ts';
 import { type Result, renderSections } from './report.ts';
+import { runDashboard } from './studies/dashboard/dashboard.ts';
+import { runGrowth } from './studies/growth/growth.ts';
+import { runMatrix } from './studies/matrix/matrix.ts';
+import { runMemory } from './studies/memory/memory.ts';
+import { runOperate } from './studies/operate/operate.ts';
+import { runProducers } from './studies/producers/producers.ts';
 
 /*
  * `npm run bench`: the drain of a backlog, the latency, how little endpoints cost each other, what a producer pays, or what
@@ -41,10 +42,7 @@ const modes: Readonly<Record<BenchOptions['mode'], (bench: Bench) => Promise<Res
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  const stopping = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => stopping.abort(new Error(`Stopped by ${name}`)));
-  }
+  const stopping = abortedBySignals();
   process.on('uncaughtException', (error) => stopping.abort(error));
   // Whoever read the output has gone, as `| head` does: the run goes on, and the file is written.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

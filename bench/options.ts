@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { type PeerName, peerNames, type RowsBy, rowsBy } from './peers/peers.ts';
+import { oneOf, wholeNumber } from '../harness/options.ts';
+import { type PeerName, peerNames, type RowsBy, rowsBy } from './studies/peers/peers.ts';
 
 export interface BenchOptions {
   /** What is measured. */
@@ -169,7 +170,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     seconds: 10,
     ...given,
     given,
-    webhooks: whole(values.webhooks, { option: 'webhooks', min: 100 }),
+    webhooks: wholeNumber(values.webhooks, { option: 'webhooks', min: 100 }),
     endpoints: 100,
     delayMs: 0,
     workers: 1,
@@ -177,15 +178,15 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     fixed,
     only: mode === 'growth' ? [] : chosen(scenarios, only),
     grown: mode === 'growth' ? chosen(growthScenarios, only) : [],
-    backlog: whole(values.backlog, { option: 'backlog', min: 100 }),
-    history: whole(values.history, { option: 'history', min: 10_000 }),
+    backlog: wholeNumber(values.backlog, { option: 'backlog', min: 100 }),
+    history: wholeNumber(values.history, { option: 'history', min: 10_000 }),
     keep: values.keep,
-    pinnedS: whole(values.pinned, { option: 'pinned', min: 1 }),
-    churnMinutes: whole(values.minutes, { option: 'minutes', min: 1 }),
-    rate: whole(values.rate, { option: 'rate', min: 1 }),
+    pinnedS: wholeNumber(values.pinned, { option: 'pinned', min: 1 }),
+    churnMinutes: wholeNumber(values.minutes, { option: 'minutes', min: 1 }),
+    rate: wholeNumber(values.rate, { option: 'rate', min: 1 }),
     newHostPercents: wholes(values['new-hosts'], { option: 'new-hosts', min: 0 }),
     semiSpaces: wholes(values['semi-spaces'], { option: 'semi-spaces', min: 0 }),
-    timeoutS: whole(values.timeout, { option: 'timeout', min: 1 }),
+    timeoutS: wholeNumber(values.timeout, { option: 'timeout', min: 1 }),
     peers: values.peers
       ? peerNames
       : peerNames.filter((name) => values.peer.map(peerOf).includes(name)),
@@ -213,34 +214,15 @@ function rowsByOf(value: string): RowsBy {
   return oneOf(rowsBy, { option: 'peer-rows', value });
 }
 
-function oneOf<Name extends string>(
-  names: readonly Name[],
-  { option, value }: { option: string; value: string },
-): Name {
-  const found = names.find((name) => name === value);
-  if (found !== undefined) return found;
-  throw new Error(
-    `Cannot use --${option} as it must be one of ${names.join(', ')}: current value is ${value}`,
-  );
-}
-
 /** The option's number under a name; nothing when it is not given. */
 function numberOf<Name extends string>(
   option: string,
   { as, value, min }: { as: Name; value: string | undefined; min: number },
 ): { [Key in Name]?: number } {
   if (value === undefined) return {};
-  return { [as]: whole(value, { option, min }) } as { [Key in Name]?: number };
-}
-
-function whole(value: string, { option, min }: { option: string; min: number }): number {
-  const number = /^\d{1,8}$/.test(value) ? Number(value) : Number.NaN;
-  if (number >= min) return number;
-  throw new Error(
-    `Cannot use --${option} as it must be a whole number from ${min}: current value is ${value}`,
-  );
+  return { [as]: wholeNumber(value, { option, min }) } as { [Key in Name]?: number };
 }
 
 function wholes(value: string, { option, min }: { option: string; min: number }): number[] {
-  return value.split(',').map((one) => whole(one, { option, min }));
+  return value.split(',').map((one) => wholeNumber(one, { option, min }));
 }

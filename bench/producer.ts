@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { answerParent } from '../harness/parent.ts';
+import type { Priority } from '../src/domain/priority.ts';
 import { insertAtRate, type ProducerResult, producerConnections } from './open-loop.ts';
 import { bodyOf, pathOf, secretOf } from './traffic.ts';
 
@@ -25,7 +26,7 @@ export interface NewHosts {
   readonly firstNumber: number;
 }
 
-export type Priority = 'high' | 'normal' | 'low';
+export type { Priority };
 
 answerParent<ProducerRequest>({ ready: true, answer: produce });
 

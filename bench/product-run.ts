@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { memoryOf } from '../harness/machine.ts';
+import type { RoundDatabase } from '../harness/postgres.ts';
 import { type Backlog, evenBacklog } from './backlog.ts';
 import type { Bench } from './bench.ts';
 import { receiverViolations, standingViolations } from './checks.ts';
@@ -14,10 +16,8 @@ import {
   readSizes,
   readStanding,
 } from './counters.ts';
-import type { RoundDatabase } from './database.ts';
 import { ExactCounter, type ExactCounts } from './exact-counts.ts';
 import { Fleet } from './fleet.ts';
-import { memoryOf } from './machine.ts';
 import { openWindow, type Window } from './window.ts';
 
 /** One drain, by the product or a peer. Everything but rates, times and memory is for all its webhooks together. */

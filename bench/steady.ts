@@ -1,7 +1,7 @@
 import { Child } from '../harness/child.ts';
+import type { RoundDatabase } from '../harness/postgres.ts';
 import type { Bench } from './bench.ts';
 import { receiverViolations } from './checks.ts';
-import type { RoundDatabase } from './database.ts';
 import type { Fleet } from './fleet.ts';
 import type { ProducerResult } from './open-loop.ts';
 import type { NewHosts, Priority, ProducerRequest } from './producer.ts';

@@ -1,5 +1,5 @@
+import { coreCount, cpuMsOf, familyCpuMs, machineCpu } from '../harness/machine.ts';
 import { clockMs } from './clock.ts';
-import { coreCount, cpuMsOf, familyCpuMs, machineCpu } from './machine.ts';
 
 /** Whose CPU time is told apart. */
 export interface Cast {

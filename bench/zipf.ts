@@ -1,5 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
+import { Random } from '../harness/random.ts';
+
 /**
  * Endpoints of so many webhooks as traffic is skewed in life (Zipf, exponent 1): the nth endpoint gets 1/n of what the
  * first gets. Drawn by a generator with a fixed seed, so that every run and every round has the same.
@@ -11,8 +13,8 @@ export function zipfEndpoints(shape: { webhooks: number; endpoints: number }): n
     total += 1 / rank;
     upTo.push(total);
   }
-  const next = generator(20_260_101);
-  return Array.from({ length: shape.webhooks }, () => firstAtLeast(upTo, next() * total));
+  const random = new Random(20_260_101);
+  return Array.from({ length: shape.webhooks }, () => firstAtLeast(upTo, random.next() * total));
 }
 
 /** The index of the first value that is not less. */
@@ -25,15 +27,4 @@ function firstAtLeast(sorted: readonly number[], wanted: number): number {
     else high = middle;
   }
   return low;
-}
-
-/** Mulberry32: numbers from 0 to 1 that look random and are the same for the same seed. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

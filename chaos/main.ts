@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { oneOf, wholeNumberIfGiven } from '../harness/options.ts';
 import { Progress } from '../harness/progress.ts';
+import { abortedBySignals } from '../harness/stopping.ts';
 import { everything, oneOfEachKind, soak } from './mixed.ts';
 import { drawTimeline } from './picture.ts';
 import { canMountDisk } from './postgres.ts';
@@ -36,10 +38,7 @@ Needs a redis-server for the scenarios with Redis, and the right to mount for th
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  const stopping = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => stopping.abort(new Error(`Stopped by ${name}`)));
-  }
+  const stopping = abortedBySignals();
   try {
     const { values } = parseArgs({
       args: [...args],
@@ -61,18 +60,19 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     const chosen = choose(values);
-    const seed = whole(values.seed, 'seed') ?? Math.floor(Math.random() * 1_000_000);
-    const perSecond = whole(values['per-second'], 'per-second');
+    const number = (option: 'seed' | 'per-second' | 'kills' | 'repeats' | 'webhooks' | 'minutes') =>
+      wholeNumberIfGiven(values[option], { option });
+    const seed = number('seed') ?? Math.floor(Math.random() * 1_000_000);
+    const perSecond = number('per-second');
     const results: RunResult[] = [];
     for (const scenario of chosen) {
+      const { name } = scenario;
       results.push(
         await run(perSecond === undefined ? scenario : { ...scenario, perSecond }, {
           seed,
-          repeats:
-            (scenario.name === 'kills' ? whole(values.kills, 'kills') : undefined) ??
-            whole(values.repeats, 'repeats'),
-          webhooks: whole(values.webhooks, 'webhooks'),
-          minutes: whole(values.minutes, 'minutes') ?? (scenario.name === 'soak' ? 30 : undefined),
+          repeats: (name === 'kills' ? number('kills') : undefined) ?? number('repeats'),
+          webhooks: number('webhooks'),
+          minutes: number('minutes') ?? (name === 'soak' ? 30 : undefined),
           without: acts(values.without),
           signal: stopping.signal,
         }),
@@ -101,36 +101,19 @@ function choose(values: {
   return picked.length > 0 ? picked.map(named) : [everything];
 }
 
+function named(value: string): Scenario {
+  return oneOf(all, { option: 'only', value, nameOf: ({ name }) => name });
+}
+
 function isPossible({ name, diskMb }: Scenario): boolean {
   if (diskMb === undefined || canMountDisk()) return true;
   console.error(`Left out: ${name}, as no small disk can be mounted here`);
   return false;
 }
 
-function named(name: string): Scenario {
-  const found = all.find((scenario) => scenario.name === name);
-  if (found !== undefined) return found;
-  throw new TypeError(
-    `Cannot use --only as it must be of ${all.map((one) => one.name).join(', ')}: current value is ${name}`,
-  );
-}
-
 function acts(value: string | undefined): readonly OperatorAct[] {
-  return (value?.split(',') ?? []).map((name) => {
-    const found = operatorActs.find((act) => act === name);
-    if (found !== undefined) return found;
-    throw new TypeError(
-      `Cannot use --without as it must be of ${operatorActs.join(', ')}: current value is ${name}`,
-    );
-  });
-}
-
-function whole(value: string | undefined, option: string): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
-  throw new TypeError(
-    `Cannot use --${option} as it must be a whole number from 1: current value is ${value}`,
-  );
+  const names = value?.split(',') ?? [];
+  return names.map((name) => oneOf(operatorActs, { option: 'without', value: name }));
 }
 
 async function run(

@@ -104,7 +104,8 @@ export class WorkerSlot implements AsyncDisposable {
   }
 
   #noteRescues(line: string): void {
-    const [, freed] = /"worker":(\d+).*Freed what a worker had claimed/.exec(line) ?? [];
+    const [, freed] =
+      /"worker":(\d+).*Freed the webhooks that a worker had claimed/.exec(line) ?? [];
     if (freed !== undefined) this.rescues.push({ number: Number(freed), atMs: Date.now() });
   }
 

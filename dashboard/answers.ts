@@ -2,9 +2,9 @@
 // For the type checker alone: it is neither served nor in the package.
 
 import type { z } from 'zod';
+import type { accepted } from '../src/api/accepted.ts';
 import type { matchCount } from '../src/api/replay-routes.ts';
 import type { StatsAnswer } from '../src/api/stats-routes.ts';
-import type { accepted } from '../src/api/webhook-routes.ts';
 import type { SettingInForce } from '../src/config/settings-in-force.ts';
 import type { EndpointWithHealth } from '../src/queries/endpoint-health.ts';
 import type { FoundWebhook } from '../src/queries/find-webhook.ts';

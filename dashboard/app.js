@@ -29,6 +29,8 @@ function useHash() {
   useEffect(() => {
     const changed = () => setHash(location.hash);
     addEventListener('hashchange', changed);
+    // It may have changed since the page was drawn, before anything listened.
+    changed();
     return () => removeEventListener('hashchange', changed);
   }, []);
   const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?');
@@ -44,6 +46,7 @@ function useTheme() {
   useEffect(() => {
     const changed = () => setDark(system.matches);
     system.addEventListener('change', changed);
+    changed();
     return () => system.removeEventListener('change', changed);
   }, []);
   const theme = chosen ?? (isDark ? 'dark' : 'light');

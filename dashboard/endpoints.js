@@ -81,7 +81,7 @@ function Card({ endpoint, pulse, again }) {
       ? status
       : breaker.state === 'open'
         ? 'failing'
-        : breaker.consecutive_failures > 0 || breaker.paused_until !== null || failsOften(pulse)
+        : breaker.consecutive_failures > 0 || breaker.throttled_until !== null || failsOften(pulse)
           ? 'shaky'
           : 'healthy';
   /** @type {Record<string, string>} */
@@ -98,7 +98,7 @@ function Card({ endpoint, pulse, again }) {
       ${count(backlog.waiting)}${backlog.is_at_least ? '+' : ''} waiting${backlog.oldest_due_at !== null && html`, the oldest ${Date.parse(backlog.oldest_due_at) > Date.now() ? `is due ${ago(backlog.oldest_due_at)}` : `has been due for ${age(backlog.oldest_due_at)}`}`}; ${count(backlog.delivering)} being sent
       ${breaker.state === 'open' && html` · <b>failing for ${age(breaker.failing_since)}</b> (${breaker.last_error ?? 'unknown'}), next probe ${dueIn(breaker.next_probe_at)}`}
       ${breaker.state !== 'open' && breaker.consecutive_failures > 0 && html` · ${count(breaker.consecutive_failures)} failures in a row (${breaker.last_error})`}
-      ${breaker.paused_until !== null && html` · told to wait by the receiver (429 or 503), next attempt ${dueIn(breaker.paused_until)}`}
+      ${breaker.throttled_until !== null && html` · told to wait by the receiver (429 or 503), next attempt ${dueIn(breaker.throttled_until)}`}
       ${status !== 'active' && html` · ${status} ${reasonText(endpoint)} ${ago(endpoint.status_since)}`}
       ${limits.map(([name, label]) => endpoint[name] !== null && html` · at most ${endpoint[name]} ${label}`)}
       ${endpoint.ordered && ' · sends in order'}

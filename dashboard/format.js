@@ -1,4 +1,7 @@
-// Numbers and times for people.
+// Numbers, times and words for people.
+
+/** The priorities of webhooks. In the queue each is a number: its place here. src/domain/priority.ts has the same list. */
+export const priorities = ['high', 'normal', 'low'];
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });

@@ -1,6 +1,6 @@
 import { html, useState } from '/dashboard/vendor/preact.js';
 import { Chart } from './charts.js';
-import { ago, count, milliseconds, percent, rate, seconds } from './format.js';
+import { ago, count, milliseconds, percent, priorities, rate, seconds } from './format.js';
 import { Badge, Empty, Loading, Snippet, Trouble, useAnswer } from './parts.js';
 import { steps } from './scales.js';
 import { verdictOf } from './verdict.js';
@@ -116,12 +116,11 @@ const failedPerSecond = ({ per_second: perSecond, attempts, failures }) =>
 function Queue({ queue }) {
   if (queue.length === 0)
     return html`<p class="muted">The queue is empty. Every webhook has ended.</p>`;
-  const names = ['high', 'normal', 'low'];
   return html`<div class="scroll" tabindex="0" role="group" aria-label="In the queue, by priority"><table>
-    <thead><tr><th scope="col">State</th>${names.map((name) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
+    <thead><tr><th scope="col">State</th>${priorities.map((name) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
     <tbody>${Object.entries(states).map(
       ([state, label]) =>
-        html`<tr><th scope="row">${label}</th>${names.map(
+        html`<tr><th scope="row">${label}</th>${priorities.map(
           (_, priority) =>
             html`<td class="number">${count(queue.find((part) => part.state === state && part.priority === priority)?.webhooks ?? 0)}</td>`,
         )}</tr>`,

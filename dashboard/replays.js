@@ -1,6 +1,6 @@
 import { html, useState } from '/dashboard/vendor/preact.js';
 import { post } from './api.js';
-import { ago, clock, count, cut } from './format.js';
+import { ago, clock, count, cut, priorities } from './format.js';
 import { Action, Badge, Empty, Loading, Trouble, useAnswer } from './parts.js';
 
 /** @import { MatchCount, ReplayRow } from './answers.ts' */
@@ -53,7 +53,7 @@ function Start({ onStarted }) {
     <label>Enqueued <select value=${form.hours} onChange=${set('hours')}>${Object.entries(periods).map(([value, label]) => html`<option value=${value} selected=${value === form.hours}>${label}</option>`)}</select></label>
     <label class="grow">To <input value=${form.to} placeholder="endpoint id or URL; empty means all" spellcheck="false" onInput=${set('to')} /></label>
     <label>Limit per second <input type="number" min="0.1" max="10000" step="any" value=${form.rate} placeholder="no limit" onInput=${set('rate')} /></label>
-    <label>Priority <select value=${form.priority} onChange=${set('priority')}>${['low', 'normal', 'high', 'own'].map((each) => html`<option value=${each}>${each === 'own' ? 'own of each' : each}</option>`)}</select></label>
+    <label>Priority <select value=${form.priority} onChange=${set('priority')}>${[...priorities.toReversed(), 'own'].map((each) => html`<option value=${each}>${each === 'own' ? 'own of each' : each}</option>`)}</select></label>
     <div class="actions">
       <${Action} label="Count" act=${() => post('/replays', { ...order(), dry_run: true })} onDone=${setCounted} />
       <${Action} label="Start" kind="primary" disabled=${counted === undefined || (counted.matched === 0 && !counted.is_at_least)} act=${() => post('/replays', order())}

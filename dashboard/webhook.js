@@ -84,7 +84,7 @@ function State({ webhook }) {
 /** @param {FoundWebhook} webhook */
 function waitText({ waits_for: reason, attempt_count: attempts, last_status_code: code }) {
   if (reason === 'due_time') return attempts === 0 ? 'Scheduled.' : 'Waiting for retry.';
-  if (reason === 'retry_after') {
+  if (reason === 'throttled') {
     return `Told to wait by the receiver (${code === 429 || code === 503 ? code : '429 or 503'}).`;
   }
   return waits[reason ?? ''] ?? `Waiting for ${reason ?? 'its turn'}.`;

@@ -1,12 +1,11 @@
 import { html, useEffect, useRef, useState } from '/dashboard/vendor/preact.js';
 import { ask, query } from './api.js';
-import { age, ago, clock, cut, shortId } from './format.js';
+import { age, ago, clock, cut, priorities, shortId } from './format.js';
 import { Badge, Empty, errorOf, Loading, Trouble, useAnswer } from './parts.js';
 
 /** @import { WebhookPage, WebhookRow } from './answers.ts' */
 
 const statuses = ['pending', 'delivering', 'delivered', 'failed', 'cancelled'];
-const priorities = ['high', 'normal', 'low'];
 const periods = { '': 'any time', 1: 'last hour', 24: 'last day', 168: 'last week' };
 
 /**

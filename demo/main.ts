@@ -1,12 +1,10 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
+import { abortedBySignals } from '../harness/stopping.ts';
+import { startTemporaryPostgres } from '../harness/temporary-postgres.ts';
 import { urlAssignment } from '../src/commands/banner.ts';
 import { readConfig } from '../src/config/config.ts';
-import { startEmbeddedPostgres } from '../src/embedded/embedded-postgres.ts';
 import { createLog } from '../src/log.ts';
 import { startPosthorn } from '../src/posthorn.ts';
 import { arrivalsPerS, usual } from './arrivals.ts';
@@ -43,11 +41,8 @@ const settings = {
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  const stopping = new AbortController();
   // Ctrl-C reaches us from the terminal and once more from npm: what comes while we stop changes nothing.
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => stopping.abort());
-  }
+  const stopping = abortedBySignals();
   // Whoever read the output has gone, as `| head` does: that ends the demo, and it still cleans up.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stopping.abort());
   try {
@@ -92,10 +87,7 @@ async function run(options: {
   console.log('Starting Postgres, Posthorn, the receivers and the shop …');
 
   await using stack = new AsyncDisposableStack();
-  const dataDir = await mkdtemp(join(tmpdir(), 'posthorn-demo-'));
-  stack.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const server = await startEmbeddedPostgres({ dataDir, log });
-  stack.defer(() => server.stop());
+  const server = stack.use(await startTemporaryPostgres({ name: 'demo', log }));
   if (signal.aborted) return;
 
   const config = readConfig({ ...ours, DATABASE_URL: server.url });

@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { openServer } from '../bench/database.ts';
+import { wholeNumber } from '../harness/options.ts';
+import { openServer } from '../harness/postgres.ts';
 import { Progress } from '../harness/progress.ts';
+import { abortedBySignals } from '../harness/stopping.ts';
 import { parseKeyRing } from '../src/domain/key-ring.ts';
 import { problemKinds } from '../src/input/problems.ts';
 import { reportText, summaryOf } from './report.ts';
@@ -27,10 +29,7 @@ const usage = `Usage: npm run fuzz -- [options]
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  const stopping = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => stopping.abort(new Error(`Stopped by ${name}`)));
-  }
+  const stopping = abortedBySignals();
   try {
     const { values } = parseArgs({
       args: [...args],
@@ -48,9 +47,12 @@ async function main(args: readonly string[]): Promise<number> {
       console.log(usage);
       return 0;
     }
-    const seed = whole(values.seed ?? String(Math.floor(Math.random() * 1_000_000)), 'seed');
-    const requests = whole(values.requests, 'requests');
-    const from = whole(values.from, 'from');
+    const seed = wholeNumber(values.seed ?? String(Math.floor(Math.random() * 1_000_000)), {
+      option: 'seed',
+      min: 0,
+    });
+    const requests = wholeNumber(values.requests, { option: 'requests', min: 0 });
+    const from = wholeNumber(values.from, { option: 'from', min: 0 });
     const { result, keys } = await run({
       ...values,
       seed,
@@ -69,13 +71,6 @@ async function main(args: readonly string[]): Promise<number> {
     if (error instanceof TypeError) console.error(usage);
     return 1;
   }
-}
-
-function whole(value: string, option: string): number {
-  if (/^\d{1,9}$/.test(value)) return Number(value);
-  throw new TypeError(
-    `Cannot use --${option} as it must be a whole number: current value is ${value}`,
-  );
 }
 
 async function run({

@@ -64,7 +64,7 @@ export function watchProcess(
           clearTimeout(deadline);
           reject(new Error(`No line like ${pattern}:\n${output.join('\n')}`));
         };
-        const deadline = setTimeout(fail, 30_000);
+        const deadline = setTimeout(fail, 120_000);
         child.once('exit', fail);
         watchers.add((line) => {
           if (!pattern.test(line)) return;

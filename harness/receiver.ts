@@ -18,7 +18,7 @@ export interface Receiver extends AsyncDisposable {
   readonly requests: Received[];
   /** How to answer from now on; 200 until it is called. */
   answer(answer: Answer): void;
-  /** Resolves as soon as a condition on what was received holds. Rejects after 15 s. */
+  /** Resolves as soon as a condition on what was received holds. Rejects after 60 s. */
   until(condition: (requests: readonly Received[]) => boolean): Promise<void>;
   close(): Promise<void>;
 }
@@ -61,7 +61,7 @@ export async function startReceiver(): Promise<Receiver> {
         const deadline = setTimeout(() => {
           waiters.delete(check);
           reject(new Error(`Not received in time; ${requests.length} requests so far`));
-        }, 15_000);
+        }, 60_000);
         const check = () => {
           if (!condition(requests)) return;
           clearTimeout(deadline);

@@ -1,24 +1,24 @@
--- The road of a webhook. A table for each thing that is true of one; a change of state is a row that moves.
+-- The road of a webhook. Each state has a table, and a change of state moves a row.
 --
--- outbox           what the producer said; inserted, never updated
--- queue            what is still to be done; a narrow row per unfinished webhook, deleted when it ends
--- attempts         what was tried; a row per HTTP request, inserted before the request
--- outcomes         how it ended; a row per finished webhook
--- former_outcomes  how it had ended before it was put back into the queue; a row per time
+-- outbox           the producer's data; inserted, never updated
+-- queue            the work that is left; a narrow row per unfinished webhook, deleted when it ends
+-- attempts         a row per HTTP request, inserted before the request
+-- outcomes         how a webhook ended; a row per finished webhook
+-- former_outcomes  how it had ended before it was put back into the queue; a row each time
 --
--- outbox, attempts and outcomes are partitioned by day on the webhook's id (UUID v7, whose first 48 bits are the
--- time in ms), so that old history is dropped and not deleted. The default partitions stay empty as long as the
--- maintenance runs; they are there so that a producer's insert never fails for want of a partition. The partitions of days
--- are made by posthorn.make_partitions().
+-- outbox, attempts and outcomes are partitioned by day on the webhook's id (UUID v7, whose first 48 bits are the time
+-- in ms), so that old history is dropped and not deleted. The default partitions stay empty while the maintenance runs;
+-- they exist so that a producer's insert never fails for lack of a partition. posthorn.make_partitions() makes the
+-- partitions of days.
 --
 -- Functions are in sql/functions, views in sql/views.
 
--- Why this type: an enum takes 4 bytes, reads as text in psql, and refuses what is not in it.
+-- Why this type: an enum takes 4 bytes, reads as text in psql, and refuses unknown values.
 create type posthorn.webhook_status as enum ('pending', 'delivering', 'delivered', 'failed', 'cancelled');
 
 create table posthorn.outbox (
   id uuid not null default posthorn.uuid_v7(),
-  -- One of these two: an address, or a registered endpoint.
+  -- Either a URL or a registered endpoint.
   url text,
   endpoint_id uuid,
   body text,
@@ -31,11 +31,11 @@ create table posthorn.outbox (
   idempotency_key text,
   traceparent text,
   created_at timestamptz default clock_timestamp(),
-  -- A test of an endpoint goes to its URL and past its queue, signed as it signs: the endpoint is named, so that no secret is
-  -- copied into the outbox. Not for producers.
+  -- A test of an endpoint goes directly to its URL, past its queue, but is signed like its webhooks: this column names
+  -- the endpoint, so that no secret is copied into the outbox. Not for producers.
   signed_as uuid,
   constraint outbox_pkey primary key (id),
-  -- All rules in one function, NOT NULL among them. It says why.
+  -- One function has all rules, including NOT NULL, and explains why.
   constraint outbox_keeps_rules check (
     posthorn.outbox_keeps_rules(
       id, url, endpoint_id, body, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key, traceparent,
@@ -44,10 +44,10 @@ create table posthorn.outbox (
 
 create table posthorn.outbox_default partition of posthorn.outbox default;
 
--- A lease is attempts, lease_until and leased_by: none of them is indexed, so taking and giving one back are HOT
--- updates, for which half of each page is left free. A leased row stays as large as it was, but for the free space that a page
--- cannot use: at a fillfactor of 50 of the updates 99.7 % were HOT, at 45 all are. Emptied and filled all day: it is vacuumed by
--- count, not by share.
+-- A lease is attempts, lease_until and leased_by. None of them is indexed, so that taking and returning a lease are HOT
+-- updates, for which half of each page is left free. A leased row stays the same size, but a page cannot use all of its
+-- free space: with a fillfactor of 50, 99.7 % of the updates were HOT; with 45, all are. The table is emptied and
+-- filled all day, so it is vacuumed by count, not by share.
 create table posthorn.queue (
   webhook_id uuid not null,
   outbox_id uuid not null,
@@ -59,7 +59,7 @@ create table posthorn.queue (
   attempts smallint not null default 0,
   -- Attempts that are not the webhook's fault (a killed worker, no file descriptor left): they do not count.
   uncounted smallint not null default 0,
-  -- Attempts before it was put back: they do not count for the retry schedule.
+  -- Attempts before the webhook was put back: they do not count for the retry schedule.
   past_attempts smallint not null default 0,
   constraint queue_pkey primary key (webhook_id)
 ) with (
@@ -72,8 +72,8 @@ create table posthorn.queue (
   autovacuum_vacuum_insert_threshold = -1
 );
 
--- Each index has an always-true predicate of its own, repeated in its query. Without them, statistics taken while the
--- queue was empty let the planner take one index in place of the other: claims of 5 to 7 s instead of 30 ms.
+-- Each index has its own always-true predicate, which its query repeats. Without them, and with statistics from a time
+-- when the queue was empty, the planner took one index instead of the other: claims took 5 to 7 s instead of 30 ms.
 create index queue_for_claim on posthorn.queue (lane, priority, due_at) where priority < 1000;
 create index queue_for_discovery on posthorn.queue (due_at) where priority > -1;
 
@@ -93,9 +93,9 @@ create table posthorn.attempts (
   constraint attempts_pkey primary key (webhook_id, number)
 ) partition by range (webhook_id);
 
--- An attempt grows by half when its result is recorded, soon and once. With so much of a page left free that update writes no
--- index: at a fillfactor of 50, 88 to 90 % of the updates were HOT, at 40 all are, and a delivery writes 30 bytes of WAL less for
--- 23 bytes more on disk. posthorn.make_partitions() gives it to the days.
+-- An attempt's row grows by half when its result is recorded, soon and once. With this much free space per page, the
+-- update writes no index: with a fillfactor of 50, 88 to 90 % of the updates were HOT; with 40, all are, and a delivery
+-- writes 30 bytes less of WAL for 23 bytes more on disk. posthorn.make_partitions() uses the same for the days.
 create table posthorn.attempts_default partition of posthorn.attempts default with (fillfactor = 40);
 
 create table posthorn.outcomes (
@@ -111,25 +111,27 @@ create table posthorn.outcomes (
   constraint outcomes_status_is_final check (status in ('delivered', 'failed', 'cancelled'))
 ) partition by range (webhook_id);
 
--- What failed, or was cancelled, of one endpoint is looked for along the ids of all that did. With the lane in the index the rows
--- themselves need not be read: of ten million webhooks, 100,000 failures took 560 ms without, and 20 ms with it. The outbox's id
--- is there for those few whose lane is right: whether they really go to the endpoint stands in the outbox.
+-- Failed or cancelled webhooks of one endpoint are searched along the ids of all such webhooks. With the lane in the
+-- index, the rows themselves need not be read: with ten million webhooks, 100,000 failures took 560 ms without it and
+-- 20 ms with it. The outbox's id is included for the few webhooks with the right lane: the outbox says whether they
+-- really go to the endpoint.
 create index outcomes_for_failures on posthorn.outcomes (webhook_id) include (lane, outbox_id) where status = 'failed';
 create index outcomes_for_cancellations on posthorn.outcomes (webhook_id) include (lane, outbox_id) where status = 'cancelled';
 
--- What failed lately, by when it failed and not by when it was enqueued: that may be days before. To find the failures of the last
--- 24 hours along outcomes_for_failures, all failures of all webhooks that may have failed then must be looked at, each in the
--- table, which is about every page of a week of outcomes. This index holds no more than the failures either: a delivery does not
--- write to it.
+-- Recent failures, by the time of the failure and not of enqueueing, which may be days earlier. To find the failures of
+-- the last 24 hours with outcomes_for_failures, all failures of all webhooks that may have failed then must be read,
+-- each from the table, which is about every page of a week of outcomes. This index, too, has only the failures: a
+-- delivery does not write to it.
 create index outcomes_for_failures_by_end on posthorn.outcomes (finished_at) where status = 'failed';
 
 create table posthorn.outcomes_default partition of posthorn.outcomes default;
 
--- A webhook that is sent again stays the same webhook: its row moves from outcomes back to queue, and what it was is kept here.
+-- A webhook that is resent stays the same webhook: its row moves from outcomes back to queue, and its former outcome is
+-- kept here.
 create table posthorn.former_outcomes (
   webhook_id uuid not null,
   outbox_id uuid not null,
-  -- Null: it was put back by itself.
+  -- Null: it was put back individually.
   replay_id uuid,
   lane bigint not null,
   finished_at timestamptz not null,
@@ -152,7 +154,7 @@ create table posthorn.idempotency_keys (
 
 create index idempotency_keys_for_prune on posthorn.idempotency_keys (expires_at);
 
--- From which day on the history is whole: of the days before it, those without a partition have been dropped. One row.
+-- The day from which the history is complete: earlier days without a partition have been dropped. One row.
 create table posthorn.history (
   is_only boolean not null default true,
   whole_from date not null default 'epoch',
@@ -162,10 +164,10 @@ create table posthorn.history (
 
 insert into posthorn.history default values;
 
-comment on table posthorn.outbox is 'What producers said. INSERT here, in your own transaction; nothing else is needed.';
-comment on table posthorn.queue is 'What is still to be done: a row per unfinished webhook.';
-comment on table posthorn.attempts is 'What was tried: a row per HTTP request, written before the request.';
-comment on table posthorn.outcomes is 'How it ended: a row per finished webhook.';
-comment on table posthorn.former_outcomes is 'How webhooks had ended before they were put back: a row per time.';
-comment on table posthorn.idempotency_keys is 'Which webhook an idempotency key stands for, until it expires.';
-comment on table posthorn.history is 'From which day on the history is whole; what was finished before has been dropped.';
+comment on table posthorn.outbox is 'The webhooks of producers. INSERT here, in your own transaction; nothing else is needed.';
+comment on table posthorn.queue is 'The work that is left: a row per unfinished webhook.';
+comment on table posthorn.attempts is 'The attempts: a row per HTTP request, written before the request.';
+comment on table posthorn.outcomes is 'How webhooks ended: a row per finished webhook.';
+comment on table posthorn.former_outcomes is 'How webhooks had ended before they were put back: a row each time.';
+comment on table posthorn.idempotency_keys is 'The webhook that each idempotency key belongs to, until the key expires.';
+comment on table posthorn.history is 'The day from which the history is complete; webhooks that finished earlier have been dropped.';

@@ -1,4 +1,4 @@
-import { beforeAll, inject } from 'vitest';
+import { inject } from 'vitest';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -7,9 +7,8 @@ declare module 'vitest' {
   }
 }
 
-// Mutated code reads this where Stryker has not set its global: in `posthorn start` as the tests of crashes run it.
-beforeAll(() => {
-  const id = inject('activeMutant');
-  if (id === undefined) delete process.env['__STRYKER_ACTIVE_MUTANT__'];
-  else process.env['__STRYKER_ACTIVE_MUTANT__'] = id;
-});
+// Mutated code reads this where Stryker has not set its global: in `posthorn start` as the tests of crashes run it, and while modules
+// are loaded. Stryker sets its global before they are only if it is given no list of test files.
+const id = inject('activeMutant');
+if (id === undefined) delete process.env['__STRYKER_ACTIVE_MUTANT__'];
+else process.env['__STRYKER_ACTIVE_MUTANT__'] = id;

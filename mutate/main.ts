@@ -1,10 +1,9 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Progress } from '../harness/progress.ts';
-import { startEmbeddedPostgres } from '../src/embedded/embedded-postgres.ts';
-import { createLog } from '../src/log.ts';
+import { abortedBySignals } from '../harness/stopping.ts';
+import { startTemporaryPostgres, testSettings } from '../harness/temporary-postgres.ts';
 import { changedLines } from './changed-lines.ts';
 import { findSqlMutants } from './find-sql.ts';
 import { groundOf, pureFolders, typescriptGrounds } from './grounds.ts';
@@ -30,10 +29,7 @@ const expectedS = { pure: 1, other: 12 };
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  const stopping = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => stopping.abort(new Error(`Stopped by ${name}`)));
-  }
+  const stopping = abortedBySignals();
   const options = read(args);
   if (options === undefined) return 2;
   try {
@@ -151,7 +147,11 @@ async function runAll(
   };
   const onPhase = (phase: string) => progress.done(phase);
   await using tree = await Tree.copy(root);
-  await using server = await startServer();
+  // One for all tests. What killed tests left in it is thrown away with it.
+  await using server = await startTemporaryPostgres({
+    name: 'mutate-postgres',
+    settings: testSettings,
+  });
   const isSql = ({ file }: Mutant) => file.endsWith('.sql');
   await runTypescriptMutants(
     chosen.filter((mutant) => !isSql(mutant)),
@@ -180,28 +180,6 @@ async function runAll(
     if (!signal.aborted) throw error;
   }
   return results;
-}
-
-/** One for all tests, thrown away with all that killed tests left in it. */
-async function startServer(): Promise<AsyncDisposable & { readonly url: string }> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'posthorn-mutate-postgres-'));
-  const server = await startEmbeddedPostgres({
-    dataDir,
-    log: createLog('silent'),
-    settings: {
-      fsync: 'off',
-      synchronous_commit: 'off',
-      max_connections: '300',
-      max_prepared_transactions: '10',
-    },
-  });
-  return {
-    url: server.url,
-    [Symbol.asyncDispose]: async () => {
-      await server.stop();
-      await rm(dataDir, { recursive: true, force: true });
-    },
-  };
 }
 
 async function save(

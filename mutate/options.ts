@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { wholeNumberIfGiven } from '../harness/options.ts';
 
 export interface MutateOptions {
   /** Beginnings of paths; all when there are none. */
@@ -44,22 +45,16 @@ export function readOptions(args: readonly string[]): MutateOptions {
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  const minutes = whole(values.minutes, 'minutes');
+  const minutes = wholeNumberIfGiven(values.minutes, { option: 'minutes' });
   return {
     paths: positionals.map((path) => path.replace(/^\.\//, '')),
     language: values.sql === values.ts ? undefined : values.sql ? 'sql' : 'ts',
     diff: values.diff,
-    sample: whole(values.sample, 'sample'),
-    seed: whole(values.seed, 'seed') ?? 1,
+    sample: wholeNumberIfGiven(values.sample, { option: 'sample' }),
+    seed: wholeNumberIfGiven(values.seed, { option: 'seed' }) ?? 1,
     minutes,
     isNear: values.near || minutes !== undefined,
     isList: values.list,
     isHelp: values.help,
   };
-}
-
-function whole(value: string | undefined, option: string): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
-  throw new TypeError(`--${option} must be a whole number from 1: "${value}" is not`);
 }

@@ -1,5 +1,6 @@
 import pg from 'pg';
-import { databaseUrlFor } from '../test/support/database-url.ts';
+import { databaseUrlFor } from '../harness/database-url.ts';
+import { parseStatement } from '../src/db/sql-file.ts';
 import type { Definition } from './definitions.ts';
 import { definitionsIn } from './find-sql.ts';
 import { engineTests, groundOf, sqlGrounds, testsUnder } from './grounds.ts';
@@ -163,7 +164,9 @@ export class SqlRun {
   async #tryStatement(text: string, mutant: Mutant): Promise<string | undefined> {
     const changed = applied(text, mutant);
     if (parametersOf(changed) !== parametersOf(text)) return 'a parameter is no longer used';
-    return this.#inTemplate((client) => client.query(`prepare mutant as ${changed}`));
+    return this.#inTemplate((client) =>
+      client.query(`prepare mutant as ${parseStatement(changed).text}`),
+    );
   }
 
   /** Puts a definition in the place of the one in the template; what was granted and set for it since stays. */
@@ -210,6 +213,5 @@ function shifted(
 
 /** Postgres takes a statement with fewer parameters, but no longer the values that it is given. */
 function parametersOf(statement: string): string {
-  const withoutComments = statement.replaceAll(/--.*$/gm, '');
-  return [...new Set(withoutComments.match(/\$\d+/g))].sort().join(' ');
+  return parseStatement(statement).parameters.toSorted().join(' ');
 }

@@ -15,7 +15,7 @@ const patterns: readonly (readonly [Token['kind'] | 'space', RegExp])[] = [
   ['space', /\s+|--[^\n]*/y],
   ['string', /[eE]'(?:[^'\\]|''|\\[\s\S])*'|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*'/y],
   ['word', /(?:[uU]&)?"(?:[^"]|"")*"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y],
-  ['parameter', /\$\d+/y],
+  ['parameter', /\$\d+|:'[A-Za-z_]\w*'/y],
   ['quote', /\$(?:[A-Za-z_]\w*)?\$/y],
   ['number', /\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+/y],
   ['punctuation', /[()[\],;]|\.(?!\d)/y],

@@ -152,7 +152,8 @@ function start(
   return fork(fileURLToPath(new URL(`stryker/${name}`, import.meta.url)), {
     cwd,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    // Stryker says on stdout which tests fail without a mutant.
+    stdio: ['ignore', 2, 'inherit', 'ipc'],
   });
 }
 

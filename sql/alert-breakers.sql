@@ -1,6 +1,9 @@
 -- Endpoints that have been failing for long, have their breaker open and have something waiting.
 --
--- $1 seconds since the first of the failures  $2 most of them that have no alert yet
+-- psql "$DATABASE_URL" -c begin -f sql/alert-breakers.sql -c rollback \
+--   -v failing_s=900 -v max_new=100
+--
+-- failing_s: seconds since the first of the failures. max_new: most endpoints that have no alert yet.
 --
 -- One that is held is left out: nobody wants to send to it. Reads the breakers, a row per endpoint that fails.
 with open_long as (
@@ -17,8 +20,8 @@ with open_long as (
     ) as is_known
   from posthorn.breakers as b
   where b.state = 'open'
-    and b.failing_since <= now() - $1::float8 * interval '1 second'
-    and not exists (select from posthorn.lane_rules as r where r.lane = b.lane and r.is_held)
+    and b.failing_since <= now() - :'failing_s'::float8 * interval '1 second'
+    and not exists (select from posthorn.lane_blocks as l where l.lane = b.lane and l.is_held)
     and exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = b.lane)
 ),
 placed as (
@@ -27,4 +30,4 @@ placed as (
 )
 select lane::text, url, failing_ms, failures, last_error
 from placed
-where is_known or place <= $2::integer
+where is_known or place <= :'max_new'::integer

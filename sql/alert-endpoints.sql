@@ -1,6 +1,9 @@
 -- Registered endpoints that are on the way to being disabled, and those that were disabled by themselves.
 --
--- $1 seconds without a success  $2 least failures in a row  $3 most of either kind that have no alert yet
+-- psql "$DATABASE_URL" -c begin -f sql/alert-endpoints.sql -c rollback \
+--   -v failing_s=3600 -v min_failures=5 -v max_new=100
+--
+-- failing_s: seconds without a success. min_failures: failures in a row. max_new: most of either kind that have no alert yet.
 with failing as (
   select
     e.id,
@@ -13,8 +16,8 @@ with failing as (
   join posthorn.endpoints as e on e.lane = b.lane
   left join posthorn.alerts as a
     on a.rule = 'endpoint_failing' and a.subject = e.id::text and a.resolved_at is null
-  where b.failing_since <= now() - $1::float8 * interval '1 second'
-    and b.consecutive >= $2::integer
+  where b.failing_since <= now() - :'failing_s'::float8 * interval '1 second'
+    and b.consecutive >= :'min_failures'::integer
     and e.status = 'active'
 ),
 disabled as (
@@ -32,8 +35,8 @@ disabled as (
 )
 select id, split_part(url, '?', 1) as url, failing_ms, last_error, null as disabled_as
 from failing
-where is_known or place <= $3::integer
+where is_known or place <= :'max_new'::integer
 union all
 select id, split_part(url, '?', 1), null, null, status_reason
 from disabled
-where is_known or place <= $3::integer
+where is_known or place <= :'max_new'::integer

@@ -1,6 +1,9 @@
 -- What was tried lately, and how much of it failed: over all, and at the registered endpoints that are worth a look.
 --
--- $1 seconds  $2 least attempts of an endpoint  $3 most endpoints that have no alert yet
+-- psql "$DATABASE_URL" -c begin -f sql/alert-failures.sql -c rollback \
+--   -v window_s=600 -v min_attempts=20 -v max_new=100
+--
+-- min_attempts: of an endpoint. max_new: most endpoints that have no alert yet.
 --
 -- The row without an endpoint is of all attempts. An endpoint that has an alert is always there as long as it is active: with
 -- zeros when it was not tried, and then it is said whether something waits for it.
@@ -10,7 +13,7 @@ with counted as (
   select endpoint_id, sum(attempts)::float8 as attempts, sum(failures)::float8 as failures
   from posthorn.tallies
   where (endpoint_id is null or is_watched)
-    and counted_at > now() - $1::float8 * interval '1 second'
+    and counted_at > now() - :'window_s'::float8 * interval '1 second'
     and counted_at < 'infinity'
   group by endpoint_id
 ),
@@ -34,7 +37,7 @@ placed as (
     j.*,
     row_number() over (partition by j.is_known order by j.failures / greatest(j.attempts, 1) desc) as place
   from joined as j
-  where j.is_known or j.attempts >= $2::float8
+  where j.is_known or j.attempts >= :'min_attempts'::float8
 )
 select null::uuid as id, null as url, attempts, failures, null::boolean as is_waiting
 from counted
@@ -54,4 +57,4 @@ select
         and (q.attempts > 0 or q.due_at <= now()))
 from placed as p
 join posthorn.endpoints as e on e.id = p.endpoint_id
-where case when p.is_known then e.status = 'active' else p.place <= $3::integer end
+where case when p.is_known then e.status = 'active' else p.place <= :'max_new'::integer end

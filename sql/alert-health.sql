@@ -1,5 +1,7 @@
 -- Whether Posthorn itself is well: workers alive, those that cannot get out, those that cannot claim, and partitions of today and tomorrow (UTC)
 -- that nobody has made, encryption keys that nobody has.
+--
+-- psql "$DATABASE_URL" -c begin -f sql/alert-health.sql -c rollback
 select
   (select count(*)::integer from posthorn.live_workers) as alive,
   (

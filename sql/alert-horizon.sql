@@ -1,6 +1,8 @@
 -- How long the horizon of vacuum has not moved, and who holds it: row versions that are dead since then cannot be removed,
 -- and the queue, whose rows come and go, grows and slows down.
 --
+-- psql "$DATABASE_URL" -c begin -f sql/alert-horizon.sql -c rollback
+--
 -- The horizon is compared with that of the last evaluation. That needs no right to see when others' transactions began,
 -- and finds a replication slot, which has no such time, as well. A plain VACUUM holds nothing up.
 with sessions as materialized (

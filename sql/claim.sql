@@ -1,25 +1,27 @@
--- Discovers the lanes that have work, leases due webhooks of the lanes wanted, begins their attempts, and returns what
--- is needed to send them: one statement, so one round trip and one commit per claim.
+-- Finds the lanes that have work, leases due webhooks, begins their attempts, and returns what is needed to send them. One
+-- statement, so a claim costs one round trip and one commit.
 --
--- $1 worker number            $2 most webhooks to claim
--- $3 window start, ms; 'infinity' when nothing is to be discovered
--- $4 lanes wanted  $5 their priorities  $6 their quotas  $7 their due_at from, ms  $8 their ranks (0 goes first)
--- $9 lanes with fewer free slots than usual, as { lane: slots }  $10 the usual number of slots of a lane
--- $11 lease, seconds  $12 of the lanes wanted: whether this worker owns the lane and keeps its limits
+-- psql "$DATABASE_URL" -c begin -f sql/claim.sql -c rollback \
+--   -v worker_number=1 -v max_webhooks=10 -v window_from_ms=0 -v lanes='{1}' -v priorities='{1}' -v quotas='{5}' \
+--   -v due_from_ms='{0}' -v ranks='{1}' -v free_slots='{}' -v usual_slots=8 -v lease_s=90 -v are_owned='{false}'
 --
--- A row per claimed webhook, and one last row whose "discovered" is a JSON object:
--- { now: ms, xmin, xmax: the snapshot's, age: of transaction 3, from which the next transaction's id follows,
---   full: whether the limit was met, so that a lane wanted may have more than it gave,
+-- window_from_ms: the start of the discovery window; 'infinity' means no discovery.
+-- lanes, priorities, quotas, due_from_ms, ranks, are_owned: the lanes to claim from. One element of each array describes one
+-- lane. Rank 0 goes first. are_owned: this worker owns the lane and keeps its limits.
+-- free_slots: { lane: slots } for lanes with fewer free slots than usual. usual_slots: what all other lanes have.
+--
+-- Returns a row per claimed webhook, and one last row whose "discovered" is a JSON object:
+-- { now: ms, xmin, xmax: those of the snapshot, age: of transaction 3, from which the next transaction's id follows,
+--   full: the claim met its limit, so a lane may have more than it gave,
 --   lanes: [[lane, priority, waiting, first due ms, last due ms, access], ...] }
--- where access says whether the lane may be claimed: 'anyone', 'mine' (limited, and this worker's), 'unowned' (limited, and no
--- worker's yet), 'theirs' (another worker's) or 'blocked' (by a breaker, or as its endpoint is paused or disabled).
+-- access says who may claim the lane: 'anyone'; 'mine' (it has limits and this worker owns it); 'unowned' (it has limits and no
+-- owner); 'theirs' (another worker owns it); or 'blocked' (by a breaker, or because its endpoint is paused or disabled).
 --
--- Why it is written so (each was measured, see docs/adr/0002): the always-true predicates on priority tie each lookup
--- to its index whatever the statistics say; the locking select is a materialized CTE and the update takes its ids as an
--- array, because as a join or an IN-subquery a nested loop runs it once per row and the limit is lost; both lookups
--- have a lower bound on due_at, so that dead index entries kept by an old transaction are not walked again. Breakers and
--- rules are read here and not from a worker's memory, so that what one worker opened no other one claims, and what
--- somebody paused is not sent.
+-- Each odd part of the statement was measured, see docs/adr/0002. The always-true predicates on priority tie each lookup to its
+-- index, whatever the statistics say. The locking select is a materialized CTE and the update takes its ids as an array: as a join
+-- or an IN-subquery, a nested loop ran it once per row and the limit was lost. Both lookups have a lower bound on due_at, so that
+-- they do not read the dead index entries that an old transaction keeps. Breakers and rules are read here, not from a worker's
+-- memory: what one worker opened, no other worker claims, and what a person paused is not sent.
 with discovered as materialized (
   select lane, priority, count(*)::integer as waiting, min(due_at) as first_due, max(due_at) as last_due
   from (
@@ -27,7 +29,7 @@ with discovered as materialized (
     from posthorn.queue
     where priority > -1
       and (lease_until is null or lease_until < now())
-      and due_at >= to_timestamp($3::float8 / 1000)
+      and due_at >= to_timestamp(:'window_from_ms'::float8 / 1000)
       and due_at <= now()
     order by due_at
     limit 1000
@@ -36,11 +38,11 @@ with discovered as materialized (
 ),
 known_names as materialized (
   select jsonb_object_agg(lane || ':' || priority, true) as names
-  from unnest($4::bigint[], $5::smallint[]) as known (lane, priority)
+  from unnest(:'lanes'::bigint[], :'priorities'::smallint[]) as known (lane, priority)
 ),
 asked as (
   select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from, is_owned
-  from unnest($4::bigint[], $5::smallint[], $6::integer[], $7::float8[], $8::smallint[], $12::boolean[])
+  from unnest(:'lanes'::bigint[], :'priorities'::smallint[], :'quotas'::integer[], :'due_from_ms'::float8[], :'ranks'::smallint[], :'are_owned'::boolean[])
     as known (lane, priority, quota, due_from, rank, is_owned)
   union all
   -- A key of a jsonb object is found by binary search. As joins these were nested loops, because the others are off here:
@@ -48,7 +50,7 @@ asked as (
   select d.lane, d.priority, least(d.waiting, room.free), 1::smallint, d.first_due, false
   from discovered as d
   cross join lateral (
-    select coalesce(($9::jsonb ->> d.lane::text)::integer, $10::integer) as free
+    select coalesce((:'free_slots'::jsonb ->> d.lane::text)::integer, :'usual_slots'::integer) as free
   ) as room
   where room.free > 0
     and not coalesce((select names from known_names) ? (d.lane || ':' || d.priority), false)
@@ -60,13 +62,13 @@ wanted as materialized (
   where not exists (
       select
       from posthorn.breakers as b
-      where b.lane = a.lane and (b.state = 'open' or b.paused_until > now())
+      where b.lane = a.lane and (b.state = 'open' or b.throttled_until > now())
     )
-    -- A limited lane is claimed by its owner alone, as far as the owner's wish goes, and only if the owner knows that the
-    -- lane is limited: a wish without a limit asks for too much.
+    -- Only its owner claims a limited lane, as much as it wishes, and only if it knows of the limits: a wish that ignores them
+    -- asks for too much.
     and (
       r.lane is null
-      or (a.is_owned and r.owner = $1::integer and not r.is_held and (r.retry_at is null or r.retry_at <= now()))
+      or (a.is_owned and r.owner = :'worker_number'::integer and not r.is_held and (r.retry_at is null or r.retry_at <= now()))
     )
   order by rank, priority, due_from
 ),
@@ -87,10 +89,10 @@ candidates as materialized (
     for update skip locked
   ) as due
   where not wanted.is_ordered
-  limit $2::integer - (select count(*) from wanted where is_ordered)
+  limit :'max_webhooks'::integer - (select count(*) from wanted where is_ordered)
 ),
--- Of an ordered lane the first one, whoever may have it: if that is being sent, or somebody is about to, then none. Of all
--- priorities: what was enqueued before the lane became ordered has its own.
+-- From an ordered lane the first webhook, or none if that one is being sent or is locked by another claim. From all priorities,
+-- because webhooks that were enqueued before the lane became ordered have their own.
 heads as materialized (
   select q.webhook_id
   from wanted
@@ -120,16 +122,16 @@ claimed as (
   update posthorn.queue
   set
     attempts = least(attempts + 1, 32767),
-    -- A lease that ran out was an attempt that nobody saw end: it does not count.
+    -- A lease that ran out belongs to an attempt whose end is unknown: it does not count.
     uncounted = least(uncounted + (lease_until is not null)::integer, 32767),
-    lease_until = now() + $11::float8 * interval '1 second',
-    leased_by = $1::integer
+    lease_until = now() + :'lease_s'::float8 * interval '1 second',
+    leased_by = :'worker_number'::integer
   where webhook_id = any (array(select webhook_id from candidates union all select webhook_id from heads))
   returning webhook_id, outbox_id, lane, priority, attempts, uncounted, past_attempts, due_at
 ),
 begun as (
   insert into posthorn.attempts (webhook_id, number, worker)
-  select webhook_id, attempts, $1::integer
+  select webhook_id, attempts, :'worker_number'::integer
   from claimed
 )
 select
@@ -174,7 +176,7 @@ select
     'xmin', pg_snapshot_xmin(pg_current_snapshot())::text,
     'xmax', pg_snapshot_xmax(pg_current_snapshot())::text,
     'age', age('3'::xid),
-    'full', (select count(*) from candidates) >= $2::integer - (select count(*) from wanted where is_ordered),
+    'full', (select count(*) from candidates) >= :'max_webhooks'::integer - (select count(*) from wanted where is_ordered),
     'lanes', (
       select json_agg(json_build_array(
         d.lane::text,
@@ -187,7 +189,7 @@ select
       left join lateral (
         select b.lane
         from posthorn.breakers as b
-        where b.lane = d.lane and (b.state = 'open' or b.paused_until > now())
+        where b.lane = d.lane and (b.state = 'open' or b.throttled_until > now())
         -- Keeps it a lookup by primary key per lane: as an EXISTS it became a hashed scan of all breakers.
         limit 1
       ) as blocked on true
@@ -195,7 +197,7 @@ select
         select
           case
             when r.is_held or r.retry_at > now() then 'blocked'
-            when r.owner = $1::integer then 'mine'
+            when r.owner = :'worker_number'::integer then 'mine'
             when r.owner is null then 'unowned'
             else 'theirs'
           end as access

@@ -1,27 +1,29 @@
--- Closes the attempts that are open though their webhook has ended: a late 2xx of an earlier attempt ended it while another worker
--- was sending it, or was about to, and nobody looks after that attempt when the other worker dies. If it lives, its result takes
--- the place of this one. The same when somebody has put the webhook back since: attempts from before that are nobody's.
+-- Closes attempts that are open although their webhook has ended. A late 2xx of an earlier attempt ended it while another worker
+-- was sending it, or was about to. If that worker dies, no rescue finds the attempt, because the webhook has no lease any more. If
+-- it lives, its result replaces this one. The same holds for a webhook that was put back since: attempts from before belong to
+-- no one.
 --
--- Frees an ordered lane that waits for the retry of one of them: take_back() may have let it wait, while the record waited for the
--- queue's row and could not see that any more. Tells the worker that owns the lane.
+-- psql "$DATABASE_URL" -c begin -f sql/close-ended.sql -c rollback \
+--   -v webhook_ids='{0199c0de-0000-7000-8000-000000000001}'
 --
--- A statement of its own, so that it sees what was committed while the record waited for the queue's row.
+-- Frees an ordered lane that waits for the retry of one of them: take_back() may have let it wait while the record waited for the
+-- queue's row and could not see that any more. Notifies the worker that owns the lane.
 --
--- $1 webhook ids
--- The attempts come first, as drop_partitions() locks them before the outcomes.
+-- This is a statement of its own, so that it sees what was committed while the record waited for the queue's row.
+-- The attempts come first, because drop_partitions() locks them before the outcomes.
 with closed as (
   update posthorn.attempts as a
   set
     finished_at = clock_timestamp(),
     error = 'abandoned',
     error_message = 'Another attempt delivered the webhook before this one ended'
-  where a.webhook_id = any ($1::uuid[])
+  where a.webhook_id = any (:'webhook_ids'::uuid[])
     and a.finished_at is null
     and not exists (select from posthorn.queue as q where q.webhook_id = a.webhook_id and q.past_attempts < a.number)
 ),
 held as materialized (
   select r.lane
-  from unnest($1::uuid[]) as ended (id)
+  from unnest(:'webhook_ids'::uuid[]) as ended (id)
   cross join lateral (
     select lane
     from posthorn.outcomes

@@ -1,23 +1,25 @@
--- Closes attempts that have been open for longer than any request can take, and that nobody is about to record: the next ones of a
--- walk over all attempts, a bounded number at a time. No index finds them, as one on what is open would have to be written with
--- each result.
+-- Closes attempts that have been open for longer than any request can take and that no worker is about to record. It walks over
+-- all attempts, a bounded number at a time. There is no index on open attempts, because each result would have to write to it.
 --
--- $1 webhook id to go on from  $2 most attempts to look at  $3 seconds after which nobody can still be sending
+-- psql "$DATABASE_URL" -c begin -f sql/close-forgotten.sql -c rollback \
+--   -v from_id=0199c0de-0000-7000-8000-000000000001 -v max_attempts=1000 -v forgotten_after_s=3600
 --
--- Returns how many were closed, and the webhook id to go on from; null at the end. One that is about to be recorded all the same,
--- by a worker that was frozen, takes the place of this.
+-- from_id: the webhook id at which this part of the walk begins. forgotten_after_s: after this time no worker can still be sending.
+--
+-- Returns how many were closed, and the webhook id at which to go on; null at the end. If a frozen worker records such an attempt
+-- after all, its result replaces this one.
 with page as materialized (
   select webhook_id, number, started_at, finished_at
   from posthorn.attempts
-  where webhook_id >= $1::uuid
+  where webhook_id >= :'from_id'::uuid
   order by webhook_id
-  limit $2::integer
+  limit :'max_attempts'::integer
 ),
 forgotten as materialized (
   select p.webhook_id, p.number
   from page as p
   where p.finished_at is null
-    and p.started_at < now() - $3::float8 * interval '1 second'
+    and p.started_at < now() - :'forgotten_after_s'::float8 * interval '1 second'
     and not exists (
       select
       from posthorn.queue as q
@@ -36,5 +38,5 @@ closed as (
 )
 select
   (select count(*)::integer from closed) as closed,
-  case when (select count(*) from page) = $2::integer then (select webhook_id from page order by webhook_id desc limit 1) end
+  case when (select count(*) from page) = :'max_attempts'::integer then (select webhook_id from page order by webhook_id desc limit 1) end
     as walked_to

@@ -1,23 +1,27 @@
--- Counts failures into the breakers of lanes, and opens those that have failed often enough for long enough.
+-- Counts failures into the breakers of lanes, and opens a breaker after enough failures in a row over enough time.
 --
--- $1 lanes, no two the same  $2 failures since the last success among these results  $3 whether there was a success before them
--- $4 last errors  $5 seconds for which the receiver asks to be left alone, or null
--- $6 failures in a row that open  $7 seconds over which they must be spread  $8 seconds of the first open interval
--- $9 and of the longest
--- Probes that ended without a success: $10 webhook ids, no two the same  $11 attempt numbers  $12 whether it failed; if not, it said nothing about
--- the lane, for trouble of our own or because the receiver asks for a pause.
+-- psql "$DATABASE_URL" -c begin -f sql/count-failures.sql -c rollback \
+--   -v lanes='{1}' -v failures='{1}' -v succeeded='{false}' -v errors='{http_500}' -v pauses_s='{null}' \
+--   -v open_after=10 -v open_over_s=30 -v first_open_s=30 -v max_open_s=900 \
+--   -v probe_ids='{0199c0de-0000-7000-8000-000000000001}' -v probe_numbers='{1}' -v probe_failed='{true}'
 --
--- Returns the lanes and whether each is open now; null: somebody else has its row locked, and nothing was counted. An open
--- breaker listens to its probe alone: failures of requests that were in flight when it opened change nothing, nor does a
--- probe whose lease ran out, as soon as another one is sent. A probe that said nothing begins the same interval anew. An
--- update, not an upsert, so that two workers that count at the same time count both: one of them finds the row locked, and
--- counts a moment later.
+-- lanes: no two the same. failures: since the last success among these results. succeeded: there was a success before them.
+-- errors: the last of each lane, or null. pauses_s: seconds for which the receiver asks to be left alone, or null.
+-- open_after: failures in a row. open_over_s: they must be spread over this time. first_open_s, max_open_s: how long it stays open.
+-- probe_ids, probe_numbers: probes that ended without a success, no two the same. probe_failed: false if the probe said nothing
+-- about the lane, because the trouble was ours or the receiver asks for a pause.
 --
--- What belongs to a row is fetched by its place in $1 or $10, as in record.sql.
+-- Returns the lanes and whether each is open now; null if another session has locked the row, so that nothing was counted. An open
+-- breaker listens only to its probe. Failures of requests that were in flight when it opened change nothing, and neither does a
+-- probe whose lease ran out once another one is sent. A probe that said nothing starts the same interval again. This is an
+-- update, not an upsert, so that two workers that count at the same time both count: the second finds the row locked and counts a
+-- moment later.
+--
+-- Values of a row are found by its place in lanes or in probe_ids, as in record.sql.
 with failing as materialized (
   select lane
   from posthorn.breakers
-  where lane = any ($1::bigint[])
+  where lane = any (:'lanes'::bigint[])
 ),
 free as materialized (
   select lane
@@ -28,7 +32,7 @@ free as materialized (
 counted as (
   update posthorn.breakers as b
   set (
-    consecutive, failing_since, last_failure_at, last_error, paused_until,
+    consecutive, failing_since, last_failure_at, last_error, throttled_until,
     state, trips, open_until, probe_until, probe_webhook, probe_attempt
   ) = (
     select
@@ -36,13 +40,13 @@ counted as (
       counted.failing_since,
       clock_timestamp(),
       coalesce(n.error, b.last_error),
-      greatest(b.paused_until, clock_timestamp() + n.pause_s * interval '1 second'),
+      greatest(b.throttled_until, clock_timestamp() + n.pause_s * interval '1 second'),
       case when judged.opens then 'open' else b.state end,
       b.trips + judged.opens::integer,
       case
         when judged.opens or (b.state = 'open' and not counted.probe_failed)
         then clock_timestamp()
-          + least($8::float8 * power(2, least(greatest(b.trips - (not judged.opens)::integer, 0), 20)), $9::float8)
+          + least(:'first_open_s'::float8 * power(2, least(greatest(b.trips - (not judged.opens)::integer, 0), 20)), :'max_open_s'::float8)
             * (0.8 + random() * 0.4) * interval '1 second'
         else b.open_until
       end,
@@ -51,35 +55,35 @@ counted as (
       case when judged.opens or counted.probe_failed is not null then null else b.probe_attempt end
     from (
       select
-        ($2::integer[])[place] as failures,
-        ($3::boolean[])[place] as succeeded,
-        ($4::text[])[place] as error,
-        ($5::float8[])[place] as pause_s
-      from (select array_position($1::bigint[], b.lane) as place offset 0) as found
+        (:'failures'::integer[])[place] as failures,
+        (:'succeeded'::boolean[])[place] as succeeded,
+        (:'errors'::text[])[place] as error,
+        (:'pauses_s'::float8[])[place] as pause_s
+      from (select array_position(:'lanes'::bigint[], b.lane) as place offset 0) as found
     ) as n
     cross join lateral (
       select
         case when n.succeeded then n.failures else b.consecutive + n.failures end as consecutive,
         case when n.succeeded or b.consecutive = 0 then clock_timestamp() else b.failing_since end as failing_since,
         -- Null: the probe that the breaker waits for is not among these.
-        case when ($11::smallint[])[place] = b.probe_attempt then ($12::boolean[])[place] end as probe_failed
-      from (select array_position($10::uuid[], b.probe_webhook) as place offset 0) as found
+        case when (:'probe_numbers'::smallint[])[place] = b.probe_attempt then (:'probe_failed'::boolean[])[place] end as probe_failed
+      from (select array_position(:'probe_ids'::uuid[], b.probe_webhook) as place offset 0) as found
     ) as counted
     cross join lateral (
       select
         case
           when b.state = 'open' then coalesce(counted.probe_failed, false)
           else n.failures > 0
-            and counted.consecutive >= $6::integer
-            and clock_timestamp() - counted.failing_since >= $7::float8 * interval '1 second'
+            and counted.consecutive >= :'open_after'::integer
+            and clock_timestamp() - counted.failing_since >= :'open_over_s'::float8 * interval '1 second'
         end as opens
     ) as judged
   )
   where b.lane = any (array(select lane from free))
     and (
       b.state = 'closed'
-      or ($5::float8[])[array_position($1::bigint[], b.lane)] is not null
-      or ($11::smallint[])[array_position($10::uuid[], b.probe_webhook)] = b.probe_attempt
+      or (:'pauses_s'::float8[])[array_position(:'lanes'::bigint[], b.lane)] is not null
+      or (:'probe_numbers'::smallint[])[array_position(:'probe_ids'::uuid[], b.probe_webhook)] = b.probe_attempt
     )
   returning b.lane::text, b.state = 'open' as is_open
 )

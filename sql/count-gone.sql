@@ -1,14 +1,17 @@
--- Counts answers 410 Gone of a registered endpoint since its last success. The second disables the endpoint: what it has
--- waiting is held.
+-- Counts answers 410 Gone of a registered endpoint since its last success. The second disables the endpoint: its waiting webhooks
+-- are held.
 --
--- $1 endpoint id  $2 answers  $3 whether there was a success before them
+-- psql "$DATABASE_URL" -c begin -f sql/count-gone.sql -c rollback \
+--   -v endpoint_id=0199c0de-0000-7000-8000-000000000001 -v answers=1 -v succeeded=false
 --
--- Returns whether it is disabled now, and whether nothing was counted because somebody else has locked its row or the rule of
--- its lane, which the trigger of an endpoint that is disabled writes.
+-- succeeded: there was a success before these answers.
+--
+-- Returns whether the endpoint is disabled now, and whether nothing was counted because another session has locked its row, or the
+-- rule of its lane, which a trigger writes when an endpoint is disabled.
 with free as materialized (
   select id, lane
   from posthorn.endpoints
-  where id = $1::uuid
+  where id = :'endpoint_id'::uuid
     and status <> 'deleted'
   for no key update skip locked
 ),
@@ -30,7 +33,7 @@ counted as (
       least(n.answers, 1000),
       case when n.answers >= 2 and e.status <> 'disabled' then 'disabled' else e.status end,
       case when n.answers >= 2 and e.status <> 'disabled' then 'gone' else e.status_reason end
-    from (select case when $3::boolean then 0 else e.gone_answers end + $2::integer as answers) as n
+    from (select case when :'succeeded'::boolean then 0 else e.gone_answers end + :'answers'::integer as answers) as n
   )
   where e.id = any (array(select id from free))
     and e.lane <> all (array(select lane from ruled except select lane from free_rule))
@@ -38,5 +41,5 @@ counted as (
 )
 select
   coalesce((select is_disabled from counted), false) as is_disabled,
-  exists (select from posthorn.endpoints where id = $1::uuid and status <> 'deleted')
+  exists (select from posthorn.endpoints where id = :'endpoint_id'::uuid and status <> 'deleted')
     and not exists (select from counted) as is_locked

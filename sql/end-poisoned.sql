@@ -1,16 +1,19 @@
--- Ends one webhook whose result, or whose next attempt, the usual statements cannot write. An outcome that is there already
--- stays, unless the webhook was delivered now.
+-- Ends one webhook whose result, or whose next attempt, the usual statements cannot write. An existing outcome stays, unless the
+-- webhook was delivered now.
 --
--- $1 webhook id  $2 'delivered' or 'failed'  $3 reason  $4 status code
--- $5 number of the attempt under way; null: it is not being sent  $6 worker number
+-- psql "$DATABASE_URL" -c begin -f sql/end-poisoned.sql -c rollback \
+--   -v webhook_id=0199c0de-0000-7000-8000-000000000001 -v status=failed -v reason=poison_row -v status_code=200 \
+--   -v number=1 -v worker_number=1
 --
--- Returns a row if it was ours to end.
+-- status: 'delivered' or 'failed'. number: of the attempt under way; null if the webhook is not being sent.
+--
+-- Returns a row if the webhook was ours to end.
 with ended as (
   delete from posthorn.queue as q
-  where q.webhook_id = $1::uuid
+  where q.webhook_id = :'webhook_id'::uuid
     and case
-      when $5::integer is null then q.lease_until is null or q.lease_until < now()
-      else $2::text = 'delivered' or (q.attempts = $5::integer and q.leased_by = $6::integer)
+      when :'number'::integer is null then q.lease_until is null or q.lease_until < now()
+      else :'status'::text = 'delivered' or (q.attempts = :'number'::integer and q.leased_by = :'worker_number'::integer)
     end
   returning q.webhook_id, q.outbox_id, q.lane, q.attempts
 ),
@@ -20,13 +23,13 @@ outcome as (
     e.webhook_id,
     e.outbox_id,
     e.lane,
-    $2::text::posthorn.webhook_status,
+    :'status'::text::posthorn.webhook_status,
     -- So that an attempt after it is put back gets a number that is free.
     greatest(
       e.attempts,
       (select a.number from posthorn.attempts as a where a.webhook_id = e.webhook_id order by a.number desc limit 1)),
-    $4::smallint,
-    $3::text
+    :'status_code'::smallint,
+    :'reason'::text
   from ended as e
   on conflict (webhook_id) do update
     set status = excluded.status, last_status_code = excluded.last_status_code, reason = null

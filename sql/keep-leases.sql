@@ -1,24 +1,25 @@
--- Keeps the leases of webhooks whose results are put off, because somebody else has a row locked that these need. Nothing waits
--- here: what is locked is passed over.
+-- Extends the leases of webhooks whose results cannot be recorded yet, because another session has locked a row that they need.
+-- Locked rows are skipped, so this statement never waits.
 --
--- $1 webhook ids  $2 attempt numbers  $3 worker numbers
+-- psql "$DATABASE_URL" -c begin -f sql/keep-leases.sql -c rollback \
+--   -v webhook_ids='{0199c0de-0000-7000-8000-000000000001}' -v numbers='{1}' -v worker_numbers='{1}'
 --
--- Returns the webhooks whose own row is locked. What belongs to a row is fetched by its place in $1, as in record.sql.
+-- Returns the webhooks whose own row is locked. Values of a row are found by its place in webhook_ids, as in record.sql.
 with free as materialized (
   select webhook_id
   from posthorn.queue
-  where webhook_id = any ($1::uuid[])
+  where webhook_id = any (:'webhook_ids'::uuid[])
   for update skip locked
 ),
 kept as (
   update posthorn.queue as q
   set lease_until = now() + interval '1 minute'
   where q.webhook_id = any (array(select webhook_id from free))
-    and q.attempts = ($2::smallint[])[array_position($1::uuid[], q.webhook_id)]
-    and q.leased_by = ($3::integer[])[array_position($1::uuid[], q.webhook_id)]
+    and q.attempts = (:'numbers'::smallint[])[array_position(:'webhook_ids'::uuid[], q.webhook_id)]
+    and q.leased_by = (:'worker_numbers'::integer[])[array_position(:'webhook_ids'::uuid[], q.webhook_id)]
     and q.lease_until < now() + interval '30 seconds'
 )
 select webhook_id
 from posthorn.queue
-where webhook_id = any ($1::uuid[])
+where webhook_id = any (:'webhook_ids'::uuid[])
   and webhook_id <> all (array(select webhook_id from free))

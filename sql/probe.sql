@@ -1,11 +1,14 @@
--- Takes the probes that are due: one webhook of each lane whose breaker has been open for long enough. The row lock and
--- the lease make it one probe per open interval over all workers; when a prober dies, the rescue frees the probe.
+-- Takes the probes that are due: one webhook from each lane whose breaker has been open for long enough. The row lock and the
+-- lease make sure that all workers together send one probe per open interval. When the worker of a probe dies, the rescue frees it.
 --
--- $1 worker number  $2 most probes to take  $3 lease of the webhook and of the probe, seconds
+-- psql "$DATABASE_URL" -c begin -f sql/probe.sql -c rollback \
+--   -v worker_number=1 -v max_probes=20 -v lease_s=90
+--
+-- lease_s: of the webhook and of the probe.
 --
 -- Returns the columns of claim.sql, without its last row. A breaker is leased only together with the webhook that is sent. A lane
--- with nothing due, or whose webhook somebody has locked, is looked at again later, so that it does not stand before the others
--- for ever.
+-- that has nothing due, or whose webhook is locked, is tried again later, so that it does not stand in front of the others
+-- forever.
 with ripe as materialized (
   select
     b.lane,
@@ -14,14 +17,14 @@ with ripe as materialized (
   where b.state = 'open'
     and b.open_until <= now()
     and (b.probe_until is null or b.probe_until < now())
-    and (b.paused_until is null or b.paused_until <= now())
+    and (b.throttled_until is null or b.throttled_until <= now())
     and not exists (
       select
       from posthorn.lane_rules as r
       where r.lane = b.lane and (r.is_held or r.retry_at > now())
     )
   order by b.open_until
-  limit $2::integer
+  limit :'max_probes'::integer
   for update skip locked
 ),
 candidates as materialized (
@@ -47,7 +50,7 @@ firsts as (
   from candidates
   order by lane, priority
 ),
--- Of an ordered lane the first one, whoever may have it, as in claim.sql: a probe must not overtake it.
+-- From an ordered lane the first webhook or none, as in claim.sql: a probe must not overtake it.
 heads as materialized (
   select q.webhook_id
   from ripe as r
@@ -77,15 +80,15 @@ claimed as (
   set
     attempts = least(attempts + 1, 32767),
     uncounted = least(uncounted + (lease_until is not null)::integer, 32767),
-    lease_until = now() + $3::float8 * interval '1 second',
-    leased_by = $1::integer
+    lease_until = now() + :'lease_s'::float8 * interval '1 second',
+    leased_by = :'worker_number'::integer
   where webhook_id = any (array(select webhook_id from firsts union all select webhook_id from heads))
   returning webhook_id, outbox_id, lane, priority, attempts, uncounted, past_attempts, due_at
 ),
 taken as (
   update posthorn.breakers as b
   set
-    probe_until = now() + $3::float8 * interval '1 second',
+    probe_until = now() + :'lease_s'::float8 * interval '1 second',
     probe_webhook = c.webhook_id,
     probe_attempt = c.attempts
   from claimed as c
@@ -119,7 +122,7 @@ postponed as (
 ),
 begun as (
   insert into posthorn.attempts (webhook_id, number, worker)
-  select webhook_id, attempts, $1::integer
+  select webhook_id, attempts, :'worker_number'::integer
   from claimed
 )
 select

@@ -1,13 +1,16 @@
--- Puts the next webhooks of a running replay back into the queue, and notes how far it has come: the two in one transaction, so
--- that each is put back once, whatever dies. The caller has locked the row of the replay.
+-- Puts the next webhooks of a running replay back into the queue and saves how far the replay has come. Both happen in one
+-- transaction, so that each webhook is put back once, whatever crashes. The caller has locked the row of the replay.
 --
--- $1 replay  $2 most webhooks to put back  $3 rows that may be read to find them
+-- psql "$DATABASE_URL" -c begin -f sql/put-back.sql -c rollback \
+--   -v replay_id=0199c0de-0000-7000-8000-000000000001 -v max_webhooks=1000 -v max_rows=20000
 --
--- Returns what the replay is now, and how many were put back. With a rate limit they become due one after the other.
+-- max_webhooks: how many are put back at most. max_rows: how many rows may be read to find them.
+--
+-- Returns the status of the replay now, and how many were put back. With a rate limit they become due one after the other.
 with replay as materialized (
   select *, greatest(now(), paced_until) as due_from
   from posthorn.replays
-  where id = $1
+  where id = :'replay_id'::uuid
 ),
 page as materialized (
   select m.*
@@ -20,8 +23,8 @@ page as materialized (
     after => greatest(r.walked_to, posthorn.uuid_floor(coalesce(r.from_at, 'epoch'))),
     before => coalesce(posthorn.uuid_floor(r.until_at), 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
     ended_before => r.created_at,
-    walk => $3::integer,
-    most => $2::integer) as m
+    walk => :'max_rows'::integer,
+    most => :'max_webhooks'::integer) as m
 ),
 become as materialized (
   select p.became

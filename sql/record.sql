@@ -1,62 +1,67 @@
--- Records how attempts ended, many in one statement: the attempt is finished; the webhook ends, or waits for its retry.
+-- Records how attempts ended, many in one statement: each attempt is finished, and its webhook ends or waits for its retry.
 --
--- $1 webhook ids, no two the same  $2 attempt numbers  $3 what became of the webhook: 0 retry, 1 delivered, 2 failed
--- $4 status codes  $5 errors  $6 error messages  $7 response bodies  $8 whether they were cut
--- $9 durations, ms  $10 ms since the attempt ended  $11 seconds until the retry  $12 reasons of the end
--- $13 1 where the attempt does not count, else 0  $14 worker numbers
--- $15 lanes that have shown to be alive
--- $16 lanes of the webhooks that are to be tried again, and of those whose result was brought before and put off
+-- psql "$DATABASE_URL" -c begin -f sql/record.sql -c rollback \
+--   -v webhook_ids='{0199c0de-0000-7000-8000-000000000001}' -v numbers='{1}' -v became='{1}' \
+--   -v status_codes='{200}' -v errors='{null}' -v error_messages='{null}' -v response_bodies='{ok}' \
+--   -v are_truncated='{false}' -v durations_ms='{20}' -v ended_ago_ms='{5}' -v retry_in_s='{0}' -v reasons='{null}' \
+--   -v uncounted='{0}' -v worker_numbers='{1}' -v alive_lanes='{1}' -v needed_lanes='{}'
 --
--- Returns the ids that were ours to record, with the number of the latest attempt of those that ended, and lanes with what is
--- to be said of them ("lane_is"): 'closed', its breaker was open; 'held', ordered, until a retry; 'rule_locked' and
--- 'breaker_locked', somebody else has that row locked, and nothing was done that needs it. Results that need it are brought
--- again by the caller: a person who changes an endpoint and does not commit holds up nothing of any other lane.
+-- One element of each array describes one result; webhook_ids has no two the same.
+-- became: 0 retry, 1 delivered, 2 failed. are_truncated: the response body was cut. reasons: why the webhook ended.
+-- uncounted: 1 if the attempt does not count, else 0.
+-- alive_lanes: lanes that have shown to be alive.
+-- needed_lanes: lanes of the webhooks that wait for a retry, and of results that were brought before and put off.
 --
--- The fence is (webhook_id, attempts, leased_by) and nothing else: with a status in it the planner took a partial index and halved the
--- throughput. What was delivered is delivered, whoever has the lease now, and in this very statement: when the attempt was
--- finished here and the webhook ended by the next statement, another worker claimed it in between (1 of 300,000 while backends
--- were terminated). All times are counted from now(), when the statement came: one that waits for a lock must not say that
--- attempts ended later than their retries were counted from.
+-- Returns the ids that were ours to record, with the number of the latest attempt if the webhook ended; and lanes with what is to be
+-- said of them in "lane_is". 'closed': its breaker was open. 'held': it is ordered and waits for a retry. 'rule_locked',
+-- 'breaker_locked': another session has locked that row, and nothing that needs it was done. The caller brings results that need it
+-- again, so that a person who changes an endpoint and does not commit holds up no other lane.
 --
--- `= any($1)` keeps the lookups on the primary keys whatever the statistics say, and what belongs to a row found is fetched
--- by its place in $1. As a join of the arrays' rows each of n rows was compared with n others: 35 us a result in statements
--- of 250, of which this takes half.
+-- The fence is (webhook_id, attempts, leased_by) and nothing else: with a status in it the planner used a partial index and halved
+-- the throughput. A delivered webhook is delivered, whoever has the lease now, and in this very statement: when one statement
+-- finished the attempt and the next one ended the webhook, another worker claimed it in between (1 of 300,000 while backends
+-- were terminated). All times are counted from now(), when the statement arrived: a statement that waits for a lock must not say
+-- that attempts ended later than the time from which their retries were counted.
+--
+-- `= any(webhook_ids)` keeps the lookups on the primary keys, whatever the statistics say. The values of a row are found by its
+-- place in webhook_ids. As a join with the rows of the arrays, each of n rows was compared with n others: 35 us a result in
+-- statements of 250, twice as much as this takes.
 with ended as (
   delete from posthorn.queue as q
-  where q.webhook_id = any ($1::uuid[])
-    and case ($3::smallint[])[array_position($1::uuid[], q.webhook_id)]
+  where q.webhook_id = any (:'webhook_ids'::uuid[])
+    and case (:'became'::smallint[])[array_position(:'webhook_ids'::uuid[], q.webhook_id)]
       when 1 then
-        -- But a late 2xx from before it was put back does not take the place of sending again what had been delivered.
+        -- But a late 2xx from before the webhook was put back does not end it if it had been delivered and is sent again.
         q.past_attempts = 0
-        or ($2::smallint[])[array_position($1::uuid[], q.webhook_id)] > q.past_attempts
+        or (:'numbers'::smallint[])[array_position(:'webhook_ids'::uuid[], q.webhook_id)] > q.past_attempts
         -- With a limit, as an EXISTS becomes a hashed scan of the whole table.
         or (
           select f.webhook_id
           from posthorn.former_outcomes as f
           where f.webhook_id = q.webhook_id and f.status = 'delivered'
-            and f.attempts >= ($2::smallint[])[array_position($1::uuid[], q.webhook_id)]
+            and f.attempts >= (:'numbers'::smallint[])[array_position(:'webhook_ids'::uuid[], q.webhook_id)]
           limit 1
         ) is null
       when 2 then
-        q.attempts = ($2::smallint[])[array_position($1::uuid[], q.webhook_id)]
-        and q.leased_by = ($14::integer[])[array_position($1::uuid[], q.webhook_id)]
+        q.attempts = (:'numbers'::smallint[])[array_position(:'webhook_ids'::uuid[], q.webhook_id)]
+        and q.leased_by = (:'worker_numbers'::integer[])[array_position(:'webhook_ids'::uuid[], q.webhook_id)]
       else false
     end
-  returning q.webhook_id, q.outbox_id, q.lane, q.attempts, array_position($1::uuid[], q.webhook_id) as place
+  returning q.webhook_id, q.outbox_id, q.lane, q.attempts, array_position(:'webhook_ids'::uuid[], q.webhook_id) as place
 ),
--- Ended by a late result: the webhook has been tried again since, and its lane may be held until it is tried once more.
+-- Ended by a late result: the webhook has been tried again since, and its lane may wait until it is tried once more.
 ended_late as materialized (
   select webhook_id, lane
   from ended
-  where attempts <> ($2::smallint[])[place]
+  where attempts <> (:'numbers'::smallint[])[place]
 ),
--- Whether a lane is ordered is read here, and locked, and not what it was when the webhook was claimed: in an ordered lane
--- a webhook keeps its place and the lane is held; in any other the webhook alone waits. Read first without the lock, so that it
--- is known what could not be locked.
+-- Whether a lane is ordered is read and locked here, because it may have changed since the claim. In an ordered lane the webhook
+-- keeps its place and the lane waits; in any other lane only the webhook waits. The rows are first read without the lock, so that
+-- the statement knows which of them it could not lock.
 ruled as materialized (
   select lane
   from posthorn.lane_rules
-  where lane = any ($16::bigint[] || array(select lane from ended_late))
+  where lane = any (:'needed_lanes'::bigint[] || array(select lane from ended_late))
     and is_ordered
 ),
 ordered as materialized (
@@ -71,13 +76,13 @@ rule_locked as materialized (
   from ruled
   where lane <> all (array(select lane from ordered))
 ),
--- Their attempts stay open as well: whoever rescues them would count a failure and not wait for its retry.
+-- Their attempts stay open as well: the rescue would count a failure and not wait for its retry.
 put_off as materialized (
   select q.webhook_id
   from posthorn.queue as q
   where q.webhook_id = any (array(
       select r.webhook_id
-      from unnest($1::uuid[], $3::smallint[]) as r (webhook_id, became)
+      from unnest(:'webhook_ids'::uuid[], :'became'::smallint[]) as r (webhook_id, became)
       where r.became = 0 and exists (select from rule_locked)))
     and q.lane = any (array(select lane from rule_locked))
 ),
@@ -91,21 +96,21 @@ waiting as (
           -- Never before this transaction has an id: the window of the claim would not look there (domain/visibility.ts).
           else greatest(
             clock_timestamp(),
-            now() + (($11::float8[])[place] - ($10::float8[])[place] / 1000) * interval '1 second')
+            now() + ((:'retry_in_s'::float8[])[place] - (:'ended_ago_ms'::float8[])[place] / 1000) * interval '1 second')
         end,
-        least(q.uncounted + ($13::smallint[])[place], 32767)
-      from (select array_position($1::uuid[], q.webhook_id) as place offset 0) as found
+        least(q.uncounted + (:'uncounted'::smallint[])[place], 32767)
+      from (select array_position(:'webhook_ids'::uuid[], q.webhook_id) as place offset 0) as found
     ),
     lease_until = null,
     leased_by = null
   where q.webhook_id = any (array(
       select r.webhook_id
-      from unnest($1::uuid[], $3::smallint[]) as r (webhook_id, became)
+      from unnest(:'webhook_ids'::uuid[], :'became'::smallint[]) as r (webhook_id, became)
       where r.became = 0))
-    and q.attempts = ($2::smallint[])[array_position($1::uuid[], q.webhook_id)]
-    and q.leased_by = ($14::integer[])[array_position($1::uuid[], q.webhook_id)]
+    and q.attempts = (:'numbers'::smallint[])[array_position(:'webhook_ids'::uuid[], q.webhook_id)]
+    and q.leased_by = (:'worker_numbers'::integer[])[array_position(:'webhook_ids'::uuid[], q.webhook_id)]
     and q.webhook_id <> all (array(select webhook_id from put_off))
-  returning q.webhook_id, q.lane, array_position($1::uuid[], q.webhook_id) as place
+  returning q.webhook_id, q.lane, array_position(:'webhook_ids'::uuid[], q.webhook_id) as place
 ),
 held as (
   update posthorn.lane_rules as r
@@ -115,7 +120,7 @@ held as (
     select distinct on (w.lane)
       w.lane,
       w.webhook_id,
-      now() + (($11::float8[])[w.place] - ($10::float8[])[w.place] / 1000) * interval '1 second' as retry_at
+      now() + ((:'retry_in_s'::float8[])[w.place] - (:'ended_ago_ms'::float8[])[w.place] / 1000) * interval '1 second' as retry_at
     from waiting as w
     where w.lane = any (array(select lane from ordered))
     order by w.lane, retry_at desc
@@ -130,7 +135,7 @@ freed as (
   set retry_at = null, retry_of = null
   where r.lane = any (array(select lane from ordered))
     and r.retry_at > now()
-    and ($3::smallint[])[array_position($1::uuid[], r.retry_of)] = 1
+    and (:'became'::smallint[])[array_position(:'webhook_ids'::uuid[], r.retry_of)] = 1
     and (
       r.retry_of = any (array(select webhook_id from ended))
       -- With a limit, as above.
@@ -145,28 +150,28 @@ outcome as (
     webhook_id,
     outbox_id,
     lane,
-    case ($3::smallint[])[place] when 1 then 'delivered' else 'failed' end::posthorn.webhook_status,
+    case (:'became'::smallint[])[place] when 1 then 'delivered' else 'failed' end::posthorn.webhook_status,
     attempts,
-    ($4::smallint[])[place],
-    ($12::text[])[place],
-    now() - ($10::float8[])[place] * interval '1 millisecond'
+    (:'status_codes'::smallint[])[place],
+    (:'reasons'::text[])[place],
+    now() - (:'ended_ago_ms'::float8[])[place] * interval '1 millisecond'
   from ended
 ),
 finished as (
   update posthorn.attempts as a
   set (finished_at, duration_ms, status_code, error, error_message, response_body, response_truncated) = (
     select
-      now() - ($10::float8[])[place] * interval '1 millisecond',
-      ($9::real[])[place],
-      ($4::smallint[])[place],
-      ($5::text[])[place],
-      ($6::text[])[place],
-      ($7::text[])[place],
-      ($8::boolean[])[place]
-    from (select array_position($1::uuid[], a.webhook_id) as place offset 0) as found
+      now() - (:'ended_ago_ms'::float8[])[place] * interval '1 millisecond',
+      (:'durations_ms'::real[])[place],
+      (:'status_codes'::smallint[])[place],
+      (:'errors'::text[])[place],
+      (:'error_messages'::text[])[place],
+      (:'response_bodies'::text[])[place],
+      (:'are_truncated'::boolean[])[place]
+    from (select array_position(:'webhook_ids'::uuid[], a.webhook_id) as place offset 0) as found
   )
-  where a.webhook_id = any ($1::uuid[])
-    and a.number = ($2::smallint[])[array_position($1::uuid[], a.webhook_id)]
+  where a.webhook_id = any (:'webhook_ids'::uuid[])
+    and a.number = (:'numbers'::smallint[])[array_position(:'webhook_ids'::uuid[], a.webhook_id)]
     -- Recorded before, when only the answer was lost: it ended when it was said to have ended.
     and (a.finished_at is null or a.error = 'abandoned')
     and a.webhook_id <> all (array(select webhook_id from put_off))
@@ -175,24 +180,24 @@ finished as (
 failing as materialized (
   select lane
   from posthorn.breakers
-  where lane = any ($15::bigint[])
+  where lane = any (:'alive_lanes'::bigint[])
 ),
 alive as materialized (
-  select lane, state, consecutive, coalesce(paused_until > now(), false) as is_paused
+  select lane, state, consecutive, coalesce(throttled_until > now(), false) as is_throttled
   from posthorn.breakers
   where lane = any (array(select lane from failing))
   for update skip locked
 ),
 healed as (
   delete from posthorn.breakers
-  where lane = any (array(select lane from alive where not is_paused))
+  where lane = any (array(select lane from alive where not is_throttled))
 ),
 -- A request that was in flight when the receiver asked for a pause was answered well: the pause stays.
 calmed as (
   update posthorn.breakers
   set state = 'closed', consecutive = 0, trips = 0, open_until = null, probe_until = null, probe_webhook = null,
     probe_attempt = null
-  where lane = any (array(select lane from alive where is_paused and (state = 'open' or consecutive > 0)))
+  where lane = any (array(select lane from alive where is_throttled and (state = 'open' or consecutive > 0)))
 )
 select webhook_id, attempts, null::text as lane, null::text as lane_is from ended
 union all

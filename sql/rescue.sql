@@ -1,18 +1,21 @@
--- Frees what a dead worker had leased, its probes too, and closes its open attempts; they do not count. The caller holds the worker's
--- advisory lock, so nobody else is that worker. Reads the whole queue, which is why it runs only after a death.
+-- Frees what a dead worker had leased, including its probes, and closes its open attempts, which do not count. The caller holds the
+-- advisory lock of the worker's number, so no process is that worker now. Reads the whole queue, so it runs only after a death.
 --
--- $1 worker number  $2 webhook ids to leave as they are: in flight in the process that takes the number over
+-- psql "$DATABASE_URL" -c begin -f sql/rescue.sql -c rollback \
+--   -v worker_number=1 -v kept_ids='{}'
 --
--- A webhook that was there for several deaths in a row waits, longer each time: it may be their cause. In an ordered lane,
--- where it would be overtaken, the lane waits for it.
+-- kept_ids: webhooks to leave alone, because the process that takes over the number is sending or recording them.
 --
--- Waits for no row that somebody else has locked, as by changing an endpoint without a commit. What cannot be freed without such
--- a row stays leased, and the worker's number stays known: the next rescue, two seconds later, tries again.
+-- A webhook that was in flight during several deaths in a row waits, longer each time, because it may have caused them. In an ordered
+-- lane the whole lane waits, so that the webhook is not overtaken.
+--
+-- Does not wait for rows that another session has locked, for example by changing an endpoint without a commit. What cannot be freed
+-- without such a row stays leased, and the worker's number stays known: the next rescue, two seconds later, tries again.
 with leased as materialized (
   select webhook_id, lane, uncounted
   from posthorn.queue
-  where leased_by = $1::integer
-    and webhook_id <> all ($2::uuid[])
+  where leased_by = :'worker_number'::integer
+    and webhook_id <> all (:'kept_ids'::uuid[])
   for update skip locked
 ),
 ruled as materialized (
@@ -80,7 +83,7 @@ closed as (
   set
     finished_at = clock_timestamp(),
     error = 'abandoned',
-    error_message = format('Worker %s ended before the attempt did', $1::integer)
+    error_message = format('Worker %s ended before the attempt did', :'worker_number'::integer)
   -- Earlier ones are open when a lease had run out before.
   where a.webhook_id = any (array(select webhook_id from released))
     and a.finished_at is null

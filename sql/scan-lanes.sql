@@ -1,11 +1,12 @@
--- Every lane that has work, by a loose index scan: one index descent per (lane, priority), about 8 us each.
--- The backstop of discovery: run at start, every 5 s or more, and after a rescue. Finds what a producer committed long
--- after its insert, leases given back, and lanes whose pause is over. Lanes that a breaker keeps, or that are held, are
--- left out.
+-- Every lane that has work, found by a loose index scan: one index descent per (lane, priority), about 8 us each. This is the
+-- backstop of discovery, run at start, every 5 s or less often, and after a rescue. It finds what a producer committed long after
+-- its insert, webhooks that were given back, and lanes that are no longer throttled. It leaves out lanes whose breaker is open and
+-- lanes that are held.
 --
--- $1 worker number
+-- psql "$DATABASE_URL" -c begin -f sql/scan-lanes.sql -c rollback \
+--   -v worker_number=1
 --
--- "access" is that of claim.sql.
+-- "access" means the same as in claim.sql.
 with recursive heads as (
   (
     select lane, priority, due_at
@@ -32,7 +33,7 @@ select
   (extract(epoch from h.due_at) * 1000)::float8 as due_ms,
   case
     when r.lane is null then 'anyone'
-    when r.owner = $1::integer then 'mine'
+    when r.owner = :'worker_number'::integer then 'mine'
     when r.owner is null then 'unowned'
     else 'theirs'
   end as access
@@ -43,5 +44,5 @@ where h.due_at <= now()
   and not exists (
     select
     from posthorn.breakers as b
-    where b.lane = h.lane and (b.state = 'open' or b.paused_until > now())
+    where b.lane = h.lane and (b.state = 'open' or b.throttled_until > now())
   )

@@ -1,7 +1,8 @@
--- Of some limited lanes that are this worker's, those that have work: for a worker that leaves the scan of all lanes to
--- another one, which knows the owner's lanes only as somebody else's.
+-- Which of these limited lanes of this worker have work. Used when another worker scans all lanes, because that worker sees these
+-- only as lanes of someone else.
 --
--- $1 worker number  $2 lanes
+-- psql "$DATABASE_URL" -c begin -f sql/scan-owned.sql -c rollback \
+--   -v worker_number=1 -v lanes='{1}'
 select
   r.lane::text,
   p.priority,
@@ -17,7 +18,7 @@ cross join lateral (
   order by q.due_at
   limit 1
 ) as head
-where r.lane = any ($2::bigint[])
-  and r.owner = $1::integer
+where r.lane = any (:'lanes'::bigint[])
+  and r.owner = :'worker_number'::integer
   and not (r.is_held or coalesce(r.retry_at > now(), false))
   and head.due_at <= now()

@@ -87,7 +87,7 @@ create table posthorn.breakers (
   probe_until timestamp with time zone,
   probe_webhook uuid,
   probe_attempt smallint,
-  paused_until timestamp with time zone,
+  throttled_until timestamp with time zone,
   last_error text,
   url text not null,
   constraint breakers_pkey PRIMARY KEY (lane)
@@ -457,7 +457,8 @@ begin
     from waiting as w
     returning 1
   ), closed as (
-    -- Of a lease that ran out. Nobody looks after it when its worker dies; if that lives, its result takes the place of this one.
+    -- The attempt of an expired lease. Nothing else closes it if its worker dies; if the worker lives, its result
+    -- replaces this one.
     update posthorn.attempts as a
     set
       finished_at = clock_timestamp(),
@@ -477,7 +478,7 @@ begin
     update posthorn.lane_rules as r
     set retry_at = null, retry_of = null
     where r.lane = any (array(select rule.lane from heads as rule))
-      -- Still the same one when the lock is there, by binary search.
+      -- Checks, by binary search, that it is still the same webhook now that the lock is held.
       and r.retry_of = (select webhook_ids from listed_heads)[width_bucket(r.retry_of, (select webhook_ids from listed_heads))]
     returning r.lane
   )
@@ -513,7 +514,7 @@ begin
         environment = excluded.environment,
         recorded_at = excluded.recorded_at
       where i.recorded_at is null
-        -- The environment has got a name. A copy does not name the original's.
+        -- The environment has been named since. A copy does not name the original's environment.
         or i.environment is null
           and i.database_oid = excluded.database_oid
           and i.system_identifier is not distinct from excluded.system_identifier;
@@ -554,7 +555,7 @@ AS $function$
           (select webhook_id from posthorn.attempts_default where webhook_id >= next_day.id order by webhook_id limit 1),
           (select webhook_id from posthorn.outcomes_default where webhook_id >= next_day.id order by webhook_id limit 1)) as id
       ) as later
-      -- Of the last day that a UUID can tell there is none.
+      -- After the last day that a UUID can express there is no next id.
       where next_day.id > stranded.id
     )
     select (posthorn.uuid_time(id) at time zone 'UTC')::date as day
@@ -586,9 +587,9 @@ declare
   bytes bigint;
 begin
   perform pg_advisory_xact_lock(1886352244, 0);
-  -- put_back() and take_back() share it: nothing of the day comes into the queue or leaves it by them.
+  -- put_back() and take_back() share this lock, so that they move nothing of the day into or out of the queue.
   perform pg_advisory_xact_lock(1886352244, -4);
-  -- Looked for before any table is locked. The last one reads the whole queue.
+  -- Searched before any table is locked. The last query reads the whole queue.
   kept := array(
     select webhook_id from posthorn.queue where webhook_id >= lower_bound and webhook_id < upper_bound limit most_kept + 1);
   if cardinality(kept) > most_kept
@@ -609,7 +610,8 @@ begin
   if bytes > most_bytes then
     return false;
   end if;
-  -- DROP locks the parent after the partition, a claim the other way round. With the parents first nobody deadlocks.
+  -- DROP locks the parent after the partition, and a claim locks them the other way round. Locking the parents first
+  -- avoids deadlocks.
   lock table only posthorn.outbox, only posthorn.attempts, only posthorn.outcomes in access exclusive mode;
   kept := array(
     select webhook_id from posthorn.queue where webhook_id >= lower_bound and webhook_id < upper_bound limit most_kept + 1);
@@ -620,7 +622,7 @@ begin
   foreach parent in array parents loop
     continue when to_regclass(format('posthorn.%I', parent || suffix)) is null;
     if cardinality(kept) > 0 then
-      -- Only then does the default partition take rows of the day.
+      -- Only after this does the default partition accept rows of the day.
       execute format('alter table posthorn.%I detach partition posthorn.%I', parent, parent || suffix);
       execute format('insert into posthorn.%I select * from posthorn.%I where %I = any ($1)',
         parent || '_default', parent || suffix, case parent when 'outbox' then 'id' else 'webhook_id' end)
@@ -628,7 +630,7 @@ begin
     end if;
     execute format('drop table posthorn.%I', parent || suffix);
   end loop;
-  -- Rows of today and of the days beside it may still come.
+  -- Rows of today, yesterday and tomorrow may still arrive.
   if day < (now() at time zone 'UTC')::date - 1 then
     update posthorn.history set whole_from = day + 1 where whole_from <= day;
   end if;
@@ -647,7 +649,7 @@ begin
   if old.status = 'deleted' then
     raise check_violation using
       constraint = 'endpoints_deleted_is_final', schema = 'posthorn', table = 'endpoints', column = 'status',
-      message = 'Cannot change the endpoint as a deleted one must stay as it is';
+      message = 'The endpoint was deleted and cannot be changed';
   end if;
   if (new.gone_answers = old.gone_answers and coalesce(current_setting('posthorn.is_sealing', true), '') <> 'on')
     or new.status <> old.status
@@ -736,16 +738,14 @@ begin
       headers, '$.keyvalue() ? (!(@.key like_regex "^[-!#$%&''*+.^_`|~0-9A-Za-z]{1,128}$" flag "s"))')
       then 'endpoints_headers_names_are_tokens'
     when headers is not null and not posthorn.header_names_are_unique(headers) then 'endpoints_headers_names_are_unique'
-    when jsonb_path_exists(headers, '$.keyvalue() ? (@.key like_regex
-      "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")')
-      then 'endpoints_headers_names_are_not_reserved'
+    when posthorn.names_reserved_header(headers) then 'endpoints_headers_names_are_not_reserved'
   end;
   if broken is null then
     return new;
   end if;
   raise check_violation using
     constraint = broken, schema = 'posthorn', table = 'endpoints',
-    message = format('Cannot save the endpoint as the rule %s must hold: current value is not shown', broken);
+    message = format('The endpoint breaks the rule %s; its values are not shown', broken);
 end
 $function$
 ;
@@ -783,8 +783,9 @@ begin
     return null;
   end if;
   if tg_op = 'UPDATE' and old.ordered and not new.ordered and new.status <> 'deleted' then
-    -- The lane waits for the retry of its first webhook. From now on that webhook waits alone, and just as long. The rule is
-    -- locked before, so that no retry is recorded in between; a webhook that is locked is being cancelled or retried.
+    -- The lane waits for the retry of its first webhook. From now on only that webhook waits, for the same time. The
+    -- rule is locked first, so that no retry is recorded in between; a webhook that is locked is being cancelled or
+    -- retried.
     select r.retry_at, r.retry_of
     into waits_until, waiting_id
     from posthorn.lane_rules as r
@@ -850,7 +851,7 @@ begin
       where k.expires_at <= now();
     exit when found;
     select k.webhook_id into known_id from posthorn.idempotency_keys as k where k.key = enqueue.idempotency_key;
-    -- Not found when the key was pruned in between: then it is free.
+    -- If the key was pruned in between, it is not found, and is free.
     if found then
       return known_id;
     end if;
@@ -889,7 +890,7 @@ CREATE OR REPLACE FUNCTION posthorn.enqueue_missed(webhook_ids uuid[])
  SET enable_mergejoin TO 'off'
 AS $function$
 begin
-  -- One at a time, and nobody puts anything back meanwhile: what another one enqueued may have been sent since.
+  -- One call at a time, and no webhook is put back meanwhile, because another call's webhooks may have been sent since.
   perform pg_advisory_xact_lock(1886352244, -4);
   insert into posthorn.idempotency_keys (key, webhook_id, expires_at)
   select o.idempotency_key, o.id, o.created_at + interval '7 days'
@@ -907,9 +908,7 @@ begin
     case when o.endpoint_id is null then posthorn.lane_of(o.url) else posthorn.lane_of(o.endpoint_id) end,
     case
       when (select e.ordered from posthorn.endpoints as e where e.id = o.endpoint_id) then 1
-      when o.priority = 'high' then 0
-      when o.priority = 'normal' then 1
-      else 2
+      else posthorn.priority_of(o.priority)
     end,
     greatest(o.send_at, clock_timestamp())
   from posthorn.outbox as o
@@ -1006,7 +1005,7 @@ AS $function$
           when 'environment' then format(
             'This database belongs to the environment %s, and POSTHORN_ENVIRONMENT is %s',
             i.environment, coalesce(nullif(held.environment, ''), 'not set'))
-          when 'request' then format('Somebody holds it: %s', coalesce(i.held_because, 'no reason was given'))
+          when 'request' then format('It is held by request: %s', coalesce(i.held_because, 'no reason was given'))
         end as reason
     ) as found
     where found.kind is not null
@@ -1084,13 +1083,14 @@ declare
   lock_timeout_before constant text := current_setting('lock_timeout');
   missing text[];
   parent text;
-  -- Whether rows of the day may come while this runs: the trigger of the outbox takes ids of a day from now at most.
+  -- Whether rows of the day may arrive during this call: the trigger of the outbox accepts ids of at most a day from
+  -- now.
   is_written boolean := day <= (now() at time zone 'UTC')::date + 1;
   holders text[];
 begin
-  -- One maker at a time; the others then find the work done.
+  -- One session at a time; the others then find the work done.
   perform pg_advisory_xact_lock(1886352244, 0);
-  -- Not by to_regclass(): what it did not find a session remembers, and would not see that another made it meanwhile.
+  -- Not with to_regclass(): a session caches a failed lookup, and would not notice that another session made the table.
   missing := array(
     select name
     from unnest(array['outbox', 'attempts', 'outcomes']) with ordinality as parents (name, place)
@@ -1098,8 +1098,8 @@ begin
       select from pg_class where relnamespace = 'posthorn'::regnamespace and relname = name || suffix)
     order by place);
   foreach parent in array missing loop
-    -- An attempt is updated once, soon: with so much of a page left free all updates are HOT. The CHECK spares ATTACH the
-    -- reading of the rows.
+    -- An attempt is updated once, soon: with this much free space per page, all updates are HOT. The CHECK lets ATTACH
+    -- skip reading the rows.
     execute format(
       'create table posthorn.%1$I (like posthorn.%2$I including all, constraint is_of_its_day check (%3$I >= %4$L and %3$I < %5$L)) %6$s',
       parent || suffix, parent, case parent when 'outbox' then 'id' else 'webhook_id' end, bounds[1], bounds[2],
@@ -1130,14 +1130,14 @@ begin
         exit when holders is null;
         if look = 2 then
           raise lock_not_available using
-            message = format('Cannot make the partitions of %s: a transaction holds the tables that must be locked', day),
+            message = format('Cannot make the partitions of %s because a transaction holds the tables that must be locked', day),
             hint = 'It is tried again. A transaction that stays open for long keeps it from being done: see pg_stat_activity.';
         end if;
         perform pg_sleep(0.1);
       end loop;
       perform set_config('lock_timeout', '100ms', true);
       if is_written then
-        -- put_back() and take_back() share it: a row that they wait for must not be moved away under them.
+        -- put_back() and take_back() share this lock, because a row that they wait for must not be moved.
         perform pg_advisory_xact_lock(1886352244, -4);
         foreach parent in array missing loop
           execute format('lock table only posthorn.%I in share row exclusive mode', parent);
@@ -1154,7 +1154,8 @@ begin
       perform set_config('lock_timeout', lock_timeout_before, true);
       return cardinality(missing);
     exception
-      -- check_violation: a row of the day came to a default partition although none can, past the trigger.
+      -- check_violation: a row of the day reached a default partition without the trigger, which would have prevented
+      -- it.
       when lock_not_available or deadlock_detected or check_violation then
         if tries = most_tries then
           raise;
@@ -1182,7 +1183,7 @@ CREATE OR REPLACE FUNCTION posthorn.matching(statuses posthorn.webhook_status[],
  SET jit TO 'off'
 AS $function$
     with walked as materialized (
-      -- What ended at infinity does not match; it is only walked past.
+      -- Rows that ended at infinity do not match; they are only skipped.
       (
         select 1 as source, e.webhook_id, e.outbox_id, e.lane, e.finished_at
         from posthorn.outcomes as e
@@ -1256,7 +1257,7 @@ AS $function$
           and named.id < matching.before
       )
     ),
-    -- As text, as there is no min(uuid) before Postgres 18; the order is the same.
+    -- As text, because there is no min(uuid) before Postgres 18; the order is the same.
     horizon as materialized (
       select min(last)::uuid as id
       from (
@@ -1283,7 +1284,8 @@ AS $function$
         and ((select id from horizon) is null or w.webhook_id <= (select id from horizon))
       order by w.webhook_id
     ),
-    -- A CTE gives its rows in its own order, and no more than are asked for: the outbox is read for a page, not for a walk.
+    -- A CTE returns its rows in its own order and only as many as are needed: the outbox is read for a page, not for a
+    -- walk.
     matches as materialized (
       select c.webhook_id
       from candidates as c
@@ -1367,7 +1369,7 @@ begin
     return 0;
   end if;
   if parent = 'outcomes' then
-    -- What was delivered is sent again when somebody forces it: put_back() waits here, and not for a row.
+    -- A delivered webhook is resent when a caller forces it: then put_back() waits for this lock, and not for a row.
     perform pg_advisory_xact_lock(1886352244, -4);
   end if;
   execute format(
@@ -1383,6 +1385,13 @@ $function$
 ;
 revoke execute on function posthorn.move_stranded(text,uuid[],boolean) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.names_reserved_header(headers jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN jsonb_path_exists(headers, '$.keyvalue()?(@."key" like_regex "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")'::jsonpath)
+;
+
 CREATE OR REPLACE FUNCTION posthorn.outbox_id_is_given()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1391,7 +1400,7 @@ AS $function$
 begin
   raise check_violation using
     constraint = 'outbox_id_is_given', schema = 'posthorn', table = 'outbox', column = 'id',
-    message = 'Cannot insert into posthorn.outbox as an id must not be null',
+    message = 'The id of a row in posthorn.outbox must not be null',
     hint = 'Leave id out: it has a default.';
 end
 $function$
@@ -1410,17 +1419,17 @@ begin
   broken := case
     when get_byte(uuid_send(id), 6) >> 4 <> 7 then 'outbox_id_is_uuid_v7'
     when num_nonnulls(url, endpoint_id) <> 1 then 'outbox_has_a_url_or_an_endpoint_id'
-    -- Not NOT NULL: when one of those is broken, Postgres repeats the row with its secret.
+    -- Not as NOT NULL, whose error repeats the row with its secret.
     when body is null then 'outbox_body_is_given'
     when num_nulls(content_type, priority, created_at) > 0 then 'outbox_defaults_are_not_null'
     when octet_length(url) > 2048 then 'outbox_url_is_at_most_2048_bytes'
-    -- E'': it reads the same in a session that has standard_conforming_strings off.
+    -- E'' has the same meaning in a session with standard_conforming_strings off.
     when url !~* E'^https?://([^[:space:][:cntrl:]/?#@\\\\:]+|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?([/?][^[:space:][:cntrl:]#]*)?$'
       then 'outbox_url_is_http'
     when octet_length(body) > 1048576 then 'outbox_body_is_at_most_1_mib'
     when octet_length(secret) not between 1 and 512 then 'outbox_secret_is_1_to_512_bytes'
-    -- Standard Webhooks: 24 to 64 bytes of key in base64. The groups of four are counted by the length: as a repetition in
-    -- the regular expression they made this the dearest of all rules, six times that of the URL.
+    -- Standard Webhooks: 24 to 64 bytes of key in base64. The length counts the groups of four: as a repetition in the
+    -- regular expression they made this the most expensive rule, six times the URL check.
     when left(secret, 6) = 'whsec_'
       and (
         octet_length(rtrim(secret, '=')) < 6 + 32
@@ -1437,7 +1446,7 @@ begin
         or content_type !~ '^[-!#$%&''*+.^_`|~0-9A-Za-z]+/[-!#$%&''*+.^_`|~0-9A-Za-z]+( *;[ -~]*)?$'
       )
       then 'outbox_content_type_is_media_type'
-    when priority not in ('high', 'normal', 'low') then 'outbox_priority_is_high_normal_or_low'
+    when posthorn.priority_of(priority) is null then 'outbox_priority_is_high_normal_or_low'
     when not isfinite(created_at) then 'outbox_created_at_is_finite'
   end;
   if broken is null and num_nonnulls(send_at, max_attempts, idempotency_key, traceparent) > 0 then
@@ -1453,17 +1462,14 @@ begin
       when jsonb_typeof(headers) <> 'object' then 'outbox_headers_is_object'
       when octet_length(headers::text) > 8192 then 'outbox_headers_are_at_most_8_kib'
       when jsonb_path_exists(headers, 'strict $.* ? (@.type() != "string")') then 'outbox_headers_values_are_strings'
-      -- flag "s": without it a negated class does not match a line feed, and a header could be smuggled in.
+      -- Flag "s": without it, a negated class does not match a line feed, so a header could be smuggled in.
       when jsonb_path_exists(headers, '$.* ? (@ like_regex "[^ -~]" flag "s")')
         then 'outbox_headers_values_are_printable_ascii'
       when jsonb_path_exists(
         headers, '$.keyvalue() ? (!(@.key like_regex "^[-!#$%&''*+.^_`|~0-9A-Za-z]{1,128}$" flag "s"))')
         then 'outbox_headers_names_are_tokens'
       when not posthorn.header_names_are_unique(headers) then 'outbox_headers_names_are_unique'
-      -- What the connection or Posthorn itself sets. Host would also choose the name that the certificate is checked for.
-      when jsonb_path_exists(headers, '$.keyvalue() ? (@.key like_regex
-        "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")')
-        then 'outbox_headers_names_are_not_reserved'
+      when posthorn.names_reserved_header(headers) then 'outbox_headers_names_are_not_reserved'
     end;
   end if;
   if broken is null then
@@ -1471,7 +1477,7 @@ begin
   end if;
   raise check_violation using
     constraint = broken, schema = 'posthorn', table = 'outbox',
-    message = format('Cannot insert into posthorn.outbox as the rule %s must hold: current value is not shown', broken);
+    message = format('The row of posthorn.outbox breaks the rule %s; its values are not shown', broken);
 end
 $function$
 ;
@@ -1483,7 +1489,8 @@ CREATE OR REPLACE FUNCTION posthorn.outbox_to_queue()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  -- Of any of the rows: 1 due  2 an id that is not of today  4 a key  8 to an endpoint  16 to a URL
+  -- Set if any of the rows: 1 is due, 2 has an id that is not of today, 4 has a key, 8 goes to an endpoint, 16 goes to
+  -- a URL.
   traits integer;
   missing uuid;
 begin
@@ -1498,12 +1505,13 @@ begin
   if traits & 2 > 0 then
     raise check_violation using
       constraint = 'outbox_id_is_of_today', schema = 'posthorn', table = 'outbox', column = 'id',
-      message = 'Cannot insert into posthorn.outbox as an id must be a UUID v7 whose time is within a day of now',
+      message = 'The id of a row in posthorn.outbox must be a UUID v7 whose time is within a day of now',
       hint = 'Leave id out: it has a default.';
   end if;
 
   if traits & 8 > 0 then
-    -- Not locked: producers wait for nobody. What is inserted while its endpoint is deleted fails as endpoint_deleted.
+    -- Not locked, so that producers never wait. A webhook that is inserted while its endpoint is deleted fails as
+    -- endpoint_deleted.
     select r.endpoint_id
     into missing
     from new_rows as r
@@ -1514,7 +1522,7 @@ begin
       raise foreign_key_violation using
         constraint = 'outbox_endpoint_id_is_registered', schema = 'posthorn', table = 'outbox', column = 'endpoint_id',
         message = format(
-          'Cannot insert into posthorn.outbox as an endpoint_id must be that of a registered endpoint: current value is %s',
+          'The endpoint_id of a row in posthorn.outbox must be that of a registered endpoint: %s is not',
           missing);
     end if;
   end if;
@@ -1536,7 +1544,7 @@ begin
     ) then
       raise unique_violation using
         constraint = 'outbox_idempotency_key_is_unique', schema = 'posthorn', table = 'outbox', column = 'idempotency_key',
-        message = 'Cannot insert into posthorn.outbox as an idempotency_key may stand for one webhook only',
+        message = 'An idempotency_key in posthorn.outbox may belong to one webhook only',
         hint = 'posthorn.enqueue() returns the id of the webhook that is already there.';
     end if;
   end if;
@@ -1547,7 +1555,7 @@ begin
       id,
       id,
       posthorn.lane_of(url),
-      case priority when 'high' then 0 when 'normal' then 1 else 2 end,
+      posthorn.priority_of(priority),
       greatest(send_at, clock_timestamp())
     from new_rows
     where endpoint_id is null;
@@ -1560,18 +1568,17 @@ begin
       id,
       posthorn.lane_of(endpoint_id),
       case
-        -- In the order of sending whatever the priority: one must not overtake the other.
+        -- In the order of sending, whatever the priority: one webhook must not overtake another.
         when (select e.ordered from posthorn.endpoints as e where e.id = new_rows.endpoint_id) then 1
-        when priority = 'high' then 0
-        when priority = 'normal' then 1
-        else 2
+        else posthorn.priority_of(priority)
       end,
       greatest(send_at, clock_timestamp())
     from new_rows
     where endpoint_id is not null;
   end if;
 
-  -- Postgres refuses to PREPARE a transaction that has notified: whoever uses two-phase commit turns it off.
+  -- Postgres refuses to PREPARE a transaction that has notified, so users of two-phase commit turn the notification
+  -- off.
   if traits & 1 > 0
     and current_setting('posthorn.notify', true) is distinct from 'off'
     and pg_try_advisory_xact_lock(1886352244, -1)
@@ -1599,6 +1606,13 @@ AS $function$
   $function$
 ;
 
+CREATE OR REPLACE FUNCTION posthorn.priority_of(word text)
+ RETURNS smallint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE word WHEN 'high'::text THEN (0)::smallint WHEN 'normal'::text THEN (1)::smallint WHEN 'low'::text THEN (2)::smallint ELSE NULL::smallint END
+;
+
 CREATE OR REPLACE FUNCTION posthorn.put_back(webhook_ids uuid[], statuses posthorn.webhook_status[], ended_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, replay_id uuid DEFAULT NULL::uuid, priority smallint DEFAULT NULL::smallint, due_from timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, spacing interval DEFAULT '00:00:00'::interval)
  RETURNS TABLE(webhook_id uuid, became text)
  LANGUAGE plpgsql
@@ -1611,7 +1625,7 @@ CREATE OR REPLACE FUNCTION posthorn.put_back(webhook_ids uuid[], statuses postho
 AS $function$
 #variable_conflict use_column
 declare
-  -- Each once, in order: so rows are locked, and one after the other they become due.
+  -- Each id once, in order: rows are locked and become due in this order.
   ids constant uuid[] := array(select distinct id from unnest(put_back.webhook_ids) as id where id is not null order by id);
   queued uuid[];
   others uuid[];
@@ -1620,11 +1634,11 @@ declare
   brought_forward uuid[] := '{}';
   freed bigint[] := '{}';
 begin
-  -- Until the end of the transaction no day is dropped: drop_partitions() looks for unfinished webhooks first.
+  -- No day is dropped until the end of the transaction: drop_partitions() first looks for unfinished webhooks.
   perform pg_advisory_xact_lock_shared(1886352244, -4);
 
-  -- No row is joined with another's: each id is looked up by itself ("offset 0"), and what was found is changed by an array
-  -- of ids. As joins, n rows were compared with n ids.
+  -- Rows are not joined: each id is looked up separately ("offset 0"), and the rows found are changed by an array of
+  -- ids. As joins, n rows were compared with n ids.
   with able as materialized (
     select e.*, o.own_priority, o.is_ordered
     from unnest(ids) as wanted (id)
@@ -1651,7 +1665,7 @@ begin
   taken as (
     delete from posthorn.outcomes
     where webhook_id = any (array(select webhook_id from able))
-      -- So that only the partitions of these days are looked into.
+      -- This limits the search to the partitions of these days.
       and webhook_id between ids[1] and ids[cardinality(ids)]
   ),
   remembered as (
@@ -1671,9 +1685,7 @@ begin
       case
         when a.is_ordered then 1
         when put_back.priority is not null then put_back.priority
-        when a.own_priority = 'high' then 0
-        when a.own_priority = 'normal' then 1
-        else 2
+        else posthorn.priority_of(a.own_priority)
       end,
       greatest(
         clock_timestamp(),
@@ -1688,8 +1700,8 @@ begin
   if 'pending' = any (put_back.statuses) then
     others := array(select id from unnest(ids) as id except select id from unnest(queued) as id order by id);
   end if;
-  -- Once more for heads of ordered lanes that were no heads any more when the lock was there: the endpoint has stopped being
-  -- ordered, and its head has the time of its retry itself now.
+  -- A second round for heads of ordered lanes that are no heads any more once the lock is held: the endpoint has
+  -- stopped being ordered, and its head now has the time of its retry itself.
   for round in 1 .. 2 loop
     exit when coalesce(cardinality(others), 0) = 0;
     with early as materialized (
@@ -1699,7 +1711,7 @@ begin
         select webhook_id, due_at, attempts
         from posthorn.queue
         where webhook_id = o.id
-          -- Not now(): somebody else may have put it back since this transaction began.
+          -- Not now(): another session may have put it back since this transaction began.
           and due_at > clock_timestamp()
           and (lease_until is null or lease_until < now())
         offset 0
@@ -1728,7 +1740,7 @@ begin
       set due_at = (select times from listed)[width_bucket(q.webhook_id, (select webhook_ids from listed))]
       where q.webhook_id = any ((select webhook_ids from listed)::uuid[])
     ),
-    -- An ordered lane keeps the place of its first one, and waits as a whole.
+    -- An ordered lane keeps its first webhook in place, and waits as a whole.
     heads as materialized (
       select q.*, r.retry_at
       from unnest(others) as o (id)
@@ -1753,7 +1765,7 @@ begin
       update posthorn.lane_rules
       set retry_at = null, retry_of = null
       where lane = any (array(select lane from heads))
-        -- Still the same one when the lock is there, by binary search.
+        -- Checks, by binary search, that it is still the same webhook now that the lock is held.
         and retry_of = (select webhook_ids from listed_heads)[width_bucket(retry_of, (select webhook_ids from listed_heads))]
         and retry_at > now()
       returning lane
@@ -1836,7 +1848,7 @@ AS $function$
 declare
   lanes bigint[] := array(select lane from posthorn.misruled_lanes);
 begin
-  -- In the order of the triggers: the endpoint first. Whoever changes it meanwhile comes after us.
+  -- In the order of the triggers: the endpoint first. A session that changes it in the meantime comes after us.
   perform from posthorn.endpoints where lane = any (lanes) order by id for update;
   perform from posthorn.lane_rules where lane = any (lanes) order by lane for update;
   delete from posthorn.lane_rules as r
@@ -1974,7 +1986,7 @@ begin
     ) as either
     order by webhook_id
     limit most);
-  -- All of them in one order, which is that of put_back() and cancel_many().
+  -- Locked in the same order as in put_back() and cancel_many().
   perform
   from unnest(looked_at) as wanted (id)
   cross join lateral (select from posthorn.queue where webhook_id = wanted.id offset 0 for update) as q;
@@ -1990,7 +2002,7 @@ begin
         and (lease_until is null or lease_until < now())
       offset 0
     ) as q
-    -- Somebody else may have put it back again since.
+    -- Another session may have put it back again since.
     cross join lateral (
       select *
       from posthorn.former_outcomes
@@ -2109,7 +2121,7 @@ AS $function$
     ended as materialized (
       select extract(epoch from o.finished_at - greatest(posthorn.uuid_time(o.webhook_id), said.send_at)) * 1000 as ms
       from posthorn.outcomes as o
-      -- One lookup each: the limit keeps the planner from reading all of the outbox.
+      -- One lookup each: the limit prevents the planner from reading all of the outbox.
       left join lateral (
         select w.send_at from posthorn.outbox as w where w.id = o.outbox_id limit 1
       ) as said on true
@@ -2174,12 +2186,12 @@ begin
   if not found then
     insert into posthorn.stats default values on conflict do nothing;
   elsif known.taken_at > started_at - greatest(max_age, known.took_ms * 20 * interval '1 millisecond')
-    -- Else the clock was set back since.
+    -- Otherwise the clock was set back since.
     and known.taken_at <= clock_timestamp()
   then
     return known;
   end if;
-  -- Not a lock to wait for: somebody else is counting, and what is known will do.
+  -- Does not wait for the lock: if another session is counting, the known figures are used.
   select * into known from posthorn.stats for update skip locked;
   if not found then
     select * into known from posthorn.stats;
@@ -2191,15 +2203,8 @@ begin
   pages := pg_relation_size('posthorn.queue') / current_setting('block_size')::integer;
   share := least(1, most_pages::float8 / greatest(pages, 1));
 
-  -- A receiver that asks for a few seconds again and again is slow, not away: what waits for it is due all the time, instead
-  -- of due in one count and held in the next.
-  with kept as materialized (
-    select lane
-    from posthorn.breakers
-    where state = 'open'
-      or (paused_until > now() and coalesce(paused_until - last_failure_at > interval '1 minute', true))
-    union
-    select lane from posthorn.lane_rules where is_held or retry_at > now()
+  with blocked as materialized (
+    select lane from posthorn.lane_blocks where not is_brief
   ),
   counted as (
     select priority, state, count(*) as seen, min(due_at) as first_due
@@ -2211,8 +2216,8 @@ begin
           when lease_until > now() then 1
           when due_at > now() and attempts > 0 then 2
           when due_at > now() then 3
-          -- Not a join, for which the planner may build its hash table of the queue.
-          when lane in (select lane from kept) then 4
+          -- Not a join, for which the planner may build a hash table of the queue.
+          when lane in (select lane from blocked) then 4
           else 5
         end as state
       from posthorn.queue tablesample system (100 * share)
@@ -2228,8 +2233,8 @@ begin
   from counted;
 
   if share < 1 then
-    -- The loose scan of sql/scan-lanes.sql. With statistics of a time when the queue was empty the planner would read all of
-    -- it for every step.
+    -- The loose index scan of sql/scan-lanes.sql. With statistics from a time when the queue was empty, the planner
+    -- would read all of it for every step.
     perform set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true);
     with recursive lanes as (
       (
@@ -2255,18 +2260,7 @@ begin
       select
         l.priority,
         head.due_at,
-        exists (
-          select
-          from posthorn.breakers as b
-          where b.lane = l.lane
-            and (
-              b.state = 'open'
-              or (b.paused_until > now() and coalesce(b.paused_until - b.last_failure_at > interval '1 minute', true)))
-        ) or exists (
-          select
-          from posthorn.lane_rules as r
-          where r.lane = l.lane and (r.is_held or r.retry_at > now())
-        ) as is_held
+        exists (select from posthorn.lane_blocks as b where b.lane = l.lane and not b.is_brief) as is_held
       from (select lane, priority from lanes limit most_heads) as l
       cross join lateral (
         select due_at
@@ -2293,16 +2287,16 @@ begin
   select jsonb_build_object(
     'lanes', (
       select jsonb_build_object(
-        'failing', count(*) filter (where state = 'closed' and consecutive > 0 and not is_paused),
+        'failing', count(*) filter (where state = 'closed' and consecutive > 0 and not is_throttled),
         'open', count(*) filter (where state = 'open' and not is_probing),
         'probing', count(*) filter (where state = 'open' and is_probing),
-        'paused', count(*) filter (where state = 'closed' and is_paused),
+        'throttled', count(*) filter (where state = 'closed' and is_throttled),
         'held', (select count(*) from posthorn.lane_rules where is_held))
       from (
         select
           state,
           consecutive,
-          coalesce(paused_until > now(), false) as is_paused,
+          lane in (select lane from posthorn.lane_blocks where reason = 'throttled') as is_throttled,
           coalesce(probe_until > now(), false) as is_probing
         from posthorn.breakers
       ) as b),
@@ -2344,7 +2338,7 @@ begin
         'ended_at', round(extract(epoch from ended_at), 3),
         'duration_s', round(duration_ms::numeric / 1000, 3))), '{}')
       from posthorn.maintenance_runs
-      -- JSON has no word for what is no number; NaN is more than infinity.
+      -- JSON cannot express NaN or infinity; in Postgres NaN is greater than infinity.
       where isfinite(ended_at) and duration_ms < 'infinity')
   ) into rest;
 
@@ -2447,7 +2441,7 @@ begin
   end if;
 
   loop
-    -- A row that somebody has locked is being claimed or recorded: then it gets its times anew.
+    -- A locked row is being claimed or recorded, which gives it new times.
     looked_at := array(
       select q.webhook_id
       from posthorn.queue as q
@@ -2459,7 +2453,7 @@ begin
     exit when cardinality(looked_at) = 0;
     update posthorn.queue as q
     set
-      -- least() passes a null over.
+      -- least() ignores a null.
       lease_until = case when q.lease_until is not null then least(q.lease_until, clock_timestamp() + interval '2 minutes') end,
       due_at = q.due_at - case
         when q.due_at <= clock_timestamp() then interval '0'
@@ -2479,8 +2473,8 @@ begin
     last_id := looked_at[cardinality(looked_at)];
   end loop;
 
-  -- Lanes that somebody has locked, as by changing an endpoint without a commit, keep their times and wait the longer; all else does
-  -- not wait for them.
+  -- Lanes that a session has locked, for example by an uncommitted change of an endpoint, keep their times and wait
+  -- longer; all others do not wait for them.
   lanes := array(
     select lane from posthorn.breakers where greatest(failing_since, last_failure_at) > clock_timestamp() for update skip locked);
   update posthorn.breakers
@@ -2489,7 +2483,7 @@ begin
     last_failure_at = case when last_failure_at is not null then least(last_failure_at, clock_timestamp()) end,
     open_until = open_until - step,
     probe_until = probe_until - step,
-    paused_until = paused_until - step
+    throttled_until = throttled_until - step
   where lane = any (lanes);
   lanes := array(
     select lane from posthorn.lane_rules where greatest(retry_at, rate_from) > clock_timestamp() for update skip locked);
@@ -2509,7 +2503,7 @@ begin
   update posthorn.workers
   set seen_at = clock_timestamp(), egress_down_since = case when egress_down_since is not null then least(egress_down_since, clock_timestamp()) end
   where greatest(seen_at, egress_down_since) > clock_timestamp();
-  -- Counted for minutes that come again.
+  -- These were counted in minutes that come again.
   delete from posthorn.tallies where counted_at > clock_timestamp();
   delete from posthorn.samples where taken_at > clock_timestamp();
   update posthorn.alerts
@@ -2520,7 +2514,7 @@ begin
     clear_since = case when clear_since is not null then least(clear_since, clock_timestamp()) end
   where resolved_at is null
     and greatest(since, fired_at, told_at, clear_since) > clock_timestamp();
-  -- Graphile Worker's: jobs that were due, and when each task of the crontab was last run.
+  -- Graphile Worker's times: jobs that were due, and the last run of each crontab task.
   if to_regclass('posthorn_graphile._private_jobs') is not null then
     execute $sql$
       update posthorn_graphile._private_jobs
@@ -2542,6 +2536,43 @@ $function$
 revoke execute on function posthorn.watch_clock() from public;
 
 -- Views
+
+create view posthorn.lane_blocks as
+ SELECT r.lane,
+        CASE e.status
+            WHEN 'disabled'::posthorn.endpoint_status THEN 'endpoint_disabled'::text
+            ELSE 'endpoint_paused'::text
+        END AS reason,
+    NULL::timestamp with time zone AS until,
+    true AS is_held,
+    false AS is_brief
+   FROM (posthorn.lane_rules r
+     LEFT JOIN posthorn.endpoints e ON ((e.lane = r.lane)))
+  WHERE r.is_held
+UNION ALL
+ SELECT lane_rules.lane,
+    'retry_of_the_first'::text AS reason,
+    lane_rules.retry_at AS until,
+    false AS is_held,
+    false AS is_brief
+   FROM posthorn.lane_rules
+  WHERE (lane_rules.retry_at > now())
+UNION ALL
+ SELECT breakers.lane,
+    'breaker'::text AS reason,
+    breakers.open_until AS until,
+    false AS is_held,
+    false AS is_brief
+   FROM posthorn.breakers
+  WHERE (breakers.state = 'open'::posthorn.breaker_state)
+UNION ALL
+ SELECT breakers.lane,
+    'throttled'::text AS reason,
+    breakers.throttled_until AS until,
+    false AS is_held,
+    COALESCE(((breakers.throttled_until - breakers.last_failure_at) <= '00:01:00'::interval), false) AS is_brief
+   FROM posthorn.breakers
+  WHERE (breakers.throttled_until > now());
 
 create view posthorn.live_workers as
  SELECT w.number,
@@ -2702,37 +2733,26 @@ create view posthorn.webhooks as
     COALESCE(e.attempts, q.attempts, (0)::smallint) AS attempts,
     o.created_at,
         CASE
-            WHEN ((q.webhook_id IS NOT NULL) AND ((q.lease_until IS NULL) OR (q.lease_until <= now())) AND (NOT COALESCE(( SELECT r.is_held
-               FROM posthorn.lane_rules r
-              WHERE (r.lane = q.lane)), false))) THEN GREATEST(q.due_at, ( SELECT r.retry_at
-               FROM posthorn.lane_rules r
-              WHERE (r.lane = q.lane)), ( SELECT GREATEST(b.paused_until,
+            WHEN ((q.webhook_id IS NOT NULL) AND ((q.lease_until IS NULL) OR (q.lease_until <= now()))) THEN ( SELECT
                     CASE
-                        WHEN (b.state = 'open'::posthorn.breaker_state) THEN b.open_until
+                        WHEN (count(*) = count(l.until)) THEN GREATEST(q.due_at, max(l.until))
                         ELSE NULL::timestamp with time zone
-                    END) AS "greatest"
-               FROM posthorn.breakers b
-              WHERE (b.lane = q.lane)))
+                    END AS "case"
+               FROM posthorn.lane_blocks l
+              WHERE (l.lane = q.lane))
             ELSE NULL::timestamp with time zone
         END AS next_attempt_at,
         CASE
             WHEN ((q.webhook_id IS NULL) OR (q.lease_until > now())) THEN NULL::text
-            WHEN ( SELECT r.is_held
-               FROM posthorn.lane_rules r
-              WHERE (r.lane = q.lane)) THEN ( SELECT ('endpoint_'::text || (p.status)::text)
-               FROM posthorn.endpoints p
-              WHERE (p.id = o.endpoint_id))
-            WHEN (q.due_at > now()) THEN 'due_time'::text
-            WHEN ( SELECT (r.retry_at > now())
-               FROM posthorn.lane_rules r
-              WHERE (r.lane = q.lane)) THEN 'retry_of_the_first'::text
-            WHEN ( SELECT (b.state = 'open'::posthorn.breaker_state)
-               FROM posthorn.breakers b
-              WHERE (b.lane = q.lane)) THEN 'breaker'::text
-            WHEN ( SELECT (b.paused_until > now())
-               FROM posthorn.breakers b
-              WHERE (b.lane = q.lane)) THEN 'retry_after'::text
-            ELSE 'slot'::text
+            ELSE COALESCE(( SELECT l.reason
+               FROM posthorn.lane_blocks l
+              WHERE ((l.lane = q.lane) AND (l.is_held OR (q.due_at <= now())))
+              ORDER BY l.until DESC
+             LIMIT 1),
+            CASE
+                WHEN (q.due_at > now()) THEN 'due_time'::text
+                ELSE 'slot'::text
+            END)
         END AS waits_for,
     e.finished_at,
     COALESCE(e.last_status_code, ( SELECT a.status_code
@@ -2802,73 +2822,75 @@ CREATE TRIGGER outbox_id_is_given BEFORE INSERT ON posthorn.outbox_default FOR E
 
 -- Comments
 
-comment on function posthorn.cancel_many(uuid[]) is 'Cancels webhooks that wait for their first or next attempt; says how many.';
+comment on function posthorn.cancel_many(uuid[]) is 'Cancels webhooks that wait for their first or next attempt; returns how many.';
 
-comment on function posthorn.held(text) is 'Why nothing is sent from this database; no row: webhooks are sent.';
+comment on function posthorn.held(text) is 'Why this database is held; no row: webhooks are sent.';
 
-comment on function posthorn.hold(text) is 'Holds everything until posthorn.resume().';
+comment on function posthorn.hold(text) is 'Holds the database until posthorn.resume().';
 
-comment on function posthorn.resume(text) is 'Ends every hold: this database is the one that sends from now on.';
+comment on function posthorn.resume(text) is 'Ends every hold: from now on this database sends.';
 
-comment on function posthorn.retry(uuid,boolean) is 'Sends a webhook again that has ended, or now if it waits; says what became of it.';
+comment on function posthorn.retry(uuid,boolean) is 'Resends a webhook that has ended, or sends a waiting one now; returns what was done.';
 
-comment on function posthorn.retry_many(uuid[],boolean) is 'Sends webhooks again that have ended, or now if they wait; says how many.';
+comment on function posthorn.retry_many(uuid[],boolean) is 'Resends webhooks that have ended, or sends waiting ones now; returns how many.';
 
-comment on function posthorn.take_stats(interval) is 'How Posthorn is: the row of posthorn.stats, counted anew if it is older than this.';
+comment on function posthorn.take_stats(interval) is 'The current figures: the row of posthorn.stats, counted again if it is older than max_age.';
 
-comment on table posthorn.alert_watch is 'When the alert rules were evaluated last.';
+comment on table posthorn.alert_watch is 'When the alert rules were last evaluated.';
 
-comment on table posthorn.alerts is 'What is wrong now (fired_at set, resolved_at not) and what was.';
+comment on table posthorn.alerts is 'Present alerts (fired_at set, resolved_at not) and past ones.';
 
-comment on table posthorn.api_keys is 'Keys of the HTTP API: their hashes, and what each may do.';
+comment on table posthorn.api_keys is 'Keys of the HTTP API: their hashes and scopes.';
 
-comment on table posthorn.attempts is 'What was tried: a row per HTTP request, written before the request.';
+comment on table posthorn.attempts is 'The attempts: a row per HTTP request, written before the request.';
 
-comment on table posthorn.breakers is 'The lanes that fail, and whether they are sent to. A lane without a row is healthy.';
+comment on table posthorn.breakers is 'The failing lanes and the state of their breakers. A lane without a row is healthy.';
 
-comment on table posthorn.brought_forward is 'When webhooks that waited would have been due before a replay made them due.';
+comment on table posthorn.brought_forward is 'The former due times of waiting webhooks that a replay made due.';
 
-comment on table posthorn.clock is 'When the clock of the database was last looked at: a time to come means that it was set back.';
+comment on table posthorn.clock is 'When the clock of the database was last checked; a time in the future means that it was set back.';
 
-comment on table posthorn.definitions is 'Which text of each function and view is in force, and which version of Posthorn it belongs to.';
+comment on table posthorn.definitions is 'The text of each function and view that is in force, and its version of Posthorn.';
 
-comment on table posthorn.endpoints is 'Registered endpoints: an address and its settings.';
+comment on table posthorn.endpoints is 'Registered endpoints: their URLs and settings.';
 
-comment on table posthorn.former_outcomes is 'How webhooks had ended before they were put back: a row per time.';
+comment on table posthorn.former_outcomes is 'How webhooks had ended before they were put back: a row each time.';
 
-comment on table posthorn.history is 'From which day on the history is whole; what was finished before has been dropped.';
+comment on table posthorn.history is 'The day from which the history is complete; webhooks that finished earlier have been dropped.';
 
-comment on table posthorn.idempotency_keys is 'Which webhook an idempotency key stands for, until it expires.';
+comment on table posthorn.idempotency_keys is 'The webhook that each idempotency key belongs to, until the key expires.';
 
-comment on table posthorn.identity is 'In which database webhooks are sent; a copy of it is held.';
+comment on table posthorn.identity is 'The database from which webhooks are sent; a copy of it is held.';
 
-comment on table posthorn.lane_rules is 'What the claim must know of endpoints that are held or limited; a trigger keeps it.';
+comment on table posthorn.lane_rules is 'The settings of held or limited endpoints that the claim needs; written by a trigger.';
 
-comment on table posthorn.maintenance_runs is 'The scheduled tasks: when each last ended well, how long it took, and what it did.';
+comment on table posthorn.maintenance_runs is 'The scheduled tasks: when each last succeeded, how long it took, and its result.';
 
-comment on table posthorn.outbox is 'What producers said. INSERT here, in your own transaction; nothing else is needed.';
+comment on table posthorn.outbox is 'The webhooks of producers. INSERT here, in your own transaction; nothing else is needed.';
 
-comment on table posthorn.outcomes is 'How it ended: a row per finished webhook.';
+comment on table posthorn.outcomes is 'How webhooks ended: a row per finished webhook.';
 
-comment on table posthorn.queue is 'What is still to be done: a row per unfinished webhook.';
+comment on table posthorn.queue is 'The work that is left: a row per unfinished webhook.';
 
-comment on table posthorn.replays is 'Orders to send many webhooks again, and how far each has come.';
+comment on table posthorn.replays is 'Orders to resend many webhooks, and their progress.';
 
-comment on table posthorn.samples is 'How Posthorn was, a row a minute, for 15 days.';
+comment on table posthorn.samples is 'The history of the figures, a row per minute, for 15 days.';
 
-comment on table posthorn.sealing is 'How far the secrets of endpoints are sealed with the current key.';
+comment on table posthorn.sealing is 'The progress of sealing the secrets of endpoints with the current key.';
 
-comment on table posthorn.stats is 'How Posthorn is, as it was last counted; posthorn.take_stats() counts anew when that is old.';
+comment on table posthorn.stats is 'The figures, as they were last counted; posthorn.take_stats() counts again when they are old.';
 
 comment on table posthorn.tallies is 'Attempts and failures of the last two hours, as the workers counted them.';
 
 comment on table posthorn.workers is 'The workers that were started; alive while their advisory lock is held.';
 
+comment on view posthorn.lane_blocks is 'Why lanes are not sent to now, a row for each reason. A lane without a row may be sent to.';
+
 comment on view posthorn.live_workers is 'The workers that are alive now.';
 
-comment on view posthorn.misruled_lanes is 'Endpoints whose lane_rules are not what their settings say, because a trigger did not fire.';
+comment on view posthorn.misruled_lanes is 'Endpoints whose lane_rules differ from their settings, because a trigger did not fire.';
 
-comment on view posthorn.redacted_attempts is 'posthorn.attempts without what receivers answered.';
+comment on view posthorn.redacted_attempts is 'posthorn.attempts without the answers of receivers.';
 
 comment on view posthorn.redacted_endpoints is 'posthorn.endpoints without secrets and query strings.';
 
@@ -2876,6 +2898,6 @@ comment on view posthorn.redacted_outbox is 'posthorn.outbox without bodies, sec
 
 comment on view posthorn.redacted_webhooks is 'posthorn.webhooks without query strings.';
 
-comment on view posthorn.secret_keys is 'With which keys the secrets of endpoints are sealed; null: plain text.';
+comment on view posthorn.secret_keys is 'The keys that seal the secrets of endpoints; null: plain text.';
 
 comment on view posthorn.webhooks is 'Every webhook with its state: pending, delivering, delivered, failed or cancelled.';

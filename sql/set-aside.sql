@@ -1,13 +1,16 @@
--- Lets one webhook wait whose row the usual statements cannot handle, and that is not to be ended for it.
+-- Lets one webhook wait whose row the usual statements cannot handle and that should not end because of that.
 --
--- $1 webhook id  $2 seconds  $3 number of the attempt under way; null: it is not being sent  $4 worker number
+-- psql "$DATABASE_URL" -c begin -f sql/set-aside.sql -c rollback \
+--   -v webhook_id=0199c0de-0000-7000-8000-000000000001 -v for_s=3600 -v number=1 -v worker_number=1
 --
--- Returns a row if it was ours to set aside.
+-- number: of the attempt under way; null if the webhook is not being sent.
+--
+-- Returns a row if the webhook was ours to set aside.
 update posthorn.queue as q
-set due_at = now() + $2::float8 * interval '1 second', lease_until = null, leased_by = null
-where q.webhook_id = $1::uuid
+set due_at = now() + :'for_s'::float8 * interval '1 second', lease_until = null, leased_by = null
+where q.webhook_id = :'webhook_id'::uuid
   and case
-    when $3::integer is null then q.lease_until is null or q.lease_until < now()
-    else q.attempts = $3::integer and q.leased_by = $4::integer
+    when :'number'::integer is null then q.lease_until is null or q.lease_until < now()
+    else q.attempts = :'number'::integer and q.leased_by = :'worker_number'::integer
   end
 returning q.webhook_id

@@ -1,11 +1,11 @@
--- The webhooks that a claim or a probe that failed would have taken: one of them may be at fault. Run only then.
+-- The webhooks that a failed claim or probe would have taken: one of them may be at fault. Run only after such a failure.
 --
--- $1 lanes wanted  $2 their priorities  $3 their quotas  $4 their due_at from, ms
--- $5 window start, ms; 'infinity' when nothing was to be discovered
+-- psql "$DATABASE_URL" -c begin -f sql/suspects.sql -c rollback \
+--   -v lanes='{1}' -v priorities='{1}' -v quotas='{5}' -v due_from_ms='{0}' -v window_from_ms=0
 --
--- Reads nothing but the ids, so that no value of a row can make it fail.
+-- The parameters are those of claim.sql. Reads only ids, so that no value of a row can make it fail.
 select wished.webhook_id
-from unnest($1::bigint[], $2::smallint[], $3::integer[], $4::float8[]) as w (lane, priority, quota, due_from)
+from unnest(:'lanes'::bigint[], :'priorities'::smallint[], :'quotas'::integer[], :'due_from_ms'::float8[]) as w (lane, priority, quota, due_from)
 cross join lateral (
   select webhook_id
   from posthorn.queue
@@ -25,7 +25,7 @@ from (
   from posthorn.queue
   where priority > -1
     and (lease_until is null or lease_until < now())
-    and due_at >= to_timestamp($5::float8 / 1000)
+    and due_at >= to_timestamp(:'window_from_ms'::float8 / 1000)
     and due_at <= now()
   order by due_at
   limit 1000

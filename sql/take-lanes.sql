@@ -1,20 +1,21 @@
--- Makes this worker the owner of limited lanes that have none, or whose owner has not been heard of for 20 s: frozen, as
--- the dead are cleared up by the rescue. Says what it must keep to. Lanes that are its own already are told again, and
--- only read: they are told as well while somebody else has their rows locked.
+-- Makes this worker the owner of limited lanes that have no owner, or whose owner has not been seen for 20 s: such an owner is
+-- frozen, because the rescue clears up the dead. Returns the limits. Lanes that this worker owns already are only read, so they are
+-- returned even while another session has locked their rows.
 --
--- $1 worker number  $2 lanes
+-- psql "$DATABASE_URL" -c begin -f sql/take-lanes.sql -c rollback \
+--   -v worker_number=1 -v lanes='{1}'
 --
--- No row for a lane that is not limited. "access" is 'mine', with "was_own" if it was before; 'locked' (it could be this
--- worker's, but its row is locked); or 'other' (another worker's, or held).
+-- A lane without limits has no row. "access" is 'mine', with "was_own" if this worker owned it before; 'locked' (this worker could
+-- own it, but its row is locked); or 'other' (another worker's, or held).
 with takeable as materialized (
   select r.lane
   from posthorn.lane_rules as r
-  where r.lane = any ($2::bigint[])
+  where r.lane = any (:'lanes'::bigint[])
     and not r.is_held
     and (
       r.owner is null
       or (
-        r.owner <> $1::integer
+        r.owner <> :'worker_number'::integer
         and not exists (
           select
           from posthorn.workers as w
@@ -31,7 +32,7 @@ taken as (
       when r.owner is null then r.rate_from
       else now() + interval '1 second' / greatest(least(r.rate_limit_per_s, 10000), 0.001)
     end,
-    owner = $1::integer
+    owner = :'worker_number'::integer
   where r.lane = any (array(select lane from takeable))
   returning r.*
 )
@@ -51,8 +52,8 @@ from (
   union all
   select *, true
   from posthorn.lane_rules
-  where lane = any ($2::bigint[])
-    and owner = $1::integer
+  where lane = any (:'lanes'::bigint[])
+    and owner = :'worker_number'::integer
 ) as r
 union all
 select
@@ -65,6 +66,6 @@ select
   null,
   null
 from posthorn.lane_rules as r
-where r.lane = any ($2::bigint[])
-  and r.owner is distinct from $1::integer
+where r.lane = any (:'lanes'::bigint[])
+  and r.owner is distinct from :'worker_number'::integer
   and r.lane <> all (array(select lane from taken))

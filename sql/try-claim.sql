@@ -1,11 +1,12 @@
--- Does to these webhooks what a claim does, and reads all that a claim reads of them. The caller rolls it back: it shows
--- whether one of them makes a claim fail. What somebody else has locked or leased is passed over.
+-- Does to these webhooks what a claim does, and reads all that a claim reads of them. The caller rolls it back: it shows whether one
+-- of them makes a claim fail. Skips what is locked or leased by others.
 --
--- $1 webhook ids
+-- psql "$DATABASE_URL" -c begin -f sql/try-claim.sql -c rollback \
+--   -v webhook_ids='{0199c0de-0000-7000-8000-000000000001}'
 with free as materialized (
   select webhook_id
   from posthorn.queue
-  where webhook_id = any ($1::uuid[])
+  where webhook_id = any (:'webhook_ids'::uuid[])
     and (lease_until is null or lease_until < now())
   for update skip locked
 ),

@@ -1,10 +1,11 @@
--- Gives lanes that begin to fail a breaker's row to count in; those that have one keep it. A row that is there is not touched:
--- on conflict would wait for somebody who is deleting it.
+-- Creates a breaker's row for lanes that begin to fail, to count in. An existing row is not touched: "on conflict" alone would wait
+-- for a session that is deleting it.
 --
--- $1 lanes  $2 addresses
+-- psql "$DATABASE_URL" -c begin -f sql/watch-lanes.sql -c rollback \
+--   -v lanes='{1}' -v urls='{http://receiver.example/}'
 insert into posthorn.breakers (lane, url)
 select n.lane, n.url
-from unnest($1::bigint[], $2::text[]) as n (lane, url)
+from unnest(:'lanes'::bigint[], :'urls'::text[]) as n (lane, url)
 where (
   select b.lane
   from posthorn.breakers as b

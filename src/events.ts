@@ -1,84 +1,66 @@
 import { EventEmitter } from 'node:events';
 import type { ToldAlert } from './domain/alert-message.ts';
-import type { AttemptResult } from './domain/attempt-result.ts';
-import type { Verdict } from './domain/classify.ts';
-import type { Decision } from './domain/decide.ts';
+import type { EndedAttempt } from './domain/attempt.ts';
 import type { Hold } from './domain/hold.ts';
 
-/** A request that ended. Neither body, headers nor secret are in it. */
-export interface Attempted {
-  readonly webhookId: string;
-  readonly outboxId: string;
-  /** The registered endpoint it went to. */
-  readonly endpointId: string | null;
-  readonly lane: string;
-  /** As it was given, so with its query: not for logs as it is. */
-  readonly url: string;
-  /** 0 high, 1 normal, 2 low. */
-  readonly priority: number;
-  /** 1 for the first. */
-  readonly number: number;
-  readonly worker: number;
-  readonly isProbe: boolean;
-  /** It has been put back into the queue after it had ended. */
-  readonly isReplay: boolean;
-  /** From when it was due to its start. */
+/** A request that ended. It has no body, header or secret. */
+export interface Attempted extends EndedAttempt {
+  /** From the due time to the start. */
   readonly waitMs: number;
-  /** Unix time, by Postgres' clock. */
+  /** Unix time, by the clock of Postgres. */
   readonly endedAtMs: number;
-  readonly result: AttemptResult;
-  readonly verdict: Verdict;
-  readonly decision: Decision;
-  /** The header that was sent. */
+  /** The header as sent. */
   readonly traceparent: string | null;
 }
 
-/** Everything that happens in a process and that logs, metrics and tests may want to know. */
+/** All events in a process that logs, metrics and tests may need. */
 export interface PosthornEvents {
-  /** A claim came back. */
+  /** A claim returned. */
   claimed: [{ webhooks: number; lanesSeen: number; durationMs: number }];
-  /** A claim, or what goes before it, failed. */
+  /** A claim, or a step before it, failed. */
   claimFailed: [{ reason: string }];
   /** A webhook whose rows cannot be handled was ended without the usual statements, or set aside. */
   poisoned: [{ webhookId: string; became: 'delivered' | 'failed' | 'set_aside' }];
-  /** A notification said what Posthorn never says. */
+  /** A notification had a payload that Posthorn does not send. */
   callIgnored: [];
-  /** All lanes were looked at. */
+  /** All lanes were scanned. */
   scanned: [{ lanes: number; durationMs: number }];
-  /** A request ended; its record is on its way. */
+  /** A request ended; its result is not recorded yet. */
   attempted: [Attempted];
-  /** Results are in Postgres. `ours` of `results` still had our lease. */
+  /** Results were written to Postgres. `ours` of `results` still had our lease. */
   recorded: [{ results: number; ours: number; durationMs: number }];
-  /** Results could not be written and were given up: their leases will run out and they are sent again. */
+  /** Results could not be written and were given up: their leases will expire and the webhooks are sent again. */
   recordLost: [{ results: number; error: string }];
-  /** Breakers opened: nothing more is sent to these lanes but a probe now and then. */
+  /** These ordered lanes wait until their first webhook is tried again. Emitted before its record is settled. */
+  lanesDelayed: [{ lanes: readonly string[] }];
+  /** Breakers opened: these lanes get nothing but a probe now and then. */
   breakersOpened: [{ lanes: readonly string[] }];
   /** Breakers closed after a success. */
   breakersClosed: [{ lanes: readonly string[] }];
-  /** Endpoints were disabled, as they failed for days or answered 410 Gone twice; their webhooks are held. */
+  /** Endpoints were disabled because they failed for days or answered 410 Gone twice; their webhooks are held. */
   endpointsDisabled: [{ ids: readonly string[]; reason: 'failing' | 'gone' }];
-  /** Most lanes fail for reasons of the network, so the trouble is taken for ours; or that is over. */
+  /** Most lanes fail with network errors, which points to an outage on our side; or that has ended. */
   egress: [{ isDown: boolean }];
-  /** The worker has its number, is warm and claims. */
+  /** The worker has its number, is ready and claims. */
   workerReady: [{ number: number }];
   /** The database is held, so that the worker sends nothing until the hold is over. */
   workerHeld: [Hold];
-  /** The worker lost its session; it claims nothing until it has another. */
+  /** The worker lost its session; it claims nothing until it has a new one. */
   workerLost: [{ number: number; reason: string }];
   /** Leases and jobs of a dead worker were freed. */
   rescued: [{ number: number; webhooks: number }];
   /** A slice of the deliver job began or ended. */
   sliceStarted: [{ number: number }];
   sliceEnded: [{ number: number }];
-  /** Graphile Worker's runner ended without being asked and is started again. */
+  /** Graphile Worker's runner stopped unexpectedly and is started again. */
   runnerRestarted: [{ reason: string }];
-  /** A Graphile job ended: well, to be tried again, or for good without success. */
+  /** A Graphile Worker job ended: it succeeded, will be tried again, or failed finally. */
   jobEnded: [{ task: string; result: 'success' | 'error' | 'failed' }];
-  /** An alert fired, was told of again, or is over. In the process that evaluated the rules. */
+  /** An alert fired, was repeated, or was resolved. Emitted in the process that evaluated the rules. */
   alertFired: [ToldAlert];
   alertReminded: [ToldAlert];
   alertResolved: [ToldAlert];
-  /** A replay went on, or ended: how many were put back or taken back in this transaction. */
+  /** A replay advanced or ended: how many webhooks were put back or taken back in this transaction. */
   replayed: [{ id: string; webhooks: number; status: string }];
   /** A maintenance task ran. */
   maintained: [{ task: string; detail: Record<string, unknown> }];
@@ -86,7 +68,7 @@ export interface PosthornEvents {
 
 export type Events = EventEmitter<PosthornEvents>;
 
-/** One emitter per process; logs, metrics and tests subscribe, the engine only emits. */
+/** Makes the emitter, one per process: the engine only emits, and logs, metrics and tests subscribe. */
 export function createEvents(): Events {
   return new EventEmitter<PosthornEvents>();
 }

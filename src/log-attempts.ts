@@ -1,13 +1,12 @@
 import type { Config } from './config/config.ts';
+import { priorities } from './domain/priority.ts';
 import { targetOf } from './domain/target.ts';
 import type { Attempted, Events } from './events.ts';
 import type { Log } from './log.ts';
 
-const priorities = ['high', 'normal', 'low'];
-
 /**
- * One line per attempt, with all that is known of it but what is the receiver's or the producer's: no body, no header, no
- * secret, and of the URL the origin alone, as a path may be a secret too.
+ * Logs one line per attempt. It contains nothing that belongs to the receiver or the producer: no body, no header, no
+ * secret, and only the origin of the URL, because a path may be a secret too.
  */
 export function logAttempts({
   events,
@@ -21,20 +20,20 @@ export function logAttempts({
   if (which === 'none') return;
   events.on('attempted', (attempted) => {
     if (which === 'failures' && attempted.verdict.kind === 'delivered') return;
-    // To make a line costs as much as to write it.
+    // Making a line costs as much as writing it.
     if (log.isLevelEnabled?.('info') === false) return;
     log.info(lineOf(attempted), 'Attempt ended');
   });
 }
 
-function lineOf({ result, verdict, decision, ...attempted }: Attempted): object {
+function lineOf({ webhook, result, verdict, decision, ...attempted }: Attempted): object {
   return {
-    webhookId: attempted.webhookId,
-    attempt: attempted.number,
-    endpointId: attempted.endpointId ?? undefined,
-    lane: attempted.lane,
-    origin: targetOf(attempted.url)?.origin,
-    priority: priorities[attempted.priority],
+    webhookId: webhook.webhookId,
+    attempt: webhook.number,
+    endpointId: webhook.endpointId ?? undefined,
+    lane: webhook.lane,
+    origin: targetOf(webhook.url)?.origin,
+    priority: priorities[webhook.priority],
     outcome: decision.became,
     reason: verdict.kind === 'delivered' ? undefined : verdict.reason,
     statusCode: result.kind === 'response' ? result.statusCode : undefined,
@@ -45,8 +44,8 @@ function lineOf({ result, verdict, decision, ...attempted }: Attempted): object 
         ? new Date(attempted.endedAtMs + decision.inMs).toISOString()
         : undefined,
     counts: decision.became === 'retry' && !decision.counts ? false : undefined,
-    isProbe: attempted.isProbe || undefined,
-    worker: attempted.worker,
+    isProbe: webhook.isProbe || undefined,
+    worker: webhook.leasedBy,
     traceId: attempted.traceparent?.slice(3, 35),
   };
 }

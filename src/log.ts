@@ -1,17 +1,17 @@
 import { pino } from 'pino';
 import type { Config } from './config/config.ts';
 
-/** What the rest of the code needs of a logger; pino's is one. */
+/** The interface of a logger that the code needs; pino's fits. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
-  /** Whether such lines come out; without it, they do. */
+  /** Whether such lines are written; if it is missing, they are. */
   isLevelEnabled?(level: 'info'): boolean;
 }
 
-/** JSON lines on stdout. Bodies, secrets and query strings are never passed to it. */
+/** Makes a logger that writes JSON lines to stdout. Bodies, secrets and query strings are never passed to it. */
 export function createLog(level: Config['logLevel']): Log {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
 }

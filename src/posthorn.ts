@@ -7,8 +7,8 @@ import { createHealth, type Readiness } from './api/health.ts';
 import { LaneCache } from './cache/lane-cache.ts';
 import type { Config } from './config/config.ts';
 import { settingsInForce } from './config/settings-in-force.ts';
+import type { ConnectionKind } from './db/connection-kind.ts';
 import { type Database, openDatabase } from './db/database.ts';
-import type { Line } from './db/line.ts';
 import { migrate } from './db/migrate.ts';
 import { isLoopbackHost } from './domain/api-key.ts';
 import { createEvents, type Events } from './events.ts';
@@ -25,7 +25,7 @@ import { startWorker } from './worker/start-worker.ts';
 import type { Timings } from './worker/timings.ts';
 import type { Worker, WorkerState } from './worker/worker.ts';
 
-/** Which parts of Posthorn run in this process. */
+/** The options of a process: its parts, and settings for tests. */
 export interface PosthornOptions {
   readonly config: Config;
   readonly log: Log;
@@ -34,27 +34,27 @@ export interface PosthornOptions {
   readonly events?: Events;
   /** How long one run of the deliver job lasts, ms. */
   readonly sliceMs?: number;
-  /** How long claims may fail before the worker says so, ms. */
+  /** How long claims may fail before the worker reports it, ms. */
   readonly claimsFailAfterMs?: number;
-  /** In place of the usual ones. */
+  /** Replaces the usual timings. */
   readonly timings?: Partial<Timings>;
 }
 
 /** A running Posthorn. */
 export interface Posthorn {
-  /** Of the API, or of the health endpoints when only the worker runs here. */
+  /** The address of the API, or of the health endpoints when only the worker runs here. */
   readonly address: string;
-  /** Where metrics and health are without a key, if they have a port of their own. */
+  /** The address of metrics and health without a key, if they have a separate port. */
   readonly metricsAddress: string | undefined;
   /** A psql command line that opens the database. */
   readonly psql: string;
   /** A private file with the URL of the embedded database, for applications. */
   readonly urlFile: string | undefined;
   readonly isEmbedded: boolean;
-  /** Private networks that may be called. */
+  /** Private networks that webhooks may be sent to. */
   readonly allowNetworks: readonly string[];
   readonly events: Events;
-  /** Ends everything within the grace time; what was in flight is delivered and recorded. */
+  /** Stops everything within the grace time; requests in flight are finished and recorded. */
   stop(): Promise<void>;
 }
 
@@ -73,8 +73,8 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     }
   };
   try {
-    // Before the migration, which may take long: a process that does not answer is taken for dead. And before the worker: one
-    // whose port is taken must not begin to deliver.
+    // Before the migration, which may take long, because a process that does not answer is taken for dead. And before
+    // the worker, because a process whose port is taken must not begin to deliver.
     const doors = await takePorts({ ...options, undo });
     const { identity, line } = await migrate({
       databaseUrl: database.url,
@@ -84,7 +84,7 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
     if (options.worker) requireSession(line);
     const cache = openCache({ config, log, identity, undo });
     let worker: Worker | undefined;
-    // The worker needs one for its health alone, and one for the figures of the database.
+    // The worker needs one connection for its health, and one for the figures of the database.
     const pool = await createQueryPool({
       databaseUrl: database.url,
       line,
@@ -143,15 +143,15 @@ export async function startPosthorn(options: PosthornOptions): Promise<Posthorn>
   }
 }
 
-/** A worker's number is a lock of its session, and so are the notifications that wake it. */
-function requireSession(line: Line): void {
+/** A worker needs a session: its number is a lock of the session, and notifications arrive in it. */
+function requireSession(line: ConnectionKind): void {
   if (line !== 'transaction pooler') return;
   throw new Error(
-    'Cannot start the worker as its DATABASE_URL must lead directly to Postgres, or through a pooler in session mode: current value is a pooler in transaction mode; that will do for "posthorn api" and for producers',
+    'DATABASE_URL leads to a pooler in transaction mode, but a worker needs a direct connection to Postgres or a pooler in session mode. A pooler in transaction mode is enough for "posthorn api" and for producers',
   );
 }
 
-/** The optional Redis. It is not waited for: everything works the same without it. */
+/** Connects to the optional Redis. It does not wait for it, because everything works without it. */
 function openCache(options: {
   readonly config: Config;
   readonly log: Log;
@@ -165,7 +165,7 @@ function openCache(options: {
   return cache;
 }
 
-/** Lets the API, or health alone, answer at the ports. */
+/** Lets the API, or only the health endpoints, answer at the ports. */
 async function openDoors(
   { main, metrics }: Doors,
   options: {
@@ -186,7 +186,7 @@ async function openDoors(
     const state = options.workerState();
     const hold = answer === 'ok' ? await readHold(pool, config.environment) : undefined;
     return {
-      // An API takes and shows webhooks all the same.
+      // An API accepts and shows webhooks even without a worker.
       ready: answer === 'ok' && (state === 'ok' || state === 'not here'),
       checks: {
         database: answer,
@@ -209,25 +209,25 @@ async function openDoors(
           settings: settingsInForce(config, database),
           authentication: {
             auth: config.auth,
-            // What it listens on by name or address is a name of it, too.
+            // The name or address that it listens on is also a name of it.
             allowedHosts: [...config.allowedHosts, config.host],
             environmentKey: config.apiKey,
             isReachable: !isLoopbackHost(config.host),
             rateLimitPerS: config.apiRateLimitPerS,
           },
           onSent: cache === undefined ? undefined : () => cache.wake(),
-          // The same in every process on this database, so that a cursor of one is good at the others.
+          // The same key in every process on this database, so that a cursor of one works at the others.
           cursorKey: createHash('sha256').update(`posthorn cursor ${database.url}`).digest(),
         })
       : health,
   );
-  // Now they work with the pool, which is ended only after them.
+  // From now on they use the pool, which must be ended after them.
   undo.push(async () => {
     await Promise.all([main.close(Math.min(config.graceMs, 5_000)), metrics?.close(1_000)]);
   });
 }
 
-/** Without a key, whoever reaches the API may use it: then nobody but this machine must reach it. */
+/** Without a key, everyone who reaches the API may use it, so only this machine may reach it. */
 async function requireKeys({
   config,
   log,
@@ -241,12 +241,12 @@ async function requireKeys({
   if (auth === 'off') {
     log.warn(
       {},
-      'The API asks nobody for a key, because POSTHORN_AUTH is off: whoever reaches it may use it',
+      'The API asks for no key because POSTHORN_AUTH is off: everyone who reaches it may use it',
     );
     return;
   }
   if (isLoopbackHost(host) || apiKey !== undefined || (await hasApiKeys(pool))) return;
   throw new Error(
-    `Cannot serve the API to others as there must be a key for it: HOST is ${host}, and there is none. Make one with "posthorn keys create --name NAME", or set POSTHORN_API_KEY; with something in front that asks who calls, set POSTHORN_AUTH=off`,
+    `HOST is ${host}, but the API has no key and must not be open to other machines. Make a key with "posthorn keys create --name NAME", or set POSTHORN_API_KEY; if a proxy in front of it authenticates its callers, set POSTHORN_AUTH=off`,
   );
 }

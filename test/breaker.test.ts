@@ -1,34 +1,26 @@
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startReceiver } from '../harness/receiver.ts';
 import type { Posthorn } from '../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { createTestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { forEachTest, forFile } from './support/world.ts';
 
 // A lane that is down: it is left alone, asked now and then, and taken up again slowly. Two workers share the breaker.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let engines: (Posthorn & AsyncDisposable)[];
-let receiver: Receiver;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
 
 beforeEach(async () => {
   await database.empty();
-  receiver = await startReceiver();
   engines = await Promise.all([startEngine(database), startEngine(database)]);
 });
 
-afterEach(async () => {
-  // First, so that no stop has to wait for an answer that never comes.
-  await receiver.close();
-  await Promise.all(engines.map((engine) => engine.stop()));
-});
+afterEach(() => Promise.all(engines.map((engine) => engine.stop())));
+
+// Closes before the engines stop, so that none of them waits for an answer that never comes.
+const receiver = forEachTest(startReceiver);
 
 describe('a lane that fails', () => {
   it('keeps its breaker closed with four failures in a row, and opens it with the fifth', async () => {
@@ -150,10 +142,10 @@ it('a receiver that asks for a pause by 429 and Retry-After is left alone as a w
   // Its row is there a moment before the pause is in it.
   const row = await eventually(async () => {
     const found = await breaker();
-    return typeof found?.['paused_for_s'] === 'number' && found;
-  }, 'the lane is paused');
+    return typeof found?.['throttled_for_s'] === 'number' && found;
+  }, 'the lane is throttled');
   expect(row['state']).toBe('closed');
-  expect(row['paused_for_s']).toBeGreaterThan(110);
+  expect(row['throttled_for_s']).toBeGreaterThan(110);
   const before = receiver.requests.length;
   await enqueue(20);
   const neighbour = await startReceiver();
@@ -162,7 +154,7 @@ it('a receiver that asks for a pause by 429 and Retry-After is left alone as a w
   await neighbour.close();
   expect(receiver.requests).toHaveLength(before);
   receiver.answer((_request, response) => response.end());
-  await age('paused_until', 130);
+  await age('throttled_until', 130);
   await receiver.until((requests) => requests.length === before + 20);
 });
 
@@ -207,12 +199,18 @@ it('an outage of our own opens nothing', async () => {
   await other?.stop();
   if (engine === undefined) throw new Error('no engine');
   const down = once(engine.events, 'egress');
+  let counted = 0;
+  engine.events.on('recorded', ({ results }) => {
+    counted += results;
+  });
   // Nobody listens there: refused, for twelve lanes at once.
   await database.pool.query(
     `insert into posthorn.outbox (url, body)
      select 'http://127.0.0.1:1/lane-' || n, '{}' from generate_series(1, 40) as n`,
   );
-  await attempted(40);
+  const allCounted = (count: number) =>
+    eventually(async () => counted === count, `${count} results are counted into breakers`);
+  await allCounted(40);
   await down;
   await database.pool.query(
     `update posthorn.breakers set failing_since = now() - interval '1 minute', consecutive = 9`,
@@ -221,7 +219,7 @@ it('an outage of our own opens nothing', async () => {
     `insert into posthorn.outbox (url, body)
      select 'http://127.0.0.1:1/lane-' || n, '{}' from generate_series(1, 40) as n`,
   );
-  await attempted(80);
+  await allCounted(80);
   const { rows } = await database.pool.query(`select from posthorn.breakers where state = 'open'`);
   expect(rows).toHaveLength(0);
 });
@@ -310,7 +308,7 @@ async function breaker(): Promise<Record<string, unknown> | undefined> {
   const { rows } = await database.pool.query(
     `select *,
        extract(epoch from open_until - last_failure_at)::float8 as opens_for_s,
-       extract(epoch from paused_until - now())::float8 as paused_for_s
+       extract(epoch from throttled_until - now())::float8 as throttled_for_s
      from posthorn.breakers
      where lane = posthorn.lane_of($1)`,
     [`${receiver.url}/hook`],

@@ -5,20 +5,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type PosthornProcess, runPosthorn, spawnPosthorn } from '../harness/process.ts';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
+import { startReceiver } from '../harness/receiver.ts';
 import { version } from '../src/version.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { eventually } from './support/eventually.ts';
+import { forFile } from './support/world.ts';
 
 // The program as a user meets it: its commands, what it prints, how it ends.
 
-let receiver: Receiver;
-
-beforeAll(async () => {
-  receiver = await startReceiver();
-});
-
-afterAll(() => receiver.close());
+const receiver = forFile(startReceiver);
 
 describe('posthorn start without DATABASE_URL', () => {
   let dataDir: string;
@@ -48,7 +43,7 @@ describe('posthorn start without DATABASE_URL', () => {
     await again.line(/Worker ready/);
     expect(await finished(await addressOf(again), id)).toMatchObject({ status: 'delivered' });
     expect(await again.end('SIGTERM')).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('a data directory that cannot be', () => {
@@ -62,9 +57,9 @@ describe('a data directory that cannot be', () => {
     async (_, POSTHORN_DATA_DIR, code) => {
       const { exitCode, stderr } = await runPosthorn(['start'], { POSTHORN_DATA_DIR, PORT: '0' });
       expect(stderr).toMatch(
-        /^POSTHORN_DATA_DIR must be a directory that this user may make and write: "/m,
+        /^POSTHORN_DATA_DIR must be a directory that this user may create and write: "/m,
       );
-      expect(stderr).toContain(`${POSTHORN_DATA_DIR} (${code}`);
+      expect(stderr).toContain(`"${POSTHORN_DATA_DIR}" is not (${code}`);
       expect(exitCode).toBe(2);
     },
     20_000,
@@ -184,7 +179,7 @@ describe('the command line', () => {
         level: 40,
         setting: 'POSTHORN_TIMOUT',
         nearest: 'POSTHORN_TIMEOUT',
-        msg: 'POSTHORN_TIMOUT is no setting of Posthorn and does nothing: did you mean POSTHORN_TIMEOUT?',
+        msg: 'POSTHORN_TIMOUT is not a setting of Posthorn and has no effect: did you mean POSTHORN_TIMEOUT?',
       },
     ]);
   });
@@ -194,9 +189,7 @@ describe('the command line', () => {
       DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/d',
     });
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(
-      /^Cannot go on: the database of DATABASE_URL must be reachable: .*ECONNREFUSED/,
-    );
+    expect(stderr).toMatch(/^The database of DATABASE_URL cannot be reached: .*ECONNREFUSED/);
     expect(stderr).not.toContain('hunter2');
   });
 });

@@ -1,37 +1,30 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startReceiver } from '../harness/receiver.ts';
 import { disableFailing } from '../src/maintenance/disable.ts';
 import { prune } from '../src/maintenance/prune.ts';
 import type { Posthorn } from '../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { createTestDatabase } from './support/database.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { forEachTest, forFile } from './support/world.ts';
 
 // Registered endpoints: their settings reach the request, and what holds them holds every worker. Two workers.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let engines: (Posthorn & AsyncDisposable)[];
-let receiver: Receiver;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
 
 beforeEach(async () => {
   await database.empty();
-  receiver = await startReceiver();
   engines = await Promise.all([startEngine(database), startEngine(database)]);
 });
 
-afterEach(async () => {
-  await receiver.close();
-  await Promise.all(engines.map((engine) => engine.stop()));
-});
+afterEach(() => Promise.all(engines.map((engine) => engine.stop())));
+
+// Closes before the engines stop.
+const receiver = forEachTest(startReceiver);
 
 describe('the settings of an endpoint', () => {
   it('give a webhook its address and its signature; its own secret goes first', async () => {

@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { startReceiver } from '../harness/receivers.ts';
 import { evaluateBy } from './support/alerts.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { createTestDatabase } from './support/database.ts';
 import { watchDialled } from './support/dialled.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { forFile } from './support/world.ts';
 
 // Whatever Posthorn sends goes by the one client, and so past its guard.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 test('direct webhooks, registered endpoints, their tests and alerts reach no private address', async () => {
   await using receiver = await startReceiver();

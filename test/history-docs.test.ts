@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
+import { expect, it } from 'vitest';
+import { startReceiver } from '../harness/receiver.ts';
 import { failureCodes } from '../src/domain/failure-codes.ts';
-import type { Posthorn } from '../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { createTestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { forEachTest, forFile } from './support/world.ts';
 
 // What docs/history.md says: the reasons are those of the code, and what it says about erasing data does erase it.
 
@@ -16,24 +16,9 @@ const becomes = {
   repeat: 'tried again, and does not count',
 } as const;
 
-let database: TestDatabase;
-let posthorn: Posthorn;
-let receiver: Receiver;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  posthorn = await startEngine(database);
-});
-
-afterAll(async () => {
-  await posthorn.stop();
-  await database.drop();
-});
-
-beforeEach(async () => {
-  receiver = await startReceiver();
-  return () => receiver.close();
-});
+const database = forFile(createTestDatabase);
+forFile(() => startEngine(database));
+const receiver = forEachTest(startReceiver);
 
 it('has a row for every reason, with its meaning, and for nothing else', () => {
   const [, section = ''] = page.split('## Reasons');

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { canTest } from '../harness/can-run.ts';
 import { runPosthorn } from '../harness/process.ts';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
+import { startReceiver } from '../harness/receiver.ts';
 import { createEnginePool, createMaintenancePool } from '../src/db/pools.ts';
 import { createLog } from '../src/log.ts';
 import { prune } from '../src/maintenance/prune.ts';
@@ -12,6 +12,7 @@ import { createEmptyDatabase, type TestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
 import { hasPgBouncer, startPgBouncer } from './support/pgbouncer.ts';
+import { forEachTest } from './support/world.ts';
 
 // A database whose settings are all others than what Posthorn relies on: migrated, delivered from, looked after and shown.
 
@@ -48,7 +49,7 @@ const log = createLog('silent');
 
 let database: TestDatabase;
 let posthorn: Posthorn;
-let receiver: Receiver;
+const receiver = forEachTest(startReceiver);
 
 beforeAll(async () => {
   // Not in the other order: a session that begins before a setting was made does not have it.
@@ -59,11 +60,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await posthorn?.stop();
   await database?.drop();
-});
-
-beforeEach(async () => {
-  receiver = await startReceiver();
-  return () => receiver.close();
 });
 
 async function insert(values: Record<string, string | null>): Promise<string> {
@@ -200,7 +196,7 @@ describe('with hostile settings of the database', () => {
     };
     expect(checks.filter(({ found }) => found.startsWith('cannot be told'))).toEqual([]);
     expect(checks.find(({ check }) => check === 'partitions')?.found).toMatch(/^up to/);
-  }, 120_000);
+  });
 
   it.skipIf(!hasPgBouncer || !asksForPassword)(
     'the API reads the same behind a pooler, and leaves its sessions as they were',
@@ -211,7 +207,7 @@ describe('with hostile settings of the database', () => {
         size: 4,
       });
       const url = bouncer.urlFor(database.url);
-      await using engine = await startEngine({ ...database, url }, { worker: false, api: true });
+      await using engine = await startEngine({ url }, { worker: false, api: true });
       const sent = await fetch(`${engine.address}/webhooks/send`, {
         method: 'POST',
         body: JSON.stringify({ url: receiver.url, body: {} }),

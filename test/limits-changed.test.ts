@@ -1,41 +1,27 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { PoolClient } from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startReceiver } from '../harness/receiver.ts';
 import { rulesPayload, wakeChannel } from '../src/db/names.ts';
-import type { Posthorn } from '../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { createTestDatabase } from './support/database.ts';
 import { registerEndpoint, type TestEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { forEachTest, forFile } from './support/world.ts';
 
 // Limits and order of an endpoint that somebody changes, cancels or retries at an awkward moment.
 
-let database: TestDatabase;
-let engine: Posthorn & AsyncDisposable;
-let receiver: Receiver;
+const database = forFile(createTestDatabase);
+const engine = forFile(() => startEngine(database));
+const receiver = forEachTest(startReceiver);
 let holding: PoolClient[] = [];
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  engine = await startEngine(database);
-});
+beforeEach(() => database.empty());
 
-afterAll(async () => {
-  await engine.stop();
-  await database.drop();
-});
-
-beforeEach(async () => {
-  receiver = await startReceiver();
-});
-
-afterEach(async () => {
+afterEach(() => {
   for (const client of holding) client.release(true);
   holding = [];
-  await receiver.close();
-  await database.empty();
 });
 
 /** A transaction that stays open until the test ends it, or ends. */

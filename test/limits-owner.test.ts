@@ -1,38 +1,30 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { spawnWorker } from '../harness/process.ts';
-import { type Received, type Receiver, startReceiver } from '../harness/receiver.ts';
+import { type Received, startReceiver } from '../harness/receiver.ts';
 import { lockClass } from '../src/db/names.ts';
 import type { Posthorn } from '../src/posthorn.ts';
 import type { Timings } from '../src/worker/timings.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { createTestDatabase } from './support/database.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { forEachTest, forFile } from './support/world.ts';
 
 // One worker keeps the limits of an endpoint, and another takes them over from it.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let engines: Posthorn[] = [];
-let receiver: Receiver;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
-
-beforeEach(async () => {
-  receiver = await startReceiver();
-});
 
 afterEach(async () => {
-  await receiver.close();
   await Promise.all(engines.map((engine) => engine.stop()));
   engines = [];
   await database.empty();
 });
+
+// Closes before the engines stop.
+const receiver = forEachTest(startReceiver);
 
 async function start(timings: Partial<Timings> = {}): Promise<Posthorn> {
   const engine = await startEngine(database, { timings });
@@ -117,7 +109,7 @@ describe('what limits an endpoint', () => {
       );
       return left.rowCount === 0;
     }, 'all are free again');
-  }, 30_000);
+  });
 
   it('is taken over from a worker that is frozen, and not from one that works', async () => {
     const workers = [await start({ scanEveryMs: 200 }), await start({ scanEveryMs: 200 })];
@@ -141,7 +133,7 @@ describe('what limits an endpoint', () => {
     await session.query('delete from posthorn.workers where number = 77');
     await session.query('select pg_advisory_unlock($1, 77)', [lockClass]);
     session.release();
-  }, 30_000);
+  });
 });
 
 function bodiesOf(requests: readonly Received[]): number[] {

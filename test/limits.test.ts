@@ -1,38 +1,28 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Received, type Receiver, startReceiver } from '../harness/receiver.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Received, startReceiver } from '../harness/receiver.ts';
 import type { Posthorn } from '../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { createTestDatabase } from './support/database.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { forEachTest, forFile } from './support/world.ts';
 
 // The limits of registered endpoints, over three workers: most in flight, rate, order. How a limit goes from one worker to another
 // is in limits-owner.test.ts.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let engines: (Posthorn & AsyncDisposable)[];
-let receiver: Receiver;
+const receiver = forEachTest(startReceiver);
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   // Without their backstop, the scan of all lanes, what is missed is never sent.
   const timings = { scanEveryMs: 3_600_000 };
   engines = await Promise.all([1, 2, 3].map(() => startEngine(database, { timings })));
 });
 
-afterAll(async () => {
-  await Promise.all(engines.map((engine) => engine.stop()));
-  await database.drop();
-});
+afterAll(() => Promise.all(engines.map((engine) => engine.stop())));
 
-beforeEach(async () => {
-  receiver = await startReceiver();
-});
-
-afterEach(async () => {
-  await receiver.close();
-  await database.empty();
-});
+beforeEach(() => database.empty());
 
 describe('max_in_flight', () => {
   it('holds over all workers, and all of it is used', async () => {

@@ -1,38 +1,29 @@
 import type { ServerResponse } from 'node:http';
 import type { PoolClient } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
+import { startReceiver } from '../harness/receiver.ts';
 import { createEvents } from '../src/events.ts';
 import { createLog } from '../src/log.ts';
 import type { Posthorn } from '../src/posthorn.ts';
 import { rescueDeadWorkers } from '../src/worker/rescue.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { createTestDatabase } from './support/database.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { forEachTest, forFile } from './support/world.ts';
 
 // Somebody has changed an endpoint in a transaction that stays open, and so has its rows locked: what belongs to it waits, and
 // nothing else does.
 
-let database: TestDatabase;
-let receiver: Receiver;
+const database = forFile(createTestDatabase);
+const receiver = forEachTest(startReceiver);
 let holding: PoolClient[] = [];
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
+beforeEach(() => database.empty());
 
-afterAll(() => database.drop());
-
-beforeEach(async () => {
-  receiver = await startReceiver();
-});
-
-afterEach(async () => {
+afterEach(() => {
   for (const client of holding) client.release(true);
   holding = [];
-  await receiver.close();
-  await database.empty();
 });
 
 async function hold(statement: string): Promise<PoolClient> {

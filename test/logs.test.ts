@@ -1,11 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type PosthornProcess, spawnPosthorn } from '../harness/process.ts';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
+import { startReceiver } from '../harness/receiver.ts';
 import { answer, closedPort, startReceiver as startRawReceiver } from '../harness/receivers.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { createTestDatabase } from './support/database.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { eventually } from './support/eventually.ts';
 import { scrape } from './support/scrape.ts';
+import { forEachTest, forFile } from './support/world.ts';
 
 // What a process says on stdout: a line per attempt, and never what is secret.
 
@@ -17,29 +18,19 @@ interface Line {
 /** 32 bytes in base64, with what the test looks for in it. */
 const ringKey = `hunter2/ring/key/${'A'.repeat(26)}=`;
 
-let database: TestDatabase;
-let receiver: Receiver;
+const database = forFile(createTestDatabase);
+const receiver = forEachTest(startReceiver);
 let posthorn: PosthornProcess;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
 
 beforeEach(async () => {
   await database.empty();
-  receiver = await startReceiver();
   receiver.answer(({ path }, response) => {
     response.statusCode = Number(/\d{3}/.exec(path)?.[0] ?? 200);
     response.end();
   });
 });
 
-afterEach(async () => {
-  await posthorn.end('SIGTERM');
-  await receiver.close();
-});
+afterEach(() => posthorn.end('SIGTERM'));
 
 describe('the line of an attempt', () => {
   it('tells what was tried, how it ended, how long it took and what comes next', async () => {
@@ -199,7 +190,7 @@ it('neither the log nor the metrics ever hold a body, a secret, a header, a quer
     "select from posthorn.attempts where response_body like '%hunter2%'",
   );
   expect(rows.length).toBeGreaterThan(5);
-}, 60_000);
+});
 
 /** Registers an endpoint with secrets and headers, rotates and tests it, and has it refused; all that the API says of it. */
 async function useEndpoint(address: string): Promise<string[]> {

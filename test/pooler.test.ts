@@ -4,7 +4,7 @@ import { createPool, sql } from 'slonik';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Receiver, startReceiver } from '../harness/receiver.ts';
-import { lineOf } from '../src/db/line.ts';
+import { connectionKindOf } from '../src/db/connection-kind.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { graphileMigration } from '../src/db/names.ts';
 import { makeRoles } from '../src/db/roles.ts';
@@ -53,7 +53,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
 
   it('the line to Postgres is told for what it is', async () => {
     await using direct = await connect(database.url);
-    expect(await lineOf(direct, database.url)).toBe('direct');
+    expect(await connectionKindOf(direct, database.url)).toBe('direct');
     for (const [mode, line] of [
       ['session', 'session pooler'],
       ['transaction', 'transaction pooler'],
@@ -62,7 +62,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
       await using pooler = await open(mode);
       const url = pooler.urlFor(database.url);
       await using client = await connect(url);
-      expect(await lineOf(client, url), mode).toBe(line);
+      expect(await connectionKindOf(client, url), mode).toBe(line);
     }
   });
 
@@ -76,7 +76,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
     });
     for (let time = 0; time < 5; time += 1) {
       await using client = await connect(url);
-      expect(await lineOf(client, url)).toBe('transaction pooler');
+      expect(await connectionKindOf(client, url)).toBe('transaction pooler');
     }
     isOver = true;
     await Promise.all(busy);
@@ -86,7 +86,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
   it('in session mode a worker works, once it has a session', async () => {
     await using pooler = await open('session', 20);
     await using posthorn = await startEngine(
-      { ...database, url: pooler.urlFor(roles.urls.worker) },
+      { url: pooler.urlFor(roles.urls.worker) },
       { api: true },
     );
     const id = await send(posthorn, '/session');
@@ -106,8 +106,8 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
       'a worker (with an API: %s) does not start, says why, and leaves no lock behind',
       async (api) => {
         const url = pooler.urlFor(roles.urls.worker);
-        await expect(startEngine({ ...database, url }, { worker: true, api })).rejects.toThrow(
-          'Cannot start the worker as its DATABASE_URL must lead directly to Postgres, or through a pooler in session mode: current value is a pooler in transaction mode; that will do for "posthorn api" and for producers',
+        await expect(startEngine({ url }, { worker: true, api })).rejects.toThrow(
+          'DATABASE_URL leads to a pooler in transaction mode, but a worker needs a direct connection to Postgres or a pooler in session mode. A pooler in transaction mode is enough for "posthorn api" and for producers',
         );
         expect(await locks()).toBe(0);
       },
@@ -120,7 +120,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
       await database.pool.query(`update posthorn_graphile.migrations set id = id - 1000 ${last}`);
       try {
         await expect(migrate({ databaseUrl: url, log })).rejects.toThrow(
-          /^Cannot bring the schema up to date as that takes a direct line to Postgres: .*"posthorn migrate" with a DATABASE_URL that leads past it$/,
+          /^DATABASE_URL leads to a pooler in transaction mode, .*"posthorn migrate" with a DATABASE_URL that bypasses the pooler$/,
         );
       } finally {
         await database.pool.query(
@@ -133,16 +133,16 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
     it('roles are not made through it', async () => {
       const url = pooler.urlFor(database.url);
       await expect(makeRoles({ databaseUrl: url, log, prefix: roles.prefix })).rejects.toThrow(
-        'Cannot make the roles as that takes a direct line to Postgres: current value is a pooler in transaction mode',
+        'DATABASE_URL leads to a pooler in transaction mode, but making roles needs a direct connection to Postgres',
       );
       await using client = await connect(url);
       expect((await client.query('show lock_timeout')).rows).toEqual([{ lock_timeout: '0' }]);
     });
 
     it('the API does its work, with more callers than sessions, and wakes a worker that has a direct line', async () => {
-      await using worker = await startEngine({ ...database, url: roles.urls.worker });
+      await using worker = await startEngine({ url: roles.urls.worker });
       await using api = await startEngine(
-        { ...database, url: pooler.urlFor(roles.urls.worker) },
+        { url: pooler.urlFor(roles.urls.worker) },
         { worker: false, api: true },
       );
       expect((await fetch(`${api.address}/readyz`)).status).toBe(200);
@@ -164,7 +164,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
 
     it('a key that comes twice at the same time gets one id', async () => {
       await using api = await startEngine(
-        { ...database, url: pooler.urlFor(roles.urls.worker) },
+        { url: pooler.urlFor(roles.urls.worker) },
         { worker: false, api: true },
       );
       const ids = await Promise.all(

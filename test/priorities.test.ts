@@ -1,20 +1,11 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { expect, it } from 'vitest';
+import { startReceiver } from '../harness/receiver.ts';
+import { createTestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
+import { forFile } from './support/world.ts';
 
-let database: TestDatabase;
-let receiver: Receiver;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  receiver = await startReceiver();
-});
-
-afterAll(async () => {
-  await receiver.close();
-  await database.drop();
-});
+const database = forFile(createTestDatabase);
+const receiver = forFile(startReceiver);
 
 it('with one slot and 300 webhooks waiting, high goes first and low still moves', async () => {
   await database.pool.query(

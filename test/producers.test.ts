@@ -1,16 +1,11 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { createTestDatabase } from './support/database.ts';
+import { forFile } from './support/world.ts';
 
 // What producers may say, in SQL alone: no worker runs here.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 const legal = { url: 'https://example.com/hook', body: '{}' };
 const key24 = 'A'.repeat(32);
@@ -143,7 +138,7 @@ describe('many at once', () => {
     );
     expect(rows).toEqual([{ count: 100_000, lanes: 7 }]);
     await database.pool.query('truncate posthorn.queue');
-  }, 60_000);
+  });
 
   it('have ids in the order of the statement', async () => {
     const { rows } = await database.pool.query<{ body: string }>(
@@ -176,7 +171,7 @@ describe('many at once', () => {
     expect(rows).toEqual([{ count: 100_000 }]);
     client.release();
     await database.pool.query('truncate posthorn.queue');
-  }, 60_000);
+  });
 });
 
 describe('an idempotency key', () => {

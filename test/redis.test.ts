@@ -82,7 +82,7 @@ describe.skipIf(!hasRedis)('with Redis, in mid-load', () => {
     );
     await endpoint.until((requests) => requests.length === 1);
     await endpoint.close();
-  }, 30_000);
+  });
 });
 
 describe.skipIf(!hasRedis)('while another worker scans the lanes for all', () => {
@@ -125,7 +125,7 @@ describe.skipIf(!hasRedis)('while another worker scans the lanes for all', () =>
       await engine.stop();
       await redis.stop();
     }
-  }, 40_000);
+  });
 });
 
 async function writeNonsense(): Promise<void> {

@@ -1,34 +1,19 @@
 import { createHmac } from 'node:crypto';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
 import { Webhook as SvixWebhook } from 'svix';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
-import type { Posthorn } from '../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { describe, expect, it } from 'vitest';
+import { startReceiver } from '../harness/receiver.ts';
+import { createTestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { forEachTest, forFile } from './support/world.ts';
 
 // The road of a webhook, whole: an INSERT in a producer's transaction, a signed POST, its history in Postgres.
 
-let database: TestDatabase;
-let posthorn: Posthorn;
-let receiver: Receiver;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  // Without its backstop, the scan of all lanes, what is missed is never sent.
-  posthorn = await startEngine(database, { timings: { scanEveryMs: 3_600_000 } });
-});
-
-afterAll(async () => {
-  await posthorn.stop();
-  await database.drop();
-});
-
-beforeEach(async () => {
-  receiver = await startReceiver();
-  return () => receiver.close();
-});
+const database = forFile(createTestDatabase);
+// Without its backstop, the scan of all lanes, what is missed is never sent.
+forFile(() => startEngine(database, { timings: { scanEveryMs: 3_600_000 } }));
+const receiver = forEachTest(startReceiver);
 
 describe('a webhook inserted in a transaction', () => {
   it('is delivered byte for byte, with its id and headers, and its history can be read', async () => {

@@ -1,32 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
-import type { Posthorn } from '../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { beforeEach, expect, it } from 'vitest';
+import { startReceiver } from '../harness/receiver.ts';
+import { createTestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { forEachTest, forFile } from './support/world.ts';
 
 // Receivers that take only so many requests, and answer the others with 429 or 503 and Retry-After.
 
-let database: TestDatabase;
-let engine: Posthorn & AsyncDisposable;
-let receiver: Receiver;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
-
-beforeEach(async () => {
-  await database.empty();
-  receiver = await startReceiver();
-  engine = await startEngine(database);
-});
-
-afterEach(async () => {
-  await receiver.close();
-  await engine.stop();
-});
+const database = forFile(createTestDatabase);
+beforeEach(() => database.empty());
+const engine = forEachTest(() => startEngine(database));
+const receiver = forEachTest(startReceiver);
 
 it('a receiver that takes 20 a second gets all of them, and refuses fewer than it takes', async () => {
   const count = { taken: 0, refused: 0 };
@@ -60,7 +44,7 @@ it('a receiver that takes 20 a second gets all of them, and refuses fewer than i
     'select sum(attempts)::integer as attempts, sum(failures)::integer as failures from posthorn.tallies',
   );
   expect(rows).toEqual([{ attempts: 30, failures: 0 }]);
-}, 40_000);
+});
 
 it('a webhook that is refused in an ordered lane keeps its place and its attempts', async () => {
   receiver.answer((_request, response) => {

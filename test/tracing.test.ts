@@ -7,12 +7,12 @@ import {
   type ReadableSpan,
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
-import type { Posthorn } from '../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startReceiver } from '../harness/receiver.ts';
+import { createTestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { forEachTest, forFile } from './support/world.ts';
 
 // The spans that a user sees who brings an OpenTelemetry SDK, here the real one, and what the receiver gets with it.
 
@@ -20,25 +20,13 @@ const traceId = '0af7651916cd43dd8448eb211c80319c';
 const parentId = 'b7ad6b7169203331';
 const traceparent = `00-${traceId}-${parentId}-01`;
 
-let database: TestDatabase;
-let posthorn: Posthorn & AsyncDisposable;
-let receiver: Receiver;
+const database = forFile(createTestDatabase);
+forFile(() => startEngine(database, { env: { POSTHORN_RETRY_SCHEDULE: '100ms' } }));
+const receiver = forEachTest(startReceiver);
 const exporter = new InMemorySpanExporter();
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  posthorn = await startEngine(database, { env: { POSTHORN_RETRY_SCHEDULE: '100ms' } });
-});
-
-afterAll(async () => {
-  await posthorn.stop();
-  await database.drop();
-});
 
 beforeEach(async () => {
   exporter.reset();
-  receiver = await startReceiver();
-  return () => receiver.close();
 });
 
 describe('without an SDK', () => {

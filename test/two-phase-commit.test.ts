@@ -1,36 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../harness/receiver.ts';
-import type { Posthorn } from '../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startReceiver } from '../harness/receiver.ts';
+import { createTestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
+import { forEachTest, forFile } from './support/world.ts';
 
 // Producers whose transactions are prepared before they are committed (XA, PREPARE TRANSACTION).
 
-let database: TestDatabase;
-let posthorn: Posthorn;
-let receiver: Receiver;
+const database = forFile(createTestDatabase);
+forFile(() => startEngine(database));
+const receiver = forEachTest(startReceiver);
 let isPossible: boolean;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  posthorn = await startEngine(database);
   const { rows } = await database.pool.query<{ most: string }>(
     `select current_setting('max_prepared_transactions') as most`,
   );
   isPossible = rows[0]?.most !== '0';
 });
 
-afterAll(async () => {
-  await posthorn.stop();
-  await database.drop();
-});
-
-beforeEach(async (context) => {
+beforeEach((context) => {
   if (!isPossible) context.skip('max_prepared_transactions is 0');
-  receiver = await startReceiver();
-  return () => receiver.close();
 });
 
 /** Inserts in a transaction and prepares it; returns its name. */

@@ -1,8 +1,8 @@
 import type { Child } from '../../harness/child.ts';
+import type { RoundDatabase } from '../../harness/postgres.ts';
 import { smallBacklog, urlOf } from '../backlog.ts';
 import type { Bench } from '../bench.ts';
 import { clockMs } from '../clock.ts';
-import type { RoundDatabase } from '../database.ts';
 import { Fleet } from '../fleet.ts';
 import type { ProducerRequest } from '../producer.ts';
 import type { Result } from '../report.ts';

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RoundDatabase } from '../../harness/postgres.ts';
 import type { Bench } from '../bench.ts';
 import { clockMs } from '../clock.ts';
-import type { RoundDatabase } from '../database.ts';
 import { Fleet } from '../fleet.ts';
 import { figure, type Result } from '../report.ts';
 

@@ -1,6 +1,6 @@
+import type { RoundDatabase } from '../../harness/postgres.ts';
 import { smallBacklog } from '../backlog.ts';
 import type { Bench } from '../bench.ts';
-import type { RoundDatabase } from '../database.ts';
 import { Fleet } from '../fleet.ts';
 import { figure, type Result } from '../report.ts';
 import { runSteady, type Steady, startProducer } from '../steady.ts';

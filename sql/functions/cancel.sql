@@ -1,4 +1,5 @@
--- Cancels a webhook that waits for its first or next attempt. False when it is being sent, has ended or is unknown.
+-- Cancels a webhook that waits for its first or next attempt. Returns false when it is being sent, has ended or is
+-- unknown.
 create or replace function posthorn.cancel(webhook_id uuid) returns boolean
   language sql
   security definer

@@ -1,8 +1,8 @@
--- Cancels webhooks that wait for their first or next attempt; says how many. An ordered endpoint does not wait any longer for
--- the retry of a webhook that was cancelled.
+-- Cancels webhooks that wait for their first or next attempt; returns how many. An ordered endpoint no longer waits for
+-- the retry of a cancelled webhook.
 --
--- The rows are locked by their own statement. The other one then reads what was committed before that: a session that had one of
--- them locked may have made its ordered lane wait for it, as take_back() does.
+-- A separate statement locks the rows. The next statement then reads what was committed before that: a session that had
+-- locked one of them may have made its ordered lane wait for it, as take_back() does.
 create or replace function posthorn.cancel_many(webhook_ids uuid[]) returns bigint
   language plpgsql
   security definer
@@ -43,7 +43,8 @@ begin
     from waiting as w
     returning 1
   ), closed as (
-    -- Of a lease that ran out. Nobody looks after it when its worker dies; if that lives, its result takes the place of this one.
+    -- The attempt of an expired lease. Nothing else closes it if its worker dies; if the worker lives, its result
+    -- replaces this one.
     update posthorn.attempts as a
     set
       finished_at = clock_timestamp(),
@@ -63,7 +64,7 @@ begin
     update posthorn.lane_rules as r
     set retry_at = null, retry_of = null
     where r.lane = any (array(select rule.lane from heads as rule))
-      -- Still the same one when the lock is there, by binary search.
+      -- Checks, by binary search, that it is still the same webhook now that the lock is held.
       and r.retry_of = (select webhook_ids from listed_heads)[width_bucket(r.retry_of, (select webhook_ids from listed_heads))]
     returning r.lane
   )
@@ -77,4 +78,4 @@ $$;
 
 revoke execute on function posthorn.cancel_many(uuid[]) from public;
 
-comment on function posthorn.cancel_many is 'Cancels webhooks that wait for their first or next attempt; says how many.';
+comment on function posthorn.cancel_many is 'Cancels webhooks that wait for their first or next attempt; returns how many.';

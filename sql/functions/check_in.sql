@@ -1,4 +1,4 @@
--- The same as held(), for a worker that is about to send: the first one records which database this is.
+-- The same as held(), for a worker that is about to send: the first worker records the identity of the database.
 create or replace function posthorn.check_in(environment text)
   returns table (kind text, reason text, since timestamptz)
   language plpgsql
@@ -21,7 +21,7 @@ begin
         environment = excluded.environment,
         recorded_at = excluded.recorded_at
       where i.recorded_at is null
-        -- The environment has got a name. A copy does not name the original's.
+        -- The environment has been named since. A copy does not name the original's environment.
         or i.environment is null
           and i.database_oid = excluded.database_oid
           and i.system_identifier is not distinct from excluded.system_identifier;

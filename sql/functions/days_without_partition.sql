@@ -31,7 +31,7 @@ create or replace function posthorn.days_without_partition() returns setof date
           (select webhook_id from posthorn.attempts_default where webhook_id >= next_day.id order by webhook_id limit 1),
           (select webhook_id from posthorn.outcomes_default where webhook_id >= next_day.id order by webhook_id limit 1)) as id
       ) as later
-      -- Of the last day that a UUID can tell there is none.
+      -- After the last day that a UUID can express there is no next id.
       where next_day.id > stranded.id
     )
     select (posthorn.uuid_time(id) at time zone 'UTC')::date as day

@@ -1,10 +1,10 @@
--- Drops a day of history; says whether it did. The unfinished webhooks of the day stay: their rows of the outbox, their attempts
--- and their rows of the queue are all there is of them, and the first two move to the default partitions. Everybody is locked
--- out while that is done, so a day that has too much of it stays as it is: more than 10,000 webhooks, or 64 MB of bodies and
+-- Drops a day of history; returns whether it did. The unfinished webhooks of the day stay: their rows in the outbox and
+-- their attempts move to the default partitions, and their rows in the queue stay. All other sessions are locked out
+-- during the move, so a day with too much to move stays as it is: more than 10,000 webhooks, or 64 MB of bodies and
 -- answers.
 --
--- A session that claims, records, cancels or retries has a lock of the parents until the end of its transaction, or waits for
--- one before it looks at a row: it finds a webhook before the move or after it, and never half of it.
+-- A session that claims, records, cancels or retries holds a lock on the parents until the end of its transaction, or
+-- waits for one before it reads a row: it sees a webhook before the move or after it, and never half-way.
 create or replace function posthorn.drop_partitions(day date) returns boolean
   language plpgsql
   security definer
@@ -25,9 +25,9 @@ declare
   bytes bigint;
 begin
   perform pg_advisory_xact_lock(1886352244, 0);
-  -- put_back() and take_back() share it: nothing of the day comes into the queue or leaves it by them.
+  -- put_back() and take_back() share this lock, so that they move nothing of the day into or out of the queue.
   perform pg_advisory_xact_lock(1886352244, -4);
-  -- Looked for before any table is locked. The last one reads the whole queue.
+  -- Searched before any table is locked. The last query reads the whole queue.
   kept := array(
     select webhook_id from posthorn.queue where webhook_id >= lower_bound and webhook_id < upper_bound limit most_kept + 1);
   if cardinality(kept) > most_kept
@@ -48,7 +48,8 @@ begin
   if bytes > most_bytes then
     return false;
   end if;
-  -- DROP locks the parent after the partition, a claim the other way round. With the parents first nobody deadlocks.
+  -- DROP locks the parent after the partition, and a claim locks them the other way round. Locking the parents first
+  -- avoids deadlocks.
   lock table only posthorn.outbox, only posthorn.attempts, only posthorn.outcomes in access exclusive mode;
   kept := array(
     select webhook_id from posthorn.queue where webhook_id >= lower_bound and webhook_id < upper_bound limit most_kept + 1);
@@ -59,7 +60,7 @@ begin
   foreach parent in array parents loop
     continue when to_regclass(format('posthorn.%I', parent || suffix)) is null;
     if cardinality(kept) > 0 then
-      -- Only then does the default partition take rows of the day.
+      -- Only after this does the default partition accept rows of the day.
       execute format('alter table posthorn.%I detach partition posthorn.%I', parent, parent || suffix);
       execute format('insert into posthorn.%I select * from posthorn.%I where %I = any ($1)',
         parent || '_default', parent || suffix, case parent when 'outbox' then 'id' else 'webhook_id' end)
@@ -67,7 +68,7 @@ begin
     end if;
     execute format('drop table posthorn.%I', parent || suffix);
   end loop;
-  -- Rows of today and of the days beside it may still come.
+  -- Rows of today, yesterday and tomorrow may still arrive.
   if day < (now() at time zone 'UTC')::date - 1 then
     update posthorn.history set whole_from = day + 1 where whole_from <= day;
   end if;

@@ -1,5 +1,5 @@
--- Before an endpoint is changed: keeps its dates, and what is true of every change of its status. A deleted endpoint stays
--- deleted and keeps nothing secret. Sealing a secret is not a change.
+-- Runs before an endpoint is changed: maintains its dates, and the rules for every change of status. A deleted endpoint
+-- stays deleted and keeps no secrets. Sealing a secret does not count as a change.
 create or replace function posthorn.endpoint_changes() returns trigger
   language plpgsql
   set search_path = pg_catalog, pg_temp
@@ -8,7 +8,7 @@ begin
   if old.status = 'deleted' then
     raise check_violation using
       constraint = 'endpoints_deleted_is_final', schema = 'posthorn', table = 'endpoints', column = 'status',
-      message = 'Cannot change the endpoint as a deleted one must stay as it is';
+      message = 'The endpoint was deleted and cannot be changed';
   end if;
   if (new.gone_answers = old.gone_answers and coalesce(current_setting('posthorn.is_sealing', true), '') <> 'on')
     or new.status <> old.status

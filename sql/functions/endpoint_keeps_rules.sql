@@ -1,5 +1,5 @@
--- The rules of endpoints. A trigger and no CHECK, because Postgres repeats the whole row in the error of a CHECK, with its
--- secrets. See outbox_keeps_rules().
+-- The rules for endpoints. They are a trigger and not CHECKs, because the error of a CHECK repeats the whole row with
+-- its secrets. See outbox_keeps_rules().
 create or replace function posthorn.endpoint_keeps_rules() returns trigger
   language plpgsql
   set search_path = pg_catalog, pg_temp
@@ -60,20 +60,19 @@ begin
       headers, '$.keyvalue() ? (!(@.key like_regex "^[-!#$%&''*+.^_`|~0-9A-Za-z]{1,128}$" flag "s"))')
       then 'endpoints_headers_names_are_tokens'
     when headers is not null and not posthorn.header_names_are_unique(headers) then 'endpoints_headers_names_are_unique'
-    when jsonb_path_exists(headers, '$.keyvalue() ? (@.key like_regex
-      "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")')
-      then 'endpoints_headers_names_are_not_reserved'
+    when posthorn.names_reserved_header(headers) then 'endpoints_headers_names_are_not_reserved'
   end;
   if broken is null then
     return new;
   end if;
   raise check_violation using
     constraint = broken, schema = 'posthorn', table = 'endpoints',
-    message = format('Cannot save the endpoint as the rule %s must hold: current value is not shown', broken);
+    message = format('The endpoint breaks the rule %s; its values are not shown', broken);
 end
 $$;
 
--- The last by its name, so that it judges what the others have made of the row. Always: not only in sessions of origin.
+-- The name sorts last, so that it checks the row after the other triggers have changed it. "Always": not only in
+-- sessions of origin.
 create or replace trigger endpoint_rules
   before insert or update on posthorn.endpoints
   for each row

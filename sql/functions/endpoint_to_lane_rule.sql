@@ -1,4 +1,4 @@
--- Writes what the settings of an endpoint mean for the claim into lane_rules, and tells the workers.
+-- Turns the settings of an endpoint into its row of lane_rules, which the claim reads, and notifies the workers.
 create or replace function posthorn.endpoint_to_lane_rule() returns trigger
   language plpgsql
   security definer
@@ -14,8 +14,9 @@ begin
     return null;
   end if;
   if tg_op = 'UPDATE' and old.ordered and not new.ordered and new.status <> 'deleted' then
-    -- The lane waits for the retry of its first webhook. From now on that webhook waits alone, and just as long. The rule is
-    -- locked before, so that no retry is recorded in between; a webhook that is locked is being cancelled or retried.
+    -- The lane waits for the retry of its first webhook. From now on only that webhook waits, for the same time. The
+    -- rule is locked first, so that no retry is recorded in between; a webhook that is locked is being cancelled or
+    -- retried.
     select r.retry_at, r.retry_of
     into waits_until, waiting_id
     from posthorn.lane_rules as r
@@ -60,7 +61,7 @@ begin
 end
 $$;
 
--- An endpoint that is neither held nor limited has nothing to be told: 100,000 of them are inserted as fast as any row.
+-- An endpoint without limits or a hold needs no notification: 100,000 of them are inserted as fast as any row.
 create or replace trigger endpoint_to_lane_rule_on_insert
   after insert on posthorn.endpoints
   for each row

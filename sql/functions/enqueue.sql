@@ -1,5 +1,5 @@
--- Enqueues a webhook to a URL or to a registered endpoint, and returns its id. With an idempotency key that is already known,
--- returns the id of the webhook that the key stands for, and enqueues nothing; a key is remembered for 7 days.
+-- Enqueues a webhook to a URL or to a registered endpoint, and returns its id. If the idempotency key was used before,
+-- returns the existing webhook's id and enqueues nothing; a key is remembered for 7 days.
 create or replace function posthorn.enqueue(
   url text default null,
   body text default null,
@@ -30,7 +30,7 @@ begin
       where k.expires_at <= now();
     exit when found;
     select k.webhook_id into known_id from posthorn.idempotency_keys as k where k.key = enqueue.idempotency_key;
-    -- Not found when the key was pruned in between: then it is free.
+    -- If the key was pruned in between, it is not found, and is free.
     if found then
       return known_id;
     end if;

@@ -1,5 +1,5 @@
--- Enqueues webhooks that missed() has found, as the trigger would have; returns the ids of those that are enqueued now. Notes
--- what their idempotency keys stand for, unless that is another webhook.
+-- Enqueues webhooks that missed() has found, as the trigger would have; returns the ids of those that it enqueued. It
+-- stores their idempotency keys, unless a key belongs to another webhook.
 create or replace function posthorn.enqueue_missed(webhook_ids uuid[]) returns setof uuid
   language plpgsql
   security definer
@@ -9,7 +9,7 @@ create or replace function posthorn.enqueue_missed(webhook_ids uuid[]) returns s
   set enable_mergejoin = off
   as $$
 begin
-  -- One at a time, and nobody puts anything back meanwhile: what another one enqueued may have been sent since.
+  -- One call at a time, and no webhook is put back meanwhile, because another call's webhooks may have been sent since.
   perform pg_advisory_xact_lock(1886352244, -4);
   insert into posthorn.idempotency_keys (key, webhook_id, expires_at)
   select o.idempotency_key, o.id, o.created_at + interval '7 days'
@@ -27,9 +27,7 @@ begin
     case when o.endpoint_id is null then posthorn.lane_of(o.url) else posthorn.lane_of(o.endpoint_id) end,
     case
       when (select e.ordered from posthorn.endpoints as e where e.id = o.endpoint_id) then 1
-      when o.priority = 'high' then 0
-      when o.priority = 'normal' then 1
-      else 2
+      else posthorn.priority_of(o.priority)
     end,
     greatest(o.send_at, clock_timestamp())
   from posthorn.outbox as o

@@ -1,5 +1,5 @@
--- Deletes webhooks of dropped days that were unfinished then and have ended since, once they ended longer ago than history is
--- kept: they are in the default partitions and go with no day. At most so many; says how many.
+-- Deletes webhooks of dropped days that were unfinished then and have since ended, longer ago than the retention: they
+-- are in the default partitions, so no dropped day removes them. Deletes at most "most"; returns how many.
 create or replace function posthorn.forget_kept(retention interval, most integer) returns integer
   language sql
   security definer

@@ -1,6 +1,6 @@
 -- Before the tables: one of their defaults, checks or generated columns calls it.
 --
--- Whether the names of headers differ in more than their case.
+-- Whether the header names are still different when case is ignored.
 --
 -- Its body is parsed when it is created: see uuid_v7().
 create or replace function posthorn.header_names_are_unique(headers jsonb) returns boolean

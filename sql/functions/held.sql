@@ -1,5 +1,5 @@
--- Why nothing is sent from this database: one row, or none if webhooks are sent. With an environment, '' for none, it is
--- compared as well. A kind is "copy", "environment" or "request".
+-- Why this database is held: one row, or none if webhooks are sent. If an environment is given ('' for none), it is
+-- compared too. The kind is "copy", "environment" or "request".
 create or replace function posthorn.held(environment text default null)
   returns table (kind text, reason text, since timestamptz)
   language sql stable
@@ -31,7 +31,7 @@ create or replace function posthorn.held(environment text default null)
           when 'environment' then format(
             'This database belongs to the environment %s, and POSTHORN_ENVIRONMENT is %s',
             i.environment, coalesce(nullif(held.environment, ''), 'not set'))
-          when 'request' then format('Somebody holds it: %s', coalesce(i.held_because, 'no reason was given'))
+          when 'request' then format('It is held by request: %s', coalesce(i.held_because, 'no reason was given'))
         end as reason
     ) as found
     where found.kind is not null
@@ -39,4 +39,4 @@ create or replace function posthorn.held(environment text default null)
 
 revoke execute on function posthorn.held(text) from public;
 
-comment on function posthorn.held is 'Why nothing is sent from this database; no row: webhooks are sent.';
+comment on function posthorn.held is 'Why this database is held; no row: webhooks are sent.';

@@ -1,4 +1,5 @@
--- The least id of the whole history: of webhooks with a lesser one, only the unfinished ones and those that ended lately are there.
+-- The smallest id of the complete history: of webhooks with smaller ids, only unfinished ones and those that ended
+-- recently are left.
 create or replace function posthorn.history_floor() returns uuid
   language sql stable
   set search_path = pg_catalog, pg_temp

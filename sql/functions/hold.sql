@@ -1,4 +1,4 @@
--- Holds everything: within seconds no worker sends anything more, and a worker that starts sends nothing.
+-- Holds the database: within seconds all workers stop sending, and a worker that starts sends nothing.
 create or replace function posthorn.hold(reason text default null) returns void
   language sql
   set search_path = pg_catalog, pg_temp
@@ -11,4 +11,4 @@ create or replace function posthorn.hold(reason text default null) returns void
 
 revoke execute on function posthorn.hold(text) from public;
 
-comment on function posthorn.hold is 'Holds everything until posthorn.resume().';
+comment on function posthorn.hold is 'Holds the database until posthorn.resume().';

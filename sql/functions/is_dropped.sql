@@ -1,4 +1,5 @@
--- Whether a webhook with this id would have been dropped with the history of its day. One that was unfinished then is still there.
+-- Whether a webhook with this id would have been dropped with the history of its day. A webhook that was unfinished
+-- then still exists.
 create or replace function posthorn.is_dropped(webhook_id uuid) returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp

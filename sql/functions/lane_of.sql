@@ -1,10 +1,10 @@
 -- Before the tables: one of their defaults, checks or generated columns calls it.
 --
--- The lane of a URL: all webhooks to one address share its slots. It is computed, so that no shared row is looked up.
+-- The lane of a URL: all webhooks to one address share its slots. It is computed, so that no shared row is read.
 --
--- The first 8 bytes of a SHA-256: with Postgres' own hash functions anybody could compute a URL that has the lane of another,
--- and URLs that share a lane share its breaker, its pauses and its slots (ADR 17). The URL becomes bytes by decode(), because
--- convert_to() is not immutable, and with it this could not be inlined.
+-- It is the first 8 bytes of a SHA-256. With Postgres' own hash functions, an attacker could compute a URL with the
+-- same lane as another, and such URLs share the lane's breaker, its pauses and its slots (ADR 17). decode() turns the
+-- URL into bytes, because convert_to() is not immutable and would prevent inlining.
 create or replace function posthorn.lane_of(url text) returns bigint
   language sql immutable strict parallel safe
   return ('x' || pg_catalog.left(

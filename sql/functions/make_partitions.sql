@@ -1,18 +1,19 @@
--- Makes the partitions of a day (UTC), named <table>_<yyyymmdd>, where they are missing; says how many it made.
+-- Makes the partitions of a day (UTC), named <table>_<yyyymmdd>, if they are missing; returns how many it made.
 --
--- A partition is made aside and then attached, because CREATE TABLE ... PARTITION OF locks readers and writers of the parent out.
--- The rows of the day that went to a default partition meanwhile are moved into it in two steps. Most of them are moved without
--- a lock: those that nobody updates any more. Then the parents are locked against writers, what came since and what may
--- still be updated is moved, and the partitions are attached. Without that lock, ATTACH fails when a row is committed after
--- the move, and so does an insert that waits for ATTACH: it has already chosen the default partition.
+-- A partition is created separately and then attached, because CREATE TABLE ... PARTITION OF locks readers and writers
+-- out of the parent. The rows of the day that went to a default partition in the meantime are moved into it in two
+-- steps. Most of them are moved without a lock: those that will not be updated any more. Then the parents are locked
+-- against writers, the new rows and those that may still be updated are moved, and the partitions are attached. Without
+-- that lock, ATTACH fails when a row is committed after the move, and so does an insert that waits for ATTACH: it has
+-- already chosen the default partition.
 --
--- Nobody waits long for that lock: it is asked for with a timeout of 100 ms, and not at all while a transaction holds one of
--- the tables that has held it for 100 ms already. The fifth failure is an error.
+-- No session waits long for that lock: it is requested with a timeout of 100 ms, and not at all while a transaction has
+-- held one of the tables for 100 ms already. The fifth failure is an error.
 --
--- It acts with the owner's rights, as do drop_partitions() and days_without_partition(), because only the owner of a table may
--- attach or drop its partitions. A worker talks to strangers all day and should not be the owner, who can drop everything,
--- disable the triggers and rewrite what acts with the owner's rights. A role that may call these three can do that much and no
--- more.
+-- It acts with the owner's rights, like drop_partitions() and days_without_partition(), because only the owner of a
+-- table may attach or drop its partitions. A worker talks to unknown servers all day and should not be the owner, who
+-- can drop everything, disable the triggers and replace functions that act with the owner's rights. A role that may
+-- call these three functions can do no more than that.
 create or replace function posthorn.make_partitions(day date) returns integer
   language plpgsql
   security definer
@@ -26,13 +27,14 @@ declare
   lock_timeout_before constant text := current_setting('lock_timeout');
   missing text[];
   parent text;
-  -- Whether rows of the day may come while this runs: the trigger of the outbox takes ids of a day from now at most.
+  -- Whether rows of the day may arrive during this call: the trigger of the outbox accepts ids of at most a day from
+  -- now.
   is_written boolean := day <= (now() at time zone 'UTC')::date + 1;
   holders text[];
 begin
-  -- One maker at a time; the others then find the work done.
+  -- One session at a time; the others then find the work done.
   perform pg_advisory_xact_lock(1886352244, 0);
-  -- Not by to_regclass(): what it did not find a session remembers, and would not see that another made it meanwhile.
+  -- Not with to_regclass(): a session caches a failed lookup, and would not notice that another session made the table.
   missing := array(
     select name
     from unnest(array['outbox', 'attempts', 'outcomes']) with ordinality as parents (name, place)
@@ -40,8 +42,8 @@ begin
       select from pg_class where relnamespace = 'posthorn'::regnamespace and relname = name || suffix)
     order by place);
   foreach parent in array missing loop
-    -- An attempt is updated once, soon: with so much of a page left free all updates are HOT. The CHECK spares ATTACH the
-    -- reading of the rows.
+    -- An attempt is updated once, soon: with this much free space per page, all updates are HOT. The CHECK lets ATTACH
+    -- skip reading the rows.
     execute format(
       'create table posthorn.%1$I (like posthorn.%2$I including all, constraint is_of_its_day check (%3$I >= %4$L and %3$I < %5$L)) %6$s',
       parent || suffix, parent, case parent when 'outbox' then 'id' else 'webhook_id' end, bounds[1], bounds[2],
@@ -72,14 +74,14 @@ begin
         exit when holders is null;
         if look = 2 then
           raise lock_not_available using
-            message = format('Cannot make the partitions of %s: a transaction holds the tables that must be locked', day),
+            message = format('Cannot make the partitions of %s because a transaction holds the tables that must be locked', day),
             hint = 'It is tried again. A transaction that stays open for long keeps it from being done: see pg_stat_activity.';
         end if;
         perform pg_sleep(0.1);
       end loop;
       perform set_config('lock_timeout', '100ms', true);
       if is_written then
-        -- put_back() and take_back() share it: a row that they wait for must not be moved away under them.
+        -- put_back() and take_back() share this lock, because a row that they wait for must not be moved.
         perform pg_advisory_xact_lock(1886352244, -4);
         foreach parent in array missing loop
           execute format('lock table only posthorn.%I in share row exclusive mode', parent);
@@ -96,7 +98,8 @@ begin
       perform set_config('lock_timeout', lock_timeout_before, true);
       return cardinality(missing);
     exception
-      -- check_violation: a row of the day came to a default partition although none can, past the trigger.
+      -- check_violation: a row of the day reached a default partition without the trigger, which would have prevented
+      -- it.
       when lock_not_available or deadlock_detected or check_violation then
         if tries = most_tries then
           raise;

@@ -1,9 +1,9 @@
--- The webhooks that match, in the order of their ids, after one of them: at most so many, and as far as the walk goes. Those to
--- a registered endpoint; or those to one of some URLs without their query, and to no registered endpoint. Their lane only
--- narrows the search down: the destination of each is looked up, so that no webhook is taken for one to another destination.
--- "walked_to" is where to go on; null at the end. Failed and cancelled ones have an index of their own, delivered ones are
--- looked for among all that have ended, pending ones in the queue. The settings keep each walk along an index, in its order: a
--- bitmap or a sort would read all that there is for every page.
+-- Finds the webhooks that match, ordered by id, after a given one: at most "most", within "walk" rows. It finds those
+-- to a registered endpoint, or direct sends to some URLs without their query. The lane only narrows the search: the
+-- destination of each is looked up, so that no webhook to another destination matches. "walked_to" is where to
+-- continue; null at the end. Failed and cancelled webhooks have their own index, delivered ones are searched among all
+-- that have ended, pending ones in the queue. The settings keep each walk along an index, in its order: a bitmap or a
+-- sort would read everything for every page.
 create or replace function posthorn.matching(
   statuses posthorn.webhook_status[],
   endpoint_id uuid,
@@ -25,7 +25,7 @@ create or replace function posthorn.matching(
   set jit = off
   as $$
     with walked as materialized (
-      -- What ended at infinity does not match; it is only walked past.
+      -- Rows that ended at infinity do not match; they are only skipped.
       (
         select 1 as source, e.webhook_id, e.outbox_id, e.lane, e.finished_at
         from posthorn.outcomes as e
@@ -99,7 +99,7 @@ create or replace function posthorn.matching(
           and named.id < matching.before
       )
     ),
-    -- As text, as there is no min(uuid) before Postgres 18; the order is the same.
+    -- As text, because there is no min(uuid) before Postgres 18; the order is the same.
     horizon as materialized (
       select min(last)::uuid as id
       from (
@@ -126,7 +126,8 @@ create or replace function posthorn.matching(
         and ((select id from horizon) is null or w.webhook_id <= (select id from horizon))
       order by w.webhook_id
     ),
-    -- A CTE gives its rows in its own order, and no more than are asked for: the outbox is read for a page, not for a walk.
+    -- A CTE returns its rows in its own order and only as many as are needed: the outbox is read for a page, not for a
+    -- walk.
     matches as materialized (
       select c.webhook_id
       from candidates as c

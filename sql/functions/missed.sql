@@ -1,7 +1,7 @@
--- Finds webhooks of the outbox that neither wait nor have ended, because the trigger did not fire when they were inserted: it does
--- not in a session whose session_replication_role is replica, while triggers are disabled (pg_restore --disable-triggers does
--- that), and for rows that an owner inserts into a partition itself. Looks at so many webhooks below an id, the newest first;
--- "walked_to" is where to go on, null at the end.
+-- Finds webhooks in the outbox that neither wait nor have ended, because the trigger did not fire when they were
+-- inserted: it does not fire in a session whose session_replication_role is replica, while triggers are disabled
+-- (pg_restore --disable-triggers does that), and for rows that an owner inserts into a partition directly. Checks a
+-- number of webhooks below an id, newest first; "walked_to" is where to continue, null at the end.
 create or replace function posthorn.missed(
   before uuid,
   walk integer,

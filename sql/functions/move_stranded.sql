@@ -1,5 +1,6 @@
--- Moves rows of a day from the default partition of a parent to the partition of the day, which is not attached yet; says how
--- many. only_settled: no row that may still be updated or deleted, because a session that waits for such a row finds it gone.
+-- Moves rows of a day from the default partition of a parent to the day's partition, which is not attached yet; returns
+-- how many. only_settled: skips rows that may still be updated or deleted, because a session that waits for such a row
+-- would not find it.
 create or replace function posthorn.move_stranded(parent text, bounds uuid[], only_settled boolean) returns bigint
   language plpgsql
   set search_path = pg_catalog, pg_temp
@@ -21,7 +22,7 @@ begin
     return 0;
   end if;
   if parent = 'outcomes' then
-    -- What was delivered is sent again when somebody forces it: put_back() waits here, and not for a row.
+    -- A delivered webhook is resent when a caller forces it: then put_back() waits for this lock, and not for a row.
     perform pg_advisory_xact_lock(1886352244, -4);
   end if;
   execute format(

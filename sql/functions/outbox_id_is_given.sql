@@ -1,5 +1,5 @@
--- Refuses a row without an id. The primary key does so as well, but Postgres then repeats the row, with its secret, in the error.
--- Such a row goes to the default partition, so the trigger costs the other rows nothing.
+-- Refuses a row without an id. The primary key would too, but its error repeats the row with its secret. Such a row
+-- goes to the default partition, so the trigger costs the other rows nothing.
 create or replace function posthorn.outbox_id_is_given() returns trigger
   language plpgsql
   set search_path = pg_catalog, pg_temp
@@ -7,7 +7,7 @@ create or replace function posthorn.outbox_id_is_given() returns trigger
 begin
   raise check_violation using
     constraint = 'outbox_id_is_given', schema = 'posthorn', table = 'outbox', column = 'id',
-    message = 'Cannot insert into posthorn.outbox as an id must not be null',
+    message = 'The id of a row in posthorn.outbox must not be null',
     hint = 'Leave id out: it has a default.';
 end
 $$;

@@ -1,12 +1,13 @@
 -- Before the tables: one of their defaults, checks or generated columns calls it.
 --
--- The rules of the outbox: true, or an error that names the rule. Rules of columns that are seldom given are only looked at when
--- they are.
+-- The rules of the outbox: returns true, or raises an error that names the broken rule. Rules for rarely used columns
+-- are checked only if the column is set.
 --
--- One CHECK that calls a function, and not a CHECK per rule, for two reasons. Postgres reads and plans the CHECKs of a table
--- again with every statement: of the 1.7 million instructions of an insert of one row, 21 CHECKs took 1.1 million; the function,
--- whose plan a session keeps, takes 0.2. And when a CHECK is broken, Postgres repeats the whole row in its error and in its log;
--- when a function raises the error it does not, so no secret and no body stands there.
+-- There is one CHECK that calls this function, and not one CHECK per rule, for two reasons. Postgres reads and plans
+-- the CHECKs of a table again with every statement: of the 1.7 million instructions of an insert of one row, 21 CHECKs
+-- took 1.1 million; the function, whose plan a session keeps, takes 0.2. And when a CHECK is broken, Postgres repeats
+-- the whole row in its error and in its log; when a function raises the error it does not, so secrets and bodies do not
+-- appear there.
 create or replace function posthorn.outbox_keeps_rules(
   id uuid,
   url text,
@@ -31,17 +32,17 @@ begin
   broken := case
     when get_byte(uuid_send(id), 6) >> 4 <> 7 then 'outbox_id_is_uuid_v7'
     when num_nonnulls(url, endpoint_id) <> 1 then 'outbox_has_a_url_or_an_endpoint_id'
-    -- Not NOT NULL: when one of those is broken, Postgres repeats the row with its secret.
+    -- Not as NOT NULL, whose error repeats the row with its secret.
     when body is null then 'outbox_body_is_given'
     when num_nulls(content_type, priority, created_at) > 0 then 'outbox_defaults_are_not_null'
     when octet_length(url) > 2048 then 'outbox_url_is_at_most_2048_bytes'
-    -- E'': it reads the same in a session that has standard_conforming_strings off.
+    -- E'' has the same meaning in a session with standard_conforming_strings off.
     when url !~* E'^https?://([^[:space:][:cntrl:]/?#@\\\\:]+|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?([/?][^[:space:][:cntrl:]#]*)?$'
       then 'outbox_url_is_http'
     when octet_length(body) > 1048576 then 'outbox_body_is_at_most_1_mib'
     when octet_length(secret) not between 1 and 512 then 'outbox_secret_is_1_to_512_bytes'
-    -- Standard Webhooks: 24 to 64 bytes of key in base64. The groups of four are counted by the length: as a repetition in
-    -- the regular expression they made this the dearest of all rules, six times that of the URL.
+    -- Standard Webhooks: 24 to 64 bytes of key in base64. The length counts the groups of four: as a repetition in the
+    -- regular expression they made this the most expensive rule, six times the URL check.
     when left(secret, 6) = 'whsec_'
       and (
         octet_length(rtrim(secret, '=')) < 6 + 32
@@ -58,7 +59,7 @@ begin
         or content_type !~ '^[-!#$%&''*+.^_`|~0-9A-Za-z]+/[-!#$%&''*+.^_`|~0-9A-Za-z]+( *;[ -~]*)?$'
       )
       then 'outbox_content_type_is_media_type'
-    when priority not in ('high', 'normal', 'low') then 'outbox_priority_is_high_normal_or_low'
+    when posthorn.priority_of(priority) is null then 'outbox_priority_is_high_normal_or_low'
     when not isfinite(created_at) then 'outbox_created_at_is_finite'
   end;
   if broken is null and num_nonnulls(send_at, max_attempts, idempotency_key, traceparent) > 0 then
@@ -74,17 +75,14 @@ begin
       when jsonb_typeof(headers) <> 'object' then 'outbox_headers_is_object'
       when octet_length(headers::text) > 8192 then 'outbox_headers_are_at_most_8_kib'
       when jsonb_path_exists(headers, 'strict $.* ? (@.type() != "string")') then 'outbox_headers_values_are_strings'
-      -- flag "s": without it a negated class does not match a line feed, and a header could be smuggled in.
+      -- Flag "s": without it, a negated class does not match a line feed, so a header could be smuggled in.
       when jsonb_path_exists(headers, '$.* ? (@ like_regex "[^ -~]" flag "s")')
         then 'outbox_headers_values_are_printable_ascii'
       when jsonb_path_exists(
         headers, '$.keyvalue() ? (!(@.key like_regex "^[-!#$%&''*+.^_`|~0-9A-Za-z]{1,128}$" flag "s"))')
         then 'outbox_headers_names_are_tokens'
       when not posthorn.header_names_are_unique(headers) then 'outbox_headers_names_are_unique'
-      -- What the connection or Posthorn itself sets. Host would also choose the name that the certificate is checked for.
-      when jsonb_path_exists(headers, '$.keyvalue() ? (@.key like_regex
-        "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")')
-        then 'outbox_headers_names_are_not_reserved'
+      when posthorn.names_reserved_header(headers) then 'outbox_headers_names_are_not_reserved'
     end;
   end if;
   if broken is null then
@@ -92,6 +90,6 @@ begin
   end if;
   raise check_violation using
     constraint = broken, schema = 'posthorn', table = 'outbox',
-    message = format('Cannot insert into posthorn.outbox as the rule %s must hold: current value is not shown', broken);
+    message = format('The row of posthorn.outbox breaks the rule %s; its values are not shown', broken);
 end
 $$;

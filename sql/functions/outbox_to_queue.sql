@@ -1,18 +1,19 @@
--- From the outbox to the queue, in the producer's transaction, a statement at a time. What the rows are is found out by one
--- aggregate, and endpoints are only read when a row names one.
+-- Copies new rows of the outbox to the queue, in the producer's transaction, once per statement. One aggregate finds
+-- out what kinds of rows there are, and endpoints are read only if a row names one.
 --
--- No producer waits for another: no shared row is touched (except idempotency keys, which are the producer's own), and the
--- wake-up is guarded. A transaction that has notified holds a database-wide lock while it commits, so that
--- unguarded NOTIFY limits the whole server to one commit per flush (measured: 376 against 9,782 commits a second with
--- 32 producers and a 2 ms flush). With the guard at most one open transaction notifies; the others are found by the
--- poll that follows each wake-up.
+-- Producers never wait for each other: no shared row is touched (except idempotency keys, which are the producer's
+-- own), and the wake-up is guarded. A transaction that has notified holds a database-wide lock while it commits, so
+-- that unguarded NOTIFY limits the whole server to one commit per flush (measured: 376 against 9,782 commits a second
+-- with 32 producers and a 2 ms flush). With the guard at most one open transaction notifies; the others are found by
+-- the poll that follows each wake-up.
 create or replace function posthorn.outbox_to_queue() returns trigger
   language plpgsql
   security definer
   set search_path = pg_catalog, pg_temp
   as $$
 declare
-  -- Of any of the rows: 1 due  2 an id that is not of today  4 a key  8 to an endpoint  16 to a URL
+  -- Set if any of the rows: 1 is due, 2 has an id that is not of today, 4 has a key, 8 goes to an endpoint, 16 goes to
+  -- a URL.
   traits integer;
   missing uuid;
 begin
@@ -27,12 +28,13 @@ begin
   if traits & 2 > 0 then
     raise check_violation using
       constraint = 'outbox_id_is_of_today', schema = 'posthorn', table = 'outbox', column = 'id',
-      message = 'Cannot insert into posthorn.outbox as an id must be a UUID v7 whose time is within a day of now',
+      message = 'The id of a row in posthorn.outbox must be a UUID v7 whose time is within a day of now',
       hint = 'Leave id out: it has a default.';
   end if;
 
   if traits & 8 > 0 then
-    -- Not locked: producers wait for nobody. What is inserted while its endpoint is deleted fails as endpoint_deleted.
+    -- Not locked, so that producers never wait. A webhook that is inserted while its endpoint is deleted fails as
+    -- endpoint_deleted.
     select r.endpoint_id
     into missing
     from new_rows as r
@@ -43,7 +45,7 @@ begin
       raise foreign_key_violation using
         constraint = 'outbox_endpoint_id_is_registered', schema = 'posthorn', table = 'outbox', column = 'endpoint_id',
         message = format(
-          'Cannot insert into posthorn.outbox as an endpoint_id must be that of a registered endpoint: current value is %s',
+          'The endpoint_id of a row in posthorn.outbox must be that of a registered endpoint: %s is not',
           missing);
     end if;
   end if;
@@ -65,7 +67,7 @@ begin
     ) then
       raise unique_violation using
         constraint = 'outbox_idempotency_key_is_unique', schema = 'posthorn', table = 'outbox', column = 'idempotency_key',
-        message = 'Cannot insert into posthorn.outbox as an idempotency_key may stand for one webhook only',
+        message = 'An idempotency_key in posthorn.outbox may belong to one webhook only',
         hint = 'posthorn.enqueue() returns the id of the webhook that is already there.';
     end if;
   end if;
@@ -76,7 +78,7 @@ begin
       id,
       id,
       posthorn.lane_of(url),
-      case priority when 'high' then 0 when 'normal' then 1 else 2 end,
+      posthorn.priority_of(priority),
       greatest(send_at, clock_timestamp())
     from new_rows
     where endpoint_id is null;
@@ -89,18 +91,17 @@ begin
       id,
       posthorn.lane_of(endpoint_id),
       case
-        -- In the order of sending whatever the priority: one must not overtake the other.
+        -- In the order of sending, whatever the priority: one webhook must not overtake another.
         when (select e.ordered from posthorn.endpoints as e where e.id = new_rows.endpoint_id) then 1
-        when priority = 'high' then 0
-        when priority = 'normal' then 1
-        else 2
+        else posthorn.priority_of(priority)
       end,
       greatest(send_at, clock_timestamp())
     from new_rows
     where endpoint_id is not null;
   end if;
 
-  -- Postgres refuses to PREPARE a transaction that has notified: whoever uses two-phase commit turns it off.
+  -- Postgres refuses to PREPARE a transaction that has notified, so users of two-phase commit turn the notification
+  -- off.
   if traits & 1 > 0
     and current_setting('posthorn.notify', true) is distinct from 'off'
     and pg_try_advisory_xact_lock(1886352244, -1)
@@ -111,9 +112,10 @@ begin
 end
 $$;
 
--- Not "enable always", and nor are the triggers of endpoints: with logical replication the rows that triggers make here are
--- replicated as well. On a subscriber the row of the queue would be made twice, and the copying of the tables at the start, which
--- fires triggers of statements, would fail: their ids are not of today. What a trigger has missed posthorn.missed() finds.
+-- Not "enable always", like the triggers of endpoints: with logical replication, the rows that triggers make here are
+-- replicated too. On a subscriber the row of the queue would be made twice, and the initial copy of the tables, which
+-- fires statement triggers, would fail, because its ids are not of today. posthorn.missed() finds webhooks that a
+-- trigger has missed.
 create or replace trigger outbox_to_queue
   after insert on posthorn.outbox
   referencing new table as new_rows

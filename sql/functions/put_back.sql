@@ -1,13 +1,13 @@
--- Puts webhooks back that have ended in one of these ways before a time, and makes those that wait due, if "pending" is
--- among them. Says of each what became of it: queued, brought_forward; or why nothing was done: already_due, delivering,
--- waiting, endpoint_deleted, worn_out, payload_gone, unknown, or the status that it has.
+-- Puts webhooks back that have ended with one of these statuses before a time, and makes waiting ones due if "pending"
+-- is among them. Returns for each what was done: queued, brought_forward; or why nothing was done: already_due,
+-- delivering, waiting, endpoint_deleted, worn_out, payload_gone, unknown, or the status that it has.
 --
--- A webhook that is put back stays the same webhook: its row moves from outcomes back to the queue, its attempts count on, and
--- how it had ended is kept in former_outcomes.
+-- A webhook that is put back stays the same webhook: its row moves from outcomes back to the queue, its attempts count
+-- on, and its former outcome is kept in former_outcomes.
 --
--- In the order of the ids, one after the other by the spacing from due_from on, but none before now: a window of the claim
--- looks at what is due since the last look. A webhook of an ordered endpoint goes behind those that wait there already; put
--- before them, it would pass the one that is being sent.
+-- The due times follow the order of the ids, with the given spacing, from due_from on but never before now, because the
+-- claim's window looks at webhooks that became due since the last look. A webhook of an ordered endpoint goes behind
+-- those that already wait there; in front of them, it would overtake the one that is being sent.
 create or replace function posthorn.put_back(
   webhook_ids uuid[],
   statuses posthorn.webhook_status[],
@@ -27,7 +27,7 @@ create or replace function posthorn.put_back(
   as $$
 #variable_conflict use_column
 declare
-  -- Each once, in order: so rows are locked, and one after the other they become due.
+  -- Each id once, in order: rows are locked and become due in this order.
   ids constant uuid[] := array(select distinct id from unnest(put_back.webhook_ids) as id where id is not null order by id);
   queued uuid[];
   others uuid[];
@@ -36,11 +36,11 @@ declare
   brought_forward uuid[] := '{}';
   freed bigint[] := '{}';
 begin
-  -- Until the end of the transaction no day is dropped: drop_partitions() looks for unfinished webhooks first.
+  -- No day is dropped until the end of the transaction: drop_partitions() first looks for unfinished webhooks.
   perform pg_advisory_xact_lock_shared(1886352244, -4);
 
-  -- No row is joined with another's: each id is looked up by itself ("offset 0"), and what was found is changed by an array
-  -- of ids. As joins, n rows were compared with n ids.
+  -- Rows are not joined: each id is looked up separately ("offset 0"), and the rows found are changed by an array of
+  -- ids. As joins, n rows were compared with n ids.
   with able as materialized (
     select e.*, o.own_priority, o.is_ordered
     from unnest(ids) as wanted (id)
@@ -67,7 +67,7 @@ begin
   taken as (
     delete from posthorn.outcomes
     where webhook_id = any (array(select webhook_id from able))
-      -- So that only the partitions of these days are looked into.
+      -- This limits the search to the partitions of these days.
       and webhook_id between ids[1] and ids[cardinality(ids)]
   ),
   remembered as (
@@ -87,9 +87,7 @@ begin
       case
         when a.is_ordered then 1
         when put_back.priority is not null then put_back.priority
-        when a.own_priority = 'high' then 0
-        when a.own_priority = 'normal' then 1
-        else 2
+        else posthorn.priority_of(a.own_priority)
       end,
       greatest(
         clock_timestamp(),
@@ -104,8 +102,8 @@ begin
   if 'pending' = any (put_back.statuses) then
     others := array(select id from unnest(ids) as id except select id from unnest(queued) as id order by id);
   end if;
-  -- Once more for heads of ordered lanes that were no heads any more when the lock was there: the endpoint has stopped being
-  -- ordered, and its head has the time of its retry itself now.
+  -- A second round for heads of ordered lanes that are no heads any more once the lock is held: the endpoint has
+  -- stopped being ordered, and its head now has the time of its retry itself.
   for round in 1 .. 2 loop
     exit when coalesce(cardinality(others), 0) = 0;
     with early as materialized (
@@ -115,7 +113,7 @@ begin
         select webhook_id, due_at, attempts
         from posthorn.queue
         where webhook_id = o.id
-          -- Not now(): somebody else may have put it back since this transaction began.
+          -- Not now(): another session may have put it back since this transaction began.
           and due_at > clock_timestamp()
           and (lease_until is null or lease_until < now())
         offset 0
@@ -144,7 +142,7 @@ begin
       set due_at = (select times from listed)[width_bucket(q.webhook_id, (select webhook_ids from listed))]
       where q.webhook_id = any ((select webhook_ids from listed)::uuid[])
     ),
-    -- An ordered lane keeps the place of its first one, and waits as a whole.
+    -- An ordered lane keeps its first webhook in place, and waits as a whole.
     heads as materialized (
       select q.*, r.retry_at
       from unnest(others) as o (id)
@@ -169,7 +167,7 @@ begin
       update posthorn.lane_rules
       set retry_at = null, retry_of = null
       where lane = any (array(select lane from heads))
-        -- Still the same one when the lock is there, by binary search.
+        -- Checks, by binary search, that it is still the same webhook now that the lock is held.
         and retry_of = (select webhook_ids from listed_heads)[width_bucket(retry_of, (select webhook_ids from listed_heads))]
         and retry_at > now()
       returning lane

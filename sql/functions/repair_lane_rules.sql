@@ -1,4 +1,4 @@
--- Makes the lane_rules that misruled_lanes shows what the settings of their endpoints say; returns the lanes.
+-- Rebuilds the lane_rules that misruled_lanes shows from the settings of their endpoints; returns the lanes.
 create or replace function posthorn.repair_lane_rules() returns setof bigint
   language plpgsql
   security definer
@@ -7,7 +7,7 @@ create or replace function posthorn.repair_lane_rules() returns setof bigint
 declare
   lanes bigint[] := array(select lane from posthorn.misruled_lanes);
 begin
-  -- In the order of the triggers: the endpoint first. Whoever changes it meanwhile comes after us.
+  -- In the order of the triggers: the endpoint first. A session that changes it in the meantime comes after us.
   perform from posthorn.endpoints where lane = any (lanes) order by id for update;
   perform from posthorn.lane_rules where lane = any (lanes) order by lane for update;
   delete from posthorn.lane_rules as r

@@ -1,4 +1,5 @@
--- Ends every hold: this database is the one that sends from now on. With an environment, '' for none, it belongs to that one.
+-- Ends every hold: from now on this database sends. If an environment is given ('' for none), the database belongs to
+-- it.
 create or replace function posthorn.resume(environment text default null) returns void
   language sql
   set search_path = pg_catalog, pg_temp
@@ -19,4 +20,4 @@ create or replace function posthorn.resume(environment text default null) return
 
 revoke execute on function posthorn.resume(text) from public;
 
-comment on function posthorn.resume is 'Ends every hold: this database is the one that sends from now on.';
+comment on function posthorn.resume is 'Ends every hold: from now on this database sends.';

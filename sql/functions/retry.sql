@@ -1,5 +1,5 @@
--- Sends a webhook again that has failed or was cancelled, or now if it waits; one that was delivered only if forced to.
--- Says "queued" or "brought_forward", or why nothing was done: see put_back().
+-- Resends a webhook that has failed or was cancelled, or sends a waiting one now; a delivered one is resent only if
+-- forced. Returns "queued" or "brought_forward", or why nothing was done: see put_back().
 create or replace function posthorn.retry(webhook_id uuid, force boolean default false) returns text
   language sql
   security definer
@@ -14,4 +14,4 @@ create or replace function posthorn.retry(webhook_id uuid, force boolean default
 
 revoke execute on function posthorn.retry(uuid, boolean) from public;
 
-comment on function posthorn.retry is 'Sends a webhook again that has ended, or now if it waits; says what became of it.';
+comment on function posthorn.retry is 'Resends a webhook that has ended, or sends a waiting one now; returns what was done.';

@@ -1,5 +1,5 @@
--- The same as retry() with many webhooks, such as array(select id from posthorn.webhooks where ...). Says how many are sent
--- again, or now.
+-- The same as retry() for many webhooks, such as array(select id from posthorn.webhooks where ...). Returns how many
+-- are resent or sent now.
 create or replace function posthorn.retry_many(webhook_ids uuid[], force boolean default false) returns bigint
   language sql
   security definer
@@ -15,4 +15,4 @@ create or replace function posthorn.retry_many(webhook_ids uuid[], force boolean
 
 revoke execute on function posthorn.retry_many(uuid[], boolean) from public;
 
-comment on function posthorn.retry_many is 'Sends webhooks again that have ended, or now if they wait; says how many.';
+comment on function posthorn.retry_many is 'Resends webhooks that have ended, or sends waiting ones now; returns how many.';

@@ -1,4 +1,5 @@
--- Which server this is: two clusters have different ones. Null when the role may not ask for it; by default every role may.
+-- The identifier of the server, which differs between clusters. Null when the role may not read it; by default every
+-- role may.
 create or replace function posthorn.system_identifier() returns bigint
   language plpgsql stable
   set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- Takes back webhooks that a replay has put back or made due, if they have not been tried since: each is again as it was. Looks
--- at so many after one of them; "walked_to" is where to go on, null at the end.
+-- Takes back webhooks that a replay has put back or made due, if they have not been tried since: each returns to its
+-- former state. It checks a number of webhooks after a given one; "walked_to" is where to continue, null at the end.
 create or replace function posthorn.take_back(
   replay_id uuid,
   after uuid,
@@ -45,7 +45,7 @@ begin
     ) as either
     order by webhook_id
     limit most);
-  -- All of them in one order, which is that of put_back() and cancel_many().
+  -- Locked in the same order as in put_back() and cancel_many().
   perform
   from unnest(looked_at) as wanted (id)
   cross join lateral (select from posthorn.queue where webhook_id = wanted.id offset 0 for update) as q;
@@ -61,7 +61,7 @@ begin
         and (lease_until is null or lease_until < now())
       offset 0
     ) as q
-    -- Somebody else may have put it back again since.
+    -- Another session may have put it back again since.
     cross join lateral (
       select *
       from posthorn.former_outcomes

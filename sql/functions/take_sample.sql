@@ -1,5 +1,5 @@
--- Adds the sample of this minute, says how many webhooks are unfinished, and drops the samples of more than 15 days. Costs the
--- same whatever the size of the history: of the delivered webhooks it looks at 2,000, the newest.
+-- Adds the sample of this minute, deletes samples older than 15 days, and returns how many webhooks are unfinished. It
+-- costs the same whatever the size of the history: of the delivered webhooks it reads the newest 2,000.
 create or replace function posthorn.take_sample() returns bigint
   language sql
   set search_path = pg_catalog, pg_temp
@@ -21,7 +21,7 @@ create or replace function posthorn.take_sample() returns bigint
     ended as materialized (
       select extract(epoch from o.finished_at - greatest(posthorn.uuid_time(o.webhook_id), said.send_at)) * 1000 as ms
       from posthorn.outcomes as o
-      -- One lookup each: the limit keeps the planner from reading all of the outbox.
+      -- One lookup each: the limit prevents the planner from reading all of the outbox.
       left join lateral (
         select w.send_at from posthorn.outbox as w where w.id = o.outbox_id limit 1
       ) as said on true

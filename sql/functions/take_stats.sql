@@ -1,23 +1,23 @@
--- The figures, counted anew if they are older than max_age; at most a twentieth of the time goes into it, however large the
--- queue and however many ask. Figures:
+-- Returns the figures, and counts them again if they are older than max_age. Counting takes at most a twentieth of the
+-- time, whatever the size of the queue and the number of callers. Figures:
 --
 -- { queue: [{ priority: 0 high to 2 low, state, webhooks, oldest_due_s }, ...], without what there is none of
 --   is_estimated: the queue's numbers come from a sample,
---   lanes: { failing, open, probing, paused, held }, workers: { alive, dead },
+--   lanes: { failing, open, probing, throttled, held }, workers: { alive, dead },
 --   partitions_ahead, partitions_overdue: { unfinished, locked }, oldest_transaction_s,
 --   tasks: { name: { ended_at: unix time, duration_s } } }
 --
--- Why it is written so: nothing counts what is past, so history of any size costs nothing. Of the queue 4,096 pages are read
--- at most, about 180,000 webhooks: all of it up to there, and beyond a random sample of its pages, which is right to 3 %
--- or so. The estimates of pg_class would be free, but know no states and are minutes old. Counting exactly by an
--- index has no bound: a million webhooks take 0.3 s, and while an old transaction pins xmin, those that
--- have ended long ago are walked as well. As a sample may miss the one webhook that is stuck, the oldest of each lane is
--- looked up besides, of the first 2,000 lanes and priorities.
+-- The reasons: it does not count finished webhooks, so the size of the history does not matter. At most 4,096 pages of
+-- the queue are read, about 180,000 webhooks: all of a queue up to that size, and of a larger one a random sample of
+-- its pages, which is accurate to about 3 %. The estimates of pg_class would be free, but have no states and are
+-- minutes old. An exact count by an index has no bound: a million webhooks take 0.3 s, and while an old transaction
+-- pins xmin, webhooks that have ended long ago are read too. A sample may miss the one webhook that is stuck, so the
+-- oldest of each lane is also looked up, in the first 2,000 lanes and priorities.
 create or replace function posthorn.take_stats(max_age interval default interval '15 seconds') returns posthorn.stats
   language plpgsql
   security definer
   set search_path = pg_catalog, pg_temp
-  -- Whatever the caller's are: these plans are for reading much, and its own may be for reading little.
+  -- Overrides the caller's settings: these queries read much, and the caller's settings may be for reading little.
   set enable_seqscan = on
   set enable_hashjoin = on
   set enable_hashagg = on
@@ -41,12 +41,12 @@ begin
   if not found then
     insert into posthorn.stats default values on conflict do nothing;
   elsif known.taken_at > started_at - greatest(max_age, known.took_ms * 20 * interval '1 millisecond')
-    -- Else the clock was set back since.
+    -- Otherwise the clock was set back since.
     and known.taken_at <= clock_timestamp()
   then
     return known;
   end if;
-  -- Not a lock to wait for: somebody else is counting, and what is known will do.
+  -- Does not wait for the lock: if another session is counting, the known figures are used.
   select * into known from posthorn.stats for update skip locked;
   if not found then
     select * into known from posthorn.stats;
@@ -58,15 +58,8 @@ begin
   pages := pg_relation_size('posthorn.queue') / current_setting('block_size')::integer;
   share := least(1, most_pages::float8 / greatest(pages, 1));
 
-  -- A receiver that asks for a few seconds again and again is slow, not away: what waits for it is due all the time, instead
-  -- of due in one count and held in the next.
-  with kept as materialized (
-    select lane
-    from posthorn.breakers
-    where state = 'open'
-      or (paused_until > now() and coalesce(paused_until - last_failure_at > interval '1 minute', true))
-    union
-    select lane from posthorn.lane_rules where is_held or retry_at > now()
+  with blocked as materialized (
+    select lane from posthorn.lane_blocks where not is_brief
   ),
   counted as (
     select priority, state, count(*) as seen, min(due_at) as first_due
@@ -78,8 +71,8 @@ begin
           when lease_until > now() then 1
           when due_at > now() and attempts > 0 then 2
           when due_at > now() then 3
-          -- Not a join, for which the planner may build its hash table of the queue.
-          when lane in (select lane from kept) then 4
+          -- Not a join, for which the planner may build a hash table of the queue.
+          when lane in (select lane from blocked) then 4
           else 5
         end as state
       from posthorn.queue tablesample system (100 * share)
@@ -95,8 +88,8 @@ begin
   from counted;
 
   if share < 1 then
-    -- The loose scan of sql/scan-lanes.sql. With statistics of a time when the queue was empty the planner would read all of
-    -- it for every step.
+    -- The loose index scan of sql/scan-lanes.sql. With statistics from a time when the queue was empty, the planner
+    -- would read all of it for every step.
     perform set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true);
     with recursive lanes as (
       (
@@ -122,18 +115,7 @@ begin
       select
         l.priority,
         head.due_at,
-        exists (
-          select
-          from posthorn.breakers as b
-          where b.lane = l.lane
-            and (
-              b.state = 'open'
-              or (b.paused_until > now() and coalesce(b.paused_until - b.last_failure_at > interval '1 minute', true)))
-        ) or exists (
-          select
-          from posthorn.lane_rules as r
-          where r.lane = l.lane and (r.is_held or r.retry_at > now())
-        ) as is_held
+        exists (select from posthorn.lane_blocks as b where b.lane = l.lane and not b.is_brief) as is_held
       from (select lane, priority from lanes limit most_heads) as l
       cross join lateral (
         select due_at
@@ -160,16 +142,16 @@ begin
   select jsonb_build_object(
     'lanes', (
       select jsonb_build_object(
-        'failing', count(*) filter (where state = 'closed' and consecutive > 0 and not is_paused),
+        'failing', count(*) filter (where state = 'closed' and consecutive > 0 and not is_throttled),
         'open', count(*) filter (where state = 'open' and not is_probing),
         'probing', count(*) filter (where state = 'open' and is_probing),
-        'paused', count(*) filter (where state = 'closed' and is_paused),
+        'throttled', count(*) filter (where state = 'closed' and is_throttled),
         'held', (select count(*) from posthorn.lane_rules where is_held))
       from (
         select
           state,
           consecutive,
-          coalesce(paused_until > now(), false) as is_paused,
+          lane in (select lane from posthorn.lane_blocks where reason = 'throttled') as is_throttled,
           coalesce(probe_until > now(), false) as is_probing
         from posthorn.breakers
       ) as b),
@@ -211,7 +193,7 @@ begin
         'ended_at', round(extract(epoch from ended_at), 3),
         'duration_s', round(duration_ms::numeric / 1000, 3))), '{}')
       from posthorn.maintenance_runs
-      -- JSON has no word for what is no number; NaN is more than infinity.
+      -- JSON cannot express NaN or infinity; in Postgres NaN is greater than infinity.
       where isfinite(ended_at) and duration_ms < 'infinity')
   ) into rest;
 
@@ -243,4 +225,4 @@ $$;
 
 revoke execute on function posthorn.take_stats(interval) from public;
 
-comment on function posthorn.take_stats is 'How Posthorn is: the row of posthorn.stats, counted anew if it is older than this.';
+comment on function posthorn.take_stats is 'The current figures: the row of posthorn.stats, counted again if it is older than max_age.';

@@ -1,4 +1,4 @@
--- A time that is written in JSON; null when it is no time or infinite, so that one odd row does not make a list fail.
+-- Parses a time in JSON; null: it is not a time, or is infinite, so that one odd row does not make a list fail.
 create or replace function posthorn.time_of(text text) returns timestamptz
   language plpgsql stable strict
   set search_path = pg_catalog, pg_temp

@@ -1,4 +1,4 @@
--- The least UUID v7 of a time: the bound between two days' partitions.
+-- The smallest UUID v7 of a time: the boundary between two days' partitions.
 create or replace function posthorn.uuid_floor(at timestamptz) returns uuid
   language sql immutable strict parallel safe
   return (pg_catalog.lpad(pg_catalog.to_hex(pg_catalog.floor(extract(epoch from at) * 1000)::bigint), 12, '0')

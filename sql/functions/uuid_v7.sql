@@ -1,11 +1,12 @@
 -- Before the tables: one of their defaults, checks or generated columns calls it.
 --
--- Makes a UUID v7. Postgres 18 does it itself; before that, the time is laid over a random UUID. The time is exact to a quarter of
--- a microsecond, so that the ids of one statement are in its order; those of Postgres 18 are, too.
+-- Makes a UUID v7. Postgres 18 has its own function; before that, the time is written over a random UUID. The time is
+-- exact to a quarter of a microsecond, so that the ids of one statement are in order, as are those of Postgres 18.
 --
--- The body of an SQL function that is given as text is parsed when it runs, with the caller's search_path: a producer with a
--- schema of its own could put an operator before the built-in one, and so pass a CHECK that calls the function. This body, like
--- that of every SQL function that does not set search_path, is parsed when it is created, and can still be inlined.
+-- The body of an SQL function that is given as text is parsed when it runs, with the caller's search_path: a producer
+-- with its own schema could put an operator before the built-in one, and so pass a CHECK that calls the function. This
+-- body, like that of every SQL function that does not set search_path, is parsed when it is created, and can still be
+-- inlined.
 do $do$
 begin
   if to_regproc('pg_catalog.uuidv7') is not null then

@@ -1,10 +1,10 @@
--- Notices that the clock of the database was set back, and moves the times that would otherwise be waited for by as much:
--- webhooks that were due at once or at their retry, breakers, pauses, leases, replays, jobs. Returns by how much; null when
--- nothing was to be done. The workers call it every two seconds; of several callers one does it.
+-- Notices that the clock of the database was set back, and moves times back by the same amount that would otherwise
+-- come too late: of webhooks that were due at once or at their retry, breakers, pauses, leases, replays, jobs. Returns
+-- the amount; null: nothing to do. The workers call it every two seconds; of several callers, one does the work.
 --
--- It learns of a step within ten seconds and underestimates it by as much. A send_at stays as the producer gave it. So
--- does the retry of an attempt whose end is a time that has passed: it may have been scheduled since the step, and comes
--- late by the step if it was not.
+-- It notices a step within ten seconds, and underestimates it by that much. A send_at stays as the producer gave it. So
+-- does the retry of an attempt that ended in the past: it may have been scheduled after the step, and if not, it comes
+-- late by the step.
 create or replace function posthorn.watch_clock() returns interval
   language plpgsql
   security definer
@@ -36,7 +36,7 @@ begin
   end if;
 
   loop
-    -- A row that somebody has locked is being claimed or recorded: then it gets its times anew.
+    -- A locked row is being claimed or recorded, which gives it new times.
     looked_at := array(
       select q.webhook_id
       from posthorn.queue as q
@@ -48,7 +48,7 @@ begin
     exit when cardinality(looked_at) = 0;
     update posthorn.queue as q
     set
-      -- least() passes a null over.
+      -- least() ignores a null.
       lease_until = case when q.lease_until is not null then least(q.lease_until, clock_timestamp() + interval '2 minutes') end,
       due_at = q.due_at - case
         when q.due_at <= clock_timestamp() then interval '0'
@@ -68,8 +68,8 @@ begin
     last_id := looked_at[cardinality(looked_at)];
   end loop;
 
-  -- Lanes that somebody has locked, as by changing an endpoint without a commit, keep their times and wait the longer; all else does
-  -- not wait for them.
+  -- Lanes that a session has locked, for example by an uncommitted change of an endpoint, keep their times and wait
+  -- longer; all others do not wait for them.
   lanes := array(
     select lane from posthorn.breakers where greatest(failing_since, last_failure_at) > clock_timestamp() for update skip locked);
   update posthorn.breakers
@@ -78,7 +78,7 @@ begin
     last_failure_at = case when last_failure_at is not null then least(last_failure_at, clock_timestamp()) end,
     open_until = open_until - step,
     probe_until = probe_until - step,
-    paused_until = paused_until - step
+    throttled_until = throttled_until - step
   where lane = any (lanes);
   lanes := array(
     select lane from posthorn.lane_rules where greatest(retry_at, rate_from) > clock_timestamp() for update skip locked);
@@ -98,7 +98,7 @@ begin
   update posthorn.workers
   set seen_at = clock_timestamp(), egress_down_since = case when egress_down_since is not null then least(egress_down_since, clock_timestamp()) end
   where greatest(seen_at, egress_down_since) > clock_timestamp();
-  -- Counted for minutes that come again.
+  -- These were counted in minutes that come again.
   delete from posthorn.tallies where counted_at > clock_timestamp();
   delete from posthorn.samples where taken_at > clock_timestamp();
   update posthorn.alerts
@@ -109,7 +109,7 @@ begin
     clear_since = case when clear_since is not null then least(clear_since, clock_timestamp()) end
   where resolved_at is null
     and greatest(since, fired_at, told_at, clear_since) > clock_timestamp();
-  -- Graphile Worker's: jobs that were due, and when each task of the crontab was last run.
+  -- Graphile Worker's times: jobs that were due, and the last run of each crontab task.
   if to_regclass('posthorn_graphile._private_jobs') is not null then
     execute $sql$
       update posthorn_graphile._private_jobs

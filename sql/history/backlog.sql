@@ -30,12 +30,17 @@ select
   date_trunc('second', l.next_due_at) as next_due_at,
   l.leased,
   case
-    when p.status in ('paused', 'disabled') then format('endpoint %s since %s', p.status, date_trunc('second', p.status_since))
-    when b.state = 'open' then format('open until %s', date_trunc('second', b.open_until))
-    when b.paused_until > now() then format('paused until %s', date_trunc('second', b.paused_until))
-  end as held
+    when k.is_held then format('%s since %s', k.reason, date_trunc('second', p.status_since))
+    when k.reason is not null then format('%s until %s', k.reason, date_trunc('second', k.until))
+  end as waits_for
 from lanes as l
-left join posthorn.breakers as b on b.lane = l.lane
 left join lateral (select url, endpoint_id from posthorn.redacted_outbox where id = l.outbox_id offset 0) as o on true
 left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
+left join lateral (
+  select reason, until, is_held
+  from posthorn.lane_blocks
+  where lane = l.lane
+  order by until desc nulls first
+  limit 1
+) as k on true
 order by l.due_now desc, l.waiting desc;

@@ -18,10 +18,7 @@ with unwell as (
     b.state,
     b.consecutive,
     b.last_error,
-    b.paused_until,
-    b.open_until,
     r.owner,
-    r.retry_at,
     r.lane is not null and e.status = 'active' as is_limited,
     case when e.status = 'active' then b.failing_since else e.status_since end as since
   from posthorn.redacted_endpoints as e
@@ -35,19 +32,14 @@ select
   split_part(u.url, '?', 1) as url,
   case
     when u.status <> 'active' then concat_ws(', ', u.status::text, u.status_reason)
-    when u.state = 'open' then 'breaker open'
-    when u.paused_until > now() then 'paused by Retry-After'
+    when k.reason is not null then k.reason
     when u.consecutive > 0 then 'failing'
-    when u.retry_at > now() then 'ordered, waits for a retry'
     else 'limited'
   end as state,
   date_trunc('second', u.since) as since,
   u.consecutive as failures,
   u.last_error,
-  date_trunc('second', coalesce(
-    case when u.state = 'open' then u.open_until end,
-    case when u.paused_until > now() then u.paused_until end,
-    case when u.retry_at > now() then u.retry_at end)) as next_attempt_at,
+  date_trunc('second', k.until) as next_attempt_at,
   case when backlog.waiting > 10000 then 'more than 10000' else backlog.waiting::text end as waiting,
   u.owner as worker
 from unwell as u
@@ -55,6 +47,13 @@ cross join lateral (
   select count(*) as waiting
   from (select from posthorn.queue as q where q.priority < 1000 and q.lane = u.lane limit 10001) as entries
 ) as backlog
+left join lateral (
+  select reason, until
+  from posthorn.lane_blocks
+  where lane = u.lane
+  order by until desc nulls first
+  limit 1
+) as k on true
 where not u.is_limited or backlog.waiting > 0 or u.state is not null
 order by u.since nulls last, u.id
 limit :rows;

@@ -76,9 +76,9 @@ select
     when w.lease_until > now() then
       format('It is being sent now: worker %s began attempt %s%s.',
         w.leased_by, w.attempts, ' ' || date_trunc('second', now() - a.started_at) || ' ago')
-    when w.endpoint_status in ('paused', 'disabled') then
+    when k.is_held then
       format('Its endpoint %s has been %s since %s, %s: it is held until that is undone.',
-        w.url, w.endpoint_status, date_trunc('second', w.status_since),
+        w.url, replace(k.reason, 'endpoint_', ''), date_trunc('second', w.status_since),
         case w.status_reason
           when 'failing' then 'as it had no success for days'
           when 'gone' then 'as it answered 410 Gone twice'
@@ -93,7 +93,7 @@ select
     when workers.alive = 0 then
       format('It has been due for %s and no worker is alive: start one with "posthorn start" or "posthorn worker".',
         date_trunc('second', now() - w.due_at))
-    when b.state = 'open' then
+    when k.reason = 'breaker' then
       format('It has been due for %s, but its endpoint %s has failed since %s (%s times in a row, last with %s): %s.',
         date_trunc('second', now() - w.due_at), b.url, date_trunc('second', b.failing_since), b.consecutive, b.last_error,
         case
@@ -101,14 +101,14 @@ select
           when b.open_until > now() then format('a probe is sent at %s', date_trunc('second', b.open_until))
           else 'a probe is about to be sent'
         end)
-    when b.paused_until > now() then
+    when k.reason = 'throttled' then
       format('It has been due for %s, but its endpoint %s has asked to be left alone until %s.',
-        date_trunc('second', now() - w.due_at), b.url, date_trunc('second', b.paused_until))
-    when r.retry_at > now() then
+        date_trunc('second', now() - w.due_at), b.url, date_trunc('second', k.until))
+    when k.reason = 'retry_of_the_first' then
       format('It has been due for %s, but its endpoint %s takes webhooks in order, and the first one %s is tried again at %s.',
         date_trunc('second', now() - w.due_at), w.url,
         case when before.leased + before.waiting = 0 then '(this one)' else 'before it' end,
-        date_trunc('second', r.retry_at))
+        date_trunc('second', k.until))
     when w.lease_until is not null then
       format('Worker %s began attempt %s and has not said how it ended; its lease ran out %s ago, so the next free worker takes it.',
         w.leased_by, w.attempts, date_trunc('second', now() - w.lease_until))
@@ -123,7 +123,13 @@ select
 from webhook as w
 left join last_attempt as a on true
 left join posthorn.breakers as b on b.lane = w.lane
-left join posthorn.lane_rules as r on r.lane = w.lane
+left join lateral (
+  select reason, until, is_held
+  from posthorn.lane_blocks
+  where lane = w.lane
+  order by until desc nulls first
+  limit 1
+) as k on true
 cross join lateral (
   select
     format('%s %s', w.attempts, case w.attempts when 1 then 'attempt' else 'attempts' end) as attempts,

@@ -1,4 +1,4 @@
--- Endpoints whose lane_rules are not what their settings say, because a trigger did not fire, as in missed(); and rules that
+-- Endpoints whose lane_rules differ from their settings, because a trigger did not fire, as in missed(); and rules that
 -- belong to no endpoint.
 create or replace view posthorn.misruled_lanes as
 select coalesce(e.lane, r.lane) as lane, e.id as endpoint_id
@@ -22,4 +22,4 @@ where case
     is distinct from (r.is_held, r.is_ordered, r.max_in_flight, r.rate_limit_per_s)
 end;
 
-comment on view posthorn.misruled_lanes is 'Endpoints whose lane_rules are not what their settings say, because a trigger did not fire.';
+comment on view posthorn.misruled_lanes is 'Endpoints whose lane_rules differ from their settings, because a trigger did not fire.';

@@ -1,4 +1,4 @@
--- The attempts as a reader may see them: without the answers of receivers.
+-- The attempts for the role reader: without the answers of receivers.
 create or replace view posthorn.redacted_attempts as
 select
   webhook_id,
@@ -15,4 +15,4 @@ select
   response_truncated
 from posthorn.attempts;
 
-comment on view posthorn.redacted_attempts is 'posthorn.attempts without what receivers answered.';
+comment on view posthorn.redacted_attempts is 'posthorn.attempts without the answers of receivers.';

@@ -1,4 +1,4 @@
--- The endpoints as a reader may see them: without secrets, headers and query strings.
+-- The endpoints for the role reader: without secrets, headers and query strings.
 create or replace view posthorn.redacted_endpoints as
 select
   id,

@@ -1,4 +1,4 @@
--- The outbox as a reader may see it: without bodies, secrets, headers and query strings.
+-- The outbox for the role reader: without bodies, secrets, headers and query strings.
 create or replace view posthorn.redacted_outbox as
 select
   id,

@@ -1,4 +1,4 @@
--- The view webhooks as a reader may see it: without query strings.
+-- The view webhooks for the role reader: without query strings.
 create or replace view posthorn.redacted_webhooks as
 select
   id,

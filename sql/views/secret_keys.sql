@@ -21,4 +21,4 @@ cross join lateral (
 ) as key
 group by key_id;
 
-comment on view posthorn.secret_keys is 'With which keys the secrets of endpoints are sealed; null: plain text.';
+comment on view posthorn.secret_keys is 'The keys that seal the secrets of endpoints; null: plain text.';

@@ -1,22 +1,22 @@
 import type { PoolClient, QueryResultRow } from 'pg';
-import { sqlFile } from '../db/sql-file.ts';
+import { queryOf, sqlFile } from '../db/sql-file.ts';
 import type { AlertFacts, AlertThresholds } from '../domain/alert-rules.ts';
 import { breakerRules } from '../domain/breaker.ts';
 import type { Hold } from '../domain/hold.ts';
 
-/** So many alerts about single endpoints begin with one evaluation; the next takes the next. */
-const mostNew = 100;
+/** At most this many alerts about single endpoints begin in one evaluation; the next evaluation takes the next ones. */
+const maxNew = 100;
 
 const failuresSql = sqlFile('alert-failures');
 const breakersSql = sqlFile('alert-breakers');
 const endpointsSql = sqlFile('alert-endpoints');
 const healthSql = sqlFile('alert-health');
 const horizonSql = sqlFile('alert-horizon');
-const pausedSql = sqlFile('alert-paused');
+const throttledSql = sqlFile('alert-throttled');
 
 /**
- * Looks at everything that the rules judge. Each statement reads a bounded part of what there is, whatever the history and
- * the backlog have grown to.
+ * Reads the facts that the rules judge. Each statement reads a bounded number of rows, however large the history and
+ * the backlog are.
  */
 export async function readAlertFacts(
   client: PoolClient,
@@ -29,48 +29,51 @@ export async function readAlertFacts(
     attempts: number;
     failures: number;
     is_waiting: boolean | null;
-  }>(client, failuresSql, [windowMs / 1_000, minAttempts, mostNew]);
+  }>(client, queryOf(failuresSql, { windowS: windowMs / 1_000, minAttempts, maxNew: maxNew }));
   const total = rates.find(({ id }) => id === null);
   const [waiting] = await ask<{
     due: number | null;
     oldest_ms: number | null;
     unfinished: number | null;
-  }>(client, backlogSql, []);
-  const [paused] = await ask<{ due: number; oldest_ms: number | null }>(client, pausedSql, [
-    thresholds.backlog,
-  ]);
+  }>(client, backlogSql);
+  const [throttled] = await ask<{ due: number; oldest_ms: number | null }>(
+    client,
+    queryOf(throttledSql, { maxCounted: thresholds.backlog }),
+  );
   const breakers = await ask<{
     lane: string;
     url: string;
     failing_ms: number;
     failures: number;
     last_error: string | null;
-  }>(client, breakersSql, [breakerOpenMs / 1_000, mostNew]);
+  }>(client, queryOf(breakersSql, { failingS: breakerOpenMs / 1_000, maxNew: maxNew }));
   const failing = await ask<{
     id: string;
     url: string;
     failing_ms: number | null;
     last_error: string | null;
     disabled_as: 'failing' | 'gone' | null;
-  }>(client, endpointsSql, [
-    Math.min(...endpointFailingMs) / 1_000,
-    breakerRules.failures,
-    mostNew,
-  ]);
+  }>(
+    client,
+    queryOf(endpointsSql, {
+      failingS: Math.min(...endpointFailingMs) / 1_000,
+      minFailures: breakerRules.failures,
+      maxNew: maxNew,
+    }),
+  );
   const [health] = await ask<{
     alive: number;
     without_egress: number;
     not_claiming: { workers: number; failing_ms: number; error: string | null } | null;
     missing_partitions: string[];
     missing_keys: string[];
-  }>(client, healthSql, []);
+  }>(client, healthSql);
   const [horizon] = await ask<{ pinned_ms: number | null; holder: string | null }>(
     client,
     horizonSql,
-    [],
   );
   const notClaiming = health?.not_claiming ?? null;
-  const [hold] = await ask<Hold>(client, holdSql, [environment]);
+  const [hold] = await ask<Hold>(client, { ...holdSql, values: [environment] });
   return {
     hold: hold ?? null,
     total: {
@@ -84,7 +87,7 @@ export async function readAlertFacts(
     backlog: {
       due: waiting?.due ?? 0,
       oldestMs: waiting?.oldest_ms ?? null,
-      paused: { due: paused?.due ?? 0, oldestMs: paused?.oldest_ms ?? null },
+      throttled: { due: throttled?.due ?? 0, oldestMs: throttled?.oldest_ms ?? null },
     },
     breakers: breakers.map((row) => ({
       lane: row.lane,
@@ -106,7 +109,7 @@ export async function readAlertFacts(
       notClaiming: notClaiming && {
         workers: notClaiming.workers,
         failingMs: notClaiming.failing_ms,
-        error: notClaiming.error ?? 'nobody knows why',
+        error: notClaiming.error ?? 'unknown error',
       },
     },
     horizon:
@@ -118,7 +121,7 @@ export async function readAlertFacts(
   };
 }
 
-/** As everybody counts it: what nobody is meant to send now, as its endpoint is down or held, is not in it. */
+/** The backlog does not include webhooks that are not to be sent now, because their endpoint is down or held. */
 const backlogSql = {
   text: `
     select
@@ -132,12 +135,13 @@ const backlogSql = {
 
 const holdSql = { text: 'select kind, reason from posthorn.held($1)' };
 
-/** Not prepared under a name: once a minute gains nothing by it, and a pooler in transaction mode may not bear it. */
+/**
+ * Not prepared under a name: once a minute it would gain nothing, and a pooler in transaction mode may not support it.
+ */
 async function ask<Row extends QueryResultRow>(
   client: PoolClient,
-  { text }: { readonly text: string },
-  values: readonly unknown[],
+  { text, values = [] }: { readonly text: string; readonly values?: unknown[] },
 ): Promise<Row[]> {
-  const { rows } = await client.query<Row>(text, [...values]);
+  const { rows } = await client.query<Row>(text, values);
   return rows;
 }

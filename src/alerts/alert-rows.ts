@@ -3,7 +3,7 @@ import type { AlertChange } from '../domain/alert-changes.ts';
 import type { ToldAlert } from '../domain/alert-message.ts';
 import type { Finding } from '../domain/alert-rules.ts';
 
-/** Writes what became of the alerts, and returns those that people are to be told of: the rows that this call changed. */
+/** Writes the changes of alerts, and returns those to announce: the rows that this call changed. */
 export async function writeAlertChanges(
   client: PoolClient,
   changes: readonly AlertChange[],
@@ -48,7 +48,7 @@ async function begin(client: PoolClient, changes: readonly AlertChange[]): Promi
        case when n.step > 0 then clock_timestamp() end
      from jsonb_to_recordset($1::jsonb) as n (
        rule text, subject text, severity text, summary text, detail jsonb, step smallint)
-     -- Somebody else was faster, who also tells of it.
+     -- Another process was faster, and announces it.
      on conflict (rule, subject) where resolved_at is null do nothing
      returning ${returned}`,
     [JSON.stringify(begun)],
@@ -86,7 +86,10 @@ async function tellOf(client: PoolClient, changes: readonly AlertChange[]): Prom
   return rows.map((row) => toTold(row, first.has(row.id) ? 'fired' : 'reminded'));
 }
 
-/** Whoever looks at the table or the dashboard sees how bad it is now, not how bad it was when it fired. */
+/**
+ * Keeps the text current, so that the table and the dashboard show how bad it is now, not how bad it was when the alert
+ * fired.
+ */
 async function refresh(client: PoolClient, changes: readonly AlertChange[]): Promise<void> {
   const found = changes.flatMap((change) =>
     change.kind === 'update' ? [{ id: change.id, ...contentOf(change.finding) }] : [],

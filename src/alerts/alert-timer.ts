@@ -1,20 +1,20 @@
-import type { Line } from '../db/line.ts';
+import type { ConnectionKind } from '../db/connection-kind.ts';
 import { createMaintenancePool } from '../db/pools.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { type AlertOptions, evaluateAlerts } from './alerts.ts';
 
 const everyMs = 30_000;
-/** The crontab comes once a minute: it has missed one. */
+/** The crontab runs once a minute; after this time it has missed a run. */
 const missedMs = 90_000;
 
 /**
- * Evaluates the alert rules when the workers do not: that no worker is alive is not to be told by a worker. Runs in the
- * processes of the API. While the crontab works, it costs one look at one row in 30 s. Returns what stops it.
+ * Evaluates the alert rules when the workers do not, because no worker can report that no worker is alive. Runs in the
+ * API's processes. While the crontab works, it costs one read of one row every 30 s. Returns a function that stops it.
  */
 export function startAlertTimer(options: {
   readonly databaseUrl: string;
-  readonly line: Line;
+  readonly line: ConnectionKind;
   readonly alerts: AlertOptions;
   /** POSTHORN_ENVIRONMENT; empty: not set. */
   readonly environment: string;

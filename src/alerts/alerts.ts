@@ -12,18 +12,19 @@ import { readAlertFacts } from './alert-facts.ts';
 import { writeAlertChanges } from './alert-rows.ts';
 
 /*
- * The alerts: facts → rules → what changed → posthorn.alerts, and whoever is to be told.
+ * The alerts: facts → rules → changes → posthorn.alerts, and the people to notify.
  *
- * The rows and the webhook that tells of them are one transaction, so a crash here loses neither or both; only the line in
- * the log and the event come after it. One evaluation at a time, and a unique index besides: nothing fires twice.
+ * The rows and the webhook that announces them are one transaction, so a crash here loses both or neither; only the log
+ * line and the event come after it. There is one evaluation at a time, and also a unique index, so that nothing fires
+ * twice.
  */
 
-/** Where people are told, and from when on. */
+/** Where alerts are announced, and their thresholds. */
 export interface AlertOptions {
   readonly thresholds: AlertThresholds;
-  /** Gets a webhook with each change; undefined: the log and the table are all. */
+  /** Gets a webhook with each change; undefined: alerts go only to the log and the table. */
   readonly url: string | undefined;
-  /** Signs it. */
+  /** Signs that webhook. */
   readonly secret: string | undefined;
 }
 
@@ -33,17 +34,21 @@ interface EvaluationOptions {
   readonly environment: string;
   readonly events: Events;
   readonly log: Log;
-  /** Only if nobody has evaluated for so long. */
+  /** Evaluate only if the last evaluation is at least this old. */
   readonly ifOlderThanMs?: number;
 }
 
-/** Evaluates the rules once; says what people were told. Undefined when another process is at it, or has just been. */
+/**
+ * Evaluates the rules once and returns what was announced. Undefined when another process is evaluating them, or has
+ * just done so.
+ */
 export async function evaluateAlerts(
   pool: Pool,
   { alerts, environment, events, log, ifOlderThanMs }: EvaluationOptions,
 ): Promise<readonly ToldAlert[] | undefined> {
   if (!(await isDue(pool, ifOlderThanMs))) return undefined;
-  // A transaction of its own, as it counts by now(), and as others who want to count would find it locked until the end.
+  // A separate transaction, because it counts by now(), and because other sessions that want to count would find the
+  // row locked until the end.
   await pool.query(`select from posthorn.take_stats('0 seconds')`);
   const told = await inTransaction(pool, async (client) => {
     if (!(await isOurTurn(client, ifOlderThanMs))) return undefined;
@@ -54,7 +59,8 @@ export async function evaluateAlerts(
       resolveAfterMs: alerts.thresholds.resolveAfterMs,
     });
     const written = await writeAlertChanges(client, changes);
-    // It would wait with all the others, and be sent when it is long out of date.
+    // While the database is held, the message would wait with the other webhooks and be sent when it is long out of
+    // date.
     if (facts.hold === null) await enqueueMessage(client, { alerts, told: written, log });
     return written;
   });
@@ -62,7 +68,7 @@ export async function evaluateAlerts(
   return told;
 }
 
-/** Holds the plans where the indexes are, as for the engine's own statements, and ends what takes too long all the same. */
+/** Keeps the plans on the indexes, as for the engine's statements, and still ends a statement that takes too long. */
 const settings = `
   ${pinStatement({ isLocal: true })};
   set local enable_seqscan = off;
@@ -70,20 +76,20 @@ const settings = `
   set local enable_mergejoin = off;
   set local statement_timeout = '20s'`;
 
-/** Whoever cannot have the lock need not wait: the rules are being evaluated at this moment. */
+/** If the lock is taken, the rules are being evaluated at this moment: do not wait. */
 async function isOurTurn(client: PoolClient, ifOlderThanMs = 0): Promise<boolean> {
   const { rows } = await client.query<{ isFree: boolean }>(
     'select pg_try_advisory_xact_lock($1, $2) as "isFree"',
     [lockClass, alertLock],
   );
   if (rows[0]?.isFree !== true) return false;
-  // A statement of its own: its snapshot is of a time when the lock was ours.
+  // A separate statement, whose snapshot is from a time when we held the lock.
   return isDue(client, ifOlderThanMs);
 }
 
 async function isDue(client: Pool | PoolClient, ifOlderThanMs = 0): Promise<boolean> {
   const { rows } = await client.query<{ isDue: boolean }>(
-    // A time to come: the clock was set back since.
+    // A time in the future: the clock was set back since.
     `select coalesce(
        evaluated_at <= clock_timestamp() - $1::float8 * interval '1 millisecond' or evaluated_at > clock_timestamp(),
        true) as "isDue"
@@ -109,10 +115,9 @@ async function readKnown(client: PoolClient): Promise<KnownAlert[]> {
 }
 
 /**
- * Through the engine like any other webhook: signed, retried, recorded, and to no address that is not allowed.
- *
- * That the endpoint of the alerts itself fails is not told there: nobody would hear it. Nor do attempts at it count for the
- * failure rate, so no alert is the cause of another.
+ * The message goes through the engine like any other webhook: signed, retried, recorded, and only to an allowed
+ * address. If the alert endpoint itself fails, this is not announced there, because nobody would see it. Attempts at it
+ * do not count for the failure rate either, so that no alert causes another one.
  */
 async function enqueueMessage(
   client: PoolClient,
@@ -135,9 +140,9 @@ async function enqueueMessage(
       [url, alertMessage(heard), secret ?? null],
     );
   } catch (error) {
-    // Refused: the alerts stand in the table and in the log all the same.
+    // The webhook was refused, but the alerts are in the table and in the log.
     await client.query('rollback to savepoint message');
-    log.error({ error: String(error) }, 'Cannot enqueue the webhook that tells of alerts');
+    log.error({ error: String(error) }, 'Cannot enqueue the webhook that announces alerts');
   }
 }
 

@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 
 interface TalliesOptions {
   readonly pool: Pool;
-  /** Where alerts are told. */
+  /** The URL that alerts are sent to. */
   readonly alertUrl: string | undefined;
   readonly writeEveryMs: number;
   readonly events: Events;
@@ -13,9 +13,9 @@ interface TalliesOptions {
 }
 
 /**
- * Counts in memory what is tried and what fails, and writes sums to posthorn.tallies, from which the failure rates of all
- * workers together and what the charts show of endpoints are read: the attempts themselves are too many to be counted. A crash
- * loses 15 s of it, and of many endpoints up to five minutes.
+ * Counts attempts and failures in memory, and writes the sums to posthorn.tallies. The failure rates of all workers and
+ * the charts of endpoints are read from there, because the attempts themselves are too many to count. A crash loses the
+ * counts of 15 s, or up to five minutes if there are many endpoints.
  */
 export class Tallies {
   readonly #options: TalliesOptions;
@@ -35,7 +35,7 @@ export class Tallies {
     this.#timer = setInterval(() => void this.write(), writeEveryMs);
   }
 
-  /** Writes the last of it. */
+  /** Writes the remaining counts. */
   async stop(): Promise<void> {
     const { events } = this.#options;
     events.off('attempted', this.#note);
@@ -43,20 +43,20 @@ export class Tallies {
     await this.write({ all: true });
   }
 
-  /** Writes what is to be written now, or all. Never throws: what cannot be written is written the next time. */
+  /** Writes the counts that are due, or all. Never throws: counts that cannot be written are written next time. */
   write(options: { all?: boolean } = {}): Promise<void> {
     this.#writing = this.#writing.then(() => this.#write(options));
     return this.#writing;
   }
 
-  readonly #note = ({ endpointId, url, worker, verdict, decision }: Attempted): void => {
-    // What tells of alerts must not be the cause of one; and our own trouble is not a failure of an endpoint.
-    if (url === this.#options.alertUrl || verdict.kind === 'repeat') return;
-    // Nor is a wish for a pause, as breakers see it.
+  readonly #note = ({ webhook, verdict, decision }: Attempted): void => {
+    // Alert webhooks must not cause alerts, and trouble on our side is not a failure of an endpoint.
+    if (webhook.url === this.#options.alertUrl || verdict.kind === 'repeat') return;
+    // A receiver that asks us to wait has not failed either; breakers see it the same way.
     const isRetry = decision.became === 'retry' && verdict.kind === 'retry';
     if (isRetry && !decision.counts && verdict.reason === 'http_429') return;
-    this.#worker = worker;
-    this.#tally.note(endpointId, {
+    this.#worker = webhook.leasedBy;
+    this.#tally.note(webhook.endpointId, {
       failed: verdict.kind !== 'delivered',
       nowMs: performance.now(),
     });
@@ -80,7 +80,10 @@ export class Tallies {
       );
     } catch (error) {
       this.#tally.give(rows);
-      log.warn({ error: String(error) }, 'Cannot write what was tried: it is written later');
+      log.warn(
+        { error: String(error) },
+        'Cannot write the counts of attempts: they are written later',
+      );
     }
   }
 }

@@ -2,16 +2,10 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import { flag } from '../input/fields.ts';
 import { cancelFilter, shownOfFilter } from '../input/filter-fields.ts';
-import { notFound, type Problem } from '../input/problem.ts';
 import { fieldsOf, optional, type Request } from '../input/read-fields.ts';
+import { cancelRefusal, retryRefusal } from '../input/refusals.ts';
 import { findWebhook, foundWebhook } from '../queries/find-webhook.ts';
-import {
-  type CancelResult,
-  cancelMatching,
-  cancelWebhook,
-  type RetryResult,
-  retryWebhook,
-} from '../queries/put-back.ts';
+import { cancelMatching, cancelWebhook, retryWebhook } from '../queries/put-back.ts';
 import { countMatching, findDeadFilter } from '../queries/webhook-filter.ts';
 import { answerProblem } from './answer-problem.ts';
 import type { ApiEnv } from './api-env.ts';
@@ -103,7 +97,7 @@ async function retry(c: Context<ApiEnv>, { id, options }: Target): Promise<Respo
   const read = await readRequest(c, retryRequest, webhookRequest);
   if (!read.ok) return answerProblem(c, read.problem);
   const became = await retryWebhook(options.pool, { id, force: read.fields.force ?? false });
-  const problem = refusals(id, 'retry')[became];
+  const problem = retryRefusal(became, { id, force: '"force": true' });
   if (problem !== undefined) return answerProblem(c, problem);
   if (became !== 'already_due') options.onSent?.();
   return c.json(await findWebhook(options.pool, id), 202);
@@ -113,42 +107,13 @@ async function cancel(c: Context<ApiEnv>, { id, options }: Target): Promise<Resp
   const read = await readRequest(c, { schema: noFields, shown: [] }, webhookRequest);
   if (!read.ok) return answerProblem(c, read.problem);
   const became = await cancelWebhook(options.pool, id);
-  const problem = refusals(id, 'cancel')[became];
+  const problem = cancelRefusal(became, { id });
   return problem === undefined
     ? c.json(await findWebhook(options.pool, id))
     : answerProblem(c, problem);
 }
 
 const noFields = fieldsOf({});
-
-/** Why a webhook cannot be retried or cancelled, by its state. */
-function refusals(
-  id: string,
-  verb: 'retry' | 'cancel',
-): Readonly<Partial<Record<RetryResult | CancelResult, Problem>>> {
-  const conflict = (code: string, rule: string): Problem => ({
-    kind: 'webhook_state_conflict',
-    code,
-    detail: `Cannot ${verb} the webhook because ${rule}`,
-  });
-  return {
-    delivering: conflict('webhook_delivering', 'it is being sent now'),
-    delivered: conflict(
-      'webhook_delivered',
-      verb === 'retry'
-        ? 'it was delivered; "force": true sends it again'
-        : 'it was delivered; only a webhook that waits can be cancelled',
-    ),
-    failed: conflict('webhook_failed', 'it has failed; only a webhook that waits can be cancelled'),
-    endpoint_deleted: conflict('endpoint_deleted', 'its endpoint was deleted'),
-    worn_out: conflict('webhook_worn_out', 'it has been tried 30000 times'),
-    unknown: notFound('webhook', id),
-    payload_gone: {
-      kind: 'payload_gone',
-      detail: `Cannot ${verb} the webhook because its payload is gone: history as old as ${id} has been dropped (POSTHORN_RETENTION)`,
-    },
-  };
-}
 
 const cancelFields = fieldsOf({
   filter: cancelFilter,

@@ -1,12 +1,13 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
+import { priorities } from '../domain/priority.ts';
 import { isCanonicalUuid } from '../domain/uuid.ts';
 import { endsTooSoon } from '../input/fields.ts';
 import { keyConflict, notFound, type ProblemPart } from '../input/problem.ts';
 import { idempotencyKey, sendFields } from '../input/send-fields.ts';
 import { readSendRequest } from '../input/send-request.ts';
 import { findWebhook, foundWebhook } from '../queries/find-webhook.ts';
-import { listWebhooks, webhookPriorities } from '../queries/list-webhooks.ts';
+import { listWebhooks } from '../queries/list-webhooks.ts';
 import { sendWebhook } from '../queries/send-webhook.ts';
 import { webhookRow, webhookStatuses } from '../queries/webhook-row.ts';
 import { accepted, answerAccepted } from './accepted.ts';
@@ -95,7 +96,7 @@ async function send(c: Context<ApiEnv>, options: RouteOptions): Promise<Response
     case 'accepted':
       options.onSent?.();
       return answerAccepted(c, { id: sent.id, status: 'pending' });
-    case 'replayed':
+    case 'known':
       c.header('Idempotent-Replay', 'true');
       return answerAccepted(c, sent);
     case 'conflict':
@@ -116,7 +117,7 @@ async function show(
 const listSet = {
   ...listParameters(webhookStatuses),
   endpoint_id: uuid('Those to this registered endpoint.'),
-  priority: amongWords(webhookPriorities, 'Those of this priority.'),
+  priority: amongWords(priorities, 'Those of this priority.'),
   from: timeParameter('Enqueued from then on.'),
   until: timeParameter('Enqueued before then.'),
   q: searchText('Somewhere in the URL, in upper or lower case; or an id.'),

@@ -8,7 +8,7 @@ import { WakeLine } from './wake-line.ts';
  * The optional cache in Redis: which lanes have due work, found by one worker's scan for all of them, and a wake-up call
  * for workers that NOTIFY does not reach at once.
  *
- * Postgres stays the truth. What is read here are hints: a wrong one costs an index lookup, a missing one the time until
+ * Postgres stays the truth, and Redis only gives hints: a wrong one costs an index lookup, a missing one the time until
  * the worker's own scan. Nothing here throws, and nothing waits longer than a command's deadline (I11).
  */
 
@@ -17,19 +17,19 @@ interface LaneCacheOptions {
   readonly log: Log;
   /** Tells two databases on one Redis apart. */
   readonly namespace: string;
-  /** Certificate authorities to trust in place of Node's, PEM. */
+  /** Certificate authorities to trust instead of Node's, PEM. */
   readonly ca?: string | undefined;
 }
 
-/** Who wins the lock has this long to scan and to say when the next scan is due. */
+/** The worker that gets the lock has this long to scan and to say when the next scan is due. */
 const scanLockMs = 4_500;
-/** Longer than this, a lock is not one of ours. */
-const mostLockMs = 60_000;
-/** Whatever Redis says, each worker scans by itself this often, or as often as it would without Redis. */
+/** A lock that is set for longer than this is not ours. */
+const maxLockMs = 60_000;
+/** Each worker scans by itself at least this often, whatever Redis says, or as often as it would without Redis. */
 const ownScanMs = 30_000;
-const mostShared = 50_000;
+const maxShared = 50_000;
 const sharedPerCommand = 1_000;
-/** Hints are of no use when the next scan is long over. */
+/** Hints are useless once the next scan is long over. */
 const keptMs = 10_000;
 
 export class LaneCache {
@@ -40,7 +40,7 @@ export class LaneCache {
   #ownScanDueMs = 0;
 
   constructor({ url, log, namespace, ca }: LaneCacheOptions) {
-    // In braces: a cluster keeps them together.
+    // The braces keep the keys together in a Redis cluster.
     const prefix = `posthorn:{${namespace}}:`;
     this.#lockKey = `${prefix}scan`;
     this.#lanesKey = `${prefix}lanes`;
@@ -53,7 +53,7 @@ export class LaneCache {
     return this.#link.isUp;
   }
 
-  /** Whether this worker should scan the lanes itself. At once true when Redis does not answer. */
+  /** Whether this worker should scan the lanes itself. True at once when Redis does not answer. */
   async mayScan(): Promise<boolean> {
     if (!this.#link.isUp) {
       this.#link.probe();
@@ -69,24 +69,27 @@ export class LaneCache {
         client.pTTL(this.#lockKey),
       ]);
       if (won === 'OK') return true;
-      if (leftMs > 0 && leftMs <= mostLockMs) return false;
-      // Not written by us: it would keep everybody from scanning for ever.
+      if (leftMs > 0 && leftMs <= maxLockMs) return false;
+      // Posthorn did not write this lock, and it would keep all workers from scanning for ever.
       await client.unlink(this.#lockKey);
       return true;
     });
     return answer ?? true;
   }
 
-  /** Shares what a scan found; the best of it, if that is very much. Nobody scans before the next one is due. */
+  /**
+   * Shares the lanes that a scan found, or the best of them if there are very many. No worker scans before the next
+   * scan is due.
+   */
   async share(
     lanes: readonly LaneHint[],
     { nextInMs }: { readonly nextInMs: number },
   ): Promise<void> {
     this.#ownScanDueMs = performance.now() + Math.max(ownScanMs, nextInMs);
     if (!this.#link.isUp) return;
-    const lockMs = Math.min(Math.max(Math.floor(nextInMs * 0.9), 1), mostLockMs);
+    const lockMs = Math.min(Math.max(Math.floor(nextInMs * 0.9), 1), maxLockMs);
     const sharedForMs = lockMs + keptMs;
-    const best = lanes.length <= mostShared ? lanes : bestOf(lanes);
+    const best = lanes.length <= maxShared ? lanes : bestOf(lanes);
     const key = `${this.#lanesKey}:${randomBytes(8).toString('hex')}`;
     for (let from = 0; from < best.length; from += sharedPerCommand) {
       const members = best
@@ -100,15 +103,15 @@ export class LaneCache {
     await this.#link.ask((client) =>
       client.set(this.#lockKey, '1', { expiration: { type: 'PX', value: lockMs } }),
     );
-    // As a whole, so that nobody reads half of it; what an earlier scan found is gone with it.
+    // One transaction, so that no worker reads half of it. It also deletes what an earlier scan found.
     await this.#link.ask<unknown>((client) =>
       best.length > 0 ? client.rename(key, this.#lanesKey) : client.unlink(this.#lanesKey),
     );
   }
 
   /**
-   * Takes the best lanes out, in priority order and then by age. Out, so that two workers get different ones; what is lost
-   * with a worker the next scan finds.
+   * Takes the best lanes out, by priority and then by age. They are taken out so that two workers get different ones;
+   * if a worker dies with its lanes, the next scan finds them.
    */
   async hints(limit: number): Promise<readonly LaneHint[]> {
     if (!this.#link.isUp) return [];
@@ -124,7 +127,7 @@ export class LaneCache {
     this.#wakeLine.listen(onWake);
   }
 
-  /** Calls a worker. Not waited for, and many at once are one. */
+  /** Wakes a worker. The caller does not wait, and many calls at once become one. */
   wake(): void {
     this.#wakeLine.call();
   }
@@ -136,5 +139,5 @@ export class LaneCache {
 }
 
 function bestOf(lanes: readonly LaneHint[]): LaneHint[] {
-  return lanes.toSorted((a, b) => scoreOf(a) - scoreOf(b)).slice(0, mostShared);
+  return lanes.toSorted((a, b) => scoreOf(a) - scoreOf(b)).slice(0, maxShared);
 }

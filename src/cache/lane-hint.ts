@@ -2,14 +2,14 @@
 
 import { isLane } from '../domain/lane.ts';
 
-/** A lane with due work, as one worker tells the others. */
+/** A lane with due work that one worker tells the others about. */
 export interface LaneHint {
   readonly lane: string;
   readonly priority: number;
   readonly dueMs: number;
 }
 
-/** More than any time in ms until the year 2286, so that one number orders by priority and then by age. */
+/** Larger than any time in ms until the year 2286, so that one number sorts by priority and then by age. */
 const priorityStep = 1e13;
 
 export function memberOf({ lane, priority }: LaneHint): string {
@@ -20,7 +20,7 @@ export function scoreOf({ priority, dueMs }: LaneHint): number {
   return priority * priorityStep + Math.min(Math.max(0, dueMs), priorityStep - 1);
 }
 
-/** Reads what Redis gave back; undefined for what no worker has written so. */
+/** Reads a hint from Redis; undefined: no worker wrote it like this. */
 export function parseHint({
   value,
   score,

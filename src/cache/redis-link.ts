@@ -2,14 +2,15 @@ import { createClient, ErrorReply, type RedisClientType } from 'redis';
 import type { Log } from '../log.ts';
 
 /*
- * A connection to Redis that never makes anybody wait: each command has a deadline, and after a failure there are none for
- * a while. Whatever is wrong with Redis is "no answer" here, and one line in the log when it begins and when it ends.
+ * A connection to Redis that never delays its callers: each command has a deadline, and after a failure no commands are
+ * sent for a while. Every fault of Redis counts as "no answer", with one line in the log when it begins and when it
+ * ends.
  */
 
 export interface RedisLinkOptions {
   readonly url: string;
   readonly log: Log;
-  /** Certificate authorities to trust in place of Node's, PEM. */
+  /** Certificate authorities to trust instead of Node's, PEM. */
   readonly ca?: string | undefined;
 }
 
@@ -17,11 +18,17 @@ export type RedisClient = RedisClientType;
 
 const connectMs = 2_000;
 const commandMs = 250;
-/** After a failure; doubled up to the second with each that follows. Below 5 s, which is what falling back may take. */
+/**
+ * The pause after a failure; it doubles with each failure up to the maximum. Both stay below 5 s, the time that falling
+ * back may take.
+ */
 const firstPauseMs = 500;
-const mostPauseMs = 4_000;
+const maxPauseMs = 4_000;
 
-/** Settings of every connection. The URL holds a password: no error that is passed on repeats it. */
+/**
+ * Creates a client with the settings of every connection. The URL holds a password, so no error that is passed on
+ * repeats it.
+ */
 export function createRedisClient({ url, ca }: RedisLinkOptions): RedisClient {
   return createClient({
     url,
@@ -29,24 +36,28 @@ export function createRedisClient({ url, ca }: RedisLinkOptions): RedisClient {
     commandsQueueMaxLength: 1_000,
     socket: {
       connectTimeout: connectMs,
-      // Its own waits for its next try even when it is destroyed, and the process would wait with it: {@link keepConnected}.
+      // The client's own reconnection waits for its next try even when it is destroyed, which would keep the process
+      // alive: see {@link keepConnected}.
       reconnectStrategy: false,
       ...(ca === undefined ? {} : { tls: true, ca }),
     },
   });
 }
 
-/** Connects, and again whenever there is no connection. Returns what ends that, and the connection with it. */
+/**
+ * Connects, and reconnects whenever the connection is lost. Returns a function that stops this and closes the
+ * connection.
+ */
 export function keepConnected(client: RedisClient): () => void {
   let failures = 0;
   let timer: NodeJS.Timeout | undefined;
-  // What went wrong is told by the client's event.
+  // The client's "error" event reports the fault.
   const connect = () => void client.connect().catch(() => {});
   client.on('ready', () => {
     failures = 0;
   });
   client.on('terminated', () => {
-    timer = setTimeout(connect, Math.min(firstPauseMs * 2 ** failures, mostPauseMs));
+    timer = setTimeout(connect, Math.min(firstPauseMs * 2 ** failures, maxPauseMs));
     failures += 1;
   });
   connect();
@@ -83,14 +94,14 @@ export class RedisLink {
     return this.#isUp;
   }
 
-  /** Asks whether Redis is there, unless it was asked a moment ago. Not waited for. */
+  /** Asks whether Redis is there, unless it was asked a moment ago. The caller does not wait. */
   probe(): void {
     void this.ask((client) => client.ping());
   }
 
   /**
-   * Runs commands; undefined when there is no answer in time, or none is expected. Never throws. Keys that hold what
-   * nobody of us has written are deleted, if they are named.
+   * Runs commands; undefined when there is no answer in time, or none is expected. Never throws. If the keys are named
+   * and hold data that Posthorn did not write, they are deleted.
    */
   async ask<Answer>(
     run: (client: RedisClient) => Promise<Answer>,
@@ -132,7 +143,7 @@ export class RedisLink {
   #down(error: unknown): void {
     if (this.#isClosed) return;
     this.#pausedUntilMs = performance.now() + this.#pauseMs;
-    this.#pauseMs = Math.min(this.#pauseMs * 2, mostPauseMs);
+    this.#pauseMs = Math.min(this.#pauseMs * 2, maxPauseMs);
     const reason = reasonOf(error);
     if (!this.#isUp && reason === this.#lastReason) return;
     this.#isUp = false;
@@ -141,12 +152,15 @@ export class RedisLink {
   }
 }
 
-/** Something else is there under the name of a key of ours. */
+/** Whether another type of value is stored under one of our keys. */
 export function isWrongType(error: unknown): boolean {
   return error instanceof ErrorReply && error.message.startsWith('WRONGTYPE');
 }
 
-/** What Redis says of itself names no password; of anything else only the code or the name is known to be harmless. */
+/**
+ * The reason of a failure, for the log. Redis' own messages contain no password; of other errors only the code or the
+ * name is known to be safe.
+ */
 function reasonOf(error: unknown): string {
   if (error instanceof ErrorReply) return error.message.slice(0, 200);
   if (!(error instanceof Error)) return 'unknown';

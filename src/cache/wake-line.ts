@@ -8,8 +8,8 @@ import {
 } from './redis-link.ts';
 
 /*
- * Wake-up calls through Redis: a list from which one waiting worker at a time takes a call (BLPOP). For what NOTIFY does not
- * reach: at most one open transaction notifies, and the others are found by the poll.
+ * Wake-up calls through Redis: a list from which one waiting worker at a time takes a call (BLPOP). It serves webhooks
+ * that NOTIFY does not announce: at most one open transaction notifies, and the others would be found by the poll.
  */
 
 interface WakeLineOptions extends RedisLinkOptions {
@@ -18,8 +18,8 @@ interface WakeLineOptions extends RedisLinkOptions {
 }
 
 const gatherMs = 5;
-/** More calls than this wake nobody any more. */
-const mostCalls = 16;
+/** More calls than this wake no more workers. */
+const maxCalls = 16;
 const keptMs = 5_000;
 const waitS = 5;
 const pauseMs = 500;
@@ -49,7 +49,7 @@ export class WakeLine {
         (client) =>
           Promise.all([
             client.lPush(key, '1'),
-            client.lTrim(key, 0, mostCalls - 1),
+            client.lTrim(key, 0, maxCalls - 1),
             client.pExpire(key, keptMs),
           ]),
         [key],
@@ -62,11 +62,11 @@ export class WakeLine {
     this.#disconnect();
   }
 
-  /** A connection of its own: one that waits answers nothing else. */
+  /** Waits on a separate connection, because a waiting connection answers nothing else. */
   async #listen(onWake: () => void): Promise<void> {
     const { signal } = this.#over;
     const client = createRedisClient(this.#options);
-    // What is wrong with Redis, the link says.
+    // The link reports what is wrong with Redis.
     client.on('error', () => {});
     this.#disconnect = keepConnected(client);
     while (!signal.aborted) {

@@ -6,17 +6,17 @@ interface BannerOptions {
     readonly psql: string;
     readonly urlFile: string | undefined;
     readonly isEmbedded: boolean;
-    /** Private networks that may be called. */
+    /** Private networks that webhooks may be sent to. */
     readonly allowNetworks: readonly string[];
   };
   readonly parts: { readonly worker: boolean; readonly api: boolean };
   readonly version: string;
 }
 
-/** What a start prints: where everything is, and how to send the first webhook. */
+/** The text printed at the start: where everything is, and how to send the first webhook. */
 export function banner({ posthorn, parts, version }: BannerOptions): string {
   const { address, psql, urlFile, isEmbedded } = posthorn;
-  // With the embedded database there is likely a receiver on this machine to watch.
+  // With the embedded database, the user probably has a receiver on this machine.
   const receiver = isEmbedded ? 'http://127.0.0.1:9000/hook' : 'https://example.com/hook';
   return [
     '',
@@ -33,7 +33,7 @@ export function banner({ posthorn, parts, version }: BannerOptions): string {
       : []),
     ...(parts.worker ? receivers(posthorn) : []),
     '',
-    'Send a webhook in a transaction of your own:',
+    'Send a webhook in one of your transactions:',
     '',
     `  insert into posthorn.outbox (url, body) values ('${receiver}', '{"hello": "world"}') returning id;`,
     '',
@@ -49,7 +49,7 @@ export function banner({ posthorn, parts, version }: BannerOptions): string {
   ].join('\n');
 }
 
-/** For a shell: the URL has the password in it, so that it is kept in a file and not shown. */
+/** A shell assignment that reads the URL from its file, because the URL contains the password and must not be shown. */
 export function urlAssignment(urlFile: string): string {
   return `DATABASE_URL="$(cat '${urlFile.replaceAll("'", "'\\''")}')"`;
 }
@@ -61,7 +61,7 @@ function receivers({ isEmbedded, allowNetworks }: BannerOptions['posthorn']): st
     ];
   }
   return [
-    `  receivers public addresses, and on loopback and private networks these: ${allowNetworks.join(', ')}`,
+    `  receivers public addresses, and these on loopback and private networks: ${allowNetworks.join(', ')}`,
     ...(isEmbedded
       ? ['            (loopback is allowed because the database is the embedded one)']
       : []),

@@ -9,9 +9,7 @@ import { refuse } from './problem-text.ts';
 export async function benchCommand(given: Given): Promise<number> {
   const main = fileURLToPath(new URL('../../bench/main.ts', import.meta.url));
   if (!existsSync(main)) {
-    refuse(
-      'Cannot run the benchmark as this must be a checkout of the repository: the package comes without it',
-    );
+    refuse('The benchmark needs a checkout of the repository: it is not in the package');
   }
   const child = spawn(process.execPath, [main, ...given.arguments], { stdio: 'inherit' });
   const [code] = await once(child, 'exit');

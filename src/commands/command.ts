@@ -1,23 +1,23 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** What may be given to a command by --name. */
+/** An option of a command, given as --name. */
 export interface CommandOption {
   readonly type: 'string' | 'boolean';
   readonly short?: string;
   /** May be given more than once. */
   readonly multiple?: boolean;
-  /** What stands for the value in the help, such as URL. */
+  /** The placeholder for the value in the help, such as URL. */
   readonly value?: string;
-  /** All values there are. */
+  /** All possible values. */
   readonly among?: readonly string[];
   readonly help: string;
 }
 
-/** What may be given to a command by its place. */
+/** A positional argument of a command. */
 export interface CommandArgument {
   readonly name: string;
   readonly isOptional?: boolean;
-  /** It and all that follows. */
+  /** It takes this word and all that follow. */
   readonly isRest?: boolean;
   readonly among?: readonly string[];
 }
@@ -28,7 +28,7 @@ export interface Command {
   readonly name: string;
   /** For the list of all commands: no capital, no full stop. */
   readonly summary: string;
-  /** More for its own help: what it does, examples. */
+  /** More text for its own help: what it does, examples. */
   readonly details?: string;
   readonly arguments?: readonly CommandArgument[];
   readonly options?: Readonly<Record<string, CommandOption>>;
@@ -36,7 +36,7 @@ export interface Command {
   readonly run: (given: Given) => Promise<unknown>;
 }
 
-/** What a command line gives to a command. */
+/** The parsed arguments of a command. */
 export interface Given {
   readonly options: Readonly<
     Record<string, string | boolean | readonly (string | boolean)[] | undefined>
@@ -44,12 +44,12 @@ export interface Given {
   readonly arguments: readonly string[];
 }
 
-/** A command line that cannot be run: the message says why, and the exit code is 2. */
+/** Thrown for a command line that cannot be run: the message says why, and the exit code is 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** The text of an option; undefined when it is not there. */
+/** The text of an option; undefined: it is not given. */
 export function textOption({ options }: Given, name: string): string | undefined {
   const value = options[name];
   return typeof value === 'string' ? value : undefined;
@@ -61,12 +61,12 @@ export function textOptions({ options }: Given, name: string): string[] {
   return Array.isArray(value) ? value.map(String) : [];
 }
 
-/** Whether an option that takes no value is there. */
+/** Whether an option without a value is given. */
 export function hasOption({ options }: Given, name: string): boolean {
   return options[name] === true;
 }
 
-/** A whole number within bounds. */
+/** An option that is a whole number within bounds. */
 export function numberOption(
   given: Given,
   name: string,
@@ -76,12 +76,10 @@ export function numberOption(
   if (text === undefined) return fallback;
   const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;
-  throw new UsageError(
-    `Cannot use --${name} as it must be a whole number from ${min} to ${max}: current value is ${text}`,
-  );
+  throw new UsageError(`--${name} must be a whole number from ${min} to ${max}: "${text}" is not`);
 }
 
-/** One of a few words. */
+/** An option that is one of a few words. */
 export function choiceOption<const Choice extends string>(
   given: Given,
   name: string,
@@ -91,12 +89,10 @@ export function choiceOption<const Choice extends string>(
   if (text === undefined) return undefined;
   const found = among.find((choice) => choice === text);
   if (found !== undefined) return found;
-  throw new UsageError(
-    `Cannot use --${name} as it must be one of ${among.join(', ')}: current value is ${text}`,
-  );
+  throw new UsageError(`--${name} must be one of ${among.join(', ')}: "${text}" is not`);
 }
 
-/** For every command that prints something. */
+/** The option --json, for every command that prints something. */
 export const jsonOption = {
   json: { type: 'boolean', help: 'print JSON, for programs' },
 } as const satisfies Readonly<Record<string, CommandOption>>;

@@ -1,3 +1,4 @@
+import { priorities } from '../domain/priority.ts';
 import { replayPriorities, replayStatuses } from '../queries/replay-row.ts';
 import { webhookStatuses } from '../queries/webhook-row.ts';
 import { benchCommand } from './bench.ts';
@@ -34,8 +35,8 @@ function running(
 }
 
 /**
- * All commands, in the order in which the help lists them. What few of them need is loaded by those: it takes longer than
- * most commands do.
+ * All commands, in the order in which the help lists them. Modules that few commands need are loaded by those, because
+ * loading them takes longer than most commands do.
  */
 export const commands: readonly Command[] = [
   running('start', {
@@ -56,7 +57,7 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'status',
-    summary: 'how it goes: rate, success, backlog, workers, alerts, breakers',
+    summary: 'show the state: rate, success, backlog, workers, alerts, breakers',
     options: jsonOption,
     run: async (given) => (await import('./status.ts')).statusCommand(given),
   },
@@ -64,10 +65,10 @@ export const commands: readonly Command[] = [
     name: 'send',
     summary: 'send a webhook; prints its id',
     details:
-      'Give --url or --endpoint. Without --body it is read from standard input, to its end.\n\n  posthorn send --url https://example.com/hook --body \'{"type": "order.created"}\'',
+      'Give --url or --endpoint. Without --body, the body is read from standard input.\n\n  posthorn send --url https://example.com/hook --body \'{"type": "order.created"}\'',
     options: {
-      url: { type: 'string', value: 'URL', help: 'where it goes' },
-      endpoint: { type: 'string', value: 'ID', help: 'a registered endpoint in place of a URL' },
+      url: { type: 'string', value: 'URL', help: 'where to send it' },
+      endpoint: { type: 'string', value: 'ID', help: 'a registered endpoint instead of a URL' },
       body: { type: 'string', help: 'sent byte for byte; - reads standard input' },
       header: {
         type: 'string',
@@ -76,11 +77,11 @@ export const commands: readonly Command[] = [
         help: 'may be given more than once',
       },
       secret: { type: 'string', help: 'signs the request; others can see it in the process list' },
-      'content-type': { type: 'string', value: 'TYPE', help: 'application/json if not given' },
+      'content-type': { type: 'string', value: 'TYPE', help: 'default: application/json' },
       priority: {
         type: 'string',
         value: 'PRIORITY',
-        among: ['high', 'normal', 'low'],
+        among: priorities,
         help: 'one of',
       },
       'send-at': { type: 'string', value: 'TIME', help: 'not before, like 2030-01-31T12:00:00Z' },
@@ -88,7 +89,7 @@ export const commands: readonly Command[] = [
       'idempotency-key': {
         type: 'string',
         value: 'KEY',
-        help: 'sent once, however often the command is run',
+        help: 'sent only once, even if the command is run again',
       },
       ...jsonOption,
     },
@@ -99,14 +100,14 @@ export const commands: readonly Command[] = [
     summary: 'list webhooks, newest first',
     options: {
       status: { type: 'string', value: 'STATUS', among: webhookStatuses, help: 'one of' },
-      limit: { type: 'string', value: 'N', help: 'at most so many, 1 to 10000; 50 if not given' },
+      limit: { type: 'string', value: 'N', help: 'at most this many, 1 to 10000; default: 50' },
       ...jsonOption,
     },
     run: listCommand,
   },
   {
     name: 'show',
-    summary: 'show a webhook: what it waits for, and its life',
+    summary: 'show a webhook: what it waits for, and its history',
     arguments: [id],
     options: jsonOption,
     run: showCommand,
@@ -115,27 +116,27 @@ export const commands: readonly Command[] = [
     name: 'tail',
     summary: 'follow the attempts as they end, on all workers',
     options: {
-      failures: { type: 'boolean', help: 'only those that did not deliver' },
-      lines: { type: 'string', value: 'N', help: 'end after so many' },
-      json: { type: 'boolean', help: 'print a line of JSON for each, for programs' },
+      failures: { type: 'boolean', help: 'only attempts that did not deliver' },
+      lines: { type: 'string', value: 'N', help: 'end after this many' },
+      json: { type: 'boolean', help: 'print one line of JSON for each, for programs' },
     },
     run: async (given) => (await import('./tail.ts')).tailCommand(given),
   },
   {
     name: 'retry',
-    summary: 'send a webhook again that has ended, or now if it waits',
+    summary: 'resend a webhook that has ended, or send a waiting one now',
     arguments: [id],
     options: { force: { type: 'boolean', help: 'even if it was delivered' }, ...jsonOption },
     run: retryCommand,
   },
   {
     name: 'cancel',
-    summary: 'cancel a webhook that waits, or all that match',
-    details: 'Give an id, or options that choose webhooks; all of those must hold.',
+    summary: 'cancel a waiting webhook, or all that match',
+    details: 'Give an id, or options that choose webhooks; a webhook must match all of them.',
     arguments: [{ ...id, isOptional: true }],
     options: {
       ...filterOptions,
-      all: { type: 'boolean', help: 'everything that waits, and every replay that is running' },
+      all: { type: 'boolean', help: 'all waiting webhooks, and all running replays' },
       'dry-run': { type: 'boolean', help: 'only count' },
       ...jsonOption,
     },
@@ -144,21 +145,21 @@ export const commands: readonly Command[] = [
   ...holdCommands,
   {
     name: 'replay',
-    summary: 'send many webhooks again',
+    summary: 'resend many webhooks',
     details:
-      'Options choose webhooks; all of those that are given must hold, and one of --endpoint, --url, --from and --id must be\nthere. It waits until all are put back into the queue; Ctrl-C ends the waiting, not the replay.\n\n  posthorn replay --url https://example.com/hook --from 2h --dry-run',
+      'Options choose webhooks; a webhook must match all of them. One of --endpoint, --url, --from and --id is required.\nThe command waits until all are put back into the queue; Ctrl-C ends the waiting, not the replay.\n\n  posthorn replay --url https://example.com/hook --from 2h --dry-run',
     options: {
       ...statusOption,
       ...filterOptions,
-      rate: { type: 'string', value: 'N', help: 'put back so many a second, 0.1 to 10000' },
+      rate: { type: 'string', value: 'N', help: 'put back this many a second, 0.1 to 10000' },
       priority: {
         type: 'string',
         value: 'PRIORITY',
         among: replayPriorities,
-        help: 'low if not given: after what is new',
+        help: 'low by default, after new webhooks; one of',
       },
       'dry-run': { type: 'boolean', help: 'only count' },
-      'no-wait': { type: 'boolean', help: 'start it and end' },
+      'no-wait': { type: 'boolean', help: 'start it and do not wait' },
       ...jsonOption,
     },
     run: replayCommand,
@@ -168,21 +169,21 @@ export const commands: readonly Command[] = [
     summary: 'list replays, newest first',
     options: {
       status: { type: 'string', value: 'STATUS', among: replayStatuses, help: 'one of' },
-      limit: { type: 'string', value: 'N', help: 'at most so many, 1 to 1000; 20 if not given' },
+      limit: { type: 'string', value: 'N', help: 'at most this many, 1 to 1000; default: 20' },
       ...jsonOption,
     },
     run: listReplaysCommand,
   },
   {
     name: 'replays show',
-    summary: 'how far a replay is, and what became of its webhooks',
+    summary: 'show the progress of a replay and the state of its webhooks',
     arguments: [id],
     options: jsonOption,
     run: showReplayCommand,
   },
   {
     name: 'replays cancel',
-    summary: 'stop a replay and take back what waits of it',
+    summary: 'stop a replay and take back its waiting webhooks',
     arguments: [id],
     options: jsonOption,
     run: cancelReplayCommand,
@@ -196,9 +197,9 @@ export const commands: readonly Command[] = [
       prefix: {
         type: 'string',
         value: 'NAME',
-        help: 'their names begin with it; posthorn if not given',
+        help: 'the beginning of their names; default: posthorn',
       },
-      sql: { type: 'boolean', help: 'print the SQL, for somebody who may run it' },
+      sql: { type: 'boolean', help: 'print the SQL, for a person who may run it' },
       ...jsonOption,
     },
     run: async (given) => {
@@ -212,9 +213,9 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'secrets',
-    summary: 'with which keys the secrets of endpoints are sealed, and which may be removed',
+    summary: 'show the keys that seal the secrets of endpoints, and those that may be removed',
     options: {
-      now: { type: 'boolean', help: 'seal with the first key now, not within five minutes' },
+      now: { type: 'boolean', help: 'seal with the first key now instead of within five minutes' },
       ...jsonOption,
     },
     run: async (given) => {
@@ -224,10 +225,10 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'doctor',
-    summary: 'look at the database and say what is wrong and what to do',
+    summary: 'check the database and say what is wrong and what to do',
     options: {
-      strict: { type: 'boolean', help: 'warnings are failures' },
-      repair: { type: 'boolean', help: 'first enqueue what no trigger has enqueued' },
+      strict: { type: 'boolean', help: 'treat warnings as failures' },
+      repair: { type: 'boolean', help: 'first enqueue webhooks that no trigger has enqueued' },
       ...jsonOption,
     },
     run: async (given) => {
@@ -241,14 +242,14 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'bench',
-    summary: 'run the benchmark, in a checkout',
-    details: 'Its options come after --, as in: posthorn bench -- --help',
+    summary: 'run the benchmark (only in a checkout)',
+    details: 'Give its options after --, for example: posthorn bench -- --help',
     arguments: [{ name: 'options', isOptional: true, isRest: true }],
     run: benchCommand,
   },
   {
     name: 'completion',
-    summary: 'print what completes commands and options in a shell',
+    summary: 'print a script that completes commands and options in a shell',
     details:
       'Add to ~/.bashrc:                  eval "$(posthorn completion bash)"\nAdd to ~/.zshrc, after compinit:   eval "$(posthorn completion zsh)"',
     arguments: [{ name: 'shell', among: shells }],

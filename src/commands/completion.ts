@@ -3,12 +3,12 @@
 import type { Command, CommandOption } from './command.ts';
 import { firstWords } from './help.ts';
 
-/** The shells there is a completion for. */
+/** The shells with a completion. */
 export const shells = ['bash', 'zsh'] as const;
 
 export type Shell = (typeof shells)[number];
 
-/** A script that completes commands, their options, and the values of those that have only some. */
+/** Writes a script that completes commands, their options, and the values of options with fixed values. */
 export function completionScript(shell: Shell, commands: readonly Command[]): string {
   return shell === 'bash' ? bashScript(commands) : zshScript(commands);
 }
@@ -111,7 +111,7 @@ function zshOption(name: string, { type, multiple, among, value, help }: Command
   );
 }
 
-/** The words that have others after them, and those. */
+/** The first words of two-word commands, with their second words. */
 function groupsOf(commands: readonly Command[]): [string, string[]][] {
   const groups = new Map<string, string[]>();
   for (const { name } of commands) {

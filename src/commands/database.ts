@@ -2,8 +2,8 @@ import type pg from 'pg';
 import type { DatabasePool } from 'slonik';
 import { readConfig } from '../config/config.ts';
 import { connect } from '../db/connect.ts';
+import { connectionKindOf } from '../db/connection-kind.ts';
 import { settledUrl } from '../db/connection-url.ts';
-import { lineOf } from '../db/line.ts';
 import { isUpToDate, schemaState } from '../db/schema-state.ts';
 import { codeOf } from '../db/sqlstate.ts';
 import { joinKeyRings, type KeyRing } from '../domain/key-ring.ts';
@@ -12,10 +12,10 @@ import { createQueryPool } from '../queries/pool.ts';
 import { readKeyFile } from '../secrets/key-file.ts';
 
 /**
- * Works with the database of DATABASE_URL, or with the embedded one that a running Posthorn serves here, by the queries of the
- * API. Starts nothing, and does not migrate.
+ * Works with the database of DATABASE_URL, or with the embedded one that a running Posthorn serves here, with the
+ * queries of the API. Starts nothing and does not migrate.
  *
- * @throws when there is none, it cannot be reached, or its schema is not of this version.
+ * @throws when there is none, it cannot be reached, or its schema is not this version's.
  */
 export async function withDatabase<Result>(
   work: (pool: DatabasePool, secrets: { readonly keyRing: KeyRing | undefined }) => Promise<Result>,
@@ -30,7 +30,7 @@ export async function withDatabase<Result>(
   }
 }
 
-/** Where the database is that is there already, and the keys of its secrets. */
+/** Finds the database in use, and the keys of its secrets. */
 export async function findDatabase(): Promise<{
   readonly databaseUrl: string;
   readonly keyRing: KeyRing | undefined;
@@ -40,10 +40,10 @@ export async function findDatabase(): Promise<{
     given === undefined ? await findEmbeddedPostgres(dataDir) : await settledUrl(given);
   if (databaseUrl === undefined) {
     throw new Error(
-      `Cannot find a database as DATABASE_URL must be set, or "posthorn start" run here with its embedded Postgres: nothing runs in ${dataDir}`,
+      `No database: DATABASE_URL is not set, and no embedded Postgres runs in ${dataDir}. Set DATABASE_URL, or run "posthorn start" here`,
     );
   }
-  // Without it what this writes would be plain text until a worker seals it.
+  // Without the key file, secrets written here would be plain text until a worker seals them.
   const ofFile = given === undefined ? await readKeyFile(dataDir) : undefined;
   return { databaseUrl, keyRing: joinKeyRings(ofConfig, ofFile) };
 }
@@ -52,25 +52,25 @@ async function lineThatServes(databaseUrl: string) {
   const client = await connect(databaseUrl, { application_name: 'posthorn cli' });
   try {
     await requireSchema(client);
-    return await lineOf(client, databaseUrl);
+    return await connectionKindOf(client, databaseUrl);
   } finally {
     await client.end();
   }
 }
 
-/** @throws when the schema is not there, or not of this version. */
+/** @throws when the schema is missing or not this version's. */
 export async function requireSchema(client: pg.Client): Promise<void> {
   const state = await schemaState(client).catch((cause: unknown) => {
     if (codeOf(cause) !== '42501') throw cause;
     throw new Error(
-      "Cannot use the schema posthorn as the role must be its owner or have been granted the worker's rights (docs/roles.md)",
+      "The role of DATABASE_URL may not use the schema posthorn: it must be its owner or have been granted the worker's rights (docs/roles.md)",
       { cause },
     );
   });
   if (isUpToDate(state)) return;
   throw new Error(
     state.owner === undefined
-      ? 'Cannot use this database as it must have the schema posthorn: run "posthorn migrate" first'
-      : 'Cannot use the schema posthorn as it must be of this version: run "posthorn migrate" first',
+      ? 'This database has no schema posthorn: run "posthorn migrate" first'
+      : 'The schema posthorn is not up to date: run "posthorn migrate" first',
   );
 }

@@ -2,7 +2,7 @@ import type { CommonQueryMethods } from 'slonik';
 import { findDeadFilter, type WebhookFilter } from '../queries/webhook-filter.ts';
 import { refuse } from './problem-text.ts';
 
-/** Ends a command whose filter can match nothing, whatever is enqueued: success would hide a mistyped id. */
+/** Ends a command whose filter cannot match anything, because success would hide a mistyped id. */
 export async function refuseDeadFilter(
   pool: Pick<CommonQueryMethods, 'one'>,
   { filter, doing }: { readonly filter: WebhookFilter; readonly doing: string },
@@ -10,12 +10,10 @@ export async function refuseDeadFilter(
   const dead = await findDeadFilter(pool, filter);
   if (dead === 'no_endpoint') {
     refuse(
-      `Cannot ${doing} as there must be an endpoint with this id that is not deleted: current value is ${filter.endpointId}`,
+      `Nothing to ${doing}: there is no endpoint with id ${filter.endpointId}, or it was deleted`,
     );
   }
   if (dead === 'dropped') {
-    refuse(
-      `Cannot ${doing} as the webhooks must still be there: history as old as this has been dropped (POSTHORN_RETENTION)`,
-    );
+    refuse(`Nothing to ${doing}: history as old as this has been dropped (POSTHORN_RETENTION)`);
   }
 }

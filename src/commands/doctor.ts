@@ -11,12 +11,12 @@ import { version } from '../version.ts';
 import { terminalOf } from './terminal.ts';
 
 /**
- * `posthorn doctor`: looks at the database and says what is wrong with it. It changes nothing unless it is asked to repair what
- * triggers have missed. Returns the exit code.
+ * `posthorn doctor`: checks the database and says what is wrong with it. It changes nothing, unless it is told to
+ * repair what triggers have missed. Returns the exit code.
  */
 export async function doctorCommand(options: {
   readonly isJson: boolean;
-  /** Warnings are failures. */
+  /** Treats warnings as failures. */
   readonly isStrict: boolean;
   readonly isRepair: boolean;
 }): Promise<number> {

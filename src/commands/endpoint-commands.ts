@@ -22,7 +22,7 @@ export const endpointCommands: readonly Command[] = [
     summary: 'list registered endpoints, newest first',
     options: {
       status: { type: 'string', value: 'STATUS', among: endpointStatuses, help: 'one of' },
-      limit: { type: 'string', value: 'N', help: 'at most so many, 1 to 10000; 100 if not given' },
+      limit: { type: 'string', value: 'N', help: 'at most this many, 1 to 10000; default: 100' },
       ...jsonOption,
     },
     run: listEndpointsCommand,
@@ -37,7 +37,7 @@ export const endpointCommands: readonly Command[] = [
   {
     name: 'endpoints create',
     summary: 'register an endpoint; prints its id',
-    details: 'Without --secret it makes one up, and shows it once.',
+    details: 'Without --secret it makes a secret and shows it once.',
     options: { ...settingOptions, ...jsonOption },
     run: createEndpointCommand,
   },
@@ -45,7 +45,7 @@ export const endpointCommands: readonly Command[] = [
     name: 'endpoints change',
     summary: 'change settings of an endpoint',
     details:
-      'A setting that is not given stays. The word "default" takes one back: no limit, no description, the usual retries, no secret.',
+      'Settings that are not given stay as they are. The word "default" resets one: no limit, no description, the usual retries, no secret.',
     arguments: [id],
     options: { ...settingOptions, ...jsonOption },
     run: changeEndpointCommand,
@@ -59,22 +59,22 @@ export const endpointCommands: readonly Command[] = [
   })),
   {
     name: 'endpoints rotate',
-    summary: 'give an endpoint a new secret; the old one signs beside it for a while',
+    summary: 'give an endpoint a new secret; the old one also signs for a while',
     details:
-      'Without --secret it makes one up, and shows it once. Of Ed25519 the public key is shown.',
+      'Without --secret it makes a secret and shows it once. For Ed25519 it shows the public key.',
     arguments: [id],
     options: {
-      secret: { type: 'string', help: 'in place of one that is made up' },
+      secret: { type: 'string', help: 'instead of a generated one' },
       'secret-type': {
         type: 'string',
         value: 'TYPE',
         among: ['hmac', 'ed25519'],
-        help: 'one of; as before if not given',
+        help: 'as before by default; one of',
       },
       'overlap-s': {
         type: 'string',
         value: 'N',
-        help: 'seconds for which both sign, 0 to 604800; a day if not given',
+        help: 'seconds for which both sign, 0 to 604800; default: a day',
       },
       ...jsonOption,
     },
@@ -84,12 +84,12 @@ export const endpointCommands: readonly Command[] = [
     name: 'endpoints test',
     summary: 'send a test webhook to an endpoint; prints its id',
     arguments: [id],
-    options: { body: { type: 'string', help: 'in place of the usual one' }, ...jsonOption },
+    options: { body: { type: 'string', help: 'instead of the usual one' }, ...jsonOption },
     run: testEndpointCommand,
   },
   {
     name: 'endpoints delete',
-    summary: 'delete an endpoint; what waits for it fails',
+    summary: 'delete an endpoint; its waiting webhooks fail',
     arguments: [id],
     options: jsonOption,
     run: deleteEndpointCommand,

@@ -6,12 +6,12 @@ import { refuseUsage } from './problem-text.ts';
 
 /** The settings of an endpoint, as options. */
 export const settingOptions = {
-  url: { type: 'string', value: 'URL', help: 'where its webhooks go' },
+  url: { type: 'string', value: 'URL', help: 'where to send its webhooks' },
   description: { type: 'string', help: 'for people' },
-  secret: { type: 'string', help: 'signs what brings no secret of its own' },
+  secret: { type: 'string', help: 'signs webhooks without their own secret' },
   'max-in-flight': { type: 'string', value: 'N', help: 'requests at the same time, 1 to 10000' },
   'rate-limit': { type: 'string', value: 'N', help: 'requests a second, 0.001 to 10000' },
-  'timeout-ms': { type: 'string', value: 'N', help: 'for a request, 100 to 60000' },
+  'timeout-ms': { type: 'string', value: 'N', help: 'per request, 100 to 60000' },
   'retry-schedule': { type: 'string', value: 'N,N', help: 'seconds before each retry' },
   ordered: {
     type: 'string',
@@ -33,7 +33,7 @@ const fieldOf: Readonly<
   'timeout-ms': ['timeout_ms', plain],
   'retry-schedule': [
     'retry_schedule_s',
-    // Without any number there are no retries.
+    // An empty list means no retries.
     (text) =>
       /^(?:\d+(?:,\d+)*)?$/.test(text) ? text.split(',').filter(Boolean).map(Number) : text,
   ],

@@ -67,7 +67,7 @@ export async function showEndpointCommand(given: Given): Promise<void> {
   await withDatabase((pool) => show(pool, { id, given }));
 }
 
-/** `posthorn endpoints create`. Without --secret it makes one up, and shows it once. */
+/** `posthorn endpoints create`. Without --secret it makes a secret and shows it once. */
 export async function createEndpointCommand(given: Given): Promise<void> {
   const settings = settingsOf(given, newEndpoint);
   const made = newSecret(settings, 'hmac');
@@ -123,7 +123,7 @@ export async function rotateEndpointCommand(given: Given): Promise<void> {
         ? `Its new secret, which is not shown again: ${secret}`
         : typeof publicKey === 'string'
           ? `Its new public key: ${publicKey}`
-          : 'It has the new secret',
+          : 'The endpoint has the new secret',
     );
   });
 }
@@ -151,7 +151,7 @@ export async function deleteEndpointCommand(given: Given): Promise<void> {
     print(
       hasOption(given, 'json')
         ? { id, status: 'deleted' }
-        : 'It is deleted; what waits for it fails.',
+        : 'The endpoint is deleted; its waiting webhooks fail.',
     );
   });
 }
@@ -220,7 +220,7 @@ function limitsOf(endpoint: EndpointWithHealth): string {
         ? 'no retries'
         : `retries after ${endpoint.retry_schedule_s.join(', ')} s`,
   ].filter((limit) => limit !== '');
-  return limits.length === 0 ? 'none of its own' : limits.join(', ');
+  return limits.length === 0 ? 'no own limits' : limits.join(', ');
 }
 
 function missing(id: string): string {

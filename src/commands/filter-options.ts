@@ -9,19 +9,19 @@ import { refuseUsage } from './problem-text.ts';
 
 /** The options that choose webhooks. */
 export const filterOptions = {
-  endpoint: { type: 'string', value: 'ID', help: 'of this registered endpoint' },
+  endpoint: { type: 'string', value: 'ID', help: 'to this registered endpoint' },
   url: { type: 'string', value: 'URL', help: 'to this URL, whatever its query' },
   from: {
     type: 'string',
     value: 'TIME',
-    help: 'enqueued since then: 2026-11-25T12:00:00Z, or 2h for two hours ago',
+    help: 'enqueued at or after this time: 2026-11-25T12:00:00Z, or 2h for two hours ago',
   },
-  until: { type: 'string', value: 'TIME', help: 'enqueued before then' },
+  until: { type: 'string', value: 'TIME', help: 'enqueued before this time' },
   id: {
     type: 'string',
     value: 'ID',
     multiple: true,
-    help: 'one of these; may be given more than once',
+    help: 'this webhook; may be given more than once',
   },
 } as const satisfies Readonly<Record<string, CommandOption>>;
 
@@ -31,7 +31,7 @@ export const statusOption = {
     value: 'STATUS',
     multiple: true,
     among: replayableStatuses,
-    help: 'failed if not given; may be given more than once',
+    help: 'failed by default; may be given more than once; one of',
   },
 } as const satisfies Readonly<Record<string, CommandOption>>;
 

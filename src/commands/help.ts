@@ -2,14 +2,14 @@
 
 import type { Command, CommandOption } from './command.ts';
 
-/** Exit codes, as the help says them. */
+/** The exit codes, as the help explains them. */
 export const exitCodes = [
   [0, 'done'],
-  [1, 'not done: the message says why, and what to do'],
+  [1, 'failed: the message says why, and what to do'],
   [2, 'the command line or a setting cannot be used'],
 ] as const;
 
-/** All commands. */
+/** The help for all commands. */
 export function overview(commands: readonly Command[], version: string): string {
   return [
     `Posthorn ${version}: transactional webhooks for Postgres`,
@@ -19,14 +19,14 @@ export function overview(commands: readonly Command[], version: string): string 
     '  posthorn COMMAND --help   says more about a command',
     '  --help, --version',
     '',
-    'Settings come from the environment: DATABASE_URL, HOST, PORT, POSTHORN_*; see docs/configuration.md. Commands that look at',
-    'something or change it talk to the database of DATABASE_URL, or to the embedded one that a running Posthorn serves here.',
+    'Settings come from the environment: DATABASE_URL, HOST, PORT, POSTHORN_*; see docs/configuration.md. Commands that read or',
+    'change something use the database of DATABASE_URL, or the embedded one of a Posthorn that runs here.',
     '',
     ...exitCodeLines(),
   ].join('\n');
 }
 
-/** A line for each command. */
+/** One line per command. */
 export function listOf(commands: readonly Command[]): string[] {
   const width = Math.max(...commands.map((command) => synopsis(command).length));
   return commands.map(
@@ -39,7 +39,7 @@ export function firstWords(commands: readonly Command[]): string[] {
   return [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? name))];
 }
 
-/** One command. */
+/** The help for one command. */
 export function helpOf(command: Command): string {
   const options = Object.entries({ ...command.options, help });
   const flags = options.map(([name, option]) => flagOf(name, option));
@@ -61,7 +61,7 @@ export function helpOf(command: Command): string {
 
 const help: CommandOption = { type: 'boolean', short: 'h', help: 'show this' };
 
-/** Its name and what has to follow. */
+/** The name of a command and its arguments. */
 function synopsis(command: Command): string {
   const rest = (command.arguments ?? []).map(({ name, isOptional, isRest, among }) => {
     const word = among === undefined ? name.toUpperCase() : among.join('|');

@@ -5,24 +5,24 @@ import { type Command, type Given, hasOption, jsonOption, textOption } from './c
 import { withDatabase } from './database.ts';
 import { print } from './terminal.ts';
 
-/** `posthorn hold` and `posthorn resume`: whether webhooks are sent from this database at all. */
+/** `posthorn hold` and `posthorn resume`: stop all sending from this database, and start it again. */
 export const holdCommands: readonly Command[] = [
   {
     name: 'hold',
     summary: 'stop all sending from this database, on all workers, until "resume"',
     details:
-      'What is under way is finished. Webhooks are still accepted, and wait.\n\n  posthorn hold --reason "restored from a backup"',
+      'Requests in flight are finished. Webhooks are still accepted, and wait.\n\n  posthorn hold --reason "restored from a backup"',
     options: {
-      reason: { type: 'string', value: 'TEXT', help: 'for those who find it held' },
+      reason: { type: 'string', value: 'TEXT', help: 'shown to people who find it held' },
       ...jsonOption,
     },
     run: holdCommand,
   },
   {
     name: 'resume',
-    summary: 'end every hold: this database is the one that sends from now on',
+    summary: 'end every hold: from now on this database sends',
     details:
-      'For a copy of a database, one that was moved or restored, and after "hold". What waits is sent then:\n"posthorn cancel --all" cancels it before. With POSTHORN_ENVIRONMENT the database belongs to that environment.',
+      'For a copy of a database, one that was moved or restored, and after "hold". Waiting webhooks are then sent:\nto drop them, run "posthorn cancel --all" first. With POSTHORN_ENVIRONMENT the database belongs to that environment.',
     options: jsonOption,
     run: resumeCommand,
   },

@@ -14,11 +14,11 @@ import { withDatabase } from './database.ts';
 import { table, timeText } from './table.ts';
 import { print, terminalOf } from './terminal.ts';
 
-/** `posthorn keys create`. Prints the key, which nobody can find out again. */
+/** `posthorn keys create`. Prints the key, which cannot be shown again. */
 async function create(given: Given): Promise<void> {
   const name = textOption(given, 'name') ?? '';
   if (Buffer.byteLength(name) < 1 || Buffer.byteLength(name) > 100) {
-    throw new UsageError('Cannot make a key as --name must be given, with 1 to 100 bytes');
+    throw new UsageError('--name is required and must have 1 to 100 bytes');
   }
   const scopes = scopesOf(textOption(given, 'scope') ?? apiScopes.join(','));
   const expiresAt = expiryOf(textOption(given, 'expires'));
@@ -28,7 +28,7 @@ async function create(given: Given): Promise<void> {
   if (hasOption(given, 'json')) return print({ key, ...row });
   print(key);
   console.error(
-    `It is not shown again; its id is ${row.id}. From now on, in 2 s at the latest, the API asks everybody for a key.`,
+    `It is not shown again; its id is ${row.id}. Within 2 s the API starts to require a key for every request.`,
   );
 }
 
@@ -37,7 +37,7 @@ function scopesOf(text: string): ApiScope[] {
   const scopes = apiScopes.filter((scope) => names.includes(scope));
   if (scopes.length === names.length) return scopes;
   throw new UsageError(
-    `Cannot make a key as --scope must be among ${apiScopes.join(', ')}, separated by commas: current value is ${text}`,
+    `--scope must be some of ${apiScopes.join(', ')}, separated by commas: "${text}" is not`,
   );
 }
 
@@ -48,16 +48,14 @@ function expiryOf(text: string | undefined): string | null {
   if (afterMs !== undefined && afterMs > 0 && atMs < Date.parse('9999-01-01')) {
     return new Date(atMs).toISOString();
   }
-  throw new UsageError(
-    `Cannot make a key as --expires must be a duration with a unit, such as 90d: current value is ${text}`,
-  );
+  throw new UsageError(`--expires must be a duration with a unit, such as 90d: "${text}" is not`);
 }
 
 /** `posthorn keys list`. */
 async function list(given: Given): Promise<void> {
   const keys = await withDatabase(listApiKeys);
   if (hasOption(given, 'json')) return print({ keys });
-  if (keys.length === 0) return print('No keys: whoever reaches the API may use it.');
+  if (keys.length === 0) return print('No keys: everyone who reaches the API may use it.');
   const rows = keys.map((key) => [
     key.id,
     `${key.prefix}…`,
@@ -81,13 +79,12 @@ async function revoke(given: Given): Promise<void> {
   const [id = ''] = given.arguments;
   if (!isCanonicalUuid(id)) {
     throw new UsageError(
-      `Cannot revoke the key as its id must be a UUID in lower case with dashes: current value is ${id}`,
+      `The id of a key must be a UUID in lower case with dashes: "${id}" is not`,
     );
   }
   const row = await withDatabase((pool) => revokeApiKey(pool, id));
-  if (row === undefined)
-    throw new Error(`Cannot revoke the key as there must be one with this id: ${id}`);
-  print(hasOption(given, 'json') ? row : `Revoked ${row.name}; it is refused within 2 s`);
+  if (row === undefined) throw new Error(`No key with id ${id}`);
+  print(hasOption(given, 'json') ? row : `Revoked ${row.name}; the API refuses it within 2 s`);
 }
 
 /** `posthorn keys …`. */
@@ -96,15 +93,15 @@ export const keyCommands: readonly Command[] = [
     name: 'keys create',
     summary: 'make a key for the API; prints it once',
     details:
-      'From the first key on the API asks everybody for one.\n\n  posthorn keys create --name shop --scope send --expires 90d',
+      'Once there is a key, the API requires one for every request.\n\n  posthorn keys create --name shop --scope send --expires 90d',
     options: {
-      name: { type: 'string', value: 'NAME', help: 'whose it is, for people' },
+      name: { type: 'string', value: 'NAME', help: 'who uses it, for people' },
       scope: {
         type: 'string',
         value: 'SCOPES',
-        help: 'read, send and manage, or some of them; all if not given',
+        help: 'some of read, send and manage; default: all',
       },
-      expires: { type: 'string', value: 'DURATION', help: 'such as 90d; never if not given' },
+      expires: { type: 'string', value: 'DURATION', help: 'such as 90d; default: never' },
       ...jsonOption,
     },
     run: create,

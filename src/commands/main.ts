@@ -8,7 +8,7 @@ import { firstWords, helpOf, listOf, overview } from './help.ts';
 import { explain } from './problem-text.ts';
 import { endWithReader, print } from './terminal.ts';
 
-/** Runs a command line; returns its exit code, as help.ts says what they mean. */
+/** Runs a command line; returns its exit code (see help.ts). */
 export async function main(args: readonly string[]): Promise<number> {
   endWithReader();
   try {
@@ -23,12 +23,12 @@ export async function main(args: readonly string[]): Promise<number> {
     if (error instanceof ConfigError || error instanceof UsageError || isParseError(error)) {
       return complain(error.message, true);
     }
-    const { text, isUsers } = explain(error);
-    return complain(text, isUsers);
+    const { text, isUsageError } = explain(error);
+    return complain(text, isUsageError);
   }
 }
 
-/** By its first two words, or its first. */
+/** Finds a command by its first two words, or by its first. */
 function findCommand([first = '', second = '']: readonly string[]): Command | undefined {
   return (
     commands.find(({ name }) => name === `${first} ${second}`) ??
@@ -96,7 +96,7 @@ function parse(command: Command, args: readonly string[]): Given | 'help' {
   return { options: values, arguments: rest };
 }
 
-/** Those that are unknown, there twice, or without their value. */
+/** Refuses options that are unknown, repeated, or without their value. */
 function checkOptions(
   command: Command,
   {
@@ -132,7 +132,7 @@ function checkOptions(
   }
 }
 
-/** A second sentence, where something is near enough. */
+/** A second sentence with a suggestion, if a known word is near enough. */
 function guess(near: string | undefined): string {
   return near === undefined ? '' : ` Did you mean "${near}"?`;
 }
@@ -148,7 +148,7 @@ function done(text: string): number {
   return 0;
 }
 
-function complain(text: string, isUsers: boolean): number {
+function complain(text: string, isUsageError: boolean): number {
   console.error(text);
-  return isUsers ? 2 : 1;
+  return isUsageError ? 2 : 1;
 }

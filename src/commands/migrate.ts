@@ -4,10 +4,10 @@ import { migrate } from '../db/migrate.ts';
 import { createLog } from '../log.ts';
 import { print } from './terminal.ts';
 
-/** `posthorn migrate`: brings the schema up to date, says what it did, and ends. */
+/** `posthorn migrate`: brings the schema up to date, prints what it did, and ends. */
 export async function migrateCommand({ isJson }: { readonly isJson: boolean }): Promise<void> {
   const config = readConfig(process.env);
-  // What it did is printed.
+  // The command prints what it did, so the log is less verbose.
   const log = createLog(config.logLevel === 'info' ? 'warn' : config.logLevel);
   const database = await openDatabase({ config, log });
   try {
@@ -21,7 +21,7 @@ export async function migrateCommand({ isJson }: { readonly isJson: boolean }): 
   }
 }
 
-/** Their names, unless they are many. */
+/** Their names, or only their number if there are many. */
 function countedDefinitions(names: readonly string[]): string {
   return names.length > 10 ? `${names.length} functions and views` : names.join(', ');
 }

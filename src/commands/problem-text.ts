@@ -14,15 +14,15 @@ export function refuseUsage(problem: Pick<Problem, 'detail' | 'errors'>): never 
 }
 
 /**
- * The message of an error for people. A rule of Postgres' CHECKs is worded as the API words it. `isUsers`: a value on the
+ * The message of an error for people. A rule of Postgres' CHECKs is worded as the API words it. `isUsageError`: a value on the
  * command line is at fault.
  */
-export function explain(error: unknown): { readonly text: string; readonly isUsers: boolean } {
+export function explain(error: unknown): { readonly text: string; readonly isUsageError: boolean } {
   const { kind, detail } = problemOfError(error);
   if (kind === 'invalid_webhook' || kind === 'invalid_endpoint') {
-    return { text: detail, isUsers: true };
+    return { text: detail, isUsageError: true };
   }
   const text = error instanceof Error ? error.message : String(error);
   // Our own messages are sentences; those of Postgres and Node begin in lower case.
-  return { text: /^[a-z]/.test(text) ? `Cannot go on: ${text}` : text, isUsers: false };
+  return { text: /^[a-z]/.test(text) ? `The command failed: ${text}` : text, isUsageError: false };
 }

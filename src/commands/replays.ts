@@ -58,14 +58,12 @@ function rateOption(given: Given): number | null {
   if (text === undefined) return null;
   const rate = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   if (rate >= 0.1 && rate <= 10_000) return rate;
-  throw new UsageError(
-    `Cannot use --rate as it must be a number from 0.1 to 10000: current value is ${text}`,
-  );
+  throw new UsageError(`--rate must be a number from 0.1 to 10000: "${text}" is not`);
 }
 
 const lookEveryMs = 250;
 
-/** Follows a replay; whoever interrupts that does not stop it. */
+/** Follows a replay; an interrupt stops the following, not the replay. */
 async function untilEnded(pool: DatabasePool, id: string): Promise<FoundReplay> {
   const bar = new ProgressBar();
   for (;;) {
@@ -89,7 +87,7 @@ async function warnIfNobodyWorks(pool: DatabasePool): Promise<void> {
   const { workers } = await readOverview(pool);
   if (workers.length > 0) return;
   console.error(
-    'No worker is alive: it goes on as soon as one is. Ctrl-C ends the waiting, not the replay.',
+    'No worker is alive: the replay continues when one starts. Ctrl-C ends the waiting, not the replay.',
   );
 }
 
@@ -166,5 +164,5 @@ export async function cancelReplayCommand(given: Given): Promise<void> {
 }
 
 function missing(id: string): string {
-  return `Cannot find the replay as there must be one with this id: current value is ${id}`;
+  return `No replay with id ${id}`;
 }

@@ -7,7 +7,7 @@ import { rolesScript } from '../db/roles-script.ts';
 import { createLog } from '../log.ts';
 import { print } from './terminal.ts';
 
-/** `posthorn roles`: makes the roles and grants them their rights; or prints how, for somebody who may. */
+/** `posthorn roles`: makes the roles and grants them their rights, or prints the SQL for a person who may run it. */
 export async function rolesCommand(options: {
   readonly prefix: string;
   readonly isDryRun: boolean;
@@ -16,7 +16,7 @@ export async function rolesCommand(options: {
   const { prefix, isDryRun, isJson } = options;
   if (!legalPrefix.test(prefix)) {
     throw new ConfigError(
-      `Cannot use --prefix as it must be a name of lower-case letters, digits and _ that does not begin with a digit or pg_, at most 53 long: current value is ${prefix}`,
+      `--prefix must be a name of lower-case letters, digits and _ that does not begin with a digit or pg_, at most 53 long: "${prefix}" is not`,
     );
   }
   if (isDryRun) {
@@ -25,7 +25,7 @@ export async function rolesCommand(options: {
     return;
   }
   const config = readConfig(process.env);
-  // What it did is printed.
+  // The command prints what it did, so the log is less verbose.
   const log = createLog(config.logLevel === 'info' ? 'warn' : config.logLevel);
   const database = await openDatabase({ config, log });
   try {
@@ -45,11 +45,11 @@ function summary({ prefix, owner, formerOwner }: MadeRoles & { prefix: string })
   const members: readonly (readonly [string, string])[] = [
     [producer, 'an application that sends webhooks'],
     [worker, '"posthorn start", "worker" and "api"'],
-    [reader, 'whoever reads the history in psql'],
+    [reader, 'a person who reads the history in psql'],
     [owner, '"posthorn migrate", at each new version'],
   ];
   const lines = [
-    'The roles are there and have their rights. None of them can log in: make members of them that can.',
+    'The roles exist and have their rights. They cannot log in: make members of them that can.',
     '',
     ...members.map(
       ([name, who]) => `  create role … login password '…' in role ${name};  -- ${who}`,
@@ -57,10 +57,10 @@ function summary({ prefix, owner, formerOwner }: MadeRoles & { prefix: string })
   ];
   if (formerOwner === undefined) return lines.join('\n');
   const { name, isSuperuser } = formerOwner;
-  lines.push('', `The schemas belonged to ${name} and belong to ${owner} now.`);
+  lines.push('', `The schemas belonged to ${name} and now belong to ${owner}.`);
   if (!isSuperuser) {
     lines.push(
-      `What runs as ${name} goes on, as it is a member of ${owner}. Once nothing does: revoke ${owner} from ${name};`,
+      `Processes that run as ${name} continue, because it is a member of ${owner}. Once there are none, run: revoke ${owner} from ${name};`,
     );
   }
   return lines.join('\n');

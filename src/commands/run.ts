@@ -9,7 +9,7 @@ import { print } from './terminal.ts';
 
 const sameSignalMs = 500;
 
-/** `posthorn start`, `worker` and `api`: runs until SIGTERM or Ctrl-C. A second signal ends it at once. */
+/** `posthorn start`, `worker` and `api`: runs until SIGTERM or Ctrl-C. A second signal ends it immediately. */
 export async function runCommand({
   isJson,
   ...parts
@@ -24,24 +24,24 @@ export async function runCommand({
     const guess = nearest === undefined ? '' : `: did you mean ${nearest}?`;
     log.warn(
       { setting: name, nearest },
-      `${name} is no setting of Posthorn and does nothing${guess}`,
+      `${name} is not a setting of Posthorn and has no effect${guess}`,
     );
   }
   const stopped = new AbortController();
   let stoppingSinceMs = 0;
   const onSignal = (signal: NodeJS.Signals) => {
     if (stopped.signal.aborted) {
-      // One Ctrl-C may come twice: from the terminal to all, and once more from npm, which passes it on.
+      // One Ctrl-C may arrive twice: from the terminal, and once more from npm, which passes it on.
       if (performance.now() - stoppingSinceMs < sameSignalMs) return;
       console.error(
-        'Ended at once. What was in flight is sent again; an embedded Postgres keeps running, and the next start takes it over.',
+        'Stopped immediately. Requests in flight are sent again; an embedded Postgres keeps running, and the next start takes it over.',
       );
       process.exit(1);
     }
     stoppingSinceMs = performance.now();
     log.info(
       { signal },
-      'Stopping: what is in flight is finished first; a second signal ends it now',
+      'Stopping: requests in flight are finished first; a second signal stops immediately',
     );
     stopped.abort();
   };
@@ -56,6 +56,6 @@ export async function runCommand({
   );
   if (!stopped.signal.aborted) await once(stopped.signal, 'abort');
   await posthorn.stop();
-  // Said when it is true: the process ends with the last that it holds open.
+  // Logged when it is true: the process ends when nothing keeps it open any more.
   process.once('beforeExit', () => log.info({}, 'Stopped'));
 }

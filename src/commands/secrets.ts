@@ -13,8 +13,8 @@ interface Sealing {
 }
 
 /**
- * `posthorn secrets`: with which keys the secrets of endpoints are sealed, how far that is, and which keys may be removed.
- * Returns the exit code: 1 when a key is missing.
+ * `posthorn secrets`: shows which keys seal the secrets of endpoints, the progress of sealing, and which keys may be
+ * removed. Returns the exit code: 1 when a key is missing.
  */
 export async function secretsCommand({
   isNow,
@@ -53,7 +53,7 @@ interface KeyLine {
 const states = {
   seals: 'seals',
   needed: 'needed, until its secrets are sealed with the first key',
-  removable: 'may be removed, as soon as every process runs with this key ring',
+  removable: 'may be removed once every process runs with this key ring',
   missing:
     'missing: webhooks to these endpoints are held; put it back into POSTHORN_ENCRYPTION_KEYS',
   plain: 'plain text',
@@ -92,7 +92,7 @@ function table(keys: readonly KeyLine[]): string[] {
   ];
 }
 
-/** How many came since, or from somebody without the key. */
+/** The number of endpoints with plain text: they were added since, or by a process without the key. */
 function plainIn(used: readonly { key_id: string | null; endpoints: number }[]): number {
   return used.find(({ key_id: key }) => key === null)?.endpoints ?? 0;
 }
@@ -101,12 +101,11 @@ function progress(
   sealing: Sealing | undefined,
   { isNow, plain }: { readonly isNow: boolean; readonly plain: number },
 ): string {
-  if (isNow) return 'A worker seals them now: run this again to see how far it is.';
-  if (sealing === undefined) return 'No worker has looked at the secrets yet.';
+  if (isNow) return 'A worker seals them now: run this again to see the progress.';
+  if (sealing === undefined) return 'No worker has checked the secrets yet.';
   const { key_id, total, done, started_at, finished_at } = sealing;
   if (key_id === null) return 'No key: nothing is sealed. Set POSTHORN_ENCRYPTION_KEYS.';
   const end = finished_at === null ? 'under way' : `finished ${finished_at.toISOString()}`;
-  const rest =
-    plain > 0 ? ' What is plain text now is sealed within five minutes, or with --now.' : '';
+  const rest = plain > 0 ? ' Plain text is sealed within five minutes, or now with --now.' : '';
   return `Last sealed with "${key_id}": ${done} of ${total} endpoints since ${started_at.toISOString()}, ${end}.${rest}`;
 }

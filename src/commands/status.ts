@@ -28,7 +28,7 @@ export async function statusCommand(given: Given): Promise<void> {
 interface Facts {
   readonly stats: Stats | undefined;
   readonly overview: Overview;
-  /** Why nothing is sent from this database. */
+  /** Why the database is held. */
   readonly hold: Hold | undefined;
 }
 
@@ -74,7 +74,7 @@ function statusText(facts: Facts, terminal: Terminal): string {
     [
       'success',
       success === null
-        ? 'nothing was tried'
+        ? 'no attempts'
         : [`${(100 * success).toFixed(1)} %`, colourOf(success < 0.75, success < 0.95)],
     ],
     [
@@ -92,7 +92,7 @@ function statusText(facts: Facts, terminal: Terminal): string {
       overview.workers.length === 0
         ? facts.hold === undefined
           ? ['none alive: start one with "posthorn start" or "posthorn worker"', 'red']
-          : ['none at work while the database is held', 'yellow']
+          : ['none active while the database is held', 'yellow']
         : overview.workers
             .map(({ number, host, pid }) => `${number} on ${host} (${pid})`)
             .join(', '),

@@ -4,17 +4,17 @@ const colours = { red: 31, green: 32, yellow: 33, blue: 34, faint: 2, bold: 1 } 
 
 export type Colour = keyof typeof colours;
 
-/** A text in a colour, if there are any. */
+/** Colours a text, if colours are on. */
 export function paint(text: string, colour: Colour | undefined, hasColours: boolean): string {
   return hasColours && colour !== undefined ? `\u001B[${colours[colour]}m${text}\u001B[0m` : text;
 }
 
-/** A cell: a text, or a text with its colour. */
+/** A cell: a text, or a text with a colour. */
 export type Cell = string | readonly [text: string, colour: Colour | undefined];
 
 /**
- * Columns in line, with a head. What others have named or answered may hold anything, also what moves a terminal's cursor: it
- * is shown in one line, and the last column is cut at the edge.
+ * Formats aligned columns with a header. Names and answers from outside may contain anything, even control characters
+ * for the terminal, so each cell is shown in one line. The last column is cut at the edge.
  */
 export function table(
   head: readonly string[],
@@ -44,7 +44,7 @@ export function table(
     .join('\n');
 }
 
-/** Without what moves a cursor, changes colours or the direction of writing. */
+/** Removes characters that move the cursor or change the colours or the direction of writing. */
 export function oneLine(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
 }
@@ -68,7 +68,7 @@ const statusColours: Readonly<Record<string, Colour>> = {
   disabled: 'red',
 };
 
-/** A status in its colour. */
+/** A status with its colour. */
 export function statusCell(status: string): Cell {
   return [status, statusColours[status]];
 }
@@ -78,7 +78,7 @@ export function timeText(time: string | null): string {
   return time === null ? '' : `${time.slice(0, 10)} ${time.slice(11, 19)}`;
 }
 
-/** Seconds as people say them: 4 s, 3 min, 5 h, 2 d. */
+/** Formats seconds for people: 4 s, 3 min, 5 h, 2 d. */
 export function spanText(seconds: number | null): string {
   if (seconds === null) return '';
   if (seconds < 1) return `${Math.round(seconds * 1_000)} ms`;

@@ -6,10 +6,10 @@ import { oneLine, paint, spanText, timeText } from './table.ts';
 import { print, terminalOf } from './terminal.ts';
 
 const everyMs = 500;
-/** What is there already is not new; a few of the latest show that it works. */
+/** Old attempts are not of interest, but a few recent ones show that it works. */
 const firstMs = 10_000;
 
-/** `posthorn tail`: a line per attempt that ends, until Ctrl-C or so many. */
+/** `posthorn tail`: prints a line per attempt that ends, until Ctrl-C or --lines. */
 export async function tailCommand(given: Given): Promise<void> {
   const most = numberOption(given, 'lines', { min: 1, max: 999_999_999, fallback: 999_999_999 });
   const failuresOnly = hasOption(given, 'failures');

@@ -1,11 +1,11 @@
-/** What a command prints to. */
+/** The terminal that a command prints to. */
 export interface Terminal {
   readonly isTerminal: boolean;
   readonly hasColours: boolean;
   readonly columns: number;
 }
 
-/** Colours only where somebody looks and has not said no (https://no-color.org). */
+/** Uses colours only on a terminal, and if the user has not turned them off (https://no-color.org). */
 export function terminalOf(stream: NodeJS.WriteStream): Terminal {
   const isTerminal = stream.isTTY === true;
   return {
@@ -20,7 +20,7 @@ export function print(value: string | object): void {
   process.stdout.write(`${typeof value === 'string' ? value : JSON.stringify(value)}\n`);
 }
 
-/** Whoever reads us has had enough, as "head" has: that is no error. */
+/** Exits quietly on EPIPE: the reader (such as `head`) closed the pipe. */
 export function endWithReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -30,7 +30,7 @@ export function endWithReader(): void {
 
 const barWidth = 24;
 
-/** A line that is drawn anew in place; on anything but a terminal it is not there. */
+/** A line that is redrawn in place; it is shown only on a terminal. */
 export class ProgressBar {
   readonly #stream = process.stderr;
   readonly #isShown = terminalOf(process.stderr).isTerminal;

@@ -8,7 +8,7 @@ interface Looks {
   readonly columns: number;
 }
 
-/** A webhook for people: what it is, what it waits for, and its life. */
+/** Formats a webhook for people: what it is, what it waits for, and its history. */
 export function webhookText(webhook: FoundWebhook, looks: Looks): string {
   const fields: [string, Cell][] = [
     ['id', webhook.id],

@@ -1,9 +1,15 @@
 import type { DatabasePool } from 'slonik';
 import { keyConflict, notFound, shown } from '../input/problem.ts';
+import { cancelRefusal, retryRefusal } from '../input/refusals.ts';
 import { readSendRequest } from '../input/send-request.ts';
 import { type FoundWebhook, findWebhook } from '../queries/find-webhook.ts';
 import { listWebhooks } from '../queries/list-webhooks.ts';
-import { cancelMatching, cancelWebhook, retryWebhook } from '../queries/put-back.ts';
+import {
+  cancelMatching,
+  cancelWebhook,
+  type RetryResult,
+  retryWebhook,
+} from '../queries/put-back.ts';
 import { cancelRunningReplays } from '../queries/replays.ts';
 import { sendWebhook } from '../queries/send-webhook.ts';
 import { countMatching } from '../queries/webhook-filter.ts';
@@ -25,7 +31,7 @@ import { statusCell, table, timeText } from './table.ts';
 import { print, terminalOf } from './terminal.ts';
 import { webhookText } from './webhook-text.ts';
 
-/** More is for SQL: the API takes 256 KiB. */
+/** Larger bodies need SQL; the API accepts 256 KiB. */
 const bodyLimitBytes = 1_048_576;
 
 /** `posthorn send`. */
@@ -130,7 +136,7 @@ async function showWebhook(
   pool: DatabasePool,
   { id, given }: { readonly id: string; readonly given: Given },
 ): Promise<void> {
-  const webhook = (await findWebhook(pool, id)) ?? refuse(missing(id));
+  const webhook = (await findWebhook(pool, id)) ?? refuse(notFound('webhook', id).detail);
   print(hasOption(given, 'json') ? webhook : webhookText(webhook, terminalOf(process.stdout)));
 }
 
@@ -140,39 +146,17 @@ export async function retryCommand(given: Given): Promise<void> {
   const force = hasOption(given, 'force');
   await withDatabase(async (pool) => {
     const became = await retryWebhook(pool, { id, force });
-    switch (became) {
-      case 'queued':
-      case 'brought_forward':
-      case 'already_due':
-        return tell(await findWebhook(pool, id), {
-          given,
-          text: {
-            queued: 'It is queued again.',
-            brought_forward: 'It is due now.',
-            already_due: 'It was due already.',
-          }[became],
-        });
-      case 'delivering':
-        return refuse('Cannot retry the webhook as it must not be under way: it is being sent');
-      case 'delivered':
-        return refuse(
-          'Cannot retry the webhook as it must not have arrived: it was delivered; --force sends it again',
-        );
-      case 'endpoint_deleted':
-        return refuse(
-          'Cannot retry the webhook as its endpoint must be registered: it was deleted',
-        );
-      case 'worn_out':
-        return refuse('Cannot retry the webhook as it must have been tried less than 30000 times');
-      case 'payload_gone':
-        return refuse(gone(id, 'retry'));
-      case 'unknown':
-        return refuse(missing(id));
-      default:
-        return became satisfies never;
-    }
+    const refusal = retryRefusal(became, { id, force: '--force' });
+    if (refusal !== undefined) refuse(refusal.detail);
+    tell(await findWebhook(pool, id), { given, text: retried[became] ?? '' });
   });
 }
+
+const retried: Readonly<Partial<Record<RetryResult, string>>> = {
+  queued: 'It is queued again.',
+  brought_forward: 'It is due now.',
+  already_due: 'It was due already.',
+};
 
 /** `posthorn cancel`: cancels one webhook by its id, or all that wait and match. */
 export async function cancelCommand(given: Given): Promise<void> {
@@ -213,22 +197,9 @@ const everything = { endpointId: null, url: null, from: null, until: null, ids: 
 async function cancelOne(given: Given): Promise<void> {
   const id = idArgument(given, 'webhook');
   await withDatabase(async (pool) => {
-    const became = await cancelWebhook(pool, id);
-    switch (became) {
-      case 'cancelled':
-        return tell(await findWebhook(pool, id), { given, text: 'It is cancelled.' });
-      case 'delivering':
-        return refuse('Cannot cancel the webhook as it must not be under way: it is being sent');
-      case 'delivered':
-      case 'failed':
-        return refuse(`Cannot cancel the webhook as it must wait: it is ${became}`);
-      case 'payload_gone':
-        return refuse(gone(id, 'cancel'));
-      case 'unknown':
-        return refuse(missing(id));
-      default:
-        return became satisfies never;
-    }
+    const refusal = cancelRefusal(await cancelWebhook(pool, id), { id });
+    if (refusal !== undefined) refuse(refusal.detail);
+    tell(await findWebhook(pool, id), { given, text: 'It is cancelled.' });
   });
 }
 
@@ -238,12 +209,4 @@ function tell(
 ): void {
   const wait = webhook?.status === 'pending' ? ` It waits for: ${webhook.waits_for}.` : '';
   print(hasOption(given, 'json') ? (webhook ?? {}) : `${text}${wait}`);
-}
-
-function missing(id: string): string {
-  return notFound('webhook', id).detail;
-}
-
-function gone(id: string, verb: string): string {
-  return `Cannot ${verb} the webhook as its payload must still be there: history as old as ${id} has been dropped (POSTHORN_RETENTION)`;
 }

@@ -2,7 +2,7 @@ import { ConfigError } from './config-error.ts';
 import type { Kind } from './kinds.ts';
 import { alertSettings, type Setting, settings } from './settings.ts';
 
-/** The values of a table of settings. */
+/** The type of the values of a table of settings. */
 type ValuesOf<Table> = {
   readonly [Key in keyof Table]: Table[Key] extends Setting<infer T, infer Fallback>
     ? Fallback extends string
@@ -12,7 +12,7 @@ type ValuesOf<Table> = {
 };
 type AlertValues = ValuesOf<typeof alertSettings>;
 
-/** Everything the environment decides. Frozen; read once at start, passed down, never read again. */
+/** Everything that the environment configures. Frozen; read once at the start and passed down. */
 export interface Config extends Omit<ValuesOf<typeof settings>, 'graceMs'> {
   /** How long a stop may wait for requests in flight. */
   readonly graceMs: number;
@@ -28,7 +28,7 @@ export type Env = Readonly<Record<string, string | undefined>>;
 /**
  * Reads the configuration from environment variables.
  *
- * @throws ConfigError naming every variable that breaks its rule, in the order of the documentation.
+ * @throws ConfigError that names every variable that breaks its rule, in the order of the documentation.
  */
 export function readConfig(env: Env): Config {
   const problems: string[] = [];
@@ -58,7 +58,7 @@ function readTable<Table extends Readonly<Record<string, Setting<unknown>>>>(
     if (text !== undefined && value === undefined) problems.push(problemOf(name, { kind, text }));
     return [key, value] as const;
   });
-  // Each value is of the type that its row says, or a problem was noted.
+  // Each value has the type of its row, or a problem was noted.
   return Object.fromEntries(values) as ValuesOf<Table>;
 }
 

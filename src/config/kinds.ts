@@ -8,21 +8,21 @@ import { brokenUrlRule } from '../domain/postgres-url.ts';
 import { targetOf } from '../domain/target.ts';
 
 /*
- * The kinds of settings: how the text of an environment variable becomes a value, what it must be, and how it is shown.
+ * The kinds of settings: how an environment variable's text is parsed, its rule, and how its value is shown.
  */
 
 export interface Kind<T> {
-  /** What the text must be: the end of "PORT must be …". */
+  /** The rule for the text: the end of "PORT must be …". */
   readonly rule: string;
-  /** The same for the table of docs/configuration.md. */
+  /** The same rule for the table in docs/configuration.md. */
   readonly cell: string;
   /** The value; undefined when the text breaks the rule. */
   parse(text: string): T | undefined;
-  /** For GET /settings and the dashboard. Shows no secret. */
+  /** The value as shown by GET /settings and the dashboard, without secrets. */
   show(value: T): string;
-  /** The text may hold a password or be a secret: messages do not repeat it. */
+  /** The text may be or contain a secret, so messages do not repeat it. */
   readonly isSecret?: boolean;
-  /** Says which part of a secret text is wrong, as a sentence without a full stop. */
+  /** Says which part of a secret text is wrong, in a sentence without a full stop. */
   fault?(text: string): string | undefined;
 }
 
@@ -35,7 +35,7 @@ export const plainText: Kind<string> = {
   show: (value) => value,
 };
 
-/** Text that means what the name of the setting says, with its own words for the table. */
+/** Any text. The setting's name explains it; the table describes it in these words. */
 export function words(cell: string): Kind<string> {
   return { ...plainText, cell };
 }
@@ -112,7 +112,7 @@ export const networks: Kind<readonly string[]> = {
   show: showList,
 };
 
-/** As browsers write them in the header Host, without the port. */
+/** Names as in the header Host, without the port. */
 export const hostNames: Kind<readonly string[]> = {
   rule: 'host names or addresses without a port, separated by commas, like hooks.example.com',
   cell: 'host names or addresses, separated by commas',
@@ -142,7 +142,7 @@ export function someOf<const T extends string>(
   };
 }
 
-/** A name that may stand in logs, metrics and SQL. */
+/** A name that is safe in logs, metrics and SQL. */
 export const environmentName: Kind<string> = {
   rule: 'a name of at most 63 letters, digits, dots, dashes and underscores',
   cell: 'name of at most 63 letters, digits, dots, dashes and underscores',
@@ -176,9 +176,9 @@ export const proxyUrl: Kind<HttpProxy> = {
   isSecret: true,
 };
 
-const hidden = () => 'set, and not shown';
+const hidden = () => 'set, not shown';
 
-/** Where alerts are sent: held to the CHECK of the outbox, into which it goes. */
+/** The URL for alerts. It goes into the outbox, so the same rule applies as in the outbox's CHECK. */
 export const webhookUrl: Kind<string> = {
   rule: 'an http or https URL of at most 2048 bytes, without a user name and a fragment',
   cell: '`http://` or `https://` URL',
@@ -220,7 +220,7 @@ export const keyRing: Kind<KeyRing> = {
   },
 };
 
-/** Where a server is: without user, password and parameters. */
+/** The server's address, without user, password and parameters. */
 function placeOf(url: string): string {
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname}`;

@@ -2,20 +2,20 @@ import { resolve } from 'node:path';
 import type { Config } from './config.ts';
 import { alertSettings, type Setting, settings } from './settings.ts';
 
-/** A setting and the value that is in force, for people. */
+/** A setting and the value in force, for people. */
 export interface SettingInForce {
   readonly name: string;
   readonly value: string;
 }
 
-/** What is in force in this process. Of a secret only that it is set; of a server only where it is. */
+/** The settings in force in this process. Of a secret it shows only that it is set; of a server only its address. */
 export function settingsInForce(
   config: Config,
   database: { readonly isEmbedded: boolean; readonly allowNetworks: readonly string[] },
 ): SettingInForce[] {
   const { isEmbedded, allowNetworks } = database;
   const { alerts, ...own } = config;
-  // With the embedded Postgres, some differ from what was set.
+  // With the embedded Postgres, some values differ from the environment's.
   const inForce = { ...own, allowNetworks };
   const rows = [
     ...rowsOf(settings, inForce),

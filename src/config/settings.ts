@@ -22,17 +22,17 @@ import {
 } from './kinds.ts';
 
 /*
- * All settings. What is read at start, what GET /settings shows, the table of docs/configuration.md and the check for unknown
- * names all come from these two tables, in this order.
+ * All settings. The configuration, GET /settings, the table in docs/configuration.md and the check for unknown names
+ * all come from these two tables, in this order.
  */
 
-/** An environment variable: its name, its kind, and what is in force when it is not set. */
+/** An environment variable: its name, its kind, and its default. */
 export interface Setting<T, Fallback extends string | undefined = string | undefined> {
   readonly name: string;
   readonly kind: Kind<T>;
-  /** The text that is read instead; undefined: there is no value. */
+  /** The text to read if it is not set; undefined: there is no default. */
   readonly fallback: Fallback;
-  /** What it means that it is not set, for the documentation. */
+  /** The meaning of an unset variable, for the documentation. */
   readonly without: string | undefined;
 }
 
@@ -44,7 +44,7 @@ function optional<T>(name: string, kind: Kind<T>, without?: string): Setting<T, 
   return { name, kind, fallback: undefined, without };
 }
 
-/** A list or a name that is empty when it is not set. */
+/** A list or a name that is empty by default. */
 function orEmpty<T>(name: string, kind: Kind<T>, without?: string): Setting<T, string> {
   return { name, kind, fallback: '', without };
 }
@@ -70,11 +70,11 @@ export const settings = {
   metricsPort: optional('POSTHORN_METRICS_PORT', port),
   /** Whether the API asks for keys once there are any. 'off': a proxy in front of it decides who may call it. */
   auth: setting('POSTHORN_AUTH', oneOf(['keys', 'off']), 'keys'),
-  /** Names by which the API may be called without a key, in addition to those of loopback; in lower case. */
+  /** Host names by which the API may be called without a key, in addition to those of loopback; in lower case. */
   allowedHosts: orEmpty('POSTHORN_ALLOWED_HOSTS', hostNames, 'none'),
   /** An API key that may do everything, in addition to those in the database. */
   apiKey: optional('POSTHORN_API_KEY', apiKey),
-  /** Requests a second of one key at one process; undefined: any number. */
+  /** Requests a second per key and process; undefined: no limit. */
   apiRateLimitPerS: optional(
     'POSTHORN_API_RATE_LIMIT',
     integer({ min: 1, max: 100_000, unit: 'requests a second' }),
@@ -104,22 +104,22 @@ export const settings = {
     duration({ minMs: dayMs, maxMs: 3_650 * dayMs }),
     '30d',
   ),
-  /** After so long without a success, and at least 20 failures, a registered endpoint is disabled. */
+  /** A registered endpoint is disabled after this time without a success and at least 20 failures. */
   disableAfterMs: setting(
     'POSTHORN_DISABLE_AFTER',
     duration({ minMs: 60_000, maxMs: 3_650 * dayMs }),
     '5d',
   ),
-  /** Private receivers that may be called. All other private addresses are refused. */
+  /** Private networks that webhooks may be sent to. All other private addresses are refused. */
   allowNetworks: orEmpty('POSTHORN_ALLOW_NETWORKS', networks, 'none'),
   /** Who resolves the names of receivers: the name servers, asked by Posthorn, or the system. */
   dns: setting('POSTHORN_DNS', oneOf(['servers', 'system']), 'servers'),
-  /** All requests to receivers leave through it. */
+  /** All requests to receivers go through this proxy. */
   proxy: optional('POSTHORN_PROXY_URL', proxyUrl, 'none'),
   logLevel: setting<(typeof logLevels)[number]>('POSTHORN_LOG_LEVEL', oneOf(logLevels), 'info'),
-  /** Which attempts have a line in the log: all, those that did not deliver, or none. */
+  /** Which attempts are logged: all, those that did not deliver, or none. */
   logAttempts: setting('POSTHORN_LOG_ATTEMPTS', oneOf(['all', 'failures', 'none']), 'failures'),
-  /** How long a stop may wait for requests in flight. By default longer than the timeout, so that none is cut. */
+  /** How long a stop may wait for requests in flight. By default longer than the timeout, so that none is cut off. */
   graceMs: optional(
     'POSTHORN_GRACE',
     duration({ minMs: 0, maxMs: 3_600_000 }),
@@ -128,7 +128,7 @@ export const settings = {
 } as const;
 
 export const alertSettings = {
-  /** Gets a webhook whenever an alert fires or is over. */
+  /** Gets a webhook whenever an alert fires or is resolved. */
   url: optional('POSTHORN_ALERT_URL', webhookUrl),
   secret: optional('POSTHORN_ALERT_SECRET', webhookSecret),
   windowMs: setting('POSTHORN_ALERT_WINDOW', duration({ minMs: 60_000, maxMs: 3_600_000 }), '10m'),

@@ -5,11 +5,11 @@ import { settingNames } from './settings.ts';
 /** A POSTHORN_ variable that nothing reads, probably a typo. */
 export interface UnknownSetting {
   readonly name: string;
-  /** What was probably meant. */
+  /** The setting that was probably meant. */
   readonly nearest: string | undefined;
 }
 
-/** The variables that begin with POSTHORN_ and that nothing reads. */
+/** Finds the variables that begin with POSTHORN_ and that nothing reads. */
 export function unknownSettings(env: Env): UnknownSetting[] {
   return Object.entries(env)
     .filter(([name]) => name.startsWith('POSTHORN_') && !settingNames.includes(name))
@@ -17,12 +17,12 @@ export function unknownSettings(env: Env): UnknownSetting[] {
     .map(([name]) => ({ name, nearest: nearest(name, settingNames) }));
 }
 
-/** Only the tests read these, from the environment that they may share with a service. */
+/** Only tests read these. They may share their environment with a service. */
 function isOfTests(name: string): boolean {
   return name.startsWith('POSTHORN_TEST_');
 }
 
-/** What Kubernetes gives every pod beside a Service that is named posthorn or posthorn-something. */
+/** Kubernetes sets such variables in every pod next to a Service named posthorn or posthorn-something. */
 function isOfKubernetes(name: string, value: string): boolean {
   return (
     /_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$/.test(name) ||

@@ -4,10 +4,10 @@ import { withShortLocks } from './short-locks.ts';
 import { codeOf } from './sqlstate.ts';
 
 /*
- * Builds an index while producers insert and workers deliver. CREATE INDEX alone blocks all writers until it is done, and
- * CONCURRENTLY is refused for a partitioned table. So the parent gets an index that is not valid yet, which new days bring
- * along; each partition gets its own concurrently; the parent's is valid once the last is attached. All of it can be
- * interrupted, and goes on.
+ * Builds an index while producers insert and workers deliver. CREATE INDEX alone blocks all writers until it is done,
+ * and CONCURRENTLY is refused for a partitioned table. So the parent gets an index that is not valid yet, which new
+ * partitions inherit; each existing partition gets its own index concurrently; the parent's becomes valid when the last
+ * one is attached. It can be interrupted at any point and continues next time.
  */
 
 const pattern =
@@ -48,7 +48,7 @@ export async function buildIndex(
         `alter index posthorn.${name} attach partition posthorn.${pg.escapeIdentifier(child)}`,
       );
     } catch (error) {
-      // The day was dropped meanwhile.
+      // The partition was dropped in the meantime.
       if (codeOf(error) !== '42P01') throw error;
     }
   }
@@ -61,7 +61,7 @@ interface Target {
   readonly rest: string;
 }
 
-/** One that an interrupted try has left is not valid, and is never used: it is made anew. */
+/** An index that an interrupted try left behind is invalid and never used: it is built again. */
 async function buildOn(client: pg.Client, { create, name, table, rest }: Target): Promise<void> {
   const index = pg.escapeIdentifier(name);
   const { rows } = await client.query<{ indisvalid: boolean }>(
@@ -70,7 +70,7 @@ async function buildOn(client: pg.Client, { create, name, table, rest }: Target)
   );
   if (rows[0]?.indisvalid === true) return;
   if (rows.length > 0) await client.query(`drop index concurrently posthorn.${index}`);
-  // Waits for every transaction that is older, and nobody waits for it.
+  // This waits for every older transaction, and nothing waits for it.
   await client.query(
     `${create} concurrently ${index} on posthorn.${pg.escapeIdentifier(table)} ${rest}`,
   );
@@ -84,7 +84,7 @@ async function isPartitioned(client: pg.Client, table: string): Promise<boolean>
   return rows[0]?.relkind === 'p';
 }
 
-/** The next one whose index is not attached yet, and how many there are. */
+/** The next partition whose index is not attached yet, and how many are left. */
 async function nextPartition(
   client: pg.Client,
   { table, name }: { table: string; name: string },

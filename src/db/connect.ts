@@ -5,9 +5,9 @@ import { codeOf } from './sqlstate.ts';
 const connectMs = 10_000;
 
 /**
- * One connection, to be ended by whoever asked for it. Nothing is set in its session, which may be a pooler's.
+ * Opens one connection, which the caller must end. It changes no setting of the session, which may be a pooler's.
  *
- * @throws when there is none to be had; the message says what to correct.
+ * @throws when it cannot connect; the message says what to correct.
  */
 export async function connect(
   databaseUrl: string,
@@ -18,35 +18,35 @@ export async function connect(
     ...options,
     ...connectionConfig(databaseUrl),
   });
-  // Without a listener a lost connection would end the process; the next query says so.
+  // Without a listener, a lost connection would end the process. The next query reports the loss.
   client.on('error', () => {});
   try {
     await client.connect();
     return client;
   } catch (error) {
-    // Postgres waits a minute for a client that got stuck while it logged in, and so would our process.
+    // Postgres waits a minute for a client that got stuck while it logged in, and our process would wait too.
     client.end().catch(() => {});
     throw connectionError(error);
   }
 }
 
-/** Why there is no connection, and what to do about it. */
+/** Explains why there is no connection and what to do about it. */
 function connectionError(cause: unknown): Error {
   const message = cause instanceof Error ? cause.message : String(cause);
   const says = (what: string, todo: string) =>
     new Error(`Cannot ${what} (${message}): ${todo}`, { cause });
-  // node-postgres has no code for it.
+  // node-postgres has no code for this.
   if (/client password must be a (non-empty )?string/.test(message)) {
     return new Error(
-      'Cannot log in at the database of DATABASE_URL because the server asks for a password and the URL has none: write it as postgres://user:password@host/database, or name a file with passfile',
+      'Cannot log in to the database of DATABASE_URL because the server asks for a password and the URL has none: write it as postgres://user:password@host/database, or name a file with passfile',
       { cause },
     );
   }
   const code = codeOf(cause) ?? '';
   if (code.startsWith('28')) {
     return says(
-      'log in at the database of DATABASE_URL',
-      "correct its user and password, or who may log in from here (the server's pg_hba.conf)",
+      'log in to the database of DATABASE_URL',
+      "correct the user and the password, or allow this login in the server's pg_hba.conf",
     );
   }
   if (code === '3D000') {
@@ -67,5 +67,5 @@ function connectionError(cause: unknown): Error {
       'correct its sslmode and sslrootcert (docs/configuration.md)',
     );
   }
-  return new Error(`the database of DATABASE_URL must be reachable: ${message}`, { cause });
+  return new Error(`The database of DATABASE_URL cannot be reached: ${message}`, { cause });
 }

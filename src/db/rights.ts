@@ -1,21 +1,21 @@
 // Pure: no I/O, no clock, no randomness.
 
 /*
- * Who may do what: the one table from which `posthorn roles` makes its grants and against which `posthorn doctor` holds
- * those that are there. Every relation and function of the schema stands in it, even if nobody is granted anything:
- * test/roles/rights.test.ts fails when one is missing, so whoever adds a table decides.
+ * The rights of each role. `posthorn roles` makes its grants from this table, and `posthorn doctor` compares the
+ * present grants with it. Every relation and function of the schema is listed, even if no role may use it:
+ * test/roles/rights.test.ts fails when one is missing, so that each new table needs a decision.
  */
 
-/** The roles beside the owner, who may do everything. */
+/** The roles other than the owner, who may do everything. */
 export const grantees = ['producer', 'worker', 'reader'] as const;
 
 export type Grantee = (typeof grantees)[number];
 export type RoleKind = 'owner' | Grantee;
 
-/** Privileges as GRANT takes them, by who has them. */
+/** Privileges in GRANT's words, by the role that gets them. */
 export type Rights = Readonly<Partial<Record<Grantee, readonly string[]>>>;
 
-/** What a producer says. The others have defaults: id and created_at are not for a producer to choose. */
+/** The columns that a producer sets. The others have defaults: id and created_at are not for a producer to choose. */
 export const producerColumns: readonly string[] = [
   'url',
   'endpoint_id',
@@ -33,7 +33,7 @@ export const producerColumns: readonly string[] = [
 const insertByColumn = `insert (${producerColumns.join(', ')})`;
 const anyRow = ['select', 'insert', 'update', 'delete'];
 
-/** Of the tables and views of the schema posthorn. Partitions are reached through their parents alone. */
+/** Rights on the tables and views of the schema posthorn. Partitions are reached only through their parents. */
 export const relationRights: Readonly<Record<string, Rights>> = {
   // select (id) is for "returning id".
   outbox: {
@@ -47,7 +47,7 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   former_outcomes: { worker: ['select', 'delete'], reader: ['select'] },
   brought_forward: { worker: ['select', 'delete'], reader: ['select'] },
   replays: { worker: anyRow, reader: ['select'] },
-  // Nobody deletes one: a key that is revoked stays, so that its use can be looked up.
+  // No role may delete a key: a revoked key stays, so that its use can be looked up.
   api_keys: { worker: ['select', 'insert', 'update'] },
   endpoints: { worker: anyRow },
   lane_rules: { worker: ['select', 'update'], reader: ['select'] },
@@ -61,7 +61,7 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   tallies: { worker: ['select', 'insert', 'delete'], reader: ['select'] },
   maintenance_runs: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   migrations: { worker: ['select'], reader: ['select'] },
-  // Read at the start, to see that nothing is to be migrated.
+  // Read at the start, to see whether a migration is needed.
   definitions: { worker: ['select'], reader: ['select'] },
   // Written by drop_partitions() alone.
   history: { worker: ['select'], reader: ['select'] },
@@ -72,6 +72,7 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   sealing: { worker: ['select', 'insert', 'update'], reader: ['select'] },
   stats: { worker: ['select'], reader: ['select'] },
   webhooks: { worker: ['select'] },
+  lane_blocks: { worker: ['select'], reader: ['select'] },
   secret_keys: { worker: ['select'], reader: ['select'] },
   misruled_lanes: { worker: ['select'], reader: ['select'] },
   live_workers: { worker: ['select'], reader: ['select'] },
@@ -82,11 +83,12 @@ export const relationRights: Readonly<Record<string, Rights>> = {
 };
 
 /**
- * Of the functions of the schema posthorn. 'anyone' is what Postgres gives to all: these compute, and read nothing.
+ * Rights on the functions of the schema posthorn. 'anyone' is Postgres' default: these functions compute and read
+ * nothing.
  *
- * enqueue() can do nothing that an INSERT cannot, but tell which webhook a key stands for. cancel(), retry() and their kin ask
- * nobody whose the webhook is, and a producer can see all ids, so a producer is not given them: grant them to whom you trust
- * with that.
+ * enqueue() can do no more than an INSERT, except to say which webhook a key stands for. cancel(), retry() and similar
+ * functions do not check to whom a webhook belongs, and a producer can see all ids, so producers may not call them:
+ * grant them only to roles that you trust with that.
  */
 export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyone'>> = {
   enqueue: ['producer', 'worker'],
@@ -122,8 +124,10 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   time_of: 'anyone',
   lane_of: 'anyone',
   header_names_are_unique: 'anyone',
+  names_reserved_header: 'anyone',
+  priority_of: 'anyone',
   outbox_keeps_rules: 'anyone',
-  // Triggers fire without anybody's right to call them.
+  // Triggers fire without a right to call them.
   outbox_to_queue: [],
   outbox_id_is_given: [],
   endpoint_changes: [],
@@ -132,13 +136,16 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   endpoint_to_lane_rule: [],
 };
 
-/** Who may look into which schema at all. In Graphile's the reader sees the list of migrations and nothing else. */
+/** Which roles may use which schema. In Graphile Worker's, the reader sees only the list of migrations. */
 export const schemaRights: Readonly<Record<'posthorn' | 'graphile', readonly Grantee[]>> = {
   posthorn: grantees,
   graphile: ['worker', 'reader'],
 };
 
-/** Of what is in Graphile's schema, which it changes as it likes: of each table, view, and of its list of migrations. */
+/**
+ * Rights in Graphile Worker's schema, whose contents change with its versions: on each table, each view, and its list
+ * of migrations.
+ */
 export const graphileRights = {
   table: { worker: anyRow },
   view: { worker: ['select'] },
@@ -159,10 +166,10 @@ export function roleNames(prefix: string): Readonly<Record<RoleKind, string>> {
   };
 }
 
-/** What a prefix may look like: a name that needs no quotes, with room for what is appended. */
+/** A legal prefix: a name that needs no quotes and leaves room for the suffixes. */
 export const legalPrefix = /^(?!pg_)[a-z_][a-z0-9_]{0,52}$/;
 
-/** The prefix of the roles that an owner's name belongs to; undefined when it is not named like one. */
+/** The prefix in an owner's name; undefined when the name does not have this form. */
 export function prefixOfOwner(owner: string): string | undefined {
   return owner.endsWith('_owner') ? owner.slice(0, -'_owner'.length) : undefined;
 }

@@ -1,6 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
-import { graphileSchema } from './names.ts';
+import { graphileSchema, lockClass, migrationLock } from './names.ts';
 import {
   functionRights,
   type Grantee,
@@ -13,15 +13,15 @@ import {
 } from './rights.ts';
 
 /*
- * The SQL of `posthorn roles`: what it runs, and what it prints for somebody else to run. Each part may be run again at any
- * time: it makes what is missing and leaves what is there. The prefix is legal (legalPrefix), so names need no quotes.
+ * The SQL of `posthorn roles`, which it runs, or prints for another person to run. Each part may be repeated at any
+ * time: it makes what is missing and leaves the rest. The prefix is legal (legalPrefix), so names need no quotes.
  */
 
-/** All of it: the roles, the schemas' new owner, and the rights. One transaction. */
+/** The whole script: the roles, the schemas' new owner, and the rights, in one transaction. */
 export function rolesScript(prefix: string): string {
   const parts = [
     '-- One process at a time changes the schema.',
-    'select pg_advisory_xact_lock(1886352244, -2);',
+    `select pg_advisory_xact_lock(${lockClass}, ${migrationLock});`,
     rolesPart(prefix),
     ownershipPart(prefix),
     rightsScript(prefix),
@@ -29,13 +29,13 @@ export function rolesScript(prefix: string): string {
   return parts.join('\n\n');
 }
 
-/** The rights alone: what a new version needs after its migrations. Any member of the owner may run it. */
+/** The rights alone, which a new version needs after its migrations. Any member of the owner may run it. */
 export function rightsScript(prefix: string): string {
   const names = roleNames(prefix);
   const all = grantees.map((grantee) => names[grantee]).join(', ');
   const schemas = `posthorn, ${graphileSchema}`;
   return [
-    '-- What stands here is granted, and nothing else.',
+    '-- Only these rights are granted.',
     `revoke all on schema ${schemas} from public, ${all};`,
     `revoke all on all tables in schema ${schemas} from ${all};`,
     `revoke all on all functions in schema ${schemas} from ${all};`,
@@ -53,7 +53,7 @@ export function rightsScript(prefix: string): string {
   ].join('\n');
 }
 
-/** Roles belong to all databases of a server: another one may be making them at this moment. */
+/** Roles are shared by all databases of a server, so another session may be making them at this moment. */
 function rolesPart(prefix: string): string {
   const names = Object.values(roleNames(prefix));
   return `do $do$
@@ -76,8 +76,8 @@ begin
     and (rolsuper or rolbypassrls or rolcreaterole or rolreplication);
   if found then
     raise insufficient_privilege using
-      message = format('Cannot use the role %I as it must not be above others: it is a superuser, creates roles, bypasses RLS or replicates', strong),
-      hint = 'Choose another prefix, or take that from the role.';
+      message = format('The role %I has too much power: it is a superuser, creates roles, bypasses RLS or replicates', strong),
+      hint = 'Choose another prefix, or take these attributes from the role.';
   end if;
 end
 $do$;`;
@@ -132,7 +132,7 @@ end
 $do$;`;
 }
 
-/** Graphile Worker's tables have row-level security and no policy: without one, only their owner sees a row. */
+/** Graphile Worker's tables have row-level security without a policy, so only their owner would see rows. */
 function graphilePart(prefix: string): string {
   const { worker } = roleNames(prefix);
   const grants = (kind: keyof typeof graphileRights) =>

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Log } from '../log.ts';
 import { connect } from './connect.ts';
-import { lineOf } from './line.ts';
+import { connectionKindOf } from './connection-kind.ts';
 import { createMaintenancePool } from './pools.ts';
 import { grantees, legalPrefix, prefixOfOwner, roleNames } from './rights.ts';
 import { rightsScript, rolesScript } from './roles-script.ts';
@@ -10,18 +10,20 @@ import { withShortLocks } from './short-locks.ts';
 import { codeOf } from './sqlstate.ts';
 import { isLockFailure, withLockTimeout } from './transaction.ts';
 
-/** What {@link makeRoles} did. */
+/** The result of {@link makeRoles}. */
 export interface MadeRoles {
   readonly owner: string;
-  /** Whom the schema belonged to before, when that has changed; a member of the new owner now, but for a superuser. */
+  /**
+   * The schema's former owner, if the owner has changed. Unless it is a superuser, it is now a member of the new owner.
+   */
   readonly formerOwner: { readonly name: string; readonly isSuperuser: boolean } | undefined;
 }
 
 /**
- * Makes the roles where they are missing, gives the schemas to the owner among them, and grants the others what they need
- * and no more. All of it or nothing.
+ * Makes the roles that are missing, gives the schemas to the owner role, and grants the others only what they need. All
+ * of it happens or nothing.
  *
- * @throws when the schema is not up to date, or the role of DATABASE_URL may not do that.
+ * @throws when the schema is not up to date, or the role of DATABASE_URL lacks the rights for it.
  */
 export async function makeRoles({
   databaseUrl,
@@ -46,7 +48,7 @@ export async function makeRoles({
       ({ user } = state);
       if (!isUpToDate(state)) {
         throw new Error(
-          'Cannot make the roles as the schema must be up to date: run "posthorn migrate" first',
+          'The schema must be up to date before the roles are made: run "posthorn migrate" first',
         );
       }
       await client.query(rolesScript(prefix));
@@ -64,13 +66,13 @@ export async function makeRoles({
   }
 }
 
-/** What the pool SETs when it connects would stay with whoever has the session next. */
+/** The settings that the pool makes on connecting would stay in the session for its next user. */
 async function requireSession(databaseUrl: string): Promise<void> {
   const client = await connect(databaseUrl, { application_name: 'posthorn roles' });
   try {
-    if ((await lineOf(client, databaseUrl)) !== 'transaction pooler') return;
+    if ((await connectionKindOf(client, databaseUrl)) !== 'transaction pooler') return;
     throw new Error(
-      'Cannot make the roles as that takes a direct line to Postgres: current value is a pooler in transaction mode',
+      'DATABASE_URL leads to a pooler in transaction mode, but making roles needs a direct connection to Postgres',
     );
   } finally {
     await client.end();
@@ -78,8 +80,8 @@ async function requireSession(databaseUrl: string): Promise<void> {
 }
 
 /**
- * Grants the rights again, where there are roles: a new version's migrations may have brought tables that the others have no
- * rights on yet. The session acts as the owner.
+ * Grants the rights again if there are roles: the migrations of a new version may have added tables on which the roles
+ * have no rights yet. The session acts as the owner.
  */
 export async function renewRights(
   client: pg.Client,
@@ -108,13 +110,13 @@ function explained(error: unknown, user: string): unknown {
   if (!(error instanceof pg.DatabaseError)) return error;
   if (isLockFailure(error)) {
     return new Error(
-      'Cannot make the roles as the tables change their owner, for which nobody may use them for a moment: somebody does; try again',
+      'Other sessions use the tables, whose owner can change only while they are unused for a moment: try again',
       { cause: error },
     );
   }
-  if (codeOf(error) !== '42501' || error.message.startsWith('Cannot ')) return error;
+  if (codeOf(error) !== '42501' || error.message.startsWith('The role ')) return error;
   return new Error(
-    `Cannot make the roles as that takes a role that may create roles and owns the schema posthorn, or a superuser: current value is ${user} (${error.message}). "posthorn roles --sql" prints what such a role has to run`,
+    `The role ${user} may not make the roles (${error.message}): this needs a superuser, or a role that may create roles and owns the schema posthorn. "posthorn roles --sql" prints the statements for such a role`,
     { cause: error },
   );
 }

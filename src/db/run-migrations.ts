@@ -8,14 +8,18 @@ import { untilUnlocked, withShortLocks } from './short-locks.ts';
 import { lockMs } from './transaction.ts';
 
 /*
- * Applies migrations beside a running Posthorn of the version before, by node-pg-migrate, a file at a time. No lock is waited for
- * longer than a moment, and each file is recorded with what it did, so that whoever is interrupted goes on where it stopped.
+ * Applies migrations with node-pg-migrate, one file at a time, while the previous version of Posthorn is running. It
+ * never waits long for a lock, and records each file together with its changes, so that an interrupted migration
+ * continues where it stopped.
  */
 
-/** The first line of a file whose statements must not be in a transaction. Each may run twice, and holds no "$$". */
+/**
+ * The first line of a migration whose statements must run outside a transaction. Each statement may run twice, and must
+ * not contain "$$".
+ */
 const outsideHeader = '-- Outside a transaction.';
 
-/** Applies these files of the folder, in this order. The client is the only one that does, and acts as the owner. */
+/** Applies these migration files in this order. The caller holds the migration lock and acts as the owner. */
 export async function runMigrations(
   client: pg.Client,
   { names, folder, log }: { names: readonly string[]; folder: URL; log: Log },
@@ -27,7 +31,7 @@ export async function runMigrations(
         dbClient: client,
         dir: fileURLToPath(folder),
         file: name,
-        // The names say the order, and schemaState() which are pending.
+        // The file names define the order, and schemaState() says which are pending.
         checkOrder: false,
         direction: 'up',
         migrationsSchema: 'posthorn',
@@ -44,7 +48,7 @@ export async function runMigrations(
           await migrateOne({ singleTransaction: true });
         });
       } finally {
-        // An index that is built concurrently, and whatever else the session does, may wait.
+        // A concurrent index build, and everything else in this session, may wait for locks.
         await client.query('set lock_timeout = 0');
       }
       continue;
@@ -53,7 +57,7 @@ export async function runMigrations(
       if (isConcurrentIndex(statement)) await buildIndex(client, { statement, log });
       else await withShortLocks(client, step, statement);
     }
-    // Only records it.
+    // This only records the migration.
     await migrateOne({ fake: true });
   }
 }
@@ -61,7 +65,9 @@ export async function runMigrations(
 /** A statement ends with a semicolon at the end of a line. */
 function statementsIn(text: string): string[] {
   if (text.includes('$$')) {
-    throw new Error('Cannot split a migration outside a transaction because it has "$$" in it');
+    throw new Error(
+      'A migration outside a transaction must not contain "$$", because it is split into statements',
+    );
   }
   return text
     .replaceAll(/^\s*--.*$/gm, '')

@@ -5,25 +5,25 @@ import { ownDefinitions } from './definitions.ts';
 import { graphileMigration, graphileSchema } from './names.ts';
 import { isLater } from './version-order.ts';
 
-/** How far the schema is. */
+/** The state of the schema. */
 export interface SchemaState {
   /** Migrations of this version that have not been applied, in order. */
   readonly pending: readonly string[];
-  /** Applied ones that this version does not know: a newer version was here. */
+  /** Applied migrations that this version does not know: a newer version was here. */
   readonly unknown: readonly string[];
   readonly applied: number;
   /**
-   * Functions and views that are missing, or have another text than that of this version. None when a newer version was here:
-   * its definitions stay.
+   * Functions and views that are missing or differ from this version's. Empty when a newer version was here: its
+   * definitions stay.
    */
   readonly outdated: readonly string[];
   /** The latest version whose definitions are in force, if it is later than this one. */
   readonly newer: string | undefined;
   /** The last of Graphile Worker's own migrations; 0 for none. */
   readonly graphile: number;
-  /** Whom the schema belongs to; undefined when there is none. */
+  /** The owner of the schema; undefined: there is no schema. */
   readonly owner: string | undefined;
-  /** Who we are, and whether we may act as the owner. */
+  /** The current role, and whether it may act as the owner. */
   readonly user: string;
 }
 
@@ -35,7 +35,7 @@ export function isUpToDate({ pending, outdated, graphile }: SchemaState): boolea
 }
 
 /**
- * Reads how far the schema is; changes nothing.
+ * Reads the state of the schema; changes nothing.
  *
  * @throws when the role may not read the lists of migrations and definitions (42501).
  */
@@ -98,7 +98,7 @@ interface InForce {
   readonly version: string;
 }
 
-/** Those that a migration, or a person, has dropped since are left out. */
+/** Definitions that a migration or a person has dropped since are left out. */
 async function definitionsInForce(client: pg.ClientBase): Promise<InForce[]> {
   const { rows } = await client.query<InForce>(
     `select d.name, d.hash, d.version
@@ -117,7 +117,7 @@ function outdatedOf(inForce: readonly InForce[]): string[] {
     .map(({ name }) => name);
 }
 
-/** The latest of versions that are later than this one. */
+/** The latest of the versions that are later than this one. */
 function latest(versions: readonly string[]): string | undefined {
   return versions
     .filter((one) => isLater(one, version))

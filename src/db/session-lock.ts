@@ -1,11 +1,12 @@
 import type { Pool, PoolClient } from 'pg';
 
 /**
- * Runs work while its session holds an advisory lock; undefined if another session has it. The lock is the session's and not
- * a transaction's, so that the work may be many transactions, and is free as soon as this process is gone.
+ * Runs work while its session holds an advisory lock; undefined if another session has it. The lock is the session's
+ * and not a transaction's, so that the work may take many transactions, and the lock is free as soon as this process is
+ * gone.
  *
- * The connection goes back into the pool only when it has given the lock back: a connection that keeps it in the pool keeps
- * everybody out.
+ * The connection goes back into the pool only after it has released the lock: an idle connection with the lock would
+ * keep all others out.
  */
 export async function withSessionLock<Result>(
   pool: Pool,

@@ -4,21 +4,22 @@ import type { Log } from '../log.ts';
 import { graphileSchema } from './names.ts';
 import { isLockFailure, lockMs } from './transaction.ts';
 
-/** How long somebody else's lock is waited for, a moment at a time. */
+/** How long it keeps trying while others hold a lock; each single wait is short. */
 const patienceMs = 600_000;
 const tellEveryMs = 10_000;
 
 interface Step {
-  /** For people: what is being done. */
+  /** What is being done, for people. */
   readonly what: string;
   readonly log: Log;
 }
 
 /**
- * Runs statements in a transaction that waits at most 100 ms for each lock, again and again until it has them all: whoever
- * wants a table stands in line behind who waits for it, so a long wait would stop reads and writes. Says whom it waits for.
+ * Runs statements in a transaction that waits at most 100 ms for each lock, and repeats it until it gets them all.
+ * Requests for a table queue behind one that waits for it, so a long wait would stop reads and writes. The log says
+ * which sessions it waits for.
  *
- * @throws when somebody has held a lock for ten minutes; the message names the sessions.
+ * @throws when others have held the locks for ten minutes; the message names the sessions.
  */
 export async function withShortLocks(
   client: pg.Client,
@@ -37,7 +38,7 @@ export async function withShortLocks(
   });
 }
 
-/** The same with work that sets the limit for its locks itself, and can be begun again. */
+/** The same for work that sets its lock limit itself and can be repeated. */
 export async function untilUnlocked(
   client: pg.Client,
   { what, log }: Step,
@@ -54,20 +55,23 @@ export async function untilUnlocked(
       const nowMs = performance.now();
       if (nowMs - startedMs > patienceMs) {
         throw new Error(
-          `Cannot apply ${what} because others have locked its tables for ${patienceMs / 60_000} minutes: end their transactions, or try again later (${holders.join('; ')})`,
+          `Cannot apply ${what} because others have locked the tables for ${patienceMs / 60_000} minutes: end their transactions, or try again later (${holders.join('; ')})`,
           { cause: error },
         );
       }
       if (nowMs - toldMs >= tellEveryMs) {
         toldMs = nowMs;
-        log.warn({ holders }, `Waiting with ${what}: others have locked its tables`);
+        log.warn({ holders }, `Waiting to apply ${what}: others have locked the tables`);
       }
       await delay(500 + Math.random() * 1_000);
     }
   }
 }
 
-/** The sessions and prepared transactions that have had a lock on a table of ours for longer than we wait, oldest first. */
+/**
+ * The sessions and prepared transactions that have held a lock on one of our tables for longer than we wait, oldest
+ * first.
+ */
 async function holdersOfLocks(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ holder: string }>(
     `with holders as (

@@ -1,4 +1,4 @@
-/** SQLSTATEs by the names that Postgres' documentation gives them (Appendix A). */
+/** SQLSTATEs with their names in Postgres' documentation (Appendix A). */
 const transientStates: Readonly<Record<string, string>> = {
   '40001': 'serialization_failure',
   '40P01': 'deadlock_detected',
@@ -28,8 +28,8 @@ const transientNodeCodes = new Set([
 ]);
 
 /**
- * Whether the same statement may succeed later: the server is away, restarting, full or busy. What pg throws for a lost
- * connection has no code, so an error that carries no SQLSTATE is one of the connection.
+ * Whether the same statement may succeed later: the server is away, restarting, full or busy. pg's errors for a lost
+ * connection have no code, so an error without a SQLSTATE counts as one of the connection.
  */
 export function isTransient(error: unknown): boolean {
   const code = codeOf(error);
@@ -38,8 +38,8 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
- * Whether the server says that a statement failed, and so did nothing. Without its word (a lost connection, class 08 or
- * 57P, no SQLSTATE at all) the statement may have been committed.
+ * Whether the server reported that a statement failed, so that it did nothing. Without such a report (a lost
+ * connection, class 08 or 57P, no SQLSTATE at all) the statement may have been committed.
  */
 export function isFaultOfStatement(error: unknown): boolean {
   const code = codeOf(error) ?? '';
@@ -48,15 +48,15 @@ export function isFaultOfStatement(error: unknown): boolean {
 
 /**
  * Whether the values themselves are at fault, so that the same statement can never succeed: data exceptions, violated
- * constraints, limits of the program (classes 22, 23 and 54). Everything else may be over in a while.
+ * constraints, program limits (classes 22, 23 and 54). Other errors may pass.
  */
 export function isFaultOfContent(error: unknown): boolean {
   return /^(22|23|54)/.test(codeOf(error) ?? '');
 }
 
 /**
- * Whether a single row may be at fault: its content, a page of it that is damaged (class XX), or a trigger of somebody's
- * that refuses it (class P0).
+ * Whether a single row may be at fault: its content, a damaged page (class XX), or a user's trigger that refuses it
+ * (class P0).
  */
 export function isFaultOfRow(error: unknown): boolean {
   return isFaultOfContent(error) || /^(XX|P0)/.test(codeOf(error) ?? '');

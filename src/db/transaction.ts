@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 import { codeOf } from './sqlstate.ts';
 
-/** Runs work in a transaction of its own. */
+/** Runs work in its own transaction. */
 export async function inTransaction<Result>(
   pool: Pool,
   work: (client: PoolClient) => Promise<Result>,
@@ -16,7 +16,7 @@ export async function inTransaction<Result>(
     return result;
   } catch (error) {
     await client.query('rollback').catch(() => {});
-    // Not back into the pool: it may be the connection that is at fault.
+    // Not returned to the pool, because the connection itself may be at fault.
     client.release(error instanceof Error ? error : true);
     throw error;
   }
@@ -24,27 +24,28 @@ export async function inTransaction<Result>(
 
 interface LockOptions {
   /**
-   * The tables that will be locked, by their names in the schema posthorn. Whoever has had a lock of one of them for 100 ms,
-   * such as a report or pg_dump, will most likely have it for longer: then none is asked for, and nobody waits.
+   * The tables that will be locked, by their names in the schema posthorn. A session that has held a lock on one of
+   * them for 100 ms, such as a report or pg_dump, will probably hold it for longer: then no lock is requested, and
+   * nothing queues behind it.
    */
   readonly locked?: readonly string[];
   /** Default: 5. */
   readonly tries?: number;
 }
 
-/** How long anything waits for a lock that others may queue behind. */
+/** How long to wait for a lock that others may queue behind. */
 export const lockMs = 100;
-const mostTries = 5;
+const maxTries = 5;
 
 /**
- * The same, but gives up after 100 ms of waiting for a lock, and tries again for some seconds: while a partition waits
- * for its lock, everyone who comes later waits behind it. Less than deadlock_timeout, so that in a deadlock it is always
- * this one that gives way, and never a claim or a producer.
+ * The same, but gives up after waiting 100 ms for a lock, and tries again for some seconds: while one session waits for
+ * the lock of a partition, all later ones wait behind it. 100 ms is less than deadlock_timeout, so that in a deadlock
+ * this side always gives way, and never a claim or a producer.
  */
 export async function withLockTimeout<Result>(
   pool: Pool,
   work: (client: PoolClient) => Promise<Result>,
-  { locked = [], tries: most = mostTries }: LockOptions = {},
+  { locked = [], tries: most = maxTries }: LockOptions = {},
 ): Promise<Result> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -60,17 +61,17 @@ export async function withLockTimeout<Result>(
   }
 }
 
-/** Whether a transaction ended for a lock that somebody else holds. */
+/** Whether a transaction failed because of a lock that another session holds. */
 export function isLockFailure(error: unknown): boolean {
   return codeOf(error) === '55P03' || codeOf(error) === '40P01';
 }
 
 class LockHeld extends Error {
-  /** As if it had been asked for. */
+  /** The code that Postgres gives when a lock is not available. */
   readonly code = '55P03';
 
   constructor(tables: readonly string[]) {
-    super(`Cannot lock ${tables.join(', ')} as a transaction that holds them must end first`);
+    super(`Cannot lock ${tables.join(', ')} because another transaction holds them`);
   }
 }
 
@@ -82,7 +83,7 @@ async function areHeld(pool: Pool, tables: readonly string[]): Promise<boolean> 
   return before.some((transaction) => now.has(transaction));
 }
 
-/** The transactions that hold a lock of them, of any mode: what is to be had is ACCESS EXCLUSIVE. */
+/** The transactions that hold a lock on these tables, in any mode, because all modes conflict with ACCESS EXCLUSIVE. */
 async function holdersOf(pool: Pool, tables: readonly string[]): Promise<string[]> {
   if (tables.length === 0) return [];
   const { rows } = await pool.query<{ transaction: string }>(

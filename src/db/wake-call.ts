@@ -7,14 +7,14 @@ export type WakeCall =
   | { readonly kind: 'wake' }
   /** Look at all lanes. */
   | { readonly kind: 'scan' }
-  /** The lane is sent to again. */
+  /** The lane may be sent to again. */
   | { readonly kind: 'closed'; readonly lane: string }
   /** The rules of the lane have changed. */
   | { readonly kind: 'rules'; readonly lane: string };
 
 /**
- * Reads the payload of a notification; undefined for what Posthorn does not send. Every role that may connect to the
- * database may notify, so a payload is input from outside.
+ * Reads the payload of a notification; undefined: Posthorn does not send such a payload. Every role that may connect to
+ * the database may notify, so a payload is untrusted input.
  */
 export function parseWakeCall(payload: string): WakeCall | undefined {
   if (payload === '') return { kind: 'wake' };

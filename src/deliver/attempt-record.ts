@@ -1,7 +1,10 @@
 import type { Pool } from 'pg';
 import { plainArray } from '../db/plain-array.ts';
-import { runSql, sqlFile } from '../db/sql-file.ts';
+import { runSql, type SqlValues, sqlFile } from '../db/sql-file.ts';
+import type { EndedAttempt } from '../domain/attempt.ts';
+import { statusCodeOf } from '../domain/attempt-result.ts';
 import type { LaneResult } from '../domain/breaker.ts';
+import { responseText } from '../domain/response-text.ts';
 import type { SettledRow } from './late-results.ts';
 import type { AttemptTrace } from './tracing.ts';
 
@@ -9,36 +12,21 @@ import type { AttemptTrace } from './tracing.ts';
  * The statement that records results, sql/record.sql, with its arguments and its answer.
  */
 
-/** How one attempt ended and what becomes of its webhook. */
-export interface AttemptRecord {
-  readonly webhookId: string;
-  readonly number: number;
-  /** An attempt before it was abandoned, and maybe nobody has closed it. */
-  readonly mayHaveOpenAttempts: boolean;
-  readonly leasedBy: number;
-  readonly became: 'retry' | 'delivered' | 'failed';
-  readonly statusCode: number | null;
-  readonly error: string | null;
-  readonly errorMessage: string | null;
-  readonly responseBody: string | null;
-  readonly responseTruncated: boolean | null;
-  readonly durationMs: number;
+/** An attempt that has ended, on its way to Postgres. */
+export interface AttemptRecord extends EndedAttempt {
   /** performance.now() when the attempt ended. */
   readonly endedAtMs: number;
-  readonly retryInMs: number | null;
-  readonly reason: string | null;
-  readonly counts: boolean;
-  /** What it says about its lane. */
-  readonly laneResult: LaneResult;
-  readonly endpointId: string | null;
-  /** Answers 410 Gone of the endpoint before this one. */
-  readonly goneAnswers: number;
-  /** Called when it is in Postgres, or given up. */
+  /** Called when the result is in Postgres, or given up. */
   readonly onSettled?: (() => void) | undefined;
-  /** Told then, too; but it is nothing to hurry for. */
+  /** Told then, too, but the recorder does not hurry for it. */
   readonly trace?: AttemptTrace | undefined;
-  /** It was brought before, while a row that it needs was locked. What it says of its lane and its endpoint has been noted. */
+  /**
+   * The recorder has tried to write it before, while a row that it needs was locked. What it says about its lane and its endpoint
+   * has been counted.
+   */
   readonly wasPutOff?: boolean | undefined;
+  /** Postgres has refused it with what the receiver said. It is recorded without that. */
+  readonly withoutAnswer?: boolean | undefined;
 }
 
 /** A webhook that was ours to record, or a lane and what is to be said of it. */
@@ -48,8 +36,8 @@ interface RecordedRow extends SettledRow {
 }
 
 /**
- * The breaker was open and is closed now; ordered, and held until a retry; the row of the rule, or of the breaker, is locked by
- * somebody else, so that nothing was written of what needs it.
+ * 'closed': its breaker was open. 'held': it is ordered and waits for a retry. 'rule_locked', 'breaker_locked': another session has
+ * locked the row of the rule or of the breaker, and nothing that needs it was written.
  */
 type LaneIs = 'closed' | 'held' | 'rule_locked' | 'breaker_locked';
 
@@ -63,36 +51,78 @@ export function recordAttempts(
   batch: readonly AttemptRecord[],
   { alive, startedMs }: { alive: readonly string[]; startedMs: number },
 ): Promise<RecordedRow[]> {
-  return runSql<RecordedRow>(pool, {
-    sql: recordSql,
-    values: [
-      plainArray(batch.map((record) => record.webhookId)),
-      plainArray(batch.map((record) => record.number)),
-      plainArray(batch.map((record) => becameCodes[record.became])),
-      plainArray(batch.map((record) => record.statusCode)),
-      plainArray(batch.map((record) => record.error)),
-      batch.map((record) => record.errorMessage),
-      batch.map((record) => record.responseBody),
-      plainArray(batch.map((record) => record.responseTruncated)),
-      plainArray(batch.map((record) => record.durationMs)),
-      plainArray(batch.map((record) => startedMs - record.endedAtMs)),
-      plainArray(batch.map((record) => (record.retryInMs ?? 0) / 1_000)),
-      plainArray(batch.map((record) => record.reason)),
-      plainArray(batch.map((record) => (record.counts ? 0 : 1))),
-      plainArray(batch.map((record) => record.leasedBy)),
-      plainArray(alive),
-      plainArray([
-        ...new Set(
-          batch.flatMap(({ became, laneResult, wasPutOff }) =>
-            became === 'retry' || wasPutOff === true ? [laneResult.lane] : [],
-          ),
-        ),
-      ]),
-    ],
+  return runSql<RecordedRow>(pool, recordSql, {
+    ...columnsOf(batch, startedMs),
+    aliveLanes: plainArray(alive),
+    neededLanes: plainArray(lanesNeededBy(batch)),
   });
 }
 
 /** Of the answer, the lanes of which this is said. */
 export function lanesThatAre(what: LaneIs, rows: readonly RecordedRow[]): string[] {
   return rows.flatMap(({ lane, lane_is: is }) => (lane !== null && is === what ? [lane] : []));
+}
+
+/** What an attempt says about its lane. */
+export function laneResultOf({ webhook, verdict }: EndedAttempt): LaneResult {
+  const { lane, url, isProbe, webhookId, number } = webhook;
+  return { lane, url, verdict, probe: isProbe ? { webhookId, number } : undefined };
+}
+
+/** Why an attempt failed; null if it did not. */
+export function errorOf({ verdict }: EndedAttempt): string | null {
+  return verdict.kind === 'delivered' ? null : verdict.reason;
+}
+
+/**
+ * The columns of results. They stay arrays: as one jsonb, Postgres would parse and look up each value of each result, and the
+ * places in the arrays are what makes the statement fast.
+ */
+function columnsOf(batch: readonly AttemptRecord[], startedMs: number): SqlValues {
+  const answers = batch.map(answerOf);
+  const plain = (value: (record: AttemptRecord) => string | number | null) =>
+    plainArray(batch.map(value));
+  return {
+    webhookIds: plain(({ webhook }) => webhook.webhookId),
+    numbers: plain(({ webhook }) => webhook.number),
+    workerNumbers: plain(({ webhook }) => webhook.leasedBy),
+    became: plain(({ decision }) => becameCodes[decision.became]),
+    reasons: plain(({ decision }) => (decision.became === 'failed' ? decision.reason : null)),
+    retryInS: plain(({ decision }) => (decision.became === 'retry' ? decision.inMs / 1_000 : 0)),
+    uncounted: plain(({ decision }) => (decision.became === 'retry' && !decision.counts ? 1 : 0)),
+    statusCodes: plain(({ result }) => statusCodeOf(result)),
+    errors: plain(errorOf),
+    // Text that others wrote: pg escapes it.
+    errorMessages: answers.map(({ message }) => message),
+    responseBodies: answers.map(({ text }) => text),
+    areTruncated: plainArray(answers.map(({ truncated }) => truncated)),
+    durationsMs: plain(({ result }) => result.durationMs),
+    endedAgoMs: plain(({ endedAtMs }) => startedMs - endedAtMs),
+  };
+}
+
+interface Answer {
+  readonly message: string | null;
+  readonly text: string | null;
+  readonly truncated: boolean | null;
+}
+
+const noAnswer: Answer = { message: null, text: null, truncated: null };
+
+/** What the receiver said, or what kept us from hearing it. */
+function answerOf({ result, withoutAnswer }: AttemptRecord): Answer {
+  if (result.kind === 'response') {
+    const { text, truncated } = responseText(result);
+    return { message: null, text: withoutAnswer === true ? null : text, truncated };
+  }
+  return withoutAnswer === true ? noAnswer : { ...noAnswer, message: result.message };
+}
+
+/** The lanes whose rules decide about these results. */
+function lanesNeededBy(batch: readonly AttemptRecord[]): string[] {
+  const lanes = new Set<string>();
+  for (const { webhook, decision, wasPutOff } of batch) {
+    if (decision.became === 'retry' || wasPutOff === true) lanes.add(webhook.lane);
+  }
+  return [...lanes];
 }

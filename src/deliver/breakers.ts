@@ -12,10 +12,10 @@ import { type ClaimedWebhook, type ClaimRow, toWebhook } from './claim.ts';
 import { PutOff } from './put-off.ts';
 
 /*
- * The breakers: rows of posthorn.breakers, shared by all workers, one per lane that fails.
+ * Counts failures into the breakers: rows of posthorn.breakers, shared by all workers, one per lane that fails.
  *
- * In: what results say about their lanes. Out: rows that the claim reads, probes. What is not written here costs a few
- * requests to a lane that is down, and never a webhook (I6, I9). The rescue of a prober that died frees its probe.
+ * In: results and their lanes. Out: rows that the claim reads, and probes. A count that gets lost here costs a few requests to a
+ * lane that is down, and never a webhook (I6, I9). The rescue of a worker that died frees its probes.
  */
 
 interface BreakersOptions {
@@ -31,7 +31,7 @@ const countSql = sqlFile('count-failures');
 export class Breakers {
   readonly #options: BreakersOptions;
   readonly #egress = new EgressWatch();
-  /** By lane: what could not be counted, because somebody has locked the row of the breaker. */
+  /** By lane: results that could not be counted, because another session has locked the row of the breaker. */
   readonly #putOff = new PutOff<string, LaneNews>((news) => this.#countAgain(news));
   #wasDown = false;
 
@@ -39,22 +39,23 @@ export class Breakers {
     this.#options = options;
   }
 
-  /** Takes the probes that are due: one webhook per lane, which nobody else probes meanwhile. */
+  /** Takes the probes that are due: one webhook per lane, which no other worker probes at the same time. */
   async takeProbes(request: {
     readonly workerNumber: number;
     readonly limit: number;
     readonly leaseS: number;
   }): Promise<ClaimedWebhook[]> {
     const fromMs = performance.now();
-    const rows = await runSql<ClaimRow>(this.#options.pool, {
-      sql: probeSql,
-      values: [request.workerNumber, request.limit, request.leaseS],
+    const rows = await runSql<ClaimRow>(this.#options.pool, probeSql, {
+      workerNumber: request.workerNumber,
+      maxProbes: request.limit,
+      leaseS: request.leaseS,
     });
     const claimed = { fromMs, toMs: performance.now() };
     return rows.map((row) => ({ ...toWebhook(row, { claimed, request }), isProbe: true }));
   }
 
-  /** Most endpoints cannot be reached, which is taken for trouble of our own. */
+  /** Most endpoints cannot be reached, so the fault is probably in our own network. */
   get isEgressDown(): boolean {
     return this.#wasDown;
   }
@@ -62,7 +63,7 @@ export class Breakers {
   /**
    * Notes whether a lane gave any answer, to tell its outage from ours, and returns what the attempt means for its webhook.
    *
-   * A probe that got no answer during an outage of our own does not count against its webhook: it was sent to ask for the
+   * A probe that got no answer during an outage of our own does not count against its webhook, because it was sent to test the
    * lane, outside the webhook's own schedule.
    */
   judge(
@@ -78,8 +79,8 @@ export class Breakers {
   }
 
   /**
-   * Counts failures, pauses and lost probes into the breakers of their lanes. Never throws, and waits for nobody who has a
-   * breaker locked: what that lane has to be told, in `unhealed` lanes that it is alive, is told as soon as the lock is gone.
+   * Counts failures, pauses and lost probes into the breakers of their lanes. Never throws, and never waits for a locked row: the
+   * news of that lane is written as soon as the lock is gone. The lanes in `unhealed` are alive, and that is still to be written.
    */
   async count(all: readonly LaneNews[], unhealed: ReadonlySet<string> = new Set()): Promise<void> {
     const now: LaneNews[] = [];
@@ -89,13 +90,13 @@ export class Breakers {
       if (unhealed.has(lane)) this.#putOffNews(news);
       else if (before === undefined) now.push(news);
       else if (!isAlive(news)) this.#putOffNews(news);
-      // Its row is gone, and with it what was to be counted.
+      // The row is gone, so there is nothing to count into.
       else this.#putOff.delete(lane);
     }
     await this.#countNow(now);
   }
 
-  /** Tells all workers of lanes that are well again, so that their backlog is taken up at once, and slowly. */
+  /** Tells all workers which lanes work again, so that they send the backlog from now on, slowly at first. */
   async tellClosed(lanes: readonly string[]): Promise<void> {
     if (lanes.length === 0) return;
     this.#options.events.emit('breakersClosed', { lanes });
@@ -168,37 +169,31 @@ export class Breakers {
     news: readonly LaneNews[],
   ): Promise<readonly { lane: string; is_open: boolean | null }[]> {
     const lanes = news.map(({ lane }) => lane);
-    // One that was put off may have been sent again since.
+    // A probe that was put off may have been sent again since.
     const probes = [
       ...new Map(
         news.flatMap((each) => each.probes.map((probe) => [probe.webhookId, probe])),
       ).values(),
     ];
-    await runSql(this.#options.pool, {
-      sql: watchSql,
-      values: [lanes, news.map(({ url }) => url)],
-    });
-    return runSql(this.#options.pool, {
-      sql: countSql,
-      values: [
-        lanes,
-        news.map(({ failures }) => failures),
-        news.map(({ succeeded }) => succeeded),
-        news.map(({ error }) => error),
-        news.map(({ pauseS }) => pauseS),
-        breakerRules.failures,
-        breakerRules.overS,
-        breakerRules.openS,
-        breakerRules.mostOpenS,
-        probes.map(({ webhookId }) => webhookId),
-        probes.map(({ number }) => number),
-        probes.map(({ failed }) => failed),
-      ],
+    await runSql(this.#options.pool, watchSql, { lanes, urls: news.map(({ url }) => url) });
+    return runSql(this.#options.pool, countSql, {
+      lanes,
+      failures: news.map(({ failures }) => failures),
+      succeeded: news.map(({ succeeded }) => succeeded),
+      errors: news.map(({ error }) => error),
+      pausesS: news.map(({ pauseS }) => pauseS),
+      openAfter: breakerRules.failures,
+      openOverS: breakerRules.overS,
+      firstOpenS: breakerRules.openS,
+      maxOpenS: breakerRules.maxOpenS,
+      probeIds: probes.map(({ webhookId }) => webhookId),
+      probeNumbers: probes.map(({ number }) => number),
+      probeFailed: probes.map(({ failed }) => failed),
     });
   }
 }
 
-/** During an outage of our own failures say nothing about the lane; a probe has found nothing out. */
+/** During an outage of our own, failures say nothing about the lane, and a probe has found out nothing. */
 function frozen(news: LaneNews): LaneNews {
   return {
     ...news,

@@ -1,52 +1,35 @@
 import type { Pool } from 'pg';
 import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
+import type { AttemptedWebhook } from '../domain/attempt.ts';
 import { nextXidOf, type Sighting } from '../domain/visibility.ts';
 import type { DiscoveredLane, LaneAccess } from '../lanes/lane.ts';
 import type { LaneWish } from '../lanes/lane-wish.ts';
 
 /** A webhook that this process has leased: all that is needed to send it and to record how it ended. */
-export interface ClaimedWebhook {
-  readonly webhookId: string;
-  readonly outboxId: string;
-  readonly lane: string;
-  readonly priority: number;
-  /** The number of the attempt that was just begun. */
-  readonly number: number;
-  /** How many of the attempts so far do not count; beside those before it was put back. */
-  readonly uncounted: number;
-  /** Attempts before it was put back into the queue. */
-  readonly pastAttempts: number;
+export interface ClaimedWebhook extends AttemptedWebhook {
   readonly dueMs: number;
-  readonly leasedBy: number;
-  readonly url: string;
   readonly body: string;
   readonly headers: Readonly<Record<string, string>> | null;
   readonly contentType: string;
   /** The webhook's own. */
   readonly secret: string | null;
-  /** As they are kept, mostly sealed: {@link Credentials} opens them. */
+  /** As they are kept, mostly sealed: {@link CredentialStore} opens them. */
   readonly endpointSecret: string | null;
   readonly formerSecrets: string | null;
   readonly endpointHeaders: string | null;
   readonly maxAttempts: number | null;
   readonly idempotencyKey: string | null;
   readonly traceparent: string | null;
-  /** The registered endpoint it goes to. */
-  readonly endpointId: string | null;
   /** A test of this endpoint: signed as it signs. */
   readonly signedAs: string | null;
   /** Its endpoint was deleted: it is not sent. */
   readonly isEndpointDeleted: boolean;
   /** It is the only one of its lane, and keeps its place when it is tried again. */
   readonly isOrdered: boolean;
-  /** Answers 410 Gone of the endpoint before this one. */
-  readonly goneAnswers: number;
   /** The endpoint's own; null: the usual one. */
   readonly timeoutMs: number | null;
   readonly retryScheduleMs: readonly number[] | null;
-  /** Sent to find out whether its lane is well again. */
-  readonly isProbe: boolean;
   /** When the statement that claimed it began and ended, performance.now(). */
   readonly claimed: { readonly fromMs: number; readonly toMs: number };
 }
@@ -119,22 +102,19 @@ const claimSql = sqlFile('claim');
 export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<Claim> {
   const { wishes } = request;
   const fromMs = performance.now();
-  const rows = await runSql<ClaimRow>(pool, {
-    sql: claimSql,
-    values: [
-      request.workerNumber,
-      request.limit,
-      request.windowFromMs ?? Number.POSITIVE_INFINITY,
-      plainArray(wishes.map((wish) => wish.lane)),
-      plainArray(wishes.map((wish) => wish.priority)),
-      plainArray(wishes.map((wish) => wish.quota)),
-      plainArray(wishes.map((wish) => wish.dueFromMs)),
-      plainArray(wishes.map((wish) => wish.rank)),
-      JSON.stringify(request.constrained),
-      request.usualSlots,
-      request.leaseS,
-      plainArray(wishes.map((wish) => wish.isOwned)),
-    ],
+  const rows = await runSql<ClaimRow>(pool, claimSql, {
+    workerNumber: request.workerNumber,
+    maxWebhooks: request.limit,
+    windowFromMs: request.windowFromMs ?? Number.POSITIVE_INFINITY,
+    lanes: plainArray(wishes.map((wish) => wish.lane)),
+    priorities: plainArray(wishes.map((wish) => wish.priority)),
+    quotas: plainArray(wishes.map((wish) => wish.quota)),
+    dueFromMs: plainArray(wishes.map((wish) => wish.dueFromMs)),
+    ranks: plainArray(wishes.map((wish) => wish.rank)),
+    areOwned: plainArray(wishes.map((wish) => wish.isOwned)),
+    freeSlots: JSON.stringify(request.constrained),
+    usualSlots: request.usualSlots,
+    leaseS: request.leaseS,
   });
   const seen = rows.at(-1)?.discovered;
   if (seen === null || seen === undefined) throw new Error('claim.sql returned no last row');

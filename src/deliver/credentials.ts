@@ -12,7 +12,7 @@ export interface Credentials {
   readonly endpointHeaders: Readonly<Record<string, string>> | null;
 }
 
-/** What was opened of an endpoint, and the texts it was opened from: with other texts it is of no use. */
+/** The opened secrets and headers of an endpoint, and the texts they were opened from. Other texts must be opened again. */
 interface Opened extends Credentials {
   readonly endpointSecret: string | null;
   readonly formerSecrets: string | null;
@@ -26,7 +26,7 @@ type Claimed = Pick<
   'secret' | 'endpointSecret' | 'formerSecrets' | 'endpointHeaders' | 'endpointId' | 'signedAs'
 >;
 
-/** Keys and endpoints that are remembered; then all are forgotten, as an order of use would cost more than it saves. */
+/** How many keys and endpoints are remembered. Then all are forgotten, because an order of use would cost more than it saves. */
 const mostKnown = 10_000;
 /** Every webhook of an endpoint finds the same missing key. */
 const toldEveryMs = 60_000;
@@ -34,10 +34,10 @@ const toldEveryMs = 60_000;
 const nothing: Credentials = { keys: [], endpointHeaders: null };
 
 /**
- * Opens secrets and headers, and makes keys of secrets, once for many webhooks: for each one it compares texts.
+ * Opens secrets and headers and makes keys of secrets, once for many webhooks: each further webhook costs a comparison of texts.
  *
- * In: a claimed webhook with what its endpoint keeps. Out: keys and headers, or the result that says which key is missing. Nothing
- * that was opened leaves the process.
+ * In: a claimed webhook with the sealed texts of its endpoint. Out: keys and headers, or a result that says which key is missing.
+ * Opened secrets never leave the process.
  */
 export class CredentialStore {
   readonly #ring: KeyRing | undefined;

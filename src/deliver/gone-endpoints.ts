@@ -1,16 +1,15 @@
 import type { Pool } from 'pg';
 import { runSql, sqlFile } from '../db/sql-file.ts';
+import type { AttemptedWebhook } from '../domain/attempt.ts';
+import type { Decision } from '../domain/decide.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { PutOff } from './put-off.ts';
 
 /** What an attempt says about a registered endpoint. */
 interface EndpointResult {
-  readonly endpointId: string | null;
-  readonly became: 'retry' | 'delivered' | 'failed';
-  readonly reason: string | null;
-  /** Answers 410 Gone before this one, since the last success. */
-  readonly goneAnswers: number;
+  readonly webhook: Pick<AttemptedWebhook, 'endpointId' | 'goneAnswers'>;
+  readonly decision: Decision;
 }
 
 /** What a batch says about one endpoint. */
@@ -24,26 +23,27 @@ interface GoneNews {
 const countSql = sqlFile('count-gone');
 
 /**
- * Counts 410 Gone of registered endpoints, and disables an endpoint with the second: it asks not to be sent to any more.
- * What it has waiting is held, not failed. Endpoints that never answer so cost no statement.
+ * Counts 410 Gone of registered endpoints, and disables an endpoint with the second, because it asks for no more webhooks. Its
+ * waiting webhooks are held, not failed. Endpoints that never answer 410 cost no statement.
  */
 export class GoneEndpoints {
   readonly #options: { readonly pool: Pool; readonly events: Events; readonly log: Log };
-  /** By endpoint: what could not be counted, because somebody has locked its row. */
+  /** By endpoint: answers that could not be counted, because another session has locked its row. */
   readonly #putOff = new PutOff<string, GoneNews>((news) => this.#countAgain(news));
 
   constructor(options: { readonly pool: Pool; readonly events: Events; readonly log: Log }) {
     this.#options = options;
   }
 
-  /** Never throws: what is not counted is counted with the next 410. Waits for nobody who has an endpoint locked. */
+  /** Never throws: an answer that cannot be counted is made up for by the next 410. Never waits for a locked row. */
   async note(results: readonly EndpointResult[]): Promise<void> {
     const all = new Map<string, GoneNews>();
-    for (const { endpointId, became, reason, goneAnswers } of results) {
+    for (const { webhook, decision } of results) {
+      const { endpointId, goneAnswers } = webhook;
       if (endpointId === null) continue;
       const { answers, succeeded } = all.get(endpointId) ?? { answers: 0, succeeded: false };
-      if (reason === 'gone') all.set(endpointId, { answers: answers + 1, succeeded });
-      else if (became === 'delivered' && goneAnswers > 0) {
+      if (isGone(decision)) all.set(endpointId, { answers: answers + 1, succeeded });
+      else if (decision.became === 'delivered' && goneAnswers > 0) {
         all.set(endpointId, { answers, succeeded: true });
       }
     }
@@ -67,10 +67,15 @@ export class GoneEndpoints {
     try {
       // One at a time: a trigger writes the rules of the lanes, and in a statement of many not in their order.
       for (const [id, { answers, succeeded }] of all) {
-        const [counted] = await runSql<{ is_disabled: boolean; is_locked: boolean }>(pool, {
-          sql: countSql,
-          values: [id, answers, succeeded],
-        });
+        const [counted] = await runSql<{ is_disabled: boolean; is_locked: boolean }>(
+          pool,
+          countSql,
+          {
+            endpointId: id,
+            answers,
+            succeeded,
+          },
+        );
         if (counted?.is_locked === true) this.#putOff.set(id, { answers, succeeded });
         if (counted?.is_disabled === true && answers > 0) disabled.push(id);
       }
@@ -81,6 +86,10 @@ export class GoneEndpoints {
     log.warn({ endpoints: disabled }, 'Disabled endpoints that answered 410 Gone twice');
     events.emit('endpointsDisabled', { ids: disabled, reason: 'gone' });
   }
+}
+
+function isGone(decision: Decision): boolean {
+  return decision.became === 'failed' && decision.reason === 'gone';
 }
 
 function followedBy(first: GoneNews, second: GoneNews): GoneNews {

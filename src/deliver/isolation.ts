@@ -1,7 +1,7 @@
-import type { Pool } from 'pg';
+import type { Pool, QueryConfig } from 'pg';
 import { inHalves } from '../db/in-halves.ts';
 import { plainArray } from '../db/plain-array.ts';
-import { runSql, sqlFile } from '../db/sql-file.ts';
+import { queryOf, runSql, sqlFile } from '../db/sql-file.ts';
 import { isFaultOfContent, isFaultOfRow } from '../db/sqlstate.ts';
 import type { Events } from '../events.ts';
 import type { LaneBook } from '../lanes/lane-book.ts';
@@ -10,11 +10,11 @@ import type { Log } from '../log.ts';
 import { endPoisoned, poisonReason, setAside } from './poisoned.ts';
 
 /*
- * The isolation: finds the rows that make a claim or a probe fail, so that they cost one webhook each and not all.
+ * Finds the rows that make a claim or a probe fail, so that each costs one webhook and not all.
  *
- * In: what the claim that failed had asked for. Out: webhooks that are ended as failed with the reason poison_row, or set
- * aside for an hour. It does what the claim does, in a transaction that is rolled back, with some webhooks at a time and then
- * with halves of them. A crash here: nothing, or one webhook ended. Runs only after a failure, so it costs the claims nothing.
+ * In: the lanes and the window that the failed claim asked for. Out: webhooks that are ended as failed with the reason poison_row,
+ * or set aside for an hour. It does what a claim does, in a transaction that is rolled back, with some webhooks at a time and then
+ * with halves of them. A crash here leaves nothing, or one webhook ended. It runs only after a failure, so claims cost no more.
  */
 
 interface IsolationOptions {
@@ -38,11 +38,7 @@ interface Found {
   sound: number;
 }
 
-type Run = (query: {
-  text: string;
-  name?: string;
-  values: unknown[];
-}) => Promise<readonly { readonly id: string }[]>;
+type Run = (query: QueryConfig) => Promise<readonly { readonly id: string }[]>;
 
 const suspectsSql = sqlFile('suspects');
 const tryClaimSql = sqlFile('try-claim');
@@ -84,15 +80,12 @@ export class Isolation {
 
   /** Finds the webhooks at fault and gets them out of the way; whether there were any. */
   async #run({ wishes, windowFromMs }: FailedClaim): Promise<boolean> {
-    const suspects = await runSql<{ webhook_id: string }>(this.#options.pool, {
-      sql: suspectsSql,
-      values: [
-        plainArray(wishes.map((wish) => wish.lane)),
-        plainArray(wishes.map((wish) => wish.priority)),
-        plainArray(wishes.map((wish) => wish.quota)),
-        plainArray(wishes.map((wish) => wish.dueFromMs)),
-        windowFromMs ?? Number.POSITIVE_INFINITY,
-      ],
+    const suspects = await runSql<{ webhook_id: string }>(this.#options.pool, suspectsSql, {
+      lanes: plainArray(wishes.map((wish) => wish.lane)),
+      priorities: plainArray(wishes.map((wish) => wish.priority)),
+      quotas: plainArray(wishes.map((wish) => wish.quota)),
+      dueFromMs: plainArray(wishes.map((wish) => wish.dueFromMs)),
+      windowFromMs: windowFromMs ?? Number.POSITIVE_INFINITY,
     });
     const found = await this.#try(suspects.map((row) => row.webhook_id));
     if (found.culprits.size === 0) return false;
@@ -110,7 +103,7 @@ export class Isolation {
       const chunk = ids.slice(from, from + triedAtOnce);
       const tryThem = (some: readonly string[]) =>
         this.#inVain(async (run) => {
-          found.sound += (await run({ ...tryClaimSql, values: [some] })).length;
+          found.sound += (await run(queryOf(tryClaimSql, { webhookIds: some }))).length;
         });
       await inHalves(chunk, tryThem, (id, error) => found.culprits.set(id, error));
     }
@@ -124,9 +117,8 @@ export class Isolation {
       this.#inVain(async (run) => {
         const inserted = await run({
           text: `insert into posthorn.outbox (url, body) values ('http://127.0.0.1/', '') returning id`,
-          values: [],
         });
-        await run({ ...tryClaimSql, values: [inserted.map(({ id }) => id)] });
+        await run(queryOf(tryClaimSql, { webhookIds: inserted.map(({ id }) => id) }));
         canClaim = true;
       });
     await inHalves(['a new one'], claimNew, () => {});

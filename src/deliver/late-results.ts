@@ -1,19 +1,22 @@
 import type { Pool } from 'pg';
 import { runSql, sqlFile } from '../db/sql-file.ts';
+import type { AttemptedWebhook } from '../domain/attempt.ts';
+import { statusCodeOf } from '../domain/attempt-result.ts';
+import type { Decision } from '../domain/decide.ts';
 
 /*
- * A 2xx ends its webhook whoever has the lease meanwhile. What that leaves behind is put right here, after the record: an outcome
- * that says failed, and attempts that were under way beside it.
+ * Puts right what a late 2xx leaves behind, after the record: an outcome that says failed, and attempts that were under way at the
+ * same time. A 2xx ends its webhook even if another worker has the lease by then.
  *
- * Nothing is done, and nothing asked, for results that came in time. A crash before it: the sweep closes the attempts
+ * Results that came in time cost no statement here. After a crash before this step, the sweep closes the attempts
  * (maintenance/open-attempts.ts).
  */
 
+/** What of an ended attempt matters here. */
 interface Result {
-  readonly webhookId: string;
-  readonly number: number;
-  readonly became: 'retry' | 'delivered' | 'failed';
-  readonly statusCode: number | null;
+  readonly webhook: Pick<AttemptedWebhook, 'webhookId' | 'number'>;
+  readonly decision: Pick<Decision, 'became'>;
+  readonly result: Parameters<typeof statusCodeOf>[0];
 }
 
 /** What record.sql says of a webhook that was ours to record. */
@@ -43,38 +46,36 @@ export async function settleLate<Late extends Result>(
 ): Promise<LateResults<Late>> {
   const latest = new Map(rows.map((row) => [row.webhook_id, row.attempts]));
   const late = batch.filter(
-    ({ became, webhookId, number }) => became === 'delivered' && latest.get(webhookId) !== number,
+    ({ webhook, decision }) =>
+      decision.became === 'delivered' && latest.get(webhook.webhookId) !== webhook.number,
   );
-  const webhookIds = new Set(late.map((result) => result.webhookId));
+  const webhookIds = new Set(late.map(({ webhook }) => webhook.webhookId));
   if (late.length === 0) return { webhookIds, again: [], locked: new Set() };
   const settled = await correctOutcomes(
     pool,
-    late.filter(({ webhookId }) => !latest.has(webhookId)),
+    late.filter(({ webhook }) => !latest.has(webhook.webhookId)),
   );
-  await runSql(pool, { sql: closeSql, values: [[...webhookIds]] });
+  await runSql(pool, closeSql, { webhookIds: [...webhookIds] });
   return { webhookIds, ...settled };
 }
 
 /**
- * What had ended as failed or cancelled by the time its 2xx was recorded was delivered all the same. What was not to be found then
- * may have been put back into the queue in between: it is recorded once more.
+ * Corrects webhooks that had ended as failed or cancelled when their 2xx was recorded. One that was not found may have been put back
+ * into the queue in the meantime, so it is recorded once more.
  */
 async function correctOutcomes<Late extends Result>(
   pool: Pool,
   late: readonly Late[],
 ): Promise<Pick<LateResults<Late>, 'again' | 'locked'>> {
   if (late.length === 0) return { again: [], locked: new Set() };
-  const found = await runSql<{ webhook_id: string; is_locked: boolean }>(pool, {
-    sql: correctSql,
-    values: [
-      late.map((result) => result.webhookId),
-      late.map((result) => result.statusCode),
-      late.map((result) => result.number),
-    ],
+  const found = await runSql<{ webhook_id: string; is_locked: boolean }>(pool, correctSql, {
+    webhookIds: late.map(({ webhook }) => webhook.webhookId),
+    statusCodes: late.map(({ result }) => statusCodeOf(result)),
+    numbers: late.map(({ webhook }) => webhook.number),
   });
   const known = new Set(found.map((row) => row.webhook_id));
   return {
-    again: late.filter(({ webhookId }) => !known.has(webhookId)),
+    again: late.filter(({ webhook }) => !known.has(webhook.webhookId)),
     locked: new Set(found.flatMap((row) => (row.is_locked ? [row.webhook_id] : []))),
   };
 }

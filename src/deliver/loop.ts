@@ -19,15 +19,15 @@ import type { DatabaseClock } from './database-clock.ts';
 import { Gather } from './gather.ts';
 import { InFlightGauge } from './in-flight-gauge.ts';
 import { type FailedClaim, Isolation } from './isolation.ts';
-import type { Sender } from './sender.ts';
+import type { Sender, SentFrom } from './sender.ts';
 import { Wake } from './wake.ts';
 
 /*
- * The delivery loop: claims what is due, within the free slots, and hands it to the sender.
+ * The delivery loop: claims due webhooks, as many as there are free slots, and hands them to the sender.
  *
- * In: rows of posthorn.queue. Out: attempts begun and requests under way. The `deliver` job runs it a slice at a time;
- * what is in flight, and what is known of the lanes, outlives a slice. Claims nothing that has no free slot, so nothing
- * waits here with a lease running (I6, I9). A crash: leases and open attempts are left to the rescue (I7).
+ * In: rows of posthorn.queue. Out: attempts begun and requests under way. The `deliver` job runs it a slice at a time; requests in
+ * flight and the knowledge about lanes outlive a slice. It claims only what has a free slot, so that no webhook waits here while
+ * its lease runs (I6, I9). After a crash the rescue frees leases and closes attempts (I7).
  */
 
 interface LoopOptions {
@@ -41,7 +41,7 @@ interface LoopOptions {
   readonly maxInFlight: number;
   readonly leaseS: number;
   readonly timings: { readonly scanEveryMs: number; readonly releaseAfterMs: number };
-  /** Frees what this worker has leased and does not know of. */
+  /** Frees webhooks that this worker has leased without knowing it. */
   readonly releaseUnknown: (workerNumber: number) => Promise<void>;
 }
 
@@ -67,6 +67,7 @@ export class DeliveryLoop {
   readonly #laneCalls: LaneCalls;
   readonly #trouble: ClaimTrouble;
   readonly #isolation: Isolation;
+  readonly #sentFrom: SentFrom;
   #lastRequest: FailedClaim = noRequest;
   readonly #room: ClaimRoom;
   #stopped = false;
@@ -75,7 +76,7 @@ export class DeliveryLoop {
   #lastClaimMs = 0;
   #lastWorkMs = 0;
   #lastProbeMs = 0;
-  /** A claim whose answer was lost may have leased webhooks that nobody here knows of. */
+  /** A claim whose answer was lost may have leased webhooks that this process does not know of. */
   #mayHoldUnknown = false;
   /** While waiting for a slot: call when no more than this many are in flight. */
   #callAtInFlight = -1;
@@ -94,6 +95,11 @@ export class DeliveryLoop {
     this.#laneCalls = new LaneCalls({ book, limited: this.#limited, scan: this.#scan });
     this.#trouble = new ClaimTrouble({ events, log });
     this.#isolation = new Isolation({ pool, events, log, book });
+    const [slotFreed, laneFreed] = [() => this.#slotFreed(), () => this.#wake.call()];
+    this.#sentFrom = { book, slotFreed, laneFreed };
+    events.on('lanesDelayed', ({ lanes }) => {
+      for (const lane of lanes) this.laneCalled(lane, 'rules');
+    });
   }
 
   /** Undefined as long as claims come back. */
@@ -113,19 +119,9 @@ export class DeliveryLoop {
     this.wake();
   }
 
-  /** The lane is sent to again: its backlog is taken up now, and slowly. Or its rules have changed. */
+  /** The lane works again, so that its backlog is sent from now on, slowly at first; or its rules have changed. */
   laneCalled(lane: string, call: LaneCall): void {
     this.#laneCalls.add(lane, call);
-    this.#wake.call();
-  }
-
-  /** A request ended. */
-  slotFreed(): void {
-    if (this.#options.sender.inFlight <= this.#callAtInFlight) this.#wake.call();
-  }
-
-  /** An ordered lane may go on. */
-  laneFreed(): void {
     this.#wake.call();
   }
 
@@ -135,7 +131,7 @@ export class DeliveryLoop {
     this.#wake.call();
   }
 
-  /** Reads rules that may have changed while nobody listened; finds the lanes with work; warms connection and plans up. */
+  /** Reads rules that may have changed while nothing listened, finds the lanes with work, and warms up connection and plans. */
   async warmUp(workerNumber: number): Promise<void> {
     await this.#limited.takeOwnedAgain(workerNumber);
     await this.#claim({ workerNumber, limit: 0, wishes: [], discover: true });
@@ -201,7 +197,7 @@ export class DeliveryLoop {
     this.#noteStrain(claim, claimedMs - nowMs + lateMs);
   }
 
-  /** Backlogs hold back when the process is so busy that what has just arrived has to wait for them. */
+  /** Makes backlogs hold back when the process is so busy that new webhooks have to wait for them. */
   #noteStrain({ webhooks, look }: Claim, roundMs: number): void {
     let hasFresh = false;
     for (const { lane, dueMs } of webhooks) {
@@ -214,12 +210,17 @@ export class DeliveryLoop {
     this.#book.setStrain(this.#strain.level(nowMs));
   }
 
-  /** Known lanes that wait for a slot are served when one is free; otherwise it is up to the next wake-up or poll. */
+  /** Waits for a slot if known lanes need one, else for the next wake-up or poll. */
   async #waitForWork(untilPollMs: number): Promise<void> {
     const hasBlockedLanes = this.#book.waitingCount > 0;
     const untilReadyMs = Math.max(0, this.#book.nextReadyMs - performance.now());
     const atMostMs = Math.min(untilPollMs, untilReadyMs);
     await this.#waitForSlot(hasBlockedLanes ? this.#options.sender.inFlight - 1 : -1, atMostMs);
+  }
+
+  /** Wakes the loop only if it waits for this slot: with hundreds in flight it needs few of the calls. */
+  #slotFreed(): void {
+    if (this.#options.sender.inFlight <= this.#callAtInFlight) this.#wake.call();
   }
 
   async #waitForSlot(atInFlight: number, atMostMs: number): Promise<void> {
@@ -263,7 +264,7 @@ export class DeliveryLoop {
     if (this.#stopped) {
       await sender.giveBack(claim.webhooks);
     } else {
-      for (const webhook of claim.webhooks) void sender.send(webhook, this.#book);
+      for (const webhook of claim.webhooks) void sender.send(webhook, this.#sentFrom);
     }
     this.#book.learn({
       wishes,
@@ -280,7 +281,7 @@ export class DeliveryLoop {
     return claim;
   }
 
-  /** Says how many probes it sent. */
+  /** Returns how many probes it sent. */
   async #probeWhenDue(workerNumber: number, room: number): Promise<number> {
     const { breakers, sender, leaseS } = this.#options;
     if (performance.now() - this.#lastProbeMs < probeEveryMs) return 0;
@@ -292,7 +293,7 @@ export class DeliveryLoop {
         throw error;
       });
     if (this.#stopped) await sender.giveBack(probes);
-    else for (const webhook of probes) void sender.send(webhook, this.#book);
+    else for (const webhook of probes) void sender.send(webhook, this.#sentFrom);
     return probes.length;
   }
 }

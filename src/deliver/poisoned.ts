@@ -25,9 +25,13 @@ export async function endPoisoned(
   },
 ): Promise<boolean> {
   const { webhookId, became, reason, statusCode = null, attempt } = webhook;
-  const rows = await runSql(pool, {
-    sql: endSql,
-    values: [webhookId, became, reason, statusCode, attempt?.number, attempt?.leasedBy],
+  const rows = await runSql(pool, endSql, {
+    webhookId,
+    status: became,
+    reason,
+    statusCode,
+    number: attempt?.number ?? null,
+    workerNumber: attempt?.leasedBy ?? null,
   });
   return rows.length > 0;
 }
@@ -42,9 +46,11 @@ export async function setAside(
   },
 ): Promise<boolean> {
   const { webhookId, forS, attempt } = webhook;
-  const rows = await runSql(pool, {
-    sql: setAsideSql,
-    values: [webhookId, forS, attempt?.number, attempt?.leasedBy],
+  const rows = await runSql(pool, setAsideSql, {
+    webhookId,
+    forS,
+    number: attempt?.number ?? null,
+    workerNumber: attempt?.leasedBy ?? null,
   });
   return rows.length > 0;
 }

@@ -1,11 +1,11 @@
-/** Somebody has a row locked in a transaction that stays open; a moment later it may have ended. */
+/** The transaction that holds the lock may have ended by then. */
 const againMs = 100;
 
 /**
- * What cannot be written because somebody else has locked a row that it needs. It is tried again every 100 ms, apart from all
- * else: somebody who changes one endpoint and does not commit holds up nothing of any other.
+ * Keeps items that cannot be written now, because another session has locked a row that they need, and tries them again every
+ * 100 ms. They are kept apart, so that a person who changes one endpoint and does not commit holds up no other endpoint.
  *
- * `again` takes out, with `delete`, what it tries, or what it has dealt with.
+ * `again` must `delete` the items that it tries or has written.
  */
 export class PutOff<Key, Item> {
   readonly #items = new Map<Key, Item>();

@@ -6,7 +6,12 @@ import { isLockFailure } from '../db/transaction.ts';
 import { isAlive, laneNews } from '../domain/breaker.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import { type AttemptRecord, lanesThatAre, recordAttempts } from './attempt-record.ts';
+import {
+  type AttemptRecord,
+  laneResultOf,
+  lanesThatAre,
+  recordAttempts,
+} from './attempt-record.ts';
 import { writeBare } from './bare-record.ts';
 import type { Breakers } from './breakers.ts';
 import type { GoneEndpoints } from './gone-endpoints.ts';
@@ -25,33 +30,32 @@ interface RecorderOptions {
 
 const closeAbandonedSql = sqlFile('close-abandoned');
 const keepLeasesSql = sqlFile('keep-leases');
-/** More do not make a result cheaper: each finds its place in the arrays by looking along them. */
+/** A larger batch does not make a result cheaper, because each finds its place in the arrays by reading along them. */
 const batchSize = 250;
 const lingerMs = 5;
 const maxConcurrent = 3;
 const drainEveryMs = 20;
 
 /**
- * Writes results to Postgres, many in one statement: what ends within 5 ms, or while others are written, goes
- * together.
+ * Writes results to Postgres, many in one statement: those that end within 5 ms, or while others are written, go together.
  *
- * A statement that fails because Postgres is away is tried again for 30 s: a receiver's 2xx that is not written is a
- * duplicate later. One that fails for a row is halved until that row is alone, which is then written without the receiver's
- * words, or else without its attempt. One that needs a row that somebody else has locked is put off until it can be written, and its
- * lease is kept; the rest of its batch is written. A crash here: the leases are freed by the rescue, the webhooks are sent again.
+ * - Postgres is away: the statement is tried again for 30 s, because a 2xx that is not written becomes a duplicate later.
+ * - Postgres refuses a row: the batch is halved until that row is alone. It is then written without the receiver's answer, or else
+ *   without its attempt.
+ * - Another session has locked a row that a result needs: that result is put off and its lease is kept; the rest is written.
+ *
+ * After a crash here the rescue frees the leases, and the webhooks are sent again.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #patienceMs: number;
   #pending: AttemptRecord[] = [];
-  /** One of them must not wait for others. */
+  /** One of the pending results must not wait for others. */
   #isAwaited = false;
   #timer: NodeJS.Timeout | undefined;
   readonly #running = new Set<Promise<void>>();
   readonly #writing = new Set<readonly AttemptRecord[]>();
   readonly #putOff = new PutOff<string, AttemptRecord>(() => this.#bringAgain());
-  /** Called with an ordered lane that is held until its first webhook is tried again, before that one's `onSettled`. */
-  onLaneHeld: (lane: string) => void = () => {};
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -60,7 +64,7 @@ export class Recorder {
 
   add(record: AttemptRecord): void {
     this.#pending.push(record);
-    // The next of an ordered lane waits for it.
+    // The next webhook of an ordered lane waits for it.
     this.#isAwaited ||= record.onSettled !== undefined;
     if (this.#isAwaited || this.#pending.length >= batchSize) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), lingerMs);
@@ -69,7 +73,7 @@ export class Recorder {
   /** The webhooks whose results are not in Postgres yet. */
   get webhookIds(): string[] {
     const all = [...this.#pending, ...[...this.#writing].flat(), ...this.#putOff.items];
-    return all.map((record) => record.webhookId);
+    return all.map((record) => record.webhook.webhookId);
   }
 
   /** Resolves when everything added so far is in Postgres or given up. */
@@ -99,20 +103,20 @@ export class Recorder {
     }
   }
 
-  /** A webhook twice, as when its lease ran out under a slow request, goes into two. */
+  /** Takes one result per webhook. There may be two if a lease ran out during a slow request; they go into two batches. */
   #takeBatch(): AttemptRecord[] {
     const batch = new Map<string, AttemptRecord>();
     const left: AttemptRecord[] = [];
     for (const record of this.#pending) {
-      if (batch.size < batchSize && !batch.has(record.webhookId))
-        batch.set(record.webhookId, record);
+      if (batch.size < batchSize && !batch.has(record.webhook.webhookId))
+        batch.set(record.webhook.webhookId, record);
       else left.push(record);
     }
     this.#pending = left;
     return [...batch.values()];
   }
 
-  /** What is awaited goes at once; else what comes while others are written goes together, as long as it is one batch. */
+  /** An awaited result goes at once. Others wait for the statement under way, as long as they fit into one batch. */
   #isWorthOne(): boolean {
     const { length } = this.#pending;
     if (length === 0 || this.#running.size >= maxConcurrent) return false;
@@ -139,7 +143,7 @@ export class Recorder {
     const { pool, breakers, endpoints, events } = this.#options;
     const startedMs = performance.now();
     const fresh = batch.filter((record) => record.wasPutOff !== true);
-    const news = laneNews(fresh.map((record) => record.laneResult));
+    const news = laneNews(fresh.map(laneResultOf));
     const alive = news.filter(isAlive);
     await this.#closeAbandoned(batch);
     const rows = await recordAttempts(pool, batch, {
@@ -147,19 +151,20 @@ export class Recorder {
       startedMs,
     });
     const ours = rows.flatMap((row) => (row.webhook_id === null ? [] : [row.webhook_id]));
-    // Nothing is held in memory by what was decided here: by now somebody may have cancelled the webhook.
-    for (const lane of lanesThatAre('held', rows)) this.onLaneHeld(lane);
+    // Take the delay from Postgres and not from the decision, because the webhook may have been cancelled in the meantime.
+    const delayed = lanesThatAre('held', rows);
+    if (delayed.length > 0) events.emit('lanesDelayed', { lanes: delayed });
     const late = await settleLate(pool, batch, rows);
     if (late.again.length > 0) await recordAttempts(pool, late.again, { alive: [], startedMs });
     await breakers.tellClosed(lanesThatAre('closed', rows));
     await breakers.count(news, new Set(lanesThatAre('breaker_locked', rows)));
     await endpoints.note(fresh);
     const lockedLanes = new Set(lanesThatAre('rule_locked', rows));
-    const isLocked = (record: AttemptRecord) =>
-      late.locked.has(record.webhookId) ||
+    const isLocked = ({ webhook, decision }: AttemptRecord) =>
+      late.locked.has(webhook.webhookId) ||
       // A result that ended its webhook in time needs no rule.
-      (lockedLanes.has(record.laneResult.lane) &&
-        (record.became === 'retry' || late.webhookIds.has(record.webhookId)));
+      (lockedLanes.has(webhook.lane) &&
+        (decision.became === 'retry' || late.webhookIds.has(webhook.webhookId)));
     this.#putOffAll(batch.filter(isLocked));
     settle(
       batch.filter((record) => !isLocked(record)),
@@ -173,23 +178,24 @@ export class Recorder {
     for (const record of records) this.#putOff.set(keyOf(record), { ...record, wasPutOff: true });
   }
 
-  /** Those whose webhook somebody else has locked; returns the others. */
+  /** Puts off results whose webhook another session has locked; returns the others. */
   async #putOffLocked(batch: readonly AttemptRecord[]): Promise<readonly AttemptRecord[]> {
     const locked = await this.#keepLeases(batch).catch(() => new Set<string>());
     for (const record of batch) {
-      // What it says of its lane has not been noted yet.
-      if (locked.has(record.webhookId)) this.#putOff.set(keyOf(record), record);
+      // What it says about its lane has not been counted yet, so it does not get `wasPutOff`.
+      if (locked.has(record.webhook.webhookId)) this.#putOff.set(keyOf(record), record);
     }
-    return batch.filter((record) => !locked.has(record.webhookId));
+    return batch.filter((record) => !locked.has(record.webhook.webhookId));
   }
 
-  /** Those of the results that were put off whose webhook nobody has locked. The record finds out about the rules of their lanes. */
+  /** Adds the results that were put off again if their webhook is no longer locked. The record finds out about lane rules. */
   async #bringAgain(): Promise<void> {
     const tried = this.#putOff.items;
     const locked = await this.#keepLeases(tried);
     for (const record of tried) {
-      // In the meantime it may have been given up.
-      if (locked.has(record.webhookId) || this.#putOff.get(keyOf(record)) !== record) continue;
+      // It may have been given up in the meantime.
+      if (locked.has(record.webhook.webhookId) || this.#putOff.get(keyOf(record)) !== record)
+        continue;
       this.#putOff.delete(keyOf(record));
       this.#pending.push(record);
       this.#isAwaited = true;
@@ -197,17 +203,16 @@ export class Recorder {
     this.#flush();
   }
 
-  /** Returns the webhooks that somebody else has locked. */
+  /** Returns the webhooks that another session has locked. */
   async #keepLeases(records: readonly AttemptRecord[]): Promise<ReadonlySet<string>> {
-    // By webhook: if there are two results of one, it is the later attempt that has the lease.
-    const last = [...new Map(records.map((record) => [record.webhookId, record])).values()];
-    const rows = await runSql<{ webhook_id: string }>(this.#options.pool, {
-      sql: keepLeasesSql,
-      values: [
-        last.map(({ webhookId }) => webhookId),
-        last.map(({ number }) => number),
-        last.map(({ leasedBy }) => leasedBy),
-      ],
+    // One per webhook: if there are two results of one webhook, the later attempt has the lease.
+    const last = [
+      ...new Map(records.map((record) => [record.webhook.webhookId, record.webhook])).values(),
+    ];
+    const rows = await runSql<{ webhook_id: string }>(this.#options.pool, keepLeasesSql, {
+      webhookIds: last.map(({ webhookId }) => webhookId),
+      numbers: last.map(({ number }) => number),
+      workerNumbers: last.map(({ leasedBy }) => leasedBy),
     });
     return new Set(rows.map((row) => row.webhook_id));
   }
@@ -218,13 +223,13 @@ export class Recorder {
     return records;
   }
 
-  /** Of leases that ran out: as part of the record, so that it is tried again when Postgres is away. */
+  /** Closes earlier attempts whose lease ran out. Part of the record, so that it is tried again when Postgres is away. */
   async #closeAbandoned(batch: readonly AttemptRecord[]): Promise<void> {
-    const repeated = batch.filter((record) => record.mayHaveOpenAttempts);
+    const repeated = batch.filter(({ webhook }) => webhook.uncounted > 0);
     if (repeated.length === 0) return;
-    await runSql(this.#options.pool, {
-      sql: closeAbandonedSql,
-      values: [repeated.map((record) => record.webhookId), repeated.map((record) => record.number)],
+    await runSql(this.#options.pool, closeAbandonedSql, {
+      webhookIds: repeated.map(({ webhook }) => webhook.webhookId),
+      numbers: repeated.map(({ webhook }) => webhook.number),
     });
   }
 
@@ -235,12 +240,12 @@ export class Recorder {
       const half = Math.ceil(batch.length / 2);
       await this.#write(batch.slice(0, half));
       await this.#write(batch.slice(half));
-    } else if ((only.responseBody ?? only.errorMessage) !== null) {
+    } else if (only.withoutAnswer !== true) {
       this.#options.log.error(
-        { webhookId: only.webhookId, error: message },
+        { webhookId: only.webhook.webhookId, error: message },
         'Cannot record the answer of a receiver: recording the attempt without it',
       );
-      await this.#write([{ ...only, responseBody: null, errorMessage: null }]);
+      await this.#write([{ ...only, withoutAnswer: true }]);
     } else if (!(await writeBare(this.#options, only, message))) this.#giveUp(batch, message);
     else settle(batch, { fromMs: performance.now(), isLost: true });
   }
@@ -256,7 +261,7 @@ export class Recorder {
   }
 }
 
-const keyOf = ({ webhookId, number }: AttemptRecord) => `${webhookId}:${number}`;
+const keyOf = ({ webhook }: AttemptRecord) => `${webhook.webhookId}:${webhook.number}`;
 
 function settle(
   batch: readonly AttemptRecord[],

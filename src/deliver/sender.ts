@@ -1,12 +1,12 @@
 import type { Pool } from 'pg';
 import { scanPayload, wakeChannel } from '../db/names.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
+import { type EndedAttempt, withoutPayload } from '../domain/attempt.ts';
 import type { AttemptResult } from '../domain/attempt-result.ts';
 import { classify, type Verdict } from '../domain/classify.ts';
 import { type Decision, decide } from '../domain/decide.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import { requestHeaders } from '../domain/request-headers.ts';
-import { responseText } from '../domain/response-text.ts';
 import { refusalOf } from '../domain/throttle.ts';
 import type { Events } from '../events.ts';
 import type { HttpClient } from '../http/http-client.ts';
@@ -21,10 +21,10 @@ import type { AttemptTrace, Tracing } from './tracing.ts';
 import { triedForMs } from './tried-for.ts';
 
 /*
- * The road of one claimed webhook: sign, POST, classify, decide, hand to the recorder.
+ * Sends one claimed webhook: begin, post, judge, decide, record, free.
  *
- * Each step is pure or somebody else's; this file is the one caller that performs them, in order. Never throws: what
- * cannot be sent is a failed attempt with a reason (I12). A crash here: the rescue closes the attempt as abandoned.
+ * Each step is pure or belongs to another module; this file calls them in order. It never throws: what cannot be sent is a failed
+ * attempt with a reason (I12). After a crash here the rescue closes the attempt as abandoned.
  */
 
 interface SenderOptions {
@@ -44,15 +44,31 @@ interface SenderOptions {
 
 const giveBackSql = sqlFile('give-back');
 
+/** Who sends: it knows the lanes, and is told when there is room again. */
+export interface SentFrom {
+  readonly book: LaneBook;
+  /** A request has ended. */
+  slotFreed(): void;
+  /** A result that its lane has waited for is in Postgres: that of an ordered webhook, or of one whose receiver asks for a pause. */
+  laneFreed(): void;
+}
+
+/** A request under way. */
+interface Flight {
+  readonly webhook: ClaimedWebhook;
+  readonly from: SentFrom;
+  /** To be given back to the book at the end. */
+  readonly epoch: number;
+  /** From when the webhook was due to the start of the request. */
+  readonly waitMs: number;
+  readonly trace: AttemptTrace | undefined;
+}
+
 export class Sender {
   readonly #options: SenderOptions;
   readonly #inFlight = new Map<string, ClaimedWebhook>();
   readonly #credentials: CredentialStore;
   #idle: { resolve: () => void }[] = [];
-  /** Called after each request. */
-  onSlotFreed: () => void = () => {};
-  /** Called when a result is in Postgres that its lane has waited for: of an ordered webhook, or a wish for a pause. */
-  onLaneFreed: () => void = () => {};
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -75,94 +91,45 @@ export class Sender {
   }
 
   /** Sends a claimed webhook and hands the result to the recorder. */
-  async send(webhook: ClaimedWebhook, book: LaneBook): Promise<void> {
-    const flight = `${webhook.webhookId}:${webhook.number}`;
-    this.#inFlight.set(flight, webhook);
-    const epoch = book.begin(webhook.lane, performance.now());
-    const { clock, tracing } = this.#options;
-    const waitMs = Math.max(0, clock.nowMs() - webhook.dueMs);
-    const trace = tracing.begin(webhook);
-    const { result, traceparent } = await this.#post(webhook, trace);
-    const endedAtMs = clock.nowMs();
-    const verdict = this.#options.breakers.judge(webhook, {
-      result,
-      verdict: classify(result, new Date(endedAtMs)),
-    });
-    const scheduleMs = webhook.retryScheduleMs ?? this.#options.retryScheduleMs;
-    const decision = decide({
-      verdict,
-      number: webhook.number,
-      uncounted: webhook.uncounted,
-      pastAttempts: webhook.pastAttempts,
-      maxAttempts: webhook.maxAttempts,
-      scheduleMs,
-      triedForMs:
-        verdict.kind === 'retry'
-          ? await triedForMs(this.#options, webhook, { verdict, scheduleMs, nowMs: endedAtMs })
-          : 0,
-      random: Math.random(),
-    });
-    const { lane } = webhook;
-    const refusal = refusalOf(verdict);
-    const load = loadOf(verdict);
-    const endLane = () =>
-      book.end(lane, { epoch, verdict: load, refusal, nowMs: performance.now() });
-    const isOrdered = webhook.isOrdered || book.isOrdered(lane);
-    if (!isOrdered) endLane();
-    const onSettled = () => {
-      if (isOrdered) endLane();
-      if (refusal !== undefined) book.pause(lane, { ...refusal, nowMs: performance.now() });
-      this.onLaneFreed();
-    };
-    trace?.ended({ result, verdict, decision });
-    this.#record(webhook, {
-      result,
-      verdict,
-      decision,
-      onSettled: isOrdered || refusal !== undefined ? onSettled : undefined,
-      trace,
-    });
+  async send(webhook: ClaimedWebhook, from: SentFrom): Promise<void> {
+    const flight = this.#begin(webhook, from);
+    const { result, traceparent } = await this.#post(flight);
+    const endedAtMs = this.#options.clock.nowMs();
+    const verdict = this.#judge(webhook, { result, nowMs: endedAtMs });
+    const decision = await this.#decide(webhook, { verdict, nowMs: endedAtMs });
+    const ended = { webhook: withoutPayload(webhook), result, verdict, decision };
+    this.#record(flight, ended);
     this.#options.events.emit('attempted', {
-      webhookId: webhook.webhookId,
-      outboxId: webhook.outboxId,
-      endpointId: webhook.endpointId,
-      lane: webhook.lane,
-      url: webhook.url,
-      priority: webhook.priority,
-      isReplay: webhook.pastAttempts > 0,
-      number: webhook.number,
-      worker: webhook.leasedBy,
-      isProbe: webhook.isProbe,
-      waitMs,
+      ...ended,
+      waitMs: flight.waitMs,
       endedAtMs,
-      result,
-      verdict,
-      decision,
       traceparent,
     });
-    this.#inFlight.delete(flight);
-    this.onSlotFreed();
-    if (this.#inFlight.size > 0) return;
-    for (const { resolve } of this.#idle.splice(0)) resolve();
+    this.#free(flight);
   }
 
   /** Gives back what was claimed while a stop was under way; the attempts never happened. */
   async giveBack(webhooks: readonly ClaimedWebhook[]): Promise<void> {
     const [first] = webhooks;
     if (first === undefined) return;
-    await runSql(this.#options.pool, {
-      sql: giveBackSql,
-      values: [
-        webhooks.map((webhook) => webhook.webhookId),
-        webhooks.map((webhook) => webhook.number),
-        first.leasedBy,
-      ],
+    await runSql(this.#options.pool, giveBackSql, {
+      webhookIds: webhooks.map((webhook) => webhook.webhookId),
+      numbers: webhooks.map((webhook) => webhook.number),
+      workerNumber: first.leasedBy,
     });
     // They are due since before the others' windows.
     await this.#options.pool.query('select pg_notify($1, $2)', [wakeChannel, scanPayload]);
   }
 
-  async #post(webhook: ClaimedWebhook, trace: AttemptTrace | undefined): Promise<Posted> {
+  #begin(webhook: ClaimedWebhook, from: SentFrom): Flight {
+    const { clock, tracing } = this.#options;
+    this.#inFlight.set(keyOf(webhook), webhook);
+    const epoch = from.book.begin(webhook.lane, performance.now());
+    const waitMs = Math.max(0, clock.nowMs() - webhook.dueMs);
+    return { webhook, from, epoch, waitMs, trace: tracing.begin(webhook) };
+  }
+
+  async #post({ webhook, trace }: Flight): Promise<Posted> {
     if (webhook.isEndpointDeleted) return { result: endpointDeleted, traceparent: null };
     // No CHECK lets an empty one in: it stands for a row of the outbox that is not there any more.
     if (webhook.url === '') return { result: payloadGone, traceparent: null };
@@ -212,54 +179,68 @@ export class Sender {
     );
   }
 
-  #record(
+  /** What the result means for its webhook. */
+  #judge(
     webhook: ClaimedWebhook,
-    {
-      result,
-      verdict,
-      decision,
-      onSettled,
-      trace,
-    }: {
-      result: AttemptResult;
-      verdict: Verdict;
-      decision: Decision;
-      onSettled: (() => void) | undefined;
-      trace: AttemptTrace | undefined;
-    },
-  ): void {
-    const answer = result.kind === 'response' ? responseText(result) : undefined;
+    { result, nowMs }: { result: AttemptResult; nowMs: number },
+  ): Verdict {
+    const verdict = classify(result, new Date(nowMs));
+    return this.#options.breakers.judge(webhook, { result, verdict });
+  }
+
+  /** What becomes of the webhook. Asks Postgres only about one that its receiver has refused for long. */
+  async #decide(
+    webhook: ClaimedWebhook,
+    { verdict, nowMs }: { verdict: Verdict; nowMs: number },
+  ): Promise<Decision> {
+    const { number, uncounted, pastAttempts, maxAttempts } = webhook;
+    const scheduleMs = webhook.retryScheduleMs ?? this.#options.retryScheduleMs;
+    const triedMs =
+      verdict.kind === 'retry'
+        ? await triedForMs(this.#options, webhook, { verdict, scheduleMs, nowMs })
+        : 0;
+    return decide({
+      ...{ verdict, number, uncounted, pastAttempts, maxAttempts, scheduleMs },
+      triedForMs: triedMs,
+      random: Math.random(),
+    });
+  }
+
+  /**
+   * Frees the lane and hands the result to the recorder. An ordered lane is freed once the result is in Postgres, because the next
+   * webhook must not overtake this one.
+   */
+  #record({ webhook, from, epoch, trace }: Flight, ended: EndedAttempt): void {
+    const { lane } = webhook;
+    const { book } = from;
+    const refusal = refusalOf(ended.verdict);
+    const verdict = loadOf(ended.verdict);
+    const endLane = () => book.end(lane, { epoch, verdict, refusal, nowMs: performance.now() });
+    const isOrdered = webhook.isOrdered || book.isOrdered(lane);
+    if (!isOrdered) endLane();
+    const onSettled = () => {
+      if (isOrdered) endLane();
+      if (refusal !== undefined) book.pause(lane, { ...refusal, nowMs: performance.now() });
+      from.laneFreed();
+    };
+    trace?.ended(ended);
     this.#options.recorder.add({
-      webhookId: webhook.webhookId,
-      number: webhook.number,
-      mayHaveOpenAttempts: webhook.uncounted > 0,
-      leasedBy: webhook.leasedBy,
-      became: decision.became,
-      statusCode: result.kind === 'response' ? result.statusCode : null,
-      error: verdict.kind === 'delivered' ? null : verdict.reason,
-      errorMessage: result.kind === 'error' ? result.message : null,
-      responseBody: answer?.text ?? null,
-      responseTruncated: answer?.truncated ?? null,
-      durationMs: result.durationMs,
+      ...ended,
       endedAtMs: performance.now(),
-      retryInMs: decision.became === 'retry' ? decision.inMs : null,
-      reason: decision.became === 'failed' ? decision.reason : null,
-      counts: decision.became !== 'retry' || decision.counts,
-      laneResult: {
-        lane: webhook.lane,
-        url: webhook.url,
-        verdict,
-        probe: webhook.isProbe
-          ? { webhookId: webhook.webhookId, number: webhook.number }
-          : undefined,
-      },
-      endpointId: webhook.endpointId,
-      goneAnswers: webhook.goneAnswers,
-      onSettled,
+      onSettled: isOrdered || refusal !== undefined ? onSettled : undefined,
       trace,
     });
   }
+
+  #free({ webhook, from }: Flight): void {
+    this.#inFlight.delete(keyOf(webhook));
+    from.slotFreed();
+    if (this.#inFlight.size > 0) return;
+    for (const { resolve } of this.#idle.splice(0)) resolve();
+  }
 }
+
+const keyOf = ({ webhookId, number }: ClaimedWebhook) => `${webhookId}:${number}`;
 
 /** What came of a request, and its header. */
 interface Posted {

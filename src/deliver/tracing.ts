@@ -13,15 +13,14 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import type { EndedAttempt } from '../domain/attempt.ts';
 import type { AttemptResult } from '../domain/attempt-result.ts';
-import type { Verdict } from '../domain/classify.ts';
-import type { Decision } from '../domain/decide.ts';
 import { targetOf } from '../domain/target.ts';
 import type { ClaimedWebhook } from './claim.ts';
 
 /*
- * Spans of attempts, for whoever has loaded an OpenTelemetry SDK. Without one there is no span, no object, and no change to
- * what is sent: an attempt costs the question whether there is one.
+ * Spans of attempts, if an OpenTelemetry SDK is loaded. Without one there is no span, no object, and no change to the request:
+ * an attempt costs one look for an SDK.
  *
  *     the INSERT's traceparent
  *       deliver posthorn.outbox   CONSUMER, from the claim to the record
@@ -52,7 +51,7 @@ export class Tracing {
     this.#version = version;
   }
 
-  /** Begins the trace of an attempt; undefined when nobody listens. */
+  /** Begins the trace of an attempt; undefined without an SDK. */
   begin(webhook: ClaimedWebhook): AttemptTrace | undefined {
     return quietly(() => {
       const tracer = this.#tracer();
@@ -60,7 +59,7 @@ export class Tracing {
     });
   }
 
-  /** Asked anew each time, as an SDK may come later than we. */
+  /** Asked each time, because an SDK may be loaded after this module. */
   #tracer(): Tracer | undefined {
     const provider = trace.getTracerProvider();
     return provider instanceof ProxyTracerProvider
@@ -145,13 +144,9 @@ export class AttemptTrace {
   }
 }
 
-interface Ended {
-  readonly result: AttemptResult;
-  readonly verdict: Verdict;
-  readonly decision: Decision;
-}
+type Ended = Omit<EndedAttempt, 'webhook'>;
 
-/** The SDK and what it exports to are the user's: what they throw must not end a webhook's road. */
+/** The SDK and its exporters are the user's: an error that they throw must not stop a delivery. */
 function quietly<Result>(work: () => Result): Result | undefined {
   try {
     return work();
@@ -160,7 +155,7 @@ function quietly<Result>(work: () => Result): Result | undefined {
   }
 }
 
-/** Its trace goes on; without one, or with one that is none, a new one begins. */
+/** Continues the trace of the traceparent; without a valid one a new trace begins. */
 function parentOf(traceparent: string | null): Context {
   if (traceparent === null) return ROOT_CONTEXT;
   const [, traceId = '', spanId = '', flags = ''] = traceparent.split('-');

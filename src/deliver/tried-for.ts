@@ -8,12 +8,12 @@ import type { Log } from '../log.ts';
 import type { ClaimedWebhook } from './claim.ts';
 
 const firstTrySql = sqlFile('first-try');
-/** Whatever time its id says: whoever inserts a webhook may choose the id. */
+/** Then Postgres is asked whatever time the id says, because a producer may choose the id. */
 const manyUncounted = 100;
 
 /**
- * How long a webhook has been tried, ms, if that can end it: if its receiver refuses it and it is old enough. Else 0, without
- * a question to Postgres. Also 0 if Postgres does not answer: the next attempt asks again.
+ * How long a webhook has been tried, ms, if that can end it: its receiver refuses it and it is old enough. Otherwise 0, without
+ * asking Postgres. Also 0 if Postgres does not answer: the next attempt asks again.
  */
 export async function triedForMs(
   { pool, log }: { readonly pool: Pool; readonly log: Log },
@@ -25,9 +25,9 @@ export async function triedForMs(
   const isOld = now.nowMs - uuidTimeMs(webhookId) > refusalPatienceMs(now.scheduleMs);
   if (!isOld && uncounted < manyUncounted) return 0;
   try {
-    const rows = await runSql<{ tried_for_ms: number | null }>(pool, {
-      sql: firstTrySql,
-      values: [webhookId, pastAttempts],
+    const rows = await runSql<{ tried_for_ms: number | null }>(pool, firstTrySql, {
+      webhookId,
+      pastAttempts,
     });
     return rows[0]?.tried_for_ms ?? 0;
   } catch (error) {

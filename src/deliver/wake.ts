@@ -1,4 +1,4 @@
-/** A wake-up call that is not lost: one that comes while nobody waits is answered by the next wait at once. */
+/** A wake-up call that is not lost: after a call while nothing waits, the next wait ends at once. */
 export class Wake {
   #called = false;
   #answer: (() => void) | undefined;

@@ -1,6 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** An age for people: the two largest units are too many. */
+/** Formats an age for people, in its largest unit. */
 export function age(seconds: number): string {
   if (seconds < 120) return `${Math.max(0, Math.round(seconds))} s`;
   if (seconds < 2 * 3_600) return `${Math.round(seconds / 60)} min`;
@@ -14,12 +14,12 @@ export function bytes(count: number): string {
   return `${(count / 1_073_741_824).toFixed(1)} GB`;
 }
 
-/** 1 row, 2 rows. */
+/** A count with its noun: 1 row, 2 rows. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
-/** The first few, and how many more there are. */
+/** The first few names, and how many more there are. */
 export function listed(names: readonly string[], most = 5): string {
   const rest = names.length - most;
   return rest > 0 ? `${names.slice(0, most).join(', ')} and ${rest} more` : names.join(', ');

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
-import { type Line, lineOf } from '../db/line.ts';
+import { type ConnectionKind, connectionKindOf } from '../db/connection-kind.ts';
 import type { Grantee } from '../db/rights.ts';
 import { prefixInUse } from '../db/roles.ts';
 import { isUpToDate, type SchemaState, schemaState } from '../db/schema-state.ts';
@@ -23,7 +23,13 @@ import { type Override, readOverrides, readServer, type ServerFacts } from './fa
 import { readTables } from './facts/tables.ts';
 import { readVacuum } from './facts/vacuum.ts';
 import { type Finding, verdictsOf } from './finding.ts';
-import { judgeGrants, judgeLine, judgeRole, judgeSight, type RoleFacts } from './judge/access.ts';
+import {
+  judgeConnectionKind,
+  judgeGrants,
+  judgeRole,
+  judgeSight,
+  type RoleFacts,
+} from './judge/access.ts';
 import { judgeDurability, judgeTables } from './judge/durability.ts';
 import { judgeHold } from './judge/hold.ts';
 import { judgeHorizon } from './judge/horizon.ts';
@@ -46,34 +52,34 @@ import { judgeVacuum } from './judge/vacuum.ts';
 import { type Look, lookThrough } from './look.ts';
 
 /*
- * The doctor: looks at a database and says what is wrong with it. It only reads, and needs no schema, no rights and no
- * direct line for that: what it cannot see it says.
+ * The doctor examines a database and reports what is wrong with it. It only reads. It works without a schema, privileges
+ * or a direct connection, and reports what it could not check.
  */
 
-interface Patient {
+interface Target {
   /** Undefined when there is no DATABASE_URL and the embedded Postgres does not run. */
   readonly databaseUrl: string | undefined;
   readonly isEmbedded: boolean;
-  /** Where the embedded Postgres would be. */
+  /** The data directory of the embedded Postgres. */
   readonly dataDir: string;
   readonly redisUrl: string | undefined;
-  /** Of this environment, which may be another than the workers'. */
+  /** The key ring of this environment, which may differ from the workers'. */
   readonly keyRing: KeyRing | undefined;
   /** POSTHORN_ENVIRONMENT of this environment; empty: not set. */
   readonly environment: string;
 }
 
-/** Everything there is to be said. Never throws. */
-export async function examine(patient: Patient): Promise<Finding[]> {
-  const redis = askRedisOf(patient);
+/** Runs all checks and returns their findings. Never throws. */
+export async function examine(target: Target): Promise<Finding[]> {
+  const redis = askRedisOf(target);
   const findings =
-    patient.databaseUrl === undefined
-      ? [nothingRuns(patient.dataDir)]
-      : await examineDatabase({ ...patient, databaseUrl: patient.databaseUrl });
+    target.databaseUrl === undefined
+      ? [nothingRuns(target.dataDir)]
+      : await examineDatabase({ ...target, databaseUrl: target.databaseUrl });
   return [...findings, judgeRedis(await redis)];
 }
 
-async function askRedisOf({ redisUrl }: Patient): Promise<Parameters<typeof judgeRedis>[0]> {
+async function askRedisOf({ redisUrl }: Target): Promise<Parameters<typeof judgeRedis>[0]> {
   if (redisUrl === undefined) return { isSet: false };
   return { isSet: true, answer: await askRedis(redisUrl) };
 }
@@ -83,16 +89,16 @@ const connection = verdictsOf('connection', 'Postgres can be reached');
 function nothingRuns(dataDir: string): Finding {
   return connection.fail(
     `DATABASE_URL is not set, and no embedded Postgres runs in ${dataDir}`,
-    'posthorn start, which runs the embedded one; or set DATABASE_URL, or POSTHORN_DATA_DIR.',
+    'Run "posthorn start" to start the embedded one, or set DATABASE_URL or POSTHORN_DATA_DIR.',
   );
 }
 
 async function examineDatabase(
-  patient: Patient & { readonly databaseUrl: string },
+  target: Target & { readonly databaseUrl: string },
 ): Promise<Finding[]> {
   let client: pg.Client;
   try {
-    client = await connect(patient.databaseUrl, {
+    client = await connect(target.databaseUrl, {
       application_name: 'posthorn doctor',
       query_timeout: 10_000,
     });
@@ -107,41 +113,41 @@ async function examineDatabase(
   try {
     const look = lookThrough(client);
     const server = await readServer(look);
-    const line = await lineOf(client, patient.databaseUrl);
-    return await examineServer({ ...patient, client, look, server, line });
+    const line = await connectionKindOf(client, target.databaseUrl);
+    return await examineServer({ ...target, client, look, server, line });
   } catch (error) {
-    return [connection.fail(`it was lost: ${String(error)}`, 'Look into the log of Postgres.')];
+    return [connection.fail(`it was lost: ${String(error)}`, 'Look at the log of Postgres.')];
   } finally {
     await client.end().catch(() => {});
   }
 }
 
-interface Bedside extends Patient {
+interface Context extends Target {
   readonly client: pg.Client;
   readonly look: Look;
   readonly server: ServerFacts;
-  readonly line: Line;
+  readonly line: ConnectionKind;
 }
 
-/** One thing to look at, under the name of its first check. */
+/** A step that runs one or more checks, under the name of its first. */
 type Step = readonly [check: string, look: () => Promise<Finding | readonly Finding[]>];
 
-async function examineServer(bedside: Bedside): Promise<Finding[]> {
-  const { client, look, server, line } = bedside;
+async function examineServer(context: Context): Promise<Finding[]> {
+  const { client, look, server, line } = context;
   const { settings, is_in_recovery: isInRecovery } = server;
   const state = await visibleState(client);
   const overrides = await readOverrides(look);
   const schemaSteps = state === undefined || isUpToDate(state) ? stepsInSchema : () => [];
   return await inOrder([
     ['connection', async () => connection.ok(`to ${server.database} as ${server.role}`)],
-    ['line', async () => judgeLine(line)],
+    ['line', async () => judgeConnectionKind(line)],
     ['server version', async () => judgeServer(server)],
     ['encoding', async () => judgeEncoding(server)],
     ['primary', async () => judgeWritable(server)],
     ['fsync', async () => judgeDurability(server, overrides)],
     ['migrations', async () => judgeMigrations(state)],
-    ['graphile worker', async () => judgeJobs(bedside, state)],
-    ...schemaSteps({ ...bedside, overrides }),
+    ['graphile worker', async () => judgeJobs(context, state)],
+    ...schemaSteps({ ...context, overrides }),
     ['sight', async () => judgeSight(server)],
     [
       'open transactions',
@@ -154,24 +160,24 @@ async function examineServer(bedside: Bedside): Promise<Finding[]> {
   ]);
 }
 
-/** What there is to look at in a schema that is up to date. */
-function stepsInSchema(bedside: Bedside & { readonly overrides: readonly Override[] }): Step[] {
-  const { look } = bedside;
+/** The checks of a schema that is up to date. */
+function stepsInSchema(context: Context & { readonly overrides: readonly Override[] }): Step[] {
+  const { look } = context;
   return [
-    ['logged tables', async () => judgeTables(await readTables(look), bedside)],
+    ['logged tables', async () => judgeTables(await readTables(look), context)],
     ['partitions', async () => judgePartitions(await readPartitions(look))],
     ['default partitions', async () => judgeStranded(await readStranded(look))],
     ['enqueued webhooks', async () => judgeMissed(await readMissed(look))],
     ['lane rules', async () => judgeMisruled(await readMisruled(look))],
-    ['hold', async () => judgeHold(await readHold(look, bedside.environment), bedside)],
+    ['hold', async () => judgeHold(await readHold(look, context.environment), context)],
     ['workers', async () => judgeWorkers(await readWorkers(look))],
-    ['secrets', async () => judgeSecrets(await readSecretKeys(look), bedside.keyRing)],
-    ['role', async () => judgeRole(await roleFacts(bedside))],
-    ['roles', async () => judgeRoles(bedside)],
+    ['secrets', async () => judgeSecrets(await readSecretKeys(look), context.keyRing)],
+    ['role', async () => judgeRole(await roleFacts(context))],
+    ['roles', async () => judgeRoles(context)],
   ];
 }
 
-/** One that cannot be looked at does not keep the others from it. */
+/** Runs the steps in order. A step that fails does not stop the others. */
 async function inOrder(steps: readonly Step[]): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const [check, look] of steps) {
@@ -185,19 +191,19 @@ async function inOrder(steps: readonly Step[]): Promise<Finding[]> {
 }
 
 function unseen(check: string, error: unknown): Finding {
-  const { warn } = verdictsOf(check, 'can be looked at');
+  const { warn } = verdictsOf(check, 'can be checked');
   return codeOf(error) === '42501'
     ? warn(
         'not visible to this role',
         'Look with a role that has the rights of a worker or a reader, or is the owner.',
       )
     : warn(
-        `cannot be told: ${error instanceof Error ? error.message : String(error)}`,
-        'Look again when Postgres is less busy.',
+        `unknown: ${error instanceof Error ? error.message : String(error)}`,
+        'Try again when Postgres is less busy.',
       );
 }
 
-/** Undefined when the role may not read it. */
+/** The state of the schema; undefined: the role may not read it. */
 async function visibleState(client: pg.Client): Promise<SchemaState | undefined> {
   try {
     return await schemaState(client);
@@ -207,7 +213,7 @@ async function visibleState(client: pg.Client): Promise<SchemaState | undefined>
   }
 }
 
-async function roleFacts({ look, server, isEmbedded }: Bedside): Promise<RoleFacts> {
+async function roleFacts({ look, server, isEmbedded }: Context): Promise<RoleFacts> {
   const rights = allRights();
   const held = await readHeldRights(look, rights);
   const lacking = (who: Grantee) =>
@@ -225,20 +231,20 @@ async function roleFacts({ look, server, isEmbedded }: Bedside): Promise<RoleFac
   };
 }
 
-async function judgeJobs(bedside: Bedside, state: SchemaState | undefined): Promise<Finding> {
-  // Until it is there, nobody can have rights on it.
+async function judgeJobs(context: Context, state: SchemaState | undefined): Promise<Finding> {
+  // Until the schema is up to date, no role can have rights on all of it.
   if (state !== undefined && !isUpToDate(state)) {
     return judgeGraphile({ state, isWorker: false, seesJobs: false });
   }
-  const { isSuperuser, isOwner, lacks } = await roleFacts(bedside);
+  const { isSuperuser, isOwner, lacks } = await roleFacts(context);
   return judgeGraphile({
     state,
     isWorker: isSuperuser || isOwner || lacks.worker.length === 0,
-    seesJobs: await readSeesJobs(bedside.look),
+    seesJobs: await readSeesJobs(context.look),
   });
 }
 
-async function judgeRoles({ client, look }: Bedside): Promise<Finding> {
+async function judgeRoles({ client, look }: Context): Promise<Finding> {
   const { owner } = await readOwner(look);
   const prefix = await prefixInUse(client, owner ?? undefined);
   const granted = prefix === undefined ? [] : await readGrants(look, prefix);

@@ -1,20 +1,20 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** ok, or how bad: a warning works and costs something, a failure loses webhooks or stops them. */
+/** ok, or how bad it is: a warning costs something, a failure loses or stops webhooks. */
 export type FindingStatus = 'ok' | 'warn' | 'fail';
 
-/** What a check found. */
+/** The result of a check. */
 export interface Finding {
   readonly check: string;
   readonly status: FindingStatus;
   readonly found: string;
-  /** What it should be, and why. */
+  /** The rule that was checked, and its reason. */
   readonly rule: string;
-  /** A command, a setting, or what to look into. Null when all is well. */
+  /** A command, a setting, or where to look. Null: the check is ok. */
   readonly remedy: string | null;
 }
 
-/** The findings that a check may come to. */
+/** The possible findings of a check. */
 export interface Verdicts {
   ok(found: string): Finding;
   warn(found: string, remedy: string): Finding;
@@ -29,7 +29,7 @@ export function verdictsOf(check: string, rule: string): Verdicts {
   };
 }
 
-/** The worst of them; ok when there are none. */
+/** The worst status among the findings; ok when there are none. */
 export function worstOf(findings: readonly Finding[]): FindingStatus {
   const has = (status: FindingStatus) => findings.some((finding) => finding.status === status);
   if (has('fail')) return 'fail';

@@ -2,16 +2,16 @@ import type pg from 'pg';
 import type { z } from 'zod';
 import { pinStatement } from '../db/session-settings.ts';
 
-/** Asks the database; each question in a transaction of its own that cannot write and does not last. */
+/** Queries the database; each query is a separate, short, read-only transaction. */
 export interface Look {
   all<Row extends z.ZodType>(row: Row, text: string, values?: unknown[]): Promise<z.infer<Row>[]>;
   one<Row extends z.ZodType>(row: Row, text: string, values?: unknown[]): Promise<z.infer<Row>>;
 }
 
 /**
- * A transaction of its own, so that the doctor pins no xmin, that one question that fails does not take the others along, and that it
- * works behind any pooler. On a server in distress it gives up rather than wait. With nothing of Posthorn's in the search
- * path, names are said with their schema: the embedded Postgres' role is named like it.
+ * Separate transactions have three reasons: the doctor pins no xmin, a query that fails does not spoil the others, and
+ * it works behind any pooler. On an overloaded server it gives up instead of waiting. The search path has nothing of
+ * Posthorn's, because the embedded Postgres' role has the schema's name; so names are written with their schema.
  */
 const preamble = [
   'begin transaction read only',

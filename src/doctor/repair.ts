@@ -1,11 +1,11 @@
 import type pg from 'pg';
 import { connect } from '../db/connect.ts';
 
-/** What a repair has done. */
+/** The result of a repair. */
 export interface Repaired {
-  /** Webhooks that were in the outbox and had never been enqueued; they are now. */
+  /** Webhooks in the outbox that had never been enqueued, and now are. */
   readonly webhooks: readonly string[];
-  /** Lanes whose rules were not what the settings of their endpoints said. */
+  /** Lanes whose rules did not match the settings of their endpoints. */
   readonly lanes: readonly string[];
 }
 
@@ -13,15 +13,16 @@ const walkRows = 50_000;
 const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /**
- * Does what triggers would have done that did not fire: enqueues what is in the outbox alone, and makes the rules of lanes from
- * the settings of their endpoints. Looks at the whole history, in statements of {@link walkRows} webhooks.
+ * Does the work of triggers that did not fire: it enqueues webhooks that are only in the outbox, and rebuilds the rules
+ * of lanes from the settings of their endpoints. It searches the whole history, in statements of {@link walkRows}
+ * webhooks.
  *
- * @throws when the database cannot be reached, or the role has not the rights of a worker.
+ * @throws when the database cannot be reached, or the role lacks the rights of a worker.
  */
 export async function repair(databaseUrl: string): Promise<Repaired> {
   const client = await connect(databaseUrl, { application_name: 'posthorn doctor' });
   try {
-    // The rules first: what is enqueued is claimed by them.
+    // Rules first, because they apply to the webhooks that are enqueued next.
     const { rows } = await client.query<{ lane: string }>(
       'select lane::text from posthorn.repair_lane_rules() as lane',
     );

@@ -11,7 +11,7 @@ const colours: Readonly<Record<FindingStatus | 'faint', string>> = {
   faint: '2',
 };
 
-/** For people: a line per check, and for each that is not ok, what the rule is and what to do. */
+/** Formats the findings for people: one line per check, and for each that is not ok, its rule and what to do. */
 export function textReport(
   findings: readonly Finding[],
   { hasColours }: { readonly hasColours: boolean },
@@ -28,7 +28,7 @@ export function textReport(
   return [...lines, '', summary(findings)].join('\n');
 }
 
-/** For programs. */
+/** Formats the findings for programs. */
 export function jsonReport(
   findings: readonly Finding[],
   { version, repaired }: { readonly version: string; readonly repaired?: Repaired | undefined },
@@ -41,11 +41,11 @@ export function jsonReport(
   });
 }
 
-/** What was repaired, a webhook or lane per line. */
+/** Formats a repair: one webhook or lane per line. */
 export function repairReport({ webhooks, lanes }: Repaired): string {
-  if (webhooks.length + lanes.length === 0) return 'Nothing was to be repaired.';
+  if (webhooks.length + lanes.length === 0) return 'Nothing to repair.';
   return [
-    ...lanes.map((lane) => `made the rules of lane ${lane} anew`),
+    ...lanes.map((lane) => `rebuilt the rules of lane ${lane}`),
     ...webhooks.map((id) => `enqueued ${id}`),
   ].join('\n');
 }
@@ -61,7 +61,7 @@ function summary(findings: readonly Finding[]): string {
   ].join(', ');
 }
 
-/** What Postgres or an application has named may hold anything, what moves a terminal's cursor among it. */
+/** Names from Postgres or an application may contain anything, including control characters for the terminal. */
 function oneLine(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
 }

@@ -3,8 +3,8 @@
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Special-purpose IPv4 networks (IANA registry, RFC 6890) and 168.63.129.16, Azure's metadata service, which looks like a
- * public address and is in nobody's list of private ones.
+ * Special-purpose IPv4 networks (IANA registry, RFC 6890) and 168.63.129.16, Azure's metadata service, which looks like
+ * a public address and is missing from the usual lists of private ones.
  */
 const blockedV4 = [
   '0.0.0.0/8',
@@ -46,9 +46,10 @@ const blockedV6 = [
 /**
  * Decides which addresses may be connected to: public ones, and those in `allow` (addresses or CIDRs).
  *
- * Fails closed: what is no IP address is refused. A zone (`fe80::1%eth0`) is ignored, as BlockList would let it pass.
+ * Fails closed: any text that is not an IP address is refused. A zone (`fe80::1%eth0`) is ignored, because BlockList
+ * would let the address pass.
  *
- * @throws Error when a network is no address or CIDR.
+ * @throws Error when a network is not an address or a CIDR.
  */
 export function createAddressPolicy({
   allow,
@@ -79,7 +80,7 @@ export function isNetwork(text: string): boolean {
   );
 }
 
-/** A list per family: in a common one the rule ::/3 also matches every IPv4 address. */
+/** Builds one list per family: in a shared list the rule ::/3 would also match every IPv4 address. */
 function networks(cidrs: readonly string[]): { v4: BlockList; v6: BlockList } {
   const lists = { v4: new BlockList(), v6: new BlockList() };
   for (const cidr of cidrs) {
@@ -88,9 +89,7 @@ function networks(cidrs: readonly string[]): { v4: BlockList; v6: BlockList } {
     if (family === 4) lists.v4.addSubnet(address, Number(prefix ?? 32), 'ipv4');
     else if (family === 6) lists.v6.addSubnet(address, Number(prefix ?? 128), 'ipv6');
     else {
-      throw new Error(
-        `Cannot allow a network as it must be an address or a CIDR: current value is ${cidr}`,
-      );
+      throw new Error(`An allowed network must be an address or a CIDR: "${cidr}" is not`);
     }
   }
   return lists;

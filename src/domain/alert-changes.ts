@@ -2,41 +2,41 @@
 
 import type { Finding } from './alert-rules.ts';
 
-/** An alert that is not over. Ages are by the database's clock. */
+/** An alert that is not resolved. Ages are measured by the database's clock. */
 export interface KnownAlert {
   readonly id: string;
   readonly rule: string;
   readonly subject: string;
-  /** How far it was told of; 0: not at all, as it may be a passing thing. */
+  /** The step that was last announced; 0: none yet, because it may pass by itself. */
   readonly step: number;
   /** How long it has been found without a break. */
   readonly foundMs: number;
-  /** How long it has not been found any more; null: it is found. */
+  /** How long it has not been found; null: it is found now. */
   readonly clearMs: number | null;
 }
 
-/** What becomes of an alert. */
+/** What to do with an alert. */
 export type AlertChange =
-  /** Found for the first time. Told of at once, or only noted. */
+  /** Found for the first time. It is announced at once, or only noted (step 0). */
   | { readonly kind: 'begin'; readonly finding: Finding; readonly step: number }
-  /** Told of, for the first time or again. */
+  /** Announce it, for the first time or again. */
   | {
       readonly kind: 'tell';
       readonly id: string;
       readonly finding: Finding;
       readonly isFirst: boolean;
     }
-  /** Found again: its text is to say how bad it is now. */
+  /** Found again: refresh its text. */
   | { readonly kind: 'update'; readonly id: string; readonly finding: Finding }
-  /** Was on its way to being over, and is not. */
+  /** Found again while it was clearing. */
   | { readonly kind: 'return'; readonly id: string }
-  /** Not found any more: over if it stays so. */
+  /** Not found now: it is resolved if it stays so. */
   | { readonly kind: 'clear'; readonly id: string }
   | { readonly kind: 'resolve'; readonly id: string }
-  /** It was a passing thing, and nobody was told. */
+  /** It ended before it was announced. */
   | { readonly kind: 'forget'; readonly id: string };
 
-/** Compares what the rules have found with the alerts that are not over. */
+/** Compares the findings of the rules with the alerts that are not resolved. */
 export function alertChanges(
   findings: readonly Finding[],
   { known, resolveAfterMs }: { known: readonly KnownAlert[]; resolveAfterMs: number },

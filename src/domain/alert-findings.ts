@@ -10,15 +10,15 @@ import {
 } from './alert-rules.ts';
 import { formatDuration } from './duration.ts';
 
-/** Evaluations are a minute apart, a little more or less: what is found in two of them in a row has lasted. */
+/** Evaluations are about a minute apart, so a finding that is this old was found in two of them in a row. */
 const twiceMs = 45_000;
 const slackMs = 15_000;
 
-/** Applies all rules. What is not in the result is well. */
+/** Applies all rules. A rule without a finding in the result has nothing to report. */
 export function alertFindings(facts: AlertFacts, thresholds: AlertThresholds): Finding[] {
   const findings = [
     ...failureRates(facts, thresholds),
-    // What is held is not late.
+    // Held webhooks are not late.
     ...(facts.hold === null ? backlogs(facts, thresholds) : []),
     ...facts.breakers.map(breakerOpen),
     ...facts.failing.map((endpoint) => endpointFailing(endpoint, thresholds)),
@@ -40,8 +40,8 @@ function failureRates(facts: AlertFacts, thresholds: AlertThresholds): Finding[]
     }: { percent: number; who: string; subject: string; detail: object },
   ): Finding[] => {
     const failed = attempts === 0 ? 0 : (100 * failures) / attempts;
-    // Lower than where it fires, so that a rate around the threshold does not come and go. Few attempts are no good sign, and
-    // neither are none: when a breaker opens, its webhooks wait and almost nothing is tried.
+    // The alert ends below 80 % of the threshold, so that a rate around the threshold does not come and go. No attempts
+    // are no recovery either: when a breaker opens, its webhooks wait and almost nothing is tried.
     if (attempts === 0 ? !isWaiting : failed < 0.8 * percent) return [];
     return [
       finding(rule, {
@@ -74,23 +74,23 @@ function failureRates(facts: AlertFacts, thresholds: AlertThresholds): Finding[]
 }
 
 function backlogs(
-  { backlog: { due, oldestMs, paused } }: AlertFacts,
+  { backlog: { due, oldestMs, throttled } }: AlertFacts,
   { backlog, backlogAgeMs }: AlertThresholds,
 ): Finding[] {
   const findings: Finding[] = [];
-  // What waits for a pause to end does not make an alert fire, and until it is gone the backlog is not over.
-  if (due + paused.due >= 0.8 * backlog) {
+  // What is throttled does not make an alert fire, and until it is gone the backlog is not over.
+  if (due + throttled.due >= 0.8 * backlog) {
     findings.push(
       finding('backlog', {
         fires: due >= backlog,
-        // Somebody who enqueues many at once has them worked off before the next evaluation.
+        // A burst that is sent before the next evaluation is no backlog.
         afterMs: twiceMs,
         summary: `${due} webhooks are due and wait to be sent.`,
         detail: { due, threshold: backlog },
       }),
     );
   }
-  const ageMs = Math.max(oldestMs ?? 0, paused.oldestMs ?? 0);
+  const ageMs = Math.max(oldestMs ?? 0, throttled.oldestMs ?? 0);
   if (ageMs >= backlogAgeMs / 2) {
     findings.push(
       finding('backlog_age', {
@@ -128,7 +128,7 @@ function endpointFailing(
       subject: id,
       severity: 'critical',
       step: endpointFailingMs.length + 1,
-      summary: `${url} was disabled as ${why}: its webhooks are held until it is enabled.`,
+      summary: `${url} was disabled because ${why}: its webhooks are held until it is enabled.`,
       detail: { url, disabled_as: disabledAs },
     });
   }
@@ -158,7 +158,7 @@ function ourOwn(
       }),
     );
   }
-  // While the database is held no worker has to be there.
+  // A held database needs no worker.
   if (workers.alive === 0 && hold === null) {
     findings.push(
       finding('no_worker', {
@@ -172,7 +172,7 @@ function ourOwn(
     const { workers: count, failingMs, error } = workers.notClaiming;
     findings.push(
       finding('claims_failing', {
-        summary: `${count} of ${workers.alive} workers cannot claim webhooks since ${spoken(failingMs)}: ${error}`,
+        summary: `Claims have failed for ${spoken(failingMs)} on ${count} of ${workers.alive} workers: ${error}`,
         detail: { workers: count, alive: workers.alive, error, failing_s: seconds(failingMs) },
       }),
     );
@@ -188,7 +188,7 @@ function ourOwn(
   if (horizon !== null && horizon.pinnedMs >= thresholds.xminMs) {
     findings.push(
       finding('pinned_xmin', {
-        summary: `Dead rows cannot be removed since ${spoken(horizon.pinnedMs)}, which slows the queue down: ${horizon.holder} holds them.`,
+        summary: `Vacuum has not been able to remove dead rows for ${spoken(horizon.pinnedMs)}, which slows the queue down: ${horizon.holder} holds them.`,
         detail: { holder: horizon.holder, pinned_s: seconds(horizon.pinnedMs) },
       }),
     );
@@ -204,7 +204,7 @@ function ourOwn(
   if (missingPartitions.length > 0) {
     findings.push(
       finding('partition_missing', {
-        summary: `Partitions are missing: ${missingPartitions.join(', ')}. Their rows go to the default partitions, which cannot be dropped by days.`,
+        summary: `Partitions are missing: ${missingPartitions.join(', ')}. Their rows go to the default partitions, which cannot be dropped day by day.`,
         detail: { partitions: missingPartitions },
       }),
     );
@@ -228,7 +228,7 @@ function seconds(ms: number): number {
   return Math.round(ms / 1_000);
 }
 
-/** Rounded down to a unit that people think in: 90 minutes, 26 hours, 5 days. */
+/** Formats a duration for people, rounded down to a unit they think in: 90 minutes, 26 hours, 5 days. */
 function spoken(ms: number): string {
   const minutes = Math.floor(ms / 60_000);
   if (minutes < 2) return `${seconds(ms)} seconds`;

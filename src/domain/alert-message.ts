@@ -2,7 +2,7 @@
 
 import type { Severity } from './alert-rules.ts';
 
-/** An alert that people are told of now. */
+/** An alert that is announced now. */
 export interface ToldAlert {
   readonly id: string;
   readonly event: 'fired' | 'reminded' | 'resolved';
@@ -16,24 +16,24 @@ export interface ToldAlert {
   readonly resolvedAt: string | null;
 }
 
-/** More than people read in one message; the table has all of them. */
-const mostLines = 20;
-const mostAlerts = 100;
+/** More than people read in one message; the table posthorn.alerts has all of them. */
+const maxLines = 20;
+const maxAlerts = 100;
 
 /**
- * The body of the webhook that tells of alerts, as JSON: `text`, which Slack and its like show, and `alerts` for programs.
- * One message for all that changed at the same time, so that an outage does not send a thousand.
+ * Builds the JSON body of an alert webhook: `text`, which Slack and similar tools show, and `alerts` for programs. One
+ * message covers everything that changed at the same time, so that an outage does not send a thousand.
  */
 export function alertMessage(told: readonly ToldAlert[]): string {
-  const lines = told.slice(0, mostLines).map(lineOf);
-  if (told.length > mostLines) {
-    lines.push(`… and ${told.length - mostLines} more: select * from posthorn.alerts`);
+  const lines = told.slice(0, maxLines).map(lineOf);
+  if (told.length > maxLines) {
+    lines.push(`… and ${told.length - maxLines} more: select * from posthorn.alerts`);
   }
   return JSON.stringify({
     text: lines.join('\n'),
     type: 'posthorn.alerts',
     count: told.length,
-    alerts: told.slice(0, mostAlerts).map((alert) => ({
+    alerts: told.slice(0, maxAlerts).map((alert) => ({
       id: alert.id,
       event: alert.event,
       rule: alert.rule,
@@ -54,7 +54,7 @@ function lineOf({ event, severity, rule, summary }: ToldAlert): string {
   return escaped(`${weight}${words[event]}${summary} (${rule})`);
 }
 
-/** What stands between < and > would be a command to Slack (<!channel>), and a URL may hold it. */
+/** Slack would run text between < and > as a command (<!channel>), and a URL may contain such text. */
 function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -6,70 +6,70 @@ export type Severity = 'warning' | 'critical';
 
 interface Rule {
   readonly severity: Severity;
-  /** When it fires, for people. */
+  /** When the rule fires, in words for people. */
   readonly meaning: string;
 }
 
 export type AlertRule = keyof typeof alertRules;
 
-/** Everything that is told of without being asked. The names are stable: people query them. */
+/** All alert rules. The names are stable, because people query them. */
 export const alertRules = {
   failure_rate: critical('Too large a share of all attempts fails.'),
   endpoint_failure_rate: warning(
     'Too large a share of the attempts at a registered endpoint fails.',
   ),
-  backlog: warning('Too much is due and waits.'),
-  backlog_age: critical('Something has been due for too long.'),
-  breaker_open: warning('An endpoint has failed for long, and webhooks wait for it.'),
+  backlog: warning('Too many webhooks are due and wait to be sent.'),
+  backlog_age: critical('A webhook has been due for too long.'),
+  breaker_open: warning('An endpoint has failed for a long time, and webhooks wait for it.'),
   endpoint_failing: warning(
     'A registered endpoint has had no success for so long that it will be disabled, or was disabled.',
   ),
   held: critical(
-    'The database is held: it is a copy, belongs to another environment, or somebody holds it. Nothing is sent.',
+    'The database is held: it is a copy, belongs to another environment, or an operator holds it. Nothing is sent.',
   ),
   no_worker: critical('No worker is alive: nothing is delivered.'),
-  claims_failing: critical('A worker can take nothing out of the queue: what it would send waits.'),
-  egress_down: critical('Most endpoints cannot be reached from a worker: the trouble is ours.'),
+  claims_failing: critical('A worker cannot claim webhooks, so they wait.'),
+  egress_down: critical('A worker cannot reach most endpoints: the fault is on our side.'),
   pinned_xmin: warning(
     'Something keeps vacuum from removing dead rows, which slows the queue down.',
   ),
   encryption_key_missing: critical(
-    'A key that secrets of endpoints are sealed with is missing or wrong: what goes to them is held.',
+    'An encryption key that sealed the secrets of endpoints is missing or wrong: webhooks to them are held.',
   ),
-  partition_missing: critical('A partition of today or tomorrow is missing.'),
+  partition_missing: critical("Today's or tomorrow's partition is missing."),
 } as const satisfies Readonly<Record<string, Rule>>;
 
-/** From when on a rule fires. */
+/** The thresholds at which the rules fire. */
 export interface AlertThresholds {
   /** The period of the failure rates. */
   readonly windowMs: number;
-  /** With fewer attempts in the period a rate says nothing. */
+  /** With fewer attempts in the period, a rate means nothing. */
   readonly minAttempts: number;
   readonly failurePercent: number;
   readonly endpointFailurePercent: number;
   readonly backlog: number;
   readonly backlogAgeMs: number;
   readonly breakerOpenMs: number;
-  /** Each of them is told of, shortest first. */
+  /** Each of these is announced, shortest first. */
   readonly endpointFailingMs: readonly number[];
   /** When an endpoint is disabled. */
   readonly disableAfterMs: number;
   readonly noWorkerMs: number;
   readonly xminMs: number;
-  /** How long nothing must be wrong any more before an alert is resolved. */
+  /** How long an alert must stay clear before it is resolved. */
   readonly resolveAfterMs: number;
   readonly muted: readonly AlertRule[];
 }
 
-/** What was tried in the period. */
+/** The attempts of the period. */
 export interface FailureCounts {
   readonly attempts: number;
   readonly failures: number;
-  /** Whether something waits to be tried again, now or when a breaker, a pause or a hold is over. */
+  /** Whether webhooks wait to be tried again, now or after a breaker, a throttling or a hold. */
   readonly isWaiting: boolean;
 }
 
-/** What is looked at. */
+/** The facts that the rules look at. */
 export interface AlertFacts {
   /** Why nothing is sent from this database. */
   readonly hold: Hold | null;
@@ -78,8 +78,8 @@ export interface AlertFacts {
   readonly backlog: {
     readonly due: number;
     readonly oldestMs: number | null;
-    /** What is due as well, and waits for a pause of its endpoint to end. Counted only while an alert of a backlog is on. */
-    readonly paused: { readonly due: number; readonly oldestMs: number | null };
+    /** What is due as well, in lanes that are throttled or delayed. Counted only while an alert of a backlog is on. */
+    readonly throttled: { readonly due: number; readonly oldestMs: number | null };
   };
   readonly breakers: readonly {
     readonly lane: string;
@@ -99,7 +99,7 @@ export interface AlertFacts {
   readonly workers: {
     readonly alive: number;
     readonly withoutEgress: number;
-    /** Those whose claims fail: the one for which that has been so for longest. */
+    /** Workers whose claims fail; the time and error are those of the one that has failed longest. */
     readonly notClaiming: {
       readonly workers: number;
       readonly failingMs: number;
@@ -115,14 +115,14 @@ export interface AlertFacts {
 /** Something that a rule has found. */
 export interface Finding {
   readonly rule: AlertRule;
-  /** What it is about; empty when it is about everything. */
+  /** The lane or endpoint that it concerns; empty: all of them. */
   readonly subject: string;
   readonly severity: Severity;
-  /** False: not bad enough to fire, nor good enough to be over. Between the two an alert stays as it is. */
+  /** False: not bad enough to fire, but not good enough to resolve. An alert then stays as it is. */
   readonly fires: boolean;
-  /** It must have been found for so long before it fires. */
+  /** How long it must have been found before it fires. */
   readonly afterMs: number;
-  /** Told of again whenever this is greater than before. */
+  /** It is announced again each time this number grows. */
   readonly step: number;
   /** For people, without query strings. */
   readonly summary: string;

@@ -1,17 +1,17 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** read: look at everything; send: send webhooks; manage: change, retry, cancel. None holds another. */
+/** read: look at everything; send: send webhooks; manage: change, retry, cancel. No scope includes another. */
 export const apiScopes = ['read', 'send', 'manage'] as const;
 
 export type ApiScope = (typeof apiScopes)[number];
 
-/** A key is this and 32 random bytes in base64url. */
+/** A key is this prefix and 32 random bytes in base64url. */
 export const keyPrefix = 'phk_';
 export const keyShape = /^phk_[A-Za-z0-9_-]{43}$/;
-/** Of the key, for people: enough to find it again, and nothing to guess the rest by. */
+/** How many characters of a key are shown: enough to recognise it, too few to guess the rest. */
 export const shownLength = keyPrefix.length + 6;
 
-/** What a request needs: to look is to read, to send is to send, and all else is to manage. */
+/** The scope that a request needs: read for GET and HEAD, send to send webhooks, manage for everything else. */
 export function scopeOf({
   method,
   path,
@@ -23,12 +23,18 @@ export function scopeOf({
   return path === '/webhooks/send' ? 'send' : 'manage';
 }
 
-/** Whether only this machine can reach an address. A name other than localhost may be anything. */
+/**
+ * Whether only this machine can reach a host. Only "localhost" is trusted as a name; other names may resolve to
+ * anything.
+ */
 export function isLoopbackHost(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** The key in an Authorization header; undefined when it is no Bearer token. The scheme is in any case (RFC 9110). */
+/**
+ * Reads the key from an Authorization header; undefined: it is not a Bearer token. The scheme may be in any case (RFC
+ * 9110).
+ */
 export function bearerOf(header: string | undefined): string | undefined {
   return /^bearer +([\x21-\x7e]+) *$/i.exec(header ?? '')?.[1];
 }

@@ -1,9 +1,9 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** What one try to send a webhook yields. A try never throws: what went wrong is a value with a stable code. */
+/** The result of one attempt. Sending never throws: an error is a value with a stable code. */
 export type AttemptResult = ResponseResult | ErrorResult;
 
-/** Final response headers arrived; the status decides, whatever became of the body. */
+/** Final response headers arrived. The status decides, even if the body broke off. */
 export interface ResponseResult {
   readonly kind: 'response';
   readonly statusCode: number;
@@ -32,3 +32,10 @@ export interface ErrorResult {
 
 /** Bytes of a response body that are read and kept. Enough for any error message, and a bound on memory. */
 export const maxBodyBytes = 16_384;
+
+/** The status that a receiver answered with; null if it did not answer. */
+export function statusCodeOf(
+  result: Pick<ResponseResult, 'kind' | 'statusCode'> | Pick<ErrorResult, 'kind'>,
+): number | null {
+  return result.kind === 'response' ? result.statusCode : null;
+}

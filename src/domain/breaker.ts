@@ -2,33 +2,36 @@
 
 import type { Verdict } from './classify.ts';
 
-/** When a breaker opens, and for how long. Consecutive failures, not rates: a lane that answers now and then is worth sending to. */
+/**
+ * When a breaker opens, and for how long. It counts consecutive failures, not rates, because a lane that answers now
+ * and then is worth sending to.
+ */
 export const breakerRules = {
-  /** Failures in a row … */
+  /** This many failures in a row … */
   failures: 5,
   /** … spread over at least this long: one blip with 50 requests in flight opens nothing. */
   overS: 10,
   /** The first open interval; each failed probe doubles it. */
   openS: 30,
-  mostOpenS: 900,
+  maxOpenS: 900,
 } as const;
 
-/** What an attempt says about its lane, oldest first. */
+/** The result of one attempt, as seen by its lane. Lists of these are oldest first. */
 export interface LaneResult {
   readonly lane: string;
   readonly url: string;
   readonly verdict: Verdict;
-  /** Which attempt it was, if that was sent as the probe of the lane. */
+  /** The attempt, if it was sent as the probe of the lane. */
   readonly probe: ProbeAttempt | undefined;
 }
 
-/** The attempt that a probe is. A breaker knows the one that it waits for by these. */
+/** Identifies the attempt of a probe. A breaker uses this to recognise the probe that it waits for. */
 export interface ProbeAttempt {
   readonly webhookId: string;
   readonly number: number;
 }
 
-/** A probe that ended without a success. If it did not fail, it said nothing about the lane. */
+/** A probe that ended without a success. If it did not fail either, it told nothing about the lane. */
 export interface EndedProbe extends ProbeAttempt {
   readonly failed: boolean;
 }
@@ -45,11 +48,11 @@ export interface LaneNews {
   /** More than one only when a worker was frozen: it records its late probe together with a newer one. */
   readonly probes: readonly EndedProbe[];
   readonly error: string | null;
-  /** Seconds for which the receiver asks to be left alone. */
+  /** How long the receiver asked us to wait, in seconds. */
   readonly pauseS: number | null;
 }
 
-/** Sums results up, a row per lane. */
+/** Sums up the results, one row per lane. */
 export function laneNews(results: readonly LaneResult[]): LaneNews[] {
   const byLane = new Map<string, LaneNews>();
   for (const result of results) {
@@ -58,7 +61,7 @@ export function laneNews(results: readonly LaneResult[]): LaneNews[] {
   return [...byLane.values()];
 }
 
-/** The same as if the results of the second had come in one batch with those of the first. */
+/** Merges two batches: the result is the same as if the results of both had come in one batch. */
 export function followedBy(first: LaneNews, second: LaneNews): LaneNews {
   const { failures, succeeded, probeSucceeded, probes, error, pauseS } = second;
   const pauses = [first.pauseS, pauseS].filter((each) => each !== null);
@@ -74,8 +77,8 @@ export function followedBy(first: LaneNews, second: LaneNews): LaneNews {
 }
 
 /**
- * Whether the breaker of the lane closes. A success of the probe closes it even if an older request failed after it: an open
- * breaker listens to its probe alone, and nobody else would end the probe.
+ * Whether the breaker of the lane closes. A success of the probe closes it even if an older request failed after it: an
+ * open breaker listens only to its probe, and nothing else would end the probe.
  */
 export function isAlive({ failures, succeeded, probeSucceeded }: LaneNews): boolean {
   return probeSucceeded || (succeeded && failures === 0);
@@ -121,12 +124,12 @@ function add(news: LaneNews, { verdict, probe }: LaneResult): LaneNews {
   }
 }
 
-/** Of one webhook alone, and nothing was sent: the endpoint may be up or down. */
+/** Failures of one webhook alone. Nothing was sent, so they say nothing about the endpoint. */
 const unsent = new Set(['payload_gone', 'request_invalid']);
 
 /**
- * An answer that concerns the payload alone shows that the endpoint lives. 429 is no failure but a wish to be left alone
- * for a while; without a time in it, the slots of the lane answer it.
+ * Says what a verdict shows about the lane. An answer about the payload shows that the endpoint works. A 429 is not a
+ * failure but a request to wait; without a time in it, the lane's slots react to it.
  */
 function signOf(verdict: Verdict): 'alive' | 'throttled' | 'failing' | 'nothing' {
   if (verdict.kind === 'delivered') return 'alive';

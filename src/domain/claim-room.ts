@@ -1,17 +1,18 @@
 // Pure: no I/O, no clock, no randomness.
 
 const claimSize = 200;
-/** How much the latest claim counts. */
+/** The weight of the latest claim in the moving average. */
 const weight = 0.2;
 
 /**
- * How much a claim may ask for: what there is room for now, and what there will be room for by the time its answer comes,
- * or a process whose receivers answer at once would have sent everything by then, and wait.
+ * Decides how many webhooks a claim may ask for: the slots that are free now, and those that will be free when its
+ * answer comes. Without the second part, a process whose receivers answer at once would run dry while it waits for the
+ * claim.
  */
 export class ClaimRoom {
   readonly #most: number;
   readonly #least: number;
-  /** How many requests end while a claim is under way, of late. */
+  /** How many requests have ended during a claim, as a moving average. */
   #endedMeanwhile = 0;
 
   constructor({ most }: { readonly most: number }) {
@@ -21,9 +22,9 @@ export class ClaimRoom {
   }
 
   /**
-   * How many webhooks a claim may take now; 0: it is not worth one before `fromInFlight` is reached.
+   * How many webhooks a claim may take now; 0: do not claim before `fromInFlight` is reached.
    *
-   * @param allowed in flight by now; what a claim takes beyond is what will have ended meanwhile.
+   * @param allowed how many may be in flight now; a claim takes more only for requests that will have ended by then.
    */
   of(
     inFlight: number,
@@ -36,12 +37,12 @@ export class ClaimRoom {
     return { room, fromInFlight };
   }
 
-  /** So many were in flight when a claim was sent, and when its answer came. */
+  /** Notes how many requests were in flight when a claim was sent, and when its answer came. */
   noteClaim({ before, after }: { readonly before: number; readonly after: number }): void {
     this.#endedMeanwhile += (Math.max(0, before - after) - this.#endedMeanwhile) * weight;
   }
 
-  /** Receivers keep a claim waiting that did not seem worth it: now fewer will do. */
+  /** Receivers are slow: the next claim expects fewer requests to end. */
   noteSlow(): void {
     this.#endedMeanwhile *= 1 - weight;
   }

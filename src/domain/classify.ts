@@ -10,7 +10,7 @@ export type Verdict =
   | {
       readonly kind: 'retry';
       readonly reason: string;
-      /** From Retry-After: not sooner than this, ms from now. */
+      /** The time of Retry-After: do not retry sooner than this, ms from now. */
       readonly notBeforeMs: number | undefined;
       readonly pressure: Pressure;
     }
@@ -19,7 +19,7 @@ export type Verdict =
   | {
       readonly kind: 'repeat';
       readonly reason: string;
-      /** Not sooner than this, and its lane is left alone meanwhile; undefined: soon. */
+      /** Do not retry sooner than this, and send nothing to the lane until then; undefined: soon. */
       readonly pauseMs?: number | undefined;
     };
 
@@ -54,7 +54,10 @@ export function classify(result: AttemptResult, now: Date): Verdict {
   }
 }
 
-/** All but the client errors that say that the same request will be refused again. Redirects: the URL may be fixed. */
+/**
+ * False for client errors, which say that the same request will be refused again. Redirects may be retried: the URL may
+ * get fixed.
+ */
 function mayRetry(statusCode: number): boolean {
   if (statusCode < 400 || statusCode > 499) return true;
   return statusCode === 408 || statusCode === 425 || statusCode === 429;
@@ -67,8 +70,8 @@ function reasonOf(statusCode: number): string {
 }
 
 /**
- * Statuses that concern the endpoint rather than the payload: it must authenticate us, or there is no such route, or
- * it does not take what we send to anybody.
+ * Statuses that concern the endpoint and not the payload: it wants authentication, has no such route, or accepts no
+ * such request from any sender.
  */
 const misconfigured = new Set([401, 403, 404, 405, 406, 407]);
 

@@ -3,7 +3,7 @@
 import type { Verdict } from './classify.ts';
 import { retryDelayMs } from './retry-schedule.ts';
 
-/** What becomes of a webhook after an attempt. */
+/** What happens to a webhook after an attempt. */
 export type Decision =
   | { readonly became: 'delivered' }
   | { readonly became: 'failed'; readonly reason: string }
@@ -11,29 +11,32 @@ export type Decision =
 
 interface DecisionInput {
   readonly verdict: Verdict;
-  /** Of this attempt, 1 for the first. */
+  /** The number of this attempt, 1 for the first. */
   readonly number: number;
   /** Attempts before this one that do not count. */
   readonly uncounted: number;
-  /** Attempts before it was put back into the queue: the schedule begins anew. */
+  /** Attempts before the webhook was put back into the queue: the schedule starts again from the beginning. */
   readonly pastAttempts: number;
   readonly maxAttempts: number | null;
   readonly scheduleMs: readonly number[];
-  /** Since its first attempt, or the first since it was put back. */
+  /** Time since its first attempt, or since the first after it was put back. */
   readonly triedForMs: number;
   /** In [0, 1). */
   readonly random: number;
 }
 
-/** Our own trouble (no file descriptor, no network): again after 5 to 60 s, and the attempt is not held against it. */
+/** Trouble on our side (no file descriptor, no network): retry after 5 to 60 s, and do not count the attempt. */
 const localTroubleMs = 5_000;
 const localTroubleSpreadMs = 55_000;
-/** Hours of it in a row are no trouble but a state: somebody has to look, and a webhook must not circle for ever. */
-const mostUncounted = 1_000;
+/**
+ * A limit for trouble on our side: after hours of it an operator must look, and a webhook must not be retried for ever.
+ */
+const maxUncounted = 1_000;
 
 /**
- * How long a receiver may ask a webhook to come again later (429 or 503 with Retry-After) without using up its attempts: as
- * long as all the retries of the schedule take, and at least a day. After that such an answer fails it for good.
+ * How long a receiver may ask a webhook to come again later (429 or 503 with Retry-After) without using up its
+ * attempts: as long as all the retries of the schedule take, and at least a day. After that, such an answer fails the
+ * webhook.
  */
 export function refusalPatienceMs(scheduleMs: readonly number[]): number {
   return Math.max(
@@ -44,13 +47,13 @@ export function refusalPatienceMs(scheduleMs: readonly number[]): number {
 
 const dayMs = 86_400_000;
 /**
- * Refused again and again, it comes again after 1 s, 2 s, 4 s … 15 min at the least: Retry-After: 1 for days would else be more
- * attempts than can be numbered.
+ * The shortest waits between refusals: 1 s, 2 s, 4 s … 15 min. Otherwise a receiver that sends "Retry-After: 1" for
+ * days would use up more attempt numbers than there are.
  */
 const firstAgainMs = 1_000;
-const mostAgainMs = 900_000;
+const maxAgainMs = 900_000;
 
-/** Turns what an attempt showed into what happens next. */
+/** Decides what happens to a webhook after an attempt. */
 export function decide(input: DecisionInput): Decision {
   const { verdict, random } = input;
   switch (verdict.kind) {
@@ -59,7 +62,7 @@ export function decide(input: DecisionInput): Decision {
     case 'fail':
       return { became: 'failed', reason: verdict.reason };
     case 'repeat': {
-      if (input.uncounted >= mostUncounted) return { became: 'failed', reason: verdict.reason };
+      if (input.uncounted >= maxUncounted) return { became: 'failed', reason: verdict.reason };
       return { became: 'retry', inMs: repeatInMs(verdict, random), counts: false };
     }
     case 'retry': {
@@ -67,7 +70,7 @@ export function decide(input: DecisionInput): Decision {
         if (input.triedForMs > refusalPatienceMs(input.scheduleMs)) {
           return { became: 'failed', reason: verdict.reason };
         }
-        const againMs = Math.min(firstAgainMs * 2 ** Math.min(input.uncounted, 20), mostAgainMs);
+        const againMs = Math.min(firstAgainMs * 2 ** Math.min(input.uncounted, 20), maxAgainMs);
         const inMs = Math.max(verdict.notBeforeMs, againMs) * (1 + random * 0.1);
         return { became: 'retry', inMs, counts: false };
       }

@@ -1,19 +1,19 @@
 // Pure: no I/O, no clock, no randomness.
 
 const windowMs = 60_000;
-const leastLanes = 10;
+const minLanes = 10;
 
 /**
- * Tells an outage of our own from those of the receivers: when most lanes fail at once for reasons of the network, it is
- * more likely that we cannot get out than that all of them went down together. Breakers must not open then, because they
- * would stay open after it.
+ * Detects an outage on our own side. When most lanes fail at once with network errors, it is more likely that we cannot
+ * reach the network than that all receivers went down together. Breakers must not open then, because they would stay
+ * open after the outage.
  */
 export class EgressWatch {
   /** The last result of each lane within the window, oldest first. */
   readonly #lanes = new Map<string, { readonly atMs: number; readonly failed: boolean }>();
   #failing = 0;
 
-  /** Notes a result: whether it failed before any answer came. */
+  /** Notes a result, and whether it failed before any answer came. */
   note(lane: string, { failed, nowMs }: { failed: boolean; nowMs: number }): void {
     this.#forget(lane);
     this.#lanes.set(lane, { atMs: nowMs, failed });
@@ -24,9 +24,9 @@ export class EgressWatch {
     }
   }
 
-  /** At least 10 lanes were sent to within a minute, and more than half of them got no answer. */
+  /** True if at least 10 lanes were sent to within a minute and more than half of them got no answer. */
   get isDown(): boolean {
-    return this.#lanes.size >= leastLanes && this.#failing * 2 > this.#lanes.size;
+    return this.#lanes.size >= minLanes && this.#failing * 2 > this.#lanes.size;
   }
 
   #forget(lane: string): void {

@@ -4,18 +4,21 @@
 export type Pressure =
   /** It is too slow or too busy: halve its slots. */
   | 'overload'
-  /** It, or its configuration, does not work. */
+  /** The endpoint or its configuration does not work. */
   | 'broken'
-  /** Nothing: only this webhook is concerned. */
+  /** Nothing: it concerns only this webhook. */
   | 'neutral';
 
 interface Failure {
-  /** repeat: our own trouble, the attempt does not count. */
+  /** repeat: trouble on our side; the attempt does not count. */
   readonly verdict: 'retry' | 'fail' | 'repeat';
   readonly pressure: Pressure;
-  /** repeat: tried again after so long, and the lane is left alone meanwhile. Without it: soon, and nothing else waits. */
+  /**
+   * repeat only: the delay before the next try; the lane gets nothing until then. Without it: soon, and nothing else
+   * waits.
+   */
   readonly pauseMs?: number;
-  /** What happened, and what the operator does about it. */
+  /** What happened, and what the operator can do about it. */
   readonly meaning: string;
 }
 
@@ -74,7 +77,7 @@ export const failureCodes = {
   unclassified: broken('An error that Posthorn does not know. Please report it.'),
 } as const satisfies Record<string, Failure>;
 
-/** The entry of a code; that of `unclassified` for one that is not in the table. */
+/** The entry of a code; the one of `unclassified` if the code is not in the table. */
 export function failure(code: string): Failure {
   return isFailureCode(code) ? failureCodes[code] : failureCodes.unclassified;
 }
@@ -95,7 +98,7 @@ function hopeless(meaning: string): Failure {
   return { verdict: 'fail', pressure: 'neutral', meaning };
 }
 
-/** An operator has to look, and the webhooks of one endpoint wait until then: 1,000 tries are three days and a half. */
+/** An operator must look, and the webhooks of one endpoint wait until then: 1,000 tries take three and a half days. */
 function held(meaning: string): Failure {
   return { verdict: 'repeat', pressure: 'neutral', pauseMs: 300_000, meaning };
 }

@@ -3,7 +3,7 @@
 import type { FailureCode } from './failure-codes.ts';
 import { storable } from './response-text.ts';
 
-/** Where in the request the error came. */
+/** The phase of the request in which the error came. */
 export interface FailurePhase {
   readonly secure: boolean;
   /** There was no connection yet: DNS, TCP or TLS failed. */
@@ -13,8 +13,8 @@ export interface FailurePhase {
 /**
  * Names an error of undici, net, tls or dns. Verified against undici 8.12.4 and Node 24.
  *
- * The `code` alone does not do it: a parser error has none, an AggregateError has an empty message, TLS codes are
- * many, and a reset means something else during a TLS handshake.
+ * The `code` alone is not enough: a parser error has none, an AggregateError has an empty message, there are many TLS
+ * codes, and a reset means something else during a TLS handshake.
  */
 export function failureOf(
   error: unknown,
@@ -78,10 +78,10 @@ const codes: Readonly<Record<string, FailureCode>> = {
   EPROTO: 'tls_handshake',
   UND_ERR_HEADERS_OVERFLOW: 'headers_overflow',
   HPE_HEADER_OVERFLOW: 'headers_overflow',
-  // Two lengths, or a length beside chunks: it comes before the headers are complete.
+  // Two lengths, or a length together with chunks: the error comes before the headers are complete.
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'not_http',
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'not_http',
-  // undici's parser asserts what llhttp lets through, such as a status of 000.
+  // undici's parser fails an assertion for things that llhttp lets through, such as a status of 000.
   ERR_ASSERTION: 'not_http',
   address_blocked: 'address_blocked',
   address_blocked_literal: 'address_blocked_literal',
@@ -128,7 +128,7 @@ function codeOf({ name, code, message }: Told): FailureCode {
 /** Codes that say more about this machine (no IPv6, say) than about the receiver. */
 const lessTelling = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
 
-/** Of the errors of several addresses, the first that tells about the receiver. */
+/** Picks, from the errors of several addresses, the first that says something about the receiver. */
 function mostTelling(error: unknown): Told {
   if (error instanceof AggregateError && error.errors.length > 0) {
     const all: Told[] = error.errors.map(tell);

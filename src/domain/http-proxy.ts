@@ -2,7 +2,7 @@
 
 /** An HTTP proxy through which all requests leave, by CONNECT. */
 export interface HttpProxy {
-  /** The line to the proxy itself is TLS. */
+  /** The connection to the proxy itself uses TLS. */
   readonly secure: boolean;
   /** A name, or an address without brackets. */
   readonly host: string;

@@ -1,17 +1,17 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** So many are enough to keep a process busy whose receivers answer at once. */
+/** Enough requests in flight to keep a process busy when its receivers answer at once. */
 const enough = 256;
 const busyFrom = 0.95;
 const idleBelow = 0.85;
 
 /**
- * How many requests a process has in flight at most: as many as it is allowed while receivers are what it waits for, and
- * no more than it can work off while it is out of CPU itself.
+ * How many requests a process may have in flight: all that the setting allows while it waits for receivers, and no more
+ * than it can work off while it is short of CPU itself.
  *
- * More would only wait in its own queues: they take memory, are sent again when it dies, and other workers that have the
- * time for them cannot take them. With 512 in flight each, on two cores that were asked for three times what they have,
- * 200 kills sent 7.7 % of all webhooks twice.
+ * More would only wait in the process's own queues: they take memory, are sent again when it dies, and cannot be taken
+ * by other workers that have time for them. With 512 in flight each, on two cores with three times the load that they
+ * can carry, 200 kills caused 7.7 % of all webhooks to be sent twice.
  */
 export class InFlightLimit {
   readonly #most: number;
@@ -28,7 +28,7 @@ export class InFlightLimit {
     return this.#limit;
   }
 
-  /** @param utilization share of the time since the last note in which the event loop did not wait, 0 to 1. */
+  /** @param utilization the share of the time since the last call in which the event loop was busy, 0 to 1. */
   note(utilization: number): void {
     if (utilization > busyFrom) {
       this.#limit = Math.max(this.#least, Math.floor(this.#limit * 0.8));

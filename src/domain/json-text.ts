@@ -1,12 +1,15 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** Arrays and objects within each other; the outermost counts. Deep nesting is an attack on parsers, ours and others'. */
+/**
+ * How deep arrays and objects may be nested; the outermost counts. Deep nesting is an attack on parsers, ours and
+ * others'.
+ */
 const maxDepth = 64;
 
 /** Why a text is refused. */
 export type JsonFault = 'invalid_json' | 'not_an_object' | 'too_deep' | 'duplicate_key';
 
-/** The members of an object as they were written, or the first fault and where it is. */
+/** The members of an object as written, or the first fault and its place. */
 export type JsonObjectText =
   | { readonly ok: true; readonly members: ReadonlyMap<string, string> }
   | { readonly ok: false; readonly fault: JsonFault; readonly detail: string };
@@ -16,8 +19,8 @@ export type JsonObjectText =
  *
  * JSON.parse() loses what the writer wrote: integers over 2^53, 1e400, -0, 1.0, duplicate keys and the order of keys
  * like "1". A slice loses nothing. Strict as RFC 8259 (no BOM, comment, trailing comma, NaN), at most 64 levels deep. A
- * key that comes twice is refused at the top level and passed through below it. "__proto__" is a name like any other,
- * because the members are a Map.
+ * duplicate key is refused at the top level and passed through below it. "__proto__" is a name like any other, because
+ * the members are a Map.
  */
 export function readJsonObject(text: string): JsonObjectText {
   try {
@@ -58,7 +61,7 @@ const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const word = /true|false|null/y;
 const escaped = /["\\/bfnrt]|u[0-9a-fA-F]{4}/y;
 
-/** Walks over a text once; {@link at} is where it is, {@link depth} how deep. */
+/** Walks over a text once: {@link at} is the position, {@link depth} the nesting. */
 class Scanner {
   readonly text: string;
   at = 0;
@@ -77,7 +80,7 @@ class Scanner {
         if (members.has(name)) {
           throw new Fault(
             'duplicate_key',
-            `the key ${JSON.stringify(name.slice(0, 100))} is there twice`,
+            `the key ${JSON.stringify(name.slice(0, 100))} appears twice`,
           );
         }
         members.set(name, value);
@@ -119,7 +122,7 @@ class Scanner {
     this.skipItems(char.closeBracket, () => this.skipValue());
   }
 
-  /** What is between brackets or braces, separated by commas. */
+  /** Skips the items between brackets or braces, separated by commas. */
   skipItems(close: number, skipItem: () => void): void {
     this.depth += 1;
     if (this.depth > maxDepth) {
@@ -148,7 +151,7 @@ class Scanner {
     this.at += 1;
     for (;;) {
       const code = this.text.charCodeAt(this.at);
-      // NaN, so not at least a blank: the text ended.
+      // NaN is not >= 0x20 either: the text ended.
       if (!(code >= 0x20)) throw this.unexpected('a closing quote');
       this.at += 1;
       if (code === char.quote) return;
@@ -175,7 +178,7 @@ class Scanner {
     const found = this.at < this.text.length ? 'something else' : 'the end';
     return new Fault(
       'invalid_json',
-      `at character ${this.at + 1} there is ${found} where ${expected} must be`,
+      `expected ${expected} at character ${this.at + 1}, but found ${found}`,
     );
   }
 }

@@ -11,28 +11,28 @@ export interface KeyRing {
 
 export type KeyRingResult =
   | { readonly ok: true; readonly ring: KeyRing }
-  /** Ends "as". Names a key by its id or its place, and never what it is. */
+  /** Follows "X cannot be used: ". It names a key by its id or its place and never contains the key. */
   | { readonly ok: false; readonly rule: string };
 
 const keyBytes = 32;
-const mostKeys = 20;
+const maxKeys = 20;
 const legalId = /^[A-Za-z0-9._-]{1,32}$/;
 
 /** Reads `id:base64,id2:base64`. */
 export function parseKeyRing(text: string): KeyRingResult {
   const parts = text.split(',').map((part) => part.trim());
-  if (parts.length > mostKeys) return refused(`it must have at most ${mostKeys} keys`);
+  if (parts.length > maxKeys) return refused(`it must have at most ${maxKeys} keys`);
   const keys = new Map<string, KeyObject>();
   for (const [at, part] of parts.entries()) {
     const colon = part.indexOf(':');
     const id = part.slice(0, Math.max(colon, 0));
-    // Without a colon, or before it, the key itself may stand: it is not repeated.
+    // Without a colon, or before it, the text may be the key itself, so it is not repeated.
     if (!legalId.test(id)) {
       return refused(
         `each key must be id:base64, with an id of 1 to 32 letters, digits and ._-: key ${at + 1} is not`,
       );
     }
-    if (keys.has(id)) return refused(`each key must have an id of its own: "${id}" comes twice`);
+    if (keys.has(id)) return refused(`each key must have its own id: "${id}" appears twice`);
     const key = bytesOf(part.slice(colon + 1));
     if (key === undefined) {
       return refused(
@@ -45,7 +45,9 @@ export function parseKeyRing(text: string): KeyRingResult {
   return { ok: true, ring: { currentId, keys } };
 }
 
-/** The keys of one, then those of the other whose ids are new; undefined when there is neither. */
+/**
+ * Joins two rings: the keys of the first, then those of the second whose ids are new; undefined when there is neither.
+ */
 export function joinKeyRings(
   first: KeyRing | undefined,
   second: KeyRing | undefined,
@@ -58,7 +60,10 @@ function refused(rule: string): KeyRingResult {
   return { ok: false, rule };
 }
 
-/** Buffer.from never throws and skips what it does not know: only what comes out again as it went in was base64. */
+/**
+ * Buffer.from never throws and skips characters that it does not know. A text was base64 only if it encodes back to
+ * itself.
+ */
 function bytesOf(base64: string): Buffer | undefined {
   const bytes = Buffer.from(base64, 'base64');
   if (bytes.length !== keyBytes) return undefined;

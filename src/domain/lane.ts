@@ -3,7 +3,7 @@
 const least = -(2n ** 63n);
 const most = 2n ** 63n - 1n;
 
-/** Whether a text is the number of a lane as Postgres writes a bigint: nothing else may get into a claim. */
+/** Whether a text is a lane number as Postgres writes a bigint. Nothing else may get into a claim. */
 export function isLane(text: string): boolean {
   if (!/^(0|-?[1-9]\d{0,18})$/.test(text)) return false;
   const number = BigInt(text);

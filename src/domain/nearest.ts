@@ -1,6 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** The known word that a mistyped one is most like; undefined when none is like it. */
+/** The known word that is most like a mistyped one; undefined: none is similar. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const most = Math.max(1, Math.floor(word.length / 3));
   const [best] = known
@@ -10,7 +10,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best?.name;
 }
 
-/** How many letters must be changed, left out or put in (Levenshtein). */
+/** The number of letters to change, remove or insert (Levenshtein). */
 function changesBetween(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, at) => at);
   for (const [at, letter] of [...one].entries()) {

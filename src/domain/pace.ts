@@ -8,17 +8,17 @@ export interface Pace {
   readonly intervalMs: number;
   /** How many may go at once after a pause. */
   readonly burst: number;
-  /** When the next request would be due if all went evenly. */
+  /** When the next request would be due if all were evenly spaced. */
   readonly nextMs: number;
 }
 
-/** A pace of which nothing is used. */
+/** A new pace, with nothing used. */
 export function createPace(ratePerS: number): Pace {
   const burst = Math.max(1, Math.floor(ratePerS / 10));
   return { intervalMs: 1_000 / ratePerS, burst, nextMs: Number.NEGATIVE_INFINITY };
 }
 
-/** The same, but used up: the first request may go at `fromMs`. */
+/** The same pace, fully used: the first request may go at `fromMs`. */
 export function usedUp(pace: Pace, fromMs: number): Pace {
   return { ...pace, nextMs: fromMs + slackMs(pace) };
 }
@@ -26,7 +26,7 @@ export function usedUp(pace: Pace, fromMs: number): Pace {
 /** How many requests may begin now. */
 export function allowedBy(pace: Pace, nowMs: number): number {
   const ahead = Math.max(pace.nextMs, nowMs) - nowMs;
-  // The thousandth part of an interval: what sums of fractions may be off by.
+  // A thousandth of an interval allows for rounding in sums of fractions.
   const turns = Math.floor((slackMs(pace) - ahead) / pace.intervalMs + 0.001) + 1;
   return Math.max(0, turns);
 }
@@ -36,7 +36,7 @@ export function spend(pace: Pace, nowMs: number): Pace {
   return { ...pace, nextMs: Math.max(pace.nextMs, nowMs) + pace.intervalMs };
 }
 
-/** From when on a request may begin. */
+/** The time from which a request may begin. */
 export function readyAtMs(pace: Pace): number {
   return pace.nextMs - slackMs(pace);
 }

@@ -7,7 +7,7 @@ import { signatureHeaders } from './signature.ts';
 export interface HeaderInput {
   readonly id: string;
   readonly body: string | Buffer;
-  /** Of the endpoint: below the producer's own. */
+  /** The endpoint's headers; the producer's own override them. */
   readonly endpointHeaders?: Readonly<Record<string, string>> | null;
   /** The producer's own headers. */
   readonly headers: Readonly<Record<string, string>> | null;
@@ -21,7 +21,7 @@ export interface HeaderInput {
 export interface HeaderContext {
   /** Unix time of this attempt, s. */
   readonly timestampS: number;
-  /** Posthorn's, for User-Agent. */
+  /** Posthorn's version, for User-Agent. */
   readonly version: string;
   /** Empty: not signed. */
   readonly keys: readonly KeyObject[];
@@ -30,14 +30,16 @@ export interface HeaderContext {
 /**
  * All headers of a request but Host, Connection and Content-Length, as a flat list of names and values.
  *
- * The endpoint's and the producer's come first, the producer's win over the endpoint's, and ours always win. The id is the same on every try, the signatures are fresh.
+ * The producer's headers override the endpoint's, and ours override both. The id is the same in every attempt; the
+ * signatures are new in each.
  */
 export function requestHeaders(webhook: HeaderInput, context: HeaderContext): string[] {
   const { id, body } = webhook;
   const { timestampS, version, keys } = context;
   const headers = customHeaders(webhook.endpointHeaders ?? null, webhook.headers);
   if (!names(headers, /^user-agent$/i)) headers.push('User-Agent', `Posthorn/${version}`);
-  // As every client sends it: there are firewalls that refuse requests without (rule 920300 of the OWASP core rule set).
+  // Every HTTP client sends Accept, and some firewalls refuse requests without it (rule 920300 of the OWASP core rule
+  // set).
   if (!names(headers, /^accept$/i)) headers.push('Accept', '*/*');
   const timestamp = String(timestampS);
   headers.push(
@@ -71,7 +73,7 @@ function names(headers: readonly string[], name: RegExp): boolean {
   return headers.some((text, index) => index % 2 === 0 && name.test(text));
 }
 
-/** A CHECK refuses reserved names at INSERT, and a row that slipped through must not smuggle them in. */
+/** Drops reserved names. A CHECK refuses them at INSERT already; a row that slipped through must not get them in. */
 function customHeaders(...layers: readonly (Readonly<Record<string, string>> | null)[]): string[] {
   if (layers.every((headers) => headers === null)) return [];
   const byName = new Map<string, [name: string, value: string]>();

@@ -1,8 +1,8 @@
 // Pure: no I/O, no clock, no randomness.
 
 /**
- * What the connection or we ourselves set. Host would also choose the name that the certificate is checked for. The CHECK
- * outbox_headers_names_are_not_reserved says the same; a test compares them. A star stands for any ending.
+ * Headers that the connection or Posthorn sets. Host would also choose the name that the certificate is checked for.
+ * posthorn.names_reserved_header() says the same in SQL; a test compares them. A star stands for any ending.
  */
 export const reservedHeaders = [
   'Host',
@@ -25,9 +25,9 @@ export const reservedHeaders = [
   'x-webhook-*',
 ] as const;
 
-const pattern = new RegExp(`^(?:${reservedHeaders.join('|').replaceAll('*', '.*')})$`, 'i');
+const pattern = new RegExp(`^(?:${reservedHeaders.join('|').replaceAll('*', '.*')})$`, 'is');
 
-/** Whether a header is not the producer's to set. */
+/** Whether producers must not set this header. */
 export function isReservedHeader(name: string): boolean {
   return pattern.test(name);
 }

@@ -1,9 +1,9 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** One claimed webhook in ten goes to a lesser priority than the best that waits, so that low is never starved. */
+/** One claimed webhook in ten comes from a lower priority than the best one waiting, so that low is never starved. */
 const turnsPerReserved = 10;
 
-/** Counts the turns of claimed webhooks, and which of them are reserved for lesser priorities. */
+/** Counts claimed webhooks, and decides which turns are reserved for lower priorities. */
 export class ReservedTurns {
   #turns = 0;
   #reserved = 0;
@@ -13,7 +13,10 @@ export class ReservedTurns {
     return Math.floor((this.#turns + room) / turnsPerReserved);
   }
 
-  /** Which priorities have the reserved turn so many after the next: in turn low and normal first, so that neither takes the other's. */
+  /**
+   * The priorities that get the reserved turn `turn` steps ahead, best first: low and normal alternate, so that neither
+   * takes the other's turns.
+   */
   orderOf(turn: number): readonly number[] {
     return (this.#reserved + turn) % 2 === 0 ? [2, 1] : [1, 2];
   }

@@ -3,15 +3,15 @@
 import { maxBodyBytes, type ResponseResult } from './attempt-result.ts';
 
 export interface ResponseText {
-  /** Valid Unicode without NUL, at most {@link maxBodyBytes} as UTF-8: what a Postgres text takes. */
+  /** Valid Unicode without NUL, at most {@link maxBodyBytes} as UTF-8: Postgres can store it as text. */
   readonly text: string;
   readonly truncated: boolean;
 }
 
 /**
- * The body of a response as text to store.
+ * Turns the body of a response into text to store.
  *
- * Compressed bodies are named, not inflated: 200 kB of gzip can be 200 MB. Invalid UTF-8 and NUL become U+FFFD.
+ * Compressed bodies are named and not unpacked: 200 kB of gzip can be 200 MB. Invalid UTF-8 and NUL become U+FFFD.
  */
 export function responseText(
   response: Pick<ResponseResult, 'body' | 'contentEncoding' | 'truncated'>,
@@ -23,7 +23,7 @@ export function responseText(
     return { text: `(${encoding}, ${body.length} bytes)`, truncated };
   }
   const text = storable(utf8(body));
-  // Each invalid byte takes three as U+FFFD.
+  // Each invalid byte becomes three bytes as U+FFFD.
   if (text.length * 3 <= maxBodyBytes || Buffer.byteLength(text) <= maxBodyBytes) {
     return { text, truncated };
   }
@@ -31,7 +31,7 @@ export function responseText(
   return { text: cut, truncated: true };
 }
 
-/** Without the NUL characters that Postgres refuses, and with lone surrogates replaced. */
+/** Replaces NUL characters, which Postgres refuses, and lone surrogates. */
 export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD');
 }

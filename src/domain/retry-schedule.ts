@@ -1,6 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** What decides whether and when a webhook is tried again. */
+/** The facts that decide whether and when a webhook is tried again. */
 export interface RetryQuestion {
   /** Delay before each retry, ms. The last one repeats when a webhook asks for more attempts than there are delays. */
   readonly scheduleMs: readonly number[];

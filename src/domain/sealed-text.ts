@@ -3,7 +3,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { KeyRing } from './key-ring.ts';
 
-/** What is sealed: an endpoint's secret, or its headers. A text opens only as what it was sealed as. */
+/** What a sealed text is: an endpoint's secret, or its headers. A text opens only as what it was sealed as. */
 export interface SealedAs {
   readonly endpointId: string;
   readonly purpose: 'secret' | 'headers';
@@ -39,7 +39,8 @@ export function sealText(
 ): string {
   const { currentId, keys } = ring;
   const key = keys.get(currentId);
-  if (key === undefined) throw new Error('Cannot seal as the key ring must have a current key');
+  if (key === undefined)
+    throw new Error('The key ring has no current key, so nothing can be sealed');
   const cipher = createCipheriv(algorithm, key, nonce, { authTagLength: tagBytes });
   cipher.setAAD(boundTo(currentId, as));
   const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
@@ -47,7 +48,7 @@ export function sealText(
   return `${prefix}v1:${currentId}:${bytes.toString('base64')}`;
 }
 
-/** Opens what {@link sealText} has sealed; what is plain is as it is. */
+/** Opens a text that {@link sealText} sealed; returns a plain text unchanged. */
 export function openText(
   text: string,
   { ring, as }: { readonly ring: KeyRing | undefined; readonly as: SealedAs },
@@ -61,7 +62,7 @@ export function openText(
     return { ok: false, why: 'wrong', keyId };
   }
   try {
-    // Without its length stated, Node would take a tag of 4 bytes, which can be guessed.
+    // With no authTagLength, Node would accept a tag of 4 bytes, which can be guessed.
     const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, nonceBytes), {
       authTagLength: tagBytes,
     });
@@ -74,7 +75,9 @@ export function openText(
   }
 }
 
-/** A secret that was moved to another endpoint, or headers put in place of one, do not open. */
+/**
+ * Binds a text to its place: a secret that was moved to another endpoint, or headers in place of a secret, do not open.
+ */
 function boundTo(keyId: string, { endpointId, purpose }: SealedAs): Buffer {
   return Buffer.from(`posthorn v1 ${keyId} endpoint ${endpointId} ${purpose}`);
 }

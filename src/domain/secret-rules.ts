@@ -2,7 +2,7 @@
 
 import { signingKey } from './signature.ts';
 
-/** The rules of an endpoint's secret, by the names of their CHECKs, which cannot look into one that comes sealed. */
+/** The rules for an endpoint's secret, named after their CHECKs. The CHECKs cannot see inside a sealed secret. */
 export type SecretRule =
   | 'endpoints_secret_is_1_to_512_bytes'
   | 'endpoints_secret_is_not_like_sealed'

@@ -9,7 +9,10 @@ import {
   sign,
 } from 'node:crypto';
 
-/** How a secret signs: HMAC-SHA256, which the receiver checks with the same secret, or Ed25519, with the public key. */
+/**
+ * How a secret signs: by HMAC-SHA256, which the receiver checks with the same secret, or by Ed25519, which it checks
+ * with the public key.
+ */
 export const secretTypes = ['hmac', 'ed25519'] as const;
 
 export type SecretType = (typeof secretTypes)[number];
@@ -26,7 +29,7 @@ export function secretTypeOf(secret: string): SecretType {
  *
  * Making a key costs more than signing with it: keep it for as long as the secret is in use.
  *
- * @throws when what follows `whsk_` is no key.
+ * @throws when the text after `whsk_` is not a key.
  */
 export function signingKey(secret: string): KeyObject {
   if (secret.startsWith('whsec_')) {
@@ -36,18 +39,20 @@ export function signingKey(secret: string): KeyObject {
   const bytes = Buffer.from(secret.slice(ed25519Prefix.length), 'base64');
   const key = bytes.length === 64 ? ed25519KeyOf(bytes.subarray(0, 32)) : undefined;
   if (key === undefined || !publicBytesOf(key).equals(bytes.subarray(32))) {
-    throw new Error('what follows whsk_ must be an Ed25519 seed and its public key');
+    throw new Error('the text after whsk_ must be an Ed25519 seed and its public key');
   }
   return key;
 }
 
-/** `whpk_…`, which a receiver verifies with; null of an HMAC secret. @throws as {@link signingKey}. */
+/**
+ * The public key as `whpk_…`, which a receiver verifies with; null for an HMAC secret. @throws as {@link signingKey}.
+ */
 export function publicKeyOf(secret: string): string | null {
   if (secretTypeOf(secret) === 'hmac') return null;
   return `whpk_${publicBytesOf(signingKey(secret)).toString('base64')}`;
 }
 
-/** A PKCS #8 key of Ed25519 is always this and the seed. */
+/** An Ed25519 key in PKCS #8 is always these bytes and the seed. */
 const pkcs8Head = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 function ed25519KeyOf(seed: Buffer): KeyObject {

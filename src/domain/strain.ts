@@ -1,29 +1,29 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** How much the latest round counts. */
+/** The weight of the latest round in the moving average. */
 const weight = 0.2;
 const freshForMs = 1_000;
-/** The quickest round of the last minute or so is what a round takes when nothing is in its way. */
+/** The quickest round of about the last minute shows how long a round takes when nothing slows it. */
 const baselineForMs = 30_000;
-const mostBaselineMs = 15;
+const maxBaselineMs = 15;
 
-/** Waiting for longer than this, a webhook is one of a backlog: a little later makes no difference to it. */
+/** A webhook that has waited longer than this is part of a backlog: a little later makes no difference to it. */
 export const behindAfterMs = 1_000;
 
-/** none: nothing has just arrived. shared: there is such, and it does not wait. high: it does. */
+/** none: no webhook has just arrived. shared: some have, and they do not wait. high: some have, and they wait. */
 export type StrainLevel = 'none' | 'shared' | 'high';
 
 /**
- * Whether the process, or the machine, is so busy that webhooks that have just arrived wait, and there are such. Then lanes
- * that work off a backlog have to hold back; with nothing but backlogs there is nobody to hold back for.
+ * Measures whether new webhooks wait because the process or the machine is busy. If they do, lanes that work off a
+ * backlog must hold back; with only backlogs there is nothing to hold back for.
  *
- * A round is a claim and the sending that it starts, without what it waited on purpose.
+ * A round is a claim and the sending that it starts, without the time that it waited on purpose.
  */
 export class Strain {
   #roundMs = 0;
   #freshAtMs = Number.NEGATIVE_INFINITY;
-  #quickestMs = mostBaselineMs;
-  #quickestBeforeMs = mostBaselineMs;
+  #quickestMs = maxBaselineMs;
+  #quickestBeforeMs = maxBaselineMs;
   #baselineFromMs = Number.NEGATIVE_INFINITY;
 
   note({ roundMs, hasFresh, nowMs }: { roundMs: number; hasFresh: boolean; nowMs: number }): void {
@@ -31,7 +31,7 @@ export class Strain {
     if (hasFresh) this.#freshAtMs = nowMs;
     if (nowMs - this.#baselineFromMs > baselineForMs) {
       this.#quickestBeforeMs = this.#quickestMs;
-      this.#quickestMs = mostBaselineMs;
+      this.#quickestMs = maxBaselineMs;
       this.#baselineFromMs = nowMs;
     }
     this.#quickestMs = Math.min(this.#quickestMs, roundMs);

@@ -1,15 +1,15 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** So many endpoints that fail are watched; in what fails at more of them at once, all attempts together tell enough. */
-const mostWatched = 200;
-/** For so long after its last failure an endpoint is watched. Longer than the period of any rate. */
+/** How many failing endpoints are watched. If more fail at once, the total of all attempts tells enough. */
+const maxWatched = 200;
+/** How long an endpoint is watched after its last failure. It is longer than the period of any rate. */
 const watchedMs = 3_600_000;
-/** So many other endpoints are written each time, if there are as many: those that have waited longest. */
-const leastWritten = 200;
-/** Of more endpoints a share is written each time, so that each is written within so many turns. */
+/** How many other endpoints are written each time, at least: those that have waited longest. */
+const minWritten = 200;
+/** If there are more, each turn writes this fraction of them, so that each is written within 20 turns. */
 const turns = 20;
-/** More endpoints than that do not wait to be written: it bounds the memory. */
-const mostWaiting = 100_000;
+/** At most this many endpoints wait to be written, which bounds the memory. */
+const maxWaiting = 100_000;
 
 /** Attempts since the last tally. */
 export interface TallyRow {
@@ -27,15 +27,15 @@ interface Counts {
 }
 
 /**
- * Counts attempts and failures: all of them, and those of each registered endpoint. What has failed lately is written each
- * time, for the alerts. So are the others as long as they are few; of many each is written every now and then, so that
- * 100,000 of them cost a row each in five minutes and not in 15 seconds.
+ * Counts attempts and failures: all of them, and those of each registered endpoint. Endpoints that failed lately are
+ * written each time, for the alerts. The others are too while they are few. If there are many, they take turns: 100,000
+ * of them cost one row each in five minutes, not in 15 seconds.
  */
 export class Tally {
   readonly #total: Counts = { attempts: 0, failures: 0 };
-  /** What is not written yet, in the order of the first attempt. */
+  /** Counts that are not written yet, in the order of the first attempt. */
   readonly #endpoints = new Map<string, Counts>();
-  /** When each of those that are watched failed last. */
+  /** When each watched endpoint failed last. */
   readonly #failedAtMs = new Map<string, number>();
 
   note(endpointId: string | null, { failed, nowMs }: { failed: boolean; nowMs: number }): void {
@@ -43,12 +43,12 @@ export class Tally {
     add(this.#total, { attempts: 1, failures });
     if (endpointId === null) return;
     add(this.#countsOf(endpointId), { attempts: 1, failures });
-    if (failed && (this.#failedAtMs.has(endpointId) || this.#failedAtMs.size < mostWatched)) {
+    if (failed && (this.#failedAtMs.has(endpointId) || this.#failedAtMs.size < maxWatched)) {
       this.#failedAtMs.set(endpointId, nowMs);
     }
   }
 
-  /** What is to be written now, or all that there is; nothing where nothing was tried. */
+  /** Takes the counts that are to be written now, or all of them; empty if nothing was tried. */
   take(nowMs: number, { all = false }: { all?: boolean } = {}): TallyRow[] {
     const rows: TallyRow[] = [];
     if (this.#total.attempts > 0) {
@@ -61,7 +61,7 @@ export class Tally {
       if (failedAtMs <= nowMs - watchedMs) this.#failedAtMs.delete(endpointId);
     }
     const waiting = this.#endpoints.size;
-    const share = Math.max(leastWritten, Math.ceil(waiting / turns), waiting - mostWaiting);
+    const share = Math.max(minWritten, Math.ceil(waiting / turns), waiting - maxWaiting);
     let left = all ? waiting : share;
     for (const endpointId of this.#endpoints.keys()) {
       if (left <= 0) break;
@@ -71,7 +71,7 @@ export class Tally {
     return rows;
   }
 
-  /** Back again what could not be written. */
+  /** Puts back counts that could not be written. */
   give(rows: readonly TallyRow[]): void {
     for (const row of rows) {
       add(row.endpointId === null ? this.#total : this.#countsOf(row.endpointId), row);

@@ -10,8 +10,9 @@ export interface Target {
 }
 
 /**
- * Splits a URL, or returns undefined when a webhook must not go there: it is no http or https URL, or it carries a
- * user name or password, or its port is 0. The last line of defence: the CHECK on the outbox and the API come first.
+ * Splits a URL, or returns undefined when a webhook must not go there: it is not an http or https URL, it contains a
+ * user name or password, or its port is 0. This is the last line of defence: the CHECK on the outbox and the API come
+ * first.
  */
 export function targetOf(url: string): Target | undefined {
   const parsed = URL.parse(url);

@@ -4,12 +4,12 @@ import type { Verdict } from './classify.ts';
 import { allowedBy, createPace, type Pace, readyAtMs, spend, usedUp } from './pace.ts';
 
 /**
- * How many requests a second a receiver takes that has refused some of them as too many, as far as its answers show.
+ * Estimates how many requests a second a receiver accepts, once it has refused some as too many.
  *
- * It begins with one a second and about doubles each second until the receiver refuses again: that shows the rate it does not
- * take (`refusedAtPerS`). From then on the rate falls by a tenth with a refusal, or more if it is refused again soon, and
- * grows slowly while it is near the refused rate and faster while it is far from it: each refusal costs a pause, so they must
- * be rare. TCP's CUBIC does the same with its window. Times are ms of any one clock.
+ * The rate begins at one a second and about doubles each second until the receiver refuses again: that is the rate it
+ * does not accept (`refusedAtPerS`). From then on the rate falls by a tenth with a refusal, or more if the next one
+ * comes soon. It grows slowly near the refused rate and faster far from it. Each refusal costs a pause, so refusals
+ * must be rare. TCP's CUBIC does the same with its window. Times are ms of any one clock.
  */
 export interface Throttle {
   readonly ratePerS: number;
@@ -25,18 +25,18 @@ export interface Throttle {
 }
 
 const firstPerS = 1;
-const leastPerS = 0.01;
-/** A receiver that takes so many is not throttled. */
+const minPerS = 0.01;
+/** A receiver that accepts this many is not throttled. */
 const enoughPerS = 1_000;
-/** A rate that is refused again so soon after a pause is far from what the receiver takes. */
+/** A rate that is refused this soon after a pause is far from what the receiver accepts. */
 const soonMs = 10_000;
 /**
- * Longer pauses are left to the row of the breaker, which all workers read: somebody may end it there, and the scan of all
- * lanes finds the lane then.
+ * Longer pauses are left to the row of the breaker, which all workers read: an operator may end the pause there, and
+ * the scan of all lanes then finds the lane.
  */
-const mostPauseMs = 5_000;
+const maxPauseMs = 5_000;
 
-/** What an answer that says "too many requests" asks for; undefined if it is none. */
+/** What a "too many requests" answer asks for; undefined: it is not such an answer. */
 export function refusalOf(verdict: Verdict): { readonly pauseMs: number } | undefined {
   if (verdict.kind !== 'retry') return undefined;
   const { reason, notBeforeMs } = verdict;
@@ -44,12 +44,15 @@ export function refusalOf(verdict: Verdict): { readonly pauseMs: number } | unde
   return reason === 'http_429' ? { pauseMs: 0 } : undefined;
 }
 
-/** After a refusal: when the pause is over, and not before one turn, it goes on with one request at the lower rate. */
+/**
+ * After a refusal: sending goes on at the lower rate with one request, when the pause is over and not before one
+ * interval has passed.
+ */
 export function refused(
   known: Throttle | undefined,
   { nowMs, pauseMs }: { nowMs: number; pauseMs: number },
 ): Throttle {
-  const ratePerS = known === undefined ? firstPerS : Math.max(leastPerS, lowered(known, nowMs));
+  const ratePerS = known === undefined ? firstPerS : Math.max(minPerS, lowered(known, nowMs));
   const pace = createPace(ratePerS);
   const resumedAtMs = nowMs + Math.max(pauseMs, pace.intervalMs);
   return {
@@ -58,20 +61,20 @@ export function refused(
     resumedAtMs,
     hasSucceeded: false,
     isUsed: false,
-    pace: usedUp(pace, Math.min(resumedAtMs, nowMs + Math.max(mostPauseMs, pace.intervalMs))),
+    pace: usedUp(pace, Math.min(resumedAtMs, nowMs + Math.max(maxPauseMs, pace.intervalMs))),
   };
 }
 
-/** No request for a while. */
+/** Stops requests for a while. */
 export function paused(
   throttle: Throttle,
   { nowMs, pauseMs }: { nowMs: number; pauseMs: number },
 ): Throttle {
-  const untilMs = nowMs + Math.min(pauseMs, mostPauseMs);
+  const untilMs = nowMs + Math.min(pauseMs, maxPauseMs);
   return { ...throttle, pace: usedUp(throttle.pace, Math.max(untilMs, readyAtMs(throttle.pace))) };
 }
 
-/** After a success; undefined when the receiver takes so many that it need not be throttled. */
+/** Raises the rate after a success; undefined: the receiver accepts so many that no limit is needed. */
 export function succeeded(throttle: Throttle): Throttle | undefined {
   if (!throttle.isUsed) return { ...throttle, hasSucceeded: true };
   const ratePerS = throttle.ratePerS + gain(throttle);
@@ -80,7 +83,7 @@ export function succeeded(throttle: Throttle): Throttle | undefined {
   return { ...throttle, ratePerS, hasSucceeded: true, pace };
 }
 
-/** A request begins. */
+/** Counts a request that begins. */
 export function begun(throttle: Throttle, nowMs: number): Throttle {
   const { pace } = throttle;
   return {
@@ -95,7 +98,7 @@ export function roomOf(throttle: Throttle, nowMs: number): number {
   return allowedBy(throttle.pace, nowMs);
 }
 
-/** From when on a request may begin. */
+/** The time from which a request may begin. */
 export function readyAt(throttle: Throttle): number {
   return readyAtMs(throttle.pace);
 }
@@ -105,7 +108,10 @@ function lowered({ ratePerS, hasSucceeded, refusedAtPerS, resumedAtMs }: Throttl
   return ratePerS * (nowMs - resumedAtMs < soonMs ? 0.75 : 0.9);
 }
 
-/** Requests a second more for one success; so at any rate the growth in a second is this share of the rate. */
+/**
+ * By how many requests a second one success raises the rate. At any rate, a second of successes raises it by this
+ * share.
+ */
 function gain({ ratePerS, refusedAtPerS }: Throttle): number {
   if (refusedAtPerS === undefined) return Math.min(1, ratePerS);
   const share = ratePerS / refusedAtPerS;

@@ -6,8 +6,9 @@ const firstMs = 0;
 const lastMs = Date.UTC(9999, 11, 31, 23, 59, 59);
 
 /**
- * A time of RFC 3339 as it is in UTC, to a microsecond; undefined for what is none. Nothing here is older than 1970 or later than 9999, so what
- * lies beyond, such as the year 1 that stands for "no time" in Go, is taken for the nearest time that is not.
+ * Converts an RFC 3339 time to UTC, to the microsecond; undefined: it is not such a time. Times before 1970 or after
+ * 9999 become the nearest time in that range, because nothing here lies outside it. An example is the year 1, which
+ * stands for "no time" in Go.
  */
 export function timeIn(text: string | undefined): string | undefined {
   const match = shape.exec(text ?? '');

@@ -13,13 +13,13 @@ interface Account {
 interface Command {
   readonly program: string;
   readonly args: readonly string[];
-  /** For child_process: where, with which environment and as whom. */
+  /** Options for child_process: directory, environment and user. */
   readonly options: { cwd: string; env?: NodeJS.ProcessEnv; uid?: number; gid?: number };
 }
 
 /** How Postgres programs are run here. */
 export interface Launcher {
-  /** Who must own the files that Postgres uses; undefined when that is whoever we are. */
+  /** The owner that Postgres' files must have; undefined: the current user. */
   readonly account: Account | undefined;
   command(program: string, args: readonly string[]): Command;
 }
@@ -30,8 +30,8 @@ const plain: Launcher = {
 };
 
 /**
- * Decides under which account Postgres runs. It refuses uid 0, so root hands it to the owner of
- * `directory`, or, if that is root, to `postgres` or `nobody`, who become its owner.
+ * Decides under which account Postgres runs. It refuses uid 0, so root runs it as the owner of `directory`. If that is
+ * root, `postgres` or `nobody` becomes the owner.
  *
  * @param place.directory an existing directory of ours that Postgres will use.
  * @throws when root finds no way to let that account reach the program and the directory.
@@ -46,14 +46,14 @@ export async function chooseLauncher(place: {
     if (await reaches(launcher, place)) return launcher;
   }
   throw new Error(
-    `Cannot start the embedded Postgres as it must not run as root, and uid ${account.uid} ` +
-      `does not reach its files: current value is ${place.directory} and ${place.postgres}; ` +
+    `Cannot start the embedded Postgres: it must not run as root, and uid ${account.uid} ` +
+      `cannot access its files ${place.directory} and ${place.postgres}; ` +
       'move both out of a private directory, run as another user, install setpriv (util-linux), ' +
       'or set DATABASE_URL',
   );
 }
 
-/** A copy made by root (cp -r, a restored backup) belongs to root throughout, hence the walk. */
+/** The walk is needed because a copy made by root (cp -r, a restored backup) belongs to root throughout. */
 async function takeOver(directory: string): Promise<Account> {
   const owner = await stat(directory);
   if (owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
@@ -82,9 +82,9 @@ function asAccount(account: Account): Launcher {
 }
 
 /**
- * For files below a directory that only root may enter, such as /root: a uid other than 0, as
- * Postgres wants, that keeps root's right to pass file modes. Without no_setuid_fixup the kernel
- * ignores that right in access(2), with which Postgres checks its own program.
+ * Runs Postgres with files below a directory that only root may enter, such as /root: under a uid other than 0, which
+ * Postgres requires, that keeps root's right to bypass file modes. Without no_setuid_fixup the kernel ignores that
+ * right in access(2), with which Postgres checks its own program.
  */
 function asAccountWithOverride(account: Account): Launcher {
   const privileges = [
@@ -105,7 +105,9 @@ function asAccountWithOverride(account: Account): Launcher {
   };
 }
 
-/** Really tries: modes, ACLs, mount options and missing capabilities cannot all be foreseen. */
+/**
+ * Tests the access by trying it, because modes, ACLs, mount options and missing capabilities cannot all be foreseen.
+ */
 async function reaches(launcher: Launcher, place: { directory: string; postgres: string }) {
   const script = 'cd "$1" && exec "$0" --version';
   const { program, args, options } = launcher.command('/bin/sh', [
@@ -124,9 +126,9 @@ async function reaches(launcher: Launcher, place: { directory: string; postgres:
 }
 
 /**
- * A bare environment: PGOPTIONS and its like would change the server, and our secrets are none of
- * its business. LC_ALL=C keeps messages readable to us, and macOS from starting a thread too many.
- * Windows programs need much of theirs, so they inherit it.
+ * A minimal environment: PGOPTIONS and similar variables would change the server, and it does not need our secrets.
+ * LC_ALL=C keeps messages readable to us, and prevents macOS from starting an extra thread. Windows programs need much
+ * of their environment, so they inherit it.
  */
 function surroundings(): Command['options'] {
   if (process.platform === 'win32') return { cwd: process.cwd() };

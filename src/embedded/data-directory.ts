@@ -3,12 +3,12 @@ import { dirname, resolve } from 'node:path';
 import { ConfigError } from '../config/config-error.ts';
 
 /**
- * Makes the data directory, with those above it, and returns its real path.
+ * Makes the data directory with its parents, and returns its real path.
  *
- * Directory by directory: Node's recursive mkdir tries for ever, and cannot be interrupted, where one whose parent is there
- * cannot be made, as in /proc.
+ * It goes directory by directory, because Node's recursive mkdir tries for ever, uninterruptibly, in places such as
+ * /proc, where a directory cannot be made although its parent exists.
  *
- * @throws ConfigError when there is no directory, and none can be made.
+ * @throws ConfigError when there is no directory and it cannot be made.
  */
 export async function openDataDirectory(path: string): Promise<string> {
   try {
@@ -19,13 +19,13 @@ export async function openDataDirectory(path: string): Promise<string> {
   }
 }
 
-/** That something below the data directory may not be read or written, as an error of the setting; other errors as they are. */
+/** Turns an error of access below the data directory into one of the setting; returns other errors unchanged. */
 export function explained(error: unknown, path: string): unknown {
   return isOf(error, rights) ? unusable(path, error) : error;
 }
 
 const rights = ['EACCES', 'EPERM', 'EROFS'];
-/** What is wrong with the place, and not with the disk or with us. */
+/** Errors of the path, not of the disk or the process. */
 const ofPlace = ['EEXIST', 'ELOOP', 'ENAMETOOLONG', 'ENOENT', 'ENOTDIR'];
 
 function isOf(error: unknown, codes: readonly string[]): error is Error {
@@ -39,7 +39,7 @@ function isOf(error: unknown, codes: readonly string[]): error is Error {
 
 function unusable(path: string, error: Error): ConfigError {
   return new ConfigError(
-    `POSTHORN_DATA_DIR must be a directory that this user may make and write: "${path}" is not (${error.message})`,
+    `POSTHORN_DATA_DIR must be a directory that this user may create and write: "${path}" is not (${error.message})`,
   );
 }
 
@@ -50,7 +50,7 @@ async function make(path: string): Promise<void> {
   if (found?.isDirectory() === true) return;
   const parent = dirname(path);
   if (found === undefined && parent !== path) await make(parent);
-  // Others may pass through, as the account must that runs Postgres for root, but not look around.
+  // Others may pass through, because the account that runs Postgres for root must, but they may not list it.
   await mkdir(path, { mode: 0o711 }).catch(async (error: NodeJS.ErrnoException) => {
     const isThere = error.code === 'EEXIST' && (await stat(path)).isDirectory();
     if (!isThere) throw error;

@@ -12,17 +12,17 @@ import { lookForPostmaster } from './postmaster.ts';
 import { isAlive } from './process-identity.ts';
 
 /**
- * A Postgres of our own, for those who have no DATABASE_URL.
+ * An embedded Postgres, for use without DATABASE_URL.
  *
- * In: a data directory. Out: a URL that stays valid until `stop`, even if the server is killed
- * meanwhile: it is started again on the same port. Several processes may use one directory; one of
- * them owns the server and stops it, and any other takes it over when the owner ends. A kill -9 of
- * us leaves the server running; the next start finds and adopts it.
+ * In: a data directory. Out: a URL that stays valid until `stop`, even if the server is killed in between: it is
+ * started again on the same port. Several processes may use one directory; one of them owns the server and stops it,
+ * and any other takes it over when the owner ends. A kill -9 of our process leaves the server running; the next start
+ * finds and adopts it.
  */
 export interface EmbeddedPostgres {
-  /** With the password, for our own pools. Never to be logged. */
+  /** Includes the password, for our own pools. Never log it. */
   readonly url: string;
-  /** A command line to be shown and copied; psql takes the password from a private file. */
+  /** A psql command line to show and copy; psql reads the password from a private file. */
   readonly psql: string;
   /** A private file with the URL, for applications. */
   readonly urlFile: string;
@@ -33,10 +33,10 @@ export interface EmbeddedPostgres {
 }
 
 export interface EmbeddedPostgresOptions {
-  /** Such as `.posthorn`; made if missing. Belongs to one machine at a time. */
+  /** A path such as `.posthorn`; made if missing. Only one machine may use it at a time. */
   readonly dataDir: string;
   readonly log: Log;
-  /** More server settings, such as `{ fsync: 'off' }` in a test. They win over postgresql.conf. */
+  /** More server settings, such as `{ fsync: 'off' }` in a test. They override postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
@@ -51,7 +51,7 @@ export async function startEmbeddedPostgres(
 ): Promise<EmbeddedPostgres> {
   const stopping = new AbortController();
   try {
-    // First: whoever has no binaries is to be told so, and not that a directory cannot be written.
+    // First, so that a missing package is reported before a directory that cannot be written.
     const binaries = await findBinaries();
     const user: User = {
       site: siteIn(await openDataDirectory(options.dataDir)),
@@ -70,7 +70,7 @@ export async function startEmbeddedPostgres(
   }
 }
 
-/** The URL of the server that runs in `dataDir`; undefined when none does. Starts nothing and writes nothing. */
+/** Finds the URL of the server that runs in `dataDir`; undefined: none runs. Starts nothing and writes nothing. */
 export async function findEmbeddedPostgres(dataDir: string): Promise<string | undefined> {
   if (!existsSync(dataDir)) return undefined;
   const site = siteIn(await realpath(dataDir));
@@ -83,7 +83,7 @@ function urlOf(port: number, password: string): string {
   return `postgres://posthorn:${password}@127.0.0.1:${port}/posthorn`;
 }
 
-/** How often the server and its owner are looked at. Outside Linux each look starts `ps`. */
+/** How often the server and its owner are checked. Outside Linux each check starts `ps`. */
 const pollMs = process.platform === 'linux' ? 250 : 2000;
 const ownerPatienceMs = 60_000;
 const maxDelayMs = 10_000;
@@ -128,7 +128,7 @@ class Server implements EmbeddedPostgres {
     await leaveServer(this.#user, this.#standing);
   }
 
-  /** Ends with an aborted sleep or step. Does not keep the process from ending. */
+  /** Checks until a sleep or a step is aborted. Does not keep the process alive. */
   async #watch(): Promise<void> {
     const { log, signal } = this.#user;
     let delayMs = pollMs;
@@ -172,14 +172,14 @@ function siteIn(dataDir: string): Site {
   };
 }
 
-/** As a whole: another process may be reading it. */
+/** Replaces the file in one step, because another process may be reading it. */
 async function writeUrl({ urlFile }: Site, url: string): Promise<void> {
   const draft = `${urlFile}.${process.pid}.new`;
   await writeFile(draft, `${url}\n`, { mode: 0o600 });
   await rename(draft, urlFile);
 }
 
-/** While a live owner has its server down, as in a restart, there is nothing to do but wait. */
+/** While a live owner restarts its server, all others can only wait. */
 async function firstStanding(user: User): Promise<Standing> {
   const deadline = Date.now() + ownerPatienceMs;
   for (;;) {
@@ -187,15 +187,15 @@ async function firstStanding(user: User): Promise<Standing> {
     if (standing !== undefined) return standing;
     if (Date.now() > deadline) {
       throw new Error(
-        `Cannot start the embedded Postgres as the process that owns it must start it: ` +
-          `current value is owner in ${user.site.stateFile}`,
+        `Cannot start the embedded Postgres: the process that owns it must start it, but has not; ` +
+          `see "owner" in ${user.site.stateFile}`,
       );
     }
     await sleep(100, undefined, { signal: user.signal });
   }
 }
 
-/** The URI holds no password, so it may stand in a terminal and in a process list. */
+/** The URI has no password, so it may appear in a terminal and in a process list. */
 function psqlCommand(port: number, passfile: string): string {
   const path = passfile.split(sep).map(encodeURIComponent).join('/').replaceAll("'", '%27');
   const quote = process.platform === 'win32' ? '"' : "'";

@@ -17,7 +17,7 @@ import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { untilReady } from './readiness.ts';
 import { readState, type State, writeState } from './state.ts';
 
-/** One user of an embedded Postgres: of several in one process or in many, one owns the server. */
+/** A user of an embedded Postgres. There may be several, in one process or in many; one of them owns the server. */
 export interface User {
   readonly site: Site;
   readonly binaries: Binaries;
@@ -27,7 +27,7 @@ export interface User {
   readonly signal: AbortSignal;
 }
 
-/** The server in use and who stops it. */
+/** The server in use, and whether this user must stop it. */
 export interface Standing {
   readonly postmaster: Postmaster;
   readonly owner: ProcessIdentity;
@@ -40,12 +40,12 @@ type Owner = NonNullable<State['owner']>;
 const lingeringMs = 20_000;
 
 /**
- * Sees to it that the server runs: joins a running one, adopts one whose owner died, or starts it.
+ * Makes sure that the server runs: joins a running one, adopts one whose owner died, or starts it.
  *
- * A crash at any step leaves at worst a server without a live owner, which the next call adopts.
+ * A crash at any step leaves, at worst, a server without a live owner, which the next call adopts.
  *
- * @param port the only port that will do, when URLs with it have been handed out.
- * @returns undefined when the server is down but its owner lives, and so will start it.
+ * @param port the only acceptable port, if URLs with it have been handed out.
+ * @returns undefined when the server is down but its owner is alive and will start it.
  */
 export function ensureServer(user: User, port?: number): Promise<Standing | undefined> {
   return withLock({ path: user.site.lockFile, signal: user.signal }, async () => {
@@ -59,14 +59,14 @@ export function ensureServer(user: User, port?: number): Promise<Standing | unde
   });
 }
 
-/** Gives the server up: its owner stops it, anyone else just leaves. */
+/** Leaves the server; its owner also stops it. */
 export async function leaveServer(user: User, { postmaster, isOwner }: Standing): Promise<void> {
   if (!existsSync(user.site.dataDir)) {
-    // Deleted under our feet, and the lock with it; the process must not stay for that.
+    // The directory was deleted in the meantime, with the lock in it; that must not keep the process alive.
     if (isOwner) await stopPostmaster(postmaster, user);
     return;
   }
-  // Not the user's signal: that one is aborted by now.
+  // A new signal, because the user's is aborted by now.
   const { signal } = new AbortController();
   await withLock({ path: user.site.lockFile, signal }, async () => {
     const state = await readState(user.site.stateFile);
@@ -89,8 +89,8 @@ async function join(
   const { running: postmaster, owner, port } = found;
   if (port !== undefined && port !== postmaster.port) {
     throw new Error(
-      `Cannot go on with the embedded Postgres as it must stay on port ${port}: ` +
-        `current value is ${postmaster.port}; restart this process`,
+      `The embedded Postgres must stay on port ${port}, but it now listens on ` +
+        `${postmaster.port}; restart this process`,
     );
   }
   const { cluster } = user.site;
@@ -108,7 +108,7 @@ async function join(
 
 async function own(user: User, postmaster: Postmaster): Promise<Standing> {
   const self = await identify(process.pid);
-  if (self === undefined) throw new Error('Cannot find our own process in the process table');
+  if (self === undefined) throw new Error('This process is missing in the process table');
   const owner = { ...self, handle: user.handle };
   await writeState(user.site.stateFile, { port: postmaster.port, owner });
   return { postmaster, owner, isOwner: true };
@@ -151,7 +151,10 @@ async function logSince({ logFile }: Site, { logOffset }: Launched): Promise<str
   }
 }
 
-/** A port lost between our look and the server's, and remains of a killed server, go away. */
+/**
+ * Whether the fault will pass: the port was taken between our check and the server's, or a killed server has left
+ * remains.
+ */
 function isPassing(lines: string): boolean {
   return /could not create any TCP\/IP sockets|shared memory block|lock file ".*" already exists/.test(
     lines,

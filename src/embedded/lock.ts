@@ -6,7 +6,7 @@ import { identify, isAlive } from './process-identity.ts';
 
 const Holder = z.object({ pid: z.int(), startedAt: z.string() });
 
-/** Longer than an initdb, a crash recovery or a slow stop that another process may be at. */
+/** Longer than an initdb, a crash recovery or a slow stop in another process. */
 const patienceMs = 120_000;
 const pollMs = 50;
 
@@ -14,8 +14,8 @@ const pollMs = 50;
  * Runs `work` while no other process runs its own under the same lock file. A lock whose holder
  * died is broken.
  *
- * This keeps two starters out of each other's way; it does not guard the data. Postgres does that
- * itself, so the instant in which two could break the same stale lock costs at most an error.
+ * The lock separates two processes that start the server; it does not guard the data. Postgres does that itself, so the
+ * short moment in which two processes could break the same stale lock costs at most an error.
  *
  * @throws when another live process keeps the lock for two minutes, or `signal` aborts the wait.
  */
@@ -37,7 +37,7 @@ export async function withLock<T>(
   }
 }
 
-/** A hard link appears with its content; a file opened with `wx` is empty for an instant. */
+/** A hard link appears together with its content; a file opened with `wx` is empty for a moment. */
 async function acquire(ticket: string, lock: { path: string; signal: AbortSignal }): Promise<void> {
   const deadline = Date.now() + patienceMs;
   while (!(await claimed(ticket, lock.path))) {
@@ -49,8 +49,8 @@ async function acquire(ticket: string, lock: { path: string; signal: AbortSignal
     }
     if (Date.now() > deadline) {
       throw new Error(
-        `Cannot start the embedded Postgres as one process at a time may start or stop it: ` +
-          `current value is ${holder} in ${lock.path}`,
+        `Cannot start the embedded Postgres because another process has been starting or stopping it ` +
+          `for two minutes: ${holder} in ${lock.path}`,
       );
     }
     await sleep(pollMs, undefined, { signal: lock.signal });
@@ -75,14 +75,14 @@ async function isHeld(content: string): Promise<boolean> {
   }
 }
 
-/** Moves the stale lock aside before it deletes it, and puts back a fresh one moved by mistake. */
+/** Moves the stale lock aside before deleting it, and puts back a fresh one that it moved by mistake. */
 async function breakLock(path: string, stale: string): Promise<void> {
   const aside = `${path}.${randomUUID()}`;
   try {
     await rename(path, aside);
     if ((await readFile(aside, 'utf8')) !== stale) await link(aside, path);
   } catch {
-    // Someone else was faster; the next round looks again.
+    // Another process was faster; the next round checks again.
   } finally {
     await rm(aside, { force: true });
   }

@@ -14,7 +14,7 @@ import {
   type ProcessIdentity,
 } from './process-identity.ts';
 
-/** The server's first process: parent of all others, and named in postmaster.pid. */
+/** The server's first process: the parent of all others, and the one named in postmaster.pid. */
 export interface Postmaster {
   readonly identity: ProcessIdentity;
   readonly port: number;
@@ -25,12 +25,12 @@ const fastStopMs = 10_000;
 const immediateStopMs = 10_000;
 
 /**
- * The running server of this cluster, whoever started it; undefined when none runs.
+ * Finds the running server of this cluster, whatever process started it; undefined: none runs.
  *
- * Postgres believes any process that has the pid in postmaster.pid: another program that got the
- * pid since, or a killed server that nobody reaps, would keep it from starting for good. In these
- * cases the file is removed here. If backends of the old server live on, Postgres still notices
- * them by their shared memory, which it finds without the file.
+ * Postgres trusts any process that has the pid in postmaster.pid. Another program that has got the pid since, or a
+ * killed server that no process reaps, would keep it from starting for ever, so in these cases this function removes
+ * the file. If backends of the old server live on, Postgres still notices them by their shared memory, which it finds
+ * without the file.
  */
 export async function findPostmaster(cluster: string): Promise<Postmaster | undefined> {
   const { postmaster, isStale } = await lookForPostmaster(cluster);
@@ -38,7 +38,10 @@ export async function findPostmaster(cluster: string): Promise<Postmaster | unde
   return postmaster;
 }
 
-/** The same, but touches nothing: says whether the file names a process that is no server of this cluster. */
+/**
+ * The same without changing anything: it also returns whether the file names a process that is not a server of this
+ * cluster.
+ */
 export async function lookForPostmaster(
   cluster: string,
 ): Promise<{ readonly postmaster: Postmaster | undefined; readonly isStale: boolean }> {
@@ -51,18 +54,18 @@ export async function lookForPostmaster(
   const identity = await identify(pid);
   if (identity === undefined) return none;
   const command = await commandLine(pid);
-  // When we could not ask, the file stays: without it a live server would shut itself down.
+  // If the process could not be checked, the file stays: without it, a live server would shut itself down.
   if (command === undefined) return none;
   if (servesCluster(command, cluster)) return { postmaster: { identity, port }, isStale: false };
   return { ...none, isStale: await isAlive(identity) };
 }
 
-/** A server that we started, and where in the log file its own lines begin. */
+/** A server that we started, and the offset at which its own lines begin in the log file. */
 export interface Launched extends Postmaster {
   readonly logOffset: number;
 }
 
-/** Starts the server and returns once its process exists; it cannot take connections yet. */
+/** Starts the server and returns once its process exists; it does not take connections yet. */
 export async function launchPostmaster(options: {
   site: Site;
   launcher: Launcher;
@@ -75,7 +78,7 @@ export async function launchPostmaster(options: {
   try {
     const child = spawn(command.program, command.args, {
       ...command.options,
-      // Its own session: Ctrl-C reaches us only, and we stop it when our work has drained.
+      // A separate session: Ctrl-C reaches only us, and we stop the server when our work has drained.
       detached: true,
       windowsHide: true,
       stdio: ['ignore', log.file.fd, log.file.fd],
@@ -86,7 +89,7 @@ export async function launchPostmaster(options: {
     });
     child.unref();
     const pid = child.pid ?? 0;
-    // Not found when it is gone already; then its log says why.
+    // Not found if the server has already ended; then its log says why.
     const identity = (await identify(pid)) ?? { pid, startedAt: 'gone' };
     return { identity, port: options.port, logOffset: log.offset };
   } finally {
@@ -94,7 +97,7 @@ export async function launchPostmaster(options: {
   }
 }
 
-/** Fast shutdown, and after 10 s an immediate one, from which the next start recovers. */
+/** A fast shutdown, and after 10 s an immediate one, from which the next start recovers. */
 export async function stopPostmaster(
   { identity }: Postmaster,
   { site, binaries }: { site: Site; binaries: Binaries },
@@ -105,7 +108,7 @@ export async function stopPostmaster(
   ] as const) {
     if (!(await isAlive(identity))) return;
     if (process.platform === 'win32') {
-      // Windows has no such signals. A failure shows in that the process stays.
+      // Windows has no such signals. If this fails, the process stays, which is noticed.
       const args = ['stop', '-D', site.cluster, '-m', mode, '-W'];
       await promisify(execFile)(binaries.pg_ctl, args).catch(() => undefined);
     } else {
@@ -114,12 +117,12 @@ export async function stopPostmaster(
     if (await isGoneWithin(identity, waitMs)) return;
   }
   throw new Error(
-    `Cannot stop the embedded Postgres as its process ignores SIGINT and SIGQUIT: ` +
-      `current value is pid ${identity.pid}`,
+    `Cannot stop the embedded Postgres because its process ignores SIGINT and SIGQUIT: ` +
+      `pid ${identity.pid}`,
   );
 }
 
-/** The data directory first: {@link servesCluster} looks for it there. */
+/** The data directory comes first, because {@link servesCluster} looks for it there. */
 function serverArguments(options: {
   site: Site;
   port: number;
@@ -137,12 +140,14 @@ function serverArguments(options: {
   return ['-D', options.site.cluster, ...flags];
 }
 
-/** Both sides with a trailing space, so that /data/a is not found in /data/ab. */
+/** Both sides get a trailing space, so that /data/a is not found in /data/ab. */
 function servesCluster(command: string, cluster: string): boolean {
   return /postgres(\.exe)? -D /.test(command) && `${command} `.includes(` -D ${cluster} `);
 }
 
-/** Appending, and cut when it grew large; private, for statements that fail are quoted in it. */
+/**
+ * Opens the log to append to it, and truncates it if it is large. It is private, because it quotes failed statements.
+ */
 async function openLog(path: string) {
   const file = await open(path, 'a', 0o600);
   if ((await file.stat()).size > maxLogBytes) await file.truncate(0);

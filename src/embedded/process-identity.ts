@@ -5,34 +5,34 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /**
- * A process and when it began. A pid alone proves nothing: after a reboot, or in a restarted
- * container, small pids are soon given to other programs.
+ * A process and the time of its start. A pid alone proves nothing: after a reboot, or in a restarted container, small
+ * pids are soon given to other programs.
  */
 export interface ProcessIdentity {
   readonly pid: number;
   readonly startedAt: string;
 }
 
-/** The live process that has this pid now; undefined when none has, or only a zombie. */
+/** Finds the live process with this pid; undefined: there is none, or only a zombie. */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
   const startedAt = await startOf(pid);
   return startedAt === undefined ? undefined : { pid, startedAt };
 }
 
-/** Whether this very process still runs. */
+/** Whether exactly this process still runs. */
 export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
   return (await startOf(identity.pid)) === identity.startedAt;
 }
 
 /**
- * Whether only a process's exit status is left, which its parent does not collect. As pid 1 of a
- * container many programs never do; to anyone who sends signal 0, such a process seems alive.
+ * Whether the process is a zombie: it has ended, but its parent has not collected its exit status. Many programs never
+ * do so as pid 1 of a container. To signal 0, such a process seems alive.
  */
 export async function isZombie(pid: number): Promise<boolean> {
   return (await look(pid))?.isZombie === true;
 }
 
-/** The command line of a live process, its arguments joined by spaces. */
+/** Reads the command line of a live process, with its arguments joined by spaces. */
 export async function commandLine(pid: number): Promise<string | undefined> {
   if (process.platform === 'linux') {
     const arguments_ = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
@@ -59,7 +59,7 @@ interface ProcessEntry {
 async function look(pid: number): Promise<ProcessEntry | undefined> {
   if (process.platform === 'linux') return lookInProc(pid);
   if (process.platform === 'win32') {
-    // PowerShell takes a third of a second to say when a process began: too slow for every look.
+    // PowerShell takes a third of a second to find a process's start time: too slow for every check.
     return answersSignals(pid) ? { isZombie: false, startedAt: 'unknown' } : undefined;
   }
   const line = await output('ps', ['-o', 'state=', '-o', 'lstart=', '-p', String(pid)]);
@@ -67,10 +67,10 @@ async function look(pid: number): Promise<ProcessEntry | undefined> {
   return { isZombie: line.startsWith('Z'), startedAt: line.replace(/^\S+\s+/, '') };
 }
 
-/** Ticks since boot count anew at each boot, hence the boot's id next to them. */
+/** Ticks since boot start again at each boot, so the boot's id is stored with them. */
 async function lookInProc(pid: number): Promise<ProcessEntry | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The program's name, in parentheses, may itself hold spaces and parentheses.
+  // The program's name, in parentheses, may itself contain spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, ticks] = [fields[0], fields[19]];
   if (ticks === undefined) return undefined;

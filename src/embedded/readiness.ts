@@ -4,7 +4,7 @@ import pg from 'pg';
 import type { Postmaster } from './postmaster.ts';
 import { isAlive } from './process-identity.ts';
 
-/** Enough to replay max_wal_size after a crash on a slow disk. */
+/** Long enough to replay max_wal_size after a crash on a slow disk. */
 const patienceMs = 60_000;
 
 interface Target {
@@ -26,19 +26,19 @@ export async function untilReady(target: Target): Promise<void> {
     const obstacle = await tryToServe(target);
     if (obstacle === undefined) return;
     if (!(await isAlive(target.postmaster.identity))) {
-      throw new Error('Cannot start the embedded Postgres as its process ended');
+      throw new Error('Cannot start the embedded Postgres: its process ended');
     }
     if (Date.now() > deadline) {
       throw new Error(
-        `Cannot start the embedded Postgres as it must be ready in ${patienceMs / 1000} s: ` +
-          `current value is ${obstacle}`,
+        `Cannot start the embedded Postgres: it was not ready within ${patienceMs / 1000} s: ` +
+          `${obstacle}`,
       );
     }
     await sleep(25, undefined, { signal: target.signal });
   }
 }
 
-/** Returns why it does not serve yet. */
+/** Tries to connect; returns why the server does not serve yet. */
 async function tryToServe({ postmaster, password, cluster }: Target): Promise<string | undefined> {
   const client = new pg.Client({
     host: '127.0.0.1',
@@ -48,7 +48,7 @@ async function tryToServe({ postmaster, password, cluster }: Target): Promise<st
     database: 'postgres',
     connectionTimeoutMillis: 5000,
   });
-  // The query's own promise reports a connection that breaks; this event would end the process.
+  // The query's promise reports a broken connection; without this listener the event would end the process.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -72,7 +72,7 @@ async function checkIdentity(client: pg.Client, cluster: string): Promise<void> 
   const path = rows[0]?.path ?? '';
   if (resolve(path) !== cluster) {
     throw new WrongServer(
-      `Cannot use the embedded Postgres as its port must lead to ${cluster}: current value is ${path}`,
+      `The port of the embedded Postgres leads to ${path} instead of ${cluster}`,
     );
   }
 }
@@ -82,7 +82,7 @@ async function createDatabase(client: pg.Client): Promise<void> {
   if (rowCount === 0) await client.query('create database posthorn');
 }
 
-/** Class 28: wrong password. Everything else may pass while a server starts or recovers. */
+/** Class 28: wrong password. All other errors may pass while a server starts or recovers. */
 function isFinal(error: unknown): boolean {
   if (error instanceof WrongServer) return true;
   return error instanceof pg.DatabaseError && error.code?.startsWith('28') === true;

@@ -1,10 +1,10 @@
 /*
- * Lets undici pass over a `100 Continue` that nobody asked for.
+ * Lets undici skip an unexpected `100 Continue`.
  *
- * A client must be able to parse 1xx responses "even if the client does not expect one" (RFC 9110, 15.2). undici 8 passes
- * 102 to 199 over, and destroys the connection on 100. So the last digit of a 100 is changed to 2 on its way to the parser.
- * Only heads of interim responses are looked at byte by byte: from the first byte of another status on, everything up to the
- * next request passes untouched.
+ * A client must be able to parse 1xx responses "even if the client does not expect one" (RFC 9110, 15.2). undici 8
+ * skips 102 to 199, but destroys the connection on 100. So the last digit of a 100 is changed to 2 on its way to the
+ * parser. Only the heads of interim responses are read byte by byte: from the first byte of another status on,
+ * everything up to the next request passes unchanged.
  */
 
 const zero = '0'.charCodeAt(0);
@@ -14,17 +14,17 @@ const space = ' '.charCodeAt(0);
 const cr = 13;
 const lf = 10;
 const start = Buffer.from('HTTP/1.');
-/** Where the status code begins: after `HTTP/1.1 `. */
+/** The position of the status code, after `HTTP/1.1 `. */
 const codeAt = 9;
 
 export class ContinueFilter {
-  /** Reading the head of an interim response, or what may become one. */
+  /** True while it reads the head of a response that is, or may be, an interim one. */
   #isLooking = false;
-  /** Bytes of the status line so far, up to the end of the code. */
+  /** Bytes of the status line read so far, up to the end of the code. */
   #at = 0;
   /** The second digit of the code. */
   #tens = 0;
-  /** It is a 1xx: the next response begins after its empty line. */
+  /** The response is a 1xx: the next one begins after its empty line. */
   #isInterim = false;
   /** Bytes since the end of the last line, carriage returns left out. */
   #lineLength = 0;
@@ -50,7 +50,7 @@ export class ContinueFilter {
     this.#lineLength = 1;
   }
 
-  /** Says whether this byte is the last digit of a 100. */
+  /** Returns whether this byte is the last digit of a 100. */
   #readStatus(byte: number): boolean {
     const at = this.#at;
     // Empty lines before a response are allowed (RFC 9112, 2.2).
@@ -67,7 +67,7 @@ export class ContinueFilter {
     return false;
   }
 
-  /** Up to the empty line, after which another response follows. */
+  /** Reads up to the empty line, after which another response follows. */
   #readHead(byte: number): void {
     if (byte === cr) return;
     if (byte !== lf) this.#lineLength += 1;

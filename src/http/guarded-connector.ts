@@ -7,15 +7,15 @@ import { isLocalhost, loopback } from './hosts-file.ts';
 import { openTunnel } from './proxy-tunnel.ts';
 
 /*
- * Opens the connections of the HTTP client, and only to addresses that the policy allows.
+ * Opens the connections of the HTTP client, only to addresses that the policy allows.
  *
- * The check is made where the address is really dialled, because every place before it can be passed by: a URL check by
- * DNS, a check in `lookup` by an address in the URL (lookup is never called), `connect.blockList` by https (tls.connect
- * ignores it in Node 24), undici's DNS interceptor by a full cache. Three checks, for http and https alike: an address in
- * the URL, each address of a name (Node dials exactly what the lookup returned, so a rebinding name gains nothing), and
- * the peer of the open socket, in case one of the first two ever fails.
+ * The check is made at the moment of connecting, because every earlier check can be bypassed: a URL check by DNS, a
+ * check in `lookup` by an address in the URL (lookup is never called), `connect.blockList` by https (tls.connect
+ * ignores it in Node 24), undici's DNS interceptor by a full cache. Three checks, for http and https alike: an address
+ * in the URL, each address of a name (Node dials exactly what the lookup returned, so a rebinding name gains nothing),
+ * and the peer of the open socket, in case one of the first two ever fails.
  *
- * Through a proxy it is the proxy that resolves and dials, so only the first check is left, and localhost beside it.
+ * With a proxy, the proxy resolves and connects, so only the first check is left, together with a check for localhost.
  */
 
 export interface GuardedConnectorOptions {
@@ -23,22 +23,22 @@ export interface GuardedConnectorOptions {
   /** DNS, TCP and TLS together. */
   readonly timeoutMs: number;
   readonly lookup?: LookupFunction | undefined;
-  /** Certificate authorities to trust in place of Node's. */
+  /** Certificate authorities to trust instead of Node's. */
   readonly ca?: string | undefined;
   readonly proxy?: HttpProxy | undefined;
 }
 
 export interface GuardedConnector {
   readonly connect: buildConnector.connector;
-  /** Connections that are open now, in use or kept, and those that are being opened. */
+  /** Connections that are open (in use or idle) or being opened. */
   readonly open: number;
-  /** When the connection that this error broke was opened (performance.now(), ms); undefined when it never was. */
+  /** When the connection that broke with this error was opened (performance.now(), ms); undefined: it never was. */
   openedAt(error: Error): number | undefined;
-  /** Gives up the connections that are being opened, which undici leaves to their timeout. */
+  /** Aborts the connections that are being opened, which undici would leave to their timeout. */
   destroy(): void;
 }
 
-/** Something that is being opened. */
+/** A connection that is being opened. */
 interface Opening {
   destroy(): void;
 }
@@ -63,7 +63,7 @@ export function createGuardedConnector(options: GuardedConnectorOptions): Guarde
       opening.delete(pending);
       if (error !== null) return callback(error, null);
       const openedAtMs = performance.now();
-      // Before undici's own listener, which passes the error on.
+      // This listener must run before undici's own, which passes the error on.
       socket.once('error', (broken) => openedAt.set(broken, openedAtMs));
       open += 1;
       socket.once('close', onClose);
@@ -102,7 +102,9 @@ function directly({ allows, timeoutMs, ca, lookup }: GuardedConnectorOptions): D
     );
 }
 
-/** A tunnel to the receiver by CONNECT, and TLS within it for https: the proxy sees no content of that. */
+/**
+ * Opens a tunnel to the receiver by CONNECT, with TLS inside it for https, so that the proxy cannot read that content.
+ */
 function throughProxy(options: GuardedConnectorOptions, proxy: HttpProxy): Dial {
   const { allows, timeoutMs, ca } = options;
   const secure = buildConnector({
@@ -134,11 +136,12 @@ function throughProxy(options: GuardedConnectorOptions, proxy: HttpProxy): Dial 
 const pieceBytes = 2_048;
 
 /**
- * What undici's parser reads of a socket: without `100 Continue` (see {@link ContinueFilter}), and little at a time.
+ * Changes what undici's parser reads from a socket: without `100 Continue` (see {@link ContinueFilter}), and in small
+ * pieces.
  *
- * A parser that has had too much destroys the socket, and goes on to the end of what was read, with an error and its stack
- * trace for each header: 0.1 s of CPU for the 64 KiB that a socket reads at once. So it is given little at a time, and
- * nothing of a socket that is destroyed.
+ * After too many headers, the parser destroys the socket but goes on to the end of the data, with an error and a stack
+ * trace for each header: 0.1 s of CPU for the 64 KiB that a socket reads at once. So it gets small pieces, and nothing
+ * more after the socket is destroyed.
  */
 function forParser<S extends Socket>(socket: S): S {
   const read = socket.read.bind(socket);
@@ -150,7 +153,7 @@ function forParser<S extends Socket>(socket: S): S {
     if (Buffer.isBuffer(chunk)) filter.pass(chunk);
     return chunk;
   };
-  // undici writes a request in one go, before it reads anything of its response.
+  // undici writes a whole request at once, before it reads anything of its response.
   socket.write = new Proxy(socket.write, {
     apply: (target, _socket, parameters) => {
       filter.requestBegins();
@@ -160,12 +163,15 @@ function forParser<S extends Socket>(socket: S): S {
   return socket;
 }
 
-/** undici's connectors return the socket, though their type does not say so. One `signal` for all keeps a listener of each. */
+/**
+ * undici's connectors return the socket, although their type does not say so. One `signal` for all would keep a
+ * listener for each.
+ */
 function socketOf(returned: unknown): Opening {
   return returned instanceof Socket ? returned : { destroy: () => {} };
 }
 
-/** All addresses of a name are private or reserved, or the address in the URL is. */
+/** Thrown when all addresses of a name, or the address in the URL, are private or reserved. */
 export class BlockedAddressError extends Error {
   override readonly name = 'BlockedAddressError';
   readonly code: 'address_blocked' | 'address_blocked_literal';
@@ -174,14 +180,14 @@ export class BlockedAddressError extends Error {
     const literal = addresses.length === 1 && addresses[0] === host;
     super(
       literal
-        ? `Cannot connect to ${host} as it is a private or reserved address: POSTHORN_ALLOW_NETWORKS allows networks`
-        : `Cannot connect to ${host} as its addresses are private or reserved: ${addresses.join(', ')}`,
+        ? `${host} is a private or reserved address; POSTHORN_ALLOW_NETWORKS can allow its network`
+        : `All addresses of ${host} are private or reserved: ${addresses.join(', ')}`,
     );
     this.code = literal ? 'address_blocked_literal' : 'address_blocked';
   }
 }
 
-/** A socket that was reset at once has no peer any more: that is a reset, not a forbidden address. */
+/** A socket that was reset at once has no peer address: that is a reset, not a forbidden address. */
 function refusal(host: string, peer: string | undefined): Error {
   if (peer !== undefined) return new BlockedAddressError({ host, addresses: [peer] });
   return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
@@ -193,7 +199,7 @@ function guardedLookup(
 ): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, found) => {
-      // Many systems know localhost alone, and none of the names below it (RFC 6761, 6.3).
+      // Many systems know only localhost and none of the names below it (RFC 6761, 6.3).
       if (error !== null && !isLocalhost(hostname)) return callback(error, []);
       const addresses = error !== null ? loopback : listOf(found);
       const [first, ...others] = addresses.filter(({ address }) => allows(address));

@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 
 /*
- * What is known without asking a name server: /etc/hosts, and localhost (RFC 6761, 6.3).
+ * Names that are known without a name server: those in /etc/hosts, and localhost (RFC 6761, 6.3).
  *
- * Containers are told of their host and of each other this way (extra_hosts, hostAliases), when they are made: the file is
- * read once.
+ * Containers learn the addresses of their host and of each other this way (extra_hosts, hostAliases) when they are
+ * created, so the file is read once.
  */
 
 export interface Hosts {
-  /** By a name in lower case, without a dot at its end. */
+  /** Finds the addresses of a name, which is in lower case and without a trailing dot. */
   find(name: string): readonly LookupAddress[] | undefined;
 }
 
@@ -19,12 +19,12 @@ export const loopback: readonly LookupAddress[] = [
   { address: '::1', family: 6 },
 ];
 
-/** Whether a name is localhost or below it, whatever a name server says of it (RFC 6761, 6.3). */
+/** Whether a name is localhost or below it; name servers have no say in these (RFC 6761, 6.3). */
 export function isLocalhost(name: string): boolean {
   return /(?:^|\.)localhost\.?$/i.test(name);
 }
 
-/** Without such a file only localhost is known. */
+/** Reads the hosts file; if there is none, only localhost is known. */
 export function readHosts(path = '/etc/hosts'): Hosts {
   const known = new Map<string, LookupAddress[]>();
   for (const line of linesOf(path)) {
@@ -36,7 +36,7 @@ export function readHosts(path = '/etc/hosts'): Hosts {
       known.set(key, [...(known.get(key) ?? []), { address, family }]);
     }
   }
-  // Both, whatever the file says: many have only one of them.
+  // Always both addresses, because many files have only one of them.
   known.delete('localhost');
   return {
     find: (name) => known.get(name) ?? (isLocalhost(name) ? loopback : undefined),

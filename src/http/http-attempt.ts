@@ -5,30 +5,30 @@ import type { FailureCode } from '../domain/failure-codes.ts';
 import { failureOf } from '../domain/failure-of.ts';
 
 /*
- * One POST: undici's handler, the deadline, and the rules for when it is over.
+ * One POST: undici's handler, the deadline, and the rules for its end.
  *
- * One timer of ours runs over everything, connecting and reading the body included, because undici's own start again
- * with each 1xx response and each body chunk. Once final headers are here the status decides: a body that breaks off,
- * stalls or has no end only ends the reading. Whatever ends it early destroys the connection.
+ * One timer covers everything, including connecting and reading the body, because undici's own timers restart with each
+ * 1xx response and each body chunk. After the final headers the status decides: a body that breaks off, stalls or never
+ * ends only stops the reading. An early end always destroys the connection.
  */
 
 export interface AttemptOptions {
   readonly target: Dispatcher.DispatchOptions;
   readonly secure: boolean;
   readonly timeoutMs: number;
-  /** Keeps connections. */
+  /** Keeps connections alive for reuse. */
   readonly agent: Dispatcher;
-  /** Opens a connection for each request. */
+  /** Opens a new connection for each request. */
   readonly freshAgent: Dispatcher;
-  /** When the connection that this error broke was opened, on the clock of performance.now(). */
+  /** When the connection that broke with this error was opened, on the clock of performance.now(). */
   readonly openedAt: (error: Error) => number | undefined;
 }
 
-/** A stale connection shows at once; a reset that comes later is an answer of the receiver. */
+/** A stale connection fails at once; a later reset is an answer of the receiver. */
 const staleWithinMs = 1_000;
 
-/** More than any receiver has a reason for. */
-const mostInformational = 64;
+/** More than any receiver needs. */
+const maxInformational = 64;
 
 const noBody = new Uint8Array();
 const stop = new Error('Stopped reading');
@@ -82,7 +82,7 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#settled) return;
     const room = maxBodyBytes - this.#size;
-    // A copy: the chunk is a view of up to 64 KiB, which would live as long as the result.
+    // Copied, because the chunk is a view of up to 64 KiB, which would live as long as the result.
     this.#chunks.push(Buffer.from(chunk.subarray(0, room)));
     this.#size += Math.min(chunk.length, room);
     if (chunk.length > room) {
@@ -114,16 +114,17 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
   /** A stream of 1xx at full speed would keep this process parsing until the deadline. */
   #passOver(): void {
     this.#informational += 1;
-    if (this.#informational <= mostInformational) return;
-    const message = `More than ${mostInformational} informational responses`;
+    if (this.#informational <= maxInformational) return;
+    const message = `More than ${maxInformational} informational responses`;
     this.#fail({ code: 'not_http', message });
     this.#stop();
   }
 
   /**
-   * The receiver closed a kept connection just as we wrote to it: measured on 11 to 26 % of the requests to a server
-   * whose idle timeout is about our interval. Only a connection older than this request qualifies, so a receiver that
-   * resets every request still gets one per attempt. It may have seen the first; the id is the same.
+   * Whether the receiver closed a kept connection just when we wrote to it: measured for 11 to 26 % of the requests to
+   * a server whose idle timeout is about our interval. This applies only to a connection older than this request, so a
+   * receiver that resets every request still gets one request per attempt. The receiver may have seen the first one;
+   * the id is the same.
    */
   #isStale(error: Error): boolean {
     if (this.#retriedConnection || this.#responseBegan) return false;
@@ -135,8 +136,9 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
   }
 
   /**
-   * After a freeze (SIGSTOP, a suspended machine, a starved process) timers run before what has arrived meanwhile is read:
-   * an answer that came in time must not be taken for none, or its webhook is sent again.
+   * Expires an attempt after pending input was read. After a freeze (SIGSTOP, a suspended machine, a starved process),
+   * timers run before the data that arrived in the meantime is read. An answer that came in time must not be lost, or
+   * its webhook would be sent again.
    */
   static #expireSoon(attempt: HttpAttempt): void {
     setImmediate(HttpAttempt.#expire, attempt);
@@ -196,13 +198,13 @@ export class HttpAttempt implements Dispatcher.DispatchHandler {
     return others.length === 0 ? only : Buffer.concat(this.#chunks);
   }
 
-  /** To 0.1 ms. */
+  /** The elapsed time, rounded to 0.1 ms. */
   #elapsedMs(): number {
     return Math.round((performance.now() - this.#startedAt) * 10) / 10;
   }
 }
 
-/** A header that came twice is a list. */
+/** The first value of a header; a repeated header is a list. */
 function first(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' ? value : value?.[0];
 }

@@ -9,26 +9,27 @@ import { HttpAttempt } from './http-attempt.ts';
 /*
  * The HTTP client of the send stage: url, headers, body → AttemptResult.
  *
- * HTTP/1.1 over kept connections, straight on undici's dispatch (54 µs of CPU a request; request() takes 83, fetch 473).
- * Redirects are not followed, bodies are not inflated, and what is kept of a response is bounded: a receiver is not
- * trusted. A crash here loses the answers under way; the lease brings those webhooks back.
+ * It speaks HTTP/1.1 over keep-alive connections, directly on undici's dispatch (54 µs of CPU a request; request()
+ * takes 83, fetch 473). It does not follow redirects or decompress bodies, and it limits how much of a response is
+ * kept, because receivers are not trusted. A crash here loses the answers in flight; the lease brings those webhooks
+ * back.
  */
 
 export interface HttpRequest {
   readonly url: string;
-  /** Names and values, flat or as a record. */
+  /** Names and values, as a flat list or as a record. */
   readonly headers: string[] | Record<string, string>;
   readonly body: string | Buffer;
-  /** In place of the client's own. */
+  /** Overrides the client's own timeout. */
   readonly timeoutMs?: number | null;
 }
 
 export interface HttpClient {
-  /** Never rejects: what goes wrong is a result. */
+  /** Sends a request. Never rejects: an error is a result. */
   post(request: HttpRequest): Promise<AttemptResult>;
-  /** Waits for what is in flight, then closes the connections. What is posted from now on is `aborted`. */
+  /** Waits for the requests in flight, then closes the connections. Later posts are `aborted`. */
   close(): Promise<void>;
-  /** Ends what is in flight as `aborted`, unless its status has arrived. */
+  /** Ends the requests in flight as `aborted`, unless their status has arrived. */
   destroy(): Promise<void>;
 }
 
@@ -37,21 +38,21 @@ export interface HttpClientOptions {
   readonly connectTimeoutMs: number;
   /** Absolute, from post() to the last byte read. */
   readonly timeoutMs: number;
-  /** Without a byte for this long the rest of a body is given up. Default: 5 s. */
+  /** After this long without a byte, the rest of a body is ignored. Default: 5 s. */
   readonly bodySilenceMs?: number;
-  /** Per origin; at least the number of requests in flight, so that undici never makes one wait. */
+  /** Connections per origin; at least the number of requests in flight, so that undici never makes one wait. */
   readonly connections: number;
   /**
-   * With so many connections open, to all origins together, a request asks for the end of its own, so that those that are
-   * kept and those in flight stay below this and the number of requests in flight. Default: 2,000.
+   * If this many connections are open, to all origins together, a request asks for its own to be closed. So idle and
+   * busy connections together stay below this number plus the number of requests in flight. Default: 2,000.
    */
   readonly keptConnections?: number;
   readonly allows: (ip: string) => boolean;
-  /** All requests leave through it. */
+  /** All requests go through this proxy. */
   readonly proxy?: HttpProxy | undefined;
   /** Default: the system's resolver. */
   readonly lookup?: LookupFunction | undefined;
-  /** Certificate authorities to trust in place of Node's, PEM. */
+  /** Certificate authorities to trust instead of Node's, PEM. */
   readonly ca?: string;
 }
 
@@ -63,7 +64,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     lookup,
     ca,
     proxy,
-    // A connection that comes after the deadline would only occupy one of `connections`.
+    // A connection that opens after the deadline would only occupy one of `connections`.
     timeoutMs: Math.min(options.connectTimeoutMs, timeoutMs),
   });
   const settings = {
@@ -76,7 +77,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     maxHeaderSize: 16_384,
     keepAliveTimeout: 4_000,
     keepAliveMaxTimeout: 30_000,
-    // Receivers that announce their idle timeout close 2 s later than we do: no stale connection, measured.
+    // For receivers that announce their idle timeout, we close 2 s before them: no stale connection, measured.
     keepAliveTimeoutThreshold: 2_000,
   };
   const agent = new Agent({ ...settings, pipelining: 1 });
@@ -105,7 +106,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       });
     },
     async close() {
-      // In this order: what is in flight may still need a fresh connection.
+      // In this order, because a request in flight may still need a fresh connection.
       await agent.close();
       await freshAgent.close();
     },
@@ -120,12 +121,12 @@ const urlInvalid: AttemptResult = {
   kind: 'error',
   code: 'url_invalid',
   message:
-    'Cannot send as the URL must be http or https, without user name and password, and with a port other than 0',
+    'The URL must be http or https, without user name and password, and with a port other than 0',
   durationMs: 0,
   retriedConnection: false,
 };
 
-/** Parsing a URL costs about as much as signing; most webhooks go where others went before. */
+/** A cache of parsed URLs. Parsing a URL costs about as much as signing, and most webhooks go to known URLs. */
 class Targets {
   readonly #known = new Map<string, Target | undefined>();
 
@@ -133,7 +134,8 @@ class Targets {
     const known = this.#known.get(url);
     if (known !== undefined) return known;
     const target = targetOf(url);
-    // At most 2,000 URLs of 2 KiB. Cleared as a whole: an order of use would cost more than the few parses it saves.
+    // At most 2,000 URLs of 2 KiB. Cleared completely, because tracking the order of use would cost more than the few
+    // parses it saves.
     if (this.#known.size >= 2_000) this.#known.clear();
     this.#known.set(url, target);
     return target;

@@ -3,31 +3,31 @@ import type { LookupFunction } from 'node:net';
 import { readHosts } from './hosts-file.ts';
 
 /*
- * Names to addresses, by c-ares: asks the name servers of /etc/resolv.conf itself.
+ * Resolves names with c-ares, which queries the name servers of /etc/resolv.conf.
  *
- * The system's own way, getaddrinfo, runs in libuv's threads, of which it gets two by default: two names whose server does
- * not answer hold up every other name (docs/security.md has figures). Here a name that hangs costs only those who ask
- * for it. What is kept is bounded: names, addresses of each, time. Nothing here decides where a connection may go; the guard
- * looks at each address afterwards, also at one that comes from the cache.
+ * The system's getaddrinfo runs in libuv's threads, of which it gets two by default: two names whose server does not
+ * answer block all other names (docs/security.md has figures). Here, a name that hangs delays only requests to it. The
+ * cache is bounded in names, addresses per name, and time. The resolver does not decide where a connection may go; the
+ * guard checks each address afterwards, including those from the cache.
  */
 
 export interface NameResolver {
   readonly lookup: LookupFunction;
-  /** Names that are kept now. */
+  /** The number of names in the cache. */
   readonly size: number;
-  /** Ends what is being asked for. */
+  /** Aborts pending queries. */
   close(): void;
 }
 
 export interface NameResolverOptions {
   /** `address:port`. Default: those of /etc/resolv.conf, read once. */
   readonly servers?: readonly string[];
-  /** For the answer of one server. Each of them is asked twice. */
+  /** How long to wait for the answer of one server. Each is asked twice. */
   readonly timeoutMs?: number;
-  /** An answer is kept for its TTL, but within these. */
+  /** An answer is cached for its TTL, but within these bounds. */
   readonly minTtlMs?: number;
   readonly maxTtlMs?: number;
-  /** How long a failure is kept. */
+  /** How long a failure is cached. */
   readonly failureTtlMs?: number;
   readonly maxNames?: number;
   readonly hostsFile?: string;
@@ -39,12 +39,12 @@ type Callback = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]
 interface Known {
   expiresAtMs: number;
   answer: { readonly error: NodeJS.ErrnoException | null; readonly found: LookupAddress[] };
-  /** Those who wait while it is being asked for. */
+  /** Callers that wait for the answer. */
   waiting: Callback[] | undefined;
 }
 
-/** Of each family. A name may have thousands; more than these are not tried within a timeout. */
-const mostAddresses = 8;
+/** The maximum per family. A name may have thousands of addresses; more than these are not tried within a timeout. */
+const maxAddresses = 8;
 
 export function createNameResolver(options: NameResolverOptions = {}): NameResolver {
   const {
@@ -72,12 +72,12 @@ export function createNameResolver(options: NameResolverOptions = {}): NameResol
 
   const ask = (name: string, callback: Callback): void => {
     const asked: Known = { expiresAtMs: 0, answer: nothing, waiting: [callback] };
-    // At the end of the order: the first to go is the one that was asked for longest ago.
+    // Moves the name to the end, so that the name that was used longest ago is dropped first.
     names.delete(name);
     const [oldest] = names.keys();
     if (names.size >= maxNames && oldest !== undefined) names.delete(oldest);
     names.set(name, asked);
-    // Once, or a second time when the other family comes late: whoever asks next is given both.
+    // Called once, or a second time when the other family comes late: later callers then get both.
     query(resolver, name, ({ error, found, ttlS }) => {
       const waiting = asked.waiting ?? [];
       asked.waiting = undefined;
@@ -89,9 +89,9 @@ export function createNameResolver(options: NameResolverOptions = {}): NameResol
   };
 
   return {
-    // Always all of them: whoever asks here filters.
+    // Always returns all addresses; the caller filters them.
     lookup: (hostname, _options, callback) =>
-      // Never at once: undici waits for its socket first.
+      // Never in the same turn, because undici first waits for its socket.
       setImmediate(resolve, hostname, callback),
     get size() {
       return names.size;
@@ -110,12 +110,13 @@ interface Answer {
 
 const nothing = { error: null, found: [] };
 
-/** As in RFC 8305, section 3: with the addresses of one family, the other's are waited for this long. */
+/** As in RFC 8305, section 3: once one family's addresses are there, the other's are awaited for this long. */
 const otherFamilyMs = 50;
 
 /**
- * Both families, IPv4 first: happy eyeballs go on to the other after a quarter of a second. There are name servers that never
- * answer for IPv6: what came first is told after 50 ms, and again when the rest has come and is of use.
+ * Asks for both families and returns IPv4 first: happy eyeballs try the other one after a quarter of a second. Some
+ * name servers never answer for IPv6, so the first answer is passed on after 50 ms, and once more if the other one
+ * comes and has addresses.
  */
 function query(resolver: Resolver, name: string, done: (answer: Answer) => void): void {
   const answers: Answer[] = [];
@@ -137,14 +138,17 @@ function query(resolver: Resolver, name: string, done: (answer: Answer) => void)
     resolve(name, { ttl: true }, (error, records = []) => {
       take({
         error,
-        found: records.slice(0, mostAddresses).map(({ address }) => ({ address, family })),
+        found: records.slice(0, maxAddresses).map(({ address }) => ({ address, family })),
         ttlS: Math.min(...records.map(({ ttl }) => ttl)),
       });
     });
   }
 }
 
-/** One family is enough. Without any, a server that failed tells more than a name without addresses. */
+/**
+ * Joins the answers of both families; one family is enough. Without any address, a server failure tells more than a
+ * name without addresses.
+ */
 function joined(answers: readonly Answer[]): Answer {
   const found = answers.flatMap((answer) => answer.found).sort((a, b) => a.family - b.family);
   if (found.length > 0) {

@@ -4,24 +4,26 @@ import type { Socket } from 'node:net';
 import type { HttpProxy } from '../domain/http-proxy.ts';
 
 /*
- * A tunnel through an HTTP proxy: CONNECT, by Node's own client, whose parser bounds what the proxy answers.
+ * A tunnel through an HTTP proxy, by CONNECT with Node's own client, whose parser limits the size of the proxy's
+ * answer.
  *
- * The proxy itself is the operator's: its name is looked up the system's way, and its address is not held to the policy.
+ * The proxy belongs to the operator: its name is resolved by the system, and its address is not checked against the
+ * policy.
  */
 
 export interface TunnelOptions {
   readonly proxy: HttpProxy;
-  /** Host and port of the receiver. */
+  /** The receiver's host and port. */
   readonly authority: string;
-  /** Until the proxy has said yes. */
+  /** How long the proxy may take to accept. */
   readonly timeoutMs: number;
-  /** Certificate authorities to trust in place of Node's, for a proxy that is reached by TLS. */
+  /** Certificate authorities to trust instead of Node's, for a proxy that is reached by TLS. */
   readonly ca?: string | undefined;
 }
 
 type Callback = (...result: [error: Error, socket: null] | [error: null, socket: Socket]) => void;
 
-/** Opens a tunnel; `callback` is called once. What is returned gives it up. */
+/** Opens a tunnel; `callback` is called once. The returned object aborts it. */
 export function openTunnel(options: TunnelOptions, callback: Callback): { destroy(): void } {
   const { proxy, timeoutMs } = options;
   let isReached = false;
@@ -61,7 +63,7 @@ function connectRequest({ proxy, authority, ca }: TunnelOptions): ClientRequest 
     host: proxy.host,
     port: proxy.port,
     path: authority,
-    // The socket becomes undici's.
+    // undici takes the socket over.
     agent: false,
     maxHeaderSize: 16_384,
     headers: {
@@ -73,17 +75,17 @@ function connectRequest({ proxy, authority, ca }: TunnelOptions): ClientRequest 
   });
 }
 
-/** What the proxy says other than yes. */
+/** The error for an answer other than acceptance; undefined: the proxy accepted. */
 function refusal({ statusCode = 0, headers }: IncomingMessage, head: Buffer): Error | undefined {
   if (statusCode >= 200 && statusCode <= 299) {
-    // undici would take it for the answer to nothing, and ask for one tunnel after the other.
+    // undici would take these bytes for an unexpected answer, and open one tunnel after another.
     return head.length === 0
       ? undefined
-      : coded('not_http', 'The receiver spoke before it was asked');
+      : coded('not_http', 'The receiver sent data before the request');
   }
-  // A 407 without a challenge is no question for a password: Smokescreen refuses receivers with it.
+  // A 407 without a challenge does not ask for a password: Smokescreen refuses receivers with it.
   if (statusCode === 407 && headers['proxy-authenticate'] !== undefined) {
-    return failed('407, it wants other credentials');
+    return failed('407, it wants different credentials');
   }
   if (statusCode >= 500) {
     const message = `The proxy has no connection to the receiver: it answered ${statusCode}`;
@@ -93,11 +95,11 @@ function refusal({ statusCode = 0, headers }: IncomingMessage, head: Buffer): Er
 }
 
 function failed(what: string): Error {
-  return coded('proxy_failed', `Cannot use the proxy: ${what}`);
+  return coded('proxy_failed', `The proxy cannot be used: ${what}`);
 }
 
 function slow(timeoutMs: number): Error {
-  return coded('UND_ERR_CONNECT_TIMEOUT', `No answer of the proxy within ${timeoutMs} ms`);
+  return coded('UND_ERR_CONNECT_TIMEOUT', `The proxy did not answer within ${timeoutMs} ms`);
 }
 
 function coded(code: string, message: string): Error {

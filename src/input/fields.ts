@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { timeIn } from '../domain/time-text.ts';
-import { mostUrlBytes } from '../domain/url-forms.ts';
+import { maxUrlBytes } from '../domain/url-forms.ts';
 import { canonicalUuid } from '../domain/uuid.ts';
 
 /*
@@ -75,7 +75,7 @@ const urlRule = 'an absolute http or https URL without blanks and backslashes';
 /** A URL in the form that it was given in. The length is looked at by a CHECK in Postgres. */
 export const url = z
   .string(urlRule)
-  .meta({ format: 'uri', maxLength: mostUrlBytes, examples: ['https://example.com/hook'] })
+  .meta({ format: 'uri', maxLength: maxUrlBytes, examples: ['https://example.com/hook'] })
   .superRefine((text, context) => {
     const rule = brokenUrlRule(text);
     if (rule !== undefined) context.addIssue({ code: 'custom', message: rule });

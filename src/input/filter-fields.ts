@@ -1,7 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
-import { mostUrlBytes, urlForms } from '../domain/url-forms.ts';
+import { maxUrlBytes, urlForms } from '../domain/url-forms.ts';
 import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
 import { endpointId, endsTooSoon, id, time, url } from './fields.ts';
 import { fieldsOf, optional } from './read-fields.ts';
@@ -16,8 +16,8 @@ const status = z.union([oneStatus, z.array(oneStatus, statusRule).min(1, statusR
 /** A URL as it was given: its normalised form is looked for as well. */
 const filterUrl = url.transform((text, context) => {
   const [form] = urlForms(text);
-  if (Buffer.byteLength(text) <= mostUrlBytes) return form;
-  context.addIssue({ code: 'custom', message: `a URL of at most ${mostUrlBytes} bytes` });
+  if (Buffer.byteLength(text) <= maxUrlBytes) return form;
+  context.addIssue({ code: 'custom', message: `a URL of at most ${maxUrlBytes} bytes` });
   return z.NEVER;
 });
 

@@ -1,6 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
+import { priorities } from '../domain/priority.ts';
 import {
   endpointId,
   isStorable,
@@ -52,7 +53,7 @@ export const sendFields = fieldsOf({
     text('a media type').meta({ maxLength: 255 }),
     'Of the body; application/json if not given.',
   ),
-  priority: optional(oneOf(['high', 'normal', 'low']), 'normal if not given.'),
+  priority: optional(oneOf(priorities), 'normal if not given.'),
   send_at: optional(time(), 'Not before then; less than 366 days ahead.'),
   max_attempts: optional(wholeNumber(1, 100), 'As many as the retry schedule has if not given.'),
   idempotency_key: optional(idempotencyKey),

@@ -26,7 +26,7 @@ interface ActiveLane {
 }
 
 const forgetAfterMs = 600_000;
-/** Lanes that are not sent to are only remembered up to so many: whoever can notify can name as many as there are numbers. */
+/** How many lanes without requests are remembered: any client that can notify can name as many lanes as there are numbers. */
 const mostRemembered = 20_000;
 
 /** What a request's end says about how much the receiver can take. */
@@ -58,7 +58,7 @@ export class ActiveLanes {
     this.#maxSlots = maxSlots;
   }
 
-  /** How many slots a lane has that nobody told us about yet. */
+  /** How many slots a lane has that is not known yet. */
   get usualSlots(): number {
     return Math.min(initialSlots, this.#maxSlots);
   }

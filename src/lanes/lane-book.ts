@@ -20,7 +20,7 @@ interface Claimed {
 const leastShare = 4;
 /** That of all webhooks to an ordered endpoint, as outbox_to_queue() has it. */
 const orderedPriority = 1;
-/** A limited lane without work for this long is given up, so that it is not this process's for ever. */
+/** A limited lane without work for this long is given up, so that another worker can own it. */
 export const usualReleaseAfterMs = 5_000;
 
 /**
@@ -46,7 +46,7 @@ export class LaneBook {
     return this.#waiting.size;
   }
 
-  /** How many slots a lane has that nobody told us about yet. */
+  /** How many slots a lane has that is not known yet. */
   get usualSlots(): number {
     return this.#active.usualSlots;
   }

@@ -20,7 +20,7 @@ interface Listeners {
  * The lanes that notifications have named and that the loop has not looked at yet.
  *
  * Every role that may connect can notify, as often as it likes: 0.8 million lanes in ten seconds took 400 MB. So only some
- * are kept. If there are more, the rules of all lanes of this worker are read anew, and all lanes are looked at.
+ * are kept. If there are more, the rules of all lanes of this worker are read again, and all lanes are looked at.
  */
 export class LaneCalls {
   readonly #listeners: Listeners;
@@ -35,7 +35,7 @@ export class LaneCalls {
   add(lane: string, call: LaneCall): void {
     const known = this.#waiting.get(lane);
     if (known === undefined && this.#waiting.size >= mostWaiting) this.#hasMissed = true;
-    // A lane that begins anew has its rules looked at as well.
+    // A lane that works again has its rules read as well.
     else if (known !== 'closed') this.#waiting.set(lane, call);
   }
 

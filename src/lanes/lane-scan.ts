@@ -8,12 +8,12 @@ import type { LaneBook } from './lane-book.ts';
 import type { LimitedLanes } from './limited-lanes.ts';
 
 /*
- * The scan of all lanes: the backstop of discovery.
+ * Scans all lanes: the backstop of discovery.
  *
- * In: the heads of all lanes. Out: lanes in the book. Finds what the window cannot see any more: late commits, leases
- * given back, lanes whose pause is over. At start, when somebody asks for it, and every 5 s. With a cache, one worker's scan
- * serves the others: they take hints from it, look after the limited lanes that they own, and scan themselves when it does
- * not answer.
+ * In: the heads of all lanes. Out: lanes in the book. It finds what the window no longer sees: late commits, webhooks that were
+ * given back, lanes that are no longer throttled. It runs at start, on request, and every 5 s. With a cache, the scan of one worker
+ * serves the others: they take hints from it, check the limited lanes that they own, and scan themselves if the cache does not
+ * answer.
  */
 
 interface LaneScanOptions {
@@ -73,7 +73,7 @@ export class LaneScan {
     const { pool, book, limited, events, cache } = this.#options;
     const startedMs = performance.now();
     this.#isWanted = false;
-    const rows = await runSql<ScannedRow>(pool, { sql: scanSql, values: [workerNumber] });
+    const rows = await runSql<ScannedRow>(pool, scanSql, { workerNumber });
     for (const row of rows) this.#note(row);
     book.sweep(performance.now());
     await limited.releaseIdle(workerNumber);
@@ -93,34 +93,34 @@ export class LaneScan {
     return Math.max(this.#options.everyMs, this.#costMs * share);
   }
 
-  /** Those that somebody asks for take half of the time at most: whoever can notify can ask as often as he likes. */
+  /** Scans on request take at most half of the time, because any client that can notify can ask for as many as it likes. */
   #isDue(): boolean {
     const restedMs = performance.now() - this.#lastMs;
     return restedMs >= (this.#isWanted ? this.#costMs : this.#pauseMs);
   }
 
-  /** What somebody asked for is not in an earlier scan of somebody else's. */
+  /** A requested scan must be a new one: an earlier scan of another worker does not have what it is for. */
   async #scanOrAsk(workerNumber: number): Promise<void> {
     const { cache, limited } = this.#options;
     if (cache === undefined || this.#isWanted || (await cache.mayScan())) {
       return this.run(workerNumber);
     }
     this.#lastMs = performance.now();
-    // Somebody else's scan costs nothing here.
+    // Another worker's scan costs nothing here.
     this.#costMs = 0;
     await this.#takeHints();
     await this.#scanOwned(workerNumber);
     await limited.releaseIdle(workerNumber);
   }
 
-  /** Nobody else is told of these: only their owner may claim them. */
+  /** The other worker does not share these lanes, because only their owner may claim them. */
   async #scanOwned(workerNumber: number): Promise<void> {
     const { pool, book } = this.#options;
     const lanes = book.ownedLanes;
     if (lanes.length === 0) return;
-    const rows = await runSql<Omit<ScannedRow, 'access'>>(pool, {
-      sql: scanOwnedSql,
-      values: [workerNumber, lanes],
+    const rows = await runSql<Omit<ScannedRow, 'access'>>(pool, scanOwnedSql, {
+      workerNumber,
+      lanes,
     });
     for (const { lane, priority, due_ms: dueMs } of rows) book.add({ lane, priority, dueMs });
   }

@@ -11,8 +11,8 @@ export interface DiscoveredLane {
 }
 
 /**
- * Whether a lane may be claimed: as any other; only by its owner, which is this worker; nobody's or another's so far; not
- * now, because of its breaker or because its endpoint is held.
+ * Who may claim a lane. 'anyone': it has no limits. 'mine', 'unowned', 'theirs': it has limits, and this worker, none or another
+ * owns it. 'blocked': no worker now, because of its breaker or because its endpoint is held.
  */
 export type LaneAccess = 'anyone' | 'mine' | 'unowned' | 'theirs' | 'blocked';
 

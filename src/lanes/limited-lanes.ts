@@ -36,7 +36,7 @@ const takeSql = sqlFile('take-lanes');
 const releaseSql = sqlFile('release-lanes');
 /** Lanes per statement. */
 const mostTaken = 500;
-/** Somebody may have changed an endpoint in a transaction that stays open. */
+/** Another session may have changed an endpoint in a transaction that stays open. */
 const lockedAgainMs = 100;
 
 export class LimitedLanes {
@@ -73,14 +73,14 @@ export class LimitedLanes {
   }
 
   /**
-   * Takes what is wanted and can be had. What turns out not to be limited is claimed like any other lane. A lane that is
-   * only locked keeps the rule that is known, and stays wanted.
+   * Takes the wanted lanes that can be owned. A lane that turns out to have no limits is claimed like any other. A lane whose row is
+   * locked keeps the rule that is known and stays wanted.
    */
   async take(workerNumber: number): Promise<void> {
     this.#wantLockedAgain();
     const lanes = [...this.#wanted].slice(0, mostTaken);
     if (lanes.length === 0) return;
-    // Before the answer: what is told while it is on its way has to be asked for again.
+    // Deleted before the answer, so that a change that is announced while it is on its way is read again.
     for (const lane of lanes) this.#wanted.delete(lane);
     const rules = await this.#readRules(lanes, workerNumber).catch((error: unknown) => {
       for (const lane of lanes) this.want(lane);
@@ -93,7 +93,7 @@ export class LimitedLanes {
   async releaseIdle(workerNumber: number): Promise<void> {
     const idle = this.#options.book.releaseIdle(performance.now());
     if (idle.length === 0) return;
-    await runSql(this.#options.pool, { sql: releaseSql, values: [workerNumber, idle] });
+    await runSql(this.#options.pool, releaseSql, { workerNumber, lanes: idle });
   }
 
   /** By lane; one that is not limited has none, and one whose rule cannot be read is 'unreadable'. */
@@ -106,10 +106,8 @@ export class LimitedLanes {
     await inHalves(
       lanes,
       async (some) => {
-        const values = [workerNumber, some];
-        for (const row of await runSql<RuleRow>(pool, { sql: takeSql, values })) {
-          rules.set(row.lane, row);
-        }
+        const rows = await runSql<RuleRow>(pool, takeSql, { workerNumber, lanes: some });
+        for (const row of rows) rules.set(row.lane, row);
       },
       (lane, error) => {
         rules.set(lane, 'unreadable');
@@ -133,7 +131,7 @@ export class LimitedLanes {
     }
     switch (row.access) {
       case 'mine':
-        // It carries our number though we do not know it: nobody knows how much its former holder has sent to it.
+        // It has our number although we do not know it: how much its former holder has sent to it is unknown.
         book.own(lane, { rule: ruleOf(row, { isUsedUp: row.was_own && !book.owns(lane) }), nowMs });
         book.addAll(lane);
         break;
@@ -157,7 +155,7 @@ export class LimitedLanes {
 }
 
 function ruleOf(row: RuleRow, { isUsedUp }: { isUsedUp: boolean }): LaneRule {
-  // A limit of 0, which the CHECKs refuse, would hold the lane for ever without a word.
+  // A limit of 0, which the CHECKs refuse, would hold the lane forever without a word.
   const ratePerS = row.rate_limit_per_s === null ? null : legalRate(row.rate_limit_per_s);
   const unknownMs = isUsedUp && ratePerS !== null ? 1_000 / ratePerS : 0;
   return {

@@ -34,7 +34,7 @@ export class OwnedLanes {
     return this.#lanes.has(lane);
   }
 
-  /** Takes a lane's rule over. What is known of its pace goes on to hold, even if the rate is another one now. */
+  /** Adopts the rule of a lane. Its pace continues, even if the rate has changed. */
   own(lane: string, { rule, nowMs }: { rule: LaneRule; nowMs: number }): void {
     const known = this.#lanes.get(lane);
     this.#lanes.set(lane, {
@@ -81,8 +81,7 @@ export class OwnedLanes {
   }
 
   /**
-   * Of an ordered lane: from which due time on anything of it may be left, as what was due before has ended. Whatever is
-   * seen later, the first one there is comes first. Undefined for other lanes.
+   * Ordered lanes only: the due time of the last webhook begun. All that was due earlier has ended. Undefined for other lanes.
    */
   orderedFromMs(lane: string): number | undefined {
     return this.#lanes.get(lane)?.orderedFromMs;
@@ -94,7 +93,7 @@ export class OwnedLanes {
     if (owned?.orderedFromMs !== undefined) owned.orderedFromMs = dueMs;
   }
 
-  /** Whether the lane has been without a request for so long, and whoever takes it next may use its whole rate. */
+  /** Whether the lane has had no request for so long that its next owner may use the whole rate. */
   isIdle(lane: string, { nowMs, afterMs }: { nowMs: number; afterMs: number }): boolean {
     const owned = this.#lanes.get(lane);
     if (owned === undefined || nowMs - owned.usedMs < afterMs) return false;

@@ -98,7 +98,7 @@ export function key({ lane, priority }: { lane: string; priority: number }): str
   return `${lane}:${priority}`;
 }
 
-/** Everyone in turn. An iterator that stays open: one made anew would walk over the gaps that deletions leave. */
+/** Gives its items in turn. The iterator stays open, because a new one would walk over the gaps that deletions leave. */
 class Ring<Item> {
   readonly #items = new Set<Item>();
   #turn = this.#items.values();

@@ -13,14 +13,14 @@ import { makePartitions } from './partitions.ts';
 import { prune } from './prune.ts';
 import { sealSecrets } from './seal-secrets.ts';
 
-/** What the scheduled tasks need to know. */
+/** The options of the scheduled tasks. */
 export interface MaintenanceOptions {
   readonly retentionMs: number;
   readonly disableAfterMs: number;
   readonly alerts: AlertOptions;
   /** POSTHORN_ENVIRONMENT; empty: not set. */
   readonly environment: string;
-  /** Undefined: secrets are kept as plain text. */
+  /** Undefined: secrets are stored as plain text. */
   readonly keyRing?: KeyRing | undefined;
 }
 
@@ -37,23 +37,26 @@ type Task = (options: TaskOptions) => Promise<Record<string, unknown>>;
 interface Schedule {
   readonly match: string;
   readonly run: Task;
-  /** Runs so often that the log need not say so. */
+  /** Runs so often that it is not logged. */
   readonly isQuiet?: boolean;
 }
 
-/** Runs at the start of a worker besides: its key ring may be another than before. */
+/** Also runs at the start of a worker, because its key ring may have changed. */
 export const sealingTask = 'posthorn:secrets';
 
-/** Goes on where its last run ended, which it finds under this name. */
+/** Continues where its last run ended, which is noted under this name. */
 const attemptsTask = 'posthorn:attempts';
 
-/** The scheduled tasks: name → when (UTC, crontab syntax) and what. Graphile enqueues each once over all workers. */
+/**
+ * The scheduled tasks: name → when (UTC, crontab syntax) and what. Graphile Worker enqueues each run once for all
+ * workers.
+ */
 const schedule: Readonly<Record<string, Schedule>> = {
   'posthorn:alerts': {
     match: '* * * * *',
     isQuiet: true,
     run: async ({ maintenancePool, maintenance, tallies, events, log }) => {
-      // What this process knows counts now; the others' sums are at most 15 s old.
+      // This process writes its counts now; those of the others are at most 15 s old.
       await tallies.write();
       const { alerts, environment } = maintenance;
       const told = await evaluateAlerts(maintenancePool, { alerts, environment, events, log });
@@ -72,7 +75,7 @@ const schedule: Readonly<Record<string, Schedule>> = {
     },
   },
   'posthorn:partitions': {
-    // Every ten minutes, because a day that is missing slows everybody down until it is there.
+    // Every ten minutes, because a missing day slows everything down until it exists.
     match: '3,13,23,33,43,53 * * * *',
     run: async ({ maintenancePool }) => ({ made: await makePartitions(maintenancePool) }),
   },
@@ -102,20 +105,20 @@ const schedule: Readonly<Record<string, Schedule>> = {
   },
 };
 
-/** The crontab. Missed hours are not made up for: the next one does all there is to do. */
+/** The crontab. Missed runs are not repeated: the next one does all the work. */
 export function cronItems(): ParsedCronItem[] {
   return parseCronItems(
     Object.entries(schedule).map(([task, { match }]) => ({
       task,
       match,
       identifier: task,
-      // A task that fails is tried again by the next run; few attempts, so that no row stays for ever.
+      // A failed task is tried again by its next run; few attempts, so that no row stays for ever.
       options: { backfillPeriod: 0, maxAttempts: 3, jobKey: task, jobKeyMode: 'replace' },
     })),
   );
 }
 
-/** Has the alert rules evaluated before the next minute. */
+/** Requests an evaluation of the alert rules before the next minute. */
 export async function evaluateAlertsNow(pool: Pool): Promise<void> {
   await pool.query(
     `select ${graphileSchema}.add_job('posthorn:alerts', job_key => 'posthorn:alerts', max_attempts => 3)`,
@@ -125,7 +128,7 @@ export async function evaluateAlertsNow(pool: Pool): Promise<void> {
 /** The names of the scheduled tasks. */
 export const taskNames: readonly string[] = Object.keys(schedule);
 
-/** The tasks behind the crontab. */
+/** The functions that the crontab runs. */
 export function maintenanceTasks(options: TaskOptions): TaskList {
   return Object.fromEntries(
     Object.entries(schedule).map(([task, { run, isQuiet = false }]) => [

@@ -2,12 +2,12 @@ import type { Pool } from 'pg';
 import { isLockFailure, withLockTimeout } from '../db/transaction.ts';
 import type { Events } from '../events.ts';
 
-/** One blip and then silence is no reason: there must have been this many failures in a row. */
-const leastFailures = 20;
+/** One blip followed by silence is not enough: there must have been this many failures in a row. */
+const minFailures = 20;
 
 /**
- * Disables the registered endpoints that have had no success for so long. What they have waiting is held, not failed, and
- * goes on in order when they are enabled again. Returns their ids.
+ * Disables the registered endpoints that have had no success for `disableAfterMs`. Their waiting webhooks are held, not
+ * failed, and continue in order when the endpoint is enabled again. Returns their ids.
  */
 export async function disableFailing(
   pool: Pool,
@@ -20,11 +20,11 @@ export async function disableFailing(
      where b.consecutive >= $1
        and b.failing_since <= now() - $2::float8 * interval '1 millisecond'
        and e.status = 'active'`,
-    [leastFailures, disableAfterMs],
+    [minFailures, disableAfterMs],
   );
   const ids: string[] = [];
-  // One at a time: a trigger writes the rules of the lanes, and in a statement of many not in their order. One that somebody has
-  // locked is left to the next run, so that the others do not wait for it.
+  // One at a time: a trigger writes the rules of the lanes, and in one statement for many it would not do so in their
+  // order. A lane that another session has locked is left to the next run, so that the others do not wait for it.
   for (const { id } of rows) {
     const isDisabled = await disable(pool, { id, disableAfterMs }).catch((error: unknown) => {
       if (isLockFailure(error)) return false;
@@ -52,7 +52,7 @@ function disable(
            and b.consecutive >= $2
            and b.failing_since <= now() - $3::float8 * interval '1 millisecond'
            and e.status = 'active'`,
-        [id, leastFailures, disableAfterMs],
+        [id, minFailures, disableAfterMs],
       );
       return rowCount === 1;
     },

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 
-/** Notes that a scheduled task ended well, so that everybody can see when it last did, whichever worker ran it. */
+/** Notes that a scheduled task succeeded, so that you can see when it last did, on any worker. */
 export async function noteRun(
   pool: Pool,
   run: {

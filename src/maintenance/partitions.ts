@@ -3,14 +3,14 @@ import { partitioned } from '../db/names.ts';
 import { codeOf } from '../db/sqlstate.ts';
 import { inTransaction } from '../db/transaction.ts';
 
-/** Days ahead for which there is a partition. The default partitions take what comes when nobody makes any. */
+/** Partitions exist for this many days ahead. The default partitions take rows for which there is none. */
 const daysAhead = 3;
-/** To move the rows of a day out of a default partition takes about as long as to insert them. */
-const mostMs = 3_600_000;
+/** Moving the rows of a day out of a default partition takes about as long as inserting them. */
+const maxMs = 3_600_000;
 
 /**
- * Makes the partitions of yesterday to three days ahead, and of all days that have rows in the default partitions, where
- * they are missing; returns how many it made. A day that cannot be made does not keep the others from it.
+ * Makes the missing partitions from yesterday to three days ahead, and of all days that have rows in the default
+ * partitions; returns how many it made. If a day fails, it goes on with the others.
  *
  * @throws when a day could not be made, after it has tried the others.
  */
@@ -28,7 +28,7 @@ export async function makePartitions(pool: Pool): Promise<number> {
   return made;
 }
 
-/** Today first, because until it is there its rows go to the default partitions; then the days to come; then the past ones. */
+/** Today first, because until its partition exists its rows go to the default one; then future days; then past ones. */
 async function missingDays(pool: Pool): Promise<string[]> {
   const { rows } = await pool.query<{ day: string }>(
     `select day::text
@@ -54,7 +54,7 @@ function makeDay(pool: Pool, day: string): Promise<number> {
   const query: QueryConfig & { readonly query_timeout: number } = {
     text: 'select posthorn.make_partitions($1::date) as made',
     values: [day],
-    query_timeout: mostMs,
+    query_timeout: maxMs,
   };
   return inTransaction(pool, async (client) => {
     const { rows } = await client.query<{ made: number }>(query);

@@ -2,37 +2,37 @@ import type { Pool } from 'pg';
 import { graphileSchema, partitioned, partitionOf } from '../db/names.ts';
 import { isLockFailure, withLockTimeout } from '../db/transaction.ts';
 
-/** What a run of the pruning did. */
+/** The result of a pruning run. */
 export interface PruneResult extends Record<string, unknown> {
-  /** Days of history that were dropped, as yyyy-mm-dd. Their unfinished webhooks were moved out before. */
+  /** Days of history that were dropped, as yyyy-mm-dd. Their unfinished webhooks were moved out first. */
   readonly dropped: readonly string[];
-  /** Days that are old enough and hold too many unfinished webhooks to move: see posthorn.drop_partitions(). */
+  /** Days that are old enough but have too many unfinished webhooks to move: see posthorn.drop_partitions(). */
   readonly kept: readonly string[];
-  /** Days that somebody's long transaction keeps locked: nobody waits for it, and the next run tries again. */
+  /** Days that a long transaction keeps locked: nothing waits for it, and the next run tries again. */
   readonly postponed: readonly string[];
-  /** Webhooks of dropped days that were unfinished then, and ended as long ago as history is kept. */
+  /** Webhooks of dropped days that were unfinished then and have since ended, longer ago than the retention. */
   readonly forgottenWebhooks: number;
-  /** Breakers of lanes that have nothing waiting and have not been sent to for a day. */
+  /** Breakers of lanes without waiting webhooks that have not been sent to for a day. */
   readonly forgottenBreakers: number;
   readonly expiredKeys: number;
   /** Deleted endpoints whose webhooks have all been dropped. */
   readonly forgottenEndpoints: number;
-  /** Alerts that have been over for as long as history is kept. */
+  /** Alerts that were resolved longer ago than the retention. */
   readonly forgottenAlerts: number;
   readonly forgottenTallies: number;
-  /** Replays that ended as long ago as history is kept, and how webhooks had ended that are dropped now. */
+  /** Replays that ended longer ago than the retention, and former outcomes of dropped webhooks. */
   readonly forgottenReplays: number;
   readonly forgottenOutcomes: number;
-  /** Graphile jobs that can never run again: what a killed worker left of a job that was replacing itself. */
+  /** Graphile Worker jobs that can never run again: a killed worker left them while a job replaced itself. */
   readonly deadJobs: number;
 }
 
 const rowsPerStatement = 10_000;
 
 /**
- * Drops the days whose webhooks are all older than the retention, and forgets what belongs to nothing any more. An unfinished
- * webhook is never dropped: it is moved out of its day, and stays until it has ended. A step that fails does not keep the
- * others from being done.
+ * Drops the days whose webhooks are all older than the retention, and deletes rows that belong to nothing any more. An
+ * unfinished webhook is never dropped: it is moved out of its day and stays until it has ended. If a step fails, it
+ * goes on with the others.
  *
  * @throws when a step has failed, after all others were done.
  */
@@ -74,7 +74,7 @@ interface StepFailure {
 }
 
 class PruningIncomplete extends Error {
-  /** What was done all the same. */
+  /** The result of the steps that succeeded. */
   readonly result: PruneResult;
 
   constructor(failures: readonly StepFailure[], result: PruneResult) {
@@ -97,14 +97,14 @@ async function pruneDays(
   );
   const ends: Record<DayEnd, string[]> = { dropped: [], kept: [], postponed: [] };
   for (const { day } of rows) {
-    // Who keeps one day locked most likely keeps all of them.
+    // A session that has locked one day has probably locked all of them.
     const tries = ends.postponed.length === 0 ? undefined : 1;
     ends[await dropDay(pool, day, { tries })].push(day);
   }
   return ends;
 }
 
-/** Kept for as long as the history may name them. A day more, as history is dropped by days. */
+/** Endpoints are kept while the history may name them, and one day longer, because history is dropped by days. */
 function pruneEndpoints(pool: Pool, retentionMs: number): Promise<number> {
   return deleteOlder(
     pool,
@@ -116,7 +116,7 @@ function pruneEndpoints(pool: Pool, retentionMs: number): Promise<number> {
   );
 }
 
-/** By their ids, which are made when they are counted: that needs no index of its own. */
+/** Selected by their ids, which carry the time of counting, so that no further index is needed. */
 async function pruneTallies(pool: Pool): Promise<number> {
   const { rowCount } = await pool.query(
     `delete from posthorn.tallies where id < posthorn.uuid_floor(now() - interval '2 hours')`,
@@ -155,7 +155,7 @@ function pruneReplays(pool: Pool, retentionMs: number): Promise<number> {
   );
 }
 
-/** Not partitioned, as there are few: those of webhooks that have been dropped. */
+/** These tables are small and not partitioned. Deletes the rows of webhooks that have been dropped. */
 function pruneReplayed(pool: Pool, table: 'former_outcomes' | 'brought_forward'): Promise<number> {
   return deleteAll(
     pool,
@@ -184,13 +184,13 @@ async function pruneKept(pool: Pool, retentionMs: number): Promise<number> {
   }
 }
 
-/** Runs a statement that deletes what ended more than $1 ms ago. */
+/** Runs a statement that deletes rows that ended more than $1 ms ago. */
 async function deleteOlder(pool: Pool, retentionMs: number, statement: string): Promise<number> {
   const { rowCount } = await pool.query(statement, [retentionMs]);
   return rowCount ?? 0;
 }
 
-/** Runs a statement that deletes $1 rows at most until there are no more. */
+/** Runs a statement that deletes at most $1 rows, until no more are left. */
 async function deleteAll(pool: Pool, statement: string): Promise<number> {
   for (let total = 0; ; ) {
     const { rowCount } = await pool.query(statement, [rowsPerStatement]);
@@ -199,7 +199,7 @@ async function deleteAll(pool: Pool, statement: string): Promise<number> {
   }
 }
 
-/** What Graphile Worker's own cleanup calls DELETE_PERMAFAILED_JOBS. */
+/** The same as DELETE_PERMAFAILED_JOBS in Graphile Worker's own cleanup. */
 async function pruneJobs(pool: Pool): Promise<number> {
   const { rowCount } = await pool.query(
     `delete from ${graphileSchema}._private_jobs where attempts = max_attempts and locked_at is null`,
@@ -244,7 +244,7 @@ async function pruneBreakers(pool: Pool): Promise<number> {
     `with idle as materialized (
        select b.lane
        from posthorn.breakers as b
-       where greatest(b.failing_since, b.last_failure_at, b.paused_until) < now() - interval '1 day'
+       where greatest(b.failing_since, b.last_failure_at, b.throttled_until) < now() - interval '1 day'
          and not exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = b.lane)
        for update skip locked
      )

@@ -1,18 +1,19 @@
 import type { TaskList } from 'graphile-worker';
 import type { Pool } from 'pg';
-import { graphileSchema, lockClass } from '../db/names.ts';
+import { graphileSchema, lockClass, partitionsLock } from '../db/names.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { inTransaction } from '../db/transaction.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 
 /*
- * The replays: what has ended goes back into the queue, many at a time.
+ * The replays: webhooks that have ended go back into the queue, many at a time.
  *
- * A Graphile job works on one replay for a slice of 2 s and adds itself again; one at a time over all workers. Each
- * transaction puts up to 1,000 webhooks back and notes how far it came (walked_to), so whatever dies, each webhook that matches is put
- * back once. The row of the replay is locked meanwhile: a second job for it waits, and goes on where the first one stopped.
- * When Graphile's tables are emptied, or a job is lost with its worker, the workers add it again (I11).
+ * A Graphile Worker job works on one replay for a slice of 2 s and adds itself again; there is one at a time over all
+ * workers. Each transaction puts up to 1,000 webhooks back and notes its progress (walked_to), so that each matching
+ * webhook is put back once, whatever crashes. The transaction locks the row of the replay: a second job for it waits,
+ * and continues where the first one stopped. When Graphile Worker's tables are emptied, or a job is lost with its
+ * worker, the workers add it again (I11).
  */
 
 export const replayTask = 'posthorn:replay';
@@ -21,22 +22,22 @@ const putBackSql = sqlFile('put-back');
 const takeBackSql = sqlFile('take-back');
 
 const batchSize = 1_000;
-/** Rows that a transaction may read to find so many. */
+/** Rows that a transaction may read to find a batch. */
 const walkRows = 20_000;
 const sliceMs = 2_000;
 const lockMs = 1_000;
-/** With a rate limit the queue is filled so far ahead. */
+/** With a rate limit, the queue is filled this far ahead. */
 const aheadMs = 1_000;
 
 interface ReplayOptions {
   readonly maintenancePool: Pool;
   readonly events: Events;
   readonly log: Log;
-  /** The worker stops. */
+  /** Aborts when the worker stops. */
   readonly signal: AbortSignal;
 }
 
-/** The task behind the jobs. */
+/** The task that the jobs run. */
 export function replayTasks(options: ReplayOptions): TaskList {
   return {
     [replayTask]: async (payload: unknown) => {
@@ -45,14 +46,14 @@ export function replayTasks(options: ReplayOptions): TaskList {
       try {
         await runSlice(id, options);
       } catch (error) {
-        // It is added again soon: ensureReplays() sees that nothing moves.
-        options.log.warn({ replay: id, error: String(error) }, 'Cannot go on with the replay yet');
+        // ensureReplays() notices that the replay stands still, and adds the job again soon.
+        options.log.warn({ replay: id, error: String(error) }, 'Cannot continue the replay yet');
       }
     },
   };
 }
 
-/** Adds the jobs of replays on which nobody has worked for a while, as nobody has ever. */
+/** Adds the jobs of replays on which no worker has worked for a while, or ever. */
 export async function ensureReplays(pool: Pool): Promise<void> {
   await pool.query(
     `select ${addJob}
@@ -62,7 +63,7 @@ export async function ensureReplays(pool: Pool): Promise<void> {
   );
 }
 
-/** Of replays as r. */
+/** Uses the columns of posthorn.replays as r. */
 const addJob = `${graphileSchema}.add_job(
   '${replayTask}',
   json_build_object('id', r.id),
@@ -91,7 +92,7 @@ async function runSlice(
 interface Step {
   readonly status: ReplayRow['status'] | 'forgotten';
   readonly webhooks: number;
-  /** There is enough in the queue for its rate. */
+  /** The queue has enough webhooks for the rate. */
   readonly isAhead: boolean;
 }
 
@@ -104,8 +105,9 @@ interface ReplayRow {
 /** Puts the next webhooks back, or takes the next ones back, in one transaction. */
 function advance(pool: Pool, id: string): Promise<Step> {
   return inTransaction(pool, async (client) => {
-    // While rows are moved from a default partition into a new one, they are in neither for those who wait for them.
-    await client.query('select pg_advisory_xact_lock_shared($1, 0)', [lockClass]);
+    // While rows are moved from a default partition into a new one, a session that waits for them would find them in
+    // neither.
+    await client.query('select pg_advisory_xact_lock_shared($1, $2)', [lockClass, partitionsLock]);
     const { rows } = await client.query<ReplayRow>(
       `select status, rate_limit_per_s, coalesce(extract(epoch from paced_until - now()) * 1000, 0)::float8 as paced_ms
        from posthorn.replays
@@ -120,20 +122,24 @@ function advance(pool: Pool, id: string): Promise<Step> {
     if (isAhead || status === 'finished' || status === 'cancelled') {
       return { status, webhooks: 0, isAhead };
     }
-    // Somebody who has an ordered lane locked, as by changing its endpoint without a commit, holds this replay up, and the webhooks
-    // that it has locked by then no longer than this.
+    // A session that has locked an ordered lane, for example by an uncommitted change of its endpoint, delays this
+    // replay; but the webhooks that the replay has locked by then are locked for no longer than this.
     await client.query(`set local lock_timeout = '${lockMs}ms'`);
-    const [step] = await runSql<Pick<Step, 'status' | 'webhooks'>>(client, {
-      ...(status === 'running'
-        ? { sql: putBackSql, values: [id, batchOf(replay), walkRows] }
-        : { sql: takeBackSql, values: [id, batchSize] }),
-    });
-    if (step === undefined) throw new Error('Cannot go on with the replay as its row is gone');
+    type Row = Pick<Step, 'status' | 'webhooks'>;
+    const [step] =
+      status === 'running'
+        ? await runSql<Row>(client, putBackSql, {
+            replayId: id,
+            maxWebhooks: batchOf(replay),
+            maxRows: walkRows,
+          })
+        : await runSql<Row>(client, takeBackSql, { replayId: id, maxWebhooks: batchSize });
+    if (step === undefined) throw new Error('The replay cannot continue because its row is gone');
     return { ...step, isAhead: false };
   });
 }
 
-/** A second's worth. */
+/** The webhooks of one second. */
 function batchOf({ rate_limit_per_s: rate }: ReplayRow): number {
   return rate === null ? batchSize : Math.max(1, Math.min(batchSize, Math.ceil(rate)));
 }

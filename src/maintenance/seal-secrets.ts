@@ -9,15 +9,16 @@ import { seal } from '../secrets/seal.ts';
 import { noteEnd, noteStart, type SealingResult } from './sealing-notes.ts';
 
 /*
- * Brings what is secret about endpoints under the current key: what was inserted as plain text, and what older keys sealed.
+ * Seals the secrets and headers of endpoints with the current key: those that were inserted as plain text, and those
+ * that older keys sealed.
  *
- * In: rows of posthorn.endpoints. Out: the same, sealed anew, and how far it is in posthorn.sealing. A crash here costs the batch
- * under way: what is sealed with the current key is not looked at again. A row that somebody changes meanwhile is left to the
- * next run.
+ * In: rows of posthorn.endpoints. Out: the same rows, sealed, and the progress in posthorn.sealing. A crash here costs
+ * the current batch: rows that are sealed with the current key are not read again. A row that changes in the meantime
+ * is left to the next run.
  */
 
 interface Options {
-  /** Undefined: nothing is sealed; it is only looked at which keys are missing. */
+  /** Undefined: nothing is sealed, only missing keys are found. */
   readonly ring: KeyRing | undefined;
   readonly log: Log;
   /** Endpoints in one transaction. */
@@ -34,7 +35,7 @@ interface Row {
 
 const noteEveryMs = 5_000;
 
-/** Forgets former secrets that have expired, and seals all that is not sealed with the current key. */
+/** Deletes expired former secrets, and seals everything that is not sealed with the current key. */
 export async function sealSecrets(pool: Pool, options: Options): Promise<SealingResult> {
   return (
     (await withSessionLock(pool, [lockClass, sealingLock], (client) => run(client, options))) ??
@@ -77,7 +78,7 @@ async function run(client: PoolClient, options: Options): Promise<SealingResult>
   if (wasNews && result.removableKeys.length > 0) {
     log.info(
       { keyId: ring?.currentId, sealed, removableKeys: result.removableKeys },
-      'All secrets are sealed with the current key: as soon as every process runs with it, the keys named here may be removed from the key ring',
+      'All secrets are sealed with the current key: once every process runs with it, the keys named here may be removed from the key ring',
     );
   }
   return result;
@@ -85,7 +86,7 @@ async function run(client: PoolClient, options: Options): Promise<SealingResult>
 
 const nothingDone = { unreadable: new Set<string>(), sealed: 0 };
 
-/** Those whose overlap is over sign nothing any more; here they are forgotten. */
+/** Deletes former secrets whose overlap is over; they no longer sign. */
 async function forgetExpired(client: PoolClient, log: Log): Promise<void> {
   const { rows } = await client.query<{ id: string }>(
     `select id
@@ -112,13 +113,13 @@ async function forgetExpired(client: PoolClient, log: Log): Promise<void> {
   );
 }
 
-/** Of posthorn.endpoints as e; of what is no list, none. */
+/** The former secrets of posthorn.endpoints as e; none, if the column is not a list. */
 const formerSecrets = `jsonb_array_elements(
   case jsonb_typeof(e.former_secrets) when 'array' then e.former_secrets else '[]' end)`;
 
-const cannotSeal = 'Cannot seal the secrets of an endpoint: its row is left as it is';
+const cannotSeal = 'Cannot seal the secrets of an endpoint: its row stays as it is';
 
-/** $1: how a text of the current key begins. */
+/** $1: the beginning of a text that is sealed with the current key. */
 const notSealedYet = `(
   not starts_with(secret, $1)
   or (jsonb_typeof(headers) = 'object' and headers <> '{}')
@@ -177,7 +178,7 @@ interface SealedRow {
   readonly isChanged: boolean;
 }
 
-/** What does not open stays as it is; its key is noted. */
+/** A text that does not open stays as it is; its key is noted. */
 function sealRow(
   row: Row,
   { ring, unreadable }: { readonly ring: KeyRing; readonly unreadable: Set<string> },
@@ -205,7 +206,7 @@ function sealRow(
   };
 }
 
-/** The batch and how far it is are one transaction. No plain text is in the statement, nor in its values. */
+/** One transaction writes the batch and the progress. The statement and its values contain no plain text. */
 async function write(
   client: PoolClient,
   { rows }: { readonly rows: readonly SealedRow[] },
@@ -228,7 +229,7 @@ async function write(
   });
 }
 
-/** In a transaction that does not count as a change of the endpoints. */
+/** Runs work in a transaction that does not count as a change of the endpoints. */
 async function asSealing<Result>(client: PoolClient, work: () => Promise<Result>): Promise<Result> {
   await client.query(`begin; set local posthorn.is_sealing = 'on'`);
   try {

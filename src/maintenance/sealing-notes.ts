@@ -1,11 +1,13 @@
 import type { PoolClient } from 'pg';
 import type { KeyRing } from '../domain/key-ring.ts';
 
-/* How far the sealing is: the one row of posthorn.sealing. */
+/*
+ * The progress of sealing: the one row of posthorn.sealing.
+ */
 
-/** What a run did. Names keys by their ids. */
+/** The result of a run. It names keys by their ids. */
 export interface SealingResult extends Record<string, unknown> {
-  /** Another process is at it. */
+  /** Another process is sealing. */
   readonly skipped?: true;
   readonly sealed: number;
   readonly plain: number;
@@ -13,7 +15,7 @@ export interface SealingResult extends Record<string, unknown> {
   readonly removableKeys: readonly string[];
 }
 
-/** Another key begins anew; the same one goes on counting. Returns how many there are to be sealed. */
+/** With another key the count starts again; with the same key it goes on. Returns how many secrets are to be sealed. */
 export async function noteStart(
   client: PoolClient,
   {
@@ -44,7 +46,7 @@ export async function noteStart(
   return rows[0]?.pending ?? 0;
 }
 
-/** wasNews: that it is done, or which keys may be removed, was not known before. */
+/** wasNews: the end, or the keys that may be removed, were not known before. */
 export async function noteEnd(
   client: PoolClient,
   { ring, result }: { readonly ring: KeyRing | undefined; readonly result: SealingResult },

@@ -4,12 +4,15 @@ import type { Decision } from '../domain/decide.ts';
 import { failure, failureCodes } from '../domain/failure-codes.ts';
 
 /*
- * From what may happen to what a label may say: status codes and failure codes become few enough words that a label's
- * values are known beforehand, and all series are there from the start, at 0. A counter that appears with its first event
- * hides that event from rate() and increase().
+ * Maps results to labels. Status codes and failure codes become so few words that all values of a label are known in
+ * advance, and all series exist from the start, at 0. A counter that appears with its first event hides that event from
+ * rate() and increase().
  */
 
-/** retry: the attempt counted. repeat: it did not, because the trouble was ours or the receiver asked for a pause. */
+/**
+ * retry: the attempt counted. repeat: it did not count, because the trouble was on our side or the receiver asked us to
+ * wait.
+ */
 export type Outcome = (typeof outcomes)[number];
 export const outcomes = ['delivered', 'retry', 'failed', 'repeat'] as const;
 
@@ -20,7 +23,7 @@ export function outcomeOf(decision: Decision): Outcome {
   return decision.counts ? 'retry' : 'repeat';
 }
 
-/** From the reason of a verdict; undefined: it was delivered. */
+/** The labels for the reason of a verdict; undefined: it was delivered. */
 export function classOf(reason: string | undefined): Omit<AttemptLabels, 'outcome'> {
   if (reason === undefined) return { reason: 'none', status_class: '2xx' };
   if (reason === 'gone') return { reason, status_class: '4xx' };
@@ -39,7 +42,7 @@ export function classOf(reason: string | undefined): Omit<AttemptLabels, 'outcom
     : { reason: 'http_other', status_class: 'other' };
 }
 
-/** All labels that there can be. */
+/** All possible combinations of labels. */
 export const allAttemptLabels: readonly AttemptLabels[] = [
   { outcome: 'delivered', ...classOf(undefined) },
   ...['http_429', 'http_400', 'http_500', 'http_600', 'redirect'].flatMap((reason) =>
@@ -56,6 +59,6 @@ export const allAttemptLabels: readonly AttemptLabels[] = [
 function outcomesAfter(code: string): readonly Outcome[] {
   const { verdict } = failure(code);
   if (verdict === 'fail') return ['failed'];
-  // A probe during an outage of our own does not count.
+  // A probe during an outage on our side does not count.
   return verdict === 'retry' ? ['retry', 'repeat', 'failed'] : ['repeat', 'failed'];
 }

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { priorities } from '../domain/priority.ts';
 import { uuidTimeMs } from '../domain/uuid.ts';
 import type { Attempted, Events } from '../events.ts';
 import {
@@ -14,7 +15,7 @@ import { RecentWindow } from './recent-window.ts';
 
 /*
  * What every attempt counts into. On the road of each webhook, so all series are found beforehand and an attempt only adds to
- * numbers: 0.2 µs of CPU where prom-client's own counters and histograms took 1.4 (bench/attempt-cost.ts).
+ * numbers: 0.2 µs of CPU where prom-client's own counters and histograms took 1.4 (bench/studies/attempt-cost.ts).
  */
 
 interface Tally {
@@ -22,8 +23,6 @@ interface Tally {
   /** Since the last scrape. */
   attempts: number;
 }
-
-const priorities = ['high', 'normal', 'low'];
 
 export function countAttempts(events: Events, registry: Registry): void {
   const tallies = allAttemptLabels.map((labels): Tally => ({ labels, attempts: 0 }));
@@ -37,14 +36,14 @@ export function countAttempts(events: Events, registry: Registry): void {
   });
   const waits = new Distribution({
     name: 'posthorn_queue_wait_seconds',
-    help: 'From when an attempt was due to its start.',
+    help: 'From the due time of an attempt to its start.',
     registry,
     bounds: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1_800, 7_200],
     label: { name: 'priority', values: priorities },
   });
   const deliveries = new Distribution({
     name: 'posthorn_delivery_time_seconds',
-    help: 'From enqueueing to the 2xx, retries and a send_at included; of what was sent again, from when it was due.',
+    help: 'From enqueueing to the 2xx, including retries and a send_at; for resent webhooks, from when they were due.',
     registry,
     bounds: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300, 1_800, 7_200, 21_600, 86_400],
   });
@@ -55,7 +54,7 @@ export function countAttempts(events: Events, registry: Registry): void {
     const tally = tallyOf(verdict.kind === 'delivered' ? undefined : verdict.reason, outcome);
     tally.attempts += 1;
     durations.note(result.durationMs / 1_000, outcomes.indexOf(outcome));
-    waits.note(attempted.waitMs / 1_000, attempted.priority);
+    waits.note(attempted.waitMs / 1_000, attempted.webhook.priority);
     let deliveryS: number | undefined;
     if (outcome === 'delivered') {
       deliveryS = deliveryTimeMs(attempted) / 1_000;
@@ -67,12 +66,13 @@ export function countAttempts(events: Events, registry: Registry): void {
   exposeRecent(recent, registry);
 }
 
-/** What was put back after it had ended would tell of the days in between. */
-function deliveryTimeMs({ isReplay, waitMs, result, endedAtMs, outboxId }: Attempted): number {
-  return isReplay ? waitMs + result.durationMs : Math.max(0, endedAtMs - uuidTimeMs(outboxId));
+/** For a resent webhook, the id's time would include the days in between. */
+function deliveryTimeMs({ webhook, waitMs, result, endedAtMs }: Attempted): number {
+  if (webhook.pastAttempts > 0) return waitMs + result.durationMs;
+  return Math.max(0, endedAtMs - uuidTimeMs(webhook.outboxId));
 }
 
-/** Finds the tally of an attempt: by its reason as it is, of which there are at most some hundreds, and its outcome. */
+/** Finds the tally of an attempt, by its outcome and its exact reason, of which there are at most some hundreds. */
 function tallyFinder(tallies: Tally[]) {
   const known = new Map<string | undefined, Partial<Record<Outcome, Tally>>>();
   return (reason: string | undefined, outcome: Outcome): Tally => {
@@ -112,10 +112,10 @@ function exposeTallies(tallies: readonly Tally[], registry: Registry): void {
       }
     },
   });
-  // Registered later, so collected later: what the other has added is in it.
+  // Registered later and so collected later: it includes the values that the other one has added.
   const ended = new Counter({
     name: 'posthorn_webhooks_ended_total',
-    help: 'Webhooks that ended as delivered or, the dead letters, as failed.',
+    help: 'Webhooks that ended as delivered or as failed (dead letters).',
     labelNames: ['status', 'reason'],
     registers: [registry],
   });

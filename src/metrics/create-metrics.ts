@@ -10,13 +10,13 @@ import { countEngine } from './engine-metrics.ts';
 import { exposeProcess, nodeRegistry, type ProcessSources } from './process-metrics.ts';
 
 /*
- * The metrics: counted from events, and asked of the process and of the database when somebody scrapes.
+ * The metrics. They are counted from events, and read from the process and the database at each scrape.
  *
- * Nothing of it is on the road of a webhook but countAttempts(). A scrape never throws, and answers within 2 s whatever the
- * database does: without its figures then. docs/metrics.md names all metrics, and a test compares it with the output.
+ * Only countAttempts() runs for each webhook. A scrape never throws, and answers within 2 s even if the database does
+ * not; then its figures are missing. docs/metrics.md names all metrics, and a test compares it with the output.
  */
 
-/** An answer to Prometheus. */
+/** The answer to a scrape by Prometheus. */
 export interface Scrape {
   readonly contentType: string;
   readonly text: string;
@@ -34,7 +34,7 @@ export interface MetricsOptions extends ProcessSources {
 /** How long a scrape waits for the database. */
 const patienceMs = 2_000;
 
-/** Begins to count; returns what answers a scrape. */
+/** Starts counting; returns a function that answers a scrape. */
 export function createMetrics(options: MetricsOptions): () => Promise<Scrape> {
   const { events, tasks } = options;
   const registry = new Registry();
@@ -59,7 +59,7 @@ export function createMetrics(options: MetricsOptions): () => Promise<Scrape> {
   };
 }
 
-/** One question to the database at a time, whoever asks; undefined when there is no answer in time. */
+/** Asks the database once for all concurrent scrapes; undefined when there is no answer in time. */
 function shared({
   pool,
   environment,

@@ -1,9 +1,10 @@
 import { Gauge, type Registry } from 'prom-client';
+import { priorities } from '../domain/priority.ts';
 import type { Stats } from '../queries/read-stats.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
-/** What the database says of itself, and whether nothing is sent from it. */
+/** The figures that the database counts about itself, and whether it is held. */
 export type DatabaseFigures = Stats & { readonly isHeld: boolean };
 
 /** A series of a metric. */
@@ -16,10 +17,9 @@ interface DatabaseMetric {
   readonly seriesOf: (stats: DatabaseFigures) => readonly Series[];
 }
 
-const priorities = ['high', 'normal', 'low'] as const;
 const states = ['due', 'held', 'retry', 'scheduled', 'sending'] as const;
 
-/** What posthorn.take_stats() counted, as metrics. All series are there at all times, and so are the zeros. */
+/** The figures of posthorn.take_stats() as metrics. Every series always exists, zeros included. */
 const databaseMetrics: readonly DatabaseMetric[] = [
   {
     name: 'posthorn_queue_webhooks',
@@ -29,29 +29,32 @@ const databaseMetrics: readonly DatabaseMetric[] = [
   },
   {
     name: 'posthorn_queue_oldest_due_age_seconds',
-    help: 'How long the webhook that is due for longest has been so.',
+    help: 'How long the oldest due webhook has been due.',
     labelNames: ['priority', 'state'],
     seriesOf: (stats) =>
       ofQueue(stats, { among: ['due', 'held'], read: (found) => found?.oldest_due_s }),
   },
   single(
     'posthorn_queue_is_estimated',
-    'Whether the numbers of the queue come from a sample, as it is large.',
+    'Whether the queue is so large that its numbers come from a sample.',
     (stats) => Number(stats.is_estimated),
   ),
-  byLabel('posthorn_lanes', 'Lanes that fail or are kept.', ['state', (stats) => stats.lanes]),
-  byLabel('posthorn_workers', 'Workers, alive, or dead and not rescued yet.', [
+  byLabel('posthorn_lanes', 'Lanes that fail or are not sent to.', [
+    'state',
+    (stats) => stats.lanes,
+  ]),
+  byLabel('posthorn_workers', 'Workers that are alive, or dead and not rescued yet.', [
     'state',
     (stats) => stats.workers,
   ]),
   single(
     'posthorn_held',
-    '1 while nothing is sent from this database: it is a copy, belongs to another environment, or somebody holds it.',
+    '1 while nothing is sent from this database: it is a copy, belongs to another environment, or an operator holds it.',
     (stats) => Number(stats.isHeld),
   ),
   single(
     'posthorn_partitions_ahead',
-    'Days from tomorrow on, without a gap, that have their partitions.',
+    'Days without a gap, from tomorrow on, that have their partitions.',
     (stats) => stats.partitions_ahead,
   ),
   byLabel(
@@ -61,17 +64,17 @@ const databaseMetrics: readonly DatabaseMetric[] = [
   ),
   byLabel(
     'posthorn_maintenance_last_success_timestamp_seconds',
-    'When a scheduled task last ended well, on any worker.',
+    'When a scheduled task last succeeded, on any worker.',
     ['task', (stats) => mapValues(stats.tasks, (task) => task.ended_at)],
   ),
   byLabel(
     'posthorn_maintenance_duration_seconds',
-    'How long the last run of a scheduled task took that ended well.',
+    'How long the last successful run of a scheduled task took.',
     ['task', (stats) => mapValues(stats.tasks, (task) => task.duration_s)],
   ),
   single(
     'posthorn_oldest_transaction_age_seconds',
-    'Age of the oldest open transaction that our role may see.',
+    'Age of the oldest open transaction that Posthorn may see.',
     (stats) => stats.oldest_transaction_s,
   ),
   single('posthorn_stats_age_seconds', 'How old the figures of the database are.', (stats) =>
@@ -84,7 +87,7 @@ const databaseMetrics: readonly DatabaseMetric[] = [
   ),
 ];
 
-/** Makes these metrics; returns what shows new figures in them, or, when there are none, nothing. */
+/** Registers these metrics; returns a function that shows new figures in them, or nothing when there are no figures. */
 export function exposeDatabase(registry: Registry): (stats: DatabaseFigures | undefined) => void {
   const gauges = databaseMetrics.map(({ name, help, labelNames, seriesOf }) => ({
     gauge: new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] }),
@@ -93,7 +96,7 @@ export function exposeDatabase(registry: Registry): (stats: DatabaseFigures | un
   return (stats) => {
     for (const { gauge, seriesOf } of gauges) {
       gauge.reset();
-      // One without labels is 0 after a reset, which would be a lie.
+      // A gauge without labels is 0 after a reset, which would be wrong.
       gauge.remove({});
       if (stats === undefined) continue;
       for (const [labels, value] of seriesOf(stats)) gauge.set({ ...labels }, value);

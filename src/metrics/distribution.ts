@@ -4,22 +4,22 @@ interface DistributionOptions {
   readonly name: string;
   readonly help: string;
   readonly registry: Registry;
-  /** Upper bounds of the buckets, ascending; the last one, +Inf, is understood. */
+  /** Upper bounds of the buckets, ascending, without the last one, +Inf. */
   readonly bounds: readonly number[];
   /** The one label it may have, with all its values. */
   readonly label?: { readonly name: string; readonly values: readonly string[] };
 }
 
 /**
- * A histogram for the road of every webhook. Its labels are known beforehand and addressed by their position: prom-client's
- * own looks its labels up anew with each value, also through labels(), which takes ten times as long.
+ * A histogram for the hot path of every webhook. Its label values are known in advance and addressed by position.
+ * prom-client's own histogram looks its labels up for each value, also through labels(), which takes ten times as long.
  */
 export class Distribution extends Histogram {
   readonly #name: string;
   readonly #help: string;
   readonly #bounds: readonly number[];
   readonly #labels: readonly Readonly<Record<string, string>>[];
-  /** For each label's value a count per bucket. */
+  /** Counts per label value and bucket. */
   readonly #counts: Float64Array;
   readonly #sums: Float64Array;
 
@@ -34,7 +34,7 @@ export class Distribution extends Histogram {
     this.#sums = new Float64Array(this.#labels.length);
   }
 
-  /** Takes a value in; `at`: the position of the label's value. */
+  /** Adds a value; `at`: the position of the label's value. */
   note(value: number, at = 0): void {
     const bounds = this.#bounds;
     let bucket = 0;
@@ -44,7 +44,7 @@ export class Distribution extends Histogram {
     this.#sums[at] = (this.#sums[at] ?? 0) + value;
   }
 
-  /** What both get() and a registry ask: prom-client knows no other way to give it counts that were made elsewhere. */
+  /** Both get() and a registry call this. prom-client has no other way to read counts that were made elsewhere. */
   async getForPromString(): Promise<object> {
     const values = this.#labels.flatMap((labels, at) => this.#series(labels, at));
     return { name: this.#name, help: this.#help, type: 'histogram', aggregator: 'sum', values };

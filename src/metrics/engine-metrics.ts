@@ -11,7 +11,10 @@ interface CountOptions {
   readonly tasks: readonly string[];
 }
 
-/** What a worker does beside sending: claims, records, breakers, rescues, jobs. Some events a second at most. */
+/**
+ * Counts what a worker does besides sending: claims, records, breakers, rescues, jobs. These are a few events a second
+ * at most.
+ */
 export function countEngine({ events, registry, tasks }: CountOptions): void {
   countStatements(events, registry);
   countLanes(events, registry);
@@ -24,12 +27,12 @@ function countStatements(events: Events, registry: Registry): void {
     new Distribution({ name, help, registry, bounds });
   const claims = distribution(
     'posthorn_claim_duration_seconds',
-    'Claims that found something, as the worker waited for them.',
+    'How long the worker waited for claims that found webhooks.',
     durationBounds,
   );
   const claimed = distribution(
     'posthorn_claim_webhooks',
-    'Webhooks in a claim that found something.',
+    'Webhooks per claim that found any.',
     [1, 2, 5, 10, 20, 50, 100, 150, 200],
   );
   events.on('claimed', ({ webhooks, durationMs }) => {
@@ -40,7 +43,7 @@ function countStatements(events: Events, registry: Registry): void {
   events.on('claimFailed', () => failed.inc());
   const poisoned = new Counter({
     name: 'posthorn_poisoned_webhooks_total',
-    help: 'Webhooks whose rows could not be handled, by what became of them.',
+    help: 'Webhooks whose rows could not be handled, by what happened to them.',
     labelNames: ['became'],
     registers: [registry],
   });
@@ -84,7 +87,7 @@ function countLanes(events: Events, registry: Registry): void {
   const opened = counter(
     registry,
     'posthorn_breakers_opened_total',
-    'Times that a breaker opened, a failed probe included.',
+    'Times that a breaker opened, including after failed probes.',
   );
   events.on('breakersOpened', ({ lanes }) => opened.inc(lanes.length));
   const closed = counter(
@@ -103,7 +106,7 @@ function countLanes(events: Events, registry: Registry): void {
   events.on('endpointsDisabled', ({ ids, reason }) => disabled.inc({ reason }, ids.length));
   const egress = new Gauge({
     name: 'posthorn_egress_down',
-    help: '1 while most endpoints cannot be reached, which is taken for an outage of our own.',
+    help: '1 while most endpoints cannot be reached, which Posthorn takes for an outage on its own side.',
     registers: [registry],
   });
   events.on('egress', ({ isDown }) => egress.set(Number(isDown)));
@@ -119,18 +122,18 @@ function countWorker(events: Events, registry: Registry): void {
   const ignored = counter(
     registry,
     'posthorn_notifications_ignored_total',
-    'Notifications that said what Posthorn never says.',
+    'Notifications with a payload that Posthorn does not send.',
   );
   events.on('callIgnored', () => ignored.inc());
   const rescues = counter(
     registry,
     'posthorn_rescues_total',
-    'Times that this process freed webhooks which a dead worker had leased.',
+    'Times that this process freed webhooks of a dead worker.',
   );
   const rescued = counter(
     registry,
     'posthorn_rescued_webhooks_total',
-    'Webhooks that this process freed as a dead worker had leased them.',
+    'Webhooks of dead workers that this process freed.',
   );
   events.on('rescued', ({ webhooks }) => {
     if (webhooks > 0) rescues.inc();
@@ -139,7 +142,7 @@ function countWorker(events: Events, registry: Registry): void {
   const restarts = counter(
     registry,
     'posthorn_runner_restarts_total',
-    "Times that Graphile's runner ended by itself and was started again.",
+    "Times that Graphile Worker's runner stopped unexpectedly and was started again.",
   );
   events.on('runnerRestarted', () => restarts.inc());
 }
@@ -156,7 +159,7 @@ function countJobs({ events, registry, tasks }: CountOptions): void {
     for (const result of ['success', 'error', 'failed']) jobs.inc({ task, result }, 0);
   }
   events.on('jobEnded', ({ task, result }) => {
-    // deliver:<number>, a slice of the loop: the number is no label.
+    // The task is deliver:<number>, a slice of the loop; the number is not a label.
     const name = task.startsWith('deliver:') ? 'deliver' : task;
     jobs.inc({ task: name === 'deliver' || known.has(name) ? name : 'other', result });
   });

@@ -2,14 +2,14 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { DatabasePool } from 'slonik';
 import { version } from '../version.ts';
 
-/** A pool of pg's. */
+/** The parts of a pg pool that metrics read. */
 interface PgPool {
   readonly totalCount: number;
   readonly idleCount: number;
   readonly waitingCount: number;
 }
 
-/** A worker as metrics see it. */
+/** The parts of a worker that metrics read. */
 interface WatchedWorker {
   readonly state: string;
   readonly inFlight: number;
@@ -17,16 +17,16 @@ interface WatchedWorker {
 }
 
 export interface ProcessSources {
-  /** Of the API, or of the health endpoints. */
+  /** The pool of the API or of the health endpoints. */
   readonly pool: DatabasePool;
-  /** Undefined: there is no Redis. */
+  /** Undefined: Redis is not used. */
   readonly cache: { readonly isUsable: boolean } | undefined;
-  /** Undefined: no worker runs here. Its answer: it has not been started yet. */
+  /** Undefined: no worker runs here. If it returns undefined: the worker has not been started yet. */
   readonly worker: (() => WatchedWorker | undefined) | undefined;
   readonly maxInFlight: number;
 }
 
-/** What is asked of the process whenever it is scraped. */
+/** Registers the metrics that are read from the process at each scrape. */
 export function exposeProcess(sources: ProcessSources, registry: Registry): void {
   const registers = [registry];
   new Gauge({
@@ -62,7 +62,7 @@ function exposePools(sources: ProcessSources, registry: Registry): void {
   });
   const waiting = new Gauge({
     name: 'posthorn_pool_waiting',
-    help: 'Who waits for a connection to Postgres.',
+    help: 'Callers that wait for a connection to Postgres.',
     labelNames: ['pool'],
     registers: [registry],
     collect: () => {
@@ -117,17 +117,17 @@ function gauge(
 }
 
 /**
- * Made once: what watches garbage collection and the event loop goes on as long as the process, and a library may be
- * started several times in one.
+ * Made once: the observers of garbage collection and the event loop live as long as the process, and a library may be
+ * started several times in one process.
  */
 let node: Registry | undefined;
 
-/** What Node says of itself. */
+/** Node's own metrics. */
 export function nodeRegistry(): Registry {
   if (node !== undefined) return node;
   node = new Registry();
   collectDefaultMetrics({ register: node });
-  // Gauges under the name of counters, and sums of what others say.
+  // These are gauges with names of counters, and sums of other metrics.
   for (const what of ['handles', 'requests', 'resources']) {
     node.removeSingleMetric(`nodejs_active_${what}_total`);
   }

@@ -1,10 +1,13 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** What ended in the last five minutes, in slices of 15 s: sums alone, so that it costs the same at any rate. */
+/**
+ * Sums up the attempts that ended in the last five minutes, in slices of 15 s. It keeps only sums, so that it costs the
+ * same at any rate.
+ */
 export class RecentWindow {
   readonly #slices: Slice[] = [];
 
-  /** An attempt that counts ended; `deliveryS`: from enqueueing to the success, if it was one. */
+  /** Notes the end of an attempt that counts; `deliveryS`: from enqueueing to the success, if it was one. */
   note({ deliveryS, nowMs }: { deliveryS: number | undefined; nowMs: number }): void {
     let slice = this.#slices.at(-1);
     if (slice === undefined || nowMs - slice.fromMs >= sliceMs) {
@@ -18,7 +21,7 @@ export class RecentWindow {
     slice.deliveryS += deliveryS;
   }
 
-  /** Undefined as long as nothing has ended. */
+  /** Undefined if nothing ended. */
   summary(nowMs: number): {
     readonly successRatio: number | undefined;
     readonly deliveryS: number | undefined;

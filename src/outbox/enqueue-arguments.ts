@@ -4,8 +4,8 @@ import type { EnqueueArguments } from '../queries/enqueue-statement.ts';
 import type { NewWebhook } from './webhook.ts';
 
 /**
- * What posthorn.enqueue() gets for a webhook. Only what would arrive changed, or not at all, is refused here; all other
- * rules are the CHECKs of posthorn.outbox, which hold for every producer.
+ * Builds the arguments of posthorn.enqueue() for a webhook. It refuses only values that would be changed or lost on the
+ * way; all other rules are CHECKs of posthorn.outbox, which hold for every producer.
  *
  * @throws TypeError when a string is not well-formed Unicode or holds a NUL, the body is not JSON, or a date is invalid.
  */
@@ -27,7 +27,7 @@ export function toEnqueueArguments(webhook: NewWebhook): EnqueueArguments {
 function addressOf({ url, endpointId }: NewWebhook): Pick<EnqueueArguments, 'url' | 'endpointId'> {
   if ((url === undefined) === (endpointId === undefined)) {
     throw new TypeError(
-      `Cannot enqueue a webhook as its url or its endpointId must be given: ${url === undefined ? 'both are missing' : 'both are there'}`,
+      `A webhook needs either a url or an endpointId: ${url === undefined ? 'both are missing' : 'both are given'}`,
     );
   }
   return { url: optionalText('url', url), endpointId: optionalText('endpointId', endpointId) };
@@ -38,19 +38,19 @@ function bodyText(body: string | object): string {
   const json = stringify(body);
   if (json === undefined) {
     throw new TypeError(
-      `Cannot enqueue a webhook as its body must be a string or a JSON value: current type is ${typeof body}`,
+      `The body of a webhook must be a string or a JSON value: this is of type ${typeof body}`,
     );
   }
   return json;
 }
 
-/** Undefined for functions, symbols and undefined itself, whatever TypeScript says of the result. */
+/** Undefined for functions, symbols and undefined itself, although TypeScript says otherwise. */
 function stringify(body: object): string | undefined {
   try {
     return JSON.stringify(body);
   } catch (cause) {
     throw new TypeError(
-      'Cannot enqueue a webhook as its body must be a JSON value: it has a cycle, a BigInt or a toJSON() that throws',
+      'The body of a webhook must be a JSON value: this one has a cycle, a BigInt or a toJSON() that throws',
       { cause },
     );
   }
@@ -68,23 +68,23 @@ function optionalText(name: string, value: string | undefined): string | null {
   return value === undefined ? null : text(name, value);
 }
 
-/** The value itself is never repeated: it may be a secret. */
+/** The message never repeats the value, which may be a secret. */
 function text(name: string, value: string): string {
   const rule = brokenRuleOf(value);
   if (rule === undefined) return value;
-  throw new TypeError(`Cannot enqueue a webhook as its ${name} must ${rule}`);
+  throw new TypeError(`The ${name} of a webhook must ${rule}`);
 }
 
 function brokenRuleOf(value: unknown): string | undefined {
-  if (typeof value !== 'string') return `be a string: current type is ${typeof value}`;
-  // Encoded as UTF-8, a lone surrogate becomes U+FFFD without a word.
-  if (!value.isWellFormed()) return 'be well-formed Unicode: there is a lone surrogate in it';
-  // Postgres has no NUL in text.
-  if (value.includes('\0')) return 'not contain NUL: there is one in it';
+  if (typeof value !== 'string') return `be a string: this is of type ${typeof value}`;
+  // In UTF-8, a lone surrogate silently becomes U+FFFD.
+  if (!value.isWellFormed()) return 'be well-formed Unicode: this has a lone surrogate';
+  // Postgres texts cannot contain NUL.
+  if (value.includes('\0')) return 'not contain NUL characters';
   return undefined;
 }
 
 function dateText(sendAt: Date): string {
   if (sendAt instanceof Date && !Number.isNaN(sendAt.getTime())) return sendAt.toISOString();
-  throw new TypeError('Cannot enqueue a webhook as its sendAt must be a valid Date: it is not one');
+  throw new TypeError('The sendAt of a webhook must be a valid Date: this is not one');
 }

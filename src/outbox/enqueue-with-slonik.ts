@@ -6,10 +6,10 @@ import type { NewWebhook } from './webhook.ts';
 /**
  * Enqueues a webhook in the transaction of a slonik connection, and returns its id. See enqueue().
  *
- * Inside pool.transaction() pass the connection that the handler gets: a webhook enqueued on the pool itself is sent even
- * if the transaction rolls back.
+ * Inside pool.transaction() pass the connection that the handler gets, because a webhook enqueued on the pool itself is
+ * sent even if the transaction rolls back.
  *
- * @throws TypeError when the webhook could not arrive as it is.
+ * @throws TypeError when the webhook could not be sent unchanged.
  * @throws slonik's CheckIntegrityConstraintViolationError when a CHECK of posthorn.outbox is violated.
  */
 export async function enqueueWithSlonik(

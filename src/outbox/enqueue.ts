@@ -1,7 +1,8 @@
+import { enqueueStatement } from '../queries/enqueue-statement.ts';
 import { toEnqueueArguments } from './enqueue-arguments.ts';
 import type { NewWebhook } from './webhook.ts';
 
-/** What a producer already has: a Client, PoolClient or Pool of pg, or anything with the same query(). */
+/** A database client: a Client, PoolClient or Pool of pg, or anything with the same query(). */
 export interface Queryable {
   query(text: string, values: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
@@ -9,34 +10,24 @@ export interface Queryable {
 /**
  * Enqueues a webhook in the transaction that the client is in, and returns its id.
  *
- * It is delivered if and only if that transaction commits: nothing is sent, and no other connection is used, before. With
- * an idempotency key that is known already, the id of the webhook it stands for is returned and nothing is enqueued.
+ * It is delivered if and only if that transaction commits: nothing is sent, and no other connection is used, before. If
+ * the idempotency key was used before, it returns the existing webhook's id and enqueues nothing.
  *
- * @throws TypeError when the webhook could not arrive as it is; the transaction is not touched then.
+ * @throws TypeError when the webhook could not be sent unchanged; the transaction is not touched then.
  * @throws the client's error when a rule of posthorn.outbox is violated: SQLSTATE 23514, or 23503 for an endpoint that is
  * not registered; `constraint` names the rule.
  */
 export async function enqueue(client: Queryable, webhook: NewWebhook): Promise<string> {
-  const given = toEnqueueArguments(webhook);
-  const { rows } = await withoutDetail(
-    client.query(enqueueSql, [
-      given.url,
-      given.body,
-      given.headers,
-      given.secret,
-      given.contentType,
-      given.priority,
-      given.sendAt,
-      given.maxAttempts,
-      given.idempotencyKey,
-      given.traceparent,
-      given.endpointId,
-    ]),
-  );
+  const { sql, values } = enqueueStatement(toEnqueueArguments(webhook));
+  // slonik names its placeholders $slonik_1, pg takes $1.
+  const { rows } = await withoutDetail(client.query(sql.replaceAll('$slonik_', '$'), [...values]));
   return idOf(rows[0]);
 }
 
-/** Of a violated CHECK, Postgres' detail holds the whole row: its secret and body would end in the caller's log. */
+/**
+ * Removes the detail of an error. For a violated CHECK, Postgres puts the whole row into it, so the secret and the body
+ * would end up in the caller's log.
+ */
 async function withoutDetail<Result>(query: Promise<Result>): Promise<Result> {
   try {
     return await query;
@@ -46,26 +37,11 @@ async function withoutDetail<Result>(query: Promise<Result>): Promise<Result> {
   }
 }
 
-const enqueueSql = `
-  select posthorn.enqueue(
-    url => $1::text,
-    body => $2::text,
-    headers => $3::jsonb,
-    secret => $4::text,
-    content_type => $5::text,
-    priority => $6::text,
-    send_at => $7::timestamptz,
-    max_attempts => $8::integer,
-    idempotency_key => $9::text,
-    traceparent => $10::text,
-    endpoint_id => $11::uuid
-  ) as id`;
-
 function idOf(row: unknown): string {
   if (typeof row === 'object' && row !== null && 'id' in row && typeof row.id === 'string') {
     return row.id;
   }
   throw new TypeError(
-    'Cannot tell the id of the webhook as query() must resolve to { rows: [{ id }] }: it resolved to something else',
+    'query() must resolve to { rows: [{ id }] }, but it resolved to something else: the id of the webhook is unknown',
   );
 }

@@ -1,4 +1,6 @@
-/** A webhook to be delivered, to a URL or to a registered endpoint. What is left out has the default of posthorn.outbox. */
+import type { Priority } from '../domain/priority.ts';
+
+/** A webhook to deliver to a URL or to a registered endpoint. Omitted fields get the defaults of posthorn.outbox. */
 export type NewWebhook = WebhookContent & (ToUrl | ToEndpoint);
 
 interface ToUrl {
@@ -15,20 +17,20 @@ interface ToEndpoint {
 
 interface WebhookContent {
   /**
-   * The request's body, at most 1 MiB. A string is sent byte for byte as UTF-8. Anything else must be a plain JSON value
-   * and is serialised once, here, with JSON.stringify(): every attempt sends the same bytes.
+   * The request's body, at most 1 MiB. A string is sent byte for byte as UTF-8. Any other value must be plain JSON and
+   * is serialised once, here, with JSON.stringify(), so that every attempt sends the same bytes.
    */
   readonly body: string | object;
   /** Further headers, at most 8 KiB. Not those that Posthorn or the connection sets, like Host or webhook-id. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The key of the signature: `whsec_` and base64 of 24 to 64 bytes, or 1 to 512 bytes of any other text. */
   readonly secret?: string | undefined;
-  /** application/json unless given. */
+  /** Default: application/json. */
   readonly contentType?: string | undefined;
-  readonly priority?: 'high' | 'normal' | 'low' | undefined;
-  /** Not before this time; within a year. */
+  readonly priority?: Priority | undefined;
+  /** Send it not before this time; at most a year ahead. */
   readonly sendAt?: Date | undefined;
-  /** From 1 to 100. Unless given, one more than the retry schedule has delays. */
+  /** From 1 to 100. Default: one more than the retry schedule has delays. */
   readonly maxAttempts?: number | undefined;
   /** 1 to 255 printable ASCII characters. For 7 days the same key stands for the same webhook. */
   readonly idempotencyKey?: string | undefined;

@@ -15,14 +15,17 @@ const keyRow = z.object({
   is_usable: z.boolean(),
 });
 
-/** A key as people may see it. Times are RFC 3339 in UTC. */
+/** The parts of a key that people may see. Times are RFC 3339 in UTC. */
 export type ApiKeyRow = z.infer<typeof keyRow>;
 
 const columns = sql.fragment`
   id, name, prefix, scopes, created_at, expires_at, revoked_at, last_used_at,
   revoked_at is null and (expires_at is null or expires_at > now()) as is_usable`;
 
-/** SHA-256: a key has 256 random bits, so a slow hash would protect nothing and cost each request. */
+/**
+ * Hashes a key with SHA-256: a key has 256 random bits, so a slow hash would add no protection and would slow each
+ * request.
+ */
 export function hashOfKey(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }
@@ -51,7 +54,7 @@ export async function createApiKey(
   return { key, row };
 }
 
-/** All keys, newest first, those that are of no use any more included. */
+/** Lists all keys, newest first, including revoked and expired ones. */
 export async function listApiKeys(
   connection: Pick<CommonQueryMethods, 'any'>,
 ): Promise<readonly ApiKeyRow[]> {
@@ -59,7 +62,7 @@ export async function listApiKeys(
     select ${columns} from posthorn.api_keys order by id desc limit 1000`);
 }
 
-/** Revokes a key by its id; the key as it is now, or undefined when there is none. Revoking twice changes nothing. */
+/** Revokes a key by its id and returns it; undefined: there is no such key. Revoking it twice changes nothing. */
 export async function revokeApiKey(
   connection: Pick<CommonQueryMethods, 'maybeOne'>,
   id: string,
@@ -72,7 +75,7 @@ export async function revokeApiKey(
   return row ?? undefined;
 }
 
-/** Whether there has ever been a key: from then on one is needed, even if none can be used any more. */
+/** Whether there has ever been a key. If so, requests need one, even if no key is valid any more. */
 export async function hadApiKeys(
   connection: Pick<CommonQueryMethods, 'oneFirst'>,
 ): Promise<boolean> {
@@ -80,7 +83,7 @@ export async function hadApiKeys(
     select exists (select from posthorn.api_keys)`);
 }
 
-/** Whether there is any key that can be used. */
+/** Whether there is a valid key. */
 export async function hasApiKeys(
   connection: Pick<CommonQueryMethods, 'oneFirst'>,
 ): Promise<boolean> {
@@ -104,8 +107,8 @@ export interface UsableKey {
 }
 
 /**
- * Those of the keys with these hashes that can be used, by their hash in base64, and notes that they were. A key that somebody is about to
- * change is noted another time: nobody waits for that.
+ * Finds the valid keys among these hashes, by their hash in base64, and notes that they were used. If another session
+ * is changing a key, its use is noted another time instead of waiting.
  */
 export async function useApiKeys(
   connection: Pick<CommonQueryMethods, 'any' | 'query'>,

@@ -5,10 +5,10 @@ import { z } from 'zod';
 /** Whether Posthorn can work with the database now. */
 export type DatabaseState = 'ok' | 'unreachable' | 'read only' | 'not migrated';
 
-/** How long a database may take to answer and still count as reachable. */
+/** How long the database may take to answer and still count as reachable. */
 const patienceMs = 2_000;
 
-/** Asks the database how it is. Never throws, and answers within 2 s. */
+/** Checks the state of the database. Never throws, and answers within 2 s. */
 export async function checkDatabase(
   connection: Pick<CommonQueryMethods, 'one'>,
 ): Promise<DatabaseState> {

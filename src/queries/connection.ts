@@ -10,15 +10,15 @@ export interface SlonikConnection {
 }
 
 /**
- * Lets pg read the database URL, so that every pool of a process understands it alike, and puts it together again for
- * slonik, whose own parser refuses sslmode=verify-full and, given sslrootcert, connects without TLS.
+ * Parses the database URL with pg, so that all pools of a process read it in the same way, and rebuilds it for slonik.
+ * slonik's own parser refuses sslmode=verify-full and, given sslrootcert, connects without TLS.
  */
 export function slonikConnection(
   databaseUrl: string,
   settings: readonly string[],
 ): SlonikConnection {
   const client = new pg.Client(connectionConfig(databaseUrl));
-  // Percent-encoded as a whole: a socket's directory has slashes, an IPv6 address has colons.
+  // Percent-encoded completely, because a socket's directory has slashes and an IPv6 address has colons.
   const host = encodeURIComponent(client.host.replace(/^\[(.*)\]$/, '$1'));
   const uri = new URL(
     `postgres://${host}:${client.port}/${encodeURIComponent(client.database ?? '')}`,
@@ -31,7 +31,7 @@ export function slonikConnection(
   return { uri: uri.href, password: client.password ?? undefined, ssl: tlsOf(client.ssl) };
 }
 
-/** Typed as a boolean, but an object as soon as the URL names a mode or a certificate. */
+/** pg types this as a boolean, but it is an object if the URL names a mode or a certificate. */
 function tlsOf(ssl: unknown): TlsOptions | undefined {
   if (typeof ssl === 'object' && ssl !== null) return ssl;
   return ssl === true ? {} : undefined;

@@ -11,7 +11,7 @@ const breaker = z.object({
   last_failure_at: time.nullable(),
   last_error: z.string().nullable(),
   next_probe_at: time.nullable(),
-  paused_until: time.nullable(),
+  throttled_until: time.nullable(),
 });
 
 const backlog = z.object({
@@ -21,11 +21,11 @@ const backlog = z.object({
   oldest_due_at: time.nullable(),
 });
 
-/** An endpoint, how it is doing, and what waits for it. */
+/** An endpoint with its health and its backlog. */
 export const endpointWithHealth = endpointRow
   .extend({
-    breaker: breaker.describe('Of a healthy endpoint: closed, zeros and nulls.'),
-    // So that a million of them cost milliseconds.
+    breaker: breaker.describe('For a healthy endpoint: closed, zeros and nulls.'),
+    // The bound keeps the cost at milliseconds when a million wait.
     backlog: backlog.describe('Webhooks that have not ended. Counting stops at a bound.'),
   })
   .meta({ id: 'EndpointWithHealth' });
@@ -37,18 +37,18 @@ const flat = endpointRow.extend({ ...breaker.shape, ...backlog.shape });
 /**
  * Endpoints with their health, in one statement, newest first.
  *
- * The endpoints are chosen before anything is counted for them: otherwise a plan with a sort would count for all that there
- * are, and not for a page.
+ * The endpoints are chosen before their backlogs are counted: otherwise a plan with a sort would count for all
+ * endpoints, not for one page.
  *
  * @param options.where of posthorn.endpoints as e
- * @param options.mostCounted of the backlog of each
+ * @param options.maxCounted of the backlog of each
  */
 export function endpointsWithHealth(options: {
   readonly where: FragmentSqlToken;
   readonly limit: number;
-  readonly mostCounted: number;
+  readonly maxCounted: number;
 }) {
-  const { where, limit, mostCounted } = options;
+  const { where, limit, maxCounted } = options;
   return sql.type(flat)`
     select ${endpointColumns}, ${breakerColumns}, backlog.*
     from (
@@ -59,11 +59,11 @@ export function endpointsWithHealth(options: {
       limit ${limit}
     ) as e
     left join posthorn.breakers as b on b.lane = e.lane
-    cross join lateral (${backlogOf(mostCounted)}) as backlog
+    cross join lateral (${backlogOf(maxCounted)}) as backlog
     order by e.id desc`;
 }
 
-/** A row of {@link endpointsWithHealth} as it is shown. */
+/** Turns a row of {@link endpointsWithHealth} into the form that is shown. */
 export function withHealth(row: z.infer<typeof flat>): EndpointWithHealth {
   return { ...endpointRow.parse(row), breaker: breaker.parse(row), backlog: backlog.parse(row) };
 }
@@ -76,19 +76,19 @@ const breakerColumns = sql.fragment`
   case when b.consecutive > 0 then b.failing_since end as failing_since,
   b.last_failure_at,
   b.last_error,
-  case when b.state = 'open' then b.open_until end as next_probe_at,
-  case when b.paused_until > now() then b.paused_until end as paused_until`;
+  (select l.until from posthorn.lane_blocks as l where l.lane = e.lane and l.reason = 'breaker') as next_probe_at,
+  (select l.until from posthorn.lane_blocks as l where l.lane = e.lane and l.reason = 'throttled') as throttled_until`;
 
 /**
- * Along queue_for_claim, as the claim itself. The order is what keeps it there: without one, and with statistics of an
- * empty queue, Postgres made a bitmap of all 600,000 entries of a lane before it counted the first.
+ * Reads along the index queue_for_claim, as the claim does. The ORDER BY keeps the plan on it: without one, and with
+ * statistics of an empty queue, Postgres built a bitmap of all 600,000 entries of a lane before it counted the first.
  */
-function backlogOf(mostCounted: number): FragmentSqlToken {
+function backlogOf(maxCounted: number): FragmentSqlToken {
   return sql.fragment`
     select
       count(*) filter (where lease_until is null or lease_until <= now())::integer as waiting,
       count(*) filter (where lease_until > now())::integer as delivering,
-      count(*) > ${mostCounted} as is_at_least,
+      count(*) > ${maxCounted} as is_at_least,
       (
         select min(first.due_at)
         from unnest(array[0, 1, 2]::smallint[]) as p (priority)
@@ -107,6 +107,6 @@ function backlogOf(mostCounted: number): FragmentSqlToken {
       from posthorn.queue as q
       where q.priority < 1000 and q.lane = e.lane
       order by q.lane, q.priority, q.due_at
-      limit ${mostCounted + 1}
+      limit ${maxCounted + 1}
     ) as unfinished`;
 }

@@ -6,7 +6,7 @@ export const endpointStatuses = ['active', 'paused', 'disabled', 'deleted'] as c
 
 export type EndpointStatus = (typeof endpointStatuses)[number];
 
-/** A registered endpoint as people may see it: not its secret. Times are RFC 3339 in UTC. */
+/** The parts of a registered endpoint that people may see; its secret is not among them. Times are RFC 3339 in UTC. */
 export const endpointRow = z.object({
   id: uuid,
   url: z.string(),
@@ -15,7 +15,7 @@ export const endpointRow = z.object({
   public_key: z.string().nullable().describe('Of an Ed25519 secret: whpk_…'),
   former_secrets: z
     .array(z.object({ public_key: z.string().nullable(), expires_at: time }))
-    .describe('What signs beside the secret, newest first, and until when.'),
+    .describe('Former secrets that still sign, newest first, and until when.'),
   has_headers: z.boolean(),
   status: z.enum(endpointStatuses),
   status_reason: z
@@ -35,7 +35,7 @@ export const endpointRow = z.object({
 
 export type EndpointRow = z.infer<typeof endpointRow>;
 
-/** The columns of {@link endpointRow}, of posthorn.endpoints as e. */
+/** The columns of {@link endpointRow}, from posthorn.endpoints as e. */
 export const endpointColumns: FragmentSqlToken = sql.fragment`
   e.id,
   e.url,
@@ -61,7 +61,7 @@ export const endpointColumns: FragmentSqlToken = sql.fragment`
   e.status_reason,
   e.status_since,
   e.max_in_flight,
-  -- JSON has no word for what is no number; NaN is more than infinity.
+  -- JSON cannot express NaN or infinity; in Postgres NaN is greater than infinity.
   case when e.rate_limit_per_s < 'infinity' then e.rate_limit_per_s end as rate_limit_per_s,
   e.timeout_ms,
   array_remove(e.retry_schedule_s, null) as retry_schedule_s,

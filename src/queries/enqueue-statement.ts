@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 /** The arguments of posthorn.enqueue(); null leaves a default to Postgres. */
 export interface EnqueueArguments {
-  /** Either this or the endpoint. */
+  /** Either the URL or the endpoint is given. */
   readonly url: string | null;
   readonly endpointId: string | null;
   readonly body: string;
@@ -21,7 +21,7 @@ export interface EnqueueArguments {
 
 const idRow = z.object({ id: z.string() });
 
-/** Enqueues a webhook; its result is the id. */
+/** Builds the statement that enqueues a webhook and returns its id. */
 export function enqueueStatement(given: EnqueueArguments): QuerySqlToken<typeof idRow> {
   return sql.type(idRow)`
     select posthorn.enqueue(

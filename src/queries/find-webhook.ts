@@ -27,23 +27,25 @@ const earlierOutcome = z.object({
   last_status_code: z.int().nullable(),
   finished_at: time,
   replayed_at: time,
-  replay_id: uuid.nullable().describe('Null: it was retried by itself.'),
+  replay_id: uuid
+    .nullable()
+    .describe('The replay that resent it; null: it was resent individually.'),
 });
 
-/** A webhook with all its attempts, and how it had ended before it was sent again; first to last. */
+/** A webhook with all its attempts and its former outcomes, oldest first. */
 export const foundWebhook = webhookRow
   .extend({
     earlier_outcomes: z
       .array(earlierOutcome)
       .readonly()
-      .describe('How it had ended before it was sent again, first to last.'),
-    attempts: z.array(attemptRow).readonly().describe('First to last.'),
+      .describe('How it had ended before each resend, oldest first.'),
+    attempts: z.array(attemptRow).readonly().describe('Oldest first.'),
   })
   .meta({ id: 'WebhookWithAttempts' });
 
 export type FoundWebhook = z.infer<typeof foundWebhook>;
 
-/** Finds a webhook by its id; undefined when there is none, or none any more. */
+/** Finds a webhook by its id; undefined: it does not exist, or its history was dropped. */
 export async function findWebhook(
   connection: Pick<CommonQueryMethods, 'any' | 'maybeOne'>,
   id: string,

@@ -15,7 +15,7 @@ const followed = z.object({
 
 export type FollowedAttempt = Omit<z.infer<typeof followed>, 'ago_ms'>;
 
-/** How many pages the partitions of a look had, by what their names end with. */
+/** The number of pages of each partition at one look, by the suffix of its name. */
 type Sizes = ReadonlyMap<string, number>;
 
 interface Look {
@@ -23,35 +23,44 @@ interface Look {
   readonly sizes: Sizes;
 }
 
-/** A look that comes late must not miss what ended meanwhile. */
+/** A look reaches this far back, so that a late look misses nothing. */
 const lookBackMs = 60_000;
-/** An attempt is written when it begins and ends within the timeout: its row is among those of so long ago. */
+/**
+ * An attempt's row is written when it begins, and it ends within the timeout: its row is among those of the last 90 s.
+ */
 const reachMs = 90_000;
-/** The end of a partition that has not grown meanwhile: a page that was not full takes new rows. */
+/** The last pages of a partition that has not grown: the last page may be partly empty and take new rows. */
 const fewestPages = 16;
-/** Of one partition, in one look: some 80,000 attempts. What is faster is not for eyes, and is shown in part. */
-const mostPages = 2_000;
-const mostShown = 1_000;
+/**
+ * Pages read of one partition in one look: some 80,000 attempts. People cannot read faster output, so then only a part
+ * is shown.
+ */
+const maxPages = 2_000;
+const maxShown = 1_000;
 
 const sizeRow = z.object({ suffix: z.string(), pages: z.int() });
 
 /**
- * Follows the attempts that end, on all workers, and costs them nothing: no index, no notification.
+ * Follows the attempts that end on all workers, without an index or a notification, so it costs the workers nothing.
  *
- * Attempts are inserted and updated on the same page once, so the latest are at the end of their partitions: that of the day on which the
- * webhook was enqueued, or the default one if that day was dropped. A look reads the pages that were added in the last 90 s, of each partition, by their number.
+ * An attempt is inserted once and updated once, on the same page, so the latest ones are at the end of their
+ * partitions: the partition of the day on which the webhook was enqueued, or the default one if that day was dropped. A
+ * look reads, by page number, the pages that were added to each partition in the last 90 s.
  */
 export class AttemptFollower {
   readonly #connection: Pick<CommonQueryMethods, 'any'>;
   readonly #looks: Look[] = [];
-  /** What has been shown: a look reaches back further than the one before. */
+  /** The attempts that were shown already, because a look reaches back further than the one before. */
   readonly #seen = new Map<string, number>();
 
   constructor(connection: Pick<CommonQueryMethods, 'any'>) {
     this.#connection = connection;
   }
 
-  /** The attempts that have ended since the last look, in order; of those before the first look, the ones of so long ago. */
+  /**
+   * Returns the attempts that have ended since the last look, in order. The first look returns those of the last
+   * `firstMs`.
+   */
   async look({ firstMs }: { readonly firstMs: number }): Promise<FollowedAttempt[]> {
     const isFirst = this.#looks.length === 0;
     const sizes = await this.#sizes();
@@ -90,10 +99,10 @@ export class AttemptFollower {
 
 function firstPage(pages: number, before: number | undefined): number {
   const grownFrom = Math.min(before ?? pages, pages);
-  return Math.max(0, pages - mostPages, Math.min(grownFrom, pages - fewestPages) - 1);
+  return Math.max(0, pages - maxPages, Math.min(grownFrom, pages - fewestPages) - 1);
 }
 
-/** The bounds of the id choose the partition, and with "offset 0" the tid is known when its pages are read. */
+/** The bounds of the id select the partition, and "offset 0" makes the tid known before its pages are read. */
 function attemptsFrom(options: {
   readonly suffixes: readonly string[];
   readonly from: readonly number[];
@@ -131,7 +140,7 @@ function attemptsFrom(options: {
         offset 0
       ) as latest
       order by latest.finished_at desc
-      limit ${mostShown}
+      limit ${maxShown}
     ) as a
     order by a.finished_at`;
 }

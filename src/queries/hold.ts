@@ -4,13 +4,15 @@ import { z } from 'zod';
 const row = z.object({
   kind: z.enum(['copy', 'environment', 'request']),
   reason: z.string(),
-  /** Of a hold by request. */
+  /** The start of a hold by request. */
   since: z.string().nullable(),
 });
 
 export type HoldRow = z.infer<typeof row>;
 
-/** Why nothing is sent from this database; undefined: webhooks are sent. `environment` is POSTHORN_ENVIRONMENT, '' if not set. */
+/**
+ * Reads why this database is held; undefined: webhooks are sent. `environment` is POSTHORN_ENVIRONMENT, '' if not set.
+ */
 export async function readHold(
   connection: Pick<CommonQueryMethods, 'maybeOne'>,
   environment: string,
@@ -21,7 +23,7 @@ export async function readHold(
   return hold ?? undefined;
 }
 
-/** Holds everything until {@link resume}. */
+/** Holds the whole database until {@link resume}. */
 export async function hold(
   connection: Pick<CommonQueryMethods, 'query'>,
   reason: string | undefined,
@@ -29,7 +31,7 @@ export async function hold(
   await connection.query(sql.unsafe`select posthorn.hold(${reason ?? null})`);
 }
 
-/** Ends every hold: this database is the one that sends from now on, in this environment. */
+/** Ends every hold: from now on this database sends, in this environment. */
 export async function resume(
   connection: Pick<CommonQueryMethods, 'query'>,
   environment: string,

@@ -1,5 +1,6 @@
 import { type CommonQueryMethods, type FragmentSqlToken, type QuerySqlToken, sql } from 'slonik';
 import { z } from 'zod';
+import type { Priority } from '../domain/priority.ts';
 import { normalisedUrl } from '../domain/url-forms.ts';
 import { type WebhookRow, type WebhookStatus, webhookColumns, webhookRow } from './webhook-row.ts';
 
@@ -13,11 +14,11 @@ export interface WebhookPage {
 /**
  * Lists webhooks by id, newest first: those with an id below `before`, at most `limit`.
  *
- * A page may be shorter than the limit, even empty, and not be the last: only `before` tells. Statuses that have no index
- * of their own are looked for along the ids, and a page gives up after 100,000 rows (60 ms), so that the few that are
- * being delivered out of a queue of ten million cost a caller many short pages, and nobody one long statement.
+ * A page may be shorter than the limit, even empty, and not be the last: only `before` tells. Statuses without an index
+ * are searched along the ids, and a page gives up after 100,000 rows (60 ms). So the few webhooks that are being
+ * delivered, in a queue of ten million, cost the caller many short pages instead of one long statement.
  *
- * No webhook that was there at the first page is skipped or repeated, unless its status changes meanwhile.
+ * A webhook that existed at the first page is neither skipped nor repeated, unless its status changes in the meantime.
  */
 export async function listWebhooks(
   connection: Pick<CommonQueryMethods, 'any' | 'one'>,
@@ -38,40 +39,37 @@ export async function listWebhooks(
   const idsOfPage = ids.slice(0, limit);
   const webhooks = await readWebhooks(connection, idsOfPage);
   return {
-    // Between the two statements a webhook can go on from pending or delivering.
+    // Between the two statements, the status of a pending or delivering webhook can change.
     webhooks: webhooks.filter((webhook) => status === undefined || webhook.status === status),
     before: ids.length > limit ? (idsOfPage.at(-1) ?? null) : walked_to,
   };
 }
 
-/** Which webhooks of a status. All parts that are there must hold. */
+/** Selects webhooks of a status. All given conditions must hold. */
 export interface ListFilter {
   readonly endpointId?: string | undefined;
-  readonly priority?: WebhookPriority | undefined;
-  /** Enqueued from then on, and before then; RFC 3339. */
+  readonly priority?: Priority | undefined;
+  /** Enqueued at this time or later, and before `until`; RFC 3339. */
   readonly from?: string | undefined;
   readonly until?: string | undefined;
-  /** Somewhere in the URL, in upper or lower case. */
+  /** A part of the URL, in any case. */
   readonly text?: string | undefined;
   readonly id?: string | undefined;
 }
 
-export type WebhookPriority = (typeof webhookPriorities)[number];
-export const webhookPriorities = ['high', 'normal', 'low'] as const;
-
-/** Above every id: where the first page begins. */
+/** An id above all others, where the first page begins. */
 export const highestId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** Rows that one page may read to fill itself. */
 const maximumWalk = 100_000;
-/** If each of them has to be looked up in the outbox. */
+/** The same, if each row must be looked up in the outbox. */
 const lookupWalk = 10_000;
 
-/** Where the ids of a status are found, as "w". */
+/** The table in which the ids of a status are found, as "w". */
 interface Source {
   readonly table: FragmentSqlToken;
   readonly id: FragmentSqlToken;
-  /** What its rows must fulfil: word for word that of a partial index, where there is one. */
+  /** The condition on its rows. If there is a partial index, this repeats the index's condition word for word. */
   readonly condition: FragmentSqlToken;
   /** Which of its rows have the status. */
   readonly isMatch: FragmentSqlToken;
@@ -124,7 +122,7 @@ function walkOf(
   const matches = [isMatch];
   const own = status === undefined ? ownConditions(which, sql.fragment`w`) : [];
   if (endpointId !== undefined && status !== undefined) {
-    // The lane first, because it is in the row that was read; what the webhook goes to is in the outbox.
+    // The lane comes first because it is in the row at hand; the destination is in the outbox.
     matches.push(sql.fragment`w.lane = posthorn.lane_of(${endpointId}::uuid)
       and coalesce((
         select o.endpoint_id = ${endpointId}::uuid
@@ -134,7 +132,8 @@ function walkOf(
   }
   if (status !== undefined && needsOutbox(which)) {
     const theirs = ownConditions({ ...which, endpointId: undefined }, sql.fragment`o`);
-    // Not "exists", for which Postgres reads the whole outbox into a hash: 10,000 lookups, whatever is in the history.
+    // Not "exists", for which Postgres hashes the whole outbox: this way it is at most 10,000 lookups, whatever the
+    // size of the history.
     matches.push(sql.fragment`coalesce((
       select ${all(theirs)}
       from posthorn.outbox as o
@@ -148,7 +147,7 @@ function walkOf(
     order by ${id} desc`;
 }
 
-/** Of a row of the outbox. */
+/** Conditions on a row of the outbox. */
 function ownConditions(
   { endpointId, priority, text }: ListFilter,
   row: FragmentSqlToken,
@@ -167,12 +166,12 @@ function ownConditions(
   return conditions;
 }
 
-/** A whole URL is looked for as it is written and as the API stores it. */
+/** A complete URL is searched as it is written and as the API stores it. */
 function searchedIn(text: string): readonly string[] {
   return /^https?:\/\/./i.test(text) ? [text, normalisedUrl(text) ?? text] : [text];
 }
 
-/** A LIKE pattern of all that contains a text. */
+/** A LIKE pattern that matches all texts that contain this one. */
 function containing(text: string): string {
   return `%${text.replace(/[\\%_]/g, '\\$&')}%`;
 }
@@ -188,10 +187,9 @@ function all(conditions: readonly FragmentSqlToken[]): FragmentSqlToken {
 const walked = z.object({ ids: z.array(z.string()), walked_to: z.string().nullable() });
 
 /**
- * The ids of a page and one more; when there are not that many, how far the walk went, unless it came to the end.
- *
- * A CTE is read only as far as somebody asks for its rows, and gives them in its own order: a full page costs as many
- * rows as it takes. An ORDER BY outside would sort, so read, all of them (before Postgres 17).
+ * Reads the ids of a page and one more. If there are fewer, also where the walk stopped, unless it reached the end. A
+ * CTE is read only as far as its rows are needed, and returns them in its own order: a full page costs as many rows as
+ * it takes. An outer ORDER BY would sort, and so read, all of them (before Postgres 17).
  */
 function walkStatement(
   source: FragmentSqlToken,
@@ -213,7 +211,7 @@ function walkStatement(
     from page`;
 }
 
-/** "offset 0" keeps the view from being joined as a whole: each id is looked up by itself. */
+/** "offset 0" keeps Postgres from joining the whole view: each id is looked up separately. */
 async function readWebhooks(
   connection: Pick<CommonQueryMethods, 'any'>,
   ids: readonly string[],

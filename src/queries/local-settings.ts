@@ -1,7 +1,10 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from 'slonik';
 import { z } from 'zod';
 
-/** As pinStatement() of db/session-settings.ts: not weaker than "on", as what is answered for must not be forgotten. */
+/**
+ * The same rule as in pinStatement() of db/session-settings.ts: never weaker than "on", because a confirmed commit must
+ * not be lost.
+ */
 export function waitForCommits(during: 'session' | 'transaction') {
   return sql.fragment`set_config(
     'synchronous_commit',
@@ -10,8 +13,8 @@ export function waitForCommits(during: 'session' | 'transaction') {
 }
 
 /**
- * A pool whose every statement runs in a transaction of its own that brings the settings along, for where a session does
- * not keep them: behind a pooler. It costs three round trips more a statement.
+ * Wraps a pool so that each statement runs in its own transaction, which carries the settings. Needed behind a pooler,
+ * where sessions do not keep them. It costs three more round trips per statement.
  */
 export function withLocalSettings(
   pool: DatabasePool,

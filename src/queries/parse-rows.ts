@@ -1,9 +1,8 @@
 import { type Interceptor, type QueryResultRow, SchemaValidationError } from 'slonik';
 
 /**
- * Holds each row to the schema of its statement; slonik leaves that to an interceptor.
- *
- * A row that does not fit throws SchemaValidationError: the schema of the database is not the one of this version.
+ * Checks each row against the schema of its statement; slonik leaves that to an interceptor. A row that does not fit
+ * throws SchemaValidationError: the database's schema is not the one of this version.
  */
 export const parseRows: Interceptor = {
   name: 'parse-rows',
@@ -11,7 +10,7 @@ export const parseRows: Interceptor = {
     const result = context.resultParser?.['~standard'].validate(row);
     if (result === undefined) return row;
     if (result instanceof Promise) {
-      throw new TypeError('Cannot parse a row as its schema must be synchronous: it is not');
+      throw new TypeError("A row's schema must be synchronous: this one is not");
     }
     if (result.issues !== undefined) throw new SchemaValidationError(query, row, result.issues);
     return result.value as QueryResultRow;

@@ -6,14 +6,14 @@ import {
   sql,
 } from 'slonik';
 import { z } from 'zod';
-import type { Line } from '../db/line.ts';
+import type { ConnectionKind } from '../db/connection-kind.ts';
 import { pinnedSettings } from '../db/session-settings.ts';
 import { slonikConnection } from './connection.ts';
 import { waitForCommits, withLocalSettings } from './local-settings.ts';
 import { parseRows } from './parse-rows.ts';
 import { toRfc3339 } from './rfc3339.ts';
 
-/** So many requests wait for a connection already that one more would only wait in vain. */
+/** Thrown when so many requests wait for a connection that another one would wait in vain. */
 export class PoolBusyError extends Error {
   override readonly name = 'PoolBusyError';
 }
@@ -21,16 +21,17 @@ export class PoolBusyError extends Error {
 /**
  * The pool of the API's reads and writes.
  *
- * Every statement on it is a point read or a walk along an index. The planner settings keep it so whatever the statistics
- * say: in one of the view's plans compiling alone took 3.4 s (jit), and a sort reads all that a limit would have spared.
+ * Every statement on it is a point read or a walk along an index, and the planner settings keep it so whatever the
+ * statistics say. In one plan of the view, jit compilation alone took 3.4 s, and a sort reads all rows where a limit
+ * would read few.
  *
  * @throws when the database cannot be reached: slonik asks it for its types.
  */
 export async function createQueryPool(options: {
   readonly databaseUrl: string;
   readonly maximumPoolSize: number;
-  /** Direct, if not given. */
-  readonly line?: Line;
+  /** Default: direct. */
+  readonly line?: ConnectionKind;
 }): Promise<DatabasePool> {
   const isDirect = (options.line ?? 'direct') === 'direct';
   const { uri, password, ssl } = slonikConnection(
@@ -38,7 +39,8 @@ export async function createQueryPool(options: {
     Object.entries(isDirect ? settings : {}).map(([name, value]) => `${name}=${value}`),
   );
   const maximumWaiting = options.maximumPoolSize * 20;
-  // Those of this turn of the event loop: they are not in the pool's count yet, and a crowd may come in one turn.
+  // Requests admitted in this turn of the event loop. The pool's counts do not include them yet, and many may come in
+  // one turn.
   let justAdmitted = 0;
   const forgetAdmitted = () => {
     justAdmitted = 0;
@@ -48,13 +50,13 @@ export async function createQueryPool(options: {
     ...(ssl === undefined ? {} : { ssl }),
     maxPoolSize: options.maximumPoolSize,
     connectionTimeout: 5_000,
-    // A request waits for nothing but its own try.
+    // A request makes a single try to connect.
     connectionRetryLimit: 0,
     idleTimeout: 60_000,
-    // They would be sent with the settings.
+    // These would be sent together with the settings.
     statementTimeout: 'DISABLE_TIMEOUT',
     idleInTransactionSessionTimeout: 'DISABLE_TIMEOUT',
-    // Nothing here sets anything for the session, and a DISCARD ALL after each statement is a round trip more.
+    // Statements here change no session settings, and a DISCARD ALL after each would cost one more round trip.
     resetConnection: async () => {},
     typeParsers: [timestamptz],
     interceptors: [
@@ -72,7 +74,7 @@ export async function createQueryPool(options: {
             return null;
           }
           throw new PoolBusyError(
-            `Cannot take a connection as at most ${maximumWaiting} may wait for one: so many do`,
+            `Too many requests wait for a database connection: at most ${maximumWaiting} may`,
           );
         },
       },
@@ -96,7 +98,10 @@ const settings: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '10s',
 };
 
-/** Sets what cannot stand among the options of a connection, as its value depends on what it is. */
+/**
+ * Applies, once per connection, the settings that cannot be options of a connection, because their value depends on the
+ * current one.
+ */
 function onceAConnection(): Interceptor {
   const done = new Set<string>();
   const set = sql.type(z.looseObject({}))`select ${waitForCommits('session')}`;
@@ -105,7 +110,7 @@ function onceAConnection(): Interceptor {
     afterPoolConnection: async ({ connectionId }, connection) => {
       if (done.has(connectionId)) return null;
       await connection.query(set);
-      // Nobody says when one is closed. To set it once more does no harm.
+      // There is no event when a connection closes. Setting them once more does no harm.
       if (done.size > 1_000) done.clear();
       done.add(connectionId);
       return null;
@@ -113,5 +118,5 @@ function onceAConnection(): Interceptor {
   };
 }
 
-/** RFC 3339 in UTC with ms, as the API says it. */
+/** RFC 3339 in UTC with ms, the API's format. */
 const timestamptz: DriverTypeParser = { name: 'timestamptz', parse: toRfc3339 };

@@ -2,7 +2,7 @@ import { type CommonQueryMethods, sql } from 'slonik';
 import { z } from 'zod';
 import { type MatchCount, matching, type WebhookFilter } from './webhook-filter.ts';
 
-/** What became of a webhook that was to be sent again: what posthorn.retry() says. */
+/** The results of retrying a webhook, as posthorn.retry() returns them. */
 const retryResults = [
   'queued',
   'brought_forward',
@@ -19,7 +19,7 @@ export type RetryResult = (typeof retryResults)[number];
 
 const retried = z.object({ became: z.enum(retryResults) });
 
-/** Sends a webhook again that has ended, or now if it waits; one that was delivered only if forced to. */
+/** Resends a webhook that has ended, or sends a waiting one now. A delivered one is resent only if forced. */
 export async function retryWebhook(
   connection: Pick<CommonQueryMethods, 'oneFirst'>,
   { id, force }: { readonly id: string; readonly force: boolean },
@@ -29,7 +29,7 @@ export async function retryWebhook(
   );
 }
 
-/** What became of a webhook that was to be cancelled. */
+/** The result of cancelling a webhook. */
 export type CancelResult =
   | 'cancelled'
   | 'delivering'
@@ -45,7 +45,7 @@ const state = z.object({
   is_dropped: z.boolean(),
 });
 
-/** Cancels a webhook that waits. One that is cancelled already stays so. */
+/** Cancels a waiting webhook. If it is cancelled already, nothing changes. */
 export async function cancelWebhook(
   connection: Pick<CommonQueryMethods, 'one' | 'oneFirst'>,
   id: string,
@@ -65,12 +65,15 @@ export async function cancelWebhook(
 
 const cancelForMs = 4_000;
 const perStatement = 2_000;
-/** Of the queue, to find so many. */
+/** Rows of the queue that one statement may read to find them. */
 const walkRows = 50_000;
 
 const cancelledSome = z.object({ webhooks: z.int(), walked_to: z.string().nullable() });
 
-/** Cancels what waits and matches, for some seconds; each statement is a transaction. Then there may be more. */
+/**
+ * Cancels waiting webhooks that match, for some seconds, with one transaction per statement. More may be left
+ * afterwards.
+ */
 export async function cancelMatching(
   connection: Pick<CommonQueryMethods, 'one'>,
   filter: WebhookFilter,

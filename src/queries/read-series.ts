@@ -7,7 +7,10 @@ const point = z.object({
   attempts: z.number(),
   failures: z.number(),
   per_second: z.number().describe('Attempts a second.'),
-  success_ratio: z.number().nullable().describe('Of the attempts; null: there were none.'),
+  success_ratio: z
+    .number()
+    .nullable()
+    .describe('Share of attempts that succeeded; null: there were none.'),
   p50_ms: z.number().nullable(),
   p95_ms: z.number().nullable(),
   p99_ms: z.number().nullable(),
@@ -20,14 +23,16 @@ export type SeriesPoint = z.infer<typeof point>;
 
 export const series = z
   .object({
-    step_s: z.number().describe('For how long a point stands.'),
+    step_s: z.number().describe('The time that a point covers.'),
     points: z.array(point).readonly(),
   })
   .meta({ id: 'Series' });
 
 export type Series = z.infer<typeof series>;
 
-/** How long back, hours, and how much a point stands for, so that there are about as many points for each. */
+/**
+ * The selectable periods, in hours, and the step of a point in each, so that each has about the same number of points.
+ */
 export const seriesSteps: Readonly<Record<string, number>> = {
   '1': 60,
   '6': 120,
@@ -35,7 +40,10 @@ export const seriesSteps: Readonly<Record<string, number>> = {
   '168': 3_600,
 };
 
-/** How Posthorn was: from the samples that are taken each minute, so that it costs the same whatever is in the history. */
+/**
+ * Reads the history of Posthorn's figures from the samples that are taken each minute, so that it costs the same
+ * whatever the size of the history.
+ */
 export async function readSeries(
   connection: Pick<CommonQueryMethods, 'any'>,
   { hours }: { readonly hours: keyof typeof seriesSteps },
@@ -53,7 +61,7 @@ export async function readSeries(
       max(p99_ms) filter (where p99_ms < 'infinity')::float8 as p99_ms,
       max(waiting)::float8 as waiting,
       max(due)::float8 as due,
-      -- JSON has no word for what is no number; NaN is more than infinity.
+      -- JSON cannot express NaN or infinity; in Postgres NaN is greater than infinity.
       max(oldest_due_s) filter (where oldest_due_s < 'infinity')::float8 as oldest_due_s
     from posthorn.samples
     cross join lateral (select floor(extract(epoch from taken_at) / ${stepS}) as number) as step
@@ -75,10 +83,13 @@ const pulse = pulseRow.omit({ endpoint_id: true });
 
 type Pulse = z.infer<typeof pulse>;
 
-/** Pulses by the id of their endpoint. */
+/** Pulses by endpoint id. */
 export const pulses = z.record(uuid, z.array(pulse).readonly());
 
-/** What was tried at some endpoints in the last two hours, in steps of five minutes; those without any are left out. */
+/**
+ * Reads the attempts at some endpoints in the last two hours, in steps of five minutes; endpoints without attempts are
+ * left out.
+ */
 export async function readPulses(
   connection: Pick<CommonQueryMethods, 'any'>,
   ids: readonly string[],

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const count = z.number();
 
-/** What posthorn.take_stats() counted; sql/functions/take_stats.sql says what each figure is. */
+/** The figures that posthorn.take_stats() counts; sql/functions/take_stats.sql explains each of them. */
 export const figures = z.object({
   queue: z.array(
     z.object({
@@ -18,7 +18,7 @@ export const figures = z.object({
     failing: count,
     open: count,
     probing: count,
-    paused: count,
+    throttled: count,
     held: count,
   }),
   workers: z.object({ alive: count, dead: count }),
@@ -34,12 +34,12 @@ const row = z.object({
   figures,
 });
 
-/** How Posthorn is; counted `age_s` ago, which took `took_ms`. */
+/** The current figures; counted `age_s` ago, which took `took_ms`. */
 export type Stats = z.infer<typeof figures> & { readonly age_s: number; readonly took_ms: number };
 
 /**
- * Reads how Posthorn is. All processes share one count, which is made anew when it is older than 15 s, by whoever asks
- * first: see sql/functions/take_stats.sql. Undefined as long as there has not been any.
+ * Reads the current figures. All processes share one count; the first process that asks when it is older than 15 s
+ * counts again: see sql/functions/take_stats.sql. Undefined until the first count.
  */
 export async function readStats(
   connection: Pick<CommonQueryMethods, 'maybeOne'>,

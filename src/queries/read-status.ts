@@ -4,7 +4,7 @@ import { toRfc3339 } from './rfc3339.ts';
 import { time } from './shapes.ts';
 
 export const overview = z.object({
-  /** Attempts and failures of the last minutes, as the workers have counted them, and of how many seconds. */
+  /** Attempts and failures of the last minutes, as counted by the workers, and how many seconds they cover. */
   attempts: z.number(),
   failures: z.number(),
   window_s: z.number(),
@@ -25,7 +25,7 @@ export const overview = z.object({
       fired_at: time,
       clear_since: time
         .nullable()
-        .describe('Since when it has been better; it is over if it stays so.'),
+        .describe('Since when it has been clear; it is resolved if it stays so.'),
     }),
   ),
   breakers: z.array(
@@ -44,9 +44,9 @@ export type Overview = z.infer<typeof overview>;
 const windowS = 300;
 /** A worker writes its sums every 15 s. */
 const tallyS = 15;
-const mostListed = 10;
+const maxListed = 10;
 
-/** What is going on, beside the figures of readStats(): a few rows of small tables. */
+/** Reads what is going on besides the figures of readStats(), from a few rows of small tables. */
 export async function readOverview(connection: Pick<CommonQueryMethods, 'one'>): Promise<Overview> {
   const read = await connection.one(sql.type(overview)`
     select
@@ -86,7 +86,7 @@ export async function readOverview(connection: Pick<CommonQueryMethods, 'one'>):
           from posthorn.alerts
           where resolved_at is null and fired_at is not null
           order by severity, fired_at desc
-          limit ${mostListed}
+          limit ${maxListed}
         ) as a
       ) as alerts,
       (
@@ -96,10 +96,10 @@ export async function readOverview(connection: Pick<CommonQueryMethods, 'one'>):
           from posthorn.breakers
           where state = 'open'
           order by failing_since
-          limit ${mostListed}
+          limit ${maxListed}
         ) as b
       ) as breakers`);
-  // Of the times in JSON the pool knows nothing.
+  // The pool's parsers do not see times inside JSON.
   return {
     ...read,
     workers: read.workers.map((one) => ({ ...one, started_at: toRfc3339(one.started_at) })),

@@ -1,5 +1,6 @@
 import { type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
+import { priorities } from '../domain/priority.ts';
 import { time, uuid } from './shapes.ts';
 import { replayableStatuses } from './webhook-filter.ts';
 
@@ -7,12 +8,12 @@ export const replayStatuses = ['running', 'finished', 'cancelling', 'cancelled']
 
 export type ReplayStatus = (typeof replayStatuses)[number];
 
-/** With which priority replayed webhooks are sent; "own": each with its own. */
-export const replayPriorities = ['high', 'normal', 'low', 'own'] as const;
+/** The priority of replayed webhooks; "own": each keeps its own. */
+export const replayPriorities = [...priorities, 'own'] as const;
 
 export type ReplayPriority = (typeof replayPriorities)[number];
 
-/** A replay and how far it has come. Times are RFC 3339 in UTC. */
+/** A replay and its progress. Times are RFC 3339 in UTC. */
 export const replayRow = z
   .object({
     id: uuid,
@@ -27,12 +28,12 @@ export const replayRow = z
     }),
     rate_limit_per_s: z.number().nullable(),
     priority: z.enum(replayPriorities),
-    matched: z.int().describe('Counted when it was started.'),
+    matched: z.int().describe('Matching webhooks, counted at the start.'),
     is_at_least: z.boolean(),
     replayed: z.int().describe('Put back into the queue.'),
     skipped: z.int(),
-    skipped_for: z.record(z.string(), z.int()).describe('How many for which reason.'),
-    taken_back: z.int().describe('By cancelling the replay.'),
+    skipped_for: z.record(z.string(), z.int()).describe('Skipped webhooks by reason.'),
+    taken_back: z.int().describe('Taken back when the replay was cancelled.'),
     created_at: time,
     finished_at: time.nullable(),
   })
@@ -40,7 +41,7 @@ export const replayRow = z
 
 export type ReplayRow = z.infer<typeof replayRow>;
 
-/** The columns of {@link replayRow}, of posthorn.replays as r. Numbers beyond 2^53 are none of this world. */
+/** The columns of {@link replayRow}, from posthorn.replays as r. No count will exceed 2^53. */
 export const replayColumns: FragmentSqlToken = sql.fragment`
   r.id,
   r.status,
@@ -52,9 +53,9 @@ export const replayColumns: FragmentSqlToken = sql.fragment`
     'until', to_char(r.until_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
     'ids', r.ids
   ) as filter,
-  -- JSON has no word for what is no number; NaN is more than infinity.
+  -- JSON cannot express NaN or infinity; in Postgres NaN is greater than infinity.
   case when r.rate_limit_per_s < 'infinity' then r.rate_limit_per_s end as rate_limit_per_s,
-  coalesce((array['high', 'normal', 'low'])[r.priority + 1], 'own') as priority,
+  coalesce((${sql.array([...priorities], 'text')})[r.priority + 1], 'own') as priority,
   r.matched::float8 as matched,
   r.is_at_least,
   r.replayed::float8 as replayed,

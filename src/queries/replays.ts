@@ -12,7 +12,7 @@ import {
 } from './replay-row.ts';
 import type { MatchCount, WebhookFilter } from './webhook-filter.ts';
 
-/** What a replay is to do. */
+/** The order for a replay. */
 export interface ReplayOrder extends MatchCount {
   readonly filter: WebhookFilter;
   /** Webhooks put back per second. */
@@ -22,7 +22,7 @@ export interface ReplayOrder extends MatchCount {
 
 const idRow = z.object({ id: z.string() });
 
-/** Starts a replay: from then on the workers carry it out. Returns its id. */
+/** Starts a replay, which the workers carry out. Returns its id. */
 export async function createReplay(
   connection: Pick<CommonQueryMethods, 'oneFirst'>,
   { filter, rateLimitPerS, priority, matched, isAtLeast }: ReplayOrder,
@@ -47,44 +47,49 @@ export async function createReplay(
     returning id`);
 }
 
-/** How the webhooks that a replay has put back are doing now. */
+/** The present states of the webhooks that a replay has put back. */
 const results = z.object({
   waiting: z.int(),
   delivering: z.int(),
   delivered: z.int(),
   failed: z.int(),
   cancelled: z.int(),
-  is_at_least: z.boolean().describe('It put more back than are counted.'),
+  is_at_least: z.boolean().describe('It put back more than were counted.'),
 });
 
 export const foundReplay = replayRow
-  .extend({ results: results.describe('How the webhooks that it has put back are doing now.') })
+  .extend({ results: results.describe('The present states of the webhooks that it has put back.') })
   .meta({ id: 'ReplayWithResults' });
 
 export type FoundReplay = z.infer<typeof foundReplay>;
 
-/** Finds a replay by its id; undefined when there is none. Of what it put back at most so many are counted. */
+/**
+ * Finds a replay by its id; undefined: there is none. At most `maxCounted` of the webhooks that it put back are
+ * counted.
+ */
 export async function findReplay(
   connection: Pick<CommonQueryMethods, 'maybeOne' | 'one'>,
   id: string,
-  { mostCounted = 100_000 }: { readonly mostCounted?: number } = {},
+  { maxCounted = 100_000 }: { readonly maxCounted?: number } = {},
 ): Promise<FoundReplay | undefined> {
   const replay = await connection.maybeOne(sql.type(replayRow)`
     select ${replayColumns}
     from posthorn.replays as r
     where r.id = ${id}::uuid`);
   if (replay === null) return undefined;
-  return { ...replay, results: await connection.one(resultsOf(id, mostCounted)) };
+  return { ...replay, results: await connection.one(resultsOf(id, maxCounted)) };
 }
 
-/** The latest that were put back or made due are counted, along the indexes for that, and a look at each. */
-function resultsOf(id: string, mostCounted: number) {
+/**
+ * Counts the latest webhooks that were put back or made due: it reads the indexes for that, and looks each webhook up.
+ */
+function resultsOf(id: string, maxCounted: number) {
   const latestOf = (table: FragmentSqlToken) => sql.fragment`(
     select t.webhook_id
     from ${table} as t
     where t.replay_id = ${id}::uuid
     order by t.replay_id desc, t.webhook_id desc
-    limit ${mostCounted + 1}
+    limit ${maxCounted + 1}
   )`;
   return sql.type(results)`
     select
@@ -93,13 +98,13 @@ function resultsOf(id: string, mostCounted: number) {
       count(*) filter (where e.status = 'delivered')::integer as delivered,
       count(*) filter (where e.status = 'failed')::integer as failed,
       count(*) filter (where e.status = 'cancelled')::integer as cancelled,
-      count(*) > ${mostCounted} as is_at_least
+      count(*) > ${maxCounted} as is_at_least
     from (
       ${latestOf(sql.fragment`posthorn.former_outcomes`)}
       union all
       ${latestOf(sql.fragment`posthorn.brought_forward`)}
       order by webhook_id desc
-      limit ${mostCounted + 1}
+      limit ${maxCounted + 1}
     ) as f
     left join posthorn.queue as q on q.webhook_id = f.webhook_id
     left join posthorn.outcomes as e on e.webhook_id = f.webhook_id`;
@@ -137,8 +142,8 @@ export async function listReplays(
 }
 
 /**
- * Stops a replay; what waits of it is taken back by the workers. One that is finished can be cancelled as well: it may have
- * put back more than has been sent. False when there is none.
+ * Stops a replay; the workers take its waiting webhooks back. A finished replay can be cancelled too, because it may
+ * have put back webhooks that are not sent yet. False: there is no such replay.
  */
 export async function cancelReplay(
   connection: Pick<CommonQueryMethods, 'maybeOne'>,
@@ -167,7 +172,7 @@ export async function cancelReplay(
   return found !== null;
 }
 
-/** Stops every replay that is running, as {@link cancelReplay} does. */
+/** Stops all running replays, as {@link cancelReplay} does. */
 export async function cancelRunningReplays(
   connection: Pick<CommonQueryMethods, 'any' | 'maybeOne'>,
 ): Promise<void> {

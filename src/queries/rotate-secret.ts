@@ -1,13 +1,13 @@
 import { type CommonQueryMethods, sql } from 'slonik';
 import { z } from 'zod';
 
-const mostFormer = 2;
+const maxFormer = 2;
 
 const changeRow = z.object({ former: z.int() });
 
 /**
- * Gives an endpoint a new secret, sealed or not as it comes. The one before signs beside it for the overlap, and those
- * before that until they expire; without an overlap all of them end at once.
+ * Gives an endpoint a new secret, which is stored as given, sealed or not. During the overlap the previous secret signs
+ * too, and older ones sign until they expire; without an overlap all of them end at once.
  */
 export async function rotateSecret(
   connection: Pick<CommonQueryMethods, 'maybeOne'>,
@@ -64,10 +64,10 @@ export async function rotateSecret(
         public_key = ${publicKey}::text,
         former_secrets = nullif(n.former, '[]')
       from next as n
-      where e.id = n.id and jsonb_array_length(n.former) <= ${mostFormer}
+      where e.id = n.id and jsonb_array_length(n.former) <= ${maxFormer}
     )
     select jsonb_array_length(former) as former
     from next`);
   if (found === null) return 'missing';
-  return found.former > mostFormer ? 'too many' : 'done';
+  return found.former > maxFormer ? 'too many' : 'done';
 }

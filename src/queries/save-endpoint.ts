@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 type Value = string | number | boolean | null;
 
-/** The columns that people set, and how a value becomes one; null is the default. */
+/** The columns that people set, and how a value is written; null is the default. */
 const columns = {
   url: (value) => sql.fragment`${value}::text`,
   description: (value) => sql.fragment`coalesce(${value}::text, '')`,
@@ -30,7 +30,7 @@ function columnsIn(values: EndpointValues) {
 
 const idRow = z.object({ id: z.string() });
 
-/** The id of an endpoint that is about to be registered: its secret is sealed for it. */
+/** Makes the id of an endpoint before it is registered, because its secret is sealed for this id. */
 export async function newEndpointId(
   connection: Pick<CommonQueryMethods, 'oneFirst'>,
 ): Promise<string> {
@@ -53,7 +53,7 @@ export async function createEndpoint(
     returning id`);
 }
 
-/** Changes an endpoint; false when there is none, or it was deleted. A secret that is set here ends the former ones, too. */
+/** Changes an endpoint; false: there is none, or it was deleted. Setting a secret here also ends the former ones. */
 export async function changeEndpoint(
   connection: Pick<CommonQueryMethods, 'maybeOne'>,
   { id, values }: { readonly id: string; readonly values: EndpointValues },

@@ -4,10 +4,9 @@ import { z } from 'zod';
 const idRow = z.object({ id: z.string() });
 
 /**
- * Sends a test webhook to an endpoint's URL, signed with its secret; undefined when there is no such endpoint, or it was
- * deleted. It goes to the URL and not by way of the endpoint: whoever wants to know whether a paused or disabled one works
- * need not send it all that waits. One attempt. The endpoint is named
- * as the one to sign as, so that its secret is not copied.
+ * Sends a test webhook to an endpoint's URL, signed with its secret; undefined when there is no such endpoint, or it
+ * was deleted. It goes directly to the URL, so that you can test a paused or disabled endpoint without sending its
+ * whole backlog. It makes one attempt. The row refers to the endpoint for signing, so that the secret is not copied.
  */
 export async function sendTest(
   connection: Pick<CommonQueryMethods, 'maybeOneFirst'>,

@@ -4,19 +4,20 @@ import { normalisedUrl } from '../domain/url-forms.ts';
 import { type EnqueueArguments, enqueueStatement } from './enqueue-statement.ts';
 import { type WebhookStatus, webhookStatuses } from './webhook-row.ts';
 
-/** What became of a webhook that was to be sent. */
+/** The result of enqueueing a webhook. */
 export type SentWebhook =
   | { readonly kind: 'accepted'; readonly id: string }
-  /** The idempotency key stands for this webhook already. Its status is null when its history has been dropped. */
-  | { readonly kind: 'replayed'; readonly id: string; readonly status: WebhookStatus | null }
-  /** The idempotency key stands for a webhook with other content. Nothing was enqueued. */
+  /** The idempotency key already belongs to this webhook. The status is null when its history has been dropped. */
+  | { readonly kind: 'known'; readonly id: string; readonly status: WebhookStatus | null }
+  /** The idempotency key belongs to a webhook with other content. Nothing was enqueued. */
   | { readonly kind: 'conflict'; readonly id: string };
 
 /**
- * Enqueues a webhook in a transaction of its own.
+ * Enqueues a webhook in its own transaction.
  *
- * With an idempotency key, the webhook that is already there must have the same content, byte for byte, however its URL is
- * written; the traceparent may differ, because each try of a caller has its own. Concurrent calls with one key wait for each other and get one id.
+ * If the idempotency key exists, its webhook must have the same content, byte for byte, except for the spelling of its
+ * URL; the traceparent may differ, because each try of a caller has its own. Concurrent calls with one key wait for
+ * each other and get one id.
  *
  * @throws slonik's errors; CheckIntegrityConstraintViolationError when a CHECK of posthorn.outbox is violated.
  */
@@ -30,16 +31,16 @@ export async function sendWebhook(
   }
   return await pool.transaction(async (transaction) => {
     const id = await transaction.oneFirst(enqueueStatement(webhook));
-    // A statement of its own: its snapshot sees what another transaction committed while this one waited for the key.
+    // A separate statement: its snapshot sees what another transaction committed while this one waited for the key.
     const known = await transaction.maybeOne(comparison({ ...webhook, idempotencyKey }));
     if (known?.is_new === true) return { kind: 'accepted', id };
     if (known?.is_same === false || (known !== null && !goesTo(known, webhook)))
       return { kind: 'conflict', id };
-    return { kind: 'replayed', id, status: known?.status ?? null };
+    return { kind: 'known', id, status: known?.status ?? null };
   });
 }
 
-/** What SQL has enqueued has its URL as it was typed there; a row that is gone has none to compare. */
+/** A webhook enqueued by SQL keeps its URL as typed; if the row is gone, there is no URL to compare. */
 function goesTo(
   known: { readonly url: string | null },
   { url }: Pick<EnqueueArguments, 'url'>,
@@ -49,7 +50,7 @@ function goesTo(
 
 const compared = z.object({
   is_new: z.boolean(),
-  is_same: z.boolean().describe('But for the URL.'),
+  is_same: z.boolean().describe('Except for the URL.'),
   url: z.string().nullable(),
   status: z.enum(webhookStatuses).nullable(),
 });

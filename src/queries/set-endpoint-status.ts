@@ -2,11 +2,11 @@ import { type CommonQueryMethods, sql } from 'slonik';
 import { z } from 'zod';
 import { type EndpointStatus, endpointStatuses } from './endpoint-row.ts';
 
-/** What became of a change of status. */
+/** The result of changing the status. */
 export type StatusChange =
   /** It has the status now, or had it already. */
   | { readonly kind: 'done' }
-  /** It may not go there from where it is. */
+  /** Its present status does not allow the change. */
   | { readonly kind: 'conflict'; readonly status: EndpointStatus }
   | { readonly kind: 'missing' };
 
@@ -15,8 +15,8 @@ const statusRow = z.object({ status: z.enum(endpointStatuses) });
 /**
  * Moves an endpoint from one of these statuses to another. Triggers tell the workers, and clear its breaker on enabling.
  *
- * Its row is locked before it is looked at. A plain read beside the update would see the status from before another call
- * that the update had to wait for: of 20 calls of the same kind at once, 5 were told of a conflict.
+ * It locks the row before it reads it. A plain read next to the update would see the status from before another call
+ * that the update had to wait for: of 20 simultaneous calls of the same kind, 5 reported a conflict.
  */
 export async function setEndpointStatus(
   connection: Pick<CommonQueryMethods, 'maybeOne'>,

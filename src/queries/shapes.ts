@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** RFC 3339 in UTC, as Postgres' times come from the query pool. */
+/** A time as the query pool returns it: RFC 3339 in UTC. */
 export const time = z.string().meta({ format: 'date-time' });
 
-/** A UUID in lower case with dashes, which Postgres has made or checked. */
+/** A UUID in lower case with dashes, made or checked by Postgres. */
 export const uuid = z.string().meta({ format: 'uuid' });
 
-/** A 64-bit integer as text: JSON readers take numbers for doubles. */
+/** A 64-bit integer as text, because JSON readers parse numbers as doubles. */
 export const bigintText = z.string().meta({ pattern: '^-?[0-9]+$' });

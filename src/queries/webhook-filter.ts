@@ -2,35 +2,35 @@ import { type CommonQueryMethods, type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
 import { urlForms } from '../domain/url-forms.ts';
 
-/** How webhooks may be that are sent again: all but those that are being sent. */
+/** Statuses that can be resent: all but webhooks that are being sent. */
 export const replayableStatuses = ['failed', 'cancelled', 'delivered', 'pending'] as const;
 
 export type ReplayableStatus = (typeof replayableStatuses)[number];
 
-/** Which webhooks. All parts that are there must hold. */
+/** Selects webhooks. All given conditions must hold. */
 export interface WebhookFilter {
   readonly statuses: readonly ReplayableStatus[];
   readonly endpointId: string | null;
-  /** Of what goes to no registered endpoint; without its query. Its normalised form matches as well. */
+  /** The URL of direct sends, without its query. Its normalised form matches as well. */
   readonly url: string | null;
-  /** Enqueued from then on, RFC 3339. */
+  /** Enqueued at this time or later, RFC 3339. */
   readonly from: string | null;
-  /** Enqueued before then. */
+  /** Enqueued before this time. */
   readonly until: string | null;
   readonly ids: readonly string[] | null;
 }
 
-/** How many there are; if counting took too long, at least so many. */
+/** How many match; if counting took too long, at least how many. */
 export interface MatchCount {
   readonly matched: number;
   readonly isAtLeast: boolean;
 }
 
 const countForMs = 3_000;
-/** Rows that one statement may read: some 50 ms, and 100 ms if each is looked up in the outbox as well. */
+/** Rows that one statement may read: about 50 ms, or 100 ms if each is also looked up in the outbox. */
 const walkRows = 50_000;
 
-/** Counts what matches now, for 3 s at most. */
+/** Counts the webhooks that match now, for at most 3 s. */
 export async function countMatching(
   connection: Pick<CommonQueryMethods, 'one'>,
   filter: WebhookFilter,
@@ -51,7 +51,7 @@ const walkRow = z.object({ webhooks: z.int(), walked_to: z.string().nullable() }
 
 type Walk = z.infer<typeof walkRow>;
 
-/** A call of posthorn.matching(): what matches after a webhook, in the order of the ids. */
+/** Builds a call of posthorn.matching(): the webhooks that match, after a given one, ordered by id. */
 export function matching(
   filter: WebhookFilter,
   page: { readonly after: string | null; readonly walk: number; readonly most: number },
@@ -69,12 +69,12 @@ export function matching(
     most => ${page.most}::integer)`;
 }
 
-/** Why a filter can match nothing, whatever is enqueued. */
+/** Why a filter cannot match any webhook. */
 export type DeadFilter = 'no_endpoint' | 'dropped';
 
 const reachRow = z.object({ has_endpoint: z.boolean(), is_kept: z.boolean() });
 
-/** Whether all that it asks for has been dropped, or its endpoint is not there. */
+/** Finds out whether the filter's endpoint is missing, or all the history that it asks for has been dropped. */
 export async function findDeadFilter(
   connection: Pick<CommonQueryMethods, 'one'>,
   { endpointId, until, ids }: WebhookFilter,
@@ -90,7 +90,7 @@ export async function findDeadFilter(
         ${until}::timestamptz > (
           select min(day)::timestamp at time zone 'UTC'
           from posthorn.partition_days() as day)
-          -- What was unfinished when its day was dropped is still there.
+          -- Webhooks that were unfinished when their day was dropped still exist.
           or exists (select from posthorn.outbox as o where o.id < posthorn.uuid_floor(${until}::timestamptz)),
         true)
         and (

@@ -12,21 +12,21 @@ export const webhookStatuses = [
 
 export type WebhookStatus = (typeof webhookStatuses)[number];
 
-/** A webhook as people may see it: no body, no secret, no header. Times are RFC 3339 in UTC. */
+/** The parts of a webhook that people may see: not its body, secret or headers. Times are RFC 3339 in UTC. */
 export const webhookRow = z
   .object({
     id: uuid,
     url: z
       .string()
       .nullable()
-      .describe('Of a registered endpoint, its present one; null when even that is forgotten.'),
+      .describe('For a registered endpoint, its present URL; null when even that is gone.'),
     endpoint_id: uuid.nullable(),
     status: z.enum(webhookStatuses),
     attempt_count: z.int(),
     created_at: time,
     next_attempt_at: time
       .nullable()
-      .describe('Null when it has ended, and while its endpoint is paused or disabled.'),
+      .describe('Null if it has ended, or while its endpoint is paused or disabled.'),
     waits_for: z.string().nullable().describe('What keeps a pending webhook from being sent.'),
     finished_at: time.nullable().describe('Null until it has ended.'),
     last_status_code: z.int().nullable(),
@@ -46,7 +46,7 @@ export const webhookRow = z
 
 export type WebhookRow = z.infer<typeof webhookRow>;
 
-/** The columns of {@link webhookRow}, of posthorn.webhooks as w. */
+/** The columns of {@link webhookRow}, from posthorn.webhooks as w. */
 export const webhookColumns: FragmentSqlToken = sql.fragment`
   w.id,
   w.url,

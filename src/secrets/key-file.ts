@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { type KeyRing, parseKeyRing } from '../domain/key-ring.ts';
 
 /*
- * The key of those who have configured none and use the embedded Postgres: a file beside its data directory. Whoever copies
- * the database alone, or dumps it, does not have the key.
+ * The encryption key if none is configured and the embedded Postgres is used: a file next to its data directory. A copy
+ * or a dump of the database alone does not contain the key.
  */
 
 const fileName = 'encryption-keys';
 
-/** Reads the key file in this directory, and makes it if there is none. */
+/** Reads the key file in this directory; creates it if there is none. */
 export async function openKeyFile(dataDir: string): Promise<KeyRing> {
   return (await readKeyFile(dataDir)) ?? (await makeKeyFile(dataDir));
 }
@@ -23,16 +23,19 @@ export async function readKeyFile(dataDir: string): Promise<KeyRing | undefined>
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw new Error(`Cannot use the key file as it must be readable: current value is ${path}`, {
+    throw new Error(`The key file ${path} cannot be read`, {
       cause: error,
     });
   }
   const parsed = parseKeyRing(text.trim());
   if (parsed.ok) return parsed.ring;
-  throw new Error(`Cannot use the key file ${path} as ${parsed.rule}`);
+  throw new Error(`The key file ${path} cannot be used: ${parsed.rule}`);
 }
 
-/** Whole or not at all, and only once: of two processes that start together one makes it, and both read it. */
+/**
+ * Writes the file completely or not at all, and only once: if two processes start together, one makes it and both read
+ * it.
+ */
 async function makeKeyFile(dataDir: string): Promise<KeyRing> {
   const path = join(dataDir, fileName);
   const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
@@ -50,6 +53,6 @@ async function makeKeyFile(dataDir: string): Promise<KeyRing> {
     await unlink(draft);
   }
   const ring = await readKeyFile(dataDir);
-  if (ring === undefined) throw new Error(`Cannot find the key file as it must stay: ${path}`);
+  if (ring === undefined) throw new Error(`The key file ${path} is gone; it must be kept`);
   return ring;
 }

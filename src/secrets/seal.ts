@@ -3,7 +3,7 @@ import type { KeyRing } from '../domain/key-ring.ts';
 import { type SealedAs, sealText } from '../domain/sealed-text.ts';
 import type { SecretType } from '../domain/signature.ts';
 
-/** Seals a text with the current key; without a ring it stays as it is. */
+/** Seals a text with the current key; without a key ring, returns it unchanged. */
 export function seal(
   text: string,
   { ring, as }: { readonly ring: KeyRing | undefined; readonly as: SealedAs },
@@ -11,7 +11,7 @@ export function seal(
   return ring === undefined ? text : sealText(text, { ring, as, nonce: randomBytes(12) });
 }
 
-/** A new secret, in the form of Standard Webhooks. */
+/** Makes a new secret in the format of Standard Webhooks. */
 export function makeSecret(type: SecretType): string {
   if (type === 'hmac') return `whsec_${randomBytes(32).toString('base64')}`;
   const { privateKey } = generateKeyPairSync('ed25519');

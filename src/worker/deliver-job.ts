@@ -13,11 +13,12 @@ import { startRunner } from './runner.ts';
 import type { Timings } from './timings.ts';
 
 /*
- * The Graphile side of a worker: a supervised runner and the job `deliver:<number>`, which runs the delivery loop for a
- * slice and then adds itself again under the same key.
+ * The Graphile Worker side of a worker: a supervised runner and the job `deliver:<number>`, which runs the delivery
+ * loop for a slice and then adds itself again under the same key.
  *
- * Jobs are the workforce, rows are the truth: when Graphile's tables are emptied, or its runner ends by itself (0.18
- * resolves `runner.promise` after one lost statement), the job is added and the runner started again (I11).
+ * The rows are the truth, jobs only do the work: when Graphile Worker's tables are emptied, or its runner stops
+ * unexpectedly (0.18 resolves `runner.promise` after one lost statement), the job is added and the runner is started
+ * again (I11).
  */
 
 interface DeliverJobOptions {
@@ -31,7 +32,7 @@ interface DeliverJobOptions {
   readonly tallies: Tallies;
   readonly sliceMs?: number;
   readonly timings: Pick<Timings, 'missingAfterMs'>;
-  /** The worker's session is over, or it stops. */
+  /** Aborts when the worker's session is over or the worker stops. */
   readonly signal: AbortSignal;
 }
 
@@ -42,7 +43,9 @@ export class DeliverJob {
   readonly #options: DeliverJobOptions;
   readonly #name: string;
   #runner: Runner | undefined;
-  /** What the runner writes into `locked_by`; and its predecessors, whose jobs may still be locked. */
+  /**
+   * The ids that this runner and its predecessors write into `locked_by`. Jobs of the predecessors may still be locked.
+   */
   #poolId: string | undefined;
   readonly #formerPoolIds: string[] = [];
   #isPoolNoted = true;
@@ -65,22 +68,22 @@ export class DeliverJob {
     this.#supervision = this.#supervise();
   }
 
-  /** Adds the job again when no slice runs; starts the runner again when that does not help. */
+  /** Adds the job again when no slice runs; if that does not help, starts the runner again. */
   async ensure(): Promise<void> {
     await this.#notePool();
     if (this.#isInSlice || this.#options.signal.aborted) return;
     const { missingAfterMs } = this.#options.timings;
     const missingMs = performance.now() - this.#lastSliceMs;
     if (missingMs > missingAfterMs) await this.#add();
-    // A runner whose task ids were deleted under it never sees the job: only a new one looks them up again.
+    // If its task ids were deleted, a runner never sees the job; only a new runner looks them up again.
     if (missingMs > 3 * missingAfterMs) this.#abandonRunner('no deliver job ran');
   }
 
-  /** Ends the runner. The slice ends with the signal, which has fired by now. */
+  /** Ends the runner. The slice ends with the signal, which has already fired. */
   async stop(): Promise<void> {
-    // Not supervised yet: the start failed half-way.
+    // There is no supervision yet if the start failed half-way.
     await (this.#supervision ?? this.#stopRunner('the worker stops'));
-    // Its claim may hang on a connection that carries nothing any more, until that is given up.
+    // Its claim may hang on a dead connection until that times out.
     await Promise.race([this.#slice, delay(stopWithinMs, undefined, { ref: false })]);
   }
 
@@ -101,7 +104,10 @@ export class DeliverJob {
     await this.#notePool();
   }
 
-  /** So that a rescuer knows whose jobs to unlock. What a runner before this one has left locked is unlocked here. */
+  /**
+   * Records the runner's id, so that a rescuer knows which jobs to unlock. Unlocks the jobs that an earlier runner left
+   * locked.
+   */
   async #notePool(): Promise<void> {
     if (this.#isPoolNoted) return;
     const former = [...this.#formerPoolIds];
@@ -144,7 +150,7 @@ export class DeliverJob {
     await this.#stopRunner('the worker stops');
   }
 
-  /** A runner whose connections were cut may wait for them for ever; what it has locked is freed by the rescue. */
+  /** A runner whose connections were cut may wait for them for ever; the rescue frees the jobs that it has locked. */
   async #stopRunner(reason: string): Promise<void> {
     const stopped = this.#runner?.stop(reason).catch(() => {});
     await Promise.race([stopped, delay(stopWithinMs, undefined, { ref: false })]);
@@ -153,7 +159,7 @@ export class DeliverJob {
   async #settled(): Promise<string> {
     try {
       await this.#runner?.promise;
-      return 'it ended by itself';
+      return 'it ended unexpectedly';
     } catch (error) {
       return String(error);
     }
@@ -171,9 +177,9 @@ export class DeliverJob {
       ...maintenanceTasks(this.#options),
       ...replayTasks(this.#options),
       [this.#name]: async (_payload: unknown, helpers: JobHelpers) => {
-        // The successor may be picked up before the slice that added it has returned.
+        // The next slice may be picked up before the slice that added it has returned.
         const slice = this.#slice.then(() => this.#runSlice(helpers));
-        // One that could not add its successor fails its job; those that come later must run all the same.
+        // A slice that could not add the next one fails its job; later ones must run all the same.
         this.#slice = slice.catch(() => {});
         await slice;
       },

@@ -8,15 +8,18 @@ interface HoldWatchOptions {
   /** POSTHORN_ENVIRONMENT; empty: not set. */
   readonly environment: string;
   readonly log: Log;
-  /** Called every two seconds while the database is held; `isNew` when that begins, or has another reason than before. */
+  /**
+   * Called every two seconds while the database is held; `isNew`: the hold has just begun, or its reason has changed.
+   */
   readonly whileHeld: (look: { readonly hold: Hold; readonly isNew: boolean }) => Promise<void>;
 }
 
 const everyMs = 2_000;
 
 /**
- * Whether webhooks may be sent from this database: not if it is a copy, or belongs to another environment, or somebody holds
- * it. The answer is in Postgres, so all workers and the API agree. A worker asks before each session, and every two seconds.
+ * Watches whether webhooks may be sent from this database. They may not if it is a copy, belongs to another
+ * environment, or is held by an operator. The answer is in Postgres, so that all workers and the API agree. A worker
+ * asks before each session, and every two seconds.
  */
 export class HoldWatch {
   readonly #options: HoldWatchOptions;
@@ -26,7 +29,7 @@ export class HoldWatch {
   }
 
   /**
-   * Waits until webhooks may be sent, or the signal fires. The first worker of a database records which one it is.
+   * Waits until webhooks may be sent, or the signal fires. The first worker records the identity of the database.
    *
    * @throws when the database cannot be asked.
    */
@@ -42,7 +45,7 @@ export class HoldWatch {
     while (!signal.aborted) {
       const hold = await this.#ask();
       if (hold === undefined) {
-        if (told !== undefined) log.info({}, 'The hold is over: webhooks are sent');
+        if (told !== undefined) log.info({}, 'The hold has ended: webhooks are sent');
         return;
       }
       const isNew = hold.reason !== told;
@@ -56,13 +59,13 @@ export class HoldWatch {
     }
   }
 
-  /** Calls back once if the database is held from now on. Returns what ends the watch. */
+  /** Calls back once if the database becomes held. Returns a function that ends the watch. */
   watch(onHeld: () => void): () => void {
     let isAsking = false;
     const look = async () => {
       if (isAsking) return;
       isAsking = true;
-      // A database that is away holds nothing: the session notices that.
+      // An unreachable database counts as not held: the session notices the loss.
       const hold = await this.#ask().catch(() => undefined);
       isAsking = false;
       if (hold === undefined || timer === undefined) return;

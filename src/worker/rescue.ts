@@ -1,15 +1,16 @@
 import type { Pool, PoolClient } from 'pg';
 import { graphileSchema, lockClass, scanPayload, wakeChannel } from '../db/names.ts';
-import { sqlFile } from '../db/sql-file.ts';
+import { queryOf, sqlFile } from '../db/sql-file.ts';
 import { inTransaction } from '../db/transaction.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 
 /*
- * The rescue: frees what dead workers had leased, closes their open attempts, unlocks their Graphile jobs.
+ * The rescue: frees the webhooks that dead workers had leased, closes their open attempts, unlocks their Graphile
+ * Worker jobs.
  *
- * A worker is dead when nobody holds its lock; no clock and no guess is involved (I7). Any worker rescues any other, and
- * a worker that takes a number over rescues its former holder first.
+ * A worker is dead when no session holds its lock; this needs no clock and no guess (I7). Any worker rescues any other,
+ * and a worker that takes over a number first rescues its former holder.
  */
 
 const rescueSql = sqlFile('rescue');
@@ -17,13 +18,13 @@ const rescueMs = 600_000;
 
 interface RescueOptions {
   readonly number: number;
-  /** Webhooks that this very process is sending or recording: they are in good hands. */
+  /** Webhooks that this process is sending or recording, which need no rescue. */
   readonly keep: readonly string[];
   readonly events: Events;
   readonly log: Log;
 }
 
-/** Rescues every worker that died; says which numbers. */
+/** Rescues every worker that died; returns their numbers. */
 export async function rescueDeadWorkers(
   pool: Pool,
   options: Omit<RescueOptions, 'number'>,
@@ -39,14 +40,14 @@ export async function rescueDeadWorkers(
     try {
       if (await rescueDeadWorker(pool, { ...options, number })) rescued.push(number);
     } catch (error) {
-      // The others' webhooks must not wait for what is wrong with this one's.
+      // A failure with one worker's webhooks must not delay the others'.
       options.log.warn({ worker: number, error: String(error) }, 'Cannot rescue a dead worker');
     }
   }
   return rescued;
 }
 
-/** Rescues the former holder of a number that is ours now. */
+/** Rescues the former holder of a number that now is ours. */
 export async function rescueFormerHolder(pool: Pool, options: RescueOptions): Promise<void> {
   await inTransaction(pool, async (client) => {
     await release(client, options);
@@ -54,14 +55,15 @@ export async function rescueFormerHolder(pool: Pool, options: RescueOptions): Pr
   });
 }
 
-/** Frees what we have leased ourselves and do not know of: a claim that was committed and whose answer was lost. */
+/** Frees webhooks that this worker leased without knowing it: a claim was committed, but its answer was lost. */
 export async function rescueOwn(pool: Pool, options: RescueOptions): Promise<void> {
   await inTransaction(pool, (client) => release(client, options));
 }
 
 /**
- * A worker that stops in order has nothing left to rescue; its limited lanes are free at once. One that somebody has locked keeps
- * the number, which is nobody's then: who finds work in the lane takes it.
+ * Signs a worker off that stops in order. It leaves nothing to rescue, and its limited lanes are free at once. A lane
+ * that another session has locked keeps the number, which then belongs to no worker: the next worker that finds work in
+ * the lane takes it.
  */
 export async function leave(pool: Pool, number: number): Promise<void> {
   await pool.query(
@@ -80,7 +82,7 @@ export async function leave(pool: Pool, number: number): Promise<void> {
 async function rescueDeadWorker(pool: Pool, options: RescueOptions): Promise<boolean> {
   const { number } = options;
   return inTransaction(pool, async (client) => {
-    // Held until the commit: nobody can be that worker, and nobody else rescues it.
+    // The lock is held until the commit: no process can become that worker, and no other one rescues it.
     const { rows } = await client.query<{ isFree: boolean }>(
       'select pg_try_advisory_xact_lock($1, $2) as "isFree"',
       [lockClass, number],
@@ -88,8 +90,9 @@ async function rescueDeadWorker(pool: Pool, options: RescueOptions): Promise<boo
     if (rows[0]?.isFree !== true) return false;
     await release(client, options);
     await unlockJobs(client, number);
-    // What it has sent lately is not known: whoever takes its lanes next may not use their rates at once. A lane that somebody has
-    // locked keeps the number, and whoever finds work in it takes it as that of a worker that is not there.
+    // The dead worker's recent requests are not known, so the next owner of its lanes may not use their full rates at
+    // once. A lane that another session has locked keeps the number, and a worker that finds work in it takes it as the
+    // lane of a missing worker.
     await client.query(
       `with free as materialized (
          select lane from posthorn.lane_rules where owner = $1 for update skip locked
@@ -99,7 +102,7 @@ async function rescueDeadWorker(pool: Pool, options: RescueOptions): Promise<boo
        where lane = any (array(select lane from free))`,
       [number],
     );
-    // For webhooks that were kept the number goes on to stand, so that they are rescued if this process dies as well, and for those
+    // The number stays for webhooks that were kept, so that they are rescued if this process dies too, and for those
     // that could not be freed yet.
     await client.query(
       `delete from posthorn.workers
@@ -114,13 +117,15 @@ async function release(
   client: PoolClient,
   { number, keep, events, log }: RescueOptions,
 ): Promise<void> {
-  // Reads the whole queue: only after a death, so it may take its time.
+  // This reads the whole queue. It happens only after a death, so it may take its time.
   await client.query(`set local statement_timeout = '${rescueMs}ms'`);
-  const query = { ...rescueSql, values: [number, keep], query_timeout: rescueMs };
+  const statement = queryOf(rescueSql, { workerNumber: number, keptIds: keep });
+  const query = { ...statement, query_timeout: rescueMs };
   const { rows } = await client.query<{ released: number }>(query);
   await client.query('select pg_notify($1, $2)', [wakeChannel, scanPayload]);
   const webhooks = rows[0]?.released ?? 0;
-  if (webhooks > 0) log.warn({ worker: number, webhooks }, 'Freed what a worker had claimed');
+  if (webhooks > 0)
+    log.warn({ worker: number, webhooks }, 'Freed the webhooks that a worker had claimed');
   events.emit('rescued', { number, webhooks });
 }
 

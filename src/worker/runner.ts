@@ -21,7 +21,7 @@ interface RunnerOptions {
 }
 
 /**
- * Starts a runner; `poolId` is what it writes into `locked_by` of its jobs.
+ * Starts a runner, which writes `poolId` into `locked_by` of its jobs.
  *
  * Both batch delays are set (0 is "on"): without them graphile-worker 0.18 does not await the completion of jobs, and a
  * backend lost during one ends the process.
@@ -51,7 +51,7 @@ export async function startRunner(
     preset: {
       worker: {
         schema: graphileSchema,
-        // One for the deliver job, which is always there, and the rest for the crontab's.
+        // One for the deliver job, which always runs, and the rest for the crontab's jobs.
         concurrentJobs: 3,
         pollInterval: 1_000,
         completeJobBatchDelay: 0,

@@ -10,7 +10,7 @@ import type { Timings } from './timings.ts';
 
 /*
  * The session of a worker: one direct connection that holds the worker's number as an advisory lock and listens for
- * wake-ups. Postgres frees the lock as soon as the process dies, which is how the others know (I7).
+ * wake-ups. Postgres frees the lock as soon as the process dies, so the other workers notice (I7).
  */
 
 interface SessionOptions {
@@ -18,19 +18,19 @@ interface SessionOptions {
   /** The number to take if it is free, or becomes free within 3 s. */
   readonly preferred: number | undefined;
   readonly timings: Pick<Timings, 'heartbeatMs' | 'heartbeatTimeoutMs'>;
-  /** Something was enqueued. */
+  /** A webhook was enqueued. */
   readonly onWake: () => void;
-  /** Webhooks were put back: all lanes have to be looked at. */
+  /** Webhooks were put back: all lanes must be scanned. */
   readonly onScan: () => void;
-  /** A lane is sent to again, or its rules have changed. */
+  /** A lane may be sent to again, or its rules have changed. */
   readonly onLaneCalled: (lane: string, call: LaneCall) => void;
-  /** A notification says what Posthorn never says. */
+  /** A notification has a payload that Posthorn does not send. */
   readonly onUnknownCall: () => void;
-  /** Whether most endpoints cannot be reached from here; told with each heartbeat. */
+  /** Whether most endpoints cannot be reached from here; reported with each heartbeat. */
   readonly isEgressDown: () => boolean;
-  /** Whether claims have failed for a while; told with each heartbeat. */
+  /** Whether claims have failed for a while; reported with each heartbeat. */
   readonly claimsFailing: () => ClaimsFailing | undefined;
-  /** The session is gone, and with it the number. Called once. */
+  /** The session was lost, and the number with it. Called once. */
   readonly onLost: (reason: string) => void;
 }
 
@@ -75,7 +75,7 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
     await client.query(pinStatement({ more: sessionSettings }));
     const number = (await takePreferred(client, options.preferred)) ?? (await takeNumber(client));
     await client.query(`listen ${wakeChannel}`);
-    // The next one only after the last: a connection that carries nothing must not gather queries.
+    // One heartbeat at a time, so that queries do not pile up on a dead connection.
     const beat = async () => {
       const failing = options.claimsFailing();
       try {
@@ -119,7 +119,10 @@ function hear(payload: string, options: SessionOptions): void {
   else options.onLaneCalled(call.lane, call.kind);
 }
 
-/** After a lost connection Postgres may need a moment to free the lock that our former session held. */
+/**
+ * Takes the preferred number. After a lost connection, Postgres may need a moment to free the lock of our former
+ * session.
+ */
 async function takePreferred(
   client: pg.Client,
   preferred: number | undefined,
@@ -136,7 +139,7 @@ async function takePreferred(
   return undefined;
 }
 
-/** The lowest number whose lock is free. Numbers are reused, so that Graphile's task table stays small. */
+/** Takes the lowest number whose lock is free. Numbers are reused, so that Graphile Worker's task table stays small. */
 async function takeNumber(client: pg.Client): Promise<number> {
   for (;;) {
     const { rows } = await client.query<{ number: number | null }>(

@@ -25,12 +25,12 @@ import { rescueDeadWorkers, rescueOwn } from './rescue.ts';
 import { type Timings, usualTimings } from './timings.ts';
 import { Worker } from './worker.ts';
 
-/** A registered endpoint may ask for this much, as a CHECK says. */
+/** The longest timeout that a CHECK allows for a registered endpoint. */
 const mostTimeoutMs = 60_000;
-/** Claims that fail for less are a passing thing, such as a connection that was cut. */
+/** Shorter failures are passing, for example because a connection was cut. */
 const usualClaimsFailAfterMs = 10_000;
 
-/** Composes the engine, from the pools to the worker, and starts it. What has to be undone at the end is pushed to `undo`. */
+/** Composes the engine, from the pools to the worker, and starts it. Steps to undo at the end are pushed to `undo`. */
 export function startWorker(options: {
   readonly config: Config;
   readonly log: Log;
@@ -101,9 +101,6 @@ export function startWorker(options: {
     releaseUnknown: (number) => rescueOwn(maintenancePool, { number, keep: inHand(), events, log }),
   });
   const inHand = () => [...sender.webhookIds, ...recorder.webhookIds];
-  sender.onSlotFreed = () => loop.slotFreed();
-  sender.onLaneFreed = () => loop.laneFreed();
-  recorder.onLaneHeld = (lane) => loop.laneCalled(lane, 'rules');
   cache?.listen(() => loop.wake());
   const tallies = new Tallies({
     pool: maintenancePool,
@@ -153,8 +150,8 @@ export function startWorker(options: {
 }
 
 /**
- * What goes on while the database is held and no crontab runs: what dead workers had claimed is freed, as the workers of the
- * original have in a copy, so that it can be cancelled; the alert is told; new rows find their partitions.
+ * Does what must go on while the database is held and no crontab runs: frees what dead workers had claimed, so that it can be
+ * cancelled (in a copy, the workers of the original are dead); tells the alert; makes partitions for new rows.
  */
 async function keepHeld(options: {
   readonly pool: Pool;

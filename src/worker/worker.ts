@@ -20,9 +20,9 @@ import { openSession, type WorkerSession } from './session.ts';
 import type { Timings } from './timings.ts';
 
 /*
- * A worker: a session that makes it a number, a Graphile runner with its `deliver` job and the crontab, and a timer
- * that rescues dead workers. When the session is lost, the worker ends all of it and begins again, under its former number if that is free;
- * requests in flight go on meanwhile and are recorded. Only stop() ends it (I4, I7).
+ * A worker: a session that gives it a number, a Graphile Worker runner with its `deliver` job and the crontab, and a
+ * timer that rescues dead workers. When the session is lost, the worker stops all of it and starts again, under its
+ * former number if that is free; requests in flight continue and are recorded. Only stop() ends it (I4, I7).
  */
 
 interface WorkerOptions {
@@ -41,7 +41,7 @@ interface WorkerOptions {
   readonly holds: Pick<HoldWatch, 'untilFree' | 'watch'>;
   /** How long one run of the deliver job lasts. */
   readonly sliceMs?: number;
-  /** How long claims may fail before it is told of. */
+  /** How long claims may fail before this is reported. */
   readonly claimsFailAfterMs: number;
   readonly timings: Timings;
 }
@@ -60,7 +60,9 @@ export class Worker {
   readonly #stopping = new AbortController();
   #state: WorkerState = 'starting';
   #life: Promise<void> | undefined;
-  /** Taken again after a lost session if it is free: the leases of what is in flight carry it. */
+  /**
+   * The number to take again after a lost session, if it is free, because the leases of webhooks in flight carry it.
+   */
   #lastNumber: number | undefined;
   #hasLost = false;
   #hasToldOfClaims = false;
@@ -79,12 +81,12 @@ export class Worker {
     return failing !== undefined && failing.forMs >= claimsFailAfterMs ? failing : undefined;
   }
 
-  /** Requests under way. */
+  /** Requests in flight. */
   get inFlight(): number {
     return this.#options.sender.inFlight;
   }
 
-  /** The connections to Postgres beside the session's. */
+  /** The connections to Postgres other than the session's. */
   get pools(): Readonly<Record<'engine' | 'maintenance', Pool>> {
     return { engine: this.#options.enginePool, maintenance: this.#options.maintenancePool };
   }
@@ -95,9 +97,9 @@ export class Worker {
   }
 
   /**
-   * Claims nothing more, waits for what is in flight, records it and leaves.
+   * Stops claiming, waits for the requests in flight, records them and signs off.
    *
-   * What is still in flight after `graceMs` is left to `abort` and sent again later.
+   * Requests still in flight after `graceMs` are left to `abort` and sent again later.
    */
   async stop({ graceMs, abort }: { graceMs: number; abort: () => Promise<void> }): Promise<void> {
     const { loop, sender, recorder } = this.#options;
@@ -133,7 +135,7 @@ export class Worker {
     }
   }
 
-  /** Nothing is sent from a database that is held. */
+  /** Waits while the database is held. */
   async #untilFree(): Promise<void> {
     const { holds, events } = this.#options;
     await holds.untilFree({
@@ -145,7 +147,7 @@ export class Worker {
     });
   }
 
-  /** From one session to its loss, a hold or the stop. */
+  /** One life: from a session's start to its loss, a hold or the stop. */
   async #liveOnce(): Promise<void> {
     const { databaseUrl, log, loop, breakers, sender, events, enginePool, maintenancePool } =
       this.#options;
@@ -169,7 +171,7 @@ export class Worker {
       onLost: (reason) => {
         lostBecause = reason;
         this.#state = 'lost';
-        // What took the session may have taken them all.
+        // The cause that ended the session may have broken all connections.
         retireConnections(enginePool);
         retireConnections(maintenancePool);
         over.abort();
@@ -205,7 +207,7 @@ export class Worker {
       over.abort();
       await job.stop();
       if ((isHeld || this.#stopping.signal.aborted) && lostBecause === undefined) {
-        // What is in flight needs the number until it is recorded.
+        // Webhooks in flight need the number until they are recorded.
         await sender.whenIdle();
         await this.#options.recorder.drain();
         await leave(maintenancePool, number).catch(() => {});
@@ -220,7 +222,7 @@ export class Worker {
     }
   }
 
-  /** The number is ours, which proves that whoever had it before is dead. */
+  /** The number is ours, which proves that its former holder is dead. */
   async #takeOver({ number }: WorkerSession): Promise<void> {
     const { maintenancePool, events, log, version } = this.#options;
     await rescueFormerHolder(maintenancePool, { number, keep: this.#keep(), events, log });
@@ -235,12 +237,12 @@ export class Worker {
     );
   }
 
-  /** What this process is sending or recording, under whatever number it claimed it. */
+  /** The webhooks that this process is sending or recording, under any number. */
   #keep(): string[] {
     return [...this.#options.sender.webhookIds, ...this.#options.recorder.webhookIds];
   }
 
-  /** Within a minute people are told why nothing is claimed; the crontab alone may take longer. */
+  /** Reports failing claims within a minute; with the crontab alone it may take longer. */
   async #tellOfFailingClaims(): Promise<void> {
     const isFailing = this.#claimsFailing !== undefined;
     if (isFailing && !this.#hasToldOfClaims) await evaluateAlertsNow(this.#options.maintenancePool);
@@ -249,16 +251,16 @@ export class Worker {
 
   async #tend(job: DeliverJob, { rescueFromMs }: { rescueFromMs: number }): Promise<void> {
     const { maintenancePool, events, log } = this.#options;
-    // Each by itself: the fault of one must not keep the others from running.
+    // Each task runs separately, so that a failure of one does not stop the others.
     const attend = async (work: Promise<unknown>, trouble: string) => {
       await work.catch((error: unknown) => log.warn({ error: String(error) }, trouble));
     };
-    await attend(job.ensure(), 'Cannot look after the deliver job');
-    await attend(watchClock(maintenancePool, log), 'Cannot look at the clock of the database');
-    await attend(ensureReplays(maintenancePool), 'Cannot look after the replays');
-    await attend(this.#tellOfFailingClaims(), 'Cannot tell that claims fail');
+    await attend(job.ensure(), 'Cannot check the deliver job');
+    await attend(watchClock(maintenancePool, log), 'Cannot check the clock of the database');
+    await attend(ensureReplays(maintenancePool), 'Cannot check the replays');
+    await attend(this.#tellOfFailingClaims(), 'Cannot report that claims fail');
     if (performance.now() < rescueFromMs) return;
     const rescue = rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events, log });
-    await attend(rescue, 'Cannot look after the other workers');
+    await attend(rescue, 'Cannot check the other workers');
   }
 }

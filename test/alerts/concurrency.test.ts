@@ -1,20 +1,15 @@
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { alertLock, lockClass } from '../../src/db/names.ts';
 import { createEvents } from '../../src/events.ts';
 import { alertsOf, alertUrl, evaluateHere, toldOf } from '../support/alerts.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { forFile } from '../support/world.ts';
 
 // Two that evaluate at the same time: every alert fires once and resolves once. There is no worker, which is the alert.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(async () => {
   await database.empty();

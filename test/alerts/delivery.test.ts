@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startReceiver } from '../../harness/receiver.ts';
 import { disableFailing } from '../../src/maintenance/disable.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
 import {
@@ -10,29 +10,22 @@ import {
   expectResolvesOnce,
   toldOf,
 } from '../support/alerts.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { forEachTest, forFile } from '../support/world.ts';
 
 // What goes wrong while a worker is at work. Each condition is caused for real; only what takes hours is aged.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
+const receiver = forEachTest(startReceiver);
+const alerts = forEachTest(startReceiver);
 let posthorn: Posthorn;
-let receiver: Receiver;
-let alerts: Receiver;
 let evaluate: Evaluate;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
 
 beforeEach(async () => {
   await database.empty();
-  receiver = await startReceiver();
-  alerts = await startReceiver();
   posthorn = await startEngine(database, {
     env: { POSTHORN_ALERT_URL: `${alerts.url}/alerts`, POSTHORN_ALERT_SECRET: 'hidden-secret' },
   });
@@ -224,7 +217,7 @@ it('an endpoint that fails is told of after 1, 24 and 72 hours and when it is di
       step: 4,
       severity: 'critical',
       state: 'firing',
-      summary: `${receiver.url}/failing was disabled as it had no success for so long: its webhooks are held until it is enabled.`,
+      summary: `${receiver.url}/failing was disabled because it had no success for so long: its webhooks are held until it is enabled.`,
     },
   ]);
   expect(await toldOf(database, 'endpoint_failing')).toEqual([

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { spawnPosthorn, spawnWorker } from '../../harness/process.ts';
 import { startReceiver } from '../../harness/receiver.ts';
 import { startAlertTimer } from '../../src/alerts/alert-timer.ts';
@@ -13,19 +13,14 @@ import {
   expectResolvesOnce,
   toldOf,
 } from '../support/alerts.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { forFile } from '../support/world.ts';
 
 // What goes wrong with Posthorn itself, and with nobody at work to tell of it.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(() => database.empty());
 
@@ -89,9 +84,9 @@ describe('a backlog', () => {
     const evaluate = evaluateHere(database, { env });
     const pauseUntil = (time: string) =>
       database.pool.query(
-        `insert into posthorn.breakers (lane, url, paused_until)
+        `insert into posthorn.breakers (lane, url, throttled_until)
          values (posthorn.lane_of($1), $1, ${time})
-         on conflict (lane) do update set paused_until = excluded.paused_until`,
+         on conflict (lane) do update set throttled_until = excluded.throttled_until`,
         [url],
       );
     await enqueue(12, url);
@@ -130,7 +125,7 @@ describe('a backlog', () => {
       [rows[0]?.id],
     );
     await database.pool.query(
-      `insert into posthorn.breakers (lane, url, state, open_until, paused_until)
+      `insert into posthorn.breakers (lane, url, state, open_until, throttled_until)
        values
          (posthorn.lane_of('https://open.example/'), 'https://open.example/', 'open', now(), null),
          (posthorn.lane_of('https://paused.example/'), 'https://paused.example/', 'closed', null, now() + interval '1 h')`,
@@ -208,7 +203,7 @@ describe('a pinned horizon', () => {
     await ageHorizon();
     const alert = await expectFiresOnce(database, { rule: 'pinned_xmin', evaluate });
     expect(alert.summary).toMatch(
-      /^Dead rows cannot be removed since 3\d minutes, .*: the session of process \d+ \(report-of-somebody\) holds them\.$/,
+      /^Vacuum has not been able to remove dead rows for 3\d minutes, .*: the session of process \d+ \(report-of-somebody\) holds them\.$/,
     );
     await session.client.query('rollback');
     await expectResolvesOnce(database, { rule: 'pinned_xmin', evaluate });

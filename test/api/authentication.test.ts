@@ -180,7 +180,7 @@ describe('where others can reach the API', () => {
 
   it('it is not served without a key', async () => {
     await expect(startEngine(keyed.database, { worker: false, api: true, env })).rejects.toThrow(
-      'Cannot serve the API to others as there must be a key for it: HOST is 0.0.0.0',
+      'HOST is 0.0.0.0, but the API has no key',
     );
   });
 

@@ -23,7 +23,7 @@ beforeAll(async () => {
      from posthorn.endpoints, generate_series(1, 600) as n`,
   );
   api = await serveTestApi(database.url);
-}, 60_000);
+});
 
 afterAll(async () => {
   await api.close();

@@ -159,7 +159,7 @@ describe('GET /endpoints/{id}', () => {
       last_error: 'timeout',
       failing_since: expect.any(String),
       next_probe_at: expect.any(String),
-      paused_until: null,
+      throttled_until: null,
     });
     expect(fields['backlog']).toMatchObject({
       waiting: 7,
@@ -384,7 +384,7 @@ describe('GET /endpoints', () => {
     await register();
     const failing = await register({ max_in_flight: 3, headers: { 'x-shop': '1' } });
     await database.pool.query(
-      `insert into posthorn.breakers (lane, state, consecutive, trips, open_until, paused_until, last_failure_at, last_error, url)
+      `insert into posthorn.breakers (lane, state, consecutive, trips, open_until, throttled_until, last_failure_at, last_error, url)
        select lane, 'open', 7, 2, now() + interval '1 min', now() + interval '2 min', now(), 'http_503', ''
        from posthorn.endpoints where id = $1`,
       [failing],

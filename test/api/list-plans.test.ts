@@ -43,7 +43,7 @@ beforeAll(async () => {
     select id, id, (select lane from posthorn.endpoints), now(), 1, case when n > 239000 then now() + interval '1 hour' end
     from seed where n % 2 = 0`);
   api = await serveTestApi(database.url);
-}, 120_000);
+});
 
 afterAll(async () => {
   await api.close();

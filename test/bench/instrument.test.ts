@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { openServer, type Server } from '../../bench/database.ts';
 import { ExactCounter } from '../../bench/exact-counts.ts';
 import { insertAtRate, producerConnections } from '../../bench/open-loop.ts';
 import { readOptions } from '../../bench/options.ts';
-import { type LatencyRound, rateSections } from '../../bench/peers/latency-report.ts';
 import { renderSections } from '../../bench/report.ts';
 import type { Steady } from '../../bench/steady.ts';
+import { type LatencyRound, rateSections } from '../../bench/studies/peers/latency-report.ts';
+import { openServer, type Server } from '../../harness/postgres.ts';
 
 // The parts of the benchmark whose mistakes would be taken for findings.
 
@@ -153,7 +153,7 @@ describe('the command line', () => {
   });
 
   it('refuses what it does not know', () => {
-    expect(() => readOptions(['--peer', 'celery'])).toThrow('--peer as it must be one of bullmq');
+    expect(() => readOptions(['--peer', 'celery'])).toThrow('--peer must be one of bullmq');
     expect(() => readOptions(['--peer-rows', 'some'])).toThrow('--peer-rows');
     expect(() => readOptions(['--workers', ''])).toThrow('--workers');
   });

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { expect, it } from 'vitest';
-import { LockWatch } from '../../bench/operate/lock-waits.ts';
+import { LockWatch } from '../../bench/studies/operate/lock-waits.ts';
 import { createTestDatabase } from '../support/database.ts';
 
 // That nobody waited for a lock is only a finding if the watch would have seen it.

@@ -2,12 +2,12 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { evenBacklog } from '../../bench/backlog.ts';
 import { peerViolations, receiverViolations } from '../../bench/checks.ts';
-import { openServer, type RoundDatabase, type Server } from '../../bench/database.ts';
-import { createDelivery } from '../../bench/peers/delivery.ts';
-import { type RowsBy, rowsBy } from '../../bench/peers/peers.ts';
-import { RowLoader } from '../../bench/peers/row-loader.ts';
-import { createPeerTables, readPeerStanding } from '../../bench/peers/tables.ts';
 import { ReceiverClient } from '../../bench/receiver-client.ts';
+import { createDelivery } from '../../bench/studies/peers/delivery.ts';
+import { type RowsBy, rowsBy } from '../../bench/studies/peers/peers.ts';
+import { RowLoader } from '../../bench/studies/peers/row-loader.ts';
+import { createPeerTables, readPeerStanding } from '../../bench/studies/peers/tables.ts';
+import { openServer, type RoundDatabase, type Server } from '../../harness/postgres.ts';
 
 // The rows of the peers that Posthorn is measured beside, and that a run with a wrong one is noticed.
 

@@ -1,14 +1,18 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Bench } from '../../bench/bench.ts';
-import { openServer, type Server } from '../../bench/database.ts';
 import { readOptions } from '../../bench/options.ts';
-import { arePeersInstalled } from '../../bench/peers/install.ts';
-import { runPeerRates } from '../../bench/peers/peer-latency.ts';
-import { runPeer } from '../../bench/peers/peer-run.ts';
-import { type PeerName, peerNames, peers, type RowsBy } from '../../bench/peers/peers.ts';
-import { openPeerStage, type PeerStage, redisServerVersion } from '../../bench/peers/stage.ts';
 import { ReceiverClient } from '../../bench/receiver-client.ts';
+import { arePeersInstalled } from '../../bench/studies/peers/install.ts';
+import { runPeerRates } from '../../bench/studies/peers/peer-latency.ts';
+import { runPeer } from '../../bench/studies/peers/peer-run.ts';
+import { type PeerName, peerNames, peers, type RowsBy } from '../../bench/studies/peers/peers.ts';
+import {
+  openPeerStage,
+  type PeerStage,
+  redisServerVersion,
+} from '../../bench/studies/peers/stage.ts';
 import { canTest } from '../../harness/can-run.ts';
+import { openServer, type Server } from '../../harness/postgres.ts';
 import { Progress } from '../../harness/progress.ts';
 
 // The peers themselves, in their own processes: what is measured beside Posthorn does what Posthorn does.

@@ -37,4 +37,4 @@ it('a process ends at once when it has closed a cache whose Redis never was', as
   ]);
   // Its next try was two seconds and more away.
   expect(Number(stdout)).toBeLessThan(1_000);
-}, 30_000);
+});

@@ -118,21 +118,21 @@ it(
   },
 );
 
-it(titled(
-  97,
-  '100,000 in one transaction, each with its own, go into the queue once',
-), async () => {
-  const waiting = await countQueue();
-  await producer.query('begin');
-  for (const _ of [1, 2]) {
-    await producer.query(
-      `insert into posthorn.outbox (url, body)
+it(
+  titled(97, '100,000 in one transaction, each with its own, go into the queue once'),
+  async () => {
+    const waiting = await countQueue();
+    await producer.query('begin');
+    for (const _ of [1, 2]) {
+      await producer.query(
+        `insert into posthorn.outbox (url, body)
        select 'https://example.com/' || n % 7, '' from generate_series(1, 50000) as n`,
-    );
-  }
-  await producer.query('commit');
-  expect(await countQueue()).toBe(waiting + 100_000);
-}, 60_000);
+      );
+    }
+    await producer.query('commit');
+    expect(await countQueue()).toBe(waiting + 100_000);
+  },
+);
 
 it(titled(98, 'tables of the same names in a schema of their own change nothing'), async () => {
   await using shadowing = await roles.connect('producer');
@@ -162,28 +162,33 @@ it(
   },
 );
 
-it(titled(
-  100,
-  'a transaction that is prepared is refused when it would wake workers, or is sent when it is committed',
-), async () => {
-  await using server = await startOwnServer({ max_prepared_transactions: '5' });
-  await using own = await server.database();
-  const prefix = randomPrefix();
-  await makeRoles({ databaseUrl: own.url, log: createLog('silent'), prefix });
-  await using client = await connect(own.url);
-  await client.query(`set role ${prefix}_producer`);
-  await client.query('begin');
-  await insert(client, {});
-  // Postgres cannot keep a NOTIFY for later.
-  await expect(client.query(`prepare transaction 'now'`)).rejects.toMatchObject({ code: '0A000' });
-  await client.query('begin');
-  await insert(client, { send_at: new Date(Date.now() + 60_000) });
-  await client.query(`prepare transaction 'later'`);
-  const queued = 'select count(*)::integer as n from posthorn.queue';
-  expect((await own.pool.query(queued)).rows).toEqual([{ n: 0 }]);
-  await client.query(`commit prepared 'later'`);
-  expect((await own.pool.query(queued)).rows).toEqual([{ n: 1 }]);
-}, 60_000);
+it(
+  titled(
+    100,
+    'a transaction that is prepared is refused when it would wake workers, or is sent when it is committed',
+  ),
+  async () => {
+    await using server = await startOwnServer({ max_prepared_transactions: '5' });
+    await using own = await server.database();
+    const prefix = randomPrefix();
+    await makeRoles({ databaseUrl: own.url, log: createLog('silent'), prefix });
+    await using client = await connect(own.url);
+    await client.query(`set role ${prefix}_producer`);
+    await client.query('begin');
+    await insert(client, {});
+    // Postgres cannot keep a NOTIFY for later.
+    await expect(client.query(`prepare transaction 'now'`)).rejects.toMatchObject({
+      code: '0A000',
+    });
+    await client.query('begin');
+    await insert(client, { send_at: new Date(Date.now() + 60_000) });
+    await client.query(`prepare transaction 'later'`);
+    const queued = 'select count(*)::integer as n from posthorn.queue';
+    expect((await own.pool.query(queued)).rows).toEqual([{ n: 0 }]);
+    await client.query(`commit prepared 'later'`);
+    expect((await own.pool.query(queued)).rows).toEqual([{ n: 1 }]);
+  },
+);
 
 it(
   titled(102, 'a time limit that ends an insert within its trigger is the producer’s error alone'),

@@ -7,23 +7,20 @@ import { checkOrder } from '../../chaos/check-order.ts';
 import type { Finding } from '../../chaos/finding.ts';
 import type { Change } from '../../chaos/settings.ts';
 import { type Arrival, type EndpointName, endpoints, type Settings } from '../../chaos/traffic.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { forFile } from '../support/world.ts';
 
 // The checker of the chaos runs must notice when an endpoint's settings are not kept, and must not when all is as promised.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let client: pg.Client;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   client = new pg.Client({ connectionString: database.url });
   await client.connect();
 });
 
-afterAll(async () => {
-  await client.end();
-  await database.drop();
-});
+afterAll(() => client.end());
 
 const startMs = Date.now();
 const ids = [

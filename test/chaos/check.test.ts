@@ -3,23 +3,20 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Books } from '../../chaos/books.ts';
 import { check } from '../../chaos/check.ts';
 import { type Arrival, hashOf } from '../../chaos/traffic.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { forFile } from '../support/world.ts';
 
 // The checker of the chaos runs must notice what it is there for: each case harms a flawless run in one way.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let client: pg.Client;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   client = new pg.Client({ connectionString: database.url });
   await client.connect();
 });
 
-afterAll(async () => {
-  await client.end();
-  await database.drop();
-});
+afterAll(() => client.end());
 
 beforeEach(async () => {
   await database.empty();

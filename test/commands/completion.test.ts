@@ -65,7 +65,7 @@ describe.skipIf(!canRun('zsh', { why: 'the tests of the completion' }))('in zsh'
 
   it('says what the commands do', async () => {
     expect(await inZsh('ta')).toContain('tail');
-    expect(await inZsh('re')).toContain('send many webhooks again');
+    expect(await inZsh('re')).toContain('resend many webhooks');
   });
 
   /** What an interactive zsh shows after Tab is pressed twice, in a terminal of its own. */

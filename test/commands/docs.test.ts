@@ -1,23 +1,18 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { formOf, recordSessions } from '../../harness/cli-sessions.ts';
 import { startReceiver } from '../../harness/receiver.ts';
 import { commands } from '../../src/commands/commands.ts';
 import { exitCodes } from '../../src/commands/help.ts';
 import { runHere } from '../support/command-here.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
+import { forFile } from '../support/world.ts';
 
 // docs/cli.md against the commands: that it names them all, and that they print what stands there.
 
 const page = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8');
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 describe('docs/cli.md', () => {
   it.each(commands.map(({ name }) => name))('names "%s"', (name) => {
@@ -56,5 +51,5 @@ describe('docs/cli.md', () => {
       const text = documented.find(([, known]) => known === name)?.[2] ?? '';
       expect(formOf(transcript)).toEqual(formOf(text));
     }
-  }, 120_000);
+  });
 });

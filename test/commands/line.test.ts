@@ -1,23 +1,18 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Ended } from '../../harness/process.ts';
 import { runHere } from '../support/command-here.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { unknownId } from '../support/unknown-id.ts';
+import { forFile } from '../support/world.ts';
 
 // What a command line is taken for: nothing that was said is passed over.
 
 const url = 'https://customer.example/hooks';
 const unknown = unknownId();
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 const posthorn = (...args: string[]): Promise<Ended> =>
   runHere(args, { DATABASE_URL: database.url });
@@ -126,7 +121,7 @@ describe('what a command line means', () => {
   it('secrets looks, and makes no database and no key', async () => {
     const empty = await mkdtemp(join(tmpdir(), 'posthorn-empty-'));
     const { exitCode, stderr } = await runHere(['secrets'], { POSTHORN_DATA_DIR: empty });
-    expect([exitCode, stderr]).toEqual([1, expect.stringContaining('Cannot find a database')]);
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining('No database: DATABASE_URL')]);
     expect(await readdir(empty)).toEqual([]);
     await rm(empty, { recursive: true });
   });

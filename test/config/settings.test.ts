@@ -55,8 +55,8 @@ describe('the settings in force', () => {
     expect(JSON.stringify(settings)).not.toContain('hunter2');
     expect(settings).toMatchObject({
       DATABASE_URL: 'postgres://db:5432/app',
-      POSTHORN_API_KEY: 'set, and not shown',
-      POSTHORN_ENCRYPTION_KEYS: 'set, and not shown',
+      POSTHORN_API_KEY: 'set, not shown',
+      POSTHORN_ENCRYPTION_KEYS: 'set, not shown',
       POSTHORN_PROXY_URL: 'http://proxy:3128',
     });
   });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runPosthorn } from '../../harness/process.ts';
-import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { startReceiver } from '../../harness/receiver.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { examine } from '../../src/doctor/examine.ts';
 import { createLog } from '../../src/log.ts';
@@ -9,15 +9,11 @@ import { copyDatabase, createTestDatabase, type TestDatabase } from '../support/
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { scrape } from '../support/scrape.ts';
+import { forEachTest } from '../support/world.ts';
 
 // A copy of a database sends nothing until somebody says that it is to send; the original goes on.
 
-let receiver: Receiver;
-
-beforeEach(async () => {
-  receiver = await startReceiver();
-  return () => receiver.close();
-});
+const receiver = forEachTest(startReceiver);
 
 describe('a copy of a database in which a worker has been', () => {
   let original: TestDatabase;
@@ -190,7 +186,7 @@ describe('a database', () => {
     await database.pool.query(`select posthorn.hold('restored from a backup')`);
     await eventually(async () => {
       const { worker, hold } = await checksOf(posthorn);
-      return worker === 'held' && hold === 'Somebody holds it: restored from a backup';
+      return worker === 'held' && hold === 'It is held by request: restored from a backup';
     }, 'the hold');
     for (const answer of answers) answer();
     await isHeld;

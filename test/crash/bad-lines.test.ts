@@ -1,23 +1,23 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { LineProxy } from '../../harness/line-proxy.ts';
-import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { startReceiver } from '../../harness/receiver.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { startReplay } from '../support/ended-webhooks.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { forEachTest, forFile } from '../support/world.ts';
 
 // Two workers; the line of the first to Postgres leads through a proxy and can be made bad.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let proxy: LineProxy;
-let receiver: Receiver;
+const receiver = forEachTest(startReceiver);
 let cut: Posthorn;
 let other: Posthorn;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const url = new URL(database.url);
   proxy = await LineProxy.start({ host: url.hostname, port: Number(url.port || 5432) });
   url.port = String(proxy.port);
@@ -39,14 +39,9 @@ afterAll(async () => {
   await cut.stop();
   await other.stop();
   await proxy[Symbol.asyncDispose]();
-  await database.drop();
 });
 
-beforeEach(async () => {
-  receiver = await startReceiver();
-  await database.empty();
-  return () => receiver.close();
-});
+beforeEach(() => database.empty());
 
 it('a line that carries nothing any more is given up; a zombie that comes back overwrites nothing', async () => {
   const answer = await holdAll(200);
@@ -74,7 +69,7 @@ it('a line that carries nothing any more is given up; a zombie that comes back o
     'select webhook_id, number from posthorn.attempts where finished_at is null',
   );
   expect(open).toEqual([]);
-}, 60_000);
+});
 
 // After the other test: from now on both have lost a session, and nobody is rescued for 30 s.
 it('who comes back first after all sessions were lost does not take the others for dead', async () => {

@@ -1,38 +1,26 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { beforeEach, expect, it } from 'vitest';
+import { startReceiver } from '../../harness/receiver.ts';
 import { graphileSchema } from '../../src/db/names.ts';
 import { initialSlots } from '../../src/domain/lane-slots.ts';
-import type { Posthorn } from '../../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { forEachTest, forFile } from '../support/world.ts';
 
 // What a worker stands on is taken away under it: its backends, its leases, Graphile's tables.
 
-let database: TestDatabase;
-let posthorn: Posthorn;
-let receiver: Receiver;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  // Short slices, so that the job has to add itself again all the time.
-  posthorn = await startEngine(database, {
+const database = forFile(createTestDatabase);
+// Short slices, so that the job has to add itself again all the time.
+const posthorn = forFile(() =>
+  startEngine(database, {
     sliceMs: 200,
     timings: { missingAfterMs: 1_000, rescueEveryMs: 500 },
-  });
-});
+  }),
+);
+const receiver = forEachTest(startReceiver);
 
-afterAll(async () => {
-  await posthorn.stop();
-  await database.drop();
-});
-
-beforeEach(async () => {
-  receiver = await startReceiver();
-  await database.empty();
-  return () => receiver.close();
-});
+beforeEach(() => database.empty());
 
 it('delivers everything though every backend is terminated in mid-run, and needs no restart', async () => {
   await enqueue(300);
@@ -63,7 +51,7 @@ it("delivers everything though all of Graphile's tables are emptied in mid-run",
   await once(posthorn.events, 'sliceStarted');
   await once(posthorn.events, 'sliceStarted');
   expect(receiver.requests).toHaveLength(200);
-}, 60_000);
+});
 
 it('starts the Graphile runner again when it ends without being asked', async () => {
   const restarted = once(posthorn.events, 'runnerRestarted');
@@ -86,7 +74,7 @@ it('starts the Graphile runner again when it ends without being asked', async ()
     );
     return rows.length === 0;
   }, 'no job is locked by the runner that ended');
-}, 60_000);
+});
 
 it('frees what a claim had leased whose answer was lost with its connection', async () => {
   await enqueue(1);

@@ -1,24 +1,14 @@
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { expect, it } from 'vitest';
+import { startReceiver } from '../../harness/receiver.ts';
 import { graphileSchema } from '../../src/db/names.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { forEachTest, forFile } from '../support/world.ts';
 
-let database: TestDatabase;
-let receiver: Receiver;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
-
-beforeEach(async () => {
-  receiver = await startReceiver();
-  return () => receiver.close();
-});
+const database = forFile(createTestDatabase);
+const receiver = forEachTest(startReceiver);
 
 it('a stop waits until results are recorded, and keeps its number until then', async () => {
   await using engine = await startEngine(database);

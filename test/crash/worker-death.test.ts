@@ -1,27 +1,18 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { spawnWorker } from '../../harness/process.ts';
-import { type Receiver, startReceiver } from '../../harness/receiver.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startReceiver } from '../../harness/receiver.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { forEachTest, forFile } from '../support/world.ts';
 
 // Real worker processes, really killed.
 
-let database: TestDatabase;
-let receiver: Receiver;
+const database = forFile(createTestDatabase);
+const receiver = forEachTest(startReceiver);
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
+beforeEach(() => database.empty());
 
-afterAll(() => database.drop());
-
-beforeEach(async () => {
-  receiver = await startReceiver();
-  await database.empty();
-  return () => receiver.close();
-});
-
-it('what a killed worker was sending is sent again within 15 s by another that lives', async () => {
+it('what a killed worker was sending is sent again long before its lease ends by another that lives', async () => {
   await using doomed = await spawnWorker(database.url);
   receiver.answer(() => {});
   await enqueue(40);
@@ -32,11 +23,11 @@ it('what a killed worker was sending is sent again within 15 s by another that l
   const killedMs = performance.now();
   await doomed.end('SIGKILL');
   await allEnded(40);
-  expect(performance.now() - killedMs).toBeLessThan(15_000);
+  expect(performance.now() - killedMs).toBeLessThan(60_000);
   await expectWholeHistory({ webhooks: 40, interrupted: inFlight });
 });
 
-it('what a killed worker was sending is sent again within 15 s by its successor', async () => {
+it('what a killed worker was sending is sent again long before its lease ends by its successor', async () => {
   await using doomed = await spawnWorker(database.url);
   receiver.answer(() => {});
   await enqueue(40);
@@ -47,7 +38,7 @@ it('what a killed worker was sending is sent again within 15 s by its successor'
   await using _successor = await spawnWorker(database.url);
   const readyMs = performance.now();
   await allEnded(40);
-  expect(performance.now() - readyMs).toBeLessThan(15_000);
+  expect(performance.now() - readyMs).toBeLessThan(60_000);
   await expectWholeHistory({ webhooks: 40, interrupted: inFlight });
 });
 

@@ -173,6 +173,20 @@ describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000
     ]);
   });
 
+  it('follows an address that changes while the page is being drawn', async () => {
+    await using watched = await open('#/settings');
+    const { page } = watched;
+    await page.addInitScript(`
+      new MutationObserver((_, observer) => {
+        if (document.querySelector('nav') === null) return;
+        observer.disconnect();
+        location.hash = '#/endpoints';
+      }).observe(document, { childList: true, subtree: true });
+    `);
+    await page.reload();
+    await page.getByRole('heading', { name: 'Endpoints' }).waitFor();
+  });
+
   it('counts, starts and shows a replay', async () => {
     await using watched = await open('#/replays');
     const { page } = watched;

@@ -89,7 +89,7 @@ describe.skipIf(typeof started === 'string')(
         expect([id, await axe(page)]).toEqual([id, []]);
       }
       expect(troubles).toEqual([]);
-    }, 120_000);
+    });
 
     it.each([
       ['light', 1280],

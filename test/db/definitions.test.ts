@@ -1,18 +1,19 @@
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { createBeforeTables, ownDefinitions } from '../../src/db/definitions.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { runMigrations } from '../../src/db/run-migrations.ts';
 import { isUpToDate, migrationsFolder, schemaState } from '../../src/db/schema-state.ts';
 import { isLater } from '../../src/db/version-order.ts';
 import { judgeMigrations } from '../../src/doctor/judge/schema.ts';
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createEmptyDatabase, createTestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { connect } from '../support/roles.ts';
+import { forFile } from '../support/world.ts';
 
 // Functions and views are created again when their text has changed, beside a version that is at work.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let told: string[];
 
 const log = {
@@ -21,12 +22,6 @@ const log = {
   warn: (_fields: object, message: string) => void told.push(message),
   error() {},
 };
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
 
 beforeEach(() => {
   told = [];
@@ -146,7 +141,7 @@ describe('a trigger', () => {
     await producer.query(`begin; ${insert}`);
     const waiting = migrated();
     await eventually(async () => told.length > 0, 'that it says for whom it waits');
-    expect(told[0]).toBe('Waiting with functions and views: others have locked its tables');
+    expect(told[0]).toBe('Waiting to apply functions and views: others have locked the tables');
     await using other = await connect(database.url);
     await other.query(`set statement_timeout = '5s'`);
     for (let nth = 0; nth < 5; nth += 1) await other.query(insert);
@@ -197,7 +192,7 @@ describe('a view', () => {
     );
     await outdate('secret_keys', 'cancel');
     await expect(migrated()).rejects.toThrow(
-      'Cannot create views again whose columns have changed because others use them: drop those, run "posthorn migrate", and create them again (view public.mine depends on view posthorn.secret_keys)',
+      'Other objects use views whose columns have changed: drop those objects, run "posthorn migrate", and create them again (view public.mine depends on view posthorn.secret_keys)',
     );
     expect((await state()).outdated).toEqual(['cancel', 'secret_keys']);
     await run('drop view public.mine');

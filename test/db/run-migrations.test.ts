@@ -7,12 +7,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { migrate } from '../../src/db/migrate.ts';
 import { runMigrations } from '../../src/db/run-migrations.ts';
 import { createLog } from '../../src/log.ts';
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createEmptyDatabase, createTestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { forFile } from '../support/world.ts';
 
 // Migrations beside a version that is at work: whom they wait for, and who never waits for them.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let client: pg.Client;
 let folder: string;
 let told: { fields: object; message: string }[];
@@ -25,7 +26,6 @@ const log = {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   client = new pg.Client({ connectionString: database.url });
   await client.connect();
   folder = await mkdtemp(join(tmpdir(), 'posthorn-migrations-'));
@@ -33,7 +33,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await client.end();
-  await database.drop();
   await rm(folder, { recursive: true });
 });
 
@@ -80,7 +79,7 @@ describe('a migration in a transaction', () => {
     const migrated = run('0901_a', 'alter table posthorn.outcomes add column a integer');
     await eventually(async () => told.length > 0, 'that it says for whom it waits');
     expect(told[0]?.message).toBe(
-      'Waiting with the migration 0901_a: others have locked its tables',
+      'Waiting to apply the migration 0901_a: others have locked the tables',
     );
     expect(JSON.stringify(told[0]?.fields)).toMatch(
       /pid \d+ \(\w+, a report, idle in transaction\)/,
@@ -220,11 +219,11 @@ it('those of Graphile Worker wait for a lock only for moments as well', async ()
   await report.query('begin; lock table posthorn_graphile.migrations in exclusive mode');
   const migrated = migrate({ databaseUrl: own.url, log });
   await eventually(async () => told.length > 0, 'that it says for whom it waits');
-  expect(told[0]?.message).toMatch(/^Waiting with Graphile Worker's own migrations/);
+  expect(told[0]?.message).toMatch(/^Waiting to apply Graphile Worker's own migrations/);
   await report.query('commit');
   report.release();
   await expect(migrated).resolves.toMatchObject({ applied: [] });
-}, 60_000);
+});
 
 it('several processes that start at once on an empty database migrate it once', async () => {
   await using empty = await createEmptyDatabase();
@@ -232,4 +231,4 @@ it('several processes that start at once on an empty database migrate it once', 
   const migrated = await Promise.all([migrate(options), migrate(options), migrate(options)]);
   expect(migrated.filter(({ applied }) => applied.length > 0)).toHaveLength(1);
   expect(new Set(migrated.map(({ identity }) => identity)).size).toBe(1);
-}, 60_000);
+});

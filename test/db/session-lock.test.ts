@@ -1,25 +1,22 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { withSessionLock } from '../../src/db/session-lock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { forFile } from '../support/world.ts';
 
 // A lock of the session, held by a connection of a pool.
 
 const lock = [7, 7] as const;
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let pool: pg.Pool;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   pool = new pg.Pool({ connectionString: database.url, max: 1 });
 });
 
-afterAll(async () => {
-  await pool.end();
-  await database.drop();
-});
+afterAll(() => pool.end());
 
 /** Whether another session can have it. */
 async function isFree(): Promise<boolean> {

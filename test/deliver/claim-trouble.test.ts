@@ -83,7 +83,7 @@ it('claims that all fail are told by readiness, a metric, the table of workers a
   );
   await eventually(async () => (await readyz()) === '503 cannot claim', 'it is not ready');
   expect(await fired).toMatch(
-    /^1 of 1 workers cannot claim webhooks since \d+ seconds: .*"none".*\(23514\)$/,
+    /^Claims have failed for \d+ seconds on 1 of 1 workers: .*"none".*\(23514\)$/,
   );
   const { series } = await scrape(engine.address);
   expect(series.get('posthorn_claim_failures_total')).toBeGreaterThan(0);

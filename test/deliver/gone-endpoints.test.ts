@@ -28,11 +28,16 @@ beforeEach(async () => {
   gone = new GoneEndpoints({ pool: database.pool, events, log: createLog('silent') });
 });
 
-const answered = (what: 'gone' | 'delivered' | 'http_404', goneAnswers = 0) => ({
-  endpointId: endpoint.id,
-  became: what === 'delivered' ? ('delivered' as const) : ('failed' as const),
-  reason: what === 'delivered' ? null : what,
-  goneAnswers,
+const answered = (
+  what: 'gone' | 'delivered' | 'http_404',
+  goneAnswers = 0,
+  endpointId: string | null = endpoint.id,
+) => ({
+  webhook: { endpointId, goneAnswers },
+  decision:
+    what === 'delivered'
+      ? { became: 'delivered' as const }
+      : { became: 'failed' as const, reason: what },
 });
 
 const row = async () => {
@@ -67,14 +72,14 @@ it('other answers, and webhooks without an endpoint, change nothing', async () =
     answered('http_404', 1),
     // It was claimed before the endpoint answered 410: nothing is known to be over.
     answered('delivered', 0),
-    { ...answered('gone'), endpointId: null },
+    answered('gone', 0, null),
   ]);
   expect([await row(), disabled]).toEqual([['active', null, 1], []]);
 });
 
 it('each endpoint has answers of its own', async () => {
   const other = await registerEndpoint(database, { url: 'https://a.example/' });
-  await gone.note([answered('gone'), { ...answered('gone'), endpointId: other.id }]);
+  await gone.note([answered('gone'), answered('gone', 0, other.id)]);
   expect(await row()).toEqual(['active', null, 1]);
   expect(await other.row()).toMatchObject({ status: 'active', gone_answers: 1 });
 });

@@ -81,7 +81,7 @@ describe('what is claimed while the loop stops', () => {
         const { rows } = await database.pool.query(
           `select from pg_stat_activity
            where datname = current_database() and wait_event_type = 'Lock'
-             and (query like '-- Takes the probes%' or query like '-- Discovers the lanes%')`,
+             and (query like '-- Takes the probes%' or query like '-- Finds the lanes%')`,
         );
         return rows.length > 0;
       }, 'a claim waits');

@@ -154,6 +154,45 @@ it('a webhook that somebody has locked is recorded once it is free, and holds up
   expect(await leased()).toEqual([]);
 });
 
+it('a late 2xx ends its webhook though it is put back, and that committed, between the statements that record it', async () => {
+  await database.empty();
+  const { rows } = await database.pool.query<{ id: string }>(
+    `insert into posthorn.outbox (url, body) values ('http://receiver.example/', '{}') returning id`,
+  );
+  const id = rows[0]?.id ?? '';
+  await claimByHand(database, { id });
+  await database.pool.query(
+    `with ended as (delete from posthorn.queue returning webhook_id, outbox_id, lane, attempts)
+     insert into posthorn.outcomes (webhook_id, outbox_id, lane, attempts, status, reason)
+     select webhook_id, outbox_id, lane, attempts, 'failed', 'timeout' from ended`,
+  );
+  // The first of the statements looks for the webhook in the queue before this puts it there, the second looks for its outcome after.
+  await database.pool.query(
+    `create function public.put_back_once() returns trigger language plpgsql as $$
+       begin
+         if not exists (select from posthorn.former_outcomes) then
+           perform posthorn.retry(new.webhook_id);
+         end if;
+         return null;
+       end $$;
+     create trigger put_back_once after update on posthorn.attempts
+       for each row execute function public.put_back_once()`,
+  );
+  const recorder = createRecorder(database.pool);
+  recorder.add({
+    ...failure(id, { number: 1, statusCode: 200 }),
+    verdict: { kind: 'delivered' },
+    decision: { became: 'delivered' },
+  });
+  await recorder.drain();
+  await database.pool.query('drop function public.put_back_once cascade');
+  const { rows: ends } = await database.pool.query(
+    `select f.status as before, o.status, o.last_status_code as code, (select count(*)::integer from posthorn.queue) as queued
+     from posthorn.former_outcomes as f left join posthorn.outcomes as o using (webhook_id)`,
+  );
+  expect(ends).toEqual([{ before: 'failed', status: 'delivered', code: 200, queued: 0 }]);
+});
+
 it('a result whose row stays locked is given up when the worker stops', async () => {
   await database.empty();
   const { rows } = await database.pool.query<{ id: string; lane: string }>(
@@ -171,7 +210,7 @@ it('a result whose row stays locked is given up when the worker stops', async ()
   const result = failure(id, { number: 1, statusCode: 500 });
   recorder.add({
     ...result,
-    laneResult: { ...result.laneResult, lane },
+    webhook: { ...result.webhook, lane },
     onSettled: () => {
       isSettled = true;
     },

@@ -2,10 +2,11 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { closedPort } from '../../harness/receivers.ts';
 import type { AttemptRecord } from '../../src/deliver/attempt-record.ts';
+import type { AttemptResult } from '../../src/domain/attempt-result.ts';
 import { createEvents, type PosthornEvents } from '../../src/events.ts';
 import { claimByHand } from '../support/claimed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { createRecorder, failure } from '../support/recorder.ts';
+import { answered, createRecorder, failure } from '../support/recorder.ts';
 
 // Results that Postgres refuses: each costs itself as little as possible, and no other result anything.
 
@@ -48,19 +49,18 @@ async function record(results: readonly AttemptRecord[], pool = database.pool): 
   for (const result of results.slice(0, -1)) recorder.add(result);
   // The last one makes them go, all in one statement.
   for (const result of results.slice(-1)) {
-    recorder.add({ ...result, onSettled: () => settled.push(result.webhookId) });
+    recorder.add({ ...result, onSettled: () => settled.push(result.webhook.webhookId) });
   }
   expect(recorder.webhookIds).toHaveLength(results.length);
   await recorder.drain();
   expect(recorder.webhookIds).toEqual([]);
 }
 
-const delivered = (id: string, given: Partial<AttemptRecord> = {}): AttemptRecord => ({
+const delivered = (id: string): AttemptRecord => ({
   ...failure(id, { number: 1, statusCode: 200 }),
-  became: 'delivered',
-  error: null,
-  responseBody: 'thanks',
-  ...given,
+  result: answered(200, 'thanks'),
+  verdict: { kind: 'delivered' },
+  decision: { became: 'delivered' },
 });
 
 const refuseAttempt = (id: string, when: string) =>
@@ -131,8 +131,13 @@ describe('a result whose answer Postgres refuses', () => {
   it('is recorded without the message of an error that is at fault', async () => {
     const [odd = ''] = ids;
     await refuseAttempt(odd, `new.error_message is not null`);
-    const broken = { responseBody: null, statusCode: null, errorMessage: 'what it said' };
-    await record([{ ...failure(odd, { number: 1, statusCode: 500 }), ...broken }]);
+    const result: AttemptResult = {
+      kind: 'error',
+      code: 'timeout',
+      message: 'what it said',
+      ...{ durationMs: 1, retriedConnection: false },
+    };
+    await record([{ ...failure(odd, { number: 1, statusCode: 500 }), result }]);
     expect((await attemptsOf()).get(odd)).toMatchObject({ error_message: null, ended: true });
     expect(await waitingOf(odd)).toMatchObject({ leased_by: null, is_free: true });
     expect([lost, poisoned, settled]).toEqual([[], [], [odd]]);
@@ -142,11 +147,11 @@ describe('a result whose answer Postgres refuses', () => {
 describe('a webhook whose attempt cannot be recorded at all', () => {
   it('is tried again, in a minute at the least and a day at the most', async () => {
     await refuseAttempts();
-    const delays = [1_000, 3_600_000, 9e9, null];
+    const delays = [1_000, 3_600_000, 9e9, 0];
     await record(
-      delays.map((retryInMs, at) => ({
+      delays.map((inMs, at) => ({
         ...failure(ids[at] ?? '', { number: 1, statusCode: 500 }),
-        retryInMs,
+        decision: { became: 'retry', inMs, counts: true },
       })),
     );
     for (const [at, inS] of [60, 3_600, 86_400, 60].entries()) {
@@ -163,8 +168,8 @@ describe('a webhook whose attempt cannot be recorded at all', () => {
   it('ends as it has ended', async () => {
     const [good = '', bad = ''] = ids;
     await refuseAttempts();
-    const rest = { became: 'failed', reason: 'http_404', statusCode: 404 } as const;
-    await record([delivered(good), { ...failure(bad, { number: 1, statusCode: 404 }), ...rest }]);
+    const decision = { became: 'failed', reason: 'http_404' } as const;
+    await record([delivered(good), { ...failure(bad, { number: 1, statusCode: 404 }), decision }]);
     expect(Object.fromEntries(await outcomesOf())).toEqual({
       [good]: { status: 'delivered', code: 200, reason: null },
       [bad]: { status: 'failed', code: 404, reason: 'http_404' },

@@ -55,7 +55,7 @@ it('shows the dashboard with life in it, and Ctrl-C leaves nothing behind', asyn
   expect(await readdir(home)).toEqual([]);
   expect(isAlive(postmaster)).toBe(false);
   await expect(fetch(`${address}/healthz`)).rejects.toThrow();
-}, 90_000);
+});
 
 it('leaves nothing behind when it is interrupted while it starts', async () => {
   await using demo = start([]);
@@ -64,7 +64,7 @@ it('leaves nothing behind when it is interrupted while it starts', async () => {
   expect(await interrupt(demo)).toBe(0);
   expect(demo.output.join('\n')).not.toMatch(/Dashboard/);
   expect(await readdir(home)).toEqual([]);
-}, 90_000);
+});
 
 it.each(customers)(
   '$name takes more than the shop sends it, so that no backlog can only grow',
@@ -94,7 +94,7 @@ it('says which option is wrong, and starts nothing', async () => {
   await demo.line(/Cannot use --rate .* from 1 to 9999: current value is many/);
   await demo.line(/Usage: npm run demo/);
   expect(await readdir(home)).toEqual([]);
-}, 30_000);
+});
 
 function start(args: readonly string[]): PosthornProcess {
   const { PATH = '', HOME = '' } = process.env;

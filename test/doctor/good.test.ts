@@ -15,12 +15,12 @@ beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'posthorn-doctor-'));
   posthorn = spawnPosthorn('start', { POSTHORN_DATA_DIR: dataDir, PORT: '0' });
   await posthorn.line(/Worker ready/);
-}, 120_000);
+});
 
 afterAll(async () => {
   await posthorn.end('SIGTERM');
   await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
-}, 120_000);
+});
 
 const doctor = (args: string[] = [], env: Record<string, string> = {}) =>
   runPosthorn(['doctor', ...args], { POSTHORN_DATA_DIR: dataDir, ...env });
@@ -91,7 +91,7 @@ describe('posthorn doctor without a server', () => {
     expect(stdout).toMatch(
       /^fail +connection +DATABASE_URL is not set, and no embedded Postgres runs in \S+nothing-here$/m,
     );
-    expect(stdout).toContain('→ posthorn start');
+    expect(stdout).toContain('→ Run "posthorn start"');
   });
 
   it('says why DATABASE_URL leads nowhere, without its password', async () => {

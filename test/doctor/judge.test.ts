@@ -86,7 +86,7 @@ describe('is ok, a warning or a failure', () => {
     [
       { is_active: false, retained_bytes: 20 * mb, xmin_age: 2_000_000 },
       'fail',
-      'a is not in use, holds 20 MB of WAL and rows of 2000000 transactions ago',
+      'a is not in use, holds 20 MB of WAL and rows from 2000000 transactions ago',
     ],
   ])('a slot %j: %s', (slot, status, found) => {
     const slots = [{ name: 'a', wal_status: 'reserved', ...slot }];
@@ -127,7 +127,7 @@ describe('is ok, a warning or a failure', () => {
 
   it.each([
     ['configuration file', 'alter system set fsync = on; select pg_reload_conf();'],
-    ['command line', 'Start Postgres with -c fsync=on: its command line sets the opposite.'],
+    ['command line', 'Start Postgres with -c fsync=on: its command line now sets the opposite.'],
     ['user', 'alter role "the app" reset fsync;'],
     ['database', 'alter database shop reset fsync;'],
     ['database user', 'alter role "the app" in database shop reset fsync;'],

@@ -1,20 +1,15 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { runPosthorn } from '../../harness/process.ts';
 import { examine } from '../../src/doctor/examine.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { repair } from '../../src/doctor/repair.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { forFile } from '../support/world.ts';
 
 // Rows that came while the triggers did not fire: they are found, and the repair does what the triggers would have done.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(() => database.empty());
 
@@ -32,7 +27,7 @@ it.each([
 ])('a webhook that came while %s is found, enqueued and named', async (_, before, statement) => {
   expect(await finding('enqueued webhooks')).toMatchObject({
     status: 'ok',
-    found: 'none is there',
+    found: 'none',
   });
   const id = await inTransaction(before, statement);
   await database.pool.query('alter table posthorn.outbox enable trigger outbox_to_queue');
@@ -147,7 +142,7 @@ it('posthorn doctor repairs when it is asked to, and says what', async () => {
   const { stdout } = await runPosthorn(['doctor', '--repair'], { DATABASE_URL: database.url });
   expect(stdout).toContain(`enqueued ${id}\n`);
   expect(stdout).toMatch(/^ok +enqueued webhooks +all 1$/m);
-}, 90_000);
+});
 
 async function inTransaction(before: string, statement: string): Promise<string> {
   const client = await database.pool.connect();

@@ -12,7 +12,7 @@ const well: AlertFacts = {
   hold: null,
   total: { attempts: 1_000, failures: 0, isWaiting: false },
   endpoints: [],
-  backlog: { due: 0, oldestMs: null, paused: { due: 0, oldestMs: null } },
+  backlog: { due: 0, oldestMs: null, throttled: { due: 0, oldestMs: null } },
   breakers: [],
   failing: [],
   workers: { alive: 1, withoutEgress: 0, notClaiming: null },
@@ -21,7 +21,7 @@ const well: AlertFacts = {
   missingKeys: [],
 };
 
-const { paused } = well.backlog;
+const { throttled } = well.backlog;
 
 const rate = (attempts: number, failures: number, isWaiting = false) => ({
   attempts,
@@ -41,7 +41,7 @@ describe('the rules', () => {
       hold: null,
       total: rate(100, 90),
       endpoints: [{ id: 'a', url: 'https://a.example/', ...rate(100, 90) }],
-      backlog: { due: 20_000, oldestMs: 3_600_000, paused },
+      backlog: { due: 20_000, oldestMs: 3_600_000, throttled },
       breakers: [
         { lane: '7', url: 'https://b.example/', failingMs: 900_000, failures: 9, lastError: null },
       ],
@@ -77,12 +77,13 @@ describe('the rules', () => {
     [{ total: rate(100, 24) }, false],
     [{ total: rate(100, 20) }, false],
     [{ total: rate(19, 19) }, false],
+    [{ total: rate(20, 20) }, true],
     [{ total: rate(1, 1) }, false],
     [{ total: rate(0, 0, true) }, false],
     [{ endpoints: [{ id: 'a', url: 'https://a.example/', ...rate(1, 1) }] }, false],
     [{ endpoints: [{ id: 'a', url: 'https://a.example/', ...rate(0, 0, true) }] }, false],
-    [{ backlog: { due: 9_999, oldestMs: 0, paused } }, false],
-    [{ backlog: { due: 0, oldestMs: 299_999, paused } }, false],
+    [{ backlog: { due: 9_999, oldestMs: 0, throttled } }, false],
+    [{ backlog: { due: 0, oldestMs: 299_999, throttled } }, false],
   ])('between firing and being over an alert stays as it is: %j', (facts, fires) => {
     expect(find(facts)).toMatchObject([{ fires }]);
   });
@@ -92,7 +93,7 @@ describe('the rules', () => {
     { total: rate(1, 0, true) },
     { total: rate(0, 0) },
     { endpoints: [{ id: 'a', url: 'https://a.example/', ...rate(0, 0) }] },
-    { backlog: { due: 7_999, oldestMs: 149_999, paused } },
+    { backlog: { due: 7_999, oldestMs: 149_999, throttled } },
   ])('what is well enough is not found: %j', (facts) => {
     expect(find(facts)).toEqual([]);
   });
@@ -100,7 +101,7 @@ describe('the rules', () => {
 
 it('while the database is held, that nothing is sent is told once, and by one rule', () => {
   const hold = { kind: 'copy', reason: 'This database is a copy' } as const;
-  const backlog = { due: 50_000, oldestMs: 3_600_000, paused };
+  const backlog = { due: 50_000, oldestMs: 3_600_000, throttled };
   expect(
     find({ hold, backlog, workers: { alive: 0, withoutEgress: 0, notClaiming: null } }),
   ).toMatchObject([
@@ -112,7 +113,7 @@ describe('what waits for a pause of its endpoint to end', () => {
   const long = { due: 50_000, oldestMs: 3_600_000 };
 
   it('makes no alert of a backlog fire, and keeps those that have fired', () => {
-    const backlog = { due: 0, oldestMs: null, paused: long };
+    const backlog = { due: 0, oldestMs: null, throttled: long };
     expect(find({ backlog })).toMatchObject([
       { rule: 'backlog', fires: false },
       { rule: 'backlog_age', fires: false },
@@ -120,7 +121,7 @@ describe('what waits for a pause of its endpoint to end', () => {
   });
 
   it('does not hide that something else is due for too long', () => {
-    const backlog = { due: 10_000, oldestMs: 300_000, paused: long };
+    const backlog = { due: 10_000, oldestMs: 300_000, throttled: long };
     expect(find({ backlog })).toMatchObject([{ fires: true }, { fires: true }]);
   });
 });

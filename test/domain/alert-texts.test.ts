@@ -25,7 +25,7 @@ const well: AlertFacts = {
   hold: null,
   total: { attempts: 0, failures: 0, isWaiting: false },
   endpoints: [],
-  backlog: { due: 0, oldestMs: null, paused: { due: 0, oldestMs: null } },
+  backlog: { due: 0, oldestMs: null, throttled: { due: 0, oldestMs: null } },
   breakers: [],
   failing: [],
   workers: { alive: 3, withoutEgress: 0, notClaiming: null },
@@ -94,10 +94,10 @@ describe('an endpoint that fails', () => {
       {
         severity: 'critical',
         step: 4,
-        summary: `${url} was disabled as it had no success for so long: its webhooks are held until it is enabled.`,
+        summary: `${url} was disabled because it had no success for so long: its webhooks are held until it is enabled.`,
       },
     ]);
-    expect(failing(hour, 'gone')[0]?.summary).toContain('as it answered 410 Gone twice:');
+    expect(failing(hour, 'gone')[0]?.summary).toContain('because it answered 410 Gone twice:');
   });
 });
 
@@ -113,7 +113,7 @@ describe('our own trouble', () => {
     const notClaiming = { workers: 2, failingMs: 90_000, error: 'no right' };
     const found = find({ workers: { alive: 3, withoutEgress: 1, notClaiming } });
     expect(found.map(({ summary }) => summary)).toEqual([
-      '2 of 3 workers cannot claim webhooks since 90 seconds: no right',
+      'Claims have failed for 90 seconds on 2 of 3 workers: no right',
       'Most endpoints cannot be reached from 1 of 3 workers: breakers are frozen there.',
     ]);
   });
@@ -135,8 +135,8 @@ describe('our own trouble', () => {
 });
 
 describe('a backlog', () => {
-  const backlog = (due: number, oldestMs: number | null, pausedDue = 0) =>
-    find({ backlog: { due, oldestMs, paused: { due: pausedDue, oldestMs: null } } });
+  const backlog = (due: number, oldestMs: number | null, throttledDue = 0) =>
+    find({ backlog: { due, oldestMs, throttled: { due: throttledDue, oldestMs: null } } });
 
   it.each([
     [7_999, 0, []],
@@ -145,8 +145,8 @@ describe('a backlog', () => {
     [10_000, 0, [true]],
     [7_000, 1_000, [false]],
     [7_000, 999, []],
-  ])('of %i that are due, and %i that are paused, fires: %j', (due, paused, fires) => {
-    const found = backlog(due, null, paused);
+  ])('of %i that are due, and %i that are throttled, fires: %j', (due, throttled, fires) => {
+    const found = backlog(due, null, throttled);
     expect(found.map((finding) => finding.fires)).toEqual(fires);
     for (const finding of found) expect(finding).toMatchObject({ afterMs: 45_000 });
   });

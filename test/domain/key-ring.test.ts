@@ -32,7 +32,7 @@ it.each([
   [`k1:${one},`, 'key 2 is not'],
   [`k 1:${one}`, 'key 1 is not'],
   [`${'k'.repeat(33)}:${one}`, 'key 1 is not'],
-  [`k1:${one},k1:${two}`, '"k1" comes twice'],
+  [`k1:${one},k1:${two}`, '"k1" appears twice'],
   [`k1:${long}`, 'the key of "k1" is not'],
   [`k1:${one.slice(4)}`, 'the key of "k1" is not'],
   [`k1:${one.replace('A', '!')}`, 'the key of "k1" is not'],

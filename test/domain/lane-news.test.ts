@@ -56,7 +56,7 @@ const silent = {
 };
 
 it('a breaker opens after 5 failures over 10 s, for 30 s at first and 15 minutes at most', () => {
-  expect(breakerRules).toEqual({ failures: 5, overS: 10, openS: 30, mostOpenS: 900 });
+  expect(breakerRules).toEqual({ failures: 5, overS: 10, openS: 30, maxOpenS: 900 });
 });
 
 describe('one answer', () => {

@@ -1,27 +1,23 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { readDocument } from '../../fuzz/document.ts';
 import { reportText, shellCommand } from '../../fuzz/report.ts';
 import { type FuzzResult, fuzz, type Report } from '../../fuzz/run.ts';
 import { createSchemaCheck } from '../../fuzz/schema-check.ts';
 import { documentedBy, openStage, type Stage } from '../../fuzz/stage.ts';
 import { problemKinds } from '../../src/input/problems.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { ringOf } from '../support/key-rings.ts';
+import { forEachTest } from '../support/world.ts';
 import { type Defect, notesApp, notesDocument } from './notes.ts';
 
 // A fuzzer that finds nothing may be blind: so it is shown an app with one defect at a time, and one with none.
 
-let database: TestDatabase;
+const database = forEachTest(createTestDatabase);
 let stage: Stage | undefined;
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-});
 
 afterEach(async () => {
   await stage?.[Symbol.asyncDispose]();
   stage = undefined;
-  await database.drop();
 });
 
 async function fuzzNotes(

@@ -100,6 +100,8 @@ describe('addresses', () => {
     let lookups = 0;
     const lookup: LookupFunction = (...call) => {
       lookups += 1;
+      // All of its addresses are asked for, so that there is another one when the first is not allowed.
+      expect(call[1]).toMatchObject({ all: true });
       resolveTo(lookups === 1 ? '127.0.0.1' : '127.0.0.9')(...call);
     };
     const client = open({ allows: (ip) => ip === '127.0.0.1', lookup });

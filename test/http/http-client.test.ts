@@ -106,6 +106,16 @@ describe('responses', () => {
     expect(asResponse(result).location).toBe('/a');
   });
 
+  test('its duration is from the request to the answer, in ms', async () => {
+    const fromMs = performance.now();
+    const { result } = await exchange({
+      onRequest: (socket) => void setTimeout(() => socket.write(answer(200)), 50),
+    });
+    expect(result.durationMs).toBeGreaterThan(40);
+    // As it is rounded.
+    expect(result.durationMs).toBeLessThan(performance.now() - fromMs + 0.1);
+  });
+
   test('a request may have a timeout of its own, in place of that of the client', async () => {
     await using receiver = await startReceiver({ onRequest: () => {} });
     const patient = open({ timeoutMs: 20_000 });

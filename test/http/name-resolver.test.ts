@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type DnsAnswer, type DnsServer, startDnsServer } from '../../harness/dns-server.ts';
 import {
@@ -55,6 +56,20 @@ describe('the name resolver', () => {
     expect(await ask(resolver, 'receiver.test')).toEqual(['192.0.2.9']);
   });
 
+  test('keeps time by itself if it is given no clock', async () => {
+    const resolver = createNameResolver({
+      servers: [server.address],
+      hostsFile: '/nonexistent',
+      minTtlMs: 1,
+      maxTtlMs: 1,
+    });
+    resolvers.push(resolver);
+    await eventually(async () => {
+      await ask(resolver, 'receiver.test');
+      return server.questions.length > 2;
+    }, 'an answer that is too old is asked for again');
+  });
+
   test.each<[DnsAnswer, string]>([
     ['no such name', 'ENOTFOUND'],
     [{ addresses: [] }, 'ENODATA'],
@@ -93,6 +108,12 @@ describe('the name resolver', () => {
     },
   );
 
+  test('waits for the other family for as long as it takes when the first has no address', async () => {
+    answers = (_name, type) =>
+      type === 'A' ? { addresses: ['192.0.2.1'], after: delay(200) } : { addresses: [] };
+    expect(await ask(create(), 'receiver.test')).toEqual(['192.0.2.1']);
+  });
+
   test('gives the addresses of a family that came late to who asks next', async () => {
     let late = () => {};
     answers = (_name, type) =>
@@ -114,8 +135,11 @@ describe('the name resolver', () => {
     expect(found).toEqual(['192.0.2.1', '2606:4700::1']);
   });
 
-  test('tells of a server that failed rather than of a family without addresses', async () => {
-    answers = (_name, type) => (type === 'A' ? 'failure' : { addresses: [] });
+  test.each<[string, DnsAnswer]>([
+    ['addresses', { addresses: [] }],
+    ['a name', 'no such name'],
+  ])('tells of a server that failed rather than of a family without %s', async (_, absent) => {
+    answers = (_name, type) => (type === 'A' ? absent : 'failure');
     await expect(ask(create(), 'receiver.test')).rejects.toMatchObject({ code: 'ESERVFAIL' });
   });
 

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { plainArray } from '../../src/db/plain-array.ts';
-import { sqlFile } from '../../src/db/sql-file.ts';
-import { becameCodes } from '../../src/deliver/attempt-record.ts';
+import { runSql, sqlFile } from '../../src/db/sql-file.ts';
+import type { becameCodes } from '../../src/deliver/attempt-record.ts';
+import { recordValues } from '../support/claimed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { interleave, type Step, statement, transaction } from '../support/interleave.ts';
 
@@ -10,8 +10,6 @@ import { interleave, type Step, statement, transaction } from '../support/interl
 // move, and never half of it.
 
 const daysAgo = 40;
-const claim = sqlFile('claim');
-const record = sqlFile('record');
 
 let database: TestDatabase;
 let id: string;
@@ -102,23 +100,20 @@ function claiming(): Step {
   return {
     name: 'claim',
     run: async (client) => {
-      const values = [1, 10, 0, ...Array(5).fill('{}'), '{}', 10, 60, '{}'];
-      return (await client.query({ ...claim, values })).rows;
+      return await runSql(client, sqlFile('claim'), {
+        ...{ workerNumber: 1, maxWebhooks: 10, windowFromMs: 0, leaseS: 60 },
+        ...{ lanes: [], priorities: [], quotas: [], dueFromMs: [], ranks: [], areOwned: [] },
+        ...{ freeSlots: '{}', usualSlots: 10 },
+      });
     },
   };
 }
 
 function recording(became: keyof typeof becameCodes): Step {
-  const list = (value: string | number | boolean | null) => plainArray([value]);
   return {
     name: 'record',
-    run: async (client) => {
-      const values = [
-        ...[list(id), list(1), list(becameCodes[became]), list(503), list(null), [null], ['no']],
-        ...[list(false), list(1.5), list(0), list(60), list(null), list(0), list(1), '{}', '{}'],
-      ];
-      return (await client.query({ ...record, values })).rows;
-    },
+    run: (client) =>
+      runSql(client, sqlFile('record'), recordValues({ id, became, statusCode: 503 })),
   };
 }
 

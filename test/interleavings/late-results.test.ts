@@ -1,10 +1,11 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { sqlFile } from '../../src/db/sql-file.ts';
-import { becameCodes } from '../../src/deliver/attempt-record.ts';
+import { runSql, type SqlValues, sqlFile } from '../../src/db/sql-file.ts';
 import { type SettledRow, settleLate } from '../../src/deliver/late-results.ts';
+import { lateResult, recordValues } from '../support/claimed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { interleave, type Step, transaction } from '../support/interleave.ts';
+import { runFile } from '../support/rows.ts';
 
 // A webhook ends while an attempt of it is under way that is not the one that ended it. Whatever the order, when the worker of
 // that attempt dies no attempt stays open (I5), and the outcome counts as many attempts as there are.
@@ -29,25 +30,8 @@ let recorded: SettledRow[] = [];
 const lateSuccess: Step = {
   name: 'the late 2xx is recorded',
   run: async (client) => {
-    const { rows } = await client.query<SettledRow>(sqlFile('record').text, [
-      [id],
-      [1],
-      [becameCodes.delivered],
-      [200],
-      [null],
-      [null],
-      [null],
-      [false],
-      [1],
-      [0],
-      [0],
-      [null],
-      [0],
-      [zombie],
-      [],
-      [],
-    ]);
-    recorded = rows;
+    const values = recordValues({ id, worker: zombie, became: 'delivered' });
+    recorded = await runSql<SettledRow>(client, sqlFile('record'), values);
   },
 };
 
@@ -55,35 +39,27 @@ const lateSuccess: Step = {
 const settled: Step = {
   name: 'what it leaves is settled',
   run: (client) =>
-    settleLate(
-      client as unknown as pg.Pool,
-      [{ webhookId: id, number: 1, became: 'delivered', statusCode: 200 }],
-      recorded,
-    ),
+    settleLate(client as unknown as pg.Pool, [lateResult({ id, became: 'delivered' })], recorded),
 };
 
 const claim: Step = {
   name: 'claims',
   run: (client) =>
-    client.query(sqlFile('claim').text, [
-      worker,
-      10,
-      Number.POSITIVE_INFINITY,
-      [lane],
-      [1],
-      [1],
-      [0],
-      [1],
-      '{}',
-      8,
-      120,
-      [false],
-    ]),
+    runSql(client, sqlFile('claim'), {
+      ...{ workerNumber: worker, maxWebhooks: 10, windowFromMs: 'infinity', leaseS: 120 },
+      ...{ lanes: [lane], priorities: [1], quotas: [1], dueFromMs: [0], ranks: [1] },
+      ...{ areOwned: [false], freeSlots: '{}', usualSlots: 8 },
+    }),
 };
 
 const giveBack: Step = {
   name: 'gives back',
-  run: (client) => client.query(sqlFile('give-back').text, [[id], [2], worker]),
+  run: (client) =>
+    runSql(client, sqlFile('give-back'), {
+      webhookIds: [id],
+      numbers: [2],
+      workerNumber: worker,
+    }),
 };
 
 it.each([
@@ -94,7 +70,7 @@ it.each([
     database,
     reset: async () => {
       await webhook();
-      await database.pool.query(sqlFile('rescue').text, [zombie, []]);
+      await runFile(database, 'rescue', { workerNumber: zombie, keptIds: [] });
     },
     sessions: { zombie: [lateSuccess, settled], worker: steps() },
     check: diesAndLeavesNothing,
@@ -116,7 +92,7 @@ it('a webhook that is cancelled after its lease ran out leaves no open attempt',
     },
     check: async () => {
       // The first attempt of one that was claimed again is closed together with the result of that.
-      await database.pool.query(sqlFile('close-abandoned').text, await claimedAgain());
+      await runFile(database, 'close-abandoned', await claimedAgain());
       await diesAndLeavesNothing();
     },
   });
@@ -143,16 +119,19 @@ async function webhook(): Promise<void> {
   );
 }
 
-async function claimedAgain(): Promise<[string[], number[]]> {
+async function claimedAgain(): Promise<SqlValues> {
   const { rows } = await database.pool.query<{ webhook_id: string; attempts: number }>(
     'select webhook_id, attempts from posthorn.queue where leased_by = $1',
     [worker],
   );
-  return [rows.map((row) => row.webhook_id), rows.map((row) => row.attempts)];
+  return {
+    webhookIds: rows.map((row) => row.webhook_id),
+    numbers: rows.map((row) => row.attempts),
+  };
 }
 
 async function diesAndLeavesNothing(): Promise<void> {
-  await database.pool.query(sqlFile('rescue').text, [worker, []]);
+  await runFile(database, 'rescue', { workerNumber: worker, keptIds: [] });
   const { rows } = await database.pool.query(
     `select
        (select count(*)::integer from posthorn.attempts where finished_at is null) as open,

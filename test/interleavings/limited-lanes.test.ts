@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { sqlFile } from '../../src/db/sql-file.ts';
+import { runSql, sqlFile } from '../../src/db/sql-file.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { interleave, type Step, transaction } from '../support/interleave.ts';
@@ -32,8 +32,11 @@ const reset = (owner: number | null) => async () => {
 const take = (worker: number): Step => ({
   name: `worker ${worker} takes`,
   run: async (client) => {
-    const { rows } = await client.query(sqlFile('take-lanes').text, [worker, [lane]]);
-    return rows.map((row) => ({ access: row.access, most: row.max_in_flight }));
+    const rows = await runSql(client, sqlFile('take-lanes'), {
+      workerNumber: worker,
+      lanes: [lane],
+    });
+    return rows.map((row) => ({ access: row['access'], most: row['max_in_flight'] }));
   },
 });
 

@@ -48,8 +48,8 @@ select (
     from posthorn.lane_rules as r
   ),
   'breaker', (
-    select format('%s after %s, trips %s, open %s, paused %s, probe %s of %s, %s', b.state, b.consecutive, b.trips, ${when('b.open_until')},
-      ${when('b.paused_until')}, b.probe_attempt, ${named('b.probe_webhook')}, b.last_error)
+    select format('%s after %s, trips %s, open %s, throttled %s, probe %s of %s, %s', b.state, b.consecutive, b.trips, ${when('b.open_until')},
+      ${when('b.throttled_until')}, b.probe_attempt, ${named('b.probe_webhook')}, b.last_error)
     from posthorn.breakers as b
   ),
   'replays', (select string_agg(r.status::text, ', ' order by r.id) from posthorn.replays as r)

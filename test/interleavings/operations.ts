@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { CommonQueryMethods } from 'slonik';
-import { runSql, type SqlFile, sqlFile } from '../../src/db/sql-file.ts';
+import { runSql, type SqlFile, type SqlValues, sqlFile } from '../../src/db/sql-file.ts';
 import { type SettledRow, settleLate } from '../../src/deliver/late-results.ts';
 import { createLog } from '../../src/log.ts';
 import { sealSecrets } from '../../src/maintenance/seal-secrets.ts';
@@ -8,7 +8,7 @@ import { cancelReplay } from '../../src/queries/replays.ts';
 import { rotateSecret } from '../../src/queries/rotate-secret.ts';
 import { changeEndpoint } from '../../src/queries/save-endpoint.ts';
 import { setEndpointStatus } from '../../src/queries/set-endpoint-status.ts';
-import { recordValues, type TestResult } from '../support/claimed.ts';
+import { lateResult, recordValues, type TestResult } from '../support/claimed.ts';
 import { ringOf } from '../support/key-rings.ts';
 import { dead, other, owner, type Stage } from './stage.ts';
 
@@ -35,10 +35,10 @@ export interface Operation {
 type Make = (stage: Stage) => Operation;
 
 const files = new Map<string, SqlFile>();
-const rowsOf = async (client: pg.Client, name: string, values: readonly unknown[]) => {
+const rowsOf = async (client: pg.Client, name: string, values: SqlValues) => {
   const sql = files.get(name) ?? sqlFile(name);
   files.set(name, sql);
-  return await runSql<Record<string, unknown>>(client as unknown as pg.PoolClient, { sql, values });
+  return await runSql<Record<string, unknown>>(client, sql, values);
 };
 const idsOf = (rows: readonly Record<string, unknown>[]) =>
   rows.flatMap((row) => row['webhook_id'] ?? []);
@@ -58,8 +58,11 @@ const claims =
   (stage) => ({
     neverWaits: true,
     run: async (client) => {
-      const wish = [[stage.lane], [1], [20], [0], [1]];
-      const values = [worker, 20, 'Infinity', ...wish, '{}', 8, 7_200, [worker === owner]];
+      const values = {
+        ...{ workerNumber: worker, maxWebhooks: 20, windowFromMs: 'infinity', leaseS: 7_200 },
+        ...{ lanes: [stage.lane], priorities: [1], quotas: [20], dueFromMs: [0], ranks: [1] },
+        ...{ areOwned: [worker === owner], freeSlots: '{}', usualSlots: 8 },
+      };
       return stage.names(idsOf(await rowsOf(client, 'claim', values)));
     },
   });
@@ -68,7 +71,10 @@ const probes =
   (worker: number): Make =>
   (stage) => ({
     neverWaits: true,
-    run: async (client) => stage.names(idsOf(await rowsOf(client, 'probe', [worker, 20, 7_200]))),
+    run: async (client) => {
+      const values = { workerNumber: worker, maxProbes: 20, leaseS: 7_200 };
+      return stage.names(idsOf(await rowsOf(client, 'probe', values)));
+    },
   });
 
 type Result = Omit<TestResult, 'id' | 'lane'>;
@@ -84,9 +90,10 @@ const records =
   (name: string, result: Result): Make =>
   (stage) => {
     const record = async (client: pg.Client, wasPutOff: boolean) => {
-      const values = recordValues({ ...result, id: stage.id(name), lane: stage.lane, wasPutOff });
-      if (result.became === 'delivered') values[14] = [stage.lane];
-      return await rowsOf(client, 'record', values);
+      return await rowsOf(client, 'record', {
+        ...recordValues({ ...result, id: stage.id(name), lane: stage.lane, wasPutOff }),
+        aliveLanes: result.became === 'delivered' ? [stage.lane] : [],
+      });
     };
     let rows: Record<string, unknown>[] = [];
     const isLocked = (said: unknown) =>
@@ -103,8 +110,7 @@ const records =
       },
       again: (said) => isLocked(said) || isOutcomeLocked,
       after: async (client) => {
-        const { became, number = 1, statusCode = 200 } = result;
-        const late = { webhookId: stage.id(name), number, became, statusCode };
+        const late = lateResult({ ...result, id: stage.id(name) });
         const { again, locked } = await settleLate(
           client as unknown as pg.Pool,
           [late],
@@ -124,22 +130,14 @@ const counts =
     neverWaits: true,
     again: (result) => result === 'locked',
     run: async (client) => {
-      const probed =
-        probe === undefined
-          ? [[], [], []]
-          : [[stage.id(probe.name)], [probe.number], [probe.failed]];
-      const values = [
-        [stage.lane],
-        [failures],
-        [false],
-        ['http_503'],
-        [null],
-        5,
-        10,
-        30,
-        900,
-        ...probed,
-      ];
+      const probed = probe === undefined ? [] : [probe];
+      const values = {
+        ...{ lanes: [stage.lane], failures: [failures], succeeded: [false], errors: ['http_503'] },
+        ...{ pausesS: [null], openAfter: 5, openOverS: 10, firstOpenS: 30, maxOpenS: 900 },
+        probeIds: probed.map((one) => stage.id(one.name)),
+        probeNumbers: probed.map(({ number }) => number),
+        probeFailed: probed.map(({ failed }) => failed),
+      };
       const rows = await rowsOf(client, 'count-failures', values);
       return rows.some((row) => row['is_open'] === null)
         ? 'locked'
@@ -149,7 +147,7 @@ const counts =
 
 /** A statement of the engine about some webhooks, whose attempt has the number and the worker. */
 const does =
-  (file: string, values: (stage: Stage) => unknown[], more: Partial<Operation> = {}): Make =>
+  (file: string, values: (stage: Stage) => SqlValues, more: Partial<Operation> = {}): Make =>
   (stage) => ({
     ...more,
     run: async (client) => stage.names(idsOf(await rowsOf(client, file, values(stage)))),
@@ -161,7 +159,8 @@ const rescues =
     neverWaits: true,
     // Every two seconds as long as anything of the worker is leased.
     again: () => true,
-    run: async (client) => (await rowsOf(client, 'rescue', [worker, []])).length,
+    run: async (client) =>
+      (await rowsOf(client, 'rescue', { workerNumber: worker, keptIds: [] })).length,
   });
 
 const sendsAgain: Make = (stage) => ({
@@ -187,8 +186,14 @@ const works =
         [stage[which]],
       );
       const status = rows[0]?.status;
-      if (status === 'running') return rowsOf(client, 'put-back', [stage[which], 1_000, 20_000]);
-      if (status === 'cancelling') return rowsOf(client, 'take-back', [stage[which], 1_000]);
+      if (status === 'running')
+        return rowsOf(client, 'put-back', {
+          replayId: stage[which],
+          maxWebhooks: 1_000,
+          maxRows: 20_000,
+        });
+      if (status === 'cancelling')
+        return rowsOf(client, 'take-back', { replayId: stage[which], maxWebhooks: 1_000 });
       return status;
     },
   });
@@ -254,43 +259,61 @@ const made = {
   'count failures': counts(1),
   'count a failed probe': counts(1, { name: 'probe', number: 1, failed: true }),
   'count a probe that said nothing': counts(0, { name: 'probe', number: 1, failed: false }),
-  'give back': does('give-back', (stage) => [[stage.id('sending')], [1], owner], {
-    neverWaitsFor: ofEndpoints,
-  }),
-  'give back the probe': does('give-back', (stage) => [[stage.id('probe')], [1], owner], {
-    neverWaitsFor: ofEndpoints,
-  }),
+  'give back': does(
+    'give-back',
+    (stage) => ({ webhookIds: [stage.id('sending')], numbers: [1], workerNumber: owner }),
+    {
+      neverWaitsFor: ofEndpoints,
+    },
+  ),
+  'give back the probe': does(
+    'give-back',
+    (stage) => ({ webhookIds: [stage.id('probe')], numbers: [1], workerNumber: owner }),
+    {
+      neverWaitsFor: ofEndpoints,
+    },
+  ),
   'keep leases': does(
     'keep-leases',
-    (stage) => [
-      [stage.id('sending'), stage.id('stale')],
-      [1, 1],
-      [owner, dead],
-    ],
+    (stage) => ({
+      webhookIds: [stage.id('sending'), stage.id('stale')],
+      numbers: [1, 1],
+      workerNumbers: [owner, dead],
+    }),
     {
       neverWaits: true,
     },
   ),
-  'set aside': does('set-aside', (stage) => [stage.id('waiting'), 3_600, null, null]),
-  'end the poisoned': does('end-poisoned', (stage) => [
-    stage.id('waiting'),
-    'failed',
-    'poisoned',
-    null,
-    null,
-    null,
-  ]),
+  'set aside': does('set-aside', (stage) => ({
+    webhookId: stage.id('waiting'),
+    forS: 3_600,
+    number: null,
+    workerNumber: null,
+  })),
+  'end the poisoned': does('end-poisoned', (stage) => ({
+    webhookId: stage.id('waiting'),
+    status: 'failed',
+    reason: 'poisoned',
+    statusCode: null,
+    number: null,
+    workerNumber: null,
+  })),
   rescue: rescues(owner),
   'rescue the dead': rescues(dead),
   take: (stage) => ({
     neverWaits: true,
     run: async (client) =>
-      (await rowsOf(client, 'take-lanes', [other, [stage.lane]])).map(
+      (await rowsOf(client, 'take-lanes', { workerNumber: other, lanes: [stage.lane] })).map(
         (row) => `${row['access']} ${row['max_in_flight']} ${row['is_ordered']}`,
       ),
   }),
-  release: does('release-lanes', (stage) => [owner, [stage.lane]], { neverWaits: true }),
-  'watch the lane': does('watch-lanes', (stage) => [[stage.lane], ['http://a.example/']]),
+  release: does('release-lanes', (stage) => ({ workerNumber: owner, lanes: [stage.lane] }), {
+    neverWaits: true,
+  }),
+  'watch the lane': does('watch-lanes', (stage) => ({
+    lanes: [stage.lane],
+    urls: ['http://a.example/'],
+  })),
   enqueue: calls(
     `insert into posthorn.outbox (endpoint_id, body) values ($1, 'new') returning 1`,
     endpoint,
@@ -308,7 +331,14 @@ const made = {
   'count 410': (stage) => ({
     neverWaits: true,
     again: (result) => (result as { is_locked: boolean }).is_locked,
-    run: async (client) => (await rowsOf(client, 'count-gone', [stage.endpointId, 2, false]))[0],
+    run: async (client) =>
+      (
+        await rowsOf(client, 'count-gone', {
+          endpointId: stage.endpointId,
+          answers: 2,
+          succeeded: false,
+        })
+      )[0],
   }),
   'change the URL': sets('url', 'http://b.example/'),
   'change the limit': sets('max_in_flight', 5),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sqlFile } from '../../src/db/sql-file.ts';
+import { runSql, sqlFile } from '../../src/db/sql-file.ts';
 import { claimByHand, recordResult, recordValues, type TestResult } from '../support/claimed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint, type TestEndpoint } from '../support/endpoints.ts';
@@ -38,16 +38,12 @@ async function resetToSending(): Promise<void> {
 /** It was tried, and is to be tried again in an hour. */
 async function resetToHeld(): Promise<void> {
   await resetToSending();
-  await database.pool.query(
-    sqlFile('record').text,
-    recordValues({ id: first, lane, became: 'retry', retryInS: 3_600 }),
-  );
+  await recordResult(database.pool, { id: first, lane, became: 'retry', retryInS: 3_600 });
 }
 
 const record = (name: string, result: Omit<TestResult, 'id' | 'lane'>): Step => ({
   name,
-  run: async (client) =>
-    (await client.query(sqlFile('record').text, recordValues({ ...result, id: first, lane }))).rows,
+  run: (client) => runSql(client, sqlFile('record'), recordValues({ ...result, id: first, lane })),
 });
 
 /** As the recorder does with a result of a lane that was locked. */
@@ -163,10 +159,9 @@ describe('an endpoint that stops being ordered while its first webhook waits for
       reset: async () => {
         await resetToSending();
         await claimByHand(database, { id: first, number: 2, worker: 2 });
-        await database.pool.query(
-          sqlFile('record').text,
-          recordValues({ id: first, lane, number: 2, worker: 2, became: 'retry', retryInS: 3_600 }),
-        );
+        await recordResult(database.pool, {
+          ...{ id: first, lane, number: 2, worker: 2, became: 'retry', retryInS: 3_600 },
+        });
       },
       sessions: {
         operator: orderOff,

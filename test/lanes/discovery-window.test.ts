@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { sqlFile } from '../../src/db/sql-file.ts';
 import { claimWebhooks } from '../../src/deliver/claim.ts';
 import { DiscoveryWindow } from '../../src/lanes/discovery-window.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { runFile } from '../support/rows.ts';
 
 let database: TestDatabase;
 
@@ -29,7 +29,7 @@ it('many lanes that are due at one instant are all discovered, by the window or 
     for (const lane of lanes) seen.add(lane);
     if (!needsScan) continue;
     scans += 1;
-    const { rows } = await database.pool.query<{ lane: string }>(sqlFile('scan-lanes').text, [1]);
+    const rows = await runFile<{ lane: string }>(database, 'scan-lanes', { workerNumber: 1 });
     for (const { lane } of rows) seen.add(lane);
   } while (window.hasMore);
   expect(seen.size).toBe(5_200);

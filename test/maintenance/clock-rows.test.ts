@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { graphileSchema } from '../../src/db/names.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { ask, clear, idOf, inS, plant, plantQueue, whileHeld } from '../support/rows.ts';
+import { forFile } from '../support/world.ts';
 
 // What is moved when the clock of the database was set back by two hours, and what must stay as it is.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(async () => {
   await clear(database);
@@ -115,7 +110,7 @@ it('breakers that failed in time to come are moved, and no others', async () => 
   const times = {
     open_until: inS(3 * hour),
     probe_until: inS(3 * hour),
-    paused_until: inS(3 * hour),
+    throttled_until: inS(3 * hour),
   };
   await plant(database, 'breakers', [
     breaker(1, { failing_since: inS(hour), ...times }),
@@ -124,7 +119,13 @@ it('breakers that failed in time to come are moved, and no others', async () => 
     breaker(4, { failing_since: inS(hour) }),
   ]);
   await stepBy(2 * hour);
-  const columns = ['failing_since', 'last_failure_at', 'open_until', 'probe_until', 'paused_until'];
+  const columns = [
+    'failing_since',
+    'last_failure_at',
+    'open_until',
+    'probe_until',
+    'throttled_until',
+  ];
   expect(await minutes('breakers', 'lane', ...columns)).toEqual([
     [0, null, 60, 60, 60],
     [-60, 0, 60, 60, 60],

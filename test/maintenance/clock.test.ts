@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { startReceiver } from '../../harness/receiver.ts';
 import { graphileSchema } from '../../src/db/names.ts';
 import { createLog } from '../../src/log.ts';
 import { watchClock } from '../../src/maintenance/clock.ts';
 import { evaluateHere } from '../support/alerts.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
+import { forFile } from '../support/world.ts';
 
 // The clock of the database is set back by two hours. A test cannot do that: it puts what was written by the old clock two hours ahead.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(async () => {
   await database.empty();
@@ -105,7 +100,7 @@ it('what waits for a time waits for as much less, but not for a send_at, nor a r
 
 it('endpoints, replays, workers and jobs do not wait until the clock has caught up', async () => {
   await database.pool.query(
-    `insert into posthorn.breakers (lane, url, state, failing_since, last_failure_at, open_until, paused_until)
+    `insert into posthorn.breakers (lane, url, state, failing_since, last_failure_at, open_until, throttled_until)
      values
        (1, 'http://a.example/', 'open', now() + interval '1 hour', now() + interval '119 minutes', now() + interval '125 minutes', null),
        (2, 'http://b.example/', 'open', now() - interval '1 hour', now() - interval '1 minute', now() + interval '5 minutes', null);

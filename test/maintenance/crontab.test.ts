@@ -1,23 +1,13 @@
 import { on } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { graphileSchema } from '../../src/db/names.ts';
 import { cronItems } from '../../src/maintenance/crontab.ts';
-import type { Posthorn } from '../../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
+import { forFile } from '../support/world.ts';
 
-let database: TestDatabase;
-let posthorn: Posthorn;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  posthorn = await startEngine(database);
-});
-
-afterAll(async () => {
-  await posthorn.stop();
-  await database.drop();
-});
+const database = forFile(createTestDatabase);
+const posthorn = forFile(() => startEngine(database));
 
 describe('the crontab', () => {
   it('has its tasks, and Graphile knows them', async () => {

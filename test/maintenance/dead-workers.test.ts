@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { createEvents } from '../../src/events.ts';
 import { createLog } from '../../src/log.ts';
 import { disableFailing } from '../../src/maintenance/disable.ts';
 import { leave, rescueDeadWorkers, rescueFormerHolder } from '../../src/worker/rescue.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { ask, clear, idOf, inS, plant, plantQueue } from '../support/rows.ts';
+import { forFile } from '../support/world.ts';
 
 // What is done about workers that died, or leave, and about endpoints that fail for days.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(async () => {
   await clear(database);

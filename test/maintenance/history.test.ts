@@ -1,19 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { graphileSchema } from '../../src/db/names.ts';
 import { withLockTimeout } from '../../src/db/transaction.ts';
 import { makePartitions } from '../../src/maintenance/partitions.ts';
 import { prune } from '../../src/maintenance/prune.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { forFile } from '../support/world.ts';
 
 const dayMs = 86_400_000;
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 describe('partitions', () => {
   it('are there from yesterday to three days ahead, and made once', async () => {

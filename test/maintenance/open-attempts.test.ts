@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { closeForgottenAttempts } from '../../src/maintenance/open-attempts.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { endedWebhooks } from '../support/ended-webhooks.ts';
+import { forFile } from '../support/world.ts';
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 it('closes attempts that nobody will record, and no others, a part in each run and all in the end', async () => {
   const ids = await endedWebhooks(database, { to: 'http://a.example/', count: 7, attempts: 2 });
@@ -31,7 +27,7 @@ it('closes attempts that nobody will record, and no others, a part in each run a
   );
   const runs: { closed: number; walkedTo: string | undefined }[] = [];
   do {
-    const run = await closeForgottenAttempts(database.pool, { task: 'sweep', mostAttempts: 5 });
+    const run = await closeForgottenAttempts(database.pool, { task: 'sweep', maxAttempts: 5 });
     runs.push(run);
     await database.pool.query(
       `insert into posthorn.maintenance_runs (task, duration_ms, detail) values ('sweep', 1, $1)

@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
 import { ask, besideTransaction, clear, plant, plantQueue } from '../support/rows.ts';
+import { forFile } from '../support/world.ts';
 
 // What the functions that make and drop days wait for, and which rows they take along.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(async () => {
   await clear(database);

@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { graphileSchema } from '../../src/db/names.ts';
 import { prune } from '../../src/maintenance/prune.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { ask, clear, idOf, inS, plant, plantQueue } from '../support/rows.ts';
+import { forFile } from '../support/world.ts';
 
 // What the pruning removes, and what it must leave: of each kind one row on either side of the line.
 
 const dayS = 86_400;
 const retention = { retentionMs: 30 * dayS * 1_000 };
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(() => clear(database));
 
@@ -108,8 +103,8 @@ it('of breakers those go that heard of nothing for a day and have nothing waitin
     { ...old, lane: 11 },
     { ...old, lane: 12, last_failure_at: daysAgo(0.9) },
     { ...old, lane: 13, failing_since: daysAgo(0.9) },
-    { ...old, lane: 14, paused_until: daysAgo(0.9) },
-    { ...old, lane: 15, paused_until: inS(60) },
+    { ...old, lane: 14, throttled_until: daysAgo(0.9) },
+    { ...old, lane: 15, throttled_until: inS(60) },
   ]);
   await plantQueue(database, [{ n: 1, lane: 11, due_at: inS(9_999) }]);
   expect(await prune(database.pool, retention)).toMatchObject({ forgottenBreakers: 3 });

@@ -1,15 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeEach, expect, it } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
+import { forFile } from '../support/world.ts';
 
 // posthorn.take_sample(): the row a minute that the charts are made of.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(() =>
   database.pool.query('truncate posthorn.samples, posthorn.tallies, posthorn.outcomes'),
@@ -112,7 +107,7 @@ it.each([
      values (posthorn.uuid_v7(), posthorn.uuid_v7(), 7, 1, now() - interval '5 minutes')`,
   );
   await database.pool.query(
-    `insert into posthorn.breakers (lane, url, last_failure_at, paused_until)
+    `insert into posthorn.breakers (lane, url, last_failure_at, throttled_until)
      values (7, 'http://127.0.0.1:1/', now(), now() + $1::interval)`,
     [pause],
   );

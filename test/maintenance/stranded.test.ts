@@ -1,20 +1,15 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { makePartitions } from '../../src/maintenance/partitions.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { forFile } from '../support/world.ts';
 
 // What producers insert while nobody makes partitions goes to the default partitions. Here it is brought into its days.
 
 const days = 10;
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 it('after ten days without a worker, one that starts makes all days while producers insert', async () => {
   await withoutPartitions();
@@ -22,7 +17,7 @@ it('after ten days without a worker, one that starts makes all days while produc
   const producers = [1, 2, 3].map(() => startProducer());
   {
     await using _worker = await startEngine(database);
-    await eventually(async () => (await missing()).length === 0, 'all days are there', 60_000);
+    await eventually(async () => (await missing()).length === 0, 'all days are there', 150_000);
   }
   const inserted = await Promise.all(producers.map((producer) => producer.end()));
   expect(await stranded()).toBe(0);
@@ -31,7 +26,7 @@ it('after ten days without a worker, one that starts makes all days while produc
   );
   const all = days * 200 + inserted.reduce((sum, one) => sum + one, 0);
   expect(rows).toEqual([{ webhooks: all, ids: all }]);
-}, 90_000);
+});
 
 it('a day that cannot be made does not keep the others from it, and is made later', async () => {
   await withoutPartitions();

@@ -1,32 +1,27 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { startReceiver } from '../../harness/receiver.ts';
 import { closedPort } from '../../harness/receivers.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { hasPromtool, lint, type Scraped, scrape } from '../support/scrape.ts';
+import { forEachTest } from '../support/world.ts';
 
 // What a worker counts, against what really happened: a real engine, real requests, scraped over HTTP.
 
-let database: TestDatabase;
+const database = forEachTest(createTestDatabase);
 let posthorn: Posthorn & AsyncDisposable;
-let receiver: Receiver;
+const receiver = forEachTest(startReceiver);
 
 beforeEach(async () => {
-  database = await createTestDatabase();
-  receiver = await startReceiver();
   receiver.answer(({ path }, response) => {
     response.statusCode = Number(/\d{3}/.exec(path)?.[0] ?? 200);
     response.end();
   });
 });
 
-afterEach(async () => {
-  await posthorn.stop();
-  await receiver.close();
-  await database.drop();
-});
+afterEach(() => posthorn.stop());
 
 describe('attempts', () => {
   it('are counted by outcome, reason and status class, and the figures are those of Postgres', async () => {
@@ -174,7 +169,7 @@ describe('the labels', () => {
       );
     expect(ours(after)).toEqual(ours(before));
     expect(after.text).not.toMatch(/127\.0\.0\.1|\/200|[0-9a-f]{8}-[0-9a-f]{4}-/);
-  }, 60_000);
+  });
 });
 
 it.skipIf(!hasPromtool)('promtool has nothing to complain about', async () => {

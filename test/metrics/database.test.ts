@@ -2,21 +2,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LineProxy } from '../../harness/line-proxy.ts';
 import { graphileSchema } from '../../src/db/names.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Scraped, scrape } from '../support/scrape.ts';
+import { forEachTest } from '../support/world.ts';
 
 // What the metrics say of the database: the same in every process, counted once for all of them.
 
-let database: TestDatabase;
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-});
-
-afterEach(() => database.drop());
+const database = forEachTest(createTestDatabase);
 
 describe('of a database without a worker', () => {
   let api: Posthorn & AsyncDisposable;
@@ -38,7 +33,7 @@ describe('of a database without a worker', () => {
     await enqueue('http://f.example/', { count: 7 });
     await breaker('http://f.example/', "state = 'open'");
     await enqueue('http://g.example/', { count: 1, priority: 'high' });
-    await breaker('http://g.example/', "paused_until = now() + interval '1 hour'");
+    await breaker('http://g.example/', "throttled_until = now() + interval '1 hour'");
     const paused = await registerEndpoint(database, { url: 'http://h.example/' });
     await paused.enqueue(8, { priority: 'low' });
     await paused.set({ status: 'paused' });
@@ -87,14 +82,14 @@ describe('of a database without a worker', () => {
     await breaker('http://b.example/', "state = 'open'");
     await breaker('http://c.example/', "state = 'open'");
     await breaker('http://d.example/', "state = 'open', probe_until = now() + interval '1 min'");
-    await breaker('http://e.example/', "consecutive = 1, paused_until = now() + interval '1 h'");
+    await breaker('http://e.example/', "consecutive = 1, throttled_until = now() + interval '1 h'");
     await registerEndpoint(database, { url: 'http://f.example/', status: 'disabled' });
     await registerEndpoint(database, { url: 'http://g.example/', max_in_flight: 5 });
     expect(nonZero(await counted(api), 'posthorn_lanes')).toEqual({
       'posthorn_lanes{state="failing"}': 1,
       'posthorn_lanes{state="open"}': 2,
       'posthorn_lanes{state="probing"}': 1,
-      'posthorn_lanes{state="paused"}': 1,
+      'posthorn_lanes{state="throttled"}': 1,
       'posthorn_lanes{state="held"}': 1,
     });
   });
@@ -276,7 +271,7 @@ it('a database that does not answer costs a scrape two seconds and its own figur
   await using proxy = await LineProxy.start({ host: hostname, port: Number(port) });
   const url = new URL(database.url);
   url.port = String(proxy.port);
-  await using api = await startEngine({ ...database, url: url.href }, { worker: false, api: true });
+  await using api = await startEngine({ url: url.href }, { worker: false, api: true });
   await eventually(
     async () => (await scrape(api.address)).value('posthorn_database_up') === 1,
     'the database answers',

@@ -2,12 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { closedPort } from '../../harness/receivers.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { hasPromtool, type Scraped, scrape } from '../support/scrape.ts';
+import { forFile } from '../support/world.ts';
 
 // docs/metrics.md against what a process really answers, in both directions.
 
@@ -20,11 +21,10 @@ const rows = [...page.matchAll(/^\| `(posthorn_\w+)` \| (\w+) \| (.*?) ?\| (.+) 
   }),
 );
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let scraped: Scraped;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await database.pool.query(
     "insert into posthorn.maintenance_runs (task, duration_ms, detail) values ('posthorn:prune', 1, '{}')",
   );
@@ -38,8 +38,6 @@ beforeAll(async () => {
     return metrics.series.get('posthorn_database_up') === 1 && metrics;
   }, 'the database has been asked');
 });
-
-afterAll(() => database.drop());
 
 it('finds a table to compare', () => {
   expect(rows.length).toBeGreaterThan(40);

@@ -1,33 +1,21 @@
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { describe, expect, it } from 'vitest';
+import { startReceiver } from '../../harness/receiver.ts';
 import { closedPort } from '../../harness/receivers.ts';
 import { hasRedis, startRedis } from '../../harness/redis.ts';
 import { graphileSchema } from '../../src/db/names.ts';
-import type { Posthorn } from '../../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Scraped, scrape } from '../support/scrape.ts';
+import { forEachTest } from '../support/world.ts';
 
 // What a worker counts beside its attempts: endpoints that fail, workers that die, leases that are lost.
 
-let database: TestDatabase;
-let posthorn: Posthorn & AsyncDisposable;
-let receiver: Receiver;
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  receiver = await startReceiver();
-  posthorn = await startEngine(database);
-});
-
-afterEach(async () => {
-  await receiver.close();
-  await posthorn.stop();
-  await database.drop();
-});
+const database = forEachTest(createTestDatabase);
+const posthorn = forEachTest(() => startEngine(database));
+const receiver = forEachTest(startReceiver);
 
 it('a breaker that opens and one that closes are counted', async () => {
   receiver.answer((_request, response) => {

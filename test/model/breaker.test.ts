@@ -1,32 +1,30 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { sqlFile } from '../../src/db/sql-file.ts';
+import { beforeAll, expect, it } from 'vitest';
+import { runSql, type SqlValues, sqlFile } from '../../src/db/sql-file.ts';
 import { Breakers } from '../../src/deliver/breakers.ts';
 import type { LaneNews, ProbeAttempt } from '../../src/domain/breaker.ts';
 import { createEvents } from '../../src/events.ts';
 import { createLog } from '../../src/log.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { forFile } from '../support/world.ts';
 
 // The breaker of one lane against a model of it: random events in random order, with time moved by aging the rows.
 // A failure prints its seed and path, which replay it.
 
 const lane = '42';
 /** Literals, so that the model does not follow a threshold that is changed by mistake. */
-const rules = { failures: 5, overS: 10, openS: 30, mostOpenS: 900 };
+const rules = { failures: 5, overS: 10, openS: 30, maxOpenS: 900 };
 const leaseS = 90;
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let breakers: Breakers;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   breakers = new Breakers({
     pool: database.pool,
     events: createEvents(),
     log: createLog('silent'),
   });
 });
-
-afterAll(() => database.drop());
 
 /** What the breaker should be. Times in seconds on the model's clock. */
 interface Model {
@@ -51,7 +49,7 @@ interface Row {
   /** The one that the breaker listens to. */
   probe: Probe | undefined;
   probeUntil: number;
-  pausedUntil: number;
+  throttledUntil: number;
 }
 
 type Step =
@@ -142,7 +140,7 @@ it('behaves as its model, whatever happens in whatever order', async () => {
     ),
     { numRuns: 60 },
   );
-}, 120_000);
+});
 
 it('opens with the fifth failure in a row, if that comes ten seconds after the first', async () => {
   /** Whether it opens with the last of so many failures, of which the first was so long ago. */
@@ -218,7 +216,7 @@ async function perform(model: Model, one: Step): Promise<void> {
     case 'pause':
       await breakers.count([news({ pauseS: one.seconds })]);
       model.row ??= fresh(model.now);
-      model.row.pausedUntil = Math.max(model.row.pausedUntil, model.now + one.seconds);
+      model.row.throttledUntil = Math.max(model.row.throttledUntil, model.now + one.seconds);
       return;
     case 'pass':
       model.now += one.seconds;
@@ -246,7 +244,7 @@ function fail(model: Model, { count, afterSuccess }: { count: number; afterSucce
 /** openUntil is the latest it may be; the comparison takes the real one over. */
 function open(row: Row, now: number): void {
   row.state = 'open';
-  const openS = Math.min(rules.openS * 2 ** row.trips, rules.mostOpenS);
+  const openS = Math.min(rules.openS * 2 ** row.trips, rules.maxOpenS);
   row.openUntil = now + openS * 1.2;
   row.openUntilLeast = now + openS * 0.8;
   row.trips += 1;
@@ -255,7 +253,7 @@ function open(row: Row, now: number): void {
 
 /** The same interval anew: it says nothing about the lane, and must not be sent again at once. */
 function release(row: Row, now: number): void {
-  const openS = Math.min(rules.openS * 2 ** (row.trips - 1), rules.mostOpenS);
+  const openS = Math.min(rules.openS * 2 ** (row.trips - 1), rules.maxOpenS);
   row.openUntil = now + openS * 1.2;
   row.openUntilLeast = now + openS * 0.8;
   forgetProbe(row);
@@ -269,10 +267,10 @@ function forgetProbe(row: Row): void {
 function heal(model: Model): void {
   const { row, now } = model;
   if (row === undefined) return;
-  if (row.pausedUntil <= now) {
+  if (row.throttledUntil <= now) {
     model.row = undefined;
   } else {
-    Object.assign(row, { ...fresh(row.failingSince), pausedUntil: row.pausedUntil });
+    Object.assign(row, { ...fresh(row.failingSince), throttledUntil: row.throttledUntil });
   }
 }
 
@@ -287,7 +285,7 @@ async function probe(model: Model): Promise<void> {
     row.state === 'open' &&
     row.openUntil <= now &&
     row.probeUntil <= now &&
-    row.pausedUntil <= now;
+    row.throttledUntil <= now;
   const [taken, ...others] = (await Promise.all(asked)).flat();
   expect(others).toEqual([]);
   expect(taken !== undefined).toBe(isRipe);
@@ -349,10 +347,14 @@ async function endInDatabase(probe: Probe, how: ProbeEnd): Promise<void> {
       break;
     }
     case 'given back':
-      await database.pool.query(sqlFile('give-back').text, [[webhookId], [number], leasedBy]);
+      await run('give-back', {
+        webhookIds: [webhookId],
+        numbers: [number],
+        workerNumber: leasedBy,
+      });
       break;
     case 'died':
-      await database.pool.query(sqlFile('rescue').text, [leasedBy, []]);
+      await run('rescue', { workerNumber: leasedBy, keptIds: [] });
       break;
     default:
       how satisfies never;
@@ -408,7 +410,7 @@ function fresh(failingSince: number): Row {
     openUntilLeast: Number.NEGATIVE_INFINITY,
     probe: undefined,
     probeUntil: Number.NEGATIVE_INFINITY,
-    pausedUntil: Number.NEGATIVE_INFINITY,
+    throttledUntil: Number.NEGATIVE_INFINITY,
   };
 }
 
@@ -428,11 +430,12 @@ function news(some: Partial<LaneNews>): LaneNews {
 
 /** Records nothing but that the lane is alive, as a batch with a 2xx does. */
 async function succeed(): Promise<void> {
-  await database.pool.query(sqlFile('record').text, [
-    ...Array.from({ length: 14 }, () => []),
-    [lane],
-    [],
-  ]);
+  const nothing = sqlFile('record').parameters.map((name) => [name, []]);
+  await run('record', { ...Object.fromEntries(nothing), aliveLanes: [lane] });
+}
+
+function run(name: string, values: SqlValues): Promise<unknown> {
+  return runSql(database.pool, sqlFile(name), values);
 }
 
 async function age(seconds: number): Promise<void> {
@@ -441,7 +444,7 @@ async function age(seconds: number): Promise<void> {
        failing_since = failing_since - $1 * interval '1 second',
        open_until = open_until - $1 * interval '1 second',
        probe_until = probe_until - $1 * interval '1 second',
-       paused_until = paused_until - $1 * interval '1 second'`,
+       throttled_until = throttled_until - $1 * interval '1 second'`,
     [seconds],
   );
   await database.pool.query(

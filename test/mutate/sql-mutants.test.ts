@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { changesOf } from '../../mutate/sql-mutants.ts';
+import { tokensOf } from '../../mutate/sql-tokens.ts';
 
 /** The statement after each change, of one kind if that is given. */
 function mutatedBy(sql: string, kind?: string): string[] {
@@ -153,4 +154,11 @@ it('what is between dollar quotes is SQL, and changes there', () => {
 
 it('what cannot be read is an error, and no change is missed in silence', () => {
   expect(() => changesOf(`select 'a`)).toThrow('Cannot read SQL from');
+});
+
+it('a named parameter is one token, like a numbered one', () => {
+  const read = (sql: string) => tokensOf(sql).map(({ kind, text }) => `${kind} ${text}`);
+  expect(read(`:'a_1'::text || $1`)).toEqual([
+    ...[`parameter :'a_1'`, 'operator ::', 'word text', 'operator ||', 'parameter $1'],
+  ]);
 });

@@ -150,7 +150,7 @@ describe.skipIf(!hasPrometheus)('with a Prometheus that scrapes a Posthorn', () 
     // What all processes share is counted every 15 s.
     await database.pool.query(`update posthorn.stats set taken_at = '-infinity'`);
     await happened('count(posthorn_maintenance_last_success_timestamp_seconds) >= 3');
-  }, 90_000);
+  });
 
   afterAll(async () => {
     await prometheus?.[Symbol.asyncDispose]();

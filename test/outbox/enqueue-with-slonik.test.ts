@@ -1,23 +1,20 @@
 import { createPool, type DatabasePool } from 'slonik';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { enqueueWithSlonik } from '../../src/outbox/enqueue-with-slonik.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { forFile } from '../support/world.ts';
 
 const url = 'https://example.com/hooks';
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let pool: DatabasePool;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   // As an app has it: nothing of Posthorn's settings.
   pool = await createPool(database.url);
 });
 
-afterAll(async () => {
-  await pool.end();
-  await database.drop();
-});
+afterAll(() => pool.end());
 
 async function bodies(): Promise<string[]> {
   const { rows } = await database.pool.query<{ body: string }>(

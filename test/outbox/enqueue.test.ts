@@ -1,20 +1,13 @@
 import type { Client, PoolClient } from 'pg';
-import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { describe, expect, expectTypeOf, it } from 'vitest';
 import { enqueue, type Queryable } from '../../src/outbox/enqueue.ts';
 import type { NewWebhook } from '../../src/outbox/webhook.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { forFile } from '../support/world.ts';
 
 const url = 'https://example.com/hooks';
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(async () => {
-  await database.drop();
-});
+const database = forFile(createTestDatabase);
 
 async function stored(id: string): Promise<Record<string, unknown> | undefined> {
   const { rows } = await database.pool.query('select * from posthorn.outbox where id = $1', [id]);
@@ -54,7 +47,7 @@ describe('a webhook to a registered endpoint', () => {
     });
     // @ts-expect-error: one of them
     await expect(enqueue(database.pool, { endpointId, url, body: {} })).rejects.toThrow(
-      'Cannot enqueue a webhook as its url or its endpointId must be given: both are there',
+      'A webhook needs either a url or an endpointId: both are given',
     );
     // @ts-expect-error: one of them
     await expect(enqueue(database.pool, { body: {} })).rejects.toThrow('both are missing');
@@ -193,17 +186,41 @@ describe('is refused, and the transaction goes on,', () => {
   cycle['self'] = cycle;
 
   it.each<[string, Partial<Record<keyof NewWebhook, unknown>>, string]>([
-    ['a lone surrogate in the body', { body: 'a\ud800' }, 'body must be well-formed Unicode'],
-    ['a NUL in the body', { body: 'a\0' }, 'body must not contain NUL'],
-    ['a lone surrogate in the secret', { secret: '\udc00' }, 'secret must be well-formed Unicode'],
-    ['a NUL in a header', { headers: { a: '\0' } }, 'header value must not contain NUL'],
-    ['a header without a value', { headers: { a: undefined } }, 'header value must be a string'],
-    ['a number as the url', { url: 1 }, 'url must be a string: current type is number'],
-    ['no body', { body: undefined }, 'body must be a string or a JSON value'],
-    ['a function as the body', { body: () => 1 }, 'body must be a string or a JSON value'],
-    ['a BigInt in the body', { body: { a: 1n } }, 'body must be a JSON value'],
-    ['a cycle in the body', { body: cycle }, 'body must be a JSON value'],
-    ['an invalid date', { sendAt: new Date('no') }, 'sendAt must be a valid Date'],
+    [
+      'a lone surrogate in the body',
+      { body: 'a\ud800' },
+      'body of a webhook must be well-formed Unicode',
+    ],
+    ['a NUL in the body', { body: 'a\0' }, 'body of a webhook must not contain NUL'],
+    [
+      'a lone surrogate in the secret',
+      { secret: '\udc00' },
+      'secret of a webhook must be well-formed Unicode',
+    ],
+    [
+      'a NUL in a header',
+      { headers: { a: '\0' } },
+      'header value of a webhook must not contain NUL',
+    ],
+    [
+      'a header without a value',
+      { headers: { a: undefined } },
+      'header value of a webhook must be a string',
+    ],
+    [
+      'a number as the url',
+      { url: 1 },
+      'url of a webhook must be a string: this is of type number',
+    ],
+    ['no body', { body: undefined }, 'body of a webhook must be a string or a JSON value'],
+    [
+      'a function as the body',
+      { body: () => 1 },
+      'body of a webhook must be a string or a JSON value',
+    ],
+    ['a BigInt in the body', { body: { a: 1n } }, 'body of a webhook must be a JSON value'],
+    ['a cycle in the body', { body: cycle }, 'body of a webhook must be a JSON value'],
+    ['an invalid date', { sendAt: new Date('no') }, 'sendAt of a webhook must be a valid Date'],
   ])('%s', async (_what, part, message) => {
     let id = '';
     await inTransaction(async (client) => {

@@ -2,20 +2,17 @@ import type { DatabasePool } from 'slonik';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { AttemptFollower } from '../../src/queries/follow-attempts.ts';
 import { createQueryPool } from '../../src/queries/pool.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { forFile } from '../support/world.ts';
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let pool: DatabasePool;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   pool = await createQueryPool({ databaseUrl: database.url, maximumPoolSize: 2 });
 });
 
-afterAll(async () => {
-  await pool.end();
-  await database.drop();
-});
+afterAll(() => pool.end());
 
 /** An attempt that ended so many seconds ago, by the number that it gets. */
 async function ended(number: number, { agoS }: { agoS: number }): Promise<void> {

@@ -2,24 +2,21 @@ import { createPool, type DatabasePool } from 'slonik';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { EndpointStatus } from '../../src/queries/endpoint-row.ts';
 import { setEndpointStatus } from '../../src/queries/set-endpoint-status.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { eventually } from '../support/eventually.ts';
+import { forFile } from '../support/world.ts';
 
 // Two changes of one endpoint at once: the second is told of what the first has made of it.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let pool: DatabasePool;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   pool = await createPool(database.url);
 });
 
-afterAll(async () => {
-  await pool.end();
-  await database.drop();
-});
+afterAll(() => pool.end());
 
 it.each<[EndpointStatus, readonly EndpointStatus[], EndpointStatus, object]>([
   ['paused', ['active'], 'paused', { kind: 'done' }],

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { spawnWorker } from '../../harness/process.ts';
-import { type Receiver, startReceiver } from '../../harness/receiver.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startReceiver } from '../../harness/receiver.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { eventually } from '../support/eventually.ts';
+import { forFile } from '../support/world.ts';
 
 // A real worker process, killed in the middle of a replay, several times. `npm run chaos -- --only replay` does the same with
 // more webhooks, and while they are sent.
@@ -12,18 +13,8 @@ import { eventually } from '../support/eventually.ts';
 /** A worker that takes over has to start first, which takes long on a busy machine. */
 const patienceMs = 60_000;
 
-let database: TestDatabase;
-let receiver: Receiver;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  receiver = await startReceiver();
-});
-
-afterAll(async () => {
-  await receiver.close();
-  await database.drop();
-});
+const database = forFile(createTestDatabase);
+const receiver = forFile(startReceiver);
 
 it('a replay puts each webhook back once though its worker is killed four times', async () => {
   // Held, so that what the receiver gets in the end was sent without any death, and so once.

@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, expect, it } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
+import { forFile } from '../support/world.ts';
 
 // A step of a replay reads what it needs, however many have failed, whatever the planner knows of that.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 const url = 'http://receiver.example/hook';
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await database.pool.query('alter table posthorn.outbox disable trigger outbox_to_queue');
   // 100,000 of two days; every tenth has failed, every hundredth of those goes to another URL.
   await database.pool.query(
@@ -26,9 +26,7 @@ beforeAll(async () => {
      from ids`,
     [url],
   );
-}, 120_000);
-
-afterAll(() => database.drop());
+});
 
 it.each([
   { statistics: 'of an empty table', statement: 'select 1' },

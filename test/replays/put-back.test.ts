@@ -1,20 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
 import { endedWebhooks } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { ask, besideTransaction, clear, idOf, inS, plant, plantQueue } from '../support/rows.ts';
+import { forFile } from '../support/world.ts';
 
 // posthorn.put_back() by itself: what each of its guards keeps out.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 
 const url = 'http://receiver.example/hook';
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
 
 beforeEach(() => clear(database));
 

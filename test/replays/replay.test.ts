@@ -1,38 +1,22 @@
 import { createPool } from 'slonik';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { startReceiver } from '../../harness/receiver.ts';
 import { ensureReplays } from '../../src/maintenance/replays.ts';
 import { findReplay } from '../../src/queries/replays.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { forEachTest, forFile } from '../support/world.ts';
 
 // Replays as workers carry them out.
 
-let database: TestDatabase;
-let receiver: Receiver;
-let engine: AsyncDisposable;
+const database = forFile(createTestDatabase);
+forFile(() => startEngine(database, { env: { POSTHORN_RETRY_SCHEDULE: '1h' } }));
+const receiver = forEachTest(startReceiver);
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  engine = await startEngine(database, { env: { POSTHORN_RETRY_SCHEDULE: '1h' } });
-});
-
-afterAll(async () => {
-  await engine[Symbol.asyncDispose]();
-  await database.drop();
-});
-
-beforeEach(async () => {
-  receiver = await startReceiver();
-});
-
-afterEach(async () => {
-  await receiver.close();
-  await database.empty();
-});
+beforeEach(() => database.empty());
 
 describe('a replay', () => {
   it('sends each webhook that matches once, also those that were never tried, and no other', async () => {
@@ -83,11 +67,11 @@ describe('a replay', () => {
     expect(await ended(id)).toMatchObject({ replayed: '3' });
     const pool = await createPool(database.url);
     try {
-      for (const [mostCounted, isAtLeast] of [
+      for (const [maxCounted, isAtLeast] of [
         [2, true],
         [3, false],
       ] as const) {
-        const replay = await findReplay(pool, id, { mostCounted });
+        const replay = await findReplay(pool, id, { maxCounted });
         expect(replay?.results.is_at_least).toBe(isAtLeast);
       }
     } finally {

@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { lockClass, sealingLock } from '../../src/db/names.ts';
 import { prune } from '../../src/maintenance/prune.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { endedWebhooks } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
+import { forFile } from '../support/world.ts';
 
 // posthorn.retry() and posthorn.cancel_many() as somebody in psql calls them. No worker is there.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 
 const url = 'http://receiver.example/hook';
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
 
 beforeEach(() => database.empty());
 

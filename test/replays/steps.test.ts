@@ -1,27 +1,29 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
 import { endedWebhooks, startReplay } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { ask, clear, idOf, inS, plant, plantQueue, runFile } from '../support/rows.ts';
+import { forFile } from '../support/world.ts';
 
 // One step of a replay at a time: what put-back.sql and take-back.sql do, and what they note of it.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = forFile(createTestDatabase);
 
 beforeEach(() => clear(database));
 
 const url = 'http://a.example/hook';
 
 const putBack = (id: string, { most = 100, walk = 1_000 } = {}) =>
-  runFile<{ status: string; webhooks: number }>(database, 'put-back', [id, most, walk]);
+  runFile<{ status: string; webhooks: number }>(database, 'put-back', {
+    replayId: id,
+    maxWebhooks: most,
+    maxRows: walk,
+  });
 const takeBack = (id: string, most = 100) =>
-  runFile<{ status: string; webhooks: number }>(database, 'take-back', [id, most]);
+  runFile<{ status: string; webhooks: number }>(database, 'take-back', {
+    replayId: id,
+    maxWebhooks: most,
+  });
 const state = async () =>
   (
     await ask(

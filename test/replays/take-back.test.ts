@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase } from '../support/database.ts';
 import { endedWebhooks } from '../support/ended-webhooks.ts';
 import {
   ask,
@@ -11,18 +11,13 @@ import {
   plantQueue,
   whileHeld,
 } from '../support/rows.ts';
+import { forFile } from '../support/world.ts';
 
 // posthorn.take_back() and cancel_many() by themselves: what each guard of theirs keeps out.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 
 const url = 'http://receiver.example/hook';
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
 
 beforeEach(() => clear(database));
 

@@ -1,26 +1,23 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { serveTestApi, type TestApi } from '../api/served-api.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { endedWebhooks } from '../support/ended-webhooks.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { carryOut } from '../support/replay-steps.ts';
+import { forFile } from '../support/world.ts';
 
 // Replays of webhooks that wait: they are made due, and when that is cancelled they wait as before. No worker is there.
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let api: TestApi;
 
 const url = 'https://customer.example/hooks';
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   api = await serveTestApi(database.url);
 });
 
-afterAll(async () => {
-  await api.close();
-  await database.drop();
-});
+afterAll(() => api.close());
 
 beforeEach(() => database.empty());
 

@@ -8,23 +8,22 @@ import { migrate } from '../../src/db/migrate.ts';
 import { roleNames } from '../../src/db/rights.ts';
 import { type MadeRoles, makeRoles } from '../../src/db/roles.ts';
 import { createLog } from '../../src/log.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { connect, dropRoles, randomPrefix, urlAs, urlOfServer } from '../support/roles.ts';
+import { forEachTest } from '../support/world.ts';
 
 // `posthorn roles` as those meet it who may and who may not.
 
 const log = createLog('silent');
-let database: TestDatabase;
+const database = forEachTest(createTestDatabase);
 let prefix: string;
 
 beforeEach(async () => {
-  database = await createTestDatabase();
   prefix = randomPrefix();
 });
 
 afterEach(async () => {
   await using server = await connect(urlOfServer(database.url));
-  await database.drop();
   await dropRoles(server, prefix);
 });
 
@@ -71,7 +70,7 @@ describe('the roles', () => {
     const app = await ownSchema('nocreaterole');
     await expect(make(app)).rejects.toThrow(
       new RegExp(
-        `^Cannot make the roles as that takes a role that may create roles and owns the schema posthorn, or a superuser: current value is ${prefix}_app \\(.+\\)\\. "posthorn roles --sql" prints`,
+        `^The role ${prefix}_app may not make the roles \\(.+\\): .+\\. "posthorn roles --sql" prints`,
       ),
     );
     expect(await owners()).toEqual([`${prefix}_app`]);
@@ -80,14 +79,14 @@ describe('the roles', () => {
   it('want the schema to be there', async () => {
     await database.pool.query('drop schema posthorn cascade');
     await expect(make(database.url)).rejects.toThrow(
-      'the schema must be up to date: run "posthorn migrate" first',
+      'The schema must be up to date before the roles are made: run "posthorn migrate" first',
     );
   });
 
   it('must not be above others', async () => {
     await database.pool.query(`create role ${prefix}_reader superuser`);
     await expect(make(database.url)).rejects.toThrow(
-      `Cannot use the role ${prefix}_reader as it must not be above others`,
+      `The role ${prefix}_reader has too much power`,
     );
   });
 
@@ -96,7 +95,7 @@ describe('the roles', () => {
     await client.query('begin; select from posthorn.queue');
     const before = await owners();
     await expect(make(database.url)).rejects.toThrow(
-      /^Cannot make the roles as the tables change their owner, .* try again/,
+      /^Other sessions use the tables, .* try again/,
     );
     expect(await owners()).toEqual(before);
   });
@@ -123,7 +122,9 @@ describe('posthorn roles', () => {
     for (const name of Object.values(roleNames(prefix))) {
       expect(stdout).toContain(`in role ${name};`);
     }
-    expect(stdout).toContain(`The schemas belonged to ${prefix}_app and belong to ${prefix}_owner`);
+    expect(stdout).toContain(
+      `The schemas belonged to ${prefix}_app and now belong to ${prefix}_owner`,
+    );
     expect(stdout).toContain(`revoke ${prefix}_owner from ${prefix}_app;`);
   });
 
@@ -136,7 +137,7 @@ describe('posthorn roles', () => {
   ])('refuses the prefix "%s"', async (illegal, why) => {
     const refused = rolesCommand({ prefix: illegal, isDryRun: true, isJson: false });
     await expect(refused).rejects.toThrow(ConfigError);
-    await expect(refused).rejects.toThrow(/^Cannot use --prefix as it must be a name of/);
+    await expect(refused).rejects.toThrow(/^--prefix must be a name of/);
     await expect(refused).rejects.toThrow(why);
   });
 });

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { graphileMigration } from '../../src/db/names.ts';
 import { functionRights, producerColumns, relationRights } from '../../src/db/rights.ts';
 import { makeRoles } from '../../src/db/roles.ts';
+import { sqlFile } from '../../src/db/sql-file.ts';
 import { createLog } from '../../src/log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createTestRoles, roleKinds, type TestRoles } from '../support/roles.ts';
@@ -78,9 +79,8 @@ describe('a worker may run', () => {
 
   it.each(names)('%s', async (name) => {
     await using client = await roles.connect('worker');
-    const text = readFileSync(new URL(name, folder), 'utf8');
-    const numbers = [...text.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number));
-    const nulls = Array(Math.max(0, ...numbers)).fill('null');
+    const { text, parameters } = sqlFile(name.slice(0, -'.sql'.length));
+    const nulls = parameters.map(() => 'null');
     await client.query(`prepare statement as ${text.trim().replace(/;$/, '')}`);
     // Rights are looked at when a plan is about to run, and so by EXPLAIN.
     const { rows } = await client.query(

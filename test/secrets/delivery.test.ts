@@ -1,12 +1,13 @@
 import { createHmac, createPublicKey, verify } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Received, type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Received, startReceiver } from '../../harness/receiver.ts';
 import type { Posthorn } from '../../src/posthorn.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { ringText } from '../support/key-rings.ts';
+import { forEachTest, forFile } from '../support/world.ts';
 
 // The road of a secret: from the API, sealed, to the signature of a request; replaced, moved, and with its key missing.
 
@@ -20,26 +21,16 @@ interface Endpoint {
   readonly code?: string;
 }
 
-let database: TestDatabase;
-let receiver: Receiver;
+const database = forFile(createTestDatabase);
+const receiver = forEachTest(startReceiver);
 let engines: Posthorn[];
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
 
 beforeEach(async () => {
   await database.empty();
-  receiver = await startReceiver();
   engines = [];
 });
 
-afterEach(async () => {
-  await Promise.all(engines.map((engine) => engine.stop()));
-  await receiver.close();
-});
+afterEach(() => Promise.all(engines.map((engine) => engine.stop())));
 
 async function start(keys: string | undefined): Promise<Posthorn> {
   const env = keys === undefined ? {} : { POSTHORN_ENCRYPTION_KEYS: keys };
@@ -352,9 +343,9 @@ describe('a key that is missing', () => {
     });
     const paused = await eventually(async () => {
       const { rows } = await database.pool.query<{ in_s: number }>(
-        `select extract(epoch from paused_until - now())::integer as in_s
+        `select extract(epoch from throttled_until - now())::integer as in_s
          from posthorn.breakers as b join posthorn.endpoints as e using (lane)
-         where e.id = $1 and b.paused_until is not null`,
+         where e.id = $1 and b.throttled_until is not null`,
         [json.id],
       );
       return rows[0];

@@ -35,7 +35,7 @@ it('that was spoiled is not replaced, and what is in it is not repeated', async 
   const path = join(dataDir, 'encryption-keys');
   await writeFile(path, 'k1:hunter2');
   await expect(openKeyFile(dataDir)).rejects.toThrow(
-    /^Cannot use the key file .*encryption-keys as each key must be 32 bytes in base64(?!.*hunter2)/,
+    /^The key file .*encryption-keys cannot be used: each key must be 32 bytes in base64(?!.*hunter2)/,
   );
   expect(await readFile(path, 'utf8')).toBe('k1:hunter2');
 });

@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../../harness/receiver.ts';
+import { startReceiver } from '../../harness/receiver.ts';
 import { codeOf } from '../../src/db/sqlstate.ts';
 import { outboxRules } from '../../src/input/outbox-rules.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { createTestRoles, type TestRoles } from '../support/roles.ts';
+import { forFile } from '../support/world.ts';
 
 // What a producer inserts is refused at INSERT by a rule that names itself, or it ends with an outcome: nothing that is legal
 // stops a worker, nor what others send meanwhile.
@@ -17,17 +18,15 @@ type Row = Readonly<Record<string, unknown>>;
 let database: TestDatabase;
 let roles: TestRoles;
 let producer: pg.Client;
-let receiver: Receiver;
+const receiver = forFile(startReceiver);
 
 beforeAll(async () => {
   database = await createTestDatabase();
   roles = await createTestRoles(database);
   producer = await roles.connect('producer');
-  receiver = await startReceiver();
 });
 
 afterAll(async () => {
-  await receiver.close();
   await producer.end();
   await roles[Symbol.asyncDispose]();
 });
@@ -277,7 +276,7 @@ it('all that is legal ends with an outcome, whatever it is, and ordinary webhook
   expect(ended.map(({ reason }) => reason)).toEqual(
     expect.arrayContaining(['url_invalid', 'request_invalid', 'connection_refused']),
   );
-}, 180_000);
+});
 
 it('every code point that Postgres can store arrives byte for byte', async () => {
   await using _engine = await startEngine(database);
@@ -296,4 +295,4 @@ it('every code point that Postgres can store arrives byte for byte', async () =>
   await receiver.until(() => arrived().length === bodies.length);
   const texts = new Set(arrived().map(({ body }) => body.toString()));
   expect(bodies.every((body) => texts.has(body))).toBe(true);
-}, 60_000);
+});

@@ -1,28 +1,23 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { runPosthorn, spawnWorker } from '../../harness/process.ts';
 import { openText } from '../../src/domain/sealed-text.ts';
 import type { Log } from '../../src/log.ts';
 import { sealSecrets } from '../../src/maintenance/seal-secrets.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { ringOf, ringText } from '../support/key-rings.ts';
 import { besideTransaction } from '../support/rows.ts';
+import { forFile } from '../support/world.ts';
 
 // The task that brings all secrets under the current key: plain ones, and those of older keys.
 
 const keyPattern = /[A-Za-z0-9+/]{43}=/;
 
-let database: TestDatabase;
+const database = forFile(createTestDatabase);
 let logged: object[];
 let log: Log;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
 
 beforeEach(async () => {
   await database.empty();

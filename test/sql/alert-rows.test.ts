@@ -44,11 +44,10 @@ describe('breakers that are open for long', () => {
       database,
       [1, 2, 3, 4, 6].map((lane) => ({ n: lane, lane, due_at: inS(9_000) })),
     );
-    const found = await runFile<{ failing_ms: number; lane: string }>(
-      database,
-      'alert-breakers',
-      [900, 9],
-    );
+    const found = await runFile<{ failing_ms: number; lane: string }>(database, 'alert-breakers', {
+      failingS: 900,
+      maxNew: 9,
+    });
     expect(found.map(({ lane }) => lane).toSorted()).toEqual(['1', '6']);
     expect(found[0]).toMatchObject({ url, failures: 7, last_error: 'why' });
     expect(found[0]?.failing_ms).toBeGreaterThanOrEqual(949_000);
@@ -70,7 +69,7 @@ describe('breakers that are open for long', () => {
       { ...alert, rule: 'breaker_open', subject: '3', resolved_at: inS(-1) },
       { ...alert, rule: 'endpoint_failing', subject: '3' },
     ]);
-    const found = await runFile(database, 'alert-breakers', [900, 1]);
+    const found = await runFile(database, 'alert-breakers', { failingS: 900, maxNew: 1 });
     expect(found.map(({ lane }) => lane).toSorted()).toEqual(['1', '4']);
   });
 });
@@ -101,7 +100,7 @@ describe('endpoints on the way to being disabled', () => {
     const found = await runFile<{ id: string; url: string; disabled_as: string | null }>(
       database,
       'alert-endpoints',
-      [3_600, 5, 9],
+      { failingS: 3_600, minFailures: 5, maxNew: 9 },
     );
     expect(Object.fromEntries(found.map(({ id, disabled_as }) => [made[id], disabled_as]))).toEqual(
       { fails: null, disabled: 'failing', gone: 'gone' },
@@ -137,14 +136,22 @@ describe('endpoints on the way to being disabled', () => {
       { ...rule, subject: ids[1], resolved_at: inS(-1) },
       { ...alert, rule: 'breaker_open', subject: ids[4] },
     ]);
-    const found = await runFile(database, 'alert-endpoints', [3_600, 5, 1]);
+    const found = await runFile(database, 'alert-endpoints', {
+      failingS: 3_600,
+      minFailures: 5,
+      maxNew: 1,
+    });
     expect(found.map(({ id }) => ids.indexOf(id)).toSorted()).toEqual([0, 2, 3, 5]);
   });
 });
 
 describe('failure rates', () => {
   const rates = (seconds: number, least: number, most: number) =>
-    runFile<Record<string, unknown>>(database, 'alert-failures', [seconds, least, most]);
+    runFile<Record<string, unknown>>(database, 'alert-failures', {
+      windowS: seconds,
+      minAttempts: least,
+      maxNew: most,
+    });
   const tally = { worker: 1, attempts: 10, failures: 4, is_watched: true };
 
   it('are those of the period, over all and of the endpoints that are watched and tried enough', async () => {

@@ -5,6 +5,8 @@ import { ask, type Columns, clear, idOf, inS, plant, runFile, whileHeld } from '
 
 // What failures and answers 410 change of breakers and endpoints, row by row.
 
+const rules = { openAfter: 5, openOverS: 10, firstOpenS: 30, maxOpenS: 900 };
+
 let database: TestDatabase;
 
 beforeAll(async () => {
@@ -27,10 +29,13 @@ describe('counting failures', () => {
   }
   const count = (counts: Counts) => {
     const { failures = 1, succeeded = false, pauseS = null, probe, error = 'http_500' } = counts;
-    return runFile<{ lane: string; is_open: boolean | null }>(database, 'count-failures', [
-      ...[[1], [failures], [succeeded], [error], [pauseS], 5, 10, 30, 900],
-      ...(probe === undefined ? [[], [], []] : [[idOf(probe.n)], [probe.number], [probe.failed]]),
-    ]);
+    return runFile<{ lane: string; is_open: boolean | null }>(database, 'count-failures', {
+      ...{ lanes: [1], failures: [failures], succeeded: [succeeded], errors: [error] },
+      ...{ pausesS: [pauseS], ...rules },
+      probeIds: probe === undefined ? [] : [idOf(probe.n)],
+      probeNumbers: probe === undefined ? [] : [probe.number],
+      probeFailed: probe === undefined ? [] : [probe.failed],
+    });
   };
   const breaker = async () =>
     (
@@ -39,7 +44,7 @@ describe('counting failures', () => {
         `select *, extract(epoch from open_until - now())::float8 as open_s,
            extract(epoch from now() - failing_since)::float8 as failing_s,
            extract(epoch from now() - last_failure_at)::float8 as since_s,
-           extract(epoch from paused_until - now())::float8 as paused_s
+           extract(epoch from throttled_until - now())::float8 as throttled_s
          from posthorn.breakers where lane = 1`,
       )
     )[0];
@@ -101,18 +106,18 @@ describe('counting failures', () => {
   );
 
   it('keeps what the error was when there is none, and the longest pause', async () => {
-    await watched({ last_error: 'timeout', paused_until: inS(500) });
+    await watched({ last_error: 'timeout', throttled_until: inS(500) });
     await count({ failures: 0, pauseS: 100, error: null });
     expect(await breaker()).toMatchObject({ last_error: 'timeout', consecutive: 0 });
-    expect(Number((await breaker())?.['paused_s'])).toBeGreaterThan(400);
+    expect(Number((await breaker())?.['throttled_s'])).toBeGreaterThan(400);
     await count({ failures: 0, pauseS: 9_000, error: null });
-    expect(Number((await breaker())?.['paused_s'])).toBeGreaterThan(8_000);
+    expect(Number((await breaker())?.['throttled_s'])).toBeGreaterThan(8_000);
   });
 
   describe('while the breaker is open', () => {
     const open = {
       ...{ state: 'open', consecutive: 9, trips: 3, open_until: inS(-5), probe_until: inS(600) },
-      ...{ probe_webhook: idOf(1), probe_attempt: 4 },
+      ...{ probe_webhook: idOf(1), probe_attempt: 4, failing_since: inS(-500) },
     };
 
     it.each([
@@ -162,7 +167,7 @@ describe('counting failures', () => {
         probe_webhook: idOf(1),
         probe_attempt: 4,
       });
-      expect(Number((await breaker())?.['paused_s'])).toBeGreaterThan(400);
+      expect(Number((await breaker())?.['throttled_s'])).toBeGreaterThan(400);
     });
   });
 
@@ -172,16 +177,14 @@ describe('counting failures', () => {
       database,
       'select from posthorn.breakers where lane = 1 for update',
       (pool) =>
-        runFile({ pool }, 'count-failures', [
-          ...[
-            [1, 2, 3],
-            [1, 1, 1],
-            [false, false, false],
-            ['a', 'b', 'c'],
-            [null, null, null],
-          ],
-          ...[5, 10, 30, 900, [], [], []],
-        ]),
+        runFile({ pool }, 'count-failures', {
+          lanes: [1, 2, 3],
+          failures: [1, 1, 1],
+          succeeded: [false, false, false],
+          errors: ['a', 'b', 'c'],
+          pausesS: [null, null, null],
+          ...{ ...rules, probeIds: [], probeNumbers: [], probeFailed: [] },
+        }),
     );
     expect(said).toEqual([
       { lane: '2', is_open: false },
@@ -192,10 +195,10 @@ describe('counting failures', () => {
 
 it('a lane that begins to fail gets a breaker, and one that has one keeps it', async () => {
   await plant(database, 'breakers', [{ lane: 1, url, consecutive: 3 }]);
-  await runFile(database, 'watch-lanes', [
-    [1, 2],
-    ['http://b.example/', 'http://c.example/'],
-  ]);
+  await runFile(database, 'watch-lanes', {
+    lanes: [1, 2],
+    urls: ['http://b.example/', 'http://c.example/'],
+  });
   expect(
     await ask(
       database,
@@ -220,9 +223,9 @@ describe('answers 410', () => {
     async ({ before, answers, succeeded, status, gone }) => {
       const endpoint = await registerEndpoint(database, { url, gone_answers: before });
       const other = await registerEndpoint(database, { url });
-      expect(await runFile(database, 'count-gone', [endpoint.id, answers, succeeded])).toEqual([
-        { is_disabled: status === 'disabled', is_locked: false },
-      ]);
+      expect(
+        await runFile(database, 'count-gone', { endpointId: endpoint.id, answers, succeeded }),
+      ).toEqual([{ is_disabled: status === 'disabled', is_locked: false }]);
       expect(await endpoint.row()).toMatchObject({
         ...{ status, gone_answers: gone, status_reason: status === 'disabled' ? 'gone' : null },
       });
@@ -239,9 +242,13 @@ describe('answers 410', () => {
     async ({ status, becomes, reason }) => {
       const endpoint = await registerEndpoint(database, { url, gone_answers: 1 });
       await endpoint.set({ status });
-      expect(await runFile(database, 'count-gone', [endpoint.id, 1, false])).toEqual([
-        { is_disabled: becomes === 'disabled', is_locked: false },
-      ]);
+      expect(
+        await runFile(database, 'count-gone', {
+          endpointId: endpoint.id,
+          answers: 1,
+          succeeded: false,
+        }),
+      ).toEqual([{ is_disabled: becomes === 'disabled', is_locked: false }]);
       expect(await endpoint.row()).toMatchObject({ status: becomes, status_reason: reason });
     },
   );
@@ -251,7 +258,7 @@ describe('answers 410', () => {
     async (table) => {
       const endpoint = await registerEndpoint(database, { url, gone_answers: 1, max_in_flight: 3 });
       const said = await whileHeld(database, `select from posthorn.${table} for update`, (pool) =>
-        runFile({ pool }, 'count-gone', [endpoint.id, 1, false]),
+        runFile({ pool }, 'count-gone', { endpointId: endpoint.id, answers: 1, succeeded: false }),
       );
       expect(said).toEqual([{ is_disabled: false, is_locked: true }]);
       expect(await endpoint.row()).toMatchObject({ status: 'active', gone_answers: 1 });

@@ -129,9 +129,13 @@ describe('of a lane that is wished for', () => {
 describe('a breaker', () => {
   it.each([
     { is: 'open', row: { state: 'open' }, claims: false },
-    { is: 'open, and was paused', row: { state: 'open', paused_until: inS(-5) }, claims: false },
-    { is: 'closed and paused', row: { paused_until: inS(3_600) }, claims: false },
-    { is: 'closed, and was paused', row: { paused_until: inS(-5) }, claims: true },
+    {
+      is: 'open, and was throttled',
+      row: { state: 'open', throttled_until: inS(-5) },
+      claims: false,
+    },
+    { is: 'closed and throttled', row: { throttled_until: inS(3_600) }, claims: false },
+    { is: 'closed, and was throttled', row: { throttled_until: inS(-5) }, claims: true },
     { is: 'closed', row: {}, claims: true },
   ])('that is $is lets its lane be claimed: $claims', async ({ claims, row }) => {
     await plant(database, 'breakers', [

@@ -113,9 +113,9 @@ describe('the scan', () => {
       { ...rule, lane: 32, retry_at: inS(3_600) },
     ]);
     await plant(database, 'breakers', [
-      { lane: 25, url: 'http://a.example/', paused_until: inS(-1) },
+      { lane: 25, url: 'http://a.example/', throttled_until: inS(-1) },
       { lane: 33, url: 'http://a.example/', state: 'open' },
-      { lane: 34, url: 'http://a.example/', paused_until: inS(3_600) },
+      { lane: 34, url: 'http://a.example/', throttled_until: inS(3_600) },
     ]);
     const first = inS(-9);
     await plantQueue(database, [
@@ -131,7 +131,7 @@ describe('the scan', () => {
       priority: number;
       due_ms: number;
       access: string;
-    }>(database, 'scan-lanes', [1]);
+    }>(database, 'scan-lanes', { workerNumber: 1 });
     const said = found.map(({ lane, priority, access }) => `${lane} ${priority} ${access}`);
     expect(said.toSorted()).toEqual([
       ...['-5 0 anyone', '1 1 anyone', '1 2 anyone', '21 1 mine', '22 1 theirs', '23 1 unowned'],
@@ -159,7 +159,10 @@ describe('the scan', () => {
       { n: 6, lane: 6, due_at: inS(3_600) },
       ...[2, 3, 4, 5, 7].map((lane) => ({ n: lane + 20, lane })),
     ]);
-    const found = await runFile(database, 'scan-owned', [1, [1, 2, 3, 4, 5, 6]]);
+    const found = await runFile(database, 'scan-owned', {
+      workerNumber: 1,
+      lanes: [1, 2, 3, 4, 5, 6],
+    });
     const due_ms = first.getTime();
     expect(found.filter(({ lane }) => lane === '1')).toEqual(
       expect.arrayContaining([0, 1, 2].map((priority) => ({ lane: '1', priority, due_ms }))),
@@ -199,10 +202,10 @@ it('the suspects of a claim that failed are what it may have taken, discovered o
     { n: 22, lane: 6, due_at: old },
     { n: 23, lane: 7, due_at: old },
   ]);
-  const found = await runFile<{ webhook_id: string }>(database, 'suspects', [
-    ...[[1], [1], [2], [from.getTime()]],
-    window.getTime(),
-  ]);
+  const found = await runFile<{ webhook_id: string }>(database, 'suspects', {
+    ...{ lanes: [1], priorities: [1], quotas: [2], dueFromMs: [from.getTime()] },
+    windowFromMs: window.getTime(),
+  });
   expect(found.map(({ webhook_id }) => webhook_id).toSorted()).toEqual(
     [1, 2, 3, 4, 5, 6, 7].map(idOf),
   );
@@ -218,7 +221,7 @@ it('to try a claim takes what is free of these webhooks, as a claim would', asyn
   // Somebody has the last one locked.
   const held = `select from posthorn.queue where webhook_id = '${idOf(4)}' for update`;
   const tried = await whileHeld(database, held, (pool) =>
-    runFile<{ webhook_id: string }>({ pool }, 'try-claim', [[1, 2, 3, 4].map(idOf)]),
+    runFile<{ webhook_id: string }>({ pool }, 'try-claim', { webhookIds: [1, 2, 3, 4].map(idOf) }),
   );
   expect(tried.length).toBe(2);
   const rows = await ask(

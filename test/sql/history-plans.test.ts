@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { PoolClient } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addToDay, makeDays } from '../../bench/growth/history-rows.ts';
+import { addToDay, makeDays } from '../../bench/studies/growth/history-rows.ts';
 import { canRunPsql } from '../../harness/can-run.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -79,7 +79,7 @@ describe.skipIf(!hasPsql)('what is read does not grow with older history', () =>
     id = rows[0]?.id ?? '';
     for (const [name, args] of Object.entries(readings)) before.set(name, rowsReadBy(args(id)));
     await addDays({ days: 12, until: 4 });
-  }, 120_000);
+  });
 
   afterAll(async () => {
     client.release();

@@ -185,10 +185,10 @@ describe.skipIf(!hasPsql)('the report', () => {
         /its endpoint https:\/\/due\.example\/ has failed since .* \(7 times in a row, last with http_503\): a probe is sent at /,
       );
       expect(report('backlog').find(([url]) => url === 'https://due.example/')?.[6]).toMatch(
-        /^open until /,
+        /^breaker until /,
       );
       await client.query(
-        `update posthorn.breakers set state = 'closed', open_until = null, paused_until = now() + interval '1 h'`,
+        `update posthorn.breakers set state = 'closed', open_until = null, throttled_until = now() + interval '1 h'`,
       );
       expect(why(ids['due'] ?? '')).toMatch(/has asked to be left alone until /);
       await client.query('delete from posthorn.breakers');
@@ -231,14 +231,14 @@ describe.skipIf(!hasPsql)('the report', () => {
     try {
       expect(state()).toEqual([['https://registered.example/', 'limited', '1']]);
       await database.pool.query(`update posthorn.lane_rules set retry_at = now() + interval '1 h'`);
-      expect(state()).toEqual([['https://registered.example/', 'ordered, waits for a retry', '1']]);
+      expect(state()).toEqual([['https://registered.example/', 'retry_of_the_first', '1']]);
       await set(`status = 'paused'`);
       expect(state()).toEqual([['https://registered.example/', 'paused, by_request', '1']]);
       expect(why(webhook)).toMatch(
         /^Its endpoint https:\/\/registered\.example\/ has been paused since .*, as somebody asked for: it is held/,
       );
       expect(report('backlog').find(([url]) => url === 'https://registered.example/')?.[6]).toMatch(
-        /^endpoint paused since /,
+        /^endpoint_paused since /,
       );
       await set(`status = 'disabled', status_reason = 'gone'`);
       expect(why(webhook)).toMatch(/as it answered 410 Gone twice/);

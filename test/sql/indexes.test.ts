@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { sqlFile } from '../../src/db/sql-file.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { prepareFile } from '../support/rows.ts';
 
 // One million finished webhooks and a hundred thousand waiting ones: what each hot statement reads must be an index.
 
@@ -40,7 +40,7 @@ beforeAll(async () => {
   await client.query(
     'set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off',
   );
-}, 180_000);
+});
 
 afterAll(async () => {
   client.release();
@@ -48,10 +48,11 @@ afterAll(async () => {
 });
 
 it('claims by queue_for_discovery, queue_for_claim and primary keys alone', async () => {
-  const plan = await explain(
-    'claim',
-    "1, 200, 0, '{7}', '{1}', '{5}', '{0}', '{1}', '{}', 8, 90, '{false}'",
-  );
+  const plan = await explain('claim', {
+    ...{ workerNumber: '1', maxWebhooks: '200', windowFromMs: '0', leaseS: '90' },
+    ...{ lanes: `'{7}'`, priorities: `'{1}'`, quotas: `'{5}'`, dueFromMs: `'{0}'`, ranks: `'{1}'` },
+    ...{ areOwned: `'{false}'`, freeSlots: `'{}'`, usualSlots: '8' },
+  });
   expect(plan).toContain('queue_for_discovery');
   expect(plan).toContain('queue_for_claim');
   expect(plan).toContain('queue_pkey');
@@ -65,11 +66,13 @@ it('records by primary keys alone', async () => {
   const { rows } = await client.query<{ id: string }>(
     'select webhook_id as id from posthorn.queue limit 1',
   );
-  const plan = await explain(
-    'record',
-    `'{${rows[0]?.id}}', '{1}', '{1}', '{200}', '{null}', '{null}', '{ok}',
-     '{false}', '{1}', '{1}', '{0}', '{null}', '{0}', '{1}', '{7}', '{}'`,
-  );
+  const plan = await explain('record', {
+    ...{ webhookIds: `'{${rows[0]?.id}}'`, numbers: `'{1}'`, became: `'{1}'` },
+    ...{ statusCodes: `'{200}'`, errors: `'{null}'`, errorMessages: `'{null}'` },
+    ...{ responseBodies: `'{ok}'`, areTruncated: `'{false}'`, durationsMs: `'{1}'` },
+    ...{ endedAgoMs: `'{1}'`, retryInS: `'{0}'`, reasons: `'{null}'`, uncounted: `'{0}'` },
+    ...{ workerNumbers: `'{1}'`, aliveLanes: `'{7}'`, neededLanes: `'{}'` },
+  });
   expect(plan).toContain('queue_pkey');
   expect(plan).toMatch(/attempts_\d{8}_pkey/);
   expect(plan).not.toContain('Seq Scan');
@@ -78,16 +81,14 @@ it('records by primary keys alone', async () => {
 });
 
 it('scans the lanes by queue_for_claim alone', async () => {
-  const plan = await explain('scan-lanes', '1');
+  const plan = await explain('scan-lanes', { workerNumber: '1' });
   expect(plan).toContain('queue_for_claim');
   expect(plan).not.toContain('Seq Scan');
 });
 
-async function explain(name: string, args: string): Promise<string> {
-  const statement = `statement_${name.replace('-', '_')}`;
-  await client.query(`prepare ${statement} as ${sqlFile(name).text}`);
-  const { rows } = await client.query<Record<string, string>>(
-    `explain (costs off) execute ${statement}(${args})`,
-  );
+async function explain(name: string, values: Readonly<Record<string, string>>): Promise<string> {
+  const as = `statement_${name.replace('-', '_')}`;
+  const execute = await prepareFile(client, { name, as }, values);
+  const { rows } = await client.query<Record<string, string>>(`explain (costs off) ${execute}`);
   return rows.map((row) => row['QUERY PLAN']).join('\n');
 }

@@ -32,7 +32,7 @@ describe('a limited lane', () => {
     ...{ number, host: 'here', pid: 1, version: '1', seen_at: inS(-seenS) },
   });
   const take = (lanes: readonly number[] = [1]) =>
-    runFile<Record<string, unknown>>(database, 'take-lanes', [1, lanes]);
+    runFile<Record<string, unknown>>(database, 'take-lanes', { workerNumber: 1, lanes });
 
   it.each([
     { owner: 'no worker', row: {}, access: 'mine', wasOwn: false, rated: false },
@@ -103,7 +103,7 @@ describe('a limited lane', () => {
   it("that somebody has locked is said to be, unless it is this worker's", async () => {
     await plant(database, 'lane_rules', [rule, { ...rule, lane: 2, owner: 1 }]);
     const said = await whileHeld(database, 'select from posthorn.lane_rules for update', (pool) =>
-      runFile({ pool }, 'take-lanes', [1, [1, 2]]),
+      runFile({ pool }, 'take-lanes', { workerNumber: 1, lanes: [1, 2] }),
     );
     expect(said.map((row) => `${row['lane']} ${row['access']}`).toSorted()).toEqual([
       '1 locked',
@@ -117,7 +117,7 @@ describe('a limited lane', () => {
       'lane_rules',
       [1, 1, 2].map((owner, at) => ({ ...rule, lane: at + 1, owner })),
     );
-    await runFile(database, 'release-lanes', [1, [1, 3]]);
+    await runFile(database, 'release-lanes', { workerNumber: 1, lanes: [1, 3] });
     expect(await ask(database, 'select owner from posthorn.lane_rules order by lane')).toEqual([
       { owner: null },
       { owner: 1 },

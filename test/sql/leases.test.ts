@@ -51,7 +51,11 @@ describe('giving back', () => {
       [1, 2, 3, 4, 5].flatMap((n) => [attempt(n, 2), attempt(n, 3)]),
     );
     await plant(database, 'attempts', [attempt(6, 3, { finished_at: inS(-5), error: 'http_500' })]);
-    await runFile(database, 'give-back', [[1, 2, 3, 4, 6].map(idOf), [3, 3, 3, 3, 3], 1]);
+    await runFile(database, 'give-back', {
+      webhookIds: [1, 2, 3, 4, 6].map(idOf),
+      numbers: [3, 3, 3, 3, 3],
+      workerNumber: 1,
+    });
     expect(await queue('attempts, leased_by, lease_until is not null as is_leased')).toEqual([
       { n: 1, attempts: 2, leased_by: null, is_leased: false },
       { n: 2, attempts: 4, leased_by: 1, is_leased: true },
@@ -76,7 +80,11 @@ describe('giving back', () => {
       { ...breaker, lane: 2, probe_webhook: idOf(2), probe_attempt: 2 },
       { ...breaker, lane: 3, probe_webhook: idOf(9), probe_attempt: 3 },
     ]);
-    await runFile(database, 'give-back', [[1, 2, 3].map(idOf), [3, 3, 3], 1]);
+    await runFile(database, 'give-back', {
+      webhookIds: [1, 2, 3].map(idOf),
+      numbers: [3, 3, 3],
+      workerNumber: 1,
+    });
     expect(
       await ask(database, 'select lane from posthorn.breakers where probe_until is null'),
     ).toEqual([{ lane: '1' }]);
@@ -98,11 +106,11 @@ it("leases are kept for a minute if they are the worker's and end within half of
     database,
     `select from posthorn.queue where webhook_id = '${idOf(6)}' for update`,
     (pool) =>
-      runFile({ pool }, 'keep-leases', [
-        [1, 2, 3, 4, 5, 6].map(idOf),
-        Array(6).fill(1),
-        Array(6).fill(1),
-      ]),
+      runFile({ pool }, 'keep-leases', {
+        webhookIds: [1, 2, 3, 4, 5, 6].map(idOf),
+        numbers: Array(6).fill(1),
+        workerNumbers: Array(6).fill(1),
+      }),
   );
   expect(locked).toEqual([{ webhook_id: idOf(6) }]);
   expect(
@@ -118,7 +126,7 @@ describe('attempts are closed', () => {
       ...[attempt(1, 1, ended), attempt(1, 2), attempt(1, 3)],
       ...[attempt(2, 1), attempt(2, 2), attempt(3, 1)],
     ]);
-    await runFile(database, 'close-abandoned', [[1, 2].map(idOf), [3, 1]]);
+    await runFile(database, 'close-abandoned', { webhookIds: [1, 2].map(idOf), numbers: [3, 1] });
     expect(await open()).toEqual(['1 3', '2 1', '2 2', '3 1']);
     expect(
       await ask(database, `select from posthorn.attempts where error = 'http_500'`),
@@ -130,7 +138,7 @@ describe('attempts are closed', () => {
     await plant(database, 'attempts', [
       ...[attempt(1, 1, ended), attempt(1, 2), attempt(2, 1), attempt(3, 1)],
     ]);
-    await runFile(database, 'close-ended', [[1, 2].map(idOf)]);
+    await runFile(database, 'close-ended', { webhookIds: [1, 2].map(idOf) });
     expect(await open()).toEqual(['2 1', '3 1']);
     expect(
       await ask(database, `select from posthorn.attempts where error = 'http_500'`),
@@ -148,7 +156,11 @@ describe('attempts are closed', () => {
       ...[attempt(4, 1, { started_at: inS(-3_000) }), attempt(5, 1, { ...old, ...ended })],
     ]);
     const sweep = (from: string, most: number) =>
-      runFile(database, 'close-forgotten', [from, most, 3_600]);
+      runFile(database, 'close-forgotten', {
+        fromId: from,
+        maxAttempts: most,
+        forgottenAfterS: 3_600,
+      });
     expect(await sweep(idOf(3), 1)).toEqual([{ closed: 1, walked_to: idOf(3) }]);
     expect(await open()).toEqual(['1 1', '1 2', '2 1', '4 1']);
     expect(await sweep(idOf(0), 99)).toEqual([{ closed: 2, walked_to: null }]);

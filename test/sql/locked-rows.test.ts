@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { sqlFile } from '../../src/db/sql-file.ts';
+import { runSql, type SqlValues, sqlFile } from '../../src/db/sql-file.ts';
 import { createEvents } from '../../src/events.ts';
 import { disableFailing } from '../../src/maintenance/disable.ts';
 import { prune } from '../../src/maintenance/prune.ts';
@@ -27,34 +27,47 @@ type Work = (client: pg.Client) => Promise<unknown>;
 
 const asPool = (client: pg.Client) => client as unknown as pg.Pool;
 const statement =
-  (name: string, values: () => unknown[]): Work =>
+  (name: string, values: () => SqlValues): Work =>
   (client) =>
-    client.query(sqlFile(name).text, values());
+    runSql(client, sqlFile(name), values());
 
 /** The arguments of record.sql for a result of each webhook. */
-const results = (became: number, { alive }: { alive: boolean }) => [
-  ...[ids, all(1), all(became), all(500), all(null), all(null), all(null), all(false), all(1)],
-  ...[all(0), all(60), all(null), all(0), all(1), alive ? lanes : [], alive ? [] : lanes],
-];
+const results = (became: number, { alive }: { alive: boolean }) => ({
+  ...{ webhookIds: ids, numbers: all(1), became: all(became), statusCodes: all(500) },
+  ...{ errors: all(null), errorMessages: all(null), responseBodies: all(null) },
+  ...{ areTruncated: all(false), durationsMs: all(1), endedAgoMs: all(0), retryInS: all(60) },
+  ...{ reasons: all(null), uncounted: all(0), workerNumbers: all(1) },
+  ...{ aliveLanes: alive ? lanes : [], neededLanes: alive ? [] : lanes },
+});
 
 const works: readonly (readonly [string, Work])[] = [
   ['records retries', statement('record', () => results(0, { alive: false }))],
   ['records successes', statement('record', () => results(1, { alive: true }))],
   [
     'counts failures',
-    statement('count-failures', () => [
-      ...[lanes, all(1), all(false), all('http_500'), all(null), 5, 10, 30, 900],
-      ...[ids, all(1), all(true)],
-    ]),
+    statement('count-failures', () => ({
+      ...{ lanes, failures: all(1), succeeded: all(false), errors: all('http_500') },
+      ...{ pausesS: all(null), openAfter: 5, openOverS: 10, firstOpenS: 30, maxOpenS: 900 },
+      ...{ probeIds: ids, probeNumbers: all(1), probeFailed: all(true) },
+    })),
   ],
-  ['watches lanes', statement('watch-lanes', () => [lanes, all('http://a.example/')])],
-  ['rescues', statement('rescue', () => [1, []])],
-  ['gives webhooks back', statement('give-back', () => [ids, all(1), 1])],
-  ['takes lanes', statement('take-lanes', () => [2, lanes])],
-  ['releases lanes', statement('release-lanes', () => [1, lanes])],
-  ['probes', statement('probe', () => [2, 20, 60])],
-  ['keeps leases', statement('keep-leases', () => [ids, all(1), all(1)])],
-  ['counts answers 410', statement('count-gone', () => [ids[0], 2, false])],
+  ['watches lanes', statement('watch-lanes', () => ({ lanes, urls: all('http://a.example/') }))],
+  ['rescues', statement('rescue', () => ({ workerNumber: 1, keptIds: [] }))],
+  [
+    'gives webhooks back',
+    statement('give-back', () => ({ webhookIds: ids, numbers: all(1), workerNumber: 1 })),
+  ],
+  ['takes lanes', statement('take-lanes', () => ({ workerNumber: 2, lanes }))],
+  ['releases lanes', statement('release-lanes', () => ({ workerNumber: 1, lanes }))],
+  ['probes', statement('probe', () => ({ workerNumber: 2, maxProbes: 20, leaseS: 60 }))],
+  [
+    'keeps leases',
+    statement('keep-leases', () => ({ webhookIds: ids, numbers: all(1), workerNumbers: all(1) })),
+  ],
+  [
+    'counts answers 410',
+    statement('count-gone', () => ({ endpointId: ids[0], answers: 2, succeeded: false })),
+  ],
   ['leaves', (client) => leave(asPool(client), 1)],
   ['watches the clock', (client) => client.query('select posthorn.watch_clock()')],
 ];

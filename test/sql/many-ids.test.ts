@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sqlFile } from '../../src/db/sql-file.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { prepareFile } from '../support/rows.ts';
 
 // What is done with many ids at once must cost so much per id, however many they are. It did not when n rows were joined with n
 // members of an array: 10,000 ids took a minute. What a plan node returned or threw away is counted by auto_explain, also
@@ -29,7 +29,9 @@ interface Case {
   /** Brings the first $1 of the webhooks into the state that is needed. */
   readonly before?: string;
   /** $1 is how many. */
-  readonly run: string | { readonly name: string; readonly values: readonly string[] };
+  readonly run:
+    | string
+    | { readonly name: string; readonly values: Readonly<Record<string, string>> };
 }
 
 const ids = `array(select webhook_id from posthorn.{table} order by 1 limit $1::integer)`;
@@ -69,24 +71,30 @@ const cases: readonly Case[] = [
     settings: engine,
     before: `${toQueue}; update posthorn.queue set attempts = 2, lease_until = now() + interval '1 hour', leased_by = 1;
       insert into posthorn.attempts (webhook_id, number, worker) select webhook_id, 2, 1 from posthorn.queue`,
-    run: { name: 'give-back', values: [queued, ofAll('2'), '1'] },
+    run: {
+      name: 'give-back',
+      values: { webhookIds: queued, numbers: ofAll('2'), workerNumber: '1' },
+    },
   },
   {
     what: 'close-abandoned.sql',
     settings: engine,
     before: `insert into posthorn.attempts (webhook_id, number, worker) select unnest(${failed}), 1, 1`,
-    run: { name: 'close-abandoned', values: [failed, ofAll('2')] },
+    run: { name: 'close-abandoned', values: { webhookIds: failed, numbers: ofAll('2') } },
   },
   {
     what: 'correct-outcomes.sql',
     settings: engine,
-    run: { name: 'correct-outcomes', values: [failed, ofAll('200'), ofAll('1')] },
+    run: {
+      name: 'correct-outcomes',
+      values: { webhookIds: failed, statusCodes: ofAll('200'), numbers: ofAll('1') },
+    },
   },
   {
     what: 'rescue.sql',
     before: `${toQueue}; update posthorn.queue set attempts = 2, lease_until = now() + interval '1 hour', leased_by = 1;
       insert into posthorn.attempts (webhook_id, number, worker) select webhook_id, 2, 1 from posthorn.queue`,
-    run: { name: 'rescue', values: ['1', `'{}'::uuid[]`] },
+    run: { name: 'rescue', values: { workerNumber: '1', keptIds: `'{}'::uuid[]` } },
   },
   {
     what: 'count-failures.sql',
@@ -94,20 +102,20 @@ const cases: readonly Case[] = [
     before: `insert into posthorn.breakers (lane, url) select unnest(${lanes}), '${url}'`,
     run: {
       name: 'count-failures',
-      values: [
+      values: {
         lanes,
-        ofAll('1'),
-        ofAll('false'),
-        ofAll(`''`),
-        ofAll('1'),
-        '5',
-        '5',
-        '5',
-        '5',
-        failed,
-        ofAll('1'),
-        ofAll('false'),
-      ],
+        failures: ofAll('1'),
+        succeeded: ofAll('false'),
+        errors: ofAll(`''`),
+        pausesS: ofAll('1'),
+        openAfter: '5',
+        openOverS: '5',
+        firstOpenS: '5',
+        maxOpenS: '5',
+        probeIds: failed,
+        probeNumbers: ofAll('1'),
+        probeFailed: ofAll('false'),
+      },
     },
   },
 ];
@@ -138,7 +146,7 @@ beforeAll(async () => {
     `insert into posthorn.endpoints (url, ordered) select $1, true from generate_series(1, $2::integer)`,
     [url, many * 2],
   );
-}, 60_000);
+});
 
 afterAll(async () => {
   client.release(true);
@@ -176,17 +184,19 @@ async function rowsHandled({ settings = [], before, run }: Case, count: number):
 
 /** The values are read first: how they are made does not count. */
 async function prepared(
-  { name, values }: { readonly name: string; readonly values: readonly string[] },
+  { name, values }: Exclude<Case['run'], string>,
   filled: (text: string) => string,
 ): Promise<string> {
-  const columns = values.map((value, at) => `(${filled(value)}) as v${at}`);
+  const columns = Object.entries(values).map(([key, value]) => `(${filled(value)}) as "${key}"`);
   await client.query(`create temp table given on commit drop as select ${columns.join(', ')}`);
   const { rows } = await client.query<Record<string, string>>(
-    `select ${values.map((_, at) => `v${at}::text as v${at}`).join(', ')} from given`,
+    `select ${Object.keys(values).map((key) => `"${key}"::text`)} from given`,
   );
-  const literals = values.map((_, at) => client.escapeLiteral(String(rows[0]?.[`v${at}`])));
-  await client.query(`prepare it as ${sqlFile(name).text}`);
-  return `execute it(${literals.join(', ')})`;
+  const literals = Object.entries(rows[0] ?? {}).map(([key, value]) => [
+    key,
+    client.escapeLiteral(value),
+  ]);
+  return prepareFile(client, { name, as: 'it' }, Object.fromEntries(literals));
 }
 
 const counting = [

@@ -51,7 +51,12 @@ describe('a webhook that the usual statements cannot handle', () => {
 
   it.each(cases)('that $is is set aside: $ours', async ({ row, number, ours }) => {
     await plantQueue(database, [{ n: 1, ...row }, { n: 2 }]);
-    const done = await runFile(database, 'set-aside', [idOf(1), 500, number, 1]);
+    const done = await runFile(database, 'set-aside', {
+      webhookId: idOf(1),
+      forS: 500,
+      number,
+      workerNumber: 1,
+    });
     expect(done).toEqual(ours ? [{ webhook_id: idOf(1) }] : []);
     const [first, second] = await queue(
       `extract(epoch from due_at - now())::float8 between 400 and 500 and lease_until is null and leased_by is null as is_aside`,
@@ -71,7 +76,14 @@ describe('a webhook that the usual statements cannot handle', () => {
   ])('that $is is ended as $as: $ours', async ({ row, number, ours, as }) => {
     await plantQueue(database, [{ n: 1, ...row }, { n: 2 }]);
     await plant(database, 'attempts', [attempt(1, 4), attempt(2, 9)]);
-    const done = await runFile(database, 'end-poisoned', [idOf(1), as, 'why', 299, number, 1]);
+    const done = await runFile(database, 'end-poisoned', {
+      webhookId: idOf(1),
+      status: as,
+      reason: 'why',
+      statusCode: 299,
+      number,
+      workerNumber: 1,
+    });
     expect(done).toEqual(ours ? [{ webhook_id: idOf(1) }] : []);
     expect(
       await ask(
@@ -114,7 +126,14 @@ describe('a webhook that the usual statements cannot handle', () => {
           reason: 'before',
         },
       ]);
-      await runFile(database, 'end-poisoned', [idOf(1), as, 'now', 200, null, 1]);
+      await runFile(database, 'end-poisoned', {
+        webhookId: idOf(1),
+        status: as,
+        reason: 'now',
+        statusCode: 200,
+        number: null,
+        workerNumber: 1,
+      });
       expect(await ask(database, 'select status, reason from posthorn.outcomes')).toEqual([
         { status: becomes, reason },
       ]);
@@ -130,7 +149,10 @@ it('how long a webhook has been tried is counted from the first attempt since it
     attempt(1, 3, { created_at: inS(-50) }),
     attempt(2, 2, { created_at: inS(-5_000) }),
   ]);
-  const [row] = await runFile<{ tried_for_ms: number }>(database, 'first-try', [idOf(1), 1]);
+  const [row] = await runFile<{ tried_for_ms: number }>(database, 'first-try', {
+    webhookId: idOf(1),
+    pastAttempts: 1,
+  });
   expect(row?.tried_for_ms).toBeGreaterThan(89_000);
   expect(row?.tried_for_ms).toBeLessThan(300_000);
 });
@@ -162,9 +184,11 @@ it('a late delivery corrects an outcome that says something else, unless somebod
     database,
     `select from posthorn.outcomes where webhook_id = '${idOf(4)}' for update`,
     (pool) =>
-      runFile<{ webhook_id: string; is_locked: boolean }>({ pool }, 'correct-outcomes', [
-        ...[ids, [201, 202, 203, 204, 205, 206], [3, 3, 3, 3, 3, 3]],
-      ]),
+      runFile<{ webhook_id: string; is_locked: boolean }>({ pool }, 'correct-outcomes', {
+        webhookIds: ids,
+        statusCodes: [201, 202, 203, 204, 205, 206],
+        numbers: [3, 3, 3, 3, 3, 3],
+      }),
   );
   const corrected = said.filter(({ is_locked }) => !is_locked).map(({ webhook_id }) => webhook_id);
   expect(corrected.toSorted()).toEqual([1, 2, 6].map(idOf));

@@ -18,9 +18,13 @@ const breaker = { lane: 1, url: 'http://a.example/', state: 'open', open_until: 
 const rule = { lane: 1, is_held: false, is_ordered: false };
 
 const probe = async (worker = 1, limit = 20) =>
-  (await runFile<{ webhook_id: string }>(database, 'probe', [worker, limit, 300])).map(
-    ({ webhook_id }) => Number(webhook_id.slice(-12)),
-  );
+  (
+    await runFile<{ webhook_id: string }>(database, 'probe', {
+      workerNumber: worker,
+      maxProbes: limit,
+      leaseS: 300,
+    })
+  ).map(({ webhook_id }) => Number(webhook_id.slice(-12)));
 
 it('two workers that probe at once send one webhook', async () => {
   await plant(database, 'breakers', [breaker]);
@@ -30,12 +34,18 @@ it('two workers that probe at once send one webhook', async () => {
   try {
     await one.query('begin');
     const asPool = (client: unknown) => ({ pool: client as TestDatabase['pool'] });
-    expect(await runFile(asPool(one), 'probe', [1, 20, 300])).toHaveLength(1);
+    expect(
+      await runFile(asPool(one), 'probe', { workerNumber: 1, maxProbes: 20, leaseS: 300 }),
+    ).toHaveLength(1);
     // The first has not committed: only the lock of the breaker says that it probes.
     await other.query(`set lock_timeout = '2s'`);
-    expect(await runFile(asPool(other), 'probe', [2, 20, 300])).toEqual([]);
+    expect(
+      await runFile(asPool(other), 'probe', { workerNumber: 2, maxProbes: 20, leaseS: 300 }),
+    ).toEqual([]);
     await one.query('commit');
-    expect(await runFile(asPool(other), 'probe', [2, 20, 300])).toEqual([]);
+    expect(
+      await runFile(asPool(other), 'probe', { workerNumber: 2, maxProbes: 20, leaseS: 300 }),
+    ).toEqual([]);
   } finally {
     one.release(true);
     other.release(true);
@@ -49,8 +59,8 @@ describe('a lane', () => {
     { is: 'is closed', row: { state: 'closed' }, probes: false },
     { is: 'is being probed', row: { probe_until: inS(3_600) }, probes: false },
     { is: 'had a probe whose lease ran out', row: { probe_until: inS(-1) }, probes: true },
-    { is: 'is paused', row: { paused_until: inS(3_600) }, probes: false },
-    { is: 'was paused', row: { paused_until: inS(-1) }, probes: true },
+    { is: 'is throttled', row: { throttled_until: inS(3_600) }, probes: false },
+    { is: 'was throttled', row: { throttled_until: inS(-1) }, probes: true },
   ])('that $is is probed: $probes', async ({ row, probes }) => {
     await plant(database, 'breakers', [{ ...breaker, ...row }]);
     await plantQueue(database, [{ n: 1 }]);
@@ -145,7 +155,7 @@ describe('of what waits', () => {
     ]);
     const held = `select from posthorn.queue where webhook_id = '${idOf(1)}' for update`;
     const probed = await whileHeld(database, held, (pool) =>
-      runFile({ pool }, 'probe', [1, 20, 300]),
+      runFile({ pool }, 'probe', { workerNumber: 1, maxProbes: 20, leaseS: 300 }),
     );
     expect(probed).toEqual([]);
   });
@@ -156,7 +166,7 @@ it('a probe is leased together with its webhook, and its attempt is begun', asyn
   await plantQueue(database, [
     { n: 1, attempts: 3, uncounted: 1, leased_by: 2, lease_until: inS(-1), past_attempts: 2 },
   ]);
-  const rows = await runFile(database, 'probe', [9, 20, 300]);
+  const rows = await runFile(database, 'probe', { workerNumber: 9, maxProbes: 20, leaseS: 300 });
   expect(rows).toMatchObject([
     { webhook_id: idOf(1), number: 4, uncounted: 2, past_attempts: 2, url: '' },
   ]);
@@ -232,9 +242,22 @@ it('what a probe gives is what a claim gives', async () => {
       signed_as: expect.any(String),
     },
   };
-  const probed = () => runFile(database, 'probe', [1, 20, 300]);
+  const probed = () => runFile(database, 'probe', { workerNumber: 1, maxProbes: 20, leaseS: 300 });
   const claimed = () =>
-    runFile(database, 'claim', [1, 99, 0, [], [], [], [], [], '{}', 9, 300, []]);
+    runFile(database, 'claim', {
+      workerNumber: 1,
+      maxWebhooks: 99,
+      windowFromMs: 0,
+      lanes: [],
+      priorities: [],
+      quotas: [],
+      dueFromMs: [],
+      ranks: [],
+      freeSlots: '{}',
+      usualSlots: 9,
+      leaseS: 300,
+      areOwned: [],
+    });
   const seen: string[] = [];
   for (const take of [probed, probed, claimed]) {
     for (const row of await take()) {

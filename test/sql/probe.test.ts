@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { sqlFile } from '../../src/db/sql-file.ts';
 import { Breakers } from '../../src/deliver/breakers.ts';
 import type { ClaimedWebhook } from '../../src/deliver/claim.ts';
 import type { LaneNews } from '../../src/domain/breaker.ts';
@@ -7,6 +6,7 @@ import { createEvents } from '../../src/events.ts';
 import { createLog } from '../../src/log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type EndpointSettings, registerEndpoint } from '../support/endpoints.ts';
+import { runFile } from '../support/rows.ts';
 
 // Which webhook is the probe of a lane, and who may send the next one when this one was never sent, or said nothing.
 
@@ -56,21 +56,25 @@ describe('a probe that is not sent', () => {
   it('may be sent by another worker at once, when it was given back', async () => {
     await openLanes(1);
     const [probe] = await probes(1);
-    await database.pool.query(sqlFile('give-back').text, [[probe?.webhookId], [probe?.number], 1]);
+    await runFile(database, 'give-back', {
+      webhookIds: [probe?.webhookId],
+      numbers: [probe?.number],
+      workerNumber: 1,
+    });
     expect(await probes(2)).toHaveLength(1);
   });
 
   it('may be sent by another worker at once, when its worker died or does not know of it', async () => {
     await openLanes(1);
     await probes(1);
-    await database.pool.query(sqlFile('rescue').text, [1, []]);
+    await runFile(database, 'rescue', { workerNumber: 1, keptIds: [] });
     expect(await probes(2)).toHaveLength(1);
   });
 
   it('is not sent a second time while its worker lives on under another number', async () => {
     await openLanes(1, { webhooks: 2 });
     const [probe] = await probes(1);
-    await database.pool.query(sqlFile('rescue').text, [1, [probe?.webhookId]]);
+    await runFile(database, 'rescue', { workerNumber: 1, keptIds: [probe?.webhookId] });
     expect(await probes(2)).toEqual([]);
   });
 });

@@ -125,14 +125,14 @@ describe('a delivery', () => {
 
   it('is written with all that is known of it, as of the time at which it ended', async () => {
     await leasedWebhook();
-    const values = recordValues({
-      ...{ id: idOf(1), number: 2, worker: 5, became: 'delivered', statusCode: 204 },
-      endedMsAgo: 90_000,
+    await runFile(database, 'record', {
+      ...recordValues({
+        ...{ id: idOf(1), number: 2, worker: 5, became: 'delivered', statusCode: 204 },
+        endedMsAgo: 90_000,
+      }),
+      ...{ errors: ['http_204'], errorMessages: ['said'], responseBodies: ['body'] },
+      ...{ areTruncated: [true], durationsMs: [12.5], reasons: ['reason'] },
     });
-    values.splice(4, 4, '{http_204}', ['said'], ['body'], '{true}');
-    values[8] = '{12.5}';
-    values[11] = '{reason}';
-    await runFile(database, 'record', values);
     expect(
       await ask(
         database,
@@ -186,9 +186,10 @@ describe('a retry', () => {
     expect(Number(row?.['due_in_s'])).toBeLessThanOrEqual(900);
     await clear(database);
     await leasedWebhook();
-    const values = recordValues({ id: idOf(1), number: 2, worker: 5, became: 'retry' });
-    values[12] = '{1}';
-    await runFile(database, 'record', values);
+    await runFile(database, 'record', {
+      ...recordValues({ id: idOf(1), number: 2, worker: 5, became: 'retry' }),
+      uncounted: [1],
+    });
     expect(await queued()).toMatchObject({ uncounted: 2, is_leased: false });
   });
 
@@ -199,11 +200,13 @@ describe('a retry', () => {
       { n: 3, attempts: 3, leased_by: 3, lease_until: inS(60) },
     ]);
     const some = (value: unknown) => [value, value, value];
-    await runFile(database, 'record', [
-      ...[[3, 1, 2].map(idOf), [3, 1, 2], [0, 2, 0], [500, 410, 503], ['a', 'b', 'c']],
-      ...[some(null), some(null), some(false), [3, 1, 2], some(0), [3_000, 1_000, 2_000]],
-      ...[['x', 'gone', 'y'], [1, 0, 0], [3, 1, 2], [], []],
-    ]);
+    await runFile(database, 'record', {
+      ...{ webhookIds: [3, 1, 2].map(idOf), numbers: [3, 1, 2], became: [0, 2, 0] },
+      ...{ statusCodes: [500, 410, 503], errors: ['a', 'b', 'c'], errorMessages: some(null) },
+      ...{ responseBodies: some(null), areTruncated: some(false), durationsMs: [3, 1, 2] },
+      ...{ endedAgoMs: some(0), retryInS: [3_000, 1_000, 2_000], reasons: ['x', 'gone', 'y'] },
+      ...{ uncounted: [1, 0, 0], workerNumbers: [3, 1, 2], aliveLanes: [], neededLanes: [] },
+    });
     expect(
       await ask(
         database,

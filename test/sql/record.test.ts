@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { rulesPayload, wakeChannel } from '../../src/db/names.ts';
 import { settleLate } from '../../src/deliver/late-results.ts';
-import { claimByHand, recordResult, type TestResult } from '../support/claimed.ts';
+import { claimByHand, lateResult, recordResult, type TestResult } from '../support/claimed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { eventually } from '../support/eventually.ts';
@@ -70,8 +70,7 @@ it('a late 2xx makes a failure a delivery, unless it is from before a delivery a
        select webhook_id, outbox_id, lane, 'failed', 4 from ended`,
       [id],
     );
-    const result = { webhookId: id, number, became: 'delivered', statusCode: 200 } as const;
-    await settleLate(database.pool, [result], []);
+    await settleLate(database.pool, [lateResult({ id, number, became: 'delivered' })], []);
     expect(await ended(id)).toEqual({ status, waits: false });
   }
 });

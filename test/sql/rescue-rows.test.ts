@@ -51,7 +51,9 @@ describe('the rescue', () => {
       attempt(2, 2, { finished_at: inS(-5), error: 'http_500' }),
       attempt(9, 1),
     ]);
-    expect(await runFile(database, 'rescue', [7, [idOf(3)]])).toEqual([{ released: 2 }]);
+    expect(await runFile(database, 'rescue', { workerNumber: 7, keptIds: [idOf(3)] })).toEqual([
+      { released: 2 },
+    ]);
     expect(await queue('leased_by, lease_until is not null as is_leased, uncounted')).toEqual([
       { n: 1, leased_by: null, is_leased: false, uncounted: 1 },
       { n: 2, leased_by: null, is_leased: false, uncounted: 1 },
@@ -90,7 +92,7 @@ describe('the rescue', () => {
         { n: 3, ...leasedBy(7), due_at, uncounted: 0, lane: 2 },
       ]);
       const before = Date.now();
-      await runFile(database, 'rescue', [7, []]);
+      await runFile(database, 'rescue', { workerNumber: 7, keptIds: [] });
       const after = Date.now();
       const rows = await queue('due_at');
       const [rule] = await ask<{ retry_at: Date | null }>(
@@ -112,7 +114,7 @@ describe('the rescue', () => {
       { lane: 1, is_held: false, is_ordered: true, retry_at: inS(9_000) },
     ]);
     await plantQueue(database, [{ n: 1, ...leasedBy(7), uncounted: 3 }]);
-    await runFile(database, 'rescue', [7, []]);
+    await runFile(database, 'rescue', { workerNumber: 7, keptIds: [] });
     expect(
       await ask(
         database,
@@ -139,7 +141,7 @@ describe('the rescue', () => {
       { ...breaker, lane: 2, probe_webhook: idOf(3) },
       { ...breaker, lane: 3, probe_webhook: idOf(4) },
     ]);
-    await runFile(database, 'rescue', [7, [idOf(4)]]);
+    await runFile(database, 'rescue', { workerNumber: 7, keptIds: [idOf(4)] });
     expect(
       await ask(
         database,

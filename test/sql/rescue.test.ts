@@ -35,7 +35,7 @@ it.each([
      set leased_by = 7, lease_until = now() + interval '1 minute', attempts = 32767, uncounted = $1`,
       [uncounted],
     );
-    await runSql(pool, { sql: sqlFile('rescue'), values: [7, []] });
+    await runSql(pool, sqlFile('rescue'), { workerNumber: 7, keptIds: [] });
     const { rows } = await pool.query<{ waits: string; is_free: boolean }>(
       `select
        case

@@ -42,7 +42,7 @@ it.each([
     waits_for: 'retry_of_the_first',
     next: 'later',
   },
-  { is: 'behind none any more', rule: { retry_at: inS(-5) }, waits_for: 'slot', next: 'now' },
+  { is: 'behind none any more', rule: { retry_at: inS(-5) }, waits_for: 'slot', next: 'due' },
   {
     is: 'of an open breaker',
     breaker: { state: 'open', open_until: later },
@@ -50,12 +50,46 @@ it.each([
     next: 'later',
   },
   { is: 'of a closed breaker', breaker: { open_until: later }, waits_for: 'slot', next: 'due' },
-  { is: 'told to wait', breaker: { paused_until: later }, waits_for: 'retry_after', next: 'later' },
+  {
+    is: 'told to wait',
+    breaker: { throttled_until: later },
+    waits_for: 'throttled',
+    next: 'later',
+  },
   {
     is: 'told to wait no more',
-    breaker: { paused_until: inS(-5) },
+    breaker: { throttled_until: inS(-5) },
     waits_for: 'slot',
-    next: 'now',
+    next: 'due',
+  },
+  {
+    is: 'of an open breaker, and told to wait for longer',
+    breaker: { state: 'open', open_until: inS(60), throttled_until: later },
+    waits_for: 'throttled',
+    next: 'later',
+  },
+  {
+    is: 'paused, and due later',
+    queue: { due_at: later },
+    rule: { is_held: true },
+    endpoint: { status: 'paused' },
+    waits_for: 'endpoint_paused',
+    next: null,
+  },
+  {
+    is: 'disabled, and of an open breaker',
+    rule: { is_held: true },
+    endpoint: { status: 'disabled' },
+    breaker: { state: 'open', open_until: later },
+    waits_for: 'endpoint_disabled',
+    next: null,
+  },
+  {
+    is: 'due later, and of an open breaker',
+    queue: { due_at: later },
+    breaker: { state: 'open', open_until: later },
+    waits_for: 'due_time',
+    next: 'later',
   },
 ])('one that is $is waits for $waits_for, until $next', async (one) => {
   const endpoint = await registerEndpoint(database, { url });
@@ -78,7 +112,7 @@ it.each([
     `select status, waits_for, attempts, finished_at, last_status_code, last_error,
        case when next_attempt_at > now() + interval '1 h' then 'later'
          when next_attempt_at < now() - interval '50 minutes' then 'due'
-         when next_attempt_at < now() then 'now' end as next
+         when next_attempt_at is not null then 'now' end as next
      from posthorn.webhooks`,
   );
   const status = 'status' in one ? one.status : 'pending';

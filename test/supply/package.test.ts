@@ -47,7 +47,7 @@ beforeAll(async () => {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(installed.length + 1));
   await linkDependencies();
-}, 120_000);
+});
 
 afterAll(() => rm(directory, { recursive: true }));
 
@@ -118,7 +118,7 @@ describe('the packed package', () => {
     } finally {
       await database.drop();
     }
-  }, 60_000);
+  });
 });
 
 describe('the dependencies', () => {

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { plainArray } from '../../src/db/plain-array.ts';
-import { runSql, sqlFile } from '../../src/db/sql-file.ts';
+import { runSql, type SqlValues, sqlFile } from '../../src/db/sql-file.ts';
 import { becameCodes } from '../../src/deliver/attempt-record.ts';
 import type { TestDatabase } from './database.ts';
 
@@ -22,29 +22,38 @@ export interface TestResult {
 }
 
 /** The arguments of record.sql for one result. */
-export function recordValues(result: TestResult): unknown[] {
+export function recordValues(result: TestResult): SqlValues {
   const { id, became, lane, number = 1, worker = 1, statusCode = 200 } = result;
   const one = (value: string | number | boolean | null) => plainArray([value]);
-  return [
-    one(id),
-    one(number),
-    one(becameCodes[became]),
-    one(statusCode),
-    one(null),
-    [null],
-    ['ok'],
-    one(false),
-    one(1.5),
-    one(result.endedMsAgo ?? 0),
-    one(result.retryInS ?? 60),
-    one(null),
-    one(0),
-    one(worker),
-    '{}',
-    plainArray(
+  return {
+    webhookIds: one(id),
+    numbers: one(number),
+    became: one(becameCodes[became]),
+    statusCodes: one(statusCode),
+    errors: one(null),
+    errorMessages: [null],
+    responseBodies: ['ok'],
+    areTruncated: one(false),
+    durationsMs: one(1.5),
+    endedAgoMs: one(result.endedMsAgo ?? 0),
+    retryInS: one(result.retryInS ?? 60),
+    reasons: one(null),
+    uncounted: one(0),
+    workerNumbers: one(worker),
+    aliveLanes: '{}',
+    neededLanes: plainArray(
       (became === 'retry' || result.wasPutOff === true) && lane !== undefined ? [lane] : [],
     ),
-  ];
+  };
+}
+
+/** One result, as settleLate() takes it. */
+export function lateResult({ id, number = 1, became, statusCode = 200 }: TestResult) {
+  return {
+    webhook: { webhookId: id, number },
+    decision: { became },
+    result: { kind: 'response', statusCode },
+  } as const;
 }
 
 /** Records one result; the ids that were the worker's to record. */
@@ -52,10 +61,11 @@ export async function recordResult(
   pool: Pick<pg.Pool, 'query'>,
   result: TestResult,
 ): Promise<string[]> {
-  const rows = await runSql<{ webhook_id: string | null }>(pool as pg.Pool, {
-    sql: sqlFile('record'),
-    values: recordValues(result),
-  });
+  const rows = await runSql<{ webhook_id: string | null }>(
+    pool as pg.Pool,
+    sqlFile('record'),
+    recordValues(result),
+  );
   return rows.flatMap((row) => row.webhook_id ?? []);
 }
 

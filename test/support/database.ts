@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { databaseUrlFor } from './database-url.ts';
+import { databaseUrlFor } from '../../harness/database-url.ts';
 
 /** A migrated database of its own for a test file. */
 export interface TestDatabase extends AsyncDisposable {

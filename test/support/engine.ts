@@ -8,7 +8,7 @@ import type { TestDatabase } from './database.ts';
 
 /** A running Posthorn that delivers to loopback; POSTHORN_TEST_LOG shows what it says. */
 export async function startEngine(
-  database: TestDatabase,
+  database: Pick<TestDatabase, 'url'>,
   options: {
     env?: Record<string, string>;
     worker?: boolean;

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Asks again and again until there is an answer. For states that no event tells of; rejects after 15 s, if not said otherwise. */
+/** Asks again and again until there is an answer. For states that no event tells of; rejects after 60 s, if not said otherwise. */
 export async function eventually<Answer>(
   ask: () => Promise<Answer | undefined | false>,
   what: string,
-  withinMs = 15_000,
+  withinMs = 60_000,
 ): Promise<Answer> {
   const deadline = performance.now() + withinMs;
   while (performance.now() < deadline) {

@@ -1,12 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
+import { databaseUrlFor } from '../../harness/database-url.ts';
+import { startTemporaryPostgres, testSettings } from '../../harness/temporary-postgres.ts';
 import { migrate } from '../../src/db/migrate.ts';
-import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { createLog } from '../../src/log.ts';
-import { databaseUrlFor } from './database-url.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -34,30 +31,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return async () => {
     await admin.query(`drop database ${templateDatabase} with (force)`);
     await admin.end();
-    await server.close();
+    await server[Symbol.asyncDispose]();
   };
 }
 
-async function openServer(): Promise<{ url: string; close: () => Promise<void> }> {
+async function openServer(): Promise<{ readonly url: string } & AsyncDisposable> {
   const url = process.env['POSTHORN_TEST_DATABASE_URL'];
-  if (url !== undefined && url !== '') return { url, close: async () => {} };
-  const dataDir = await mkdtemp(join(tmpdir(), 'posthorn-test-'));
-  const embedded = await startEmbeddedPostgres({
-    dataDir,
-    log: createLog('silent'),
-    // Thrown away afterwards; the tests that need a server to survive a crash start their own.
-    settings: {
-      fsync: 'off',
-      synchronous_commit: 'off',
-      max_connections: '300',
-      max_prepared_transactions: '10',
-    },
-  });
-  return {
-    url: embedded.url,
-    close: async () => {
-      await embedded.stop();
-      await rm(dataDir, { recursive: true, force: true });
-    },
-  };
+  if (url !== undefined && url !== '') return { url, async [Symbol.asyncDispose]() {} };
+  // The tests that need a server to survive a crash start their own.
+  return startTemporaryPostgres({ name: 'test', settings: testSettings });
 }

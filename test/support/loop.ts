@@ -68,9 +68,6 @@ export function createTestLoop(
       released.push(number);
     },
   });
-  sender.onSlotFreed = () => loop.slotFreed();
-  sender.onLaneFreed = () => loop.laneFreed();
-  recorder.onLaneHeld = (lane) => loop.laneCalled(lane, 'rules');
   return {
     loop,
     sender,

@@ -1,12 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pg from 'pg';
+import { databaseUrlFor } from '../../harness/database-url.ts';
+import { startTemporaryPostgres } from '../../harness/temporary-postgres.ts';
 import { migrate } from '../../src/db/migrate.ts';
-import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { createLog } from '../../src/log.ts';
-import { databaseUrlFor } from './database-url.ts';
 import { connect } from './roles.ts';
 
 /** A Postgres of a test's own, for what concerns a whole server. */
@@ -20,8 +17,7 @@ export interface OwnServer extends AsyncDisposable {
 /** Starts one with these settings on its command line; the others are those that anybody gets. */
 export async function startOwnServer(settings: Record<string, string> = {}): Promise<OwnServer> {
   const log = createLog('silent');
-  const dataDir = await mkdtemp(join(tmpdir(), 'posthorn-own-'));
-  const server = await startEmbeddedPostgres({ dataDir, log, settings });
+  const server = await startTemporaryPostgres({ name: 'own', settings });
   const pools = new Set<pg.Pool>();
   // Migrated once, and cloned for each database that a test asks for.
   const template = 'own_template';
@@ -32,7 +28,7 @@ export async function startOwnServer(settings: Record<string, string> = {}): Pro
     await migrate({ databaseUrl: databaseUrlFor(server.url, template), log });
   };
   return {
-    dataDir,
+    dataDir: server.dataDir,
     url: server.url,
     database: async () => {
       const name = `own_${randomBytes(4).toString('hex')}`;
@@ -51,8 +47,7 @@ export async function startOwnServer(settings: Record<string, string> = {}): Pro
     },
     [Symbol.asyncDispose]: async () => {
       for (const pool of pools) await pool.end();
-      await server.stop();
-      await rm(dataDir, { recursive: true, force: true });
+      await server[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { canRun } from '../../harness/can-run.ts';
+import { freePort } from '../../harness/free-port.ts';
 import { eventually } from './eventually.ts';
 
 /** Whether this machine has a Prometheus with its promtool (Debian: apt-get install prometheus). */
@@ -74,13 +74,4 @@ export async function startPrometheus(targets: readonly string[]): Promise<Prome
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -3,6 +3,7 @@ import type { AttemptRecord } from '../../src/deliver/attempt-record.ts';
 import { Breakers } from '../../src/deliver/breakers.ts';
 import { GoneEndpoints } from '../../src/deliver/gone-endpoints.ts';
 import { Recorder } from '../../src/deliver/recorder.ts';
+import type { AttemptResult } from '../../src/domain/attempt-result.ts';
 import { createEvents, type Events } from '../../src/events.ts';
 import { createLog, type Log } from '../../src/log.ts';
 
@@ -23,33 +24,28 @@ export function failure(
   { number, statusCode }: { number: number; statusCode: number },
 ): AttemptRecord {
   return {
-    webhookId,
-    number,
-    statusCode,
-    mayHaveOpenAttempts: false,
-    leasedBy: 1,
-    became: 'retry',
-    error: `http_${statusCode}`,
-    errorMessage: null,
-    responseBody: 'no',
-    responseTruncated: false,
-    durationMs: 1,
-    endedAtMs: performance.now(),
-    retryInMs: 60_000,
-    reason: null,
-    counts: true,
-    laneResult: {
-      lane: '1',
-      url: 'http://receiver.example/',
-      verdict: {
-        kind: 'retry',
-        reason: `http_${statusCode}`,
-        notBeforeMs: undefined,
-        pressure: 'neutral',
-      },
-      probe: undefined,
+    webhook: {
+      ...{ webhookId, outboxId: webhookId, number, leasedBy: 1 },
+      ...{ lane: '1', url: 'http://receiver.example/', priority: 1, isProbe: false },
+      ...{ endpointId: null, goneAnswers: 0, uncounted: 0, pastAttempts: 0 },
     },
-    endpointId: null,
-    goneAnswers: 0,
+    result: answered(statusCode, 'no'),
+    verdict: {
+      kind: 'retry',
+      reason: `http_${statusCode}`,
+      notBeforeMs: undefined,
+      pressure: 'neutral',
+    },
+    decision: { became: 'retry', inMs: 60_000, counts: true },
+    endedAtMs: performance.now(),
+  };
+}
+
+/** What a receiver said. */
+export function answered(statusCode: number, body = ''): AttemptResult {
+  return {
+    ...{ kind: 'response', statusCode, body: Buffer.from(body), truncated: false },
+    ...{ retryAfter: undefined, location: undefined, contentEncoding: undefined },
+    ...{ durationMs: 1, retriedConnection: false },
   };
 }

@@ -13,10 +13,8 @@ export async function carryOut({ pool }: TestDatabase, id: string): Promise<void
     );
     const status = rows[0]?.status;
     if (status !== 'running' && status !== 'cancelling') return;
-    await runSql(pool, {
-      ...(status === 'running'
-        ? { sql: putBack, values: [id, 1_000, 20_000] }
-        : { sql: takeBack, values: [id, 1_000] }),
-    });
+    const values = { replayId: id, maxWebhooks: 1_000 };
+    if (status === 'running') await runSql(pool, putBack, { ...values, maxRows: 20_000 });
+    else await runSql(pool, takeBack, values);
   }
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { runSql, sqlFile } from '../../src/db/sql-file.ts';
+import { queryOf, runSql, type SqlValues, sqlFile } from '../../src/db/sql-file.ts';
 import type { TestDatabase } from './database.ts';
 
 // Rows that a test plants in the tables, as no producer and no worker would leave them together.
@@ -58,9 +58,20 @@ export async function clear({ pool }: Pick<TestDatabase, 'pool'>): Promise<void>
 export function runFile<Row extends pg.QueryResultRow>(
   { pool }: Pick<TestDatabase, 'pool'>,
   name: string,
-  values: readonly unknown[],
+  values: SqlValues,
 ): Promise<Row[]> {
-  return runSql<Row>(pool, { sql: sqlFile(name), values });
+  return runSql<Row>(pool, sqlFile(name), values);
+}
+
+/** Prepares sql/<name>.sql; what executes it with these values, which are SQL. */
+export async function prepareFile(
+  client: pg.ClientBase,
+  { name, as }: { readonly name: string; readonly as: string },
+  values: Readonly<Record<string, string>>,
+): Promise<string> {
+  const query = queryOf(sqlFile(name), values);
+  await client.query(`prepare ${as} as ${query.text}`);
+  return `execute ${as}${query.values?.length === 0 ? '' : `(${query.values?.join(', ')})`}`;
 }
 
 /** All rows that a statement gives. */

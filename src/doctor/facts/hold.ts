@@ -7,7 +7,7 @@ const holdRow = z.object({
 });
 const identityRow = z.object({ environment: z.string().nullable() });
 
-/** Why nothing is sent from this database, and whether a worker has recorded which one it is. */
+/** Why this database is held, and whether a worker has recorded its identity. */
 export interface HoldFacts {
   readonly hold: z.infer<typeof holdRow> | undefined;
   /** Undefined: no worker has started yet. */

@@ -13,13 +13,13 @@ const standbyRow = z.object({ application: z.string().nullable(), xmin_age: z.in
 const slotRow = z.object({
   name: z.string(),
   is_active: z.boolean(),
-  /** How many transactions ago the oldest began that vacuum keeps rows for; null for none. */
+  /** The age, in transactions, of the oldest snapshot that vacuum keeps rows for; null: none. */
   xmin_age: z.int().nullable(),
   retained_bytes: z.number().nullable(),
   wal_status: z.string().nullable(),
 });
 
-/** What keeps vacuum from removing dead rows, and WAL from being recycled. */
+/** What prevents vacuum from removing dead rows, and WAL from being recycled. */
 export interface HorizonFacts {
   readonly transactions: readonly z.infer<typeof transactionRow>[];
   readonly prepared: readonly z.infer<typeof preparedRow>[];
@@ -32,7 +32,7 @@ export async function readHorizon(
   { isInRecovery }: { isInRecovery: boolean },
 ): Promise<HorizonFacts> {
   return {
-    // Those without a snapshot and an id hold nothing back; vacuum's own are known to be harmless.
+    // Transactions without a snapshot and an id hold nothing back; vacuum's own are harmless.
     transactions: await look.all(
       transactionRow,
       `select

@@ -8,20 +8,20 @@ const pageRow = z.object({
 });
 const misruledRow = z.object({ lane: z.string(), endpoint_id: z.string().nullable() });
 
-/** Webhooks that no trigger has enqueued, among the newest. */
+/** Webhooks among the newest that no trigger has enqueued. */
 export interface MissedFacts {
   readonly webhookIds: readonly string[];
-  /** How many were looked at, and whether that was all. */
+  /** How many webhooks were checked, and whether these were all. */
   readonly looked: number;
   readonly isAll: boolean;
 }
 
-/** Some 0.1 s of one core. */
+/** About 0.1 s of one core. */
 const walkRows = 10_000;
 const lookForMs = 2_000;
 const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** Looks at the newest webhooks for two seconds, so that it costs the same whatever the size of the history. */
+/** Checks the newest webhooks for two seconds, so that it costs the same whatever the size of the history. */
 export async function readMissed(look: Look): Promise<MissedFacts> {
   const startedMs = performance.now();
   const webhookIds: string[] = [];
@@ -40,7 +40,7 @@ export async function readMissed(look: Look): Promise<MissedFacts> {
   }
 }
 
-/** Endpoints whose lane is claimed by other rules than their settings; or rules of no endpoint. */
+/** Finds endpoints whose lane rules differ from their settings, and rules without an endpoint. */
 export async function readMisruled(look: Look): Promise<string[]> {
   const rows = await look.all(
     misruledRow,

@@ -2,7 +2,7 @@ import { createClient } from 'redis';
 
 const patienceMs = 2_000;
 
-/** Asks Redis once: how many ms it took, or why there was no answer. The URL is in neither. */
+/** Pings Redis once; returns how many ms it took, or why there was no answer. The result does not contain the URL. */
 export async function askRedis(url: string): Promise<number | string> {
   const client = createClient({
     url,
@@ -18,7 +18,7 @@ export async function askRedis(url: string): Promise<number | string> {
   });
   try {
     const answered = client.connect().then(() => client.ping());
-    // When it is late, how it ends in the end is of no interest.
+    // After the deadline, the result no longer matters.
     answered.catch(() => {});
     const startedMs = performance.now();
     await Promise.race([answered, late]);
@@ -31,7 +31,7 @@ export async function askRedis(url: string): Promise<number | string> {
   }
 }
 
-/** A refused connection to a name with several addresses has its reasons inside. */
+/** The error of a refused connection to a name with several addresses has its reasons inside. */
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map((one: unknown) => messageOf(one)).join('; ');

@@ -10,7 +10,7 @@ import {
 } from '../../db/rights.ts';
 import type { Look } from '../look.ts';
 
-/** One privilege on one thing, as src/db/rights.ts has it: "select on queue", "insert (url) on outbox". */
+/** One privilege on one object, as in src/db/rights.ts: "select on queue", "insert (url) on outbox". */
 export interface Right {
   readonly who: Grantee;
   readonly what: string;
@@ -21,7 +21,7 @@ export interface Right {
 
 const heldRow = z.object({ at: z.int() });
 
-/** The rights that the present role has, however it came to them. */
+/** Reads the rights of the current role, from any source. */
 export async function readHeldRights(
   look: Look,
   rights: readonly Right[],
@@ -53,7 +53,7 @@ export async function readHeldRights(
 
 const grantRow = z.object({ role: z.string(), what: z.string() });
 
-/** What was granted to the roles themselves, in the words of {@link Right}. */
+/** Reads the direct grants to the roles, in the form of {@link Right}. */
 export async function readGrants(
   look: Look,
   prefix: string,
@@ -97,7 +97,7 @@ const roleRow = z.object({
   is_owner: z.boolean(),
 });
 
-/** Whom the schema belongs to, and whether the present role is that one or a member of it. */
+/** Reads the owner of the schema, and whether the current role is the owner or a member of it. */
 export async function readOwner(look: Look): Promise<z.infer<typeof roleRow>> {
   const rows = await look.all(
     roleRow,
@@ -110,7 +110,7 @@ export async function readOwner(look: Look): Promise<z.infer<typeof roleRow>> {
 
 const graphileRow = z.object({ is_visible: z.boolean() });
 
-/** Whether this role sees the rows of Graphile Worker's jobs: by its owner's rights, or by a policy. */
+/** Reads whether this role sees the rows of Graphile Worker's jobs, by its owner's rights or by a policy. */
 export async function readSeesJobs(look: Look): Promise<boolean> {
   const rows = await look.all(
     graphileRow,
@@ -129,7 +129,7 @@ export async function readSeesJobs(look: Look): Promise<boolean> {
   return rows[0]?.is_visible === true;
 }
 
-/** All that src/db/rights.ts grants, one by one. */
+/** All rights that src/db/rights.ts grants, one by one. */
 export function allRights(): readonly Right[] {
   return [
     ...schemaRights.posthorn.map((who) => right(who, { object: 'posthorn', privilege: 'usage' })),
@@ -149,7 +149,7 @@ export function allRights(): readonly Right[] {
   ];
 }
 
-/** "insert (url, body)" is a privilege for each of the columns. */
+/** Splits "insert (url, body)" into one privilege per column. */
 function privilegesIn(text: string): { privilege: string; column: string | null }[] {
   const [, privilege = text, columns] = /^(\w+) \((.*)\)$/.exec(text) ?? [];
   if (columns === undefined) return [{ privilege, column: null }];

@@ -3,10 +3,10 @@ import type { Look } from '../look.ts';
 
 const partitionRow = z.object({ day: z.string(), ahead: z.int(), missing: z.array(z.string()) });
 
-/** The days that should have partitions, as yyyy-mm-dd, and of which tables they are missing. */
+/** A day that should have partitions, as yyyy-mm-dd, and the tables that lack one. */
 export type PartitionDay = z.infer<typeof partitionRow>;
 
-/** Two days ahead: a third is made every ten minutes, so in the first minutes of a day it is not there yet. */
+/** Two days ahead: the third is made every ten minutes, so in the first minutes of a day it does not exist yet. */
 const daysAhead = 2;
 
 export function readPartitions(look: Look): Promise<PartitionDay[]> {
@@ -33,7 +33,7 @@ export function readPartitions(look: Look): Promise<PartitionDay[]> {
 
 const strandedRow = z.object({ day: z.string() });
 
-/** The days of rows in the default partitions, but for days that were dropped. */
+/** Reads the days of rows in the default partitions, except for dropped days. */
 export async function readStranded(look: Look): Promise<string[]> {
   const rows = await look.all(
     strandedRow,
@@ -50,7 +50,7 @@ const workerRow = z.object({
 });
 const dueRow = z.object({ due_s: z.number().nullable() });
 
-/** Who works, and since when the oldest webhook is due that nothing holds. */
+/** The workers, and how long the oldest webhook that is not held has been due. */
 export interface WorkerFacts {
   readonly workers: readonly z.infer<typeof workerRow>[];
   readonly dueS: number | null;
@@ -82,7 +82,7 @@ const connectionRow = z.object({
 
 export type ConnectionFacts = z.infer<typeof connectionRow>;
 
-/** Connections now, by all, and what limits this role and this database. -1: nothing. */
+/** Reads the number of connections, and the limits of this role and this database. -1: no limit. */
 export function readConnections(look: Look): Promise<ConnectionFacts> {
   return look.one(
     connectionRow,
@@ -97,7 +97,10 @@ export function readConnections(look: Look): Promise<ConnectionFacts> {
 
 const nowRow = z.object({ now_ms: z.number() });
 
-/** By how many ms Postgres' clock is ahead of ours, and the most that this may be wrong by: of the quickest of five looks. */
+/**
+ * Reads by how many ms Postgres' clock is ahead of ours, and the maximum error of that, from the quickest of five
+ * queries.
+ */
 export async function readClock(
   look: Look,
 ): Promise<{ readonly aheadMs: number; readonly withinMs: number }> {

@@ -10,11 +10,11 @@ const serverRow = z.object({
   is_in_recovery: z.boolean(),
   can_see_all: z.boolean(),
   settings: z.record(z.string(), z.string()),
-  /** Where their values come from, in the words of pg_settings. */
+  /** The sources of the values, as in pg_settings. */
   sources: z.record(z.string(), z.string()),
 });
 
-/** The server, who we are on it, and its settings as they hold for us. */
+/** The server, our role, and the settings of our session. */
 export type ServerFacts = z.infer<typeof serverRow>;
 
 const names = [
@@ -64,10 +64,10 @@ const overrideRow = z.object({
   value: z.string(),
 });
 
-/** A setting that holds for a role, a database, or one in the other, in place of the server's. */
+/** A setting of a role, of a database, or of a role in a database, which overrides the server's. */
 export type Override = z.infer<typeof overrideRow>;
 
-/** Those of this database and of all. */
+/** Reads the overrides for this database and for all databases. */
 export function readOverrides(look: Look): Promise<Override[]> {
   return look.all(
     overrideRow,

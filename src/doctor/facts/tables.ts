@@ -4,7 +4,7 @@ import type { Look } from '../look.ts';
 const unloggedRow = z.object({ name: z.string() });
 const triggerRow = z.object({ table: z.string(), name: z.string(), is_enabled: z.boolean() });
 
-/** What is true of the tables beside their rows. */
+/** The state of the tables, apart from their rows. */
 export interface TableFacts {
   readonly unlogged: readonly string[];
   readonly triggers: readonly z.infer<typeof triggerRow>[];

@@ -12,11 +12,11 @@ const hotRow = z.object({
   vacuumed_s: z.number().nullable(),
 });
 
-/** A table whose rows come and go all day. */
+/** A table whose rows change all day. */
 export type HotTable = z.infer<typeof hotRow>;
 
 export interface VacuumFacts {
-  /** Tables for which somebody switched autovacuum off. */
+  /** Tables with autovacuum off. */
   readonly off: readonly string[];
   readonly hot: readonly HotTable[];
 }

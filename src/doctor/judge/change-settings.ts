@@ -2,7 +2,10 @@
 
 import type { ServerFacts } from '../facts/server.ts';
 
-/** How to change settings, given as name and value: where they are set, as a file does not help against what goes before it. */
+/**
+ * Says how to change settings, given as name and value, at the place where they are set: a file does not override a
+ * command line.
+ */
 export function changeSettings(
   server: ServerFacts,
   settings: readonly (readonly [name: string, value: string])[],
@@ -24,7 +27,7 @@ export function changeSettings(
     ...(inFile.length === 0 ? [] : ['select pg_reload_conf();']),
     ...(onCommandLine.length === 0
       ? []
-      : [`Start Postgres with ${flags(onCommandLine)}: its command line sets the opposite.`]),
+      : [`Start Postgres with ${flags(onCommandLine)}: its command line now sets the opposite.`]),
     ...(byClient.length === 0
       ? []
       : [`Take ${byClient.map(({ name }) => name).join(', ')} out of DATABASE_URL and PGOPTIONS.`]),
@@ -37,7 +40,7 @@ function flags(settings: readonly { name: string; value: string }[]): string {
   return settings.map(({ name, value }) => `-c ${name}=${value}`).join(' ');
 }
 
-/** A name as SQL takes it: in quotes where it needs them. */
+/** Quotes a name for SQL if it needs quotes. */
 export function identifier(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }

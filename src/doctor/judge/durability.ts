@@ -6,12 +6,12 @@ import type { TableFacts } from '../facts/tables.ts';
 import { type Finding, verdictsOf } from '../finding.ts';
 import { changeSettings, identifier } from './change-settings.ts';
 
-/** Whether what was committed is still there after a crash. */
+/** Whether committed data survives a crash. */
 export function judgeDurability(server: ServerFacts, overrides: readonly Override[]): Finding[] {
   return [judgeFsync(server), judgePageWrites(server), judgeCommit(server, overrides)];
 }
 
-/** Whether the tables keep what is in them, and each row of the outbox reaches the queue. */
+/** Whether the tables keep their rows, and each row of the outbox reaches the queue. */
 export function judgeTables(
   tables: TableFacts,
   settings: { readonly server: ServerFacts; readonly overrides: readonly Override[] },
@@ -22,7 +22,7 @@ export function judgeTables(
 function judgeFsync(server: ServerFacts): Finding {
   const { ok, fail } = verdictsOf(
     'fsync',
-    'on: without it a crash of the machine loses or corrupts what was committed',
+    'on: without it, a crash of the machine loses or corrupts committed data',
   );
   const value = server.settings['fsync'] ?? '';
   return value === 'on' ? ok(value) : fail(value, changeSettings(server, [['fsync', 'on']]));
@@ -31,7 +31,7 @@ function judgeFsync(server: ServerFacts): Finding {
 function judgePageWrites(server: ServerFacts): Finding {
   const { ok, fail } = verdictsOf(
     'full_page_writes',
-    'on: without it a crash in the middle of a write leaves a torn page, unless the file system writes pages as a whole (ZFS)',
+    'on: without it, a crash in the middle of a write leaves a torn page, unless the file system writes whole pages (ZFS)',
   );
   const value = server.settings['full_page_writes'] ?? '';
   return value === 'on'
@@ -39,13 +39,13 @@ function judgePageWrites(server: ServerFacts): Finding {
     : fail(value, changeSettings(server, [['full_page_writes', 'on']]));
 }
 
-/** It can be set for a role and for a database, so the value of this session does not tell all. */
+/** It can be set per role and per database, so the value in this session does not show everything. */
 function judgeCommit(server: ServerFacts, overrides: readonly Override[]): Finding {
   const { settings } = server;
   const remedy = changeSettings(server, [['synchronous_commit', 'on']]);
   const { ok, warn, fail } = verdictsOf(
     'synchronous_commit',
-    'on, for whoever inserts webhooks and for the workers: with off, a crash loses what was committed in the last moments',
+    'on, for producers and workers: with off, a crash loses the commits of the last moments',
   );
   const value = settings['synchronous_commit'] ?? '';
   if (value === 'off') return fail('off', remedy);
@@ -58,7 +58,7 @@ function judgeCommit(server: ServerFacts, overrides: readonly Override[]): Findi
   if (value === 'local' && settings['synchronous_standby_names'] !== '') {
     return warn(
       'local, with synchronous standbys',
-      `${remedy} Else a failover loses the last commits.`,
+      `${remedy} Otherwise a failover loses the last commits.`,
     );
   }
   return ok(value);
@@ -67,7 +67,7 @@ function judgeCommit(server: ServerFacts, overrides: readonly Override[]): Findi
 function judgeLogged({ unlogged }: TableFacts): Finding {
   const { ok, fail } = verdictsOf(
     'logged tables',
-    'all tables of the schema are logged: a crash empties the others',
+    'all tables of the schema are logged: a crash empties unlogged ones',
   );
   if (unlogged.length === 0) return ok('all');
   return fail(
@@ -76,14 +76,17 @@ function judgeLogged({ unlogged }: TableFacts): Finding {
   );
 }
 
-/** What makes a webhook of a row. A dump that was restored with --disable-triggers, and stopped, leaves them off. */
+/**
+ * The triggers that enqueue a row of the outbox. A restore with --disable-triggers that stopped half-way leaves them
+ * off.
+ */
 function judgeTriggers(
   { triggers }: TableFacts,
   { server, overrides }: { server: ServerFacts; overrides: readonly Override[] },
 ): Finding {
   const { ok, warn, fail } = verdictsOf(
     'triggers',
-    'enabled, and fired for everybody: without them what is inserted into the outbox is never sent',
+    'enabled and firing in all sessions: without them, webhooks in the outbox are never sent',
   );
   const off = triggers.filter(({ is_enabled: isEnabled }) => !isEnabled);
   if (off.length > 0) {

@@ -4,19 +4,19 @@ import { waysToResume } from '../../domain/hold.ts';
 import type { HoldFacts } from '../facts/hold.ts';
 import { type Finding, verdictsOf } from '../finding.ts';
 
-/** Whether webhooks are sent from this database at all. */
+/** Whether this database is held. */
 export function judgeHold(
   { hold, recorded }: HoldFacts,
   { environment }: { readonly environment: string },
 ): Finding {
   const { ok, fail } = verdictsOf(
     'hold',
-    'none: webhooks are sent from the database that a worker recorded, and from no copy of it',
+    'none: webhooks are sent from the database that a worker recorded, and not from copies of it',
   );
   if (hold !== undefined) {
     return fail(
       `nothing is sent: ${hold.reason}`,
-      `If this database is to send webhooks: ${waysToResume(environment)} To drop what waits, "posthorn cancel --all" before. docs/copies.md`,
+      `If this database is to send webhooks: ${waysToResume(environment)} To drop the waiting webhooks, run "posthorn cancel --all" first. See docs/copies.md`,
     );
   }
   if (recorded === undefined) return ok('no worker has started here yet');

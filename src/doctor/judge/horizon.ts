@@ -5,8 +5,8 @@ import type { HorizonFacts } from '../facts/horizon.ts';
 import { type Finding, verdictsOf } from '../finding.ts';
 
 /**
- * In s. The queue turns over all the time: while its dead entries must stay, every claim walks over them again. A dump takes
- * minutes, and nobody means to keep a transaction open for an hour.
+ * In s. The queue turns over all the time: while its dead entries cannot be removed, every claim walks over them again.
+ * A dump takes minutes, and a transaction that is open for an hour is never intended.
  */
 const longS = 300;
 const tooLongS = 3_600;
@@ -30,7 +30,7 @@ export function judgeHorizon(
 function judgeTransactions({ transactions }: HorizonFacts): Finding {
   const { ok, warn, fail } = verdictsOf(
     'open transactions',
-    `none is older than ${age(longS)}: vacuum keeps all that the oldest might still see, and claims grow slower with it`,
+    `none is older than ${age(longS)}: vacuum keeps all rows that the oldest might still see, which slows claims`,
   );
   const old = transactions.filter(({ age_s: ageS }) => ageS > longS);
   const [oldest] = old;
@@ -43,16 +43,16 @@ function judgeTransactions({ transactions }: HorizonFacts): Finding {
       `${state ?? 'open'} for ${age(ageS)} (pid ${pid}, ${role}${application ? `, ${application}` : ''})`,
   );
   const idle = old.some(({ state }) => state?.startsWith('idle') === true)
-    ? ' Against those that idle: idle_in_transaction_session_timeout.'
+    ? ' To end idle ones by itself, set idle_in_transaction_session_timeout.'
     : '';
-  const remedy = `End what is not meant to run: select pg_terminate_backend(${oldest.pid});${idle}`;
+  const remedy = `End it if it should not run: select pg_terminate_backend(${oldest.pid});${idle}`;
   return oldest.age_s > tooLongS ? fail(listed(found, 3), remedy) : warn(listed(found, 3), remedy);
 }
 
 function judgePrepared({ prepared }: HorizonFacts): Finding {
   const { ok, warn, fail } = verdictsOf(
     'prepared transactions',
-    `none is older than ${age(longS)}: one that nobody ends holds vacuum back for ever, even over a restart`,
+    `none is older than ${age(longS)}: a forgotten one holds vacuum back for ever, even across a restart`,
   );
   const [oldest] = prepared;
   if (oldest === undefined) return ok('none');
@@ -62,15 +62,15 @@ function judgePrepared({ prepared }: HorizonFacts): Finding {
   return oldest.age_s > tooLongS ? fail(found, remedy) : warn(found, remedy);
 }
 
-/** What runs on a standby holds rows here, if it sends its feedback. When that began is not known here. */
+/** Queries on a standby keep rows here if it sends feedback. The start of such a query is not known here. */
 function judgeStandbys({ standbys }: HorizonFacts): Finding {
   const { ok, warn } = verdictsOf(
     'standbys',
-    `none holds rows of more than ${manyTransactions} transactions ago (hot_standby_feedback)`,
+    `none holds rows from more than ${manyTransactions} transactions ago (hot_standby_feedback)`,
   );
   const [oldest] = standbys;
-  if (oldest === undefined) return ok('none holds any');
-  const found = `${oldest.application ?? 'one'} holds those of ${oldest.xmin_age} transactions ago`;
+  if (oldest === undefined) return ok('none holds rows');
+  const found = `${oldest.application ?? 'one'} holds rows from ${oldest.xmin_age} transactions ago`;
   return oldest.xmin_age > manyTransactions
     ? warn(found, 'Look for a long query on that standby.')
     : ok(found);
@@ -79,7 +79,7 @@ function judgeStandbys({ standbys }: HorizonFacts): Finding {
 function judgeSlots({ slots }: HorizonFacts, isUnlimited: boolean): Finding {
   const { ok, warn, fail } = verdictsOf(
     'replication slots',
-    'each is in use: what a slot has not read stays on this disk, and so do dead rows if it has an xmin',
+    'each is in use: WAL that a slot has not read stays on this disk, and so do dead rows if the slot has an xmin',
   );
   if (slots.length === 0) return ok('none');
   const bad = slots.filter(
@@ -90,15 +90,15 @@ function judgeSlots({ slots }: HorizonFacts, isUnlimited: boolean): Finding {
   const found = bad.map(
     (slot) =>
       `${slot.name} ${slot.is_active ? 'lags' : 'is not in use'}, holds ${bytes(slot.retained_bytes ?? 0)} of WAL` +
-      `${slot.xmin_age === null ? '' : ` and rows of ${slot.xmin_age} transactions ago`}` +
-      `${slot.wal_status === 'lost' ? ' and has lost what it needs' : ''}`,
+      `${slot.xmin_age === null ? '' : ` and rows from ${slot.xmin_age} transactions ago`}` +
+      `${slot.wal_status === 'lost' ? ' and has lost WAL that it needs' : ''}`,
   );
   const unused = bad.filter(({ is_active: isActive }) => !isActive);
   const remedy = [
     ...unused.map(
-      ({ name }) => `Unless its reader comes back: select pg_drop_replication_slot('${name}');`,
+      ({ name }) => `If its reader will not come back: select pg_drop_replication_slot('${name}');`,
     ),
-    ...(unused.length < bad.length ? ['See why the reader of the slot lags.'] : []),
+    ...(unused.length < bad.length ? ['Find out why the reader of the slot lags.'] : []),
     ...(isUnlimited ? ['max_slot_wal_keep_size limits what a slot may hold.'] : []),
   ].join(' ');
   const isHard = bad.some(

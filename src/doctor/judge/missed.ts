@@ -9,21 +9,21 @@ const remedy = 'posthorn doctor --repair';
 export function judgeMissed({ webhookIds, looked, isAll }: MissedFacts): Finding {
   const { ok, fail } = verdictsOf(
     'enqueued webhooks',
-    'each webhook of the outbox waits or has ended: one that was inserted while the trigger did not fire is never sent',
+    'each webhook in the outbox waits or has ended: one inserted while the trigger did not fire is never sent',
   );
   const among = isAll ? `all ${looked}` : `the newest ${looked}`;
-  if (webhookIds.length === 0) return ok(looked === 0 ? 'none is there' : among);
+  if (webhookIds.length === 0) return ok(looked === 0 ? 'none' : among);
   return fail(
     `${counted(webhookIds.length, 'webhook')} of ${among} were never enqueued: ${listed(webhookIds)}`,
-    `${remedy} enqueues them, and says which. Before that, make sure that they are meant to be sent: "triggers" above, a restore, or replication has brought them.`,
+    `${remedy} enqueues them and prints their ids. First make sure that they should be sent: they come from disabled triggers (see above), a restore, or replication.`,
   );
 }
 
 export function judgeMisruled(endpoints: readonly string[]): Finding {
   const { ok, fail } = verdictsOf(
     'lane rules',
-    'are what the endpoints’ settings say: else one that is paused is sent to, or a limit does not hold',
+    'match the endpoints’ settings: otherwise a paused endpoint is sent to, or a limit does not hold',
   );
-  if (endpoints.length === 0) return ok('as the endpoints are set');
+  if (endpoints.length === 0) return ok('match the endpoints');
   return fail(`differ for ${counted(endpoints.length, 'endpoint')}: ${listed(endpoints)}`, remedy);
 }

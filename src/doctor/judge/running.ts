@@ -9,21 +9,21 @@ import { changeSettings } from './change-settings.ts';
 export function judgePartitions(days: readonly PartitionDay[]): Finding {
   const { ok, warn, fail } = verdictsOf(
     'partitions',
-    'there for today and two days ahead: a worker makes them every ten minutes; what comes without goes to the default partitions',
+    'exist for today and two days ahead: a worker makes them every ten minutes; rows without one go to the default partitions',
   );
   const gaps = days.filter(({ missing }) => missing.length > 0);
   if (gaps.length === 0) return ok(`up to ${days.at(-1)?.day}`);
   const found = `missing: ${listed(gaps.map(({ day, missing }) => `${day} of ${missing.join(', ')}`))}`;
-  const remedy = `${gaps.map(({ day }) => `select posthorn.make_partitions('${day}');`).join(' ')} And see that a worker runs: its log has "Maintenance done" every ten minutes.`;
+  const remedy = `${gaps.map(({ day }) => `select posthorn.make_partitions('${day}');`).join(' ')} And make sure that a worker runs: it logs "Maintenance done" every ten minutes.`;
   return gaps.some(({ ahead }) => ahead <= 1) ? fail(found, remedy) : warn(found, remedy);
 }
 
 export function judgeStranded(days: readonly string[]): Finding {
   const { ok, warn } = verdictsOf(
     'default partitions',
-    'hold no rows of a day that can have its own: such rows are read by every look at history. Unfinished webhooks of dropped days belong there',
+    'hold no rows of a day that can have its own partition: every query of the history reads such rows. Unfinished webhooks of dropped days belong there',
   );
-  if (days.length === 0) return ok('no rows out of place');
+  if (days.length === 0) return ok('no misplaced rows');
   return warn(
     `rows of ${listed(days)}`,
     days
@@ -36,11 +36,11 @@ export function judgeStranded(days: readonly string[]): Finding {
 export function judgeWorkers({ workers, dueS }: WorkerFacts): Finding {
   const { ok, warn, fail } = verdictsOf(
     'workers',
-    'one is alive at least, and says so every two seconds',
+    'at least one is alive and reports every two seconds',
   );
-  const due = dueS === null ? 'nothing is due' : `webhooks are due for ${age(dueS)}`;
+  const due = dueS === null ? 'nothing is due' : `webhooks have been due for ${age(dueS)}`;
   if (workers.length === 0) {
-    const remedy = 'posthorn start, or posthorn worker';
+    const remedy = 'Run "posthorn start" or "posthorn worker".';
     return dueS !== null && dueS > 60
       ? fail(`none, and ${due}`, remedy)
       : warn(`none; ${due}`, remedy);
@@ -52,22 +52,22 @@ export function judgeWorkers({ workers, dueS }: WorkerFacts): Finding {
     );
     return warn(
       `silent: ${listed(names)}`,
-      'A process that is frozen, or whose network is cut: stop it, and the others take over.',
+      'Its process is frozen or its network is down: stop it, and the others take over.',
     );
   }
   const versions = [...new Set(workers.map(({ version }) => version))];
   return ok(`${counted(workers.length, 'worker')}, version ${versions.join(', ')}`);
 }
 
-/** Six for claiming and recording, six for maintenance, one session, ten for the API. */
+/** Connections of one process: six to claim and record, six for maintenance, one session, ten for the API. */
 const perProcess = 23;
-/** Too few even to look at what is wrong. */
+/** Too few even to find out what is wrong. */
 const fewest = 3;
 
 export function judgeConnections(facts: ConnectionFacts, { settings }: ServerFacts): Finding {
   const { ok, warn, fail } = verdictsOf(
     'connections',
-    `${perProcess} are free, as many as one more process takes`,
+    `${perProcess} are free, which is what one more process needs`,
   );
   const setting = (name: string) => Number(settings[name] ?? 0);
   const most = setting('max_connections');
@@ -87,7 +87,8 @@ export function judgeConnections(facts: ConnectionFacts, { settings }: ServerFac
   ].filter(({ isNone = false }) => !isNone);
   const tightest = limits.reduce((one, other) => (other.free < one.free ? other : one));
   const found = `${Math.max(0, tightest.free)} free of ${tightest.of}`;
-  const remedy = 'Raise that limit, let idle clients go, or put a pooler before producers and API.';
+  const remedy =
+    'Raise that limit, close idle clients, or put a pooler in front of producers and the API.';
   if (tightest.free < fewest) return fail(found, remedy);
   return tightest.free < perProcess ? warn(found, remedy) : ok(found);
 }
@@ -98,7 +99,7 @@ const farApartMs = 60_000;
 export function judgeClock({ aheadMs, withinMs }: { aheadMs: number; withinMs: number }): Finding {
   const { ok, warn, fail } = verdictsOf(
     'clock',
-    `this machine and Postgres agree within ${age(apartMs / 1_000)}: signatures and due times go by Postgres’ clock, logs and certificates by this one; receivers refuse what is dated minutes off`,
+    `this machine and Postgres agree within ${age(apartMs / 1_000)}: signatures and due times use Postgres’ clock, logs and certificates use this one; receivers refuse signatures that are minutes off`,
   );
   const apart = Math.abs(aheadMs);
   const side = aheadMs > 0 ? 'ahead' : 'behind';
@@ -106,19 +107,19 @@ export function judgeClock({ aheadMs, withinMs }: { aheadMs: number; withinMs: n
     apart <= withinMs + 1
       ? `the same within ${Math.ceil(withinMs)} ms`
       : `Postgres is ${apart < 10_000 ? `${Math.round(apart)} ms` : age(apart / 1_000)} ${side}`;
-  // What the network may account for is nobody's fault.
+  // The part of the difference that the network cannot explain.
   const surely = apart - withinMs;
-  const remedy = 'Let both machines follow a time server (chrony, systemd-timesyncd).';
+  const remedy = 'Synchronise both machines with a time server (chrony, systemd-timesyncd).';
   if (surely > farApartMs) return fail(found, remedy);
   return surely > apartMs ? warn(found, remedy) : ok(found);
 }
 
-/** A logged statement may hold bodies and secrets. */
+/** Whether Postgres logs statements that may contain bodies and secrets. */
 export function judgeServerLog(server: ServerFacts): Finding {
   const { settings } = server;
   const { ok, warn } = verdictsOf(
     'server log',
-    'shows nothing of producers: their statements that fail, unless log_min_error_statement is panic, and lines of COPY, unless log_error_verbosity is terse',
+    'shows no data of producers: Postgres logs failed statements unless log_min_error_statement is panic, and lines of COPY unless log_error_verbosity is terse',
   );
   const faults: (readonly [string, string])[] = [];
   if (settings['log_error_verbosity'] !== 'terse') faults.push(['log_error_verbosity', 'terse']);
@@ -143,19 +144,22 @@ export function judgeRedis(
 ): Finding {
   const { ok, warn } = verdictsOf(
     'redis',
-    'answers, if REDIS_URL is set; without it each worker looks at all lanes itself',
+    'answers, if REDIS_URL is set; without it, each worker scans all lanes itself',
   );
   if (!facts.isSet) return ok('not used');
   return typeof facts.answer === 'number'
     ? ok(`answers in ${Math.ceil(facts.answer)} ms`)
-    : warn(facts.answer, 'Start it, correct REDIS_URL, or leave it out: no webhook depends on it.');
+    : warn(facts.answer, 'Start it, correct REDIS_URL, or unset it: no webhook depends on it.');
 }
 
 export function judgeEncoding({ settings }: ServerFacts): Finding {
-  const { ok, fail } = verdictsOf('encoding', 'UTF8, as bodies, URLs and statements are');
+  const { ok, fail } = verdictsOf('encoding', 'UTF8, like bodies, URLs and statements');
   const encoding = settings['server_encoding'] ?? '';
   if (encoding === 'UTF8') return ok(encoding);
-  return fail(encoding, "create database NAME encoding 'UTF8' template template0; and use that.");
+  return fail(
+    encoding,
+    "create database NAME encoding 'UTF8' template template0; and use that database.",
+  );
 }
 
 export function judgeServer({ version, version_number: number }: ServerFacts): Finding {
@@ -167,11 +171,11 @@ export function judgeServer({ version, version_number: number }: ServerFacts): F
 
 export function judgeWritable({ is_in_recovery: isStandby, settings }: ServerFacts): Finding {
   const { ok, fail } = verdictsOf('primary', 'takes writes');
-  if (isStandby) return fail('a standby', 'Let DATABASE_URL lead to the primary.');
+  if (isStandby) return fail('a standby', 'Set DATABASE_URL to the primary.');
   if (settings['default_transaction_read_only'] === 'on') {
     return fail(
       'default_transaction_read_only is on',
-      'Turn it off for this role and database; or the disk is full, and somebody did this for that.',
+      'Turn it off for this role and database. First find out who turned it on: the disk may be full.',
     );
   }
   return ok('takes writes');

@@ -5,11 +5,11 @@ import type { SchemaState } from '../../db/schema-state.ts';
 import { counted, listed } from '../amounts.ts';
 import { type Finding, verdictsOf } from '../finding.ts';
 
-/** Whether the schema is the one that this version works with. Undefined: the role may not read that. */
+/** Whether the schema fits this version. Undefined: the role may not read that. */
 export function judgeMigrations(state: SchemaState | undefined): Finding {
   const { ok, warn, fail } = verdictsOf(
     'migrations',
-    'all of this version are applied, and none of a later one; functions and views are its own',
+    'all of this version and none of a later one are applied; functions and views are this version’s',
   );
   if (state === undefined) {
     return warn(
@@ -29,7 +29,7 @@ export function judgeMigrations(state: SchemaState | undefined): Finding {
       state.unknown.length > 0
         ? `unknown here: ${listed(state.unknown)}`
         : `functions and views of version ${state.newer}`,
-      'A newer version was here: upgrade this one, which may not know what that one does.',
+      'A newer version was here: upgrade this one, which may not know its schema.',
     );
   }
   return ok(`${counted(state.applied, 'migration')}, up to date`);
@@ -37,14 +37,14 @@ export function judgeMigrations(state: SchemaState | undefined): Finding {
 
 export function judgeGraphile(facts: {
   readonly state: SchemaState | undefined;
-  /** Whether this role, if it is one that runs a worker, sees the jobs. */
+  /** Whether this role sees the jobs, if it can run a worker. */
   readonly seesJobs: boolean;
   readonly isWorker: boolean;
 }): Finding {
   const { state, seesJobs, isWorker } = facts;
   const { ok, warn, fail } = verdictsOf(
     'graphile worker',
-    'its own schema is there, up to date, and its rows are visible to a worker',
+    'its schema exists and is up to date, and its rows are visible to a worker',
   );
   if (state === undefined) {
     return warn(
@@ -60,7 +60,7 @@ export function judgeGraphile(facts: {
   if (isWorker && !seesJobs) {
     return fail(
       'row-level security hides the jobs from this role',
-      'posthorn roles makes the policy that it needs.',
+      '"posthorn roles" makes the policy that it needs.',
     );
   }
   if (state.graphile > graphileMigration) {

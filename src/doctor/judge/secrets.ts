@@ -6,10 +6,10 @@ import { type Finding, verdictsOf } from '../finding.ts';
 
 const verdicts = verdictsOf(
   'secrets',
-  'of endpoints are sealed with a key of the ring: whoever has the database or a backup cannot sign as you',
+  'of endpoints are sealed with a key of the ring: the database or a backup alone is not enough to sign as you',
 );
 
-/** A null is plain text. */
+/** The number of endpoints per key; null: plain text. */
 export type SecretKeys = readonly { readonly key_id: string | null; readonly endpoints: number }[];
 
 export function judgeSecrets(used: SecretKeys, ring: KeyRing | undefined): Finding {
@@ -18,23 +18,23 @@ export function judgeSecrets(used: SecretKeys, ring: KeyRing | undefined): Findi
   const missing = ids.filter((id) => ring?.keys.has(id) !== true);
   if (missing.length > 0) {
     return verdicts.fail(
-      `the key ring of this environment lacks ${listed(missing)}: a worker with it holds what goes to their endpoints`,
+      `the key ring of this environment lacks ${listed(missing)}: a worker with it holds the webhooks to these endpoints`,
       'Put the keys back into POSTHORN_ENCRYPTION_KEYS, or run the doctor with the workers\u2019 environment.',
     );
   }
   if (ring === undefined) {
     return plain === 0
-      ? verdicts.ok('no endpoint has one')
+      ? verdicts.ok('no endpoint has a secret')
       : verdicts.warn(
           `plain text, of ${counted(plain, 'endpoint')}`,
-          'Set POSTHORN_ENCRYPTION_KEYS (docs/secrets.md): what is there is sealed then.',
+          'Set POSTHORN_ENCRYPTION_KEYS (docs/secrets.md): existing secrets are then sealed.',
         );
   }
   const old = ids.filter((id) => id !== ring.currentId);
   if (plain > 0 || old.length > 0) {
     return verdicts.warn(
       `not all are sealed with ${ring.currentId} yet: plain text of ${counted(plain, 'endpoint')}, other keys ${listed(old) || 'none'}`,
-      'A worker does so within 5 minutes; posthorn secrets shows how far it is.',
+      'A worker seals them within 5 minutes; "posthorn secrets" shows the progress.',
     );
   }
   return verdicts.ok(`sealed with ${ring.currentId}`);

@@ -1,0 +1,37 @@
+-- Why a lane is not sent to: the one definition of it, a row for each reason there is now. A lane without a row may be sent to.
+--
+-- claim.sql, probe.sql and scan-lanes.sql say the same in their own words, because they are planned around it;
+-- test/sql/lane-blocks.test.ts compares them with this. Everything else reads it here, so that a new reason is added once.
+--
+-- reason    in the words of webhooks.waits_for
+-- until     not before this time; null: not until somebody acts. For a breaker it is when the next probe may be sent
+-- is_held   paused or disabled
+-- is_brief  a receiver that asks for a few seconds again and again is slow and not away: what waits for it counts as due, and
+--           not as due in one count and held in the next
+--
+-- Read it by lane in a subquery or a lateral one, "where lane = ...", and the planner looks two primary keys up. As a plain
+-- join it reads all lanes that have a rule or fail.
+create or replace view posthorn.lane_blocks as
+select
+  r.lane,
+  case e.status when 'disabled' then 'endpoint_disabled' else 'endpoint_paused' end as reason,
+  null::timestamptz as until,
+  true as is_held,
+  false as is_brief
+from posthorn.lane_rules as r
+left join posthorn.endpoints as e on e.lane = r.lane
+where r.is_held
+union all
+select lane, 'retry_of_the_first', retry_at, false, false
+from posthorn.lane_rules
+where retry_at > now()
+union all
+select lane, 'breaker', open_until, false, false
+from posthorn.breakers
+where state = 'open'
+union all
+select lane, 'throttled', throttled_until, false, coalesce(throttled_until - last_failure_at <= interval '1 minute', false)
+from posthorn.breakers
+where throttled_until > now();
+
+comment on view posthorn.lane_blocks is 'Why lanes are not sent to now, a row for each reason. A lane without a row may be sent to.';
