@@ -79,7 +79,7 @@ function problemFault(
     return `its status is ${String(json['status'])}, and that of ${name} is ${kind.status}`;
   }
   if (json['title'] !== kind.title) return `its title is ${String(json['title'])}`;
-  if (!/^Cannot .{10}/s.test(String(json['detail'])))
+  if (!/^.{10,}[^.]$/s.test(String(json['detail'])))
     return `its detail is ${String(json['detail'])}`;
   if (!/^[a-z0-9_]+$/.test(String(json['code']))) return `its code is ${String(json['code'])}`;
   if (!/^\/requests\/[0-9a-f-]{36}$/.test(String(json['instance']))) {

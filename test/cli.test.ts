@@ -146,7 +146,7 @@ describe('with DATABASE_URL', () => {
     });
     taken.close();
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^Cannot listen as HOST and PORT must be .* a free port/);
+    expect(stderr).toMatch(/^Cannot listen on .+: HOST and PORT must be .* a free port/);
     expect(stderr).toContain(`127.0.0.1:${port}`);
   });
 });
