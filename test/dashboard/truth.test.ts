@@ -265,6 +265,8 @@ describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000
       const chart = page.locator('.chart').filter({ hasText: 'Oldest due' });
       await chart.locator('canvas').waitFor();
       expect(await chart.locator('.legend').textContent()).toContain('3 min 21 s');
+      // The mouse reaches only what is in view.
+      await chart.scrollIntoViewIfNeeded();
       const over = await chart.locator('.u-over').boundingBox();
       if (over === null) throw new Error('The chart is not shown');
       // Before the gap of 20 minutes: about 45 minutes ago.
