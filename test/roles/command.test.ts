@@ -15,16 +15,20 @@ import { forEachTest } from '../support/world.ts';
 // `posthorn roles` as those meet it who may and who may not.
 
 const log = createLog('silent');
-const database = forEachTest(createTestDatabase);
 let prefix: string;
+let serverUrl: string;
+
+// Stands before the database, so that it runs after that is dropped: the roles own what is in it.
+afterEach(async () => {
+  await using server = await connect(serverUrl);
+  await dropRoles(server, prefix);
+});
+
+const database = forEachTest(createTestDatabase);
 
 beforeEach(async () => {
   prefix = randomPrefix();
-});
-
-afterEach(async () => {
-  await using server = await connect(urlOfServer(database.url));
-  await dropRoles(server, prefix);
+  serverUrl = urlOfServer(database.url);
 });
 
 describe('the roles', () => {
