@@ -90,16 +90,16 @@ describe('a text is refused', () => {
 });
 
 it.each([
-  ['{"a":1} x', 'at character 9 there is something else where the end must be'],
-  ['{"a":}', 'at character 6 there is something else where a value must be'],
-  ['{a:1}', 'at character 2 there is something else where a key in quotes must be'],
-  ['{"a" 1}', 'at character 6 there is something else where a colon must be'],
-  ['{"a":1 2}', 'at character 8 there is something else where a comma or } must be'],
-  ['{"a":[1', 'at character 8 there is the end where a comma or ] must be'],
-  ['{"a":"b', 'at character 8 there is the end where a closing quote must be'],
-  ['{"a":"\\x"}', 'at character 8 there is something else where an escape must be'],
+  ['{"a":1} x', 'expected the end at character 9, but found something else'],
+  ['{"a":}', 'expected a value at character 6, but found something else'],
+  ['{a:1}', 'expected a key in quotes at character 2, but found something else'],
+  ['{"a" 1}', 'expected a colon at character 6, but found something else'],
+  ['{"a":1 2}', 'expected a comma or } at character 8, but found something else'],
+  ['{"a":[1', 'expected a comma or ] at character 8, but found the end'],
+  ['{"a":"b', 'expected a closing quote at character 8, but found the end'],
+  ['{"a":"\\x"}', 'expected an escape at character 8, but found something else'],
   ['[1]', 'the outermost value is not an object'],
-  ['{"a":1,"a":2}', 'the key "a" is there twice'],
+  ['{"a":1,"a":2}', 'the key "a" appears twice'],
 ])('of %s it is said: %s', (text, detail) => {
   expect(readJsonObject(text)).toMatchObject({ ok: false, detail });
 });
