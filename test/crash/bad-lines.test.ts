@@ -71,11 +71,17 @@ it('a line that carries nothing any more is given up; a zombie that comes back o
   expect(open).toEqual([]);
 });
 
-// After the other test: from now on both have lost a session, and nobody is rescued for 30 s.
 it('who comes back first after all sessions were lost does not take the others for dead', async () => {
   const answer = await holdAll(200);
   const lost = [once(cut.events, 'workerLost'), once(other.events, 'workerLost')];
   const back = [once(cut.events, 'workerReady'), once(other.events, 'workerReady')];
+  // This one first: from now on it rescues nobody for 30 s.
+  await database.pool.query(
+    `select pg_terminate_backend(pid) from pg_locks
+     where locktype = 'advisory' and objid = 2 and objsubid = 2
+       and database = (select oid from pg_database where datname = current_database())`,
+  );
+  await lost[1];
   proxy.set({ kind: 'cut' });
   await database.pool.query(
     `select pg_terminate_backend(pid) from pg_stat_activity

@@ -38,7 +38,11 @@ describe.skipIf(typeof started === 'string')(
       ['endpoints', '#/endpoints', 'No endpoint is registered'],
       ['replays', '#/replays', 'No replay yet'],
       ['settings', '#/settings', 'POSTHORN_RETENTION'],
-      ['a webhook that is not', '#/webhooks/01a20da8-4a3c-7000-8d2f-2f0a5a4c7a11', 'Cannot find'],
+      [
+        'a webhook that is not',
+        '#/webhooks/01a20da8-4a3c-7000-8d2f-2f0a5a4c7a11',
+        'No webhook with id',
+      ],
       ['a page that is not', '#/nothing', 'There is no such page'],
     ])('says in %s what there is and what to do', async (name, hash, shows) => {
       for (const [colours, width] of [
