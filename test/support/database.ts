@@ -48,6 +48,8 @@ async function createDatabaseFrom(
   const url = databaseUrlFor(serverUrl, name);
   const pool = new pg.Pool({ connectionString: url, max: 40 });
   pool.on('error', () => {});
+  // A client that is ending belongs to no pool any more, and the server may cut it off.
+  pool.on('connect', (client) => client.on('error', () => {}));
   const empty = async (): Promise<void> => {
     try {
       await pool.query(

@@ -39,6 +39,8 @@ export async function startOwnServer(settings: Record<string, string> = {}): Pro
       const url = databaseUrlFor(server.url, name);
       const pool = new pg.Pool({ connectionString: url });
       pool.on('error', () => {});
+      // A client that is ending belongs to no pool any more, and the server may cut it off.
+      pool.on('connect', (client) => client.on('error', () => {}));
       pools.add(pool);
       const end = async () => {
         if (pools.delete(pool)) await pool.end();
