@@ -2,6 +2,7 @@ import type { Pool, QueryConfig } from 'pg';
 import { partitioned } from '../db/names.ts';
 import { codeOf } from '../db/sqlstate.ts';
 import { inTransaction } from '../db/transaction.ts';
+import type { Log } from '../log.ts';
 
 /** Partitions exist for this many days ahead. The default partitions take rows for which there is none. */
 const daysAhead = 3;
@@ -26,6 +27,32 @@ export async function makePartitions(pool: Pool): Promise<number> {
   }
   if (failures.length > 0) throw new PartitionsNotMade(failures);
   return made;
+}
+
+/**
+ * Makes the missing partitions at the start of a worker, and tries again as long as a day could not be made: under steady inserts
+ * its lock may not be had at once, and the crontab runs only once an hour. Returns what ends it.
+ */
+export function makePartitionsSoon(
+  pool: Pool,
+  { againMs, log }: { readonly againMs: number; readonly log: Log },
+): () => void {
+  let isOver = false;
+  let timer: NodeJS.Timeout | undefined;
+  const make = async () => {
+    try {
+      await makePartitions(pool);
+    } catch (error) {
+      if (isOver) return;
+      log.warn({ error: String(error) }, 'Cannot make all partitions yet: trying again');
+      timer = setTimeout(() => void make(), againMs).unref();
+    }
+  };
+  void make();
+  return () => {
+    isOver = true;
+    clearTimeout(timer);
+  };
 }
 
 /** Today first, because until its partition exists its rows go to the default one; then future days; then past ones. */

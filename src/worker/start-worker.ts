@@ -18,7 +18,7 @@ import type { Events } from '../events.ts';
 import { createHttpClient } from '../http/http-client.ts';
 import { createNameResolver } from '../http/name-resolver.ts';
 import type { Log } from '../log.ts';
-import { makePartitions } from '../maintenance/partitions.ts';
+import { makePartitions, makePartitionsSoon } from '../maintenance/partitions.ts';
 import { version } from '../version.ts';
 import { HoldWatch } from './hold-watch.ts';
 import { rescueDeadWorkers, rescueOwn } from './rescue.ts';
@@ -141,9 +141,11 @@ export function startWorker(options: {
     claimsFailAfterMs: options.claimsFailAfterMs ?? usualClaimsFailAfterMs,
     timings,
   });
-  void makePartitions(maintenancePool).catch((error: unknown) => {
-    log.warn({ error: String(error) }, 'Cannot make partitions yet: the next run tries again');
+  const endPartitions = makePartitionsSoon(maintenancePool, {
+    againMs: timings.partitionsAgainMs,
+    log,
   });
+  undo.push(async () => endPartitions());
   worker.start();
   undo.push(() => worker.stop({ graceMs: config.graceMs, abort: () => http.destroy() }));
   return worker;

@@ -23,6 +23,8 @@ export interface Timings {
   readonly releaseAfterMs: number;
   /** Between two writes of the counts for statistics and alerts. */
   readonly countEveryMs: number;
+  /** Until partitions that could not be made at the start are tried again. */
+  readonly partitionsAgainMs: number;
 }
 
 export const usualTimings: Timings = {
@@ -35,4 +37,5 @@ export const usualTimings: Timings = {
   scanEveryMs: 5_000,
   releaseAfterMs: usualReleaseAfterMs,
   countEveryMs: 15_000,
+  partitionsAgainMs: 10_000,
 };

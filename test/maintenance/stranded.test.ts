@@ -16,7 +16,7 @@ it('after ten days without a worker, one that starts makes all days while produc
   await insertOfDays(200);
   const producers = [1, 2, 3].map(() => startProducer());
   {
-    await using _worker = await startEngine(database);
+    await using _worker = await startEngine(database, { timings: { partitionsAgainMs: 200 } });
     await eventually(async () => (await missing()).length === 0, 'all days are there', 150_000);
   }
   const inserted = await Promise.all(producers.map((producer) => producer.end()));
@@ -41,6 +41,17 @@ it('a day that cannot be made does not keep the others from it, and is made late
   await database.pool.query(`drop type ${name}`);
   expect(await makePartitions(database.pool)).toBe(3);
   expect(await stranded()).toBe(0);
+});
+
+it('a worker tries again to make a day that it could not make when it started', async () => {
+  await withoutPartitions();
+  await insertOfDays(2);
+  const name = `posthorn.outbox_${dateOf(-5).replaceAll('-', '')}`;
+  await database.pool.query(`create type ${name} as enum ()`);
+  await using _worker = await startEngine(database, { timings: { partitionsAgainMs: 200 } });
+  await eventually(async () => (await missing()).join() === '-5', 'the other days are there');
+  await database.pool.query(`drop type ${name}`);
+  await eventually(async () => (await missing()).length === 0, 'that day is there');
 });
 
 it('an attempt that is recorded while its row is moved is finished all the same', async () => {
