@@ -137,7 +137,9 @@ describe('the scan', () => {
       ...['-5 0 anyone', '1 1 anyone', '1 2 anyone', '21 1 mine', '22 1 theirs', '23 1 unowned'],
       ...['24 1 unowned', '25 1 anyone'],
     ]);
-    expect(found.find(({ lane }) => lane === '1')?.due_ms).toBe(first.getTime());
+    expect(found.find(({ lane, priority }) => lane === '1' && priority === 1)?.due_ms).toBe(
+      first.getTime(),
+    );
   });
 
   it("of a worker's own lanes finds those with work, and of each the first", async () => {
