@@ -28,7 +28,7 @@ export interface Kind<T> {
 
 const dayMs = 86_400_000;
 
-export const plainText: Kind<string> = {
+const plainText: Kind<string> = {
   rule: 'text',
   cell: 'text',
   parse: (text) => text,

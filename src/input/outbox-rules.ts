@@ -99,8 +99,6 @@ export const outboxRules = {
   },
 } as const satisfies Readonly<Record<string, TableRule>>;
 
-export type OutboxRuleName = keyof typeof outboxRules;
-
 /** A broken rule for the answer. It never has the value, but the name of the header if that is known. */
 export function brokenOutboxRule(
   name: string,

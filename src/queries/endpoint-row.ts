@@ -33,8 +33,6 @@ export const endpointRow = z.object({
   lane: bigintText,
 });
 
-export type EndpointRow = z.infer<typeof endpointRow>;
-
 /** The columns of {@link endpointRow}, from posthorn.endpoints as e. */
 export const endpointColumns: FragmentSqlToken = sql.fragment`
   e.id,

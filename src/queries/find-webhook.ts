@@ -18,8 +18,6 @@ const attemptRow = z
   })
   .meta({ id: 'Attempt' });
 
-export type AttemptRow = z.infer<typeof attemptRow>;
-
 const earlierOutcome = z.object({
   status: z.enum(['delivered', 'failed', 'cancelled']),
   reason: z.string().nullable(),
