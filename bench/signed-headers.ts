@@ -11,7 +11,16 @@ export function signedHeaders(webhook: {
 }): string[] {
   const { id, body, contentType, attempt, keys } = webhook;
   return requestHeaders(
-    { id, body, headers: null, contentType, idempotencyKey: null, traceparent: null, attempt },
+    {
+      id,
+      messageId: id,
+      body,
+      headers: null,
+      contentType,
+      idempotencyKey: null,
+      traceparent: null,
+      attempt,
+    },
     { timestampS: Math.floor(Date.now() / 1_000), version: 'yardstick', keys },
   );
 }

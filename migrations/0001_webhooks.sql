@@ -1,6 +1,6 @@
 -- The road of a webhook. Each state has a table, and a change of state moves a row.
 --
--- outbox           the producer's data; inserted, never updated
+-- outbox           the producer's data, webhooks to one address and events; inserted, never updated
 -- queue            the work that is left; a narrow row per unfinished webhook, deleted when it ends
 -- attempts         a row per HTTP request, inserted before the request
 -- outcomes         how a webhook ended; a row per finished webhook
@@ -18,9 +18,13 @@ create type posthorn.webhook_status as enum ('pending', 'delivering', 'delivered
 
 create table posthorn.outbox (
   id uuid not null default posthorn.uuid_v7(),
-  -- Either a URL or a registered endpoint.
+  -- A URL, or a registered endpoint, or the type of an event, which goes to all of the tenant's endpoints that subscribe
+  -- to it.
   url text,
   endpoint_id uuid,
+  event_type text,
+  -- The customer that it belongs to. Empty: the application itself. For an event, '*' means all tenants.
+  tenant text default '',
   body text,
   headers jsonb,
   secret text,
@@ -38,9 +42,12 @@ create table posthorn.outbox (
   -- One function has all rules, including NOT NULL, and explains why.
   constraint outbox_keeps_rules check (
     posthorn.outbox_keeps_rules(
-      id, url, endpoint_id, body, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key, traceparent,
-      created_at))
+      id, url, endpoint_id, event_type, tenant, body, headers, secret, content_type, priority, send_at, max_attempts,
+      idempotency_key, traceparent, created_at))
 ) partition by range (id);
+
+-- Events by tenant, for lists and for what an endpoint has missed. Webhooks to one address are not in it.
+create index outbox_for_events on posthorn.outbox (tenant, id) where event_type is not null;
 
 create table posthorn.outbox_default partition of posthorn.outbox default;
 
@@ -145,11 +152,13 @@ create table posthorn.former_outcomes (
 
 create index former_outcomes_for_replay on posthorn.former_outcomes (replay_id, webhook_id) where replay_id is not null;
 
+-- Each tenant has its own keys.
 create table posthorn.idempotency_keys (
+  tenant text not null,
   key text not null,
-  webhook_id uuid not null,
+  outbox_id uuid not null,
   expires_at timestamptz not null,
-  constraint idempotency_keys_pkey primary key (key)
+  constraint idempotency_keys_pkey primary key (tenant, key)
 );
 
 create index idempotency_keys_for_prune on posthorn.idempotency_keys (expires_at);
@@ -164,10 +173,10 @@ create table posthorn.history (
 
 insert into posthorn.history default values;
 
-comment on table posthorn.outbox is 'The webhooks of producers. INSERT here, in your own transaction; nothing else is needed.';
+comment on table posthorn.outbox is 'The webhooks and events of producers. INSERT here, in your own transaction; nothing else is needed.';
 comment on table posthorn.queue is 'The work that is left: a row per unfinished webhook.';
 comment on table posthorn.attempts is 'The attempts: a row per HTTP request, written before the request.';
 comment on table posthorn.outcomes is 'How webhooks ended: a row per finished webhook.';
 comment on table posthorn.former_outcomes is 'How webhooks had ended before they were put back: a row each time.';
-comment on table posthorn.idempotency_keys is 'The webhook that each idempotency key belongs to, until the key expires.';
+comment on table posthorn.idempotency_keys is 'The row of the outbox that each idempotency key belongs to, until the key expires.';
 comment on table posthorn.history is 'The day from which the history is complete; webhooks that finished earlier have been dropped.';

@@ -16,6 +16,8 @@ create type posthorn.endpoint_status as enum ('active', 'paused', 'disabled', 'd
 -- checked by the API.
 create table posthorn.endpoints (
   id uuid not null default posthorn.uuid_v7(),
+  -- The customer whose events it can subscribe to; it stays the same. Empty: the application itself.
+  tenant text not null default '',
   lane bigint not null generated always as (posthorn.lane_of(id)) stored,
   url text not null,
   description text not null default '',
@@ -42,11 +44,15 @@ create table posthorn.endpoints (
   ordered boolean not null default false,
   -- Answers 410 Gone since the last success; the second disables the endpoint.
   gone_answers smallint not null default 0,
+  -- It was disabled, and the events of that time are being enqueued. An ordered endpoint is held meanwhile.
+  catching_up boolean not null default false,
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
   constraint endpoints_pkey primary key (id),
   constraint endpoints_lane_is_unique unique (lane)
 );
+
+create index endpoints_for_tenants on posthorn.endpoints (tenant, id);
 
 create index endpoints_for_pruning on posthorn.endpoints (status_since) where status = 'deleted';
 
@@ -56,7 +62,7 @@ create index endpoints_for_alerts on posthorn.endpoints (status_since)
 
 create table posthorn.lane_rules (
   lane bigint not null,
-  -- Paused or disabled: nothing of the lane is claimed.
+  -- Paused, disabled, or ordered and catching up: nothing of the lane is claimed.
   is_held boolean not null,
   is_ordered boolean not null,
   max_in_flight integer,

@@ -10,7 +10,8 @@
 -- lane. Rank 0 goes first. are_owned: this worker owns the lane and keeps its limits.
 -- free_slots: { lane: slots } for lanes with fewer free slots than usual. usual_slots: what all other lanes have.
 --
--- Returns a row per claimed webhook, and one last row whose "discovered" is a JSON object:
+-- Returns a row per claimed webhook; a row per event with its body, without a webhook_id; and one last row whose "discovered" is a
+-- JSON object:
 -- { now: ms, xmin, xmax: those of the snapshot, age: of transaction 3, from which the next transaction's id follows,
 --   full: the claim met its limit, so a lane may have more than it gave,
 --   lanes: [[lane, priority, waiting, first due ms, last due ms, access], ...] }
@@ -145,32 +146,46 @@ select
   (extract(epoch from c.due_at) * 1000)::float8 as due_ms,
   -- Without a URL: its row was deleted by hand. It is sent nowhere and fails, and does not come back for ever.
   coalesce(o.url, e.url, '') as url,
-  coalesce(o.body, '') as body,
+  o.event_type,
+  coalesce(nullif(o.tenant, ''), e.tenant, '') as tenant,
+  -- An event's body is in a row of its own, however many webhooks it has.
+  case when o.event_type is null then coalesce(o.body, '') end as body,
   o.headers,
   coalesce(o.content_type, '') as content_type,
   o.secret,
   o.max_attempts,
   o.idempotency_key,
   o.traceparent,
-  o.endpoint_id,
+  case when o.url is null then e.id end as endpoint_id,
   o.signed_as,
   -- As they are kept, which is mostly sealed: the worker opens them, once for many webhooks.
   case when o.secret is null then e.secret end as endpoint_secret,
   case when o.secret is null then e.former_secrets::text end as former_secrets,
   e.headers::text as endpoint_headers,
-  coalesce(o.endpoint_id, o.signed_as) is not null and coalesce(e.status, 'deleted') = 'deleted' as is_endpoint_deleted,
-  o.endpoint_id is not null and coalesce(e.ordered, false) as is_ordered,
+  (num_nonnulls(o.endpoint_id, o.event_type, o.signed_as) > 0) and coalesce(e.status, 'deleted') = 'deleted' as is_endpoint_deleted,
+  o.url is null and coalesce(e.ordered, false) as is_ordered,
   coalesce(e.gone_answers, 0::smallint) as gone_answers,
   e.timeout_ms,
   e.retry_schedule_s,
   null::json as discovered
 from claimed as c
 left join posthorn.outbox as o on o.id = c.outbox_id
-left join posthorn.endpoints as e on e.id = coalesce(o.endpoint_id, o.signed_as)
+-- The endpoint of an event's webhook is known by its lane, which no URL has.
+left join posthorn.endpoints as e
+  on e.lane = case
+    when o.url is null then c.lane
+    when o.signed_as is not null then posthorn.lane_of(o.signed_as)
+  end
+union all
+select
+  null, o.id, null, null, null, null, null, null, null, null, null, o.body, null, null, null, null, null, null, null, null,
+  null, null, null, null, null, null, null, null, null
+from (select distinct outbox_id from claimed where webhook_id <> outbox_id) as events
+cross join lateral (select id, body from posthorn.outbox where id = events.outbox_id offset 0) as o
 union all
 select
   null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-  null, null, null, null, null, null,
+  null, null, null, null, null, null, null, null,
   json_build_object(
     'now', (extract(epoch from now()) * 1000)::float8,
     'xmin', pg_snapshot_xmin(pg_current_snapshot())::text,

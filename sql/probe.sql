@@ -136,6 +136,8 @@ select
   (extract(epoch from c.due_at) * 1000)::float8 as due_ms,
   -- Without a URL: its row was deleted by hand. It is sent nowhere and fails, and does not come back for ever.
   coalesce(o.url, e.url, '') as url,
+  o.event_type,
+  coalesce(nullif(o.tenant, ''), e.tenant, '') as tenant,
   coalesce(o.body, '') as body,
   o.headers,
   coalesce(o.content_type, '') as content_type,
@@ -143,17 +145,22 @@ select
   o.max_attempts,
   o.idempotency_key,
   o.traceparent,
-  o.endpoint_id,
+  case when o.url is null then e.id end as endpoint_id,
   o.signed_as,
   -- As they are kept, which is mostly sealed: the worker opens them, once for many webhooks.
   case when o.secret is null then e.secret end as endpoint_secret,
   case when o.secret is null then e.former_secrets::text end as former_secrets,
   e.headers::text as endpoint_headers,
-  coalesce(o.endpoint_id, o.signed_as) is not null and coalesce(e.status, 'deleted') = 'deleted' as is_endpoint_deleted,
-  o.endpoint_id is not null and coalesce(e.ordered, false) as is_ordered,
+  (num_nonnulls(o.endpoint_id, o.event_type, o.signed_as) > 0) and coalesce(e.status, 'deleted') = 'deleted' as is_endpoint_deleted,
+  o.url is null and coalesce(e.ordered, false) as is_ordered,
   coalesce(e.gone_answers, 0::smallint) as gone_answers,
   e.timeout_ms,
   e.retry_schedule_s
 from claimed as c
 left join posthorn.outbox as o on o.id = c.outbox_id
-left join posthorn.endpoints as e on e.id = coalesce(o.endpoint_id, o.signed_as)
+-- The endpoint of an event's webhook is known by its lane, which no URL has.
+left join posthorn.endpoints as e
+  on e.lane = case
+    when o.url is null then c.lane
+    when o.signed_as is not null then posthorn.lane_of(o.signed_as)
+  end

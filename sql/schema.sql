@@ -5,6 +5,8 @@
 
 create type posthorn.breaker_state as enum ('closed', 'open');
 
+create type posthorn.catch_up_status as enum ('running', 'finished', 'cancelled');
+
 create type posthorn.endpoint_status as enum ('active', 'paused', 'disabled', 'deleted');
 
 create type posthorn.replay_status as enum ('running', 'finished', 'cancelling', 'cancelled');
@@ -108,6 +110,29 @@ create table posthorn.brought_forward (
   constraint brought_forward_pkey PRIMARY KEY (webhook_id, replay_id)
 );
 
+create table posthorn.catch_ups (
+  id uuid not null default posthorn.uuid_v7(),
+  endpoint_id uuid not null,
+  status posthorn.catch_up_status not null default 'running'::posthorn.catch_up_status,
+  since timestamp with time zone not null,
+  by_present_subscriptions boolean not null default false,
+  rate_limit_per_s double precision,
+  awaited text[],
+  walked_to uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  read_count bigint not null default 0,
+  webhooks bigint not null default 0,
+  paced_until timestamp with time zone,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  moved_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  finished_at timestamp with time zone,
+  constraint catch_ups_pkey PRIMARY KEY (id),
+  constraint catch_ups_endpoint_is_registered FOREIGN KEY (endpoint_id) REFERENCES posthorn.endpoints(id) ON DELETE CASCADE,
+  constraint catch_ups_rate_limit_per_s_is_0_1_to_10000 CHECK (((rate_limit_per_s >= (0.1)::double precision) AND (rate_limit_per_s <= (10000)::double precision))),
+  constraint catch_ups_since_is_finite CHECK (isfinite(since))
+) with (
+  fillfactor=50
+);
+
 create table posthorn.clock (
   is_only boolean not null default true,
   seen_at timestamp with time zone not null default clock_timestamp(),
@@ -127,6 +152,7 @@ create table posthorn.definitions (
 
 create table posthorn.endpoints (
   id uuid not null default posthorn.uuid_v7(),
+  tenant text not null default ''::text,
   lane bigint not null generated always as (posthorn.lane_of(id)) stored,
   url text not null,
   description text not null default ''::text,
@@ -143,10 +169,39 @@ create table posthorn.endpoints (
   retry_schedule_s integer[],
   ordered boolean not null default false,
   gone_answers smallint not null default 0,
+  catching_up boolean not null default false,
   created_at timestamp with time zone not null default clock_timestamp(),
   updated_at timestamp with time zone not null default clock_timestamp(),
   constraint endpoints_lane_is_unique UNIQUE (lane),
   constraint endpoints_pkey PRIMARY KEY (id)
+);
+
+create table posthorn.event_types (
+  name text not null,
+  description text not null default ''::text,
+  schema jsonb,
+  example jsonb,
+  deprecated_at timestamp with time zone,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  constraint event_types_pkey PRIMARY KEY (name),
+  constraint event_types_description_is_at_most_4_kib CHECK ((octet_length(description) <= 4096)),
+  constraint event_types_example_is_at_most_64_kib CHECK ((octet_length((example)::text) <= 65536)),
+  constraint event_types_name_is_words CHECK (((octet_length(name) <= 128) AND (name ~ '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$'::text))),
+  constraint event_types_schema_is_json_schema CHECK (((jsonb_typeof(schema) = ANY (ARRAY['object'::text, 'boolean'::text])) AND (octet_length((schema)::text) <= 65536)))
+);
+
+create table posthorn.fan_outs (
+  event_id uuid not null,
+  seen pg_snapshot not null default pg_current_snapshot(),
+  published_in xid8 not null default pg_current_xact_id(),
+  published_at timestamp with time zone not null default clock_timestamp(),
+  walked_to uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  recipients integer not null default 0,
+  moved_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  constraint fan_outs_pkey PRIMARY KEY (event_id)
+) with (
+  fillfactor=50
 );
 
 create table posthorn.former_outcomes (
@@ -171,10 +226,11 @@ create table posthorn.history (
 );
 
 create table posthorn.idempotency_keys (
+  tenant text not null,
   key text not null,
-  webhook_id uuid not null,
+  outbox_id uuid not null,
   expires_at timestamp with time zone not null,
-  constraint idempotency_keys_pkey PRIMARY KEY (key)
+  constraint idempotency_keys_pkey PRIMARY KEY (tenant, key)
 );
 
 create table posthorn.identity (
@@ -221,6 +277,8 @@ create table posthorn.outbox (
   id uuid not null default posthorn.uuid_v7(),
   url text,
   endpoint_id uuid,
+  event_type text,
+  tenant text default ''::text,
   body text,
   headers jsonb,
   secret text,
@@ -233,7 +291,7 @@ create table posthorn.outbox (
   created_at timestamp with time zone default clock_timestamp(),
   signed_as uuid,
   constraint outbox_pkey PRIMARY KEY (id),
-  constraint outbox_keeps_rules CHECK (posthorn.outbox_keeps_rules(id, url, endpoint_id, body, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key, traceparent, created_at))
+  constraint outbox_keeps_rules CHECK (posthorn.outbox_keeps_rules(id, url, endpoint_id, event_type, tenant, body, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key, traceparent, created_at))
 ) partition by RANGE (id);
 
 create table posthorn.outbox_default partition of posthorn.outbox DEFAULT;
@@ -352,6 +410,23 @@ create table posthorn.stats (
   fillfactor=50
 );
 
+create table posthorn.subscriptions (
+  id uuid not null default posthorn.uuid_v7(),
+  endpoint_id uuid not null,
+  event_type text not null,
+  filter jsonpath,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  ended_at timestamp with time zone,
+  created_in xid8 not null default pg_current_xact_id(),
+  ended_in xid8,
+  tenant text not null,
+  lane bigint not null generated always as (posthorn.lane_of(endpoint_id)) stored,
+  is_ordered boolean not null,
+  is_live boolean not null,
+  constraint subscriptions_pkey PRIMARY KEY (id),
+  constraint subscriptions_endpoint_is_registered FOREIGN KEY (endpoint_id) REFERENCES posthorn.endpoints(id) ON DELETE CASCADE
+);
+
 create table posthorn.tallies (
   id uuid not null default posthorn.uuid_v7(),
   counted_at timestamp with time zone not null default clock_timestamp(),
@@ -361,6 +436,21 @@ create table posthorn.tallies (
   failures integer not null,
   is_watched boolean not null default false,
   constraint tallies_pkey PRIMARY KEY (id)
+);
+
+create table posthorn.tenants (
+  id text not null,
+  name text not null default ''::text,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint tenants_pkey PRIMARY KEY (id),
+  constraint tenants_id_is_1_to_255_bytes CHECK ((((octet_length(id) >= 1) AND (octet_length(id) <= 255)) AND (id !~ '[[:cntrl:]]'::text))),
+  constraint tenants_id_is_not_all_tenants CHECK ((id <> '*'::text)),
+  constraint tenants_name_is_at_most_255_bytes CHECK ((octet_length(name) <= 255))
+);
+
+create table posthorn.unmatched_events (
+  event_id uuid not null,
+  constraint unmatched_events_pkey PRIMARY KEY (event_id)
 );
 
 create table posthorn.workers (
@@ -386,12 +476,18 @@ CREATE INDEX breakers_for_probe ON posthorn.breakers USING btree (open_until) WH
 
 CREATE INDEX brought_forward_for_replay ON posthorn.brought_forward USING btree (replay_id, webhook_id);
 
+CREATE INDEX catch_ups_for_endpoints ON posthorn.catch_ups USING btree (endpoint_id, id);
+CREATE UNIQUE INDEX catch_ups_for_work ON posthorn.catch_ups USING btree (endpoint_id) WHERE (status = 'running'::posthorn.catch_up_status);
+
 CREATE INDEX endpoints_for_alerts ON posthorn.endpoints USING btree (status_since) WHERE ((status = 'disabled'::posthorn.endpoint_status) AND (status_reason = ANY (ARRAY['failing'::text, 'gone'::text])));
 CREATE INDEX endpoints_for_pruning ON posthorn.endpoints USING btree (status_since) WHERE (status = 'deleted'::posthorn.endpoint_status);
+CREATE INDEX endpoints_for_tenants ON posthorn.endpoints USING btree (tenant, id);
 
 CREATE INDEX former_outcomes_for_replay ON posthorn.former_outcomes USING btree (replay_id, webhook_id) WHERE (replay_id IS NOT NULL);
 
 CREATE INDEX idempotency_keys_for_prune ON posthorn.idempotency_keys USING btree (expires_at);
+
+CREATE INDEX outbox_for_events ON ONLY posthorn.outbox USING btree (tenant, id) WHERE (event_type IS NOT NULL);
 
 CREATE INDEX outcomes_for_cancellations ON ONLY posthorn.outcomes USING btree (webhook_id) INCLUDE (lane, outbox_id) WHERE (status = 'cancelled'::posthorn.webhook_status);
 CREATE INDEX outcomes_for_failures ON ONLY posthorn.outcomes USING btree (webhook_id) INCLUDE (lane, outbox_id) WHERE (status = 'failed'::posthorn.webhook_status);
@@ -402,10 +498,116 @@ CREATE INDEX queue_for_discovery ON posthorn.queue USING btree (due_at) WHERE (p
 
 CREATE INDEX replays_for_work ON posthorn.replays USING btree (id) WHERE (status = ANY (ARRAY['running'::posthorn.replay_status, 'cancelling'::posthorn.replay_status]));
 
+CREATE UNIQUE INDEX subscriptions_are_unique ON posthorn.subscriptions USING btree (endpoint_id, event_type, COALESCE((filter)::text, ''::text)) WHERE (ended_at IS NULL);
+CREATE INDEX subscriptions_for_all_tenants ON posthorn.subscriptions USING btree (event_type, endpoint_id);
+CREATE INDEX subscriptions_for_endpoints ON posthorn.subscriptions USING btree (endpoint_id, id);
+CREATE INDEX subscriptions_for_events ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id) WHERE is_live;
+CREATE INDEX subscriptions_for_fan_out ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id);
+CREATE INDEX subscriptions_for_filters ON posthorn.subscriptions USING btree (tenant, event_type) WHERE (is_live AND (filter IS NOT NULL));
+CREATE INDEX subscriptions_for_order ON posthorn.subscriptions USING btree (event_type, tenant) WHERE (is_live AND is_ordered);
+CREATE INDEX subscriptions_for_pruning ON posthorn.subscriptions USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
 CREATE INDEX tallies_for_alerts ON posthorn.tallies USING btree (counted_at) WHERE ((endpoint_id IS NULL) OR is_watched);
 CREATE INDEX tallies_for_endpoints ON posthorn.tallies USING btree (endpoint_id, counted_at) WHERE (endpoint_id IS NOT NULL);
 
 -- Functions
+
+CREATE OR REPLACE FUNCTION posthorn.add_webhooks(event_ids uuid[], endpoint_ids uuid[], priority smallint DEFAULT NULL::smallint, due_from timestamp with time zone DEFAULT NULL::timestamp with time zone, spacing interval DEFAULT '00:00:00'::interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  added uuid[];
+  ended integer;
+begin
+  with wanted as materialized (
+    select
+      posthorn.webhook_id(w.event_id, w.endpoint_id) as webhook_id,
+      w.event_id,
+      e.lane,
+      case
+        when e.ordered then 1
+        else coalesce(add_webhooks.priority, posthorn.priority_of(o.priority))
+      end as priority,
+      case when e.ordered then greatest(o.send_at, o.created_at) else o.send_at end as send_at,
+      e.ordered,
+      w.place
+    from unnest(event_ids, endpoint_ids) with ordinality as w (event_id, endpoint_id, place)
+    cross join lateral (select id, send_at, created_at, priority from posthorn.outbox where id = w.event_id offset 0) as o
+    cross join lateral (select lane, ordered from posthorn.endpoints where id = w.endpoint_id offset 0) as e
+  ),
+  missing as materialized (
+    select w.*, row_number() over (order by w.place) - 1 as turn
+    from wanted as w
+    where not exists (select from posthorn.queue as q where q.webhook_id = w.webhook_id)
+      and not exists (select from posthorn.outcomes as f where f.webhook_id = w.webhook_id)
+  ),
+  inserted as (
+    insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+    select
+      m.webhook_id,
+      m.event_id,
+      m.lane,
+      m.priority,
+      case
+        when m.ordered then m.send_at
+        else greatest(m.send_at, clock_timestamp(), add_webhooks.due_from + m.turn * add_webhooks.spacing)
+      end
+    from missing as m
+    order by m.place
+    on conflict (webhook_id) do nothing
+    returning webhook_id
+  )
+  select coalesce(array_agg(webhook_id), '{}') into added from inserted;
+  -- A webhook can have ended since this statement began: its row was in the queue then, and the insert waited for its
+  -- deletion. This statement sees how it ended.
+  with over as (
+    delete from posthorn.queue as q
+    where q.webhook_id = any (added)
+      and exists (select from posthorn.outcomes as f where f.webhook_id = q.webhook_id)
+    returning q.webhook_id
+  )
+  select count(*) into ended from over;
+  return cardinality(added) - ended;
+end
+$function$
+;
+revoke execute on function posthorn.add_webhooks(uuid[],uuid[],smallint,timestamp with time zone,interval) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.begin_catch_up(endpoint_id uuid, since timestamp with time zone, by_present_subscriptions boolean, rate_limit_per_s double precision)
+ RETURNS uuid
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    insert into posthorn.catch_ups as c (endpoint_id, since, by_present_subscriptions, rate_limit_per_s, walked_to)
+    values (
+      begin_catch_up.endpoint_id,
+      begin_catch_up.since,
+      begin_catch_up.by_present_subscriptions,
+      begin_catch_up.rate_limit_per_s,
+      posthorn.uuid_floor(begin_catch_up.since))
+    on conflict (endpoint_id) where status = 'running' do update
+      set since = least(c.since, excluded.since),
+        by_present_subscriptions = c.by_present_subscriptions or excluded.by_present_subscriptions,
+        rate_limit_per_s = excluded.rate_limit_per_s,
+        awaited = null,
+        walked_to = case
+          -- What it has read already was read by other rules.
+          when c.by_present_subscriptions < excluded.by_present_subscriptions then least(c.walked_to, excluded.walked_to)
+          when excluded.since < c.since then excluded.walked_to
+          else c.walked_to
+        end
+    returning c.id
+  $function$
+;
+revoke execute on function posthorn.begin_catch_up(uuid,timestamp with time zone,boolean,double precision) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.cancel(webhook_id uuid)
  RETURNS boolean
@@ -415,6 +617,29 @@ CREATE OR REPLACE FUNCTION posthorn.cancel(webhook_id uuid)
 AS $function$ select posthorn.cancel_many(array[cancel.webhook_id]) = 1 $function$
 ;
 revoke execute on function posthorn.cancel(uuid) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.cancel_catch_up(endpoint_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  -- The endpoint first, in the order of the triggers.
+  perform from posthorn.endpoints as e where e.id = cancel_catch_up.endpoint_id for no key update;
+  update posthorn.catch_ups as c
+  set status = 'cancelled', finished_at = clock_timestamp()
+  where c.endpoint_id = cancel_catch_up.endpoint_id and c.status = 'running';
+  if not found then
+    return false;
+  end if;
+  update posthorn.endpoints as e set catching_up = false where e.id = cancel_catch_up.endpoint_id and e.catching_up;
+  return true;
+end
+$function$
+;
+revoke execute on function posthorn.cancel_catch_up(uuid) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.cancel_many(webhook_ids uuid[])
  RETURNS bigint
@@ -492,6 +717,47 @@ $function$
 ;
 revoke execute on function posthorn.cancel_many(uuid[]) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.catch_up(endpoint_id uuid, since timestamp with time zone, dry_run boolean DEFAULT false, rate_limit_per_s double precision DEFAULT 100)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  total bigint := 0;
+  began constant timestamptz := clock_timestamp();
+  page record;
+  walked_to uuid := posthorn.uuid_floor(catch_up.since);
+begin
+  if not exists (select from posthorn.endpoints as e where e.id = catch_up.endpoint_id and e.status <> 'deleted') then
+    raise foreign_key_violation using
+      constraint = 'catch_ups_endpoint_is_registered', schema = 'posthorn', table = 'catch_ups', column = 'endpoint_id',
+      message = format('The endpoint_id must be that of a registered endpoint: %s is not', catch_up.endpoint_id);
+  end if;
+  if catch_up.since is null or not isfinite(catch_up.since) then
+    raise check_violation using
+      constraint = 'catch_ups_since_is_finite', schema = 'posthorn', table = 'catch_ups', column = 'since',
+      message = 'The time from which an endpoint catches up must be finite and not null';
+  end if;
+  loop
+    select m.* into page
+    from posthorn.missed_events(catch_up.endpoint_id, walked_to, 'ffffffff-ffff-ffff-ffff-ffffffffffff', true, 5000, 5000) as m;
+    total := total + cardinality(page.event_ids);
+    walked_to := page.walked_to;
+    exit when walked_to is null or clock_timestamp() - began > interval '3 seconds';
+  end loop;
+  if not dry_run then
+    perform from posthorn.endpoints as e where e.id = catch_up.endpoint_id and e.status <> 'deleted' for update;
+    update posthorn.endpoints as e set catching_up = true where e.id = catch_up.endpoint_id and not e.catching_up;
+    perform posthorn.begin_catch_up(catch_up.endpoint_id, catch_up.since, true, catch_up.rate_limit_per_s);
+  end if;
+  return total;
+end
+$function$
+;
+revoke execute on function posthorn.catch_up(uuid,timestamp with time zone,boolean,double precision) from public;
+
 CREATE OR REPLACE FUNCTION posthorn.check_in(environment text)
  RETURNS TABLE(kind text, reason text, since timestamp with time zone)
  LANGUAGE plpgsql
@@ -524,6 +790,99 @@ end
 $function$
 ;
 revoke execute on function posthorn.check_in(text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.continue_catch_up(id uuid, walk integer, most integer, OUT status posthorn.catch_up_status, OUT webhooks integer, OUT is_waiting boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  work posthorn.catch_ups;
+  page record;
+  running text[];
+  started constant timestamptz := clock_timestamp();
+begin
+  -- Nothing is added to a day that is dropped.
+  perform pg_advisory_xact_lock_shared(1886352244, 0);
+  -- The endpoint first, in the order of the triggers.
+  perform
+  from posthorn.endpoints as e
+  where e.id = (select c.endpoint_id from posthorn.catch_ups as c where c.id = continue_catch_up.id)
+  for no key update;
+  select c.* into work from posthorn.catch_ups as c where c.id = continue_catch_up.id and c.status = 'running' for update;
+  if not found then
+    return;
+  end if;
+  status := 'running';
+  webhooks := 0;
+  is_waiting := not exists (
+    select from posthorn.endpoints as e where e.id = work.endpoint_id and e.status in ('active', 'paused'));
+  if is_waiting then
+    update posthorn.catch_ups as c set moved_at = started where c.id = work.id;
+    return;
+  end if;
+  running := array(
+    select l.virtualxid
+    from pg_locks as l
+    join pg_stat_activity as a on a.pid = l.pid
+    where l.locktype = 'virtualxid'
+      and l.granted
+      and l.pid <> pg_backend_pid()
+      and a.datid = (select d.oid from pg_database as d where d.datname = current_database())
+      -- Vacuum publishes nothing.
+      and a.backend_type = 'client backend');
+  work.awaited := coalesce(work.awaited, running);
+
+  select m.*
+  into page
+  from posthorn.missed_events(
+    work.endpoint_id, work.walked_to, 'ffffffff-ffff-ffff-ffff-ffffffffffff', work.by_present_subscriptions,
+    continue_catch_up.walk, continue_catch_up.most) as m;
+  work.read_count := work.read_count + page.walked;
+  if cardinality(page.event_ids) > 0 then
+    webhooks := posthorn.add_webhooks(
+      page.event_ids,
+      array_fill(work.endpoint_id, array[cardinality(page.event_ids)]),
+      priority => 2::smallint,
+      due_from => greatest(started, work.paced_until),
+      spacing => coalesce(interval '1 second' / work.rate_limit_per_s, '0'));
+    work.paced_until := greatest(started, work.paced_until) + webhooks * (interval '1 second' / work.rate_limit_per_s);
+  end if;
+
+  if page.walked_to is not null then
+    work.walked_to := page.walked_to;
+  elsif work.awaited = '{}' then
+    status := 'finished';
+  elsif work.awaited && running then
+    is_waiting := true;
+  else
+    work.awaited := '{}';
+    work.walked_to := posthorn.uuid_floor(work.since);
+  end if;
+  update posthorn.catch_ups as c
+  set
+    status = continue_catch_up.status,
+    awaited = work.awaited,
+    walked_to = work.walked_to,
+    read_count = work.read_count,
+    webhooks = c.webhooks + continue_catch_up.webhooks,
+    paced_until = work.paced_until,
+    moved_at = started,
+    finished_at = case when continue_catch_up.status = 'finished' then clock_timestamp() end
+  where c.id = work.id;
+  if status = 'finished' then
+    update posthorn.endpoints as e set catching_up = false where e.id = work.endpoint_id and e.catching_up;
+  end if;
+  if webhooks > 0 then
+    -- Webhooks of an ordered endpoint are due since long before.
+    perform pg_notify('posthorn_wake', 'scan');
+  end if;
+end
+$function$
+;
+revoke execute on function posthorn.continue_catch_up(uuid,integer,integer) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.days_without_partition()
  RETURNS SETOF date
@@ -584,6 +943,7 @@ declare
   parents constant text[] := array['attempts', 'outcomes', 'outbox'];
   parent text;
   kept uuid[];
+  kept_outbox uuid[];
   bytes bigint;
 begin
   perform pg_advisory_xact_lock(1886352244, 0);
@@ -603,8 +963,13 @@ begin
   then
     return false;
   end if;
+  -- Its webhooks are still to be added.
+  if exists (select from posthorn.fan_outs as f where f.event_id >= lower_bound and f.event_id < upper_bound) then
+    return false;
+  end if;
+  kept_outbox := array(select distinct q.outbox_id from posthorn.queue as q where q.webhook_id = any (kept));
   select
-    coalesce((select sum(pg_column_size(o.body)) from posthorn.outbox as o where o.id = any (kept)), 0)
+    coalesce((select sum(pg_column_size(o.body)) from posthorn.outbox as o where o.id = any (kept_outbox)), 0)
       + coalesce((select sum(pg_column_size(a.response_body)) from posthorn.attempts as a where a.webhook_id = any (kept)), 0)
   into bytes;
   if bytes > most_bytes then
@@ -619,6 +984,8 @@ begin
   if cardinality(kept) > most_kept then
     return false;
   end if;
+  -- Several webhooks can share an event.
+  kept_outbox := array(select distinct q.outbox_id from posthorn.queue as q where q.webhook_id = any (kept));
   foreach parent in array parents loop
     continue when to_regclass(format('posthorn.%I', parent || suffix)) is null;
     if cardinality(kept) > 0 then
@@ -626,12 +993,13 @@ begin
       execute format('alter table posthorn.%I detach partition posthorn.%I', parent, parent || suffix);
       execute format('insert into posthorn.%I select * from posthorn.%I where %I = any ($1)',
         parent || '_default', parent || suffix, case parent when 'outbox' then 'id' else 'webhook_id' end)
-      using kept;
+      using case parent when 'outbox' then kept_outbox else kept end;
     end if;
     execute format('drop table posthorn.%I', parent || suffix);
   end loop;
   -- Rows of today, yesterday and tomorrow may still arrive.
   if day < (now() at time zone 'UTC')::date - 1 then
+    delete from posthorn.unmatched_events where event_id < upper_bound;
     update posthorn.history set whole_from = day + 1 where whole_from <= day;
   end if;
   return true;
@@ -656,8 +1024,21 @@ begin
   then
     new.updated_at := clock_timestamp();
   end if;
+  if new.tenant <> old.tenant and coalesce(current_setting('posthorn.is_renaming', true), '') <> 'on' then
+    raise check_violation using
+      constraint = 'endpoints_tenant_is_fixed', schema = 'posthorn', table = 'endpoints', column = 'tenant',
+      message = 'The tenant of an endpoint cannot be changed',
+      hint = 'posthorn.rename_tenant() gives all endpoints of a tenant to another.';
+  end if;
   if new.status <> old.status then
     new.status_since := clock_timestamp();
+    if old.status = 'disabled'
+      and new.status in ('active', 'paused')
+      and coalesce(current_setting('posthorn.catch_up', true), '') <> 'off'
+      and exists (select from posthorn.subscriptions as s where s.endpoint_id = new.id and s.ended_at is null)
+    then
+      new.catching_up := true;
+    end if;
     if new.status = 'active' then
       new.status_reason := null;
       new.gone_answers := 0;
@@ -670,6 +1051,7 @@ begin
     new.former_secrets := null;
     new.public_key := null;
     new.headers := null;
+    new.catching_up := false;
   end if;
   return new;
 end
@@ -690,6 +1072,9 @@ begin
     when new.id is null then 'endpoints_id_is_given'
     when get_byte(uuid_send(new.id), 6) >> 4 <> 7 then 'endpoints_id_is_uuid_v7'
     when new.url is null then 'endpoints_url_is_given'
+    when new.tenant is null or octet_length(new.tenant) > 255 or new.tenant ~ '[[:cntrl:]]'
+      then 'endpoints_tenant_is_at_most_255_bytes'
+    when new.tenant = '*' then 'endpoints_tenant_is_one'
     when num_nulls(
       new.description, new.status, new.status_since, new.ordered, new.gone_answers, new.created_at, new.updated_at) > 0
       then 'endpoints_defaults_are_not_null'
@@ -777,6 +1162,7 @@ declare
   begins_anew boolean := false;
   waits_until timestamptz;
   waiting_id uuid;
+  is_held boolean;
 begin
   if tg_op = 'DELETE' then
     delete from posthorn.lane_rules where lane = old.lane;
@@ -802,13 +1188,14 @@ begin
         for update skip locked
       );
   end if;
+  is_held := new.status <> 'active' or (new.ordered and new.catching_up);
   if new.status = 'deleted'
     or (new.status = 'active' and num_nonnulls(new.max_in_flight, new.rate_limit_per_s) = 0 and not new.ordered)
   then
     delete from posthorn.lane_rules where lane = new.lane;
   else
     insert into posthorn.lane_rules as r (lane, is_held, is_ordered, max_in_flight, rate_limit_per_s)
-    values (new.lane, new.status <> 'active', new.ordered, new.max_in_flight, new.rate_limit_per_s)
+    values (new.lane, is_held, new.ordered, new.max_in_flight, new.rate_limit_per_s)
     on conflict (lane) do update
       set is_held = excluded.is_held,
         is_ordered = excluded.is_ordered,
@@ -824,7 +1211,10 @@ begin
     end if;
     perform pg_notify(
       'posthorn_wake',
-      case when new.status = 'active' and old.status <> 'active' then 'closed:' else 'rules:' end || new.lane);
+      case
+        when not is_held and (old.status <> 'active' or (old.ordered and old.catching_up)) then 'closed:'
+        else 'rules:'
+      end || new.lane);
   end if;
   return null;
 end
@@ -832,7 +1222,36 @@ $function$
 ;
 revoke execute on function posthorn.endpoint_to_lane_rule() from public;
 
-CREATE OR REPLACE FUNCTION posthorn.enqueue(url text DEFAULT NULL::text, body text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, secret text DEFAULT NULL::text, content_type text DEFAULT 'application/json'::text, priority text DEFAULT 'normal'::text, send_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_attempts integer DEFAULT NULL::integer, idempotency_key text DEFAULT NULL::text, traceparent text DEFAULT NULL::text, endpoint_id uuid DEFAULT NULL::uuid)
+CREATE OR REPLACE FUNCTION posthorn.endpoint_to_subscriptions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update posthorn.subscriptions as s
+  set
+    is_live = new.status in ('active', 'paused'),
+    is_ordered = new.ordered,
+    ended_at = case when new.status = 'deleted' then clock_timestamp() end
+  where s.endpoint_id = new.id
+    and s.ended_at is null
+    and ((s.is_live, s.is_ordered) is distinct from (new.status in ('active', 'paused'), new.ordered) or new.status = 'deleted');
+  if new.status = 'deleted' then
+    update posthorn.catch_ups
+    set status = 'cancelled', finished_at = clock_timestamp()
+    where endpoint_id = new.id and status = 'running';
+  elsif new.catching_up and old.status = 'disabled' and new.status <> 'disabled' then
+    -- Some time before, in case a clock was set back.
+    perform posthorn.begin_catch_up(new.id, old.status_since - interval '1 minute', false, null);
+  end if;
+  return null;
+end
+$function$
+;
+revoke execute on function posthorn.endpoint_to_subscriptions() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.enqueue(url text DEFAULT NULL::text, body text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, secret text DEFAULT NULL::text, content_type text DEFAULT 'application/json'::text, priority text DEFAULT 'normal'::text, send_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_attempts integer DEFAULT NULL::integer, idempotency_key text DEFAULT NULL::text, traceparent text DEFAULT NULL::text, endpoint_id uuid DEFAULT NULL::uuid, tenant text DEFAULT ''::text)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -843,27 +1262,21 @@ declare
   new_id uuid := posthorn.uuid_v7();
   known_id uuid;
 begin
-  while enqueue.idempotency_key is not null loop
-    insert into posthorn.idempotency_keys as k (key, webhook_id, expires_at)
-    values (enqueue.idempotency_key, new_id, now() + interval '7 days')
-    on conflict (key) do update
-      set webhook_id = excluded.webhook_id, expires_at = excluded.expires_at
-      where k.expires_at <= now();
-    exit when found;
-    select k.webhook_id into known_id from posthorn.idempotency_keys as k where k.key = enqueue.idempotency_key;
-    -- If the key was pruned in between, it is not found, and is free.
-    if found then
+  if enqueue.idempotency_key is not null then
+    known_id := posthorn.use_idempotency_key(coalesce(enqueue.tenant, ''), enqueue.idempotency_key, new_id);
+    if known_id <> new_id then
       return known_id;
     end if;
-  end loop;
+  end if;
 
   insert into posthorn.outbox
-    (id, url, endpoint_id, body, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key,
+    (id, url, endpoint_id, tenant, body, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key,
       traceparent)
   values (
     new_id,
     enqueue.url,
     enqueue.endpoint_id,
+    coalesce(enqueue.tenant, ''),
     enqueue.body,
     enqueue.headers,
     enqueue.secret,
@@ -878,7 +1291,7 @@ begin
 end
 $function$
 ;
-revoke execute on function posthorn.enqueue(text,text,jsonb,text,text,text,timestamp with time zone,integer,text,text,uuid) from public;
+revoke execute on function posthorn.enqueue(text,text,jsonb,text,text,text,timestamp with time zone,integer,text,text,uuid,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.enqueue_missed(webhook_ids uuid[])
  RETURNS SETOF uuid
@@ -892,14 +1305,24 @@ AS $function$
 begin
   -- One call at a time, and no webhook is put back meanwhile, because another call's webhooks may have been sent since.
   perform pg_advisory_xact_lock(1886352244, -4);
-  insert into posthorn.idempotency_keys (key, webhook_id, expires_at)
-  select o.idempotency_key, o.id, o.created_at + interval '7 days'
+  insert into posthorn.idempotency_keys (tenant, key, outbox_id, expires_at)
+  select o.tenant, o.idempotency_key, o.id, o.created_at + interval '7 days'
   from posthorn.outbox as o
   where o.id = any (webhook_ids)
     and o.idempotency_key is not null
     and o.created_at > now() - interval '7 days'
-  order by o.idempotency_key
-  on conflict (key) do nothing;
+  order by o.tenant, o.idempotency_key
+  on conflict (tenant, key) do nothing;
+  -- The events of that time are fanned out to those who have subscribed now.
+  return query
+  insert into posthorn.fan_outs (event_id)
+  select o.id
+  from posthorn.outbox as o
+  where o.id = any (webhook_ids)
+    and o.event_type is not null
+  order by o.id
+  on conflict (event_id) do nothing
+  returning event_id;
   return query
   insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
   select
@@ -913,6 +1336,7 @@ begin
     greatest(o.send_at, clock_timestamp())
   from posthorn.outbox as o
   where o.id = any (webhook_ids)
+    and o.event_type is null
     and not exists (select from posthorn.outcomes as e where e.webhook_id = o.id)
   order by o.id
   on conflict (webhook_id) do nothing
@@ -922,6 +1346,212 @@ end
 $function$
 ;
 revoke execute on function posthorn.enqueue_missed(uuid[]) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.fan_out(event_id uuid, most integer, OUT added integer, OUT is_done boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  work posthorn.fan_outs;
+  event record;
+  page uuid[];
+  receivers uuid[];
+begin
+  -- Nothing is added to a day that is dropped.
+  perform pg_advisory_xact_lock_shared(1886352244, 0);
+  select * into work from posthorn.fan_outs as f where f.event_id = fan_out.event_id for update;
+  if not found then
+    return;
+  end if;
+  select o.id, o.tenant, o.body, posthorn.type_and_above(o.event_type) as types
+  into event
+  from posthorn.outbox as o
+  where o.id = fan_out.event_id;
+
+  page := array(
+    select distinct next.endpoint_id
+    from unnest(event.types) as t (event_type)
+    cross join lateral (
+      (
+        select s.endpoint_id
+        from posthorn.subscriptions as s
+        where event.tenant <> '*'
+          and s.tenant = event.tenant
+          and s.event_type = t.event_type
+          and s.endpoint_id > work.walked_to
+        order by s.endpoint_id
+        limit fan_out.most
+      )
+      union all
+      (
+        select s.endpoint_id
+        from posthorn.subscriptions as s
+        where event.tenant = '*'
+          and s.event_type = t.event_type
+          and s.endpoint_id > work.walked_to
+        order by s.endpoint_id
+        limit fan_out.most
+      )
+    ) as next
+    order by next.endpoint_id
+    limit fan_out.most
+  );
+
+  receivers := array(
+    with event_json as materialized (
+      select
+        case
+          when exists (
+            select
+            from posthorn.subscriptions as s
+            where s.endpoint_id = any (page) and s.event_type = any (event.types) and s.filter is not null
+          )
+          then posthorn.json_of(event.body)
+        end as json
+    )
+    select p.endpoint_id
+    from unnest(page) with ordinality as p (endpoint_id, place)
+    cross join lateral (
+      select
+      from posthorn.endpoints as e
+      where e.id = p.endpoint_id
+        -- What it had for this event when it was disabled after that, it has to be sent later.
+        and (e.status in ('active', 'paused') or (e.status = 'disabled' and e.status_since > work.published_at))
+      offset 0
+    ) as e
+    cross join lateral (
+      select
+      from posthorn.subscriptions as s
+      where s.endpoint_id = p.endpoint_id
+        and s.event_type = any (event.types)
+        and (
+          s.created_at < work.published_at - interval '1 day'
+          or pg_visible_in_snapshot(s.created_in, work.seen)
+          or (s.created_in = work.published_in and s.created_at <= work.published_at)
+        )
+        and not (
+          s.ended_at is not null
+          and (
+            s.ended_at < work.published_at - interval '1 day'
+            or pg_visible_in_snapshot(s.ended_in, work.seen)
+            or (s.ended_in = work.published_in and s.ended_at <= work.published_at)
+          )
+        )
+        and (s.filter is null or (select json from event_json) @@ s.filter)
+      limit 1
+    ) as s
+    order by p.place
+  );
+
+  added := case
+    when cardinality(receivers) > 0 then
+      posthorn.add_webhooks(array_fill(event.id, array[cardinality(receivers)]), receivers)
+    else 0
+  end;
+  is_done := cardinality(page) < fan_out.most;
+  if not is_done then
+    update posthorn.fan_outs as f
+    set walked_to = page[cardinality(page)], recipients = f.recipients + added, moved_at = clock_timestamp()
+    where f.event_id = fan_out.event_id;
+  else
+    delete from posthorn.fan_outs as f where f.event_id = fan_out.event_id;
+    insert into posthorn.unmatched_events (event_id)
+    select event.id
+    where event.id is not null
+      and not exists (
+        select
+        from posthorn.queue as q
+        where q.webhook_id between posthorn.first_webhook_id(event.id) and posthorn.last_webhook_id(event.id)
+          and q.outbox_id = event.id
+      )
+      and not exists (
+        select
+        from posthorn.outcomes as f
+        where f.webhook_id between posthorn.first_webhook_id(event.id) and posthorn.last_webhook_id(event.id)
+          and f.outbox_id = event.id
+      )
+    on conflict do nothing;
+  end if;
+  -- Guarded as in outbox_to_queue().
+  if added > 0 and pg_try_advisory_xact_lock(1886352244, -1) then
+    perform pg_notify('posthorn_wake', '');
+  end if;
+end
+$function$
+;
+revoke execute on function posthorn.fan_out(uuid,integer) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.filter_rule(filter jsonpath)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  -- Without what stands between quotes.
+  bare constant text := regexp_replace(filter::text, '"([^"\\]|\\.)*"', '""', 'g');
+  rest text := bare;
+  -- The innermost parentheses: whether they are a condition on the elements of a path, and what they hold.
+  inner_part text[];
+begin
+  if octet_length(filter::text) > 1024 then
+    return 'subscriptions_filter_is_at_most_1_kib';
+  end if;
+  if position('like_regex' in bare) > 0 then
+    return 'subscriptions_filter_has_no_like_regex';
+  end if;
+  if position('**' in bare) > 0 then
+    return 'subscriptions_filter_has_no_recursive_wildcard';
+  end if;
+  if bare ~ '\$""' then
+    return 'subscriptions_filter_has_no_variables';
+  end if;
+  -- Two paths would be compared pair by pair.
+  if exists (
+    select
+    from regexp_split_to_table(bare, '&&|\|\||\?') as part
+    where part ~ '(==|!=|<>|<=|>=|<|>|starts with).*[$@]'
+  ) then
+    return 'subscriptions_filter_compares_paths_with_values';
+  end if;
+  -- A path from the root in a condition would be read again for each element.
+  loop
+    inner_part := regexp_match(rest, '(\??)\(([^()]*)\)');
+    exit when inner_part is null;
+    if inner_part[1] = '?' and position('$' in inner_part[2]) > 0 then
+      return 'subscriptions_filter_conditions_begin_with_at';
+    end if;
+    rest := regexp_replace(
+      rest, '(\??)\([^()]*\)', case when inner_part[1] = '?' then '' else ' ' || inner_part[2] || ' ' end);
+  end loop;
+  -- Each is read once from the body.
+  if length(regexp_replace(bare, '[^$@]', '', 'g')) > 10 then
+    return 'subscriptions_filter_has_at_most_10_paths';
+  end if;
+  begin
+    perform jsonb_path_match('{}', filter, '{}', false);
+  exception
+    when data_exception then
+      return 'subscriptions_filter_is_a_predicate';
+  end;
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION posthorn.first_webhook_id(event_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ((encode("substring"(uuid_send(event_id), 1, 8), 'hex'::text) || '8000000000000000'::text))::uuid
+;
 
 CREATE OR REPLACE FUNCTION posthorn.forget_kept(retention interval, most integer)
  RETURNS integer
@@ -953,6 +1583,20 @@ AS $function$
     said as (
       delete from posthorn.outbox_default
       where id = any (array(select outbox_id from ended))
+        -- An event stays for its other webhooks.
+        and not exists (
+          select
+          from posthorn.queue as q
+          where q.webhook_id between posthorn.first_webhook_id(id) and posthorn.last_webhook_id(id)
+            and q.outbox_id = id
+        )
+        and not exists (
+          select
+          from posthorn.outcomes_default as e
+          where e.webhook_id between posthorn.first_webhook_id(id) and posthorn.last_webhook_id(id)
+            and e.outbox_id = id
+            and e.webhook_id <> all (array(select webhook_id from ended))
+        )
     )
     select count(*)::integer from ended
   $function$
@@ -1055,6 +1699,22 @@ AS $function$
 ;
 revoke execute on function posthorn.is_dropped(uuid) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.json_of(body text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return body::jsonb;
+exception
+  -- Not JSON, a NUL character, a number that is too large, or arrays that are nested too deep.
+  when data_exception or program_limit_exceeded or syntax_error_or_access_rule_violation then
+    return null;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION posthorn.lane_of(endpoint_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -1067,6 +1727,13 @@ CREATE OR REPLACE FUNCTION posthorn.lane_of(url text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
 RETURN ((('x'::text || "left"(encode(sha256(decode(replace(split_part(url, '?'::text, 1), '\'::text, '\\'::text), 'escape'::text)), 'hex'::text), 16)))::bit(64))::bigint
+;
+
+CREATE OR REPLACE FUNCTION posthorn.last_webhook_id(event_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ((encode("substring"(uuid_send(event_id), 1, 8), 'hex'::text) || '8fffffffffffffff'::text))::uuid
 ;
 
 CREATE OR REPLACE FUNCTION posthorn.make_partitions(day date)
@@ -1327,7 +1994,7 @@ CREATE OR REPLACE FUNCTION posthorn.missed(before uuid, walk integer, OUT webhoo
  SET jit TO 'off'
 AS $function$
     with walked as materialized (
-      select id
+      select id, event_type
       from posthorn.redacted_outbox
       where id < missed.before
       order by id desc
@@ -1336,8 +2003,26 @@ AS $function$
     missed as materialized (
       select w.id
       from walked as w
-      where not exists (select from posthorn.queue as q where q.webhook_id = w.id)
-        and not exists (select from posthorn.outcomes as e where e.webhook_id = w.id)
+      where case
+        when w.event_type is null then
+          not exists (select from posthorn.queue as q where q.webhook_id = w.id)
+            and not exists (select from posthorn.outcomes as e where e.webhook_id = w.id)
+        else
+          not exists (select from posthorn.unmatched_events as u where u.event_id = w.id)
+            and not exists (select from posthorn.fan_outs as f where f.event_id = w.id)
+            and not exists (
+              select
+              from posthorn.queue as q
+              where q.webhook_id between posthorn.first_webhook_id(w.id) and posthorn.last_webhook_id(w.id)
+                and q.outbox_id = w.id
+            )
+            and not exists (
+              select
+              from posthorn.outcomes as e
+              where e.webhook_id between posthorn.first_webhook_id(w.id) and posthorn.last_webhook_id(w.id)
+                and e.outbox_id = w.id
+            )
+        end
     )
     select
       array(select id from missed order by id),
@@ -1346,6 +2031,95 @@ AS $function$
   $function$
 ;
 revoke execute on function posthorn.missed(uuid,integer) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.missed_events(endpoint_id uuid, after uuid, before uuid, by_present_subscriptions boolean, walk integer, most integer)
+ RETURNS TABLE(event_ids uuid[], walked integer, walked_to uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+    with walked as materialized (
+      select w.id, w.event_type, w.created_at
+      from (
+        (
+          select o.id, o.event_type, o.created_at
+          from posthorn.outbox as o
+          where o.event_type is not null
+            and o.tenant = (select e.tenant from posthorn.endpoints as e where e.id = missed_events.endpoint_id)
+            and o.id > missed_events.after
+            and o.id < missed_events.before
+          order by o.id
+          limit missed_events.walk
+        )
+        union all
+        (
+          select o.id, o.event_type, o.created_at
+          from posthorn.outbox as o
+          where o.event_type is not null
+            and o.tenant = '*'
+            and o.id > missed_events.after
+            and o.id < missed_events.before
+          order by o.id
+          limit missed_events.walk
+        )
+      ) as w
+      order by w.id
+      limit missed_events.walk
+    ),
+    subscribed as materialized (
+      select w.id, s.filters, s.is_filtered
+      from walked as w
+      cross join lateral (
+        select array_agg(c.filter::text) as filters, bool_and(c.filter is not null) as is_filtered
+        from posthorn.subscriptions as c
+        where c.endpoint_id = missed_events.endpoint_id
+          and c.ended_at is null
+          and c.event_type = any (posthorn.type_and_above(w.event_type))
+          and (missed_events.by_present_subscriptions or c.created_at <= w.created_at)
+        having count(*) > 0
+        offset 0
+      ) as s
+    ),
+    missed as materialized (
+      select s.id
+      from subscribed as s
+      where not exists (
+          select from posthorn.queue as q where q.webhook_id = posthorn.webhook_id(s.id, missed_events.endpoint_id))
+        and not exists (
+          select from posthorn.outcomes as f where f.webhook_id = posthorn.webhook_id(s.id, missed_events.endpoint_id))
+        and (
+          not s.is_filtered
+          or (
+            select bool_or(b.json @@ f.filter::jsonpath)
+            from (select posthorn.json_of(o.body) as json from posthorn.outbox as o where o.id = s.id offset 0) as b
+            cross join unnest(s.filters) as f (filter)
+          )
+        )
+      limit missed_events.most
+    ),
+    found as materialized (
+      select coalesce(array_agg(id order by id), '{}') as ids from missed
+    ),
+    seen as materialized (
+      select count(*)::integer as events, (select id from walked order by id desc limit 1) as last from walked
+    )
+    select
+      f.ids,
+      s.events,
+      case
+        when cardinality(f.ids) = missed_events.most then f.ids[missed_events.most]
+        when s.events = missed_events.walk then s.last
+      end
+    from found as f
+    cross join seen as s
+  $function$
+;
+revoke execute on function posthorn.missed_events(uuid,uuid,uuid,boolean,integer,integer) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.move_stranded(parent text, bounds uuid[], only_settled boolean)
  RETURNS bigint
@@ -1392,6 +2166,47 @@ CREATE OR REPLACE FUNCTION posthorn.names_reserved_header(headers jsonb)
 RETURN jsonb_path_exists(headers, '$.keyvalue()?(@."key" like_regex "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")'::jsonpath)
 ;
 
+CREATE OR REPLACE FUNCTION posthorn.ordered_recipients(event_ids uuid[])
+ RETURNS TABLE(event_id uuid, endpoint_id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+    with events as materialized (
+      select o.id, o.tenant, t.types,
+        case
+          when exists (
+            select
+            from posthorn.subscriptions as s
+            where s.event_type = any (t.types)
+              and s.is_live
+              and s.is_ordered
+              and (o.tenant = '*' or s.tenant = o.tenant)
+              and s.filter is not null
+          )
+          then posthorn.json_of(o.body)
+        end as json
+      from posthorn.outbox as o
+      cross join lateral (select posthorn.type_and_above(o.event_type) as types offset 0) as t
+      where o.id = any (event_ids)
+    )
+    select distinct e.id, s.endpoint_id
+    from events as e
+    cross join lateral (
+      select c.endpoint_id
+      from posthorn.subscriptions as c
+      where c.event_type = any (e.types)
+        and c.is_live
+        and c.is_ordered
+        and (e.tenant = '*' or c.tenant = e.tenant)
+        and (c.filter is null or e.json @@ c.filter)
+      offset 0
+    ) as s
+  $function$
+;
+revoke execute on function posthorn.ordered_recipients(uuid[]) from public;
+
 CREATE OR REPLACE FUNCTION posthorn.outbox_id_is_given()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1407,7 +2222,7 @@ $function$
 ;
 revoke execute on function posthorn.outbox_id_is_given() from public;
 
-CREATE OR REPLACE FUNCTION posthorn.outbox_keeps_rules(id uuid, url text, endpoint_id uuid, body text, headers jsonb, secret text, content_type text, priority text, send_at timestamp with time zone, max_attempts integer, idempotency_key text, traceparent text, created_at timestamp with time zone)
+CREATE OR REPLACE FUNCTION posthorn.outbox_keeps_rules(id uuid, url text, endpoint_id uuid, event_type text, tenant text, body text, headers jsonb, secret text, content_type text, priority text, send_at timestamp with time zone, max_attempts integer, idempotency_key text, traceparent text, created_at timestamp with time zone)
  RETURNS boolean
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
@@ -1418,10 +2233,10 @@ declare
 begin
   broken := case
     when get_byte(uuid_send(id), 6) >> 4 <> 7 then 'outbox_id_is_uuid_v7'
-    when num_nonnulls(url, endpoint_id) <> 1 then 'outbox_has_a_url_or_an_endpoint_id'
+    when num_nonnulls(url, endpoint_id, event_type) <> 1 then 'outbox_has_a_url_an_endpoint_id_or_an_event_type'
     -- Not as NOT NULL, whose error repeats the row with its secret.
     when body is null then 'outbox_body_is_given'
-    when num_nulls(content_type, priority, created_at) > 0 then 'outbox_defaults_are_not_null'
+    when num_nulls(tenant, content_type, priority, created_at) > 0 then 'outbox_defaults_are_not_null'
     when octet_length(url) > 2048 then 'outbox_url_is_at_most_2048_bytes'
     -- E'' has the same meaning in a session with standard_conforming_strings off.
     when url !~* E'^https?://([^[:space:][:cntrl:]/?#@\\\\:]+|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?([/?][^[:space:][:cntrl:]#]*)?$'
@@ -1448,7 +2263,18 @@ begin
       then 'outbox_content_type_is_media_type'
     when posthorn.priority_of(priority) is null then 'outbox_priority_is_high_normal_or_low'
     when not isfinite(created_at) then 'outbox_created_at_is_finite'
+    when tenant <> '' and (octet_length(tenant) > 255 or tenant ~ '[[:cntrl:]]') then 'outbox_tenant_is_at_most_255_bytes'
+    when tenant = '*' and event_type is null then 'outbox_tenant_is_one_unless_it_is_an_event'
   end;
+  if broken is null and event_type is not null then
+    broken := case
+      when octet_length(event_type) > 128 or event_type !~ '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,15}$'
+        then 'outbox_event_type_is_words'
+      when left(event_type, 9) = 'posthorn.' then 'outbox_event_type_is_not_reserved'
+      -- Each endpoint signs with its own.
+      when secret is not null then 'outbox_event_has_no_secret'
+    end;
+  end if;
   if broken is null and num_nonnulls(send_at, max_attempts, idempotency_key, traceparent) > 0 then
     broken := case
       when not isfinite(send_at) or send_at - created_at >= interval '366 days' then 'outbox_send_at_is_within_a_year'
@@ -1487,18 +2313,22 @@ CREATE OR REPLACE FUNCTION posthorn.outbox_to_queue()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
 AS $function$
 declare
   -- Set if any of the rows: 1 is due, 2 has an id that is not of today, 4 has a key, 8 goes to an endpoint, 16 goes to
-  -- a URL.
+  -- a URL, 32 is an event.
   traits integer;
   missing uuid;
+  -- Events with too many recipients for this transaction.
+  postponed uuid[];
+  matched uuid[];
 begin
   select bit_or(
     case when send_at is null or send_at <= now() then 1 else 0 end
     | case when posthorn.uuid_time(id) between now() - interval '24 hours' and now() + interval '24 hours' then 0 else 2 end
     | case when idempotency_key is null then 0 else 4 end
-    | case when endpoint_id is null then 16 else 8 end)
+    | case when url is not null then 16 when endpoint_id is not null then 8 else 32 end)
   into traits
   from new_rows;
 
@@ -1516,36 +2346,42 @@ begin
     into missing
     from new_rows as r
     where r.endpoint_id is not null
-      and coalesce((select e.status from posthorn.endpoints as e where e.id = r.endpoint_id), 'deleted') = 'deleted'
+      and not exists (
+        select
+        from posthorn.endpoints as e
+        where e.id = r.endpoint_id
+          and e.status <> 'deleted'
+          and (r.tenant = '' or e.tenant = r.tenant)
+      )
     limit 1;
     if found then
       raise foreign_key_violation using
         constraint = 'outbox_endpoint_id_is_registered', schema = 'posthorn', table = 'outbox', column = 'endpoint_id',
         message = format(
-          'The endpoint_id of a row in posthorn.outbox must be that of a registered endpoint: %s is not',
+          'The endpoint_id of a row in posthorn.outbox must be that of a registered endpoint of its tenant: %s is not',
           missing);
     end if;
   end if;
 
   if traits & 4 > 0 then
-    insert into posthorn.idempotency_keys as k (key, webhook_id, expires_at)
-    select distinct on (idempotency_key) idempotency_key, id, now() + interval '7 days'
+    insert into posthorn.idempotency_keys as k (tenant, key, outbox_id, expires_at)
+    select distinct on (tenant, idempotency_key) tenant, idempotency_key, id, now() + interval '7 days'
     from new_rows
     where idempotency_key is not null
-    order by idempotency_key
-    on conflict (key) do update
-      set webhook_id = excluded.webhook_id, expires_at = excluded.expires_at
+    order by tenant, idempotency_key
+    on conflict (tenant, key) do update
+      set outbox_id = excluded.outbox_id, expires_at = excluded.expires_at
       where k.expires_at <= now();
     if exists (
       select
       from new_rows as r
-      join posthorn.idempotency_keys as k on k.key = r.idempotency_key
-      where k.webhook_id <> r.id
+      join posthorn.idempotency_keys as k on k.tenant = r.tenant and k.key = r.idempotency_key
+      where k.outbox_id <> r.id
     ) then
       raise unique_violation using
         constraint = 'outbox_idempotency_key_is_unique', schema = 'posthorn', table = 'outbox', column = 'idempotency_key',
-        message = 'An idempotency_key in posthorn.outbox may belong to one webhook only',
-        hint = 'posthorn.enqueue() returns the id of the webhook that is already there.';
+        message = 'An idempotency_key in posthorn.outbox may belong to one webhook or event of a tenant only',
+        hint = 'posthorn.enqueue() and posthorn.publish() return the id of the row that is already there.';
     end if;
   end if;
 
@@ -1558,7 +2394,7 @@ begin
       posthorn.priority_of(priority),
       greatest(send_at, clock_timestamp())
     from new_rows
-    where endpoint_id is null;
+    where url is not null;
   end if;
 
   if traits & 8 > 0 then
@@ -1575,6 +2411,99 @@ begin
       greatest(send_at, clock_timestamp())
     from new_rows
     where endpoint_id is not null;
+  end if;
+
+  if traits & 32 > 0 then
+    -- All tenants, or more subscriptions than the limit. They are counted to the limit and not further.
+    postponed := array(
+      select n.id
+      from new_rows as n
+      cross join lateral (
+        select count(*) as subscriptions
+        from (
+          select
+          from unnest(posthorn.type_and_above(n.event_type)) as t (event_type)
+          cross join lateral (
+            select
+            from posthorn.subscriptions as s
+            where s.tenant = n.tenant and s.event_type = t.event_type and s.is_live
+            limit coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000) + 1
+          ) as found
+          limit coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000) + 1
+        ) as counted
+      ) as c
+      where n.event_type is not null
+        and (n.tenant = '*' or c.subscriptions > coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000))
+    );
+
+    with events as materialized (
+      select
+        n.id,
+        n.tenant,
+        n.priority,
+        n.send_at,
+        t.types,
+        -- Read once, and only if a filter asks for it.
+        case
+          when exists (
+            select
+            from unnest(t.types) as f (event_type)
+            cross join lateral (
+              select
+              from posthorn.subscriptions as s
+              where s.tenant = n.tenant and s.event_type = f.event_type and s.is_live and s.filter is not null
+              limit 1
+            ) as filtered
+          )
+          then posthorn.json_of(n.body)
+        end as json
+      from new_rows as n
+      cross join lateral (select posthorn.type_and_above(n.event_type) as types offset 0) as t
+      where n.event_type is not null
+        and n.id <> all (postponed)
+    ),
+    recipients as (
+      -- Two subscriptions of an endpoint make one webhook. In the order of the events: an ordered endpoint receives them so.
+      select distinct on (e.id, s.endpoint_id) e.id, e.priority, e.send_at, s.endpoint_id, s.lane, s.is_ordered
+      from events as e
+      cross join lateral unnest(e.types) as t (event_type)
+      cross join lateral (
+        select c.endpoint_id, c.lane, c.is_ordered
+        from posthorn.subscriptions as c
+        where c.tenant = e.tenant
+          and c.event_type = t.event_type
+          and c.is_live
+          and (c.filter is null or e.json @@ c.filter)
+        offset 0
+      ) as s
+      order by e.id, s.endpoint_id
+    ),
+    added as (
+      insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+      select
+        posthorn.webhook_id(r.id, r.endpoint_id),
+        r.id,
+        r.lane,
+        case when r.is_ordered then 1 else posthorn.priority_of(r.priority) end,
+        greatest(r.send_at, clock_timestamp())
+      from recipients as r
+      returning outbox_id
+    )
+    select array_agg(distinct outbox_id) into matched from added;
+
+    if cardinality(postponed) > 0 then
+      insert into posthorn.fan_outs (event_id) select unnest(postponed);
+      perform posthorn.add_webhooks(
+        array_agg(f.event_id order by f.event_id, f.endpoint_id), array_agg(f.endpoint_id order by f.event_id, f.endpoint_id))
+      from posthorn.ordered_recipients(postponed) as f;
+    end if;
+
+    insert into posthorn.unmatched_events (event_id)
+    select id
+    from new_rows
+    where event_type is not null
+      and id <> all (postponed)
+      and id <> all (coalesce(matched, '{}'));
   end if;
 
   -- Postgres refuses to PREPARE a transaction that has notified, so users of two-phase commit turn the notification
@@ -1612,6 +2541,45 @@ CREATE OR REPLACE FUNCTION posthorn.priority_of(word text)
  IMMUTABLE PARALLEL SAFE
 RETURN CASE word WHEN 'high'::text THEN (0)::smallint WHEN 'normal'::text THEN (1)::smallint WHEN 'low'::text THEN (2)::smallint ELSE NULL::smallint END
 ;
+
+CREATE OR REPLACE FUNCTION posthorn.publish(tenant text, event_type text, body text, headers jsonb DEFAULT NULL::jsonb, content_type text DEFAULT 'application/json'::text, priority text DEFAULT 'normal'::text, send_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_attempts integer DEFAULT NULL::integer, idempotency_key text DEFAULT NULL::text, traceparent text DEFAULT NULL::text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  new_id uuid := posthorn.uuid_v7();
+  known_id uuid;
+begin
+  if publish.idempotency_key is not null then
+    known_id := posthorn.use_idempotency_key(coalesce(publish.tenant, ''), publish.idempotency_key, new_id);
+    if known_id <> new_id then
+      return known_id;
+    end if;
+  end if;
+
+  insert into posthorn.outbox
+    (id, tenant, event_type, body, headers, content_type, priority, send_at, max_attempts, idempotency_key, traceparent)
+  values (
+    new_id,
+    publish.tenant,
+    publish.event_type,
+    publish.body,
+    publish.headers,
+    coalesce(publish.content_type, 'application/json'),
+    coalesce(publish.priority, 'normal'),
+    publish.send_at,
+    publish.max_attempts,
+    publish.idempotency_key,
+    publish.traceparent
+  );
+  return new_id;
+end
+$function$
+;
+revoke execute on function posthorn.publish(text,text,text,jsonb,text,text,timestamp with time zone,integer,text,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.put_back(webhook_ids uuid[], statuses posthorn.webhook_status[], ended_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, replay_id uuid DEFAULT NULL::uuid, priority smallint DEFAULT NULL::smallint, due_from timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, spacing interval DEFAULT '00:00:00'::interval)
  RETURNS TABLE(webhook_id uuid, became text)
@@ -1656,9 +2624,9 @@ begin
     cross join lateral (
       select outbox.priority as own_priority, coalesce(p.ordered, false) as is_ordered
       from posthorn.outbox
-      left join posthorn.endpoints as p on p.id = outbox.endpoint_id
+      left join posthorn.endpoints as p on p.lane = e.lane
       where outbox.id = e.outbox_id
-        and (outbox.endpoint_id is null or p.status <> 'deleted')
+        and (outbox.url is not null or p.status <> 'deleted')
       offset 0
     ) as o
   ),
@@ -1819,7 +2787,7 @@ begin
         when q.due_at <= clock_timestamp() then 'already_due'
         when q.webhook_id is not null then 'waiting'
         when e.webhook_id is not null and o.id is null then 'payload_gone'
-        when e.webhook_id is not null and o.endpoint_id is not null and coalesce(p.status, 'deleted') = 'deleted'
+        when e.webhook_id is not null and o.url is null and coalesce(p.status, 'deleted') = 'deleted'
           then 'endpoint_deleted'
         when e.attempts >= 30000 then 'worn_out'
         when e.webhook_id is not null then e.status::text
@@ -1829,8 +2797,8 @@ begin
     from (select d.id) as wanted
     left join lateral (select * from posthorn.queue where webhook_id = wanted.id offset 0) as q on true
     left join lateral (select * from posthorn.outcomes where webhook_id = wanted.id offset 0) as e on true
-    left join lateral (select id, endpoint_id from posthorn.outbox where id = e.outbox_id offset 0) as o on true
-    left join lateral (select status from posthorn.endpoints where id = o.endpoint_id offset 0) as p on true
+    left join lateral (select id, url from posthorn.outbox where id = e.outbox_id offset 0) as o on true
+    left join lateral (select status from posthorn.endpoints where lane = e.lane offset 0) as p on true
     where d.became is null
     offset 0
   ) as why on true;
@@ -1838,6 +2806,76 @@ end
 $function$
 ;
 revoke execute on function posthorn.put_back(uuid[],posthorn.webhook_status[],timestamp with time zone,uuid,smallint,timestamp with time zone,interval) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.recipients(tenant text, event_type text, body text)
+ RETURNS TABLE(endpoint_id uuid, url text, receives boolean, why text, receives_later boolean, subscription_id uuid, subscribed_to text, filter jsonpath)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    select
+      e.id,
+      e.url,
+      coalesce(s.fits, false) and e.status <> 'disabled',
+      case
+        when s.id is null then 'no_subscription'
+        when s.fits and e.status = 'disabled' then 'disabled'
+        when s.fits and e.status = 'paused' then 'paused'
+        when s.fits then 'subscribed'
+        when b.json is null then 'body_is_not_json'
+        when s.fits is null then 'filter_has_no_answer'
+        else 'filter_is_false'
+      end,
+      coalesce(s.fits, false) and e.status = 'disabled',
+      s.id,
+      s.event_type,
+      s.filter
+    from posthorn.endpoints as e
+    cross join (select posthorn.json_of(recipients.body) as json) as b
+    left join lateral (
+      select c.id, c.event_type, c.filter, case when c.filter is null then true else b.json @@ c.filter end as fits
+      from posthorn.subscriptions as c
+      where c.endpoint_id = e.id
+        and c.ended_at is null
+        and c.event_type = any (posthorn.type_and_above(recipients.event_type))
+      -- The one that lets it through, or else one that says no, before one without an answer.
+      order by case when c.filter is null then true else b.json @@ c.filter end desc nulls last, c.id
+      limit 1
+    ) as s on true
+    where (recipients.tenant = '*' or e.tenant = recipients.tenant)
+      and e.status <> 'deleted'
+    order by e.id
+  $function$
+;
+revoke execute on function posthorn.recipients(text,text,text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.rename_tenant(former text, new text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  endpoints bigint;
+begin
+  perform set_config('posthorn.is_renaming', 'on', true);
+  with renamed as (
+    update posthorn.endpoints as e set tenant = rename_tenant.new where e.tenant = rename_tenant.former and e.status <> 'deleted'
+    returning e.id
+  ),
+  followed as (
+    update posthorn.subscriptions as s
+    set tenant = rename_tenant.new
+    where s.endpoint_id in (select id from renamed) and s.ended_at is null
+  )
+  select count(*) into endpoints from renamed;
+  perform set_config('posthorn.is_renaming', '', true);
+  update posthorn.tenants as t set id = rename_tenant.new where t.id = rename_tenant.former;
+  return endpoints;
+end
+$function$
+;
+revoke execute on function posthorn.rename_tenant(text,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.repair_lane_rules()
  RETURNS SETOF bigint
@@ -1860,7 +2898,7 @@ begin
         and e.status <> 'deleted'
         and (e.status <> 'active' or e.ordered or num_nonnulls(e.max_in_flight, e.rate_limit_per_s) > 0));
   insert into posthorn.lane_rules as r (lane, is_held, is_ordered, max_in_flight, rate_limit_per_s)
-  select e.lane, e.status <> 'active', e.ordered, e.max_in_flight, e.rate_limit_per_s
+  select e.lane, e.status <> 'active' or (e.ordered and e.catching_up), e.ordered, e.max_in_flight, e.rate_limit_per_s
   from posthorn.endpoints as e
   where e.lane = any (lanes)
     and e.status <> 'deleted'
@@ -1929,6 +2967,79 @@ AS $function$
   $function$
 ;
 revoke execute on function posthorn.retry_many(uuid[],boolean) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.subscription_changes()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  broken text;
+  endpoint record;
+begin
+  if tg_op = 'DELETE' then
+    -- The endpoint is gone, or is being deleted with its subscriptions.
+    if old.ended_at is null and exists (select from posthorn.endpoints as e where e.id = old.endpoint_id) then
+      raise check_violation using
+        constraint = 'subscriptions_are_ended_before_they_are_deleted', schema = 'posthorn', table = 'subscriptions',
+        message = 'A subscription must be ended before it is deleted',
+        hint = 'update posthorn.subscriptions set ended_at = now() where id = …';
+    end if;
+    return old;
+  end if;
+  if tg_op = 'UPDATE' then
+    if (new.id, new.endpoint_id, new.event_type, new.filter::text, new.created_at, new.created_in)
+      is distinct from
+      (old.id, old.endpoint_id, old.event_type, old.filter::text, old.created_at, old.created_in)
+      or (new.tenant <> old.tenant and coalesce(current_setting('posthorn.is_renaming', true), '') <> 'on')
+    then
+      broken := 'subscriptions_are_not_changed';
+    elsif old.ended_at is not null and new.ended_at is null then
+      broken := 'subscriptions_end_once';
+    end if;
+    if old.ended_at is null and new.ended_at is not null then
+      new.ended_at := clock_timestamp();
+      new.ended_in := pg_current_xact_id();
+      new.is_live := false;
+    elsif old.ended_at is not null then
+      new.ended_at := old.ended_at;
+      new.ended_in := old.ended_in;
+    end if;
+  else
+    select e.tenant, e.ordered, e.status in ('active', 'paused') as is_live
+    into endpoint
+    from posthorn.endpoints as e
+    where e.id = new.endpoint_id and e.status <> 'deleted'
+    for share;
+    broken := case
+      when new.id is null or get_byte(uuid_send(new.id), 6) >> 4 <> 7 then 'subscriptions_id_is_uuid_v7'
+      when not found then 'subscriptions_endpoint_is_registered'
+      when new.tenant is not null and new.tenant <> endpoint.tenant then 'subscriptions_tenant_is_that_of_the_endpoint'
+      when new.event_type is null
+        or octet_length(new.event_type) > 128
+        or new.event_type !~ '^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,15}(\.\*)?|\*)$'
+        then 'subscriptions_event_type_is_words_or_ends_with_a_star'
+      when new.ended_at is not null then 'subscriptions_begin_unended'
+      when new.filter is not null then posthorn.filter_rule(new.filter)
+    end;
+    new.tenant := endpoint.tenant;
+    new.is_ordered := endpoint.ordered;
+    new.is_live := endpoint.is_live;
+    new.created_at := clock_timestamp();
+    new.created_in := pg_current_xact_id();
+    new.ended_in := null;
+  end if;
+  if broken is not null then
+    raise check_violation using
+      constraint = broken, schema = 'posthorn', table = 'subscriptions',
+      message = format('The row of posthorn.subscriptions breaks the rule %s', broken);
+  end if;
+  return new;
+end
+$function$
+;
+revoke execute on function posthorn.subscription_changes() from public;
 
 CREATE OR REPLACE FUNCTION posthorn.system_identifier()
  RETURNS bigint
@@ -2389,6 +3500,58 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION posthorn.type_and_above(event_type text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  types text[] := array[event_type, '*'];
+  rest text := event_type;
+begin
+  while position('.' in rest) > 0 loop
+    rest := left(rest, length(rest) - position('.' in reverse(rest)));
+    types := types || (rest || '.*');
+  end loop;
+  return types;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION posthorn.use_idempotency_key(tenant text, key text, new_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  known_id uuid;
+begin
+  loop
+    insert into posthorn.idempotency_keys as k (tenant, key, outbox_id, expires_at)
+    values (use_idempotency_key.tenant, use_idempotency_key.key, new_id, now() + interval '7 days')
+    on conflict (tenant, key) do update
+      set outbox_id = excluded.outbox_id, expires_at = excluded.expires_at
+      where k.expires_at <= now();
+    if found then
+      return new_id;
+    end if;
+    select k.outbox_id
+    into known_id
+    from posthorn.idempotency_keys as k
+    where k.tenant = use_idempotency_key.tenant and k.key = use_idempotency_key.key;
+    -- If the key was pruned in between, it is not found, and is free.
+    if found then
+      return known_id;
+    end if;
+  end loop;
+end
+$function$
+;
+revoke execute on function posthorn.use_idempotency_key(text,text,uuid) from public;
+
 CREATE OR REPLACE FUNCTION posthorn.uuid_floor(at timestamp with time zone)
  RETURNS uuid
  LANGUAGE sql
@@ -2539,12 +3702,49 @@ $function$
 ;
 revoke execute on function posthorn.watch_clock() from public;
 
+CREATE OR REPLACE FUNCTION posthorn.webhook_id(event_id uuid, endpoint_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN (((encode("substring"(uuid_send(event_id), 1, 8), 'hex'::text) || '8'::text) || "left"(encode(sha256((uuid_send(event_id) || uuid_send(endpoint_id))), 'hex'::text), 15)))::uuid
+;
+
 -- Views
+
+create view posthorn.events as
+ SELECT id,
+    tenant,
+    event_type,
+    body,
+    headers,
+    content_type,
+    priority,
+    send_at,
+    max_attempts,
+    idempotency_key,
+    traceparent,
+    created_at,
+        CASE
+            WHEN (NOT (EXISTS ( SELECT
+               FROM posthorn.fan_outs f
+              WHERE (f.event_id = o.id)))) THEN ( SELECT count(*) AS count
+               FROM ( SELECT q.webhook_id
+                       FROM posthorn.queue q
+                      WHERE ((q.webhook_id >= posthorn.first_webhook_id(o.id)) AND (q.webhook_id <= posthorn.last_webhook_id(o.id)) AND (q.outbox_id = o.id))
+                    UNION
+                     SELECT e.webhook_id
+                       FROM posthorn.outcomes e
+                      WHERE ((e.webhook_id >= posthorn.first_webhook_id(o.id)) AND (e.webhook_id <= posthorn.last_webhook_id(o.id)) AND (e.outbox_id = o.id))) w)
+            ELSE NULL::bigint
+        END AS recipients
+   FROM posthorn.outbox o
+  WHERE (event_type IS NOT NULL);
 
 create view posthorn.lane_blocks as
  SELECT r.lane,
-        CASE e.status
-            WHEN 'disabled'::posthorn.endpoint_status THEN 'endpoint_disabled'::text
+        CASE
+            WHEN (e.status = 'disabled'::posthorn.endpoint_status) THEN 'endpoint_disabled'::text
+            WHEN ((e.status = 'active'::posthorn.endpoint_status) AND e.catching_up) THEN 'catching_up'::text
             ELSE 'endpoint_paused'::text
         END AS reason,
     NULL::timestamp with time zone AS until,
@@ -2596,7 +3796,7 @@ create view posthorn.misruled_lanes as
     e.id AS endpoint_id
    FROM (( SELECT endpoints.id,
             endpoints.lane,
-            (endpoints.status <> 'active'::posthorn.endpoint_status) AS is_held,
+            ((endpoints.status <> 'active'::posthorn.endpoint_status) OR (endpoints.ordered AND endpoints.catching_up)) AS is_held,
             endpoints.ordered,
             endpoints.max_in_flight,
             endpoints.rate_limit_per_s,
@@ -2652,8 +3852,25 @@ create view posthorn.redacted_endpoints as
         CASE jsonb_typeof(former_secrets)
             WHEN 'array'::text THEN former_secrets
             ELSE NULL::jsonb
-        END), 0) AS former_secrets
+        END), 0) AS former_secrets,
+    tenant,
+    catching_up
    FROM posthorn.endpoints;
+
+create view posthorn.redacted_events as
+ SELECT id,
+    tenant,
+    event_type,
+    octet_length(body) AS body_bytes,
+    content_type,
+    priority,
+    send_at,
+    max_attempts,
+    idempotency_key,
+    traceparent,
+    created_at,
+    recipients
+   FROM posthorn.events;
 
 create view posthorn.redacted_outbox as
  SELECT id,
@@ -2667,7 +3884,9 @@ create view posthorn.redacted_outbox as
     max_attempts,
     idempotency_key,
     traceparent,
-    created_at
+    created_at,
+    event_type,
+    tenant
    FROM posthorn.outbox;
 
 create view posthorn.redacted_webhooks as
@@ -2689,7 +3908,10 @@ create view posthorn.redacted_webhooks as
     idempotency_key,
     content_type,
     body_bytes,
-    lane
+    lane,
+    tenant,
+    event_id,
+    event_type
    FROM posthorn.webhooks;
 
 create view posthorn.secret_keys as
@@ -2776,7 +3998,12 @@ create view posthorn.webhooks as
     o.idempotency_key,
     o.content_type,
     octet_length(o.body) AS body_bytes,
-    COALESCE(e.lane, q.lane) AS lane
+    COALESCE(e.lane, q.lane) AS lane,
+    COALESCE(NULLIF(o.tenant, ''::text), ( SELECT p.tenant
+           FROM posthorn.endpoints p
+          WHERE (p.id = o.endpoint_id)), ''::text) AS tenant,
+    NULL::uuid AS event_id,
+    NULL::text AS event_type
    FROM ((posthorn.outbox o
      LEFT JOIN LATERAL ( SELECT queue.webhook_id,
             queue.outbox_id,
@@ -2801,7 +4028,99 @@ create view posthorn.webhooks as
             outcomes.reason
            FROM posthorn.outcomes
           WHERE (outcomes.webhook_id = o.id)
-         OFFSET 0) e ON (true));
+         OFFSET 0) e ON (true))
+  WHERE (o.event_type IS NULL)
+UNION ALL
+ SELECT w.webhook_id AS id,
+    p.url,
+    p.id AS endpoint_id,
+        CASE
+            WHEN (e.webhook_id IS NOT NULL) THEN e.status
+            WHEN (q.lease_until > now()) THEN 'delivering'::posthorn.webhook_status
+            ELSE 'pending'::posthorn.webhook_status
+        END AS status,
+    COALESCE(e.attempts, q.attempts, (0)::smallint) AS attempts,
+    o.created_at,
+        CASE
+            WHEN ((q.webhook_id IS NOT NULL) AND ((q.lease_until IS NULL) OR (q.lease_until <= now()))) THEN ( SELECT
+                    CASE
+                        WHEN (count(*) = count(l.until)) THEN GREATEST(q.due_at, max(l.until))
+                        ELSE NULL::timestamp with time zone
+                    END AS "case"
+               FROM posthorn.lane_blocks l
+              WHERE (l.lane = q.lane))
+            ELSE NULL::timestamp with time zone
+        END AS next_attempt_at,
+        CASE
+            WHEN ((q.webhook_id IS NULL) OR (q.lease_until > now())) THEN NULL::text
+            ELSE COALESCE(( SELECT l.reason
+               FROM posthorn.lane_blocks l
+              WHERE ((l.lane = q.lane) AND (l.is_held OR (q.due_at <= now())))
+              ORDER BY l.until DESC
+             LIMIT 1),
+            CASE
+                WHEN (q.due_at > now()) THEN 'due_time'::text
+                ELSE 'slot'::text
+            END)
+        END AS waits_for,
+    e.finished_at,
+    COALESCE(e.last_status_code, ( SELECT a.status_code
+           FROM posthorn.attempts a
+          WHERE (a.webhook_id = w.webhook_id)
+          ORDER BY a.number DESC
+         LIMIT 1)) AS last_status_code,
+    ( SELECT a.error
+           FROM posthorn.attempts a
+          WHERE (a.webhook_id = w.webhook_id)
+          ORDER BY a.number DESC
+         LIMIT 1) AS last_error,
+    e.reason,
+    o.priority,
+    o.send_at,
+    o.max_attempts,
+    o.idempotency_key,
+    o.content_type,
+    octet_length(o.body) AS body_bytes,
+    w.lane,
+    COALESCE(p.tenant, o.tenant) AS tenant,
+    o.id AS event_id,
+    o.event_type
+   FROM ((((posthorn.outbox o
+     JOIN ( SELECT queue.webhook_id,
+            queue.outbox_id,
+            queue.lane
+           FROM posthorn.queue
+        UNION ALL
+         SELECT outcomes.webhook_id,
+            outcomes.outbox_id,
+            outcomes.lane
+           FROM posthorn.outcomes) w ON (((w.outbox_id = o.id) AND (w.webhook_id >= posthorn.first_webhook_id(o.id)) AND (w.webhook_id <= posthorn.last_webhook_id(o.id)))))
+     LEFT JOIN posthorn.endpoints p ON ((p.lane = w.lane)))
+     LEFT JOIN LATERAL ( SELECT queue.webhook_id,
+            queue.outbox_id,
+            queue.lane,
+            queue.due_at,
+            queue.lease_until,
+            queue.leased_by,
+            queue.priority,
+            queue.attempts,
+            queue.uncounted,
+            queue.past_attempts
+           FROM posthorn.queue
+          WHERE (queue.webhook_id = w.webhook_id)
+         OFFSET 0) q ON (true))
+     LEFT JOIN LATERAL ( SELECT outcomes.webhook_id,
+            outcomes.outbox_id,
+            outcomes.lane,
+            outcomes.finished_at,
+            outcomes.status,
+            outcomes.attempts,
+            outcomes.last_status_code,
+            outcomes.reason
+           FROM posthorn.outcomes
+          WHERE (outcomes.webhook_id = w.webhook_id)
+         OFFSET 0) e ON (true))
+  WHERE (o.event_type IS NOT NULL);
 
 -- Triggers
 
@@ -2818,11 +4137,15 @@ CREATE TRIGGER endpoint_to_lane_rule_on_delete AFTER DELETE ON posthorn.endpoint
 
 CREATE TRIGGER endpoint_to_lane_rule_on_insert AFTER INSERT ON posthorn.endpoints FOR EACH ROW WHEN (((new.status <> 'active'::posthorn.endpoint_status) OR (new.max_in_flight IS NOT NULL) OR (new.rate_limit_per_s IS NOT NULL) OR new.ordered)) EXECUTE FUNCTION posthorn.endpoint_to_lane_rule();
 
-CREATE TRIGGER endpoint_to_lane_rule_on_update AFTER UPDATE ON posthorn.endpoints FOR EACH ROW WHEN (((((old.status IS DISTINCT FROM new.status) OR (old.max_in_flight IS DISTINCT FROM new.max_in_flight)) OR (old.rate_limit_per_s IS DISTINCT FROM new.rate_limit_per_s)) OR (old.ordered IS DISTINCT FROM new.ordered))) EXECUTE FUNCTION posthorn.endpoint_to_lane_rule();
+CREATE TRIGGER endpoint_to_lane_rule_on_update AFTER UPDATE ON posthorn.endpoints FOR EACH ROW WHEN ((((((old.status IS DISTINCT FROM new.status) OR (old.max_in_flight IS DISTINCT FROM new.max_in_flight)) OR (old.rate_limit_per_s IS DISTINCT FROM new.rate_limit_per_s)) OR (old.ordered IS DISTINCT FROM new.ordered)) OR ((old.catching_up AND old.ordered) IS DISTINCT FROM (new.catching_up AND new.ordered)))) EXECUTE FUNCTION posthorn.endpoint_to_lane_rule();
+
+CREATE TRIGGER endpoint_to_subscriptions AFTER UPDATE ON posthorn.endpoints FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) OR (old.ordered IS DISTINCT FROM new.ordered))) EXECUTE FUNCTION posthorn.endpoint_to_subscriptions();
 
 CREATE TRIGGER outbox_to_queue AFTER INSERT ON posthorn.outbox REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION posthorn.outbox_to_queue();
 
 CREATE TRIGGER outbox_id_is_given BEFORE INSERT ON posthorn.outbox_default FOR EACH ROW WHEN ((new.id IS NULL)) EXECUTE FUNCTION posthorn.outbox_id_is_given();
+
+CREATE TRIGGER subscription_changes BEFORE INSERT OR DELETE OR UPDATE ON posthorn.subscriptions FOR EACH ROW EXECUTE FUNCTION posthorn.subscription_changes();
 
 -- Comments
 
@@ -2852,17 +4175,23 @@ comment on table posthorn.breakers is 'The failing lanes and the state of their 
 
 comment on table posthorn.brought_forward is 'The former due times of waiting webhooks that a replay made due.';
 
+comment on table posthorn.catch_ups is 'Endpoints for which a job adds the events that they have missed, and its progress.';
+
 comment on table posthorn.clock is 'When the clock of the database was last checked; a time in the future means that it was set back.';
 
 comment on table posthorn.definitions is 'The text of each function and view that is in force, and its version of Posthorn.';
 
 comment on table posthorn.endpoints is 'Registered endpoints: their URLs and settings.';
 
+comment on table posthorn.event_types is 'The catalogue: description, schema and example of types of events. A type needs no row.';
+
+comment on table posthorn.fan_outs is 'Events with so many recipients that a job adds them to the queue, and its progress.';
+
 comment on table posthorn.former_outcomes is 'How webhooks had ended before they were put back: a row each time.';
 
 comment on table posthorn.history is 'The day from which the history is complete; webhooks that finished earlier have been dropped.';
 
-comment on table posthorn.idempotency_keys is 'The webhook that each idempotency key belongs to, until the key expires.';
+comment on table posthorn.idempotency_keys is 'The row of the outbox that each idempotency key belongs to, until the key expires.';
 
 comment on table posthorn.identity is 'The database from which webhooks are sent; a copy of it is held.';
 
@@ -2870,7 +4199,7 @@ comment on table posthorn.lane_rules is 'The settings of held or limited endpoin
 
 comment on table posthorn.maintenance_runs is 'The scheduled tasks: when each last succeeded, how long it took, and its result.';
 
-comment on table posthorn.outbox is 'The webhooks of producers. INSERT here, in your own transaction; nothing else is needed.';
+comment on table posthorn.outbox is 'The webhooks and events of producers. INSERT here, in your own transaction; nothing else is needed.';
 
 comment on table posthorn.outcomes is 'How webhooks ended: a row per finished webhook.';
 
@@ -2884,9 +4213,17 @@ comment on table posthorn.sealing is 'The progress of sealing the secrets of end
 
 comment on table posthorn.stats is 'The figures, as they were last counted; posthorn.take_stats() counts again when they are old.';
 
+comment on table posthorn.subscriptions is 'Which events an endpoint receives. End one with: update ... set ended_at = now().';
+
 comment on table posthorn.tallies is 'Attempts and failures of the last two hours, as the workers counted them.';
 
+comment on table posthorn.tenants is 'Settings of tenants. A tenant needs no row.';
+
+comment on table posthorn.unmatched_events is 'The events that no endpoint received.';
+
 comment on table posthorn.workers is 'The workers that were started; alive while their advisory lock is held.';
+
+comment on view posthorn.events is 'The events. INSERT here, in your own transaction: the webhooks to all who subscribe are enqueued in it.';
 
 comment on view posthorn.lane_blocks is 'Why lanes are not sent to now, a row for each reason. A lane without a row may be sent to.';
 
@@ -2897,6 +4234,8 @@ comment on view posthorn.misruled_lanes is 'Endpoints whose lane_rules differ fr
 comment on view posthorn.redacted_attempts is 'posthorn.attempts without the answers of receivers.';
 
 comment on view posthorn.redacted_endpoints is 'posthorn.endpoints without secrets and query strings.';
+
+comment on view posthorn.redacted_events is 'posthorn.events without bodies and headers.';
 
 comment on view posthorn.redacted_outbox is 'posthorn.outbox without bodies, secrets, headers and query strings.';
 

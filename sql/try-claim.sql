@@ -28,4 +28,8 @@ begun as (
 select c.*, o.*, e.*, e.headers::text, (extract(epoch from c.due_at) * 1000)::float8
 from claimed as c
 left join posthorn.outbox as o on o.id = c.outbox_id
-left join posthorn.endpoints as e on e.id = coalesce(o.endpoint_id, o.signed_as)
+left join posthorn.endpoints as e
+  on e.lane = case
+    when o.url is null then c.lane
+    when o.signed_as is not null then posthorn.lane_of(o.signed_as)
+  end

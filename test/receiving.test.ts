@@ -38,6 +38,7 @@ function signed(options: { secret: string; keys?: readonly string[]; ageS?: numb
   const flat = requestHeaders(
     {
       id,
+      messageId: id,
       body,
       headers: null,
       contentType: 'application/json',

@@ -22,6 +22,8 @@ const webhook = {
   webhookId: '0199c0de-1234-7abc-8def-0123456789ab',
   outboxId: '0199c0de-1234-7abc-8def-0123456789ab',
   endpointId: null,
+  tenant: '',
+  eventType: null,
   lane: '-1234567890123456789',
   url: 'https://hooks.example.com/path/of/it?key=value',
   priority: 1,

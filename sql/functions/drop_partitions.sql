@@ -22,6 +22,7 @@ declare
   parents constant text[] := array['attempts', 'outcomes', 'outbox'];
   parent text;
   kept uuid[];
+  kept_outbox uuid[];
   bytes bigint;
 begin
   perform pg_advisory_xact_lock(1886352244, 0);
@@ -41,8 +42,13 @@ begin
   then
     return false;
   end if;
+  -- Its webhooks are still to be added.
+  if exists (select from posthorn.fan_outs as f where f.event_id >= lower_bound and f.event_id < upper_bound) then
+    return false;
+  end if;
+  kept_outbox := array(select distinct q.outbox_id from posthorn.queue as q where q.webhook_id = any (kept));
   select
-    coalesce((select sum(pg_column_size(o.body)) from posthorn.outbox as o where o.id = any (kept)), 0)
+    coalesce((select sum(pg_column_size(o.body)) from posthorn.outbox as o where o.id = any (kept_outbox)), 0)
       + coalesce((select sum(pg_column_size(a.response_body)) from posthorn.attempts as a where a.webhook_id = any (kept)), 0)
   into bytes;
   if bytes > most_bytes then
@@ -57,6 +63,8 @@ begin
   if cardinality(kept) > most_kept then
     return false;
   end if;
+  -- Several webhooks can share an event.
+  kept_outbox := array(select distinct q.outbox_id from posthorn.queue as q where q.webhook_id = any (kept));
   foreach parent in array parents loop
     continue when to_regclass(format('posthorn.%I', parent || suffix)) is null;
     if cardinality(kept) > 0 then
@@ -64,12 +72,13 @@ begin
       execute format('alter table posthorn.%I detach partition posthorn.%I', parent, parent || suffix);
       execute format('insert into posthorn.%I select * from posthorn.%I where %I = any ($1)',
         parent || '_default', parent || suffix, case parent when 'outbox' then 'id' else 'webhook_id' end)
-      using kept;
+      using case parent when 'outbox' then kept_outbox else kept end;
     end if;
     execute format('drop table posthorn.%I', parent || suffix);
   end loop;
   -- Rows of today, yesterday and tomorrow may still arrive.
   if day < (now() at time zone 'UTC')::date - 1 then
+    delete from posthorn.unmatched_events where event_id < upper_bound;
     update posthorn.history set whole_from = day + 1 where whole_from <= day;
   end if;
   return true;

@@ -15,8 +15,21 @@ begin
   then
     new.updated_at := clock_timestamp();
   end if;
+  if new.tenant <> old.tenant and coalesce(current_setting('posthorn.is_renaming', true), '') <> 'on' then
+    raise check_violation using
+      constraint = 'endpoints_tenant_is_fixed', schema = 'posthorn', table = 'endpoints', column = 'tenant',
+      message = 'The tenant of an endpoint cannot be changed',
+      hint = 'posthorn.rename_tenant() gives all endpoints of a tenant to another.';
+  end if;
   if new.status <> old.status then
     new.status_since := clock_timestamp();
+    if old.status = 'disabled'
+      and new.status in ('active', 'paused')
+      and coalesce(current_setting('posthorn.catch_up', true), '') <> 'off'
+      and exists (select from posthorn.subscriptions as s where s.endpoint_id = new.id and s.ended_at is null)
+    then
+      new.catching_up := true;
+    end if;
     if new.status = 'active' then
       new.status_reason := null;
       new.gone_answers := 0;
@@ -29,6 +42,7 @@ begin
     new.former_secrets := null;
     new.public_key := null;
     new.headers := null;
+    new.catching_up := false;
   end if;
   return new;
 end

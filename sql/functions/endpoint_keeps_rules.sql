@@ -12,6 +12,9 @@ begin
     when new.id is null then 'endpoints_id_is_given'
     when get_byte(uuid_send(new.id), 6) >> 4 <> 7 then 'endpoints_id_is_uuid_v7'
     when new.url is null then 'endpoints_url_is_given'
+    when new.tenant is null or octet_length(new.tenant) > 255 or new.tenant ~ '[[:cntrl:]]'
+      then 'endpoints_tenant_is_at_most_255_bytes'
+    when new.tenant = '*' then 'endpoints_tenant_is_one'
     when num_nulls(
       new.description, new.status, new.status_since, new.ordered, new.gone_answers, new.created_at, new.updated_at) > 0
       then 'endpoints_defaults_are_not_null'

@@ -8,6 +8,7 @@ declare
   begins_anew boolean := false;
   waits_until timestamptz;
   waiting_id uuid;
+  is_held boolean;
 begin
   if tg_op = 'DELETE' then
     delete from posthorn.lane_rules where lane = old.lane;
@@ -33,13 +34,14 @@ begin
         for update skip locked
       );
   end if;
+  is_held := new.status <> 'active' or (new.ordered and new.catching_up);
   if new.status = 'deleted'
     or (new.status = 'active' and num_nonnulls(new.max_in_flight, new.rate_limit_per_s) = 0 and not new.ordered)
   then
     delete from posthorn.lane_rules where lane = new.lane;
   else
     insert into posthorn.lane_rules as r (lane, is_held, is_ordered, max_in_flight, rate_limit_per_s)
-    values (new.lane, new.status <> 'active', new.ordered, new.max_in_flight, new.rate_limit_per_s)
+    values (new.lane, is_held, new.ordered, new.max_in_flight, new.rate_limit_per_s)
     on conflict (lane) do update
       set is_held = excluded.is_held,
         is_ordered = excluded.is_ordered,
@@ -55,7 +57,10 @@ begin
     end if;
     perform pg_notify(
       'posthorn_wake',
-      case when new.status = 'active' and old.status <> 'active' then 'closed:' else 'rules:' end || new.lane);
+      case
+        when not is_held and (old.status <> 'active' or (old.ordered and old.catching_up)) then 'closed:'
+        else 'rules:'
+      end || new.lane);
   end if;
   return null;
 end
@@ -72,8 +77,9 @@ create or replace trigger endpoint_to_lane_rule_on_update
   after update on posthorn.endpoints
   for each row
   when (
-    (old.status, old.max_in_flight, old.rate_limit_per_s, old.ordered)
-    is distinct from (new.status, new.max_in_flight, new.rate_limit_per_s, new.ordered))
+    (old.status, old.max_in_flight, old.rate_limit_per_s, old.ordered, old.catching_up and old.ordered)
+    is distinct from
+    (new.status, new.max_in_flight, new.rate_limit_per_s, new.ordered, new.catching_up and new.ordered))
   execute function posthorn.endpoint_to_lane_rule();
 
 create or replace trigger endpoint_to_lane_rule_on_delete

@@ -11,7 +11,8 @@ create or replace function posthorn.enqueue(
   max_attempts integer default null,
   idempotency_key text default null,
   traceparent text default null,
-  endpoint_id uuid default null
+  endpoint_id uuid default null,
+  tenant text default ''
 ) returns uuid
   language plpgsql
   security definer
@@ -22,27 +23,21 @@ declare
   new_id uuid := posthorn.uuid_v7();
   known_id uuid;
 begin
-  while enqueue.idempotency_key is not null loop
-    insert into posthorn.idempotency_keys as k (key, webhook_id, expires_at)
-    values (enqueue.idempotency_key, new_id, now() + interval '7 days')
-    on conflict (key) do update
-      set webhook_id = excluded.webhook_id, expires_at = excluded.expires_at
-      where k.expires_at <= now();
-    exit when found;
-    select k.webhook_id into known_id from posthorn.idempotency_keys as k where k.key = enqueue.idempotency_key;
-    -- If the key was pruned in between, it is not found, and is free.
-    if found then
+  if enqueue.idempotency_key is not null then
+    known_id := posthorn.use_idempotency_key(coalesce(enqueue.tenant, ''), enqueue.idempotency_key, new_id);
+    if known_id <> new_id then
       return known_id;
     end if;
-  end loop;
+  end if;
 
   insert into posthorn.outbox
-    (id, url, endpoint_id, body, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key,
+    (id, url, endpoint_id, tenant, body, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key,
       traceparent)
   values (
     new_id,
     enqueue.url,
     enqueue.endpoint_id,
+    coalesce(enqueue.tenant, ''),
     enqueue.body,
     enqueue.headers,
     enqueue.secret,
@@ -57,4 +52,4 @@ begin
 end
 $$;
 
-revoke execute on function posthorn.enqueue(text, text, jsonb, text, text, text, timestamptz, integer, text, text, uuid) from public;
+revoke execute on function posthorn.enqueue(text, text, jsonb, text, text, text, timestamptz, integer, text, text, uuid, text) from public;

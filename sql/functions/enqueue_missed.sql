@@ -11,14 +11,24 @@ create or replace function posthorn.enqueue_missed(webhook_ids uuid[]) returns s
 begin
   -- One call at a time, and no webhook is put back meanwhile, because another call's webhooks may have been sent since.
   perform pg_advisory_xact_lock(1886352244, -4);
-  insert into posthorn.idempotency_keys (key, webhook_id, expires_at)
-  select o.idempotency_key, o.id, o.created_at + interval '7 days'
+  insert into posthorn.idempotency_keys (tenant, key, outbox_id, expires_at)
+  select o.tenant, o.idempotency_key, o.id, o.created_at + interval '7 days'
   from posthorn.outbox as o
   where o.id = any (webhook_ids)
     and o.idempotency_key is not null
     and o.created_at > now() - interval '7 days'
-  order by o.idempotency_key
-  on conflict (key) do nothing;
+  order by o.tenant, o.idempotency_key
+  on conflict (tenant, key) do nothing;
+  -- The events of that time are fanned out to those who have subscribed now.
+  return query
+  insert into posthorn.fan_outs (event_id)
+  select o.id
+  from posthorn.outbox as o
+  where o.id = any (webhook_ids)
+    and o.event_type is not null
+  order by o.id
+  on conflict (event_id) do nothing
+  returning event_id;
   return query
   insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
   select
@@ -32,6 +42,7 @@ begin
     greatest(o.send_at, clock_timestamp())
   from posthorn.outbox as o
   where o.id = any (webhook_ids)
+    and o.event_type is null
     and not exists (select from posthorn.outcomes as e where e.webhook_id = o.id)
   order by o.id
   on conflict (webhook_id) do nothing

@@ -29,6 +29,20 @@ create or replace function posthorn.forget_kept(retention interval, most integer
     said as (
       delete from posthorn.outbox_default
       where id = any (array(select outbox_id from ended))
+        -- An event stays for its other webhooks.
+        and not exists (
+          select
+          from posthorn.queue as q
+          where q.webhook_id between posthorn.first_webhook_id(id) and posthorn.last_webhook_id(id)
+            and q.outbox_id = id
+        )
+        and not exists (
+          select
+          from posthorn.outcomes_default as e
+          where e.webhook_id between posthorn.first_webhook_id(id) and posthorn.last_webhook_id(id)
+            and e.outbox_id = id
+            and e.webhook_id <> all (array(select webhook_id from ended))
+        )
     )
     select count(*)::integer from ended
   $$;

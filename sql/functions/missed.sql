@@ -17,7 +17,7 @@ create or replace function posthorn.missed(
   set jit = off
   as $$
     with walked as materialized (
-      select id
+      select id, event_type
       from posthorn.redacted_outbox
       where id < missed.before
       order by id desc
@@ -26,8 +26,26 @@ create or replace function posthorn.missed(
     missed as materialized (
       select w.id
       from walked as w
-      where not exists (select from posthorn.queue as q where q.webhook_id = w.id)
-        and not exists (select from posthorn.outcomes as e where e.webhook_id = w.id)
+      where case
+        when w.event_type is null then
+          not exists (select from posthorn.queue as q where q.webhook_id = w.id)
+            and not exists (select from posthorn.outcomes as e where e.webhook_id = w.id)
+        else
+          not exists (select from posthorn.unmatched_events as u where u.event_id = w.id)
+            and not exists (select from posthorn.fan_outs as f where f.event_id = w.id)
+            and not exists (
+              select
+              from posthorn.queue as q
+              where q.webhook_id between posthorn.first_webhook_id(w.id) and posthorn.last_webhook_id(w.id)
+                and q.outbox_id = w.id
+            )
+            and not exists (
+              select
+              from posthorn.outcomes as e
+              where e.webhook_id between posthorn.first_webhook_id(w.id) and posthorn.last_webhook_id(w.id)
+                and e.outbox_id = w.id
+            )
+        end
     )
     select
       array(select id from missed order by id),

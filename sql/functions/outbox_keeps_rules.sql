@@ -12,6 +12,8 @@ create or replace function posthorn.outbox_keeps_rules(
   id uuid,
   url text,
   endpoint_id uuid,
+  event_type text,
+  tenant text,
   body text,
   headers jsonb,
   secret text,
@@ -31,10 +33,10 @@ declare
 begin
   broken := case
     when get_byte(uuid_send(id), 6) >> 4 <> 7 then 'outbox_id_is_uuid_v7'
-    when num_nonnulls(url, endpoint_id) <> 1 then 'outbox_has_a_url_or_an_endpoint_id'
+    when num_nonnulls(url, endpoint_id, event_type) <> 1 then 'outbox_has_a_url_an_endpoint_id_or_an_event_type'
     -- Not as NOT NULL, whose error repeats the row with its secret.
     when body is null then 'outbox_body_is_given'
-    when num_nulls(content_type, priority, created_at) > 0 then 'outbox_defaults_are_not_null'
+    when num_nulls(tenant, content_type, priority, created_at) > 0 then 'outbox_defaults_are_not_null'
     when octet_length(url) > 2048 then 'outbox_url_is_at_most_2048_bytes'
     -- E'' has the same meaning in a session with standard_conforming_strings off.
     when url !~* E'^https?://([^[:space:][:cntrl:]/?#@\\\\:]+|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?([/?][^[:space:][:cntrl:]#]*)?$'
@@ -61,7 +63,18 @@ begin
       then 'outbox_content_type_is_media_type'
     when posthorn.priority_of(priority) is null then 'outbox_priority_is_high_normal_or_low'
     when not isfinite(created_at) then 'outbox_created_at_is_finite'
+    when tenant <> '' and (octet_length(tenant) > 255 or tenant ~ '[[:cntrl:]]') then 'outbox_tenant_is_at_most_255_bytes'
+    when tenant = '*' and event_type is null then 'outbox_tenant_is_one_unless_it_is_an_event'
   end;
+  if broken is null and event_type is not null then
+    broken := case
+      when octet_length(event_type) > 128 or event_type !~ '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,15}$'
+        then 'outbox_event_type_is_words'
+      when left(event_type, 9) = 'posthorn.' then 'outbox_event_type_is_not_reserved'
+      -- Each endpoint signs with its own.
+      when secret is not null then 'outbox_event_has_no_secret'
+    end;
+  end if;
   if broken is null and num_nonnulls(send_at, max_attempts, idempotency_key, traceparent) > 0 then
     broken := case
       when not isfinite(send_at) or send_at - created_at >= interval '366 days' then 'outbox_send_at_is_within_a_year'

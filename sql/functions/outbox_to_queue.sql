@@ -1,6 +1,10 @@
 -- Copies new rows of the outbox to the queue, in the producer's transaction, once per statement. One aggregate finds
 -- out what kinds of rows there are, and endpoints are read only if a row names one.
 --
+-- The recipients of an event are the subscriptions that this statement sees. Nothing is locked for that, so that nobody
+-- who edits a subscription waits for a producer or makes one wait, and no subscription can make a producer's statement
+-- fail. An event with very many recipients is left to a job: it gets a row in fan_outs here.
+--
 -- Producers never wait for each other: no shared row is touched (except idempotency keys, which are the producer's
 -- own), and the wake-up is guarded. A transaction that has notified holds a database-wide lock while it commits, so
 -- that unguarded NOTIFY limits the whole server to one commit per flush (measured: 376 against 9,782 commits a second
@@ -10,18 +14,23 @@ create or replace function posthorn.outbox_to_queue() returns trigger
   language plpgsql
   security definer
   set search_path = pg_catalog, pg_temp
+  -- A session keeps the plans of its first inserts, from when there were few subscriptions.
+  set enable_seqscan = off
   as $$
 declare
   -- Set if any of the rows: 1 is due, 2 has an id that is not of today, 4 has a key, 8 goes to an endpoint, 16 goes to
-  -- a URL.
+  -- a URL, 32 is an event.
   traits integer;
   missing uuid;
+  -- Events with too many recipients for this transaction.
+  postponed uuid[];
+  matched uuid[];
 begin
   select bit_or(
     case when send_at is null or send_at <= now() then 1 else 0 end
     | case when posthorn.uuid_time(id) between now() - interval '24 hours' and now() + interval '24 hours' then 0 else 2 end
     | case when idempotency_key is null then 0 else 4 end
-    | case when endpoint_id is null then 16 else 8 end)
+    | case when url is not null then 16 when endpoint_id is not null then 8 else 32 end)
   into traits
   from new_rows;
 
@@ -39,36 +48,42 @@ begin
     into missing
     from new_rows as r
     where r.endpoint_id is not null
-      and coalesce((select e.status from posthorn.endpoints as e where e.id = r.endpoint_id), 'deleted') = 'deleted'
+      and not exists (
+        select
+        from posthorn.endpoints as e
+        where e.id = r.endpoint_id
+          and e.status <> 'deleted'
+          and (r.tenant = '' or e.tenant = r.tenant)
+      )
     limit 1;
     if found then
       raise foreign_key_violation using
         constraint = 'outbox_endpoint_id_is_registered', schema = 'posthorn', table = 'outbox', column = 'endpoint_id',
         message = format(
-          'The endpoint_id of a row in posthorn.outbox must be that of a registered endpoint: %s is not',
+          'The endpoint_id of a row in posthorn.outbox must be that of a registered endpoint of its tenant: %s is not',
           missing);
     end if;
   end if;
 
   if traits & 4 > 0 then
-    insert into posthorn.idempotency_keys as k (key, webhook_id, expires_at)
-    select distinct on (idempotency_key) idempotency_key, id, now() + interval '7 days'
+    insert into posthorn.idempotency_keys as k (tenant, key, outbox_id, expires_at)
+    select distinct on (tenant, idempotency_key) tenant, idempotency_key, id, now() + interval '7 days'
     from new_rows
     where idempotency_key is not null
-    order by idempotency_key
-    on conflict (key) do update
-      set webhook_id = excluded.webhook_id, expires_at = excluded.expires_at
+    order by tenant, idempotency_key
+    on conflict (tenant, key) do update
+      set outbox_id = excluded.outbox_id, expires_at = excluded.expires_at
       where k.expires_at <= now();
     if exists (
       select
       from new_rows as r
-      join posthorn.idempotency_keys as k on k.key = r.idempotency_key
-      where k.webhook_id <> r.id
+      join posthorn.idempotency_keys as k on k.tenant = r.tenant and k.key = r.idempotency_key
+      where k.outbox_id <> r.id
     ) then
       raise unique_violation using
         constraint = 'outbox_idempotency_key_is_unique', schema = 'posthorn', table = 'outbox', column = 'idempotency_key',
-        message = 'An idempotency_key in posthorn.outbox may belong to one webhook only',
-        hint = 'posthorn.enqueue() returns the id of the webhook that is already there.';
+        message = 'An idempotency_key in posthorn.outbox may belong to one webhook or event of a tenant only',
+        hint = 'posthorn.enqueue() and posthorn.publish() return the id of the row that is already there.';
     end if;
   end if;
 
@@ -81,7 +96,7 @@ begin
       posthorn.priority_of(priority),
       greatest(send_at, clock_timestamp())
     from new_rows
-    where endpoint_id is null;
+    where url is not null;
   end if;
 
   if traits & 8 > 0 then
@@ -98,6 +113,99 @@ begin
       greatest(send_at, clock_timestamp())
     from new_rows
     where endpoint_id is not null;
+  end if;
+
+  if traits & 32 > 0 then
+    -- All tenants, or more subscriptions than the limit. They are counted to the limit and not further.
+    postponed := array(
+      select n.id
+      from new_rows as n
+      cross join lateral (
+        select count(*) as subscriptions
+        from (
+          select
+          from unnest(posthorn.type_and_above(n.event_type)) as t (event_type)
+          cross join lateral (
+            select
+            from posthorn.subscriptions as s
+            where s.tenant = n.tenant and s.event_type = t.event_type and s.is_live
+            limit coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000) + 1
+          ) as found
+          limit coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000) + 1
+        ) as counted
+      ) as c
+      where n.event_type is not null
+        and (n.tenant = '*' or c.subscriptions > coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000))
+    );
+
+    with events as materialized (
+      select
+        n.id,
+        n.tenant,
+        n.priority,
+        n.send_at,
+        t.types,
+        -- Read once, and only if a filter asks for it.
+        case
+          when exists (
+            select
+            from unnest(t.types) as f (event_type)
+            cross join lateral (
+              select
+              from posthorn.subscriptions as s
+              where s.tenant = n.tenant and s.event_type = f.event_type and s.is_live and s.filter is not null
+              limit 1
+            ) as filtered
+          )
+          then posthorn.json_of(n.body)
+        end as json
+      from new_rows as n
+      cross join lateral (select posthorn.type_and_above(n.event_type) as types offset 0) as t
+      where n.event_type is not null
+        and n.id <> all (postponed)
+    ),
+    recipients as (
+      -- Two subscriptions of an endpoint make one webhook. In the order of the events: an ordered endpoint receives them so.
+      select distinct on (e.id, s.endpoint_id) e.id, e.priority, e.send_at, s.endpoint_id, s.lane, s.is_ordered
+      from events as e
+      cross join lateral unnest(e.types) as t (event_type)
+      cross join lateral (
+        select c.endpoint_id, c.lane, c.is_ordered
+        from posthorn.subscriptions as c
+        where c.tenant = e.tenant
+          and c.event_type = t.event_type
+          and c.is_live
+          and (c.filter is null or e.json @@ c.filter)
+        offset 0
+      ) as s
+      order by e.id, s.endpoint_id
+    ),
+    added as (
+      insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+      select
+        posthorn.webhook_id(r.id, r.endpoint_id),
+        r.id,
+        r.lane,
+        case when r.is_ordered then 1 else posthorn.priority_of(r.priority) end,
+        greatest(r.send_at, clock_timestamp())
+      from recipients as r
+      returning outbox_id
+    )
+    select array_agg(distinct outbox_id) into matched from added;
+
+    if cardinality(postponed) > 0 then
+      insert into posthorn.fan_outs (event_id) select unnest(postponed);
+      perform posthorn.add_webhooks(
+        array_agg(f.event_id order by f.event_id, f.endpoint_id), array_agg(f.endpoint_id order by f.event_id, f.endpoint_id))
+      from posthorn.ordered_recipients(postponed) as f;
+    end if;
+
+    insert into posthorn.unmatched_events (event_id)
+    select id
+    from new_rows
+    where event_type is not null
+      and id <> all (postponed)
+      and id <> all (coalesce(matched, '{}'));
   end if;
 
   -- Postgres refuses to PREPARE a transaction that has notified, so users of two-phase commit turn the notification

@@ -58,9 +58,9 @@ begin
     cross join lateral (
       select outbox.priority as own_priority, coalesce(p.ordered, false) as is_ordered
       from posthorn.outbox
-      left join posthorn.endpoints as p on p.id = outbox.endpoint_id
+      left join posthorn.endpoints as p on p.lane = e.lane
       where outbox.id = e.outbox_id
-        and (outbox.endpoint_id is null or p.status <> 'deleted')
+        and (outbox.url is not null or p.status <> 'deleted')
       offset 0
     ) as o
   ),
@@ -221,7 +221,7 @@ begin
         when q.due_at <= clock_timestamp() then 'already_due'
         when q.webhook_id is not null then 'waiting'
         when e.webhook_id is not null and o.id is null then 'payload_gone'
-        when e.webhook_id is not null and o.endpoint_id is not null and coalesce(p.status, 'deleted') = 'deleted'
+        when e.webhook_id is not null and o.url is null and coalesce(p.status, 'deleted') = 'deleted'
           then 'endpoint_deleted'
         when e.attempts >= 30000 then 'worn_out'
         when e.webhook_id is not null then e.status::text
@@ -231,8 +231,8 @@ begin
     from (select d.id) as wanted
     left join lateral (select * from posthorn.queue where webhook_id = wanted.id offset 0) as q on true
     left join lateral (select * from posthorn.outcomes where webhook_id = wanted.id offset 0) as e on true
-    left join lateral (select id, endpoint_id from posthorn.outbox where id = e.outbox_id offset 0) as o on true
-    left join lateral (select status from posthorn.endpoints where id = o.endpoint_id offset 0) as p on true
+    left join lateral (select id, url from posthorn.outbox where id = e.outbox_id offset 0) as o on true
+    left join lateral (select status from posthorn.endpoints where lane = e.lane offset 0) as p on true
     where d.became is null
     offset 0
   ) as why on true;

@@ -19,7 +19,7 @@ begin
         and e.status <> 'deleted'
         and (e.status <> 'active' or e.ordered or num_nonnulls(e.max_in_flight, e.rate_limit_per_s) > 0));
   insert into posthorn.lane_rules as r (lane, is_held, is_ordered, max_in_flight, rate_limit_per_s)
-  select e.lane, e.status <> 'active', e.ordered, e.max_in_flight, e.rate_limit_per_s
+  select e.lane, e.status <> 'active' or (e.ordered and e.catching_up), e.ordered, e.max_in_flight, e.rate_limit_per_s
   from posthorn.endpoints as e
   where e.lane = any (lanes)
     and e.status <> 'deleted'

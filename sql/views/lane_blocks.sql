@@ -5,7 +5,7 @@
 --
 -- reason    in the words of webhooks.waits_for
 -- until     not before this time; null: not until somebody acts. For a breaker it is when the next probe may be sent
--- is_held   paused or disabled
+-- is_held   paused or disabled, or ordered and catching up
 -- is_brief  a receiver that asks for a few seconds again and again is slow and not away: what waits for it counts as due, and
 --           not as due in one count and held in the next
 --
@@ -14,7 +14,11 @@
 create or replace view posthorn.lane_blocks as
 select
   r.lane,
-  case e.status when 'disabled' then 'endpoint_disabled' else 'endpoint_paused' end as reason,
+  case
+    when e.status = 'disabled' then 'endpoint_disabled'
+    when e.status = 'active' and e.catching_up then 'catching_up'
+    else 'endpoint_paused'
+  end as reason,
   null::timestamptz as until,
   true as is_held,
   false as is_brief

@@ -6,7 +6,7 @@ from (
   select
     id,
     lane,
-    status <> 'active' as is_held,
+    status <> 'active' or (ordered and catching_up) as is_held,
     ordered,
     max_in_flight,
     rate_limit_per_s,

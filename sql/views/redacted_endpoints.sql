@@ -21,7 +21,9 @@ select
   coalesce(headers, '{}') <> '{}' as has_headers,
   case when starts_with(secret, 'sealed:') then split_part(secret, ':', 3) end as sealed_with,
   coalesce(jsonb_array_length(case jsonb_typeof(former_secrets) when 'array' then former_secrets end), 0)
-    as former_secrets
+    as former_secrets,
+  tenant,
+  catching_up
 from posthorn.endpoints;
 
 comment on view posthorn.redacted_endpoints is 'posthorn.endpoints without secrets and query strings.';

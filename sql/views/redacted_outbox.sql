@@ -12,7 +12,9 @@ select
   max_attempts,
   idempotency_key,
   traceparent,
-  created_at
+  created_at,
+  event_type,
+  tenant
 from posthorn.outbox;
 
 comment on view posthorn.redacted_outbox is 'posthorn.outbox without bodies, secrets, headers and query strings.';

@@ -19,7 +19,10 @@ select
   idempotency_key,
   content_type,
   body_bytes,
-  lane
+  lane,
+  tenant,
+  event_id,
+  event_type
 from posthorn.webhooks;
 
 comment on view posthorn.redacted_webhooks is 'posthorn.webhooks without query strings.';

@@ -19,6 +19,8 @@ export type Rights = Readonly<Partial<Record<Grantee, readonly string[]>>>;
 export const producerColumns: readonly string[] = [
   'url',
   'endpoint_id',
+  'event_type',
+  'tenant',
   'body',
   'headers',
   'secret',
@@ -30,6 +32,11 @@ export const producerColumns: readonly string[] = [
   'traceparent',
 ];
 
+/** Those of an event. */
+export const publisherColumns: readonly string[] = producerColumns.filter(
+  (column) => !['url', 'endpoint_id', 'secret'].includes(column),
+);
+
 const insertByColumn = `insert (${producerColumns.join(', ')})`;
 const anyRow = ['select', 'insert', 'update', 'delete'];
 
@@ -40,6 +47,18 @@ export const relationRights: Readonly<Record<string, Rights>> = {
     producer: [insertByColumn, 'select (id)'],
     worker: ['select', insertByColumn, 'insert (signed_as)'],
   },
+  events: {
+    producer: [`insert (${publisherColumns.join(', ')})`, 'select (id)'],
+    worker: ['select', `insert (${publisherColumns.join(', ')})`],
+  },
+  redacted_events: { worker: ['select'], reader: ['select'] },
+  tenants: { worker: anyRow, reader: ['select'] },
+  event_types: { worker: anyRow, reader: ['select'] },
+  subscriptions: { worker: anyRow, reader: ['select'] },
+  // Written by the trigger of the outbox and by fan_out() alone.
+  unmatched_events: { worker: ['select'], reader: ['select'] },
+  fan_outs: { worker: ['select'], reader: ['select'] },
+  catch_ups: { worker: ['select', 'delete'], reader: ['select'] },
   queue: { worker: ['select', 'update', 'delete'], reader: ['select'] },
   attempts: { worker: anyRow },
   outcomes: { worker: ['select', 'insert', 'update'], reader: ['select'] },
@@ -92,6 +111,24 @@ export const relationRights: Readonly<Record<string, Rights>> = {
  */
 export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyone'>> = {
   enqueue: ['producer', 'worker'],
+  publish: ['producer', 'worker'],
+  use_idempotency_key: [],
+  recipients: ['worker'],
+  webhook_id: 'anyone',
+  first_webhook_id: 'anyone',
+  last_webhook_id: 'anyone',
+  type_and_above: 'anyone',
+  json_of: 'anyone',
+  filter_rule: 'anyone',
+  ordered_recipients: [],
+  add_webhooks: [],
+  fan_out: ['worker'],
+  missed_events: ['worker'],
+  begin_catch_up: [],
+  catch_up: ['worker'],
+  continue_catch_up: ['worker'],
+  cancel_catch_up: ['worker'],
+  rename_tenant: ['worker'],
   cancel: ['worker'],
   cancel_many: ['worker'],
   retry: ['worker'],
@@ -134,6 +171,8 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   endpoint_keeps_rules: [],
   endpoint_public_key: [],
   endpoint_to_lane_rule: [],
+  endpoint_to_subscriptions: [],
+  subscription_changes: [],
 };
 
 /** Which roles may use which schema. In Graphile Worker's, the reader sees only the list of migrations. */

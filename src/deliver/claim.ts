@@ -54,7 +54,7 @@ export interface ClaimRequest {
   readonly leaseS: number;
 }
 
-/** A row as claim.sql and probe.sql return it. */
+/** A row as claim.sql and probe.sql return it. Without a webhook_id: the body of an event, or the last row. */
 export interface ClaimRow {
   webhook_id: string | null;
   outbox_id: string;
@@ -65,7 +65,10 @@ export interface ClaimRow {
   past_attempts: number;
   due_ms: number;
   url: string;
-  body: string;
+  event_type: string | null;
+  tenant: string;
+  /** Null: in the row of its event. */
+  body: string | null;
   headers: Record<string, string> | null;
   content_type: string;
   secret: string | null;
@@ -119,8 +122,11 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
   const seen = rows.at(-1)?.discovered;
   if (seen === null || seen === undefined) throw new Error('claim.sql returned no last row');
   const claimed = { fromMs, toMs: performance.now() };
+  const bodies = bodiesOf(rows);
   return {
-    webhooks: rows.slice(0, -1).map((row) => toWebhook(row, { claimed, request })),
+    webhooks: rows
+      .filter((row) => row.webhook_id !== null)
+      .map((row) => toWebhook(row, { claimed, request, bodies })),
     discovered: (seen.lanes ?? []).map(([lane, priority, waiting, dueMs, lastDueMs, access]) => ({
       lane,
       priority,
@@ -138,15 +144,28 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
   };
 }
 
+/** The bodies of events: read once, however many of their webhooks were claimed. */
+function bodiesOf(rows: readonly ClaimRow[]): ReadonlyMap<string, string> | undefined {
+  let bodies: Map<string, string> | undefined;
+  for (const { webhook_id, outbox_id, body } of rows) {
+    if (webhook_id !== null || body === null) continue;
+    bodies ??= new Map();
+    bodies.set(outbox_id, body);
+  }
+  return bodies;
+}
+
 /** A claimed row as the rest of the engine knows it. */
 export function toWebhook(
   row: ClaimRow,
   {
     claimed,
     request,
+    bodies,
   }: {
     claimed: ClaimedWebhook['claimed'];
     request: Pick<ClaimRequest, 'workerNumber'>;
+    bodies?: ReadonlyMap<string, string> | undefined;
   },
 ): ClaimedWebhook {
   if (row.webhook_id === null) throw new Error('claim.sql returned a row without an id');
@@ -161,7 +180,7 @@ export function toWebhook(
     dueMs: row.due_ms,
     leasedBy: request.workerNumber,
     url: row.url,
-    body: row.body,
+    body: row.body ?? bodies?.get(row.outbox_id) ?? '',
     headers: row.headers,
     contentType: row.content_type,
     secret: row.secret,
@@ -172,6 +191,8 @@ export function toWebhook(
     idempotencyKey: row.idempotency_key,
     traceparent: row.traceparent,
     endpointId: row.endpoint_id,
+    tenant: row.tenant,
+    eventType: row.event_type,
     signedAs: row.signed_as,
     isEndpointDeleted: row.is_endpoint_deleted,
     isOrdered: row.is_ordered,

@@ -163,6 +163,7 @@ export class Sender {
     return requestHeaders(
       {
         id: webhook.webhookId,
+        messageId: webhook.outboxId,
         body: webhook.body,
         endpointHeaders: credentials.endpointHeaders,
         headers: webhook.headers,

@@ -7,9 +7,14 @@ import type { Decision } from './decide.ts';
 /** A webhook and the number of one of its attempts: all of it that may outlive the request. */
 export interface AttemptedWebhook {
   readonly webhookId: string;
+  /** Of the row of the outbox: the event's, or the webhook's own. */
   readonly outboxId: string;
   /** The registered endpoint it goes to. */
   readonly endpointId: string | null;
+  /** The customer it belongs to; empty: the application itself. */
+  readonly tenant: string;
+  /** Null: it is no event's. */
+  readonly eventType: string | null;
   readonly lane: string;
   /** As it was given, so with its query: do not log it as it is. */
   readonly url: string;
@@ -43,6 +48,8 @@ export function withoutPayload(webhook: AttemptedWebhook): AttemptedWebhook {
     webhookId: webhook.webhookId,
     outboxId: webhook.outboxId,
     endpointId: webhook.endpointId,
+    tenant: webhook.tenant,
+    eventType: webhook.eventType,
     lane: webhook.lane,
     url: webhook.url,
     priority: webhook.priority,

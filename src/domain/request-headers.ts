@@ -5,7 +5,10 @@ import { isReservedHeader } from './reserved-headers.ts';
 import { signatureHeaders } from './signature.ts';
 
 export interface HeaderInput {
+  /** The webhook's own. */
   readonly id: string;
+  /** The event's, which is the same at all endpoints; without an event, the webhook's own. */
+  readonly messageId: string;
   readonly body: string | Buffer;
   /** The endpoint's headers; the producer's own override them. */
   readonly endpointHeaders?: Readonly<Record<string, string>> | null;
@@ -30,11 +33,11 @@ export interface HeaderContext {
 /**
  * All headers of a request but Host, Connection and Content-Length, as a flat list of names and values.
  *
- * The producer's headers override the endpoint's, and ours override both. The id is the same in every attempt; the
+ * The producer's headers override the endpoint's, and ours override both. The ids are the same in every attempt; the
  * signatures are new in each.
  */
 export function requestHeaders(webhook: HeaderInput, context: HeaderContext): string[] {
-  const { id, body } = webhook;
+  const { id, messageId, body } = webhook;
   const { timestampS, version, keys } = context;
   const headers = customHeaders(webhook.endpointHeaders ?? null, webhook.headers);
   if (!names(headers, /^user-agent$/i)) headers.push('User-Agent', `Posthorn/${version}`);
@@ -52,15 +55,15 @@ export function requestHeaders(webhook: HeaderInput, context: HeaderContext): st
     'X-Webhook-Attempt',
     String(webhook.attempt),
     'Idempotency-Key',
-    webhook.idempotencyKey ?? id,
+    webhook.idempotencyKey ?? messageId,
     'webhook-id',
-    id,
+    messageId,
     'webhook-timestamp',
     timestamp,
   );
   if (webhook.traceparent !== null) headers.push('traceparent', webhook.traceparent);
   if (keys.length > 0) {
-    const signatures = signatureHeaders({ id, timestampS, body, keys });
+    const signatures = signatureHeaders({ id: messageId, timestampS, body, keys });
     const dated = signatures['X-Webhook-Signature'];
     if (dated !== '') headers.push('X-Webhook-Signature', dated);
     headers.push('webhook-signature', signatures['webhook-signature']);

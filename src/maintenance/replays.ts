@@ -4,7 +4,7 @@ import { graphileSchema, lockClass, partitionsLock } from '../db/names.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { inTransaction } from '../db/transaction.ts';
 import type { Events } from '../events.ts';
-import type { Log } from '../log.ts';
+import { type SliceOptions, slicedTask } from './sliced-task.ts';
 
 /*
  * The replays: webhooks that have ended go back into the queue, many at a time.
@@ -24,33 +24,26 @@ const takeBackSql = sqlFile('take-back');
 const batchSize = 1_000;
 /** Rows that a transaction may read to find a batch. */
 const walkRows = 20_000;
-const sliceMs = 2_000;
 const lockMs = 1_000;
 /** With a rate limit, the queue is filled this far ahead. */
 const aheadMs = 1_000;
 
-interface ReplayOptions {
-  readonly maintenancePool: Pool;
-  readonly events: Events;
-  readonly log: Log;
-  /** Aborts when the worker stops. */
-  readonly signal: AbortSignal;
-}
-
 /** The task that the jobs run. */
-export function replayTasks(options: ReplayOptions): TaskList {
-  return {
-    [replayTask]: async (payload: unknown) => {
-      const id = Reflect.get(Object(payload), 'id');
-      if (typeof id !== 'string') return;
-      try {
-        await runSlice(id, options);
-      } catch (error) {
-        // ensureReplays() notices that the replay stands still, and adds the job again soon.
-        options.log.warn({ replay: id, error: String(error) }, 'Cannot continue the replay yet');
-      }
+export function replayTasks(options: SliceOptions & { readonly events: Events }): TaskList {
+  const { maintenancePool, events, log } = options;
+  return slicedTask(replayTask, {
+    ...options,
+    subject: 'replay',
+    step: async (id) => {
+      const { status, webhooks, isAhead } = await advance(maintenancePool, id);
+      events.emit('replayed', { id, webhooks, status });
+      const isDone = status === 'finished' || status === 'cancelled' || status === 'forgotten';
+      if (isDone) log.info({ replay: id, status }, 'Replay ended');
+      return { isDone, waits: isAhead };
     },
-  };
+    again: (id) =>
+      maintenancePool.query(`select ${addJob} from posthorn.replays as r where r.id = $1`, [id]),
+  });
 }
 
 /** Adds the jobs of replays on which no worker has worked for a while, or ever. */
@@ -71,23 +64,6 @@ const addJob = `${graphileSchema}.add_job(
   run_at => greatest(now(), r.paced_until - interval '${aheadMs / 2} ms'),
   job_key => '${replayTask}:' || r.id,
   job_key_mode => 'replace')`;
-
-async function runSlice(
-  id: string,
-  { maintenancePool, events, log, signal }: ReplayOptions,
-): Promise<void> {
-  const untilMs = performance.now() + sliceMs;
-  for (;;) {
-    const { status, webhooks, isAhead } = await advance(maintenancePool, id);
-    events.emit('replayed', { id, webhooks, status });
-    if (status === 'finished' || status === 'cancelled' || status === 'forgotten') {
-      log.info({ replay: id, status }, 'Replay ended');
-      return;
-    }
-    if (isAhead || signal.aborted || performance.now() > untilMs) break;
-  }
-  await maintenancePool.query(`select ${addJob} from posthorn.replays as r where r.id = $1`, [id]);
-}
 
 interface Step {
   readonly status: ReplayRow['status'] | 'forgotten';

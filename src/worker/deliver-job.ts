@@ -7,6 +7,7 @@ import type { DeliveryLoop } from '../deliver/loop.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { cronItems, type MaintenanceOptions, maintenanceTasks } from '../maintenance/crontab.ts';
+import { fanOutTasks } from '../maintenance/fan-outs.ts';
 import { replayTasks } from '../maintenance/replays.ts';
 import { addSealingJob } from '../maintenance/sealing-job.ts';
 import { startRunner } from './runner.ts';
@@ -176,6 +177,7 @@ export class DeliverJob {
     return {
       ...maintenanceTasks(this.#options),
       ...replayTasks(this.#options),
+      ...fanOutTasks(this.#options),
       [this.#name]: async (_payload: unknown, helpers: JobHelpers) => {
         // The next slice may be picked up before the slice that added it has returned.
         const slice = this.#slice.then(() => this.#runSlice(helpers));

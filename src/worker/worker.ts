@@ -12,6 +12,7 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import { watchClock } from '../maintenance/clock.ts';
 import { evaluateAlertsNow, type MaintenanceOptions } from '../maintenance/crontab.ts';
+import { ensureFanOuts } from '../maintenance/fan-outs.ts';
 import { ensureReplays } from '../maintenance/replays.ts';
 import { DeliverJob } from './deliver-job.ts';
 import type { HoldWatch } from './hold-watch.ts';
@@ -258,6 +259,7 @@ export class Worker {
     await attend(job.ensure(), 'Cannot check the deliver job');
     await attend(watchClock(maintenancePool, log), 'Cannot check the clock of the database');
     await attend(ensureReplays(maintenancePool), 'Cannot check the replays');
+    await attend(ensureFanOuts(maintenancePool), 'Cannot check the fan-outs');
     await attend(this.#tellOfFailingClaims(), 'Cannot report that claims fail');
     if (performance.now() < rescueFromMs) return;
     const rescue = rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events, log });

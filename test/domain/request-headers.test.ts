@@ -5,6 +5,7 @@ import { signatureHeaders, signingKey } from '../../src/domain/signature.ts';
 const id = '019aaaaa-0000-7000-8000-000000000000';
 const plain: HeaderInput = {
   id,
+  messageId: id,
   body: '{}',
   headers: null,
   contentType: 'application/json',

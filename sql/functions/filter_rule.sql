@@ -1,0 +1,57 @@
+-- The rule that a filter breaks; null if it may be used. A customer writes it, and it runs in the producer's transaction:
+-- so its cost must grow with the body and no faster. The text of a jsonpath that Postgres has read has one form: each
+-- name in quotes, and no blank more than it needs.
+create or replace function posthorn.filter_rule(filter jsonpath) returns text
+  language plpgsql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+  as $$
+declare
+  -- Without what stands between quotes.
+  bare constant text := regexp_replace(filter::text, '"([^"\\]|\\.)*"', '""', 'g');
+  rest text := bare;
+  -- The innermost parentheses: whether they are a condition on the elements of a path, and what they hold.
+  inner_part text[];
+begin
+  if octet_length(filter::text) > 1024 then
+    return 'subscriptions_filter_is_at_most_1_kib';
+  end if;
+  if position('like_regex' in bare) > 0 then
+    return 'subscriptions_filter_has_no_like_regex';
+  end if;
+  if position('**' in bare) > 0 then
+    return 'subscriptions_filter_has_no_recursive_wildcard';
+  end if;
+  if bare ~ '\$""' then
+    return 'subscriptions_filter_has_no_variables';
+  end if;
+  -- Two paths would be compared pair by pair.
+  if exists (
+    select
+    from regexp_split_to_table(bare, '&&|\|\||\?') as part
+    where part ~ '(==|!=|<>|<=|>=|<|>|starts with).*[$@]'
+  ) then
+    return 'subscriptions_filter_compares_paths_with_values';
+  end if;
+  -- A path from the root in a condition would be read again for each element.
+  loop
+    inner_part := regexp_match(rest, '(\??)\(([^()]*)\)');
+    exit when inner_part is null;
+    if inner_part[1] = '?' and position('$' in inner_part[2]) > 0 then
+      return 'subscriptions_filter_conditions_begin_with_at';
+    end if;
+    rest := regexp_replace(
+      rest, '(\??)\([^()]*\)', case when inner_part[1] = '?' then '' else ' ' || inner_part[2] || ' ' end);
+  end loop;
+  -- Each is read once from the body.
+  if length(regexp_replace(bare, '[^$@]', '', 'g')) > 10 then
+    return 'subscriptions_filter_has_at_most_10_paths';
+  end if;
+  begin
+    perform jsonb_path_match('{}', filter, '{}', false);
+  exception
+    when data_exception then
+      return 'subscriptions_filter_is_a_predicate';
+  end;
+  return null;
+end
+$$;
