@@ -1076,7 +1076,8 @@ begin
       then 'endpoints_tenant_is_at_most_255_bytes'
     when new.tenant = '*' then 'endpoints_tenant_is_one'
     when num_nulls(
-      new.description, new.status, new.status_since, new.ordered, new.gone_answers, new.created_at, new.updated_at) > 0
+      new.description, new.status, new.status_since, new.ordered, new.gone_answers, new.catching_up, new.created_at,
+      new.updated_at) > 0
       then 'endpoints_defaults_are_not_null'
     when octet_length(new.url) > 2048 then 'endpoints_url_is_at_most_2048_bytes'
     when new.url !~* E'^https?://([^[:space:][:cntrl:]/?#@\\\\:]+|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?([/?][^[:space:][:cntrl:]#]*)?$'
@@ -1733,7 +1734,7 @@ CREATE OR REPLACE FUNCTION posthorn.last_webhook_id(event_id uuid)
  RETURNS uuid
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
-RETURN ((encode("substring"(uuid_send(event_id), 1, 8), 'hex'::text) || '8fffffffffffffff'::text))::uuid
+RETURN ((encode("substring"(uuid_send(event_id), 1, 8), 'hex'::text) || 'bfffffffffffffff'::text))::uuid
 ;
 
 CREATE OR REPLACE FUNCTION posthorn.make_partitions(day date)
@@ -3946,125 +3947,43 @@ create view posthorn.secret_keys as
   GROUP BY key.key_id;
 
 create view posthorn.webhooks as
- SELECT o.id,
+ SELECT w.webhook_id AS id,
     COALESCE(o.url, ( SELECT p.url
            FROM posthorn.endpoints p
-          WHERE (p.id = o.endpoint_id))) AS url,
-    o.endpoint_id,
+          WHERE (p.lane = w.lane))) AS url,
         CASE
-            WHEN (e.webhook_id IS NOT NULL) THEN e.status
-            WHEN (q.lease_until > now()) THEN 'delivering'::posthorn.webhook_status
-            ELSE 'pending'::posthorn.webhook_status
-        END AS status,
-    COALESCE(e.attempts, q.attempts, (0)::smallint) AS attempts,
+            WHEN (o.url IS NULL) THEN COALESCE(o.endpoint_id, ( SELECT p.id
+               FROM posthorn.endpoints p
+              WHERE (p.lane = w.lane)))
+            ELSE NULL::uuid
+        END AS endpoint_id,
+    w.status,
+    w.attempts,
     o.created_at,
         CASE
-            WHEN ((q.webhook_id IS NOT NULL) AND ((q.lease_until IS NULL) OR (q.lease_until <= now()))) THEN ( SELECT
+            WHEN (w.status = 'pending'::posthorn.webhook_status) THEN ( SELECT
                     CASE
-                        WHEN (count(*) = count(l.until)) THEN GREATEST(q.due_at, max(l.until))
+                        WHEN (count(*) = count(l.until)) THEN GREATEST(w.due_at, max(l.until))
                         ELSE NULL::timestamp with time zone
                     END AS "case"
                FROM posthorn.lane_blocks l
-              WHERE (l.lane = q.lane))
+              WHERE (l.lane = w.lane))
             ELSE NULL::timestamp with time zone
         END AS next_attempt_at,
         CASE
-            WHEN ((q.webhook_id IS NULL) OR (q.lease_until > now())) THEN NULL::text
-            ELSE COALESCE(( SELECT l.reason
+            WHEN (w.status = 'pending'::posthorn.webhook_status) THEN COALESCE(( SELECT l.reason
                FROM posthorn.lane_blocks l
-              WHERE ((l.lane = q.lane) AND (l.is_held OR (q.due_at <= now())))
+              WHERE ((l.lane = w.lane) AND (l.is_held OR (w.due_at <= now())))
               ORDER BY l.until DESC
              LIMIT 1),
             CASE
-                WHEN (q.due_at > now()) THEN 'due_time'::text
+                WHEN (w.due_at > now()) THEN 'due_time'::text
                 ELSE 'slot'::text
             END)
+            ELSE NULL::text
         END AS waits_for,
-    e.finished_at,
-    COALESCE(e.last_status_code, ( SELECT a.status_code
-           FROM posthorn.attempts a
-          WHERE (a.webhook_id = o.id)
-          ORDER BY a.number DESC
-         LIMIT 1)) AS last_status_code,
-    ( SELECT a.error
-           FROM posthorn.attempts a
-          WHERE (a.webhook_id = o.id)
-          ORDER BY a.number DESC
-         LIMIT 1) AS last_error,
-    e.reason,
-    o.priority,
-    o.send_at,
-    o.max_attempts,
-    o.idempotency_key,
-    o.content_type,
-    octet_length(o.body) AS body_bytes,
-    COALESCE(e.lane, q.lane) AS lane,
-    COALESCE(NULLIF(o.tenant, ''::text), ( SELECT p.tenant
-           FROM posthorn.endpoints p
-          WHERE (p.id = o.endpoint_id)), ''::text) AS tenant,
-    NULL::uuid AS event_id,
-    NULL::text AS event_type
-   FROM ((posthorn.outbox o
-     LEFT JOIN LATERAL ( SELECT queue.webhook_id,
-            queue.outbox_id,
-            queue.lane,
-            queue.due_at,
-            queue.lease_until,
-            queue.leased_by,
-            queue.priority,
-            queue.attempts,
-            queue.uncounted,
-            queue.past_attempts
-           FROM posthorn.queue
-          WHERE (queue.webhook_id = o.id)
-         OFFSET 0) q ON (true))
-     LEFT JOIN LATERAL ( SELECT outcomes.webhook_id,
-            outcomes.outbox_id,
-            outcomes.lane,
-            outcomes.finished_at,
-            outcomes.status,
-            outcomes.attempts,
-            outcomes.last_status_code,
-            outcomes.reason
-           FROM posthorn.outcomes
-          WHERE (outcomes.webhook_id = o.id)
-         OFFSET 0) e ON (true))
-  WHERE (o.event_type IS NULL)
-UNION ALL
- SELECT w.webhook_id AS id,
-    p.url,
-    p.id AS endpoint_id,
-        CASE
-            WHEN (e.webhook_id IS NOT NULL) THEN e.status
-            WHEN (q.lease_until > now()) THEN 'delivering'::posthorn.webhook_status
-            ELSE 'pending'::posthorn.webhook_status
-        END AS status,
-    COALESCE(e.attempts, q.attempts, (0)::smallint) AS attempts,
-    o.created_at,
-        CASE
-            WHEN ((q.webhook_id IS NOT NULL) AND ((q.lease_until IS NULL) OR (q.lease_until <= now()))) THEN ( SELECT
-                    CASE
-                        WHEN (count(*) = count(l.until)) THEN GREATEST(q.due_at, max(l.until))
-                        ELSE NULL::timestamp with time zone
-                    END AS "case"
-               FROM posthorn.lane_blocks l
-              WHERE (l.lane = q.lane))
-            ELSE NULL::timestamp with time zone
-        END AS next_attempt_at,
-        CASE
-            WHEN ((q.webhook_id IS NULL) OR (q.lease_until > now())) THEN NULL::text
-            ELSE COALESCE(( SELECT l.reason
-               FROM posthorn.lane_blocks l
-              WHERE ((l.lane = q.lane) AND (l.is_held OR (q.due_at <= now())))
-              ORDER BY l.until DESC
-             LIMIT 1),
-            CASE
-                WHEN (q.due_at > now()) THEN 'due_time'::text
-                ELSE 'slot'::text
-            END)
-        END AS waits_for,
-    e.finished_at,
-    COALESCE(e.last_status_code, ( SELECT a.status_code
+    w.finished_at,
+    COALESCE(w.last_status_code, ( SELECT a.status_code
            FROM posthorn.attempts a
           WHERE (a.webhook_id = w.webhook_id)
           ORDER BY a.number DESC
@@ -4074,7 +3993,7 @@ UNION ALL
           WHERE (a.webhook_id = w.webhook_id)
           ORDER BY a.number DESC
          LIMIT 1) AS last_error,
-    e.reason,
+    w.reason,
     o.priority,
     o.send_at,
     o.max_attempts,
@@ -4082,45 +4001,41 @@ UNION ALL
     o.content_type,
     octet_length(o.body) AS body_bytes,
     w.lane,
-    COALESCE(p.tenant, o.tenant) AS tenant,
+    COALESCE(NULLIF(
+        CASE
+            WHEN (o.event_type IS NULL) THEN o.tenant
+            ELSE NULL::text
+        END, ''::text), ( SELECT p.tenant
+           FROM posthorn.endpoints p
+          WHERE ((p.lane = w.lane) AND (o.url IS NULL))), o.tenant) AS tenant,
     o.id AS event_id,
     o.event_type
-   FROM ((((posthorn.outbox o
-     JOIN ( SELECT queue.webhook_id,
+   FROM (( SELECT queue.webhook_id,
             queue.outbox_id,
-            queue.lane
+            queue.lane,
+            (
+                CASE
+                    WHEN (queue.lease_until > now()) THEN 'delivering'::text
+                    ELSE 'pending'::text
+                END)::posthorn.webhook_status AS status,
+            queue.attempts,
+            queue.due_at,
+            NULL::timestamp with time zone AS finished_at,
+            NULL::smallint AS last_status_code,
+            NULL::text AS reason
            FROM posthorn.queue
         UNION ALL
          SELECT outcomes.webhook_id,
             outcomes.outbox_id,
-            outcomes.lane
-           FROM posthorn.outcomes) w ON (((w.outbox_id = o.id) AND (w.webhook_id >= posthorn.first_webhook_id(o.id)) AND (w.webhook_id <= posthorn.last_webhook_id(o.id)))))
-     LEFT JOIN posthorn.endpoints p ON ((p.lane = w.lane)))
-     LEFT JOIN LATERAL ( SELECT queue.webhook_id,
-            queue.outbox_id,
-            queue.lane,
-            queue.due_at,
-            queue.lease_until,
-            queue.leased_by,
-            queue.priority,
-            queue.attempts,
-            queue.uncounted,
-            queue.past_attempts
-           FROM posthorn.queue
-          WHERE (queue.webhook_id = w.webhook_id)
-         OFFSET 0) q ON (true))
-     LEFT JOIN LATERAL ( SELECT outcomes.webhook_id,
-            outcomes.outbox_id,
             outcomes.lane,
-            outcomes.finished_at,
             outcomes.status,
             outcomes.attempts,
+            NULL::timestamp with time zone,
+            outcomes.finished_at,
             outcomes.last_status_code,
             outcomes.reason
-           FROM posthorn.outcomes
-          WHERE (outcomes.webhook_id = w.webhook_id)
-         OFFSET 0) e ON (true))
-  WHERE (o.event_type IS NOT NULL);
+           FROM posthorn.outcomes) w
+     JOIN posthorn.outbox o ON (((o.id >= w.outbox_id) AND (o.id <= w.outbox_id) AND (w.webhook_id >= posthorn.first_webhook_id(o.id)) AND (w.webhook_id <= posthorn.last_webhook_id(o.id)))));
 
 -- Triggers
 

@@ -100,7 +100,7 @@ async function traces(ids: readonly string[]): Promise<object | undefined> {
     `select
        (select count(*)::integer from posthorn.outbox where id = any ($1)) as outbox,
        (select count(*)::integer from posthorn.attempts where webhook_id = any ($1)) as attempts,
-       (select count(*)::integer from posthorn.idempotency_keys where webhook_id = any ($1)) as keys,
+       (select count(*)::integer from posthorn.idempotency_keys where outbox_id = any ($1)) as keys,
        (select count(*)::integer from posthorn.queue where webhook_id = any ($1)) as queue`,
     [ids],
   );

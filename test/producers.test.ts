@@ -63,8 +63,12 @@ describe('an illegal value is refused by a constraint named for its rule', () =>
     ['id', '00000000-0001-7111-8111-111111111111', 'outbox_id_is_of_today'],
     ['id', 'ffffffff-0001-7111-8111-111111111111', 'outbox_id_is_of_today'],
     ['created_at', 'infinity', 'outbox_created_at_is_finite'],
-    ['url', null, 'outbox_has_a_url_or_an_endpoint_id'],
-    ['endpoint_id', '01a20d7f-4449-7506-bf90-21b36e74e172', 'outbox_has_a_url_or_an_endpoint_id'],
+    ['url', null, 'outbox_has_a_url_an_endpoint_id_or_an_event_type'],
+    [
+      'endpoint_id',
+      '01a20d7f-4449-7506-bf90-21b36e74e172',
+      'outbox_has_a_url_an_endpoint_id_or_an_event_type',
+    ],
   ])('%s %j: %s', async (column, value, constraint) => {
     await expect(insert({ [column]: value })).rejects.toMatchObject({ code: '23514', constraint });
     const { rows } = await database.pool.query('select from posthorn.queue');

@@ -16,7 +16,8 @@ begin
       then 'endpoints_tenant_is_at_most_255_bytes'
     when new.tenant = '*' then 'endpoints_tenant_is_one'
     when num_nulls(
-      new.description, new.status, new.status_since, new.ordered, new.gone_answers, new.created_at, new.updated_at) > 0
+      new.description, new.status, new.status_since, new.ordered, new.gone_answers, new.catching_up, new.created_at,
+      new.updated_at) > 0
       then 'endpoints_defaults_are_not_null'
     when octet_length(new.url) > 2048 then 'endpoints_url_is_at_most_2048_bytes'
     when new.url !~* E'^https?://([^[:space:][:cntrl:]/?#@\\\\:]+|\\[[0-9a-f:.]+\\])(:[0-9]{1,5})?([/?][^[:space:][:cntrl:]#]*)?$'

@@ -10,7 +10,7 @@ export const outboxRules = {
   outbox_id_is_of_today: { rule: 'id must be a UUID v7 whose time is within a day of now' },
   outbox_id_is_given: { rule: 'id must not be null' },
   outbox_created_at_is_finite: { rule: 'time of creation must be finite' },
-  outbox_has_a_url_or_an_endpoint_id: {
+  outbox_has_a_url_an_endpoint_id_or_an_event_type: {
     rule: 'url or endpoint_id must be given, and not both',
   },
   outbox_endpoint_id_is_registered: {

@@ -136,14 +136,14 @@ function pruneKeys(pool: Pool): Promise<number> {
   return deleteAll(
     pool,
     `with expired as materialized (
-       select key
+       select tenant, key
        from posthorn.idempotency_keys
        where expires_at < now()
        limit $1
        for update skip locked
      )
      delete from posthorn.idempotency_keys
-     where key = any (array(select key from expired))`,
+     where (tenant, key) in (select tenant, key from expired)`,
   );
 }
 

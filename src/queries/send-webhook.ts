@@ -71,8 +71,8 @@ function comparison(webhook: EnqueueArguments & { readonly idempotencyKey: strin
         and o.max_attempts is not distinct from ${webhook.maxAttempts}::integer
       ) as is_same,
       o.url,
-      (select w.status from posthorn.webhooks as w where w.id = k.webhook_id) as status
+      (select w.status from posthorn.webhooks as w where w.id = k.outbox_id) as status
     from posthorn.idempotency_keys as k
-    left join posthorn.outbox as o on o.id = k.webhook_id
-    where k.key = ${webhook.idempotencyKey}`;
+    left join posthorn.outbox as o on o.id = k.outbox_id
+    where k.tenant = '' and k.key = ${webhook.idempotencyKey}`;
 }

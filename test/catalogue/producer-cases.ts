@@ -23,7 +23,7 @@ function column(
   return values.map(([what, value]) => [number, `${name}: ${what}`, { [name]: value }, end]);
 }
 
-const address = '23514 outbox_has_a_url_or_an_endpoint_id';
+const address = '23514 outbox_has_a_url_an_endpoint_id_or_an_event_type';
 const unregistered = '23503 outbox_endpoint_id_is_registered';
 const denied = '42501';
 const insert = (columns: string, values: string) =>

@@ -229,7 +229,7 @@ const poisons: readonly Poison[] = [
   },
   {
     name: 'idempotency_keys: one that never ends, of nobody',
-    insert: `insert into posthorn.idempotency_keys (key, webhook_id, expires_at) values (E'\\x01', gen_random_uuid(), 'infinity')`,
+    insert: `insert into posthorn.idempotency_keys (tenant, key, outbox_id, expires_at) values ('', E'\\x01', gen_random_uuid(), 'infinity')`,
   },
   {
     name: 'replays: of nothing, and with a rate of 0',

@@ -48,10 +48,10 @@ it.each([
   );
   expect(rows).toEqual([{ rows: 2, kinds: 1, due: true }]);
   const keys = await database.pool.query(
-    'select webhook_id from posthorn.idempotency_keys where key = $1',
+    'select outbox_id from posthorn.idempotency_keys where key = $1',
     ['a key'],
   );
-  expect(keys.rows).toEqual([{ webhook_id: id }]);
+  expect(keys.rows).toEqual([{ outbox_id: id }]);
   expect(await repair(database.url)).toEqual({ lanes: [], webhooks: [] });
 });
 

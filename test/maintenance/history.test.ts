@@ -173,8 +173,8 @@ describe('pruning', () => {
 
   it('does all of its steps though one fails, and says at the end what failed', async () => {
     await database.pool.query(
-      `insert into posthorn.idempotency_keys (key, webhook_id, expires_at)
-       values ('held', posthorn.uuid_v7(), now() - interval '1 s');
+      `insert into posthorn.idempotency_keys (tenant, key, outbox_id, expires_at)
+       values ('', 'held', posthorn.uuid_v7(), now() - interval '1 s');
        insert into posthorn.tallies (id, counted_at, worker, attempts, failures)
        values
          (posthorn.uuid_floor(now() - interval '3 hours'), now() - interval '3 hours', 1, 1, 0),
@@ -260,8 +260,8 @@ describe('pruning', () => {
 
   it('forgets expired idempotency keys', async () => {
     await database.pool.query(
-      `insert into posthorn.idempotency_keys (key, webhook_id, expires_at)
-       values ('old', posthorn.uuid_v7(), now() - interval '1 s'), ('new', posthorn.uuid_v7(), now() + interval '1 h')`,
+      `insert into posthorn.idempotency_keys (tenant, key, outbox_id, expires_at)
+       values ('', 'old', posthorn.uuid_v7(), now() - interval '1 s'), ('', 'new', posthorn.uuid_v7(), now() + interval '1 h')`,
     );
     expect(await prune(database.pool, { retentionMs: 30 * dayMs })).toMatchObject({
       expiredKeys: 1,

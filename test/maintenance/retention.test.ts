@@ -143,9 +143,9 @@ it('of tallies those go that are more than two hours old', async () => {
 
 it('of idempotency keys those go that have expired, but for one that somebody has locked', async () => {
   await plant(database, 'idempotency_keys', [
-    { key: 'locked', webhook_id: idOf(1), expires_at: inS(-60) },
-    { key: 'expired', webhook_id: idOf(2), expires_at: inS(-1) },
-    { key: 'in force', webhook_id: idOf(3), expires_at: inS(600) },
+    { tenant: '', key: 'locked', outbox_id: idOf(1), expires_at: inS(-60) },
+    { tenant: '', key: 'expired', outbox_id: idOf(2), expires_at: inS(-1) },
+    { tenant: '', key: 'in force', outbox_id: idOf(3), expires_at: inS(600) },
   ]);
   const holder = await database.pool.connect();
   await holder.query(

@@ -91,7 +91,7 @@ describe('with the rights of a worker', () => {
     await database.pool.query(
       `select posthorn.drop_partitions(current_date + 3);
        select posthorn.make_partitions(current_date - 90);
-       insert into posthorn.idempotency_keys values ($$$$ || gen_random_uuid(), posthorn.uuid_v7(), '-infinity')`,
+       insert into posthorn.idempotency_keys values ('', $$$$ || gen_random_uuid(), posthorn.uuid_v7(), '-infinity')`,
     );
     // Others may be done by the crontab meanwhile.
     const { promise, resolve } = Promise.withResolvers<Readonly<Record<string, unknown>>>();

@@ -231,7 +231,7 @@ export const trials: readonly Trial[] = [
   {
     what: 'take an idempotency key',
     sql: () =>
-      `insert into posthorn.idempotency_keys values ('a key', posthorn.uuid_v7(), 'infinity')`,
+      `insert into posthorn.idempotency_keys values ('', 'a key', posthorn.uuid_v7(), 'infinity')`,
     allowed: nobodyElse,
   },
   {

@@ -53,7 +53,7 @@ describe('refused at INSERT, by the name of the rule', () => {
   const url = 'https://example.com/';
   const ok = { url, body: '{}' };
   const cases: readonly (readonly [row: Row, rule: string])[] = [
-    [{ body: '{}' }, 'outbox_has_a_url_or_an_endpoint_id'],
+    [{ body: '{}' }, 'outbox_has_a_url_an_endpoint_id_or_an_event_type'],
     [{ url, body: null }, 'outbox_body_is_given'],
     [{ ...ok, url: 'garbage' }, 'outbox_url_is_http'],
     [{ ...ok, url: 'ftp://example.com' }, 'outbox_url_is_http'],

@@ -57,7 +57,7 @@ it('claims by queue_for_discovery, queue_for_claim and primary keys alone', asyn
   expect(plan).toContain('queue_for_claim');
   expect(plan).toContain('queue_pkey');
   expect(plan).toMatch(/outbox_\d{8}_pkey/);
-  expect(plan).toContain('endpoints_pkey');
+  expect(plan).toContain('endpoints_lane_is_unique');
   expect(plan).toContain('lane_rules_pkey');
   expect(plan).not.toContain('Seq Scan');
 });

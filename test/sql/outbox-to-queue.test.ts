@@ -125,9 +125,9 @@ it.each([
 describe('an idempotency key', () => {
   it('is in force for seven days, and then stands for the next webhook', async () => {
     await insert({ url, idempotency_key: 'k' });
-    const [key] = await ask<{ days: number; webhook_id: string }>(
+    const [key] = await ask<{ days: number; outbox_id: string }>(
       database,
-      `select (extract(epoch from expires_at - now()) / 86400)::float8 as days, webhook_id from posthorn.idempotency_keys`,
+      `select (extract(epoch from expires_at - now()) / 86400)::float8 as days, outbox_id from posthorn.idempotency_keys`,
     );
     expect(key?.days).toBeCloseTo(7, 1);
     await expect(insert({ url, idempotency_key: 'k' })).rejects.toMatchObject({ code: '23505' });
@@ -135,12 +135,12 @@ describe('an idempotency key', () => {
       `update posthorn.idempotency_keys set expires_at = now() - interval '1 ms'`,
     );
     await insert({ url, idempotency_key: 'k' });
-    const [next] = await ask<{ webhook_id: string; in_force: boolean }>(
+    const [next] = await ask<{ outbox_id: string; in_force: boolean }>(
       database,
-      `select webhook_id, expires_at > now() + interval '6 days' as in_force from posthorn.idempotency_keys`,
+      `select outbox_id, expires_at > now() + interval '6 days' as in_force from posthorn.idempotency_keys`,
     );
     expect(next?.in_force).toBe(true);
-    expect(next?.webhook_id).not.toBe(key?.webhook_id);
+    expect(next?.outbox_id).not.toBe(key?.outbox_id);
   });
 });
 
@@ -229,7 +229,7 @@ describe('what missed the trigger', () => {
       { url },
     ]);
     await plant(database, 'idempotency_keys', [
-      { key: 'taken', webhook_id: idOf(1), expires_at: inS(60) },
+      { tenant: '', key: 'taken', outbox_id: idOf(1), expires_at: inS(60) },
     ]);
     const [ended] = await ask<{ id: string }>(
       database,
@@ -248,7 +248,7 @@ describe('what missed the trigger', () => {
     expect(
       await ask(
         database,
-        `select key, webhook_id = $1 as is_other, expires_at > now() + interval '6 days' as in_force from posthorn.idempotency_keys order by 1`,
+        `select key, outbox_id = $1 as is_other, expires_at > now() + interval '6 days' as in_force from posthorn.idempotency_keys order by 1`,
         [idOf(1)],
       ),
     ).toEqual([

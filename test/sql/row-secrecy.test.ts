@@ -59,7 +59,7 @@ const outboxFaults: Readonly<Record<keyof typeof outboxRules, Row>> = {
   outbox_id_is_of_today: { id: '00000000-0000-7000-8000-000000000000' },
   outbox_defaults_are_not_null: { priority: null },
   outbox_created_at_is_finite: { created_at: 'infinity' },
-  outbox_has_a_url_or_an_endpoint_id: { endpoint_id: v7 },
+  outbox_has_a_url_an_endpoint_id_or_an_event_type: { endpoint_id: v7 },
   outbox_endpoint_id_is_registered: { url: null, endpoint_id: v7 },
   outbox_url_is_http: { url: `ftp://${marker}` },
   outbox_url_is_at_most_2048_bytes: { url: `${secret.url}${'x'.repeat(2048)}` },

@@ -55,6 +55,8 @@ async function createDatabaseFrom(
       await pool.query(
         `truncate posthorn.outbox, posthorn.queue, posthorn.attempts, posthorn.outcomes,
            posthorn.idempotency_keys, posthorn.breakers, posthorn.endpoints, posthorn.lane_rules,
+           posthorn.subscriptions, posthorn.catch_ups, posthorn.fan_outs, posthorn.unmatched_events, posthorn.tenants,
+           posthorn.event_types,
            posthorn.alerts, posthorn.tallies, posthorn.former_outcomes, posthorn.brought_forward,
            posthorn.replays, posthorn.sealing`,
       );
