@@ -88,19 +88,18 @@ begin
       from posthorn.subscriptions as s
       where s.endpoint_id = p.endpoint_id
         and s.event_type = any (event.types)
-        and (
-          s.created_at < work.published_at - interval '1 day'
-          or pg_visible_in_snapshot(s.created_in, work.seen)
-          or (s.created_in = work.published_in and s.created_at <= work.published_at)
-        )
-        and not (
-          s.ended_at is not null
-          and (
-            s.ended_at < work.published_at - interval '1 day'
-            or pg_visible_in_snapshot(s.ended_in, work.seen)
-            or (s.ended_in = work.published_in and s.ended_at <= work.published_at)
-          )
-        )
+        -- A snapshot does not list the transaction that took it: what that did later can look visible.
+        and case
+          when s.created_at < work.published_at - interval '1 day' then true
+          when s.created_in = work.published_in then s.created_at <= work.published_at
+          else pg_visible_in_snapshot(s.created_in, work.seen)
+        end
+        and case
+          when s.ended_at is null then true
+          when s.ended_at < work.published_at - interval '1 day' then false
+          when s.ended_in = work.published_in then s.ended_at > work.published_at
+          else not pg_visible_in_snapshot(s.ended_in, work.seen)
+        end
         and (s.filter is null or (select json from event_json) @@ s.filter)
       limit 1
     ) as s
