@@ -499,10 +499,10 @@ CREATE INDEX queue_for_discovery ON posthorn.queue USING btree (due_at) WHERE (p
 CREATE INDEX replays_for_work ON posthorn.replays USING btree (id) WHERE (status = ANY (ARRAY['running'::posthorn.replay_status, 'cancelling'::posthorn.replay_status]));
 
 CREATE UNIQUE INDEX subscriptions_are_unique ON posthorn.subscriptions USING btree (endpoint_id, event_type, COALESCE((filter)::text, ''::text)) WHERE (ended_at IS NULL);
-CREATE INDEX subscriptions_for_all_tenants ON posthorn.subscriptions USING btree (event_type, endpoint_id);
+CREATE INDEX subscriptions_for_all_tenants ON posthorn.subscriptions USING btree (event_type, endpoint_id) WHERE (tenant >= ''::text);
 CREATE INDEX subscriptions_for_endpoints ON posthorn.subscriptions USING btree (endpoint_id, id);
-CREATE INDEX subscriptions_for_events ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id) WHERE is_live;
-CREATE INDEX subscriptions_for_fan_out ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id);
+CREATE INDEX subscriptions_for_events ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id) WHERE (is_live AND (event_type > ''::text));
+CREATE INDEX subscriptions_for_fan_out ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id) WHERE (endpoint_id > '00000000-0000-0000-0000-000000000000'::uuid);
 CREATE INDEX subscriptions_for_filters ON posthorn.subscriptions USING btree (tenant, event_type) WHERE (is_live AND (filter IS NOT NULL));
 CREATE INDEX subscriptions_for_order ON posthorn.subscriptions USING btree (event_type, tenant) WHERE (is_live AND is_ordered);
 CREATE INDEX subscriptions_for_pruning ON posthorn.subscriptions USING btree (ended_at) WHERE (ended_at IS NOT NULL);
@@ -1399,6 +1399,7 @@ begin
           and s.tenant = event.tenant
           and s.event_type = t.event_type
           and s.endpoint_id > work.walked_to
+          and s.endpoint_id > '00000000-0000-0000-0000-000000000000'
         order by s.endpoint_id
         limit fan_out.most
       )
@@ -1407,6 +1408,7 @@ begin
         select s.endpoint_id
         from posthorn.subscriptions as s
         where event.tenant = '*'
+          and s.tenant >= ''
           and s.event_type = t.event_type
           and s.endpoint_id > work.walked_to
         order by s.endpoint_id
@@ -2464,7 +2466,7 @@ begin
           cross join lateral (
             select
             from posthorn.subscriptions as s
-            where s.tenant = n.tenant and s.event_type = t.event_type and s.is_live
+            where s.tenant = n.tenant and s.event_type = t.event_type and s.event_type > '' and s.is_live
             limit fan_out_limit + 1
           ) as found
           limit fan_out_limit + 1
@@ -2510,6 +2512,7 @@ begin
         from posthorn.subscriptions as c
         where c.tenant = e.tenant
           and c.event_type = t.event_type
+          and c.event_type > ''
           and c.is_live
           and (c.filter is null or e.json @@ c.filter)
         offset 0
