@@ -240,6 +240,8 @@ export async function failAt(
   { at, after }: { at: Failpoint; after: number },
 ): Promise<void> {
   const slot = await stage.anyWorker();
+  // No other fault takes the same one meanwhile.
+  slot.number = undefined;
   await slot.stop();
   slot.start({ failpoint: { at, after } });
   // A rescue takes place when another dies.
