@@ -118,19 +118,19 @@ export const oneOfEachKind: Scenario = {
   fault: 'a fault of each kind',
   webhooks: 2_000,
   inject(stage) {
-    const { receiverLine, redis, postgresLine, locks, graphile, ...alone } = kinds;
+    const { worker, receiverLine, redis, postgresLine, locks, graphile, ...alone } = kinds;
     const pick = (faultsOfKind: readonly Fault[]) => stage.random.pick(faultsOfKind);
-    const both = (one: Fault, other: Fault): Fault => {
-      return async (at) => void (await Promise.all([one(at), other(at)]));
+    const together = (...list: readonly Fault[]): Fault => {
+      return async (at) => void (await Promise.all(list.map((fault) => fault(at))));
     };
     return injectAll(stage, [
       ...Object.values(alone).map(pick),
       // Of two workers: both hold what the third one has to free.
-      both(die(stage.random.pick(deaths.before)), die(stage.random.pick(deaths.around))),
+      together(die(stage.random.pick(deaths.before)), die(stage.random.pick(deaths.around))),
       die(stage.random.pick(deaths.after)),
-      both(pick(receiverLine), pick(redis)),
+      together(pick(worker), pick(receiverLine), pick(redis)),
       // The line of one worker, and what is locked for all of them.
-      both(pick(postgresLine), pick(locks)),
+      together(pick(postgresLine), pick(locks)),
       pick(graphile),
       ...disk,
     ]);

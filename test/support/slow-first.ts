@@ -4,16 +4,23 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const slow = [
   'chaos/everything',
   'chaos/replay',
-  'sql/indexes',
-  'catalogue/connections',
+  'embedded/embedded-postgres',
+  'dashboard/try-api',
+  'fuzz/fuzz',
   'api/list-plans',
+  'catalogue/answers',
+  'doctor/spoiled',
+  'sql/plans',
   'bench/peers',
-  'db/embedded-postgres',
+  'cli',
+  'metrics/engine',
+  'throttled-receivers',
+  'breaker',
+  'limits-owner',
+  'catalogue/connections',
   'supply/package',
   'demo/demo',
-  'metrics/attempts',
   'replays/kill',
-  'limits-owner',
 ];
 
 /** The order in which files are tested: what takes long first, so that no worker is left alone with it at the end. */
