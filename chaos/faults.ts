@@ -253,6 +253,8 @@ export async function failAt(
     // So that nobody but the one with the failpoint can do it, as far as the timers allow.
     other?.start();
   }
+  // It may take long to start, which says nothing about the point; and it may be dead before it is ready.
+  await slot.ready();
   const patience = setTimeout(() => slot.signal('SIGKILL'), 20_000);
   await slot.ended();
   clearTimeout(patience);
