@@ -58,7 +58,7 @@ export const typescriptGrounds: readonly Ground[] = [
     ],
   },
   { of: ['src/http/'], tests: ['test/http/', 'test/guarded-roads', 'test/road'] },
-  { of: ['src/alerts/'], tests: ['test/alerts/', 'test/sql/alert-plans'] },
+  { of: ['src/alerts/'], tests: ['test/alerts/', 'test/sql/alert-'] },
   { of: ['src/input/'], tests: ['test/api/', 'test/catalogue/', 'test/commands/line'] },
   {
     of: ['src/worker/'],
@@ -140,8 +140,8 @@ export const sqlGrounds: readonly Ground[] = [
     of: ['sql/end-poisoned.sql', 'sql/set-aside.sql'],
     tests: ['test/deliver/poison-rows', 'test/secrets/poison'],
   },
-  { of: ['sql/alert-'], tests: ['test/sql/alert-plans', 'test/alerts/'] },
-  { of: ['sql/count-gone.sql'], tests: ['test/endpoints'] },
+  { of: ['sql/alert-'], tests: ['test/sql/alert-', 'test/alerts/'] },
+  { of: ['sql/count-gone.sql'], tests: ['test/deliver/gone-endpoints', 'test/endpoints'] },
   {
     of: [
       'sql/put-back.sql',
