@@ -50,6 +50,7 @@ export const typescriptGrounds: readonly Ground[] = [
     tests: [
       'test/lanes/',
       'test/model/lanes',
+      'test/redis',
       'test/limits-changed',
       'test/limits-owner',
       'test/locked-lanes',
