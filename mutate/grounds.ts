@@ -41,7 +41,7 @@ export const typescriptGrounds: readonly Ground[] = [
       'test/limits-changed',
       'test/guarded-roads',
       'test/tracing',
-      'test/interleavings/',
+      'test/interleavings/late-results',
       ...engineTests,
     ],
   },

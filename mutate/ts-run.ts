@@ -91,8 +91,8 @@ async function runNearFirst(
 }
 
 /**
- * For each mutated file the tests that import it, by themselves or through what the tests share. Those that bear its name stand alone:
- * the others use it for something else.
+ * For each mutated file the tests that bear its name and import it; if there are none, those that import it; if there are none of these
+ * either, those that reach it through what the tests share. The others use it for something else.
  */
 async function nearTests(
   mutants: readonly Mutant[],
@@ -111,9 +111,10 @@ async function nearTests(
   const files = new Set(mutants.map(({ file }) => file));
   return new Map(
     [...files].map((file) => {
-      const near = [...reaches].filter(([, reached]) => reached.has(file)).map(([test]) => test);
-      const named = near.filter((test) => bareName(test) === bareName(file));
-      return [file, named.length > 0 ? named : near];
+      const all = [...reaches].filter(([, reached]) => reached.has(file)).map(([test]) => test);
+      const named = all.filter((test) => bareName(test) === bareName(file));
+      const direct = all.filter((test) => importsOf.get(test)?.includes(file));
+      return [file, [named, direct, all].find((tests) => tests.length > 0) ?? []];
     }),
   );
 }
