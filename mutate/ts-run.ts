@@ -1,10 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { join, posix } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Ground, groundOf, pureFolders, testsUnder, typescriptGrounds } from './grounds.ts';
 import type { Mutant, Result } from './mutant.ts';
+import { testsOf } from './near-tests.ts';
 import {
   chosenVariable,
   type FoundMutant,
@@ -90,39 +91,16 @@ async function runNearFirst(
   for (const result of unnoticed) if (!isDone.has(result.mutant)) onResult(result);
 }
 
-/**
- * For each mutated file the tests that bear its name and import it; if there are none, those that import it; if there are none of these
- * either, those that reach it through what the tests share. The others use it for something else.
- */
 async function nearTests(
   mutants: readonly Mutant[],
   tree: Tree,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
-  const importsOf = new Map<string, readonly string[]>();
-  for (const file of tree.files.filter((file) => /^test\/.*\.ts$/.test(file))) {
-    importsOf.set(file, importedBy(file, await tree.read(file)));
+  const texts = new Map<string, string>();
+  for (const file of tree.files) {
+    if (/^test\/.*\.ts$/.test(file)) texts.set(file, await tree.read(file));
   }
-  const reaches = new Map<string, ReadonlySet<string>>();
-  for (const test of testsUnder(['test/'], [...importsOf.keys()].filter(isTest))) {
-    const reached = new Set<string>([test]);
-    for (const file of reached) for (const next of importsOf.get(file) ?? []) reached.add(next);
-    reaches.set(test, reached);
-  }
-  const files = new Set(mutants.map(({ file }) => file));
-  return new Map(
-    [...files].map((file) => {
-      const all = [...reaches].filter(([, reached]) => reached.has(file)).map(([test]) => test);
-      const named = all.filter((test) => bareName(test) === bareName(file));
-      const direct = all.filter((test) => importsOf.get(test)?.includes(file));
-      return [file, [named, direct, all].find((tests) => tests.length > 0) ?? []];
-    }),
-  );
-}
-
-/** Paths from the root of what a file imports from other files of ours. */
-function importedBy(file: string, text: string): string[] {
-  const found = text.matchAll(/(?:from|import)\s*\(?\s*'(\.\.?\/[^']+\.ts)'/g);
-  return [...found].map(([, path]) => posix.join(posix.dirname(file), path ?? ''));
+  const tests = testsUnder(['test/'], [...texts.keys()].filter(isTest));
+  return testsOf(new Set(mutants.map(({ file }) => file)), { tests, texts });
 }
 
 function isTest(file: string): boolean {
@@ -131,10 +109,6 @@ function isTest(file: string): boolean {
 
 function isUnder(prefixes: readonly string[], file: string): boolean {
   return prefixes.some((prefix) => file.startsWith(prefix));
-}
-
-function bareName(path: string): string {
-  return posix.basename(path).replace(/(?:\.test)?\.ts$/, '');
 }
 
 async function runGround(
