@@ -138,8 +138,9 @@ export class SqlRun {
   }
 
   /**
-   * Those that name a statement first, and those of the ground of a definition, whose name is often a common word; then the others, and
-   * last those of the engine. The first that fails is enough, so quick ones run before slow ones.
+   * Those of test/sql that name it first, because they are about the SQL and run no engine. Then those that name a statement, or those
+   * of the ground of a definition, whose name is often a common word; then the others, and last those of the engine. The first that
+   * fails is enough, so quick ones run before slow ones.
    */
   #testsFor(mutant: Mutant): string[] {
     const testFiles = this.#tree.files.filter((file) => file.endsWith('.test.ts'));
@@ -152,7 +153,9 @@ export class SqlRun {
       testFiles,
     );
     const ofGround = testsUnder(groundOf(name, sqlGrounds)?.tests ?? [], testFiles);
-    const byNearness = (isStatement ? [naming, ofGround] : [ofGround, naming]).map((tests) =>
+    const aboutSql = naming.filter((file) => file.startsWith('test/sql/'));
+    const others = isStatement ? [naming, ofGround] : [ofGround, naming];
+    const byNearness = [aboutSql, ...others].map((tests) =>
       tests.toSorted((a, b) => this.#runner.usualMs(a) - this.#runner.usualMs(b)),
     );
     const nearest = byNearness.find((tests) => tests.length > 0);
