@@ -214,7 +214,7 @@ export function isStatementFile(file: string): boolean {
 
 /** Tests that only cost: they start servers, browsers or installations, or read what is mutated as text. */
 const excluded =
-  /^test\/(?:chaos|bench|dashboard|demo|docs|fuzz|mutate|ops|supply)\/|architecture|embedded-postgres|docs\.test/;
+  /^test\/(?:chaos|bench|dashboard|demo|docs|fuzz|mutate|ops|supply)\/|test\/sql\/indexes|architecture|embedded-postgres|docs\.test/;
 
 /** The test files of a ground, in its order. */
 export function testsUnder(prefixes: readonly string[], testFiles: readonly string[]): string[] {
