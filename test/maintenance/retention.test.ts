@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { graphileSchema } from '../../src/db/names.ts';
 import { prune } from '../../src/maintenance/prune.ts';
@@ -266,3 +267,23 @@ async function idOfDay(days: number, n: number): Promise<string> {
 function dateOf(ahead: number): string {
   return new Date(Date.now() + ahead * dayS * 1_000).toISOString().slice(0, 10);
 }
+
+it('says of each step why it failed, and does the others', async () => {
+  const refuse = () => Promise.reject(new Error('gone'));
+  const pool = { query: refuse, connect: refuse } as unknown as pg.Pool;
+  const steps = [
+    'days',
+    'webhooks',
+    'breakers',
+    'idempotency keys',
+    'endpoints',
+    'alerts',
+    'tallies',
+  ]
+    .concat(['replays', 'former outcomes', 'brought forward', 'dead jobs'])
+    .map((step) => `${step}: Error: gone`);
+  await expect(prune(pool, retention)).rejects.toMatchObject({
+    message: `Cannot prune everything: ${steps.join('; ')}`,
+    result: { dropped: [], forgottenOutcomes: 0, deadJobs: 0 },
+  });
+});
