@@ -343,6 +343,9 @@ create table posthorn.replays (
   from_at timestamp with time zone,
   until_at timestamp with time zone,
   ids uuid[],
+  event_id uuid,
+  event_type text,
+  tenant text,
   priority smallint default 2,
   rate_limit_per_s double precision,
   matched bigint not null default 0,
@@ -358,13 +361,15 @@ create table posthorn.replays (
   moved_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
   finished_at timestamp with time zone,
   constraint replays_pkey PRIMARY KEY (id),
-  constraint replays_are_bounded CHECK ((num_nonnulls(endpoint_id, url, from_at, ids) > 0)),
+  constraint replays_are_bounded CHECK ((num_nonnulls(endpoint_id, url, from_at, ids, event_id, event_type, tenant) > 0)),
+  constraint replays_event_type_is_at_most_128_bytes CHECK ((octet_length(event_type) <= 128)),
   constraint replays_go_to_one_endpoint CHECK ((num_nonnulls(endpoint_id, url) < 2)),
   constraint replays_ids_are_1_to_1000 CHECK ((((cardinality(ids) >= 1) AND (cardinality(ids) <= 1000)) AND (array_position(ids, NULL::uuid) IS NULL))),
   constraint replays_normalised_url_is_without_query CHECK ((((url IS NOT NULL) AND (normalised_url !~ '[?#]'::text) AND (octet_length(normalised_url) <= 2048)) OR (normalised_url IS NULL))),
   constraint replays_priority_is_0_to_2 CHECK (((priority >= 0) AND (priority <= 2))),
   constraint replays_rate_limit_per_s_is_0_1_to_10000 CHECK (((rate_limit_per_s >= (0.1)::double precision) AND (rate_limit_per_s <= (10000)::double precision))),
   constraint replays_statuses_are_some CHECK (((cardinality(statuses) > 0) AND (statuses <@ ARRAY['failed'::posthorn.webhook_status, 'cancelled'::posthorn.webhook_status, 'delivered'::posthorn.webhook_status, 'pending'::posthorn.webhook_status]))),
+  constraint replays_tenant_is_at_most_255_bytes CHECK ((octet_length(tenant) <= 255)),
   constraint replays_url_is_without_query CHECK (((url !~ '[?#]'::text) AND (octet_length(url) <= 2048)))
 ) with (
   fillfactor=50
@@ -1838,7 +1843,7 @@ $function$
 ;
 revoke execute on function posthorn.make_partitions(date) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.matching(statuses posthorn.webhook_status[], endpoint_id uuid, urls text[], ids uuid[], after uuid, before uuid, ended_before timestamp with time zone, walk integer, most integer)
+CREATE OR REPLACE FUNCTION posthorn.matching(statuses posthorn.webhook_status[], endpoint_id uuid, urls text[], ids uuid[], after uuid, before uuid, ended_before timestamp with time zone, walk integer, most integer, event_id uuid DEFAULT NULL::uuid, event_type text DEFAULT NULL::text, tenant text DEFAULT NULL::text)
  RETURNS TABLE(webhook_ids uuid[], walked_to uuid)
  LANGUAGE sql
  STABLE
@@ -1860,6 +1865,8 @@ AS $function$
           and e.status = 'failed'
           and e.webhook_id > matching.after
           and e.webhook_id < matching.before
+          and e.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and e.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by e.webhook_id
         limit matching.walk
       )
@@ -1872,6 +1879,8 @@ AS $function$
           and e.status = 'cancelled'
           and e.webhook_id > matching.after
           and e.webhook_id < matching.before
+          and e.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and e.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by e.webhook_id
         limit matching.walk
       )
@@ -1883,6 +1892,8 @@ AS $function$
           and 'delivered' = any (matching.statuses)
           and e.webhook_id > matching.after
           and e.webhook_id < matching.before
+          and e.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and e.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by e.webhook_id
         limit matching.walk
       )
@@ -1896,6 +1907,8 @@ AS $function$
           and 'pending' = any (matching.statuses)
           and q.webhook_id > matching.after
           and q.webhook_id < matching.before
+          and q.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and q.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by q.webhook_id
         limit matching.walk
       )
@@ -1944,7 +1957,7 @@ AS $function$
         end as wanted
     ),
     candidates as materialized (
-      select distinct w.webhook_id, w.outbox_id
+      select distinct w.webhook_id, w.outbox_id, w.lane
       from walked as w
       where ((select wanted from lanes) is null or w.lane = any ((select wanted from lanes)::bigint[]))
         and w.finished_at <= matching.ended_before
@@ -1957,14 +1970,30 @@ AS $function$
     matches as materialized (
       select c.webhook_id
       from candidates as c
-      where (select wanted from lanes) is null
+      where num_nonnulls(
+          matching.endpoint_id, matching.urls, matching.event_id, matching.event_type, matching.tenant) = 0
         or coalesce(
           (
             select
               case
-                when matching.endpoint_id is not null then o.endpoint_id = matching.endpoint_id
-                else o.endpoint_id is null and split_part(o.url, '?', 1) = any (matching.urls)
+                when matching.endpoint_id is not null then
+                  o.endpoint_id = matching.endpoint_id
+                  or (o.event_type is not null and c.webhook_id = posthorn.webhook_id(o.id, matching.endpoint_id))
+                when matching.urls is not null then
+                  o.endpoint_id is null and o.event_type is null and split_part(o.url, '?', 1) = any (matching.urls)
+                else true
               end
+              -- A webhook that is no event's has no event_type.
+              and (matching.event_id is null or (o.id = matching.event_id and o.event_type is not null))
+              and (matching.event_type is null or o.event_type = matching.event_type)
+              and (
+                matching.tenant is null
+                -- The same as in the view webhooks.
+                or matching.tenant = coalesce(
+                  nullif(case when o.event_type is null then o.tenant end, ''),
+                  (select p.tenant from posthorn.endpoints as p where p.lane = c.lane and o.url is null),
+                  o.tenant)
+              )
             from posthorn.outbox as o
             where o.id = c.outbox_id
           ),
@@ -1982,7 +2011,7 @@ AS $function$
     cross join horizon as h
   $function$
 ;
-revoke execute on function posthorn.matching(posthorn.webhook_status[],uuid,text[],uuid[],uuid,uuid,timestamp with time zone,integer,integer) from public;
+revoke execute on function posthorn.matching(posthorn.webhook_status[],uuid,text[],uuid[],uuid,uuid,timestamp with time zone,integer,integer,uuid,text,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.missed(before uuid, walk integer, OUT webhook_ids uuid[], OUT walked integer, OUT walked_to uuid)
  RETURNS record

@@ -147,7 +147,7 @@ export const commands: readonly Command[] = [
     name: 'replay',
     summary: 'resend many webhooks',
     details:
-      'Options choose webhooks; a webhook must match all of them. One of --endpoint, --url, --from and --id is required.\nThe command waits until all are put back into the queue; Ctrl-C ends the waiting, not the replay.\n\n  posthorn replay --url https://example.com/hook --from 2h --dry-run',
+      'Options choose webhooks; a webhook must match all of them. One of --endpoint, --url, --event, --event-type, --tenant, --from and --id is required.\nThe command waits until all are put back into the queue; Ctrl-C ends the waiting, not the replay.\n\n  posthorn replay --url https://example.com/hook --from 2h --dry-run',
     options: {
       ...statusOption,
       ...filterOptions,

@@ -11,6 +11,9 @@ import { refuseUsage } from './problem-text.ts';
 export const filterOptions = {
   endpoint: { type: 'string', value: 'ID', help: 'to this registered endpoint' },
   url: { type: 'string', value: 'URL', help: 'to this URL, whatever its query' },
+  event: { type: 'string', value: 'ID', help: 'of this event' },
+  'event-type': { type: 'string', value: 'TYPE', help: 'of events of exactly this type' },
+  tenant: { type: 'string', value: 'ID', help: 'of this tenant; empty: of the application itself' },
   from: {
     type: 'string',
     value: 'TIME',
@@ -56,7 +59,7 @@ export function filterOf(
   given: Given,
   { doing }: { readonly doing: 'replay' | 'cancel' },
 ): WebhookFilter {
-  const bounds = ['endpoint', 'url', 'from', 'id'] as const;
+  const bounds = ['endpoint', 'url', 'event', 'event-type', 'tenant', 'from', 'id'] as const;
   if (bounds.every((name) => given.options[name] === undefined)) {
     throw new UsageError(`To ${doing}, give at least one of --${bounds.join(', --')}`);
   }
@@ -68,6 +71,9 @@ export function filterOf(
     from: timeOption(given, 'from'),
     until: timeOption(given, 'until'),
     ids: ids.length === 0 ? undefined : ids,
+    event_id: textOption(given, 'event'),
+    event_type: textOption(given, 'event-type'),
+    tenant: textOption(given, 'tenant'),
     status: statuses.length === 0 ? undefined : statuses,
   };
   const schema = fieldsOf({ filter: doing === 'replay' ? replayFilter : cancelFilter });

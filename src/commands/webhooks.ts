@@ -192,7 +192,16 @@ export async function cancelCommand(given: Given): Promise<void> {
   });
 }
 
-const everything = { endpointId: null, url: null, from: null, until: null, ids: null } as const;
+const everything = {
+  endpointId: null,
+  url: null,
+  from: null,
+  until: null,
+  ids: null,
+  eventId: null,
+  eventType: null,
+  tenant: null,
+} as const;
 
 async function cancelOne(given: Given): Promise<void> {
   const id = idArgument(given, 'webhook');

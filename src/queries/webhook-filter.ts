@@ -18,6 +18,12 @@ export interface WebhookFilter {
   /** Enqueued before this time. */
   readonly until: string | null;
   readonly ids: readonly string[] | null;
+  /** Webhooks of this event. */
+  readonly eventId: string | null;
+  /** Webhooks of events of exactly this type. */
+  readonly eventType: string | null;
+  /** Webhooks of this tenant; empty: of the application itself. */
+  readonly tenant: string | null;
 }
 
 /** How many match; if counting took too long, at least how many. */
@@ -56,7 +62,7 @@ export function matching(
   filter: WebhookFilter,
   page: { readonly after: string | null; readonly walk: number; readonly most: number },
 ): FragmentSqlToken {
-  const { statuses, endpointId, url, from, until, ids } = filter;
+  const { statuses, endpointId, url, from, until, ids, eventId, eventType, tenant } = filter;
   return sql.fragment`posthorn.matching(
     statuses => ${sql.array([...statuses], 'text')}::posthorn.webhook_status[],
     endpoint_id => ${endpointId}::uuid,
@@ -66,7 +72,10 @@ export function matching(
     before => coalesce(posthorn.uuid_floor(${until}::timestamptz), 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
     ended_before => now(),
     walk => ${page.walk}::integer,
-    most => ${page.most}::integer)`;
+    most => ${page.most}::integer,
+    event_id => ${eventId}::uuid,
+    event_type => ${eventType}::text,
+    tenant => ${tenant}::text)`;
 }
 
 /** Why a filter cannot match any webhook. */
