@@ -55,8 +55,8 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   tenants: { worker: anyRow, reader: ['select'] },
   event_types: { worker: anyRow, reader: ['select'] },
   subscriptions: { worker: anyRow, reader: ['select'] },
-  // Written by the trigger of the outbox and by fan_out() alone.
-  unmatched_events: { worker: ['select'], reader: ['select'] },
+  // Written by the trigger of the outbox and by fan_out() alone; delete is for pruning.
+  unmatched_events: { worker: ['select', 'delete'], reader: ['select'] },
   fan_outs: { worker: ['select'], reader: ['select'] },
   catch_ups: { worker: ['select', 'delete'], reader: ['select'] },
   queue: { worker: ['select', 'update', 'delete'], reader: ['select'] },
@@ -114,6 +114,8 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   publish: ['producer', 'worker'],
   use_idempotency_key: [],
   recipients: ['worker'],
+  // Shows no body, header or query string.
+  explain_event: ['worker', 'reader'],
   webhook_id: 'anyone',
   first_webhook_id: 'anyone',
   last_webhook_id: 'anyone',
