@@ -3057,6 +3057,41 @@ $function$
 ;
 revoke execute on function posthorn.repair_lane_rules() from public;
 
+CREATE OR REPLACE FUNCTION posthorn.repair_subscriptions()
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  strays uuid[] := array(select id from posthorn.stray_subscriptions order by id);
+begin
+  -- In the order of the triggers: the endpoint first. A session that changes it in the meantime comes after us.
+  perform
+  from posthorn.endpoints as e
+  where e.id in (select s.endpoint_id from posthorn.subscriptions as s where s.id = any (strays))
+  order by e.id
+  for update;
+  perform set_config('posthorn.is_renaming', 'on', true);
+  update posthorn.subscriptions as s
+  set
+    tenant = e.tenant,
+    is_ordered = e.ordered,
+    is_live = s.ended_at is null and e.status in ('active', 'paused'),
+    ended_at = case when e.status = 'deleted' then coalesce(s.ended_at, clock_timestamp()) else s.ended_at end
+  from posthorn.endpoints as e
+  where s.id = any (strays)
+    and e.id = s.endpoint_id;
+  perform set_config('posthorn.is_renaming', '', true);
+  delete from posthorn.subscriptions as s
+  where s.id = any (strays)
+    and not exists (select from posthorn.endpoints as e where e.id = s.endpoint_id);
+  return query select unnest(strays);
+end
+$function$
+;
+revoke execute on function posthorn.repair_subscriptions() from public;
+
 CREATE OR REPLACE FUNCTION posthorn.resume(environment text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE sql
@@ -4086,6 +4121,13 @@ create view posthorn.secret_keys as
                 END AS key_id) key)
   GROUP BY key.key_id;
 
+create view posthorn.stray_subscriptions as
+ SELECT s.id,
+    s.endpoint_id
+   FROM (posthorn.subscriptions s
+     LEFT JOIN posthorn.endpoints e ON ((e.id = s.endpoint_id)))
+  WHERE ((e.id IS NULL) OR (s.is_live <> ((s.ended_at IS NULL) AND (e.status = ANY (ARRAY['active'::posthorn.endpoint_status, 'paused'::posthorn.endpoint_status])))) OR ((s.ended_at IS NULL) AND ((e.status = 'deleted'::posthorn.endpoint_status) OR (s.tenant <> e.tenant) OR (s.is_ordered <> e.ordered))));
+
 create view posthorn.webhooks as
  SELECT w.webhook_id AS id,
     COALESCE(o.url, ( SELECT p.url
@@ -4299,5 +4341,7 @@ comment on view posthorn.redacted_outbox is 'posthorn.outbox without bodies, sec
 comment on view posthorn.redacted_webhooks is 'posthorn.webhooks without query strings.';
 
 comment on view posthorn.secret_keys is 'The keys that seal the secrets of endpoints; null: plain text.';
+
+comment on view posthorn.stray_subscriptions is 'Subscriptions that differ from their endpoint, because a trigger did not fire.';
 
 comment on view posthorn.webhooks is 'Every webhook with its state: pending, delivering, delivered, failed or cancelled.';
