@@ -20,7 +20,8 @@ export async function startOwnServer(settings: Record<string, string> = {}): Pro
   const log = createLog('silent');
   const server = await startTemporaryPostgres({
     name: 'own',
-    parent: inject('quickDirectory'),
+    // `npm run schema` starts one without vitest.
+    ...(process.env['VITEST'] === undefined ? {} : { parent: inject('quickDirectory') }),
     settings,
   });
   const pools = new Set<pg.Pool>();
