@@ -5,6 +5,7 @@ import { benchCommand } from './bench.ts';
 import { type Command, hasOption, jsonOption, textOption } from './command.ts';
 import { completionScript, shells } from './completion.ts';
 import { endpointCommands } from './endpoint-commands.ts';
+import { eventTypeCommands } from './event-type-commands.ts';
 import { filterOptions, statusOption } from './filter-options.ts';
 import { holdCommands } from './hold-commands.ts';
 import { keyCommands } from './keys.ts';
@@ -189,6 +190,7 @@ export const commands: readonly Command[] = [
     run: cancelReplayCommand,
   },
   ...endpointCommands,
+  ...eventTypeCommands,
   ...keyCommands,
   {
     name: 'roles',
