@@ -50,7 +50,7 @@ function messageOf(type: Described): Part {
     summary: summaryOf(type),
     ...(description === '' ? {} : { description }),
     contentType: 'application/json',
-    ...(deprecated ? { tags: [{ name: 'deprecated' }] } : {}),
+    ...(deprecated ? { deprecated } : {}),
     traits: [{ $ref: '#/components/messageTraits/delivery' }],
     payload: {
       schemaFormat: 'application/schema+json;version=2020-12',

@@ -14,7 +14,28 @@ export interface SchemaFault {
 /** A schema that was compiled: it finds the first fault of a value. */
 export type CompiledSchema = (value: unknown) => SchemaFault | undefined;
 
-let library: Promise<typeof Ajv2020> | undefined;
+const options = {
+  // A keyword that is unknown is a typing error more often than not: "requird" would allow everything.
+  strictSchema: true,
+  strictTypes: false,
+  strictTuples: false,
+  // Otherwise every object has the members "constructor" and "toString".
+  ownProperties: true,
+  // As 2020-12 has it: a format says something to people.
+  validateFormats: false,
+  // The caller gets the message; nothing is printed.
+  logger: false,
+  // One fault is enough, and a body cannot make us collect a million.
+  allErrors: false,
+} as const;
+
+/** The library, and the check of schemas themselves, which takes 0.1 s to make. */
+let library: Promise<{ readonly Ajv: typeof Ajv2020; readonly meta: Ajv2020 }> | undefined;
+
+async function load() {
+  const { Ajv2020: Ajv } = await import('ajv/dist/2020.js');
+  return { Ajv, meta: new Ajv(options) };
+}
 
 /**
  * Compiles a JSON Schema (2020-12). The library is loaded by the first schema, because most processes check none.
@@ -22,21 +43,11 @@ let library: Promise<typeof Ajv2020> | undefined;
  * @throws Error when it is no schema; the message says why, in a few words.
  */
 export async function compileSchema(schema: JsonSchema): Promise<CompiledSchema> {
-  library ??= import('ajv/dist/2020.js').then(({ Ajv2020 }) => Ajv2020);
-  const Ajv = await library;
-  const ajv = new Ajv({
-    // A keyword that is unknown is a typing error more often than not: "requird" would allow everything.
-    strictSchema: true,
-    strictTypes: false,
-    strictTuples: false,
-    strictNumbers: true,
-    // As 2020-12 has it: a format says something to people.
-    validateFormats: false,
-    // The caller gets the message; nothing is printed.
-    logger: false,
-    // One fault is enough, and a body cannot make us collect a million.
-    allErrors: false,
-  });
+  library ??= load();
+  const { Ajv, meta } = await library;
+  if (meta.validateSchema(schema) !== true) throw new Error(meta.errorsText(meta.errors));
+  // One for each schema, because two may have the same $id.
+  const ajv = new Ajv({ ...options, validateSchema: false });
   for (const name of extensionsIn(schema)) ajv.addKeyword(name);
   const check = ajv.compile(schema as object | boolean);
   // Such a check would return a promise, which is as good as true, and reject it for nobody.

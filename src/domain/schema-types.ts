@@ -117,7 +117,9 @@ class Writer {
     const members = Object.entries(properties).map(([name, part]) => {
       const about = docOf(part, inner.indent);
       const mark = required.has(name) ? '' : '?';
-      const text = isSchema(part) ? this.typeOf(part, inner) : 'unknown';
+      // Every object has inherited members of these names, which need not fit.
+      const isInherited = name in {} && !required.has(name);
+      const text = isSchema(part) && !isInherited ? this.typeOf(part, inner) : 'unknown';
       return `${about}${inner.indent}${keyOf(name)}${mark}: ${text};\n`;
     });
     for (const name of required) {
