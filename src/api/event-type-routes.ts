@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { asyncApiOf } from '../catalogue/async-api.ts';
-import type { Described, Part } from '../catalogue/described.ts';
+import type { Described } from '../catalogue/described.ts';
 import { eventsOpenApiOf } from '../catalogue/events-openapi.ts';
 import { writeEventType } from '../catalogue/save-event-type.ts';
 import { eventTypeRequest } from '../input/event-type-fields.ts';
@@ -15,7 +15,7 @@ import {
 } from '../queries/event-types.ts';
 import { answerProblem } from './answer-problem.ts';
 import type { ApiEnv } from './api-env.ts';
-import { countUpTo, parameterProblem, readParameters, searchText } from './parameters.ts';
+import { countUpTo, nameParameter, parameterProblem, readParameters } from './parameters.ts';
 import type { Route } from './route.ts';
 import { readRequest } from './route-input.ts';
 import type { RouteOptions } from './route-options.ts';
@@ -27,7 +27,7 @@ export function eventTypeRoutes(options: RouteOptions): readonly Route[] {
       method: 'get',
       path: '/event-types',
       name: 'listEventTypes',
-      tag: 'events',
+      tag: 'event types',
       summary: 'List the event types of the catalogue, by name',
       parameters: listSet,
       answers: { 200: { description: 'A page of them.', schema: page } },
@@ -38,7 +38,7 @@ export function eventTypeRoutes(options: RouteOptions): readonly Route[] {
       method: 'get',
       path: '/event-types/{name}',
       name: 'showEventType',
-      tag: 'events',
+      tag: 'event types',
       summary: 'Show an event type',
       answers: { 200: { description: 'The event type.', schema: eventType } },
       problems: ['event_type_not_found'],
@@ -48,7 +48,7 @@ export function eventTypeRoutes(options: RouteOptions): readonly Route[] {
       method: 'put',
       path: '/event-types/{name}',
       name: 'saveEventType',
-      tag: 'events',
+      tag: 'event types',
       summary: 'Write an event type into the catalogue',
       details:
         'A new one, or in place of the one of this name: what is not there goes back to the default. Events can be published of types that are not in the catalogue too, unless POSTHORN_CHECK_EVENTS is strict.',
@@ -81,7 +81,7 @@ export function eventTypeRoutes(options: RouteOptions): readonly Route[] {
       method: 'delete',
       path: '/event-types/{name}',
       name: 'deleteEventType',
-      tag: 'events',
+      tag: 'event types',
       summary: 'Delete an event type from the catalogue',
       details: 'Its events, and the subscriptions to it, stay as they are.',
       answers: { 204: { description: 'Deleted.', schema: null } },
@@ -92,7 +92,7 @@ export function eventTypeRoutes(options: RouteOptions): readonly Route[] {
       method: 'get',
       path: '/asyncapi.json',
       name: 'showAsyncApi',
-      tag: 'events',
+      tag: 'event types',
       summary: 'An AsyncAPI document of your event types',
       answers: {
         200: {
@@ -107,7 +107,7 @@ export function eventTypeRoutes(options: RouteOptions): readonly Route[] {
       method: 'get',
       path: '/events/openapi.json',
       name: 'showEventsOpenApi',
-      tag: 'events',
+      tag: 'event types',
       summary: 'An OpenAPI document of your event types, as webhooks',
       answers: {
         200: {
@@ -126,13 +126,13 @@ const eventType = eventTypeRow.meta({ id: 'EventType' });
 const page = z
   .object({
     event_types: z.array(eventType),
-    after: z.string().nullable().describe('Where the next page begins; null after the last one.'),
+    next_after: z.string().nullable().describe('Null: this is the last page.'),
   })
   .meta({ id: 'EventTypePage' });
 
 const listSet = {
   limit: countUpTo(1_000, { usual: 200, description: 'Of a page.' }),
-  after: searchText('The name after which the page begins: "after" of the page before.'),
+  after: nameParameter('next_after of the page before.'),
 };
 
 interface Target {
@@ -147,7 +147,7 @@ async function list(c: Context<ApiEnv>, { pool }: RouteOptions): Promise<Respons
   const rows = await listEventTypes(pool, { after, limit: limit + 1 });
   const eventTypes = rows.slice(0, limit);
   const last = rows.length > limit ? (eventTypes.at(-1)?.name ?? null) : null;
-  return c.json({ event_types: eventTypes, after: last });
+  return c.json({ event_types: eventTypes, next_after: last });
 }
 
 async function show(c: Context<ApiEnv>, { name, options }: Target): Promise<Response> {
@@ -179,7 +179,7 @@ async function describe(
     documentOf,
     options,
   }: {
-    readonly documentOf: (eventTypes: readonly Described[]) => Part;
+    readonly documentOf: (eventTypes: readonly Described[]) => object;
     readonly options: RouteOptions;
   },
 ): Promise<Response> {

@@ -5,7 +5,7 @@ import { deliveryHeaders } from './delivery-headers.ts';
 import { type Described, infoOf, type Part, summaryOf } from './described.ts';
 
 /** An AsyncAPI 3 document of event types: a channel, a message and an operation for each. */
-export function asyncApiOf(eventTypes: readonly Described[]): Part {
+export function asyncApiOf(eventTypes: readonly Described[]) {
   return {
     asyncapi: '3.0.0',
     info: infoOf(eventTypes),
@@ -60,7 +60,7 @@ function messageOf(type: Described): Part {
   };
 }
 
-function headersSchema(): Part {
+function headersSchema() {
   return {
     type: 'object',
     properties: Object.fromEntries(

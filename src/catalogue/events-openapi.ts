@@ -5,11 +5,11 @@ import { deliveryHeaders } from './delivery-headers.ts';
 import { type Described, infoOf, type Part, summaryOf } from './described.ts';
 
 /** An OpenAPI 3.1 document of event types: a webhook for each. */
-export function eventsOpenApiOf(eventTypes: readonly Described[]): Part {
-  const parameters = deliveryHeaders.map(({ name, description, schema, isAlwaysThere }) => [
-    name,
-    { name, in: 'header', required: isAlwaysThere, description, schema },
-  ]);
+export function eventsOpenApiOf(eventTypes: readonly Described[]) {
+  const parameters = deliveryHeaders.map(
+    ({ name, description, schema, isAlwaysThere }) =>
+      [name, { name, in: 'header', required: isAlwaysThere, description, schema }] as const,
+  );
   return {
     openapi: '3.1.0',
     info: infoOf(eventTypes),

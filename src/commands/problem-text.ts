@@ -19,7 +19,7 @@ export function refuseUsage(problem: Pick<Problem, 'detail' | 'errors'>): never 
  */
 export function explain(error: unknown): { readonly text: string; readonly isUsageError: boolean } {
   const { kind, detail } = problemOfError(error);
-  if (kind === 'invalid_webhook' || kind === 'invalid_endpoint') {
+  if (kind === 'invalid_webhook' || kind === 'invalid_event_type' || kind === 'invalid_endpoint') {
     return { text: detail, isUsageError: true };
   }
   const text = error instanceof Error ? error.message : String(error);

@@ -105,7 +105,7 @@ export async function deleteEventType(
 const checkedType = z.object({
   name: z.string(),
   schema: eventTypeRow.shape.schema,
-  /** Changes with the row. */
+  /** Changes with the row, also if SQL changes it. */
   version: z.string(),
 });
 
@@ -117,7 +117,7 @@ export async function findSchemas(
   names: readonly string[],
 ): Promise<readonly CheckedType[]> {
   return await connection.any(sql.type(checkedType)`
-    select t.name, t.schema, t.updated_at::text as version
+    select t.name, t.schema, t.xmin::text as version
     from posthorn.event_types as t
     where t.name = any (${sql.array(names, 'text')})`);
 }

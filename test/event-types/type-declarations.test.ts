@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { compileSchema } from '../../src/catalogue/compiled-schema.ts';
 import { declarationsOf } from '../../src/catalogue/type-declarations.ts';
 import type { JsonSchema } from '../../src/domain/json-schema.ts';
 import { samples } from './schema-samples.ts';
@@ -14,29 +14,14 @@ import { samples } from './schema-samples.ts';
 // The types by the judge that counts: the compiler.
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-let directory: string;
 
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'posthorn-types-'));
+/** An event type with a schema, about which nobody says anything. */
+const typeOf = (name: string, schema: JsonSchema) => ({
+  name,
+  description: '',
+  schema,
+  deprecated: false,
 });
-
-afterAll(() => rm(directory, { recursive: true, force: true }));
-
-/** What the compiler says about a program beside the declarations; empty: nothing. */
-async function compile(declarations: string, program: string): Promise<string> {
-  await writeFile(join(directory, 'posthorn-events.d.ts'), declarations);
-  await writeFile(join(directory, 'program.ts'), program);
-  const config = {
-    compilerOptions: { strict: true, noEmit: true, module: 'nodenext', types: [] },
-    files: ['posthorn-events.d.ts', 'program.ts'],
-  };
-  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(config));
-  const tsc = join(root, 'node_modules/.bin/tsc');
-  return promisify(execFile)(tsc, ['-p', directory]).then(
-    ({ stdout }) => stdout,
-    ({ stdout }) => stdout,
-  );
-}
 
 const opening = `import type { PosthornEvents as E } from './posthorn-events.d.ts';
 function take<Type extends keyof E>(_type: Type, _body: E[Type]): void {}
@@ -73,66 +58,41 @@ const wrong = [
   `take('no.thing', {});`,
 ];
 
-it('let the compiler accept right bodies and refuse wrong ones', async () => {
-  const program = [opening, ...right, ...wrong.map((line) => `// @ts-expect-error\n${line}`)];
-  expect(await compile(declarationsOf(samples), program.join('\n'))).toBe('');
-});
+/** Programs that publish, by the name of the right or the wrong thing in them. */
+const publishing = [
+  `import type { publish } from '${root}src/outbox/publish.ts';
+import type { Queryable } from '${root}src/outbox/run-statement.ts';
+import type { PosthornEvents as E } from './posthorn-events.d.ts';
+declare const client: Queryable;
+declare const send: typeof publish;`,
+  `send<E>(client, { eventType: 'Point_moved-2', body: [1, 2], tenant: 'acme', priority: 'low' });`,
+  `send<E>(client, { eventType: 'tree.grown', body: { value: 1 } });`,
+  `send<E>(client, { eventType: 'any.thing', body: 'sent as it is' });`,
+  `send(client, { eventType: 'order.paid', body: { anything: 1 } });`,
+  ...[
+    `send<E>(client, { eventType: 'tree.grown', body: [1, 2] });`,
+    `send<E>(client, { eventType: 'tree.grown', body: { valeu: 1 } });`,
+    `send<E>(client, { eventType: 'tree.shrunk', body: { value: 1 } });`,
+    `send<E>(client, { eventType: 'tree.grown', body: '{"value":1}' });`,
+    `send<E>(client, { eventType: 'tree.grown', body: { value: 1 }, priorty: 'low' });`,
+    `send(client, { eventType: 'order.paid' });`,
+  ].map((line) => `// @ts-expect-error\n${line}`),
+];
 
-it('make the compiler say which body is wrong', async () => {
-  const said = await compile(declarationsOf(samples), [opening, right[0], wrong[2]].join('\n'));
-  expect(said).toMatch(/program\.ts\(8,22\): error TS2322: Type 'string' is not assignable/);
-});
-
-it('carry what people say about an event type', () => {
-  const text = declarationsOf(samples);
-  expect(text).toContain(
-    '   * An order was paid.\n   * It is published once, *\\/ and not again.\n',
-  );
-  expect(text).toContain('    /** The number of the order. */\n    order: number;\n');
-  expect(text).toContain('  /** @deprecated */\n  "tree.grown": ');
-});
-
-it('of no event types are an interface without members', () => {
-  expect(declarationsOf([])).toContain('export interface PosthornEvents {}\n');
-});
-
-it('compile for schemas that refer to themselves or to nothing', async () => {
-  const schemas: readonly JsonSchema[] = [
-    { $ref: '#' },
-    { $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a' },
-    {
-      anyOf: [{ type: 'object', properties: { x: { $ref: '#/$defs/b' } } }, { $ref: '#/$defs/b' }],
-      $defs: { b: { anyOf: [{ $ref: '#' }, { type: 'number' }] } },
-    },
-    { $ref: '#/$defs/a' },
-    { title: 'x', $ref: '#/title' },
-    { $ref: 'https://shop.example/other' },
-    { $ref: '#other' },
-    { $ref: '#/%' },
-  ];
-  const types = schemas.map((schema, at) => ({
-    name: `t${at}`,
-    description: '',
-    schema,
-    deprecated: false,
-  }));
-  const text = declarationsOf(types);
-  for (const at of [3, 4, 5, 6, 7]) expect(text).toContain(`t${at}: unknown;`);
-  expect(await compile(text, `import type {} from './posthorn-events.d.ts';`)).toBe('');
-});
-
-it('of two event types with similar names do not get into each other', async () => {
-  const schema = { $defs: { a: { type: 'string' } }, properties: { x: { $ref: '#/$defs/a' } } };
-  const types = ['a.b', 'a_b', 'A-b', 'a.b2'].map((name, at) => ({
-    name,
-    description: '',
-    schema: at % 2 === 0 ? schema : { ...schema, $defs: { a: { type: 'number' } } },
-    deprecated: false,
-  }));
-  const program = `${opening.split('\n').slice(0, 2).join('\n')}
-take('a.b', { x: 's' }); take('A-b', { x: 's' }); take('a_b', { x: 1 }); take('a.b2', { x: 1 });`;
-  expect(await compile(declarationsOf(types), program)).toBe('');
-});
+/** Schemas that refer to themselves, and the last five, which refer to nothing. */
+const circles: readonly JsonSchema[] = [
+  { $ref: '#' },
+  { $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a' },
+  {
+    anyOf: [{ type: 'object', properties: { x: { $ref: '#/$defs/b' } } }, { $ref: '#/$defs/b' }],
+    $defs: { b: { anyOf: [{ $ref: '#' }, { type: 'number' }] } },
+  },
+  { $ref: '#/$defs/a' },
+  { title: 'x', $ref: '#/title' },
+  { $ref: 'https://shop.example/other' },
+  { $ref: '#other' },
+  { $ref: '#/%' },
+];
 
 /** A schema, and values that fit it. */
 interface Pair {
@@ -203,19 +163,120 @@ const pairs = fc.letrec<{ pair: Pair }>((tie) => ({
   ),
 })).pair;
 
-it('accept every body that fits its schema', async () => {
-  const made = fc.sample(pairs, { numRuns: 150, seed: 20_301_201 });
-  const types = made.map(({ schema, values }, at) => {
-    const check = new Ajv2020({ strict: false, ownProperties: true }).compile(schema);
-    const faults = values.flatMap((value) =>
-      check(value) ? [] : [JSON.stringify({ schema, value })],
+const made = fc.sample(pairs, { numRuns: 150, seed: 20_301_201 });
+
+/** Each program, and the event types of which it uses the declarations. */
+const programs = {
+  right: [samples, [opening, ...right]],
+  wrong: [samples, [opening, ...wrong.map((line) => `// @ts-expect-error\n${line}`)]],
+  faulty: [samples, [opening, wrong[2] ?? '']],
+  publishing: [samples, publishing],
+  circles: [circles.map((schema, at) => typeOf(`t${at}`, schema)), [opening]],
+  similar: [
+    ['a.b', 'a_b', 'A-b', 'a.b2'].map((name, at) =>
+      typeOf(name, {
+        $defs: { a: { type: at % 2 === 0 ? 'string' : 'number' } },
+        properties: { x: { $ref: '#/$defs/a' } },
+      }),
+    ),
+    [
+      opening,
+      `take('a.b', { x: 's' }); take('A-b', { x: 's' }); take('a_b', { x: 1 }); take('a.b2', { x: 1 });`,
+    ],
+  ],
+  made: [
+    made.map(({ schema }, at) => typeOf(`t${at}`, schema)),
+    [
+      opening,
+      ...made.flatMap(({ values }, at) =>
+        values.map((value) => `take('t${at}', ${JSON.stringify(value)});`),
+      ),
+    ],
+  ],
+} as const satisfies Readonly<
+  Record<string, readonly [Parameters<typeof declarationsOf>[0], readonly string[]]>
+>;
+
+/** What the compiler says. It is run once, because it reads its own library for seconds. */
+let said: readonly string[];
+
+const saidOf = (name: keyof typeof programs) => said.filter((line) => line.includes(`${name}/`));
+
+beforeAll(async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'posthorn-types-'));
+  try {
+    const files = Object.entries(programs).flatMap(([name, [types, lines]]) => [
+      [`${name}/posthorn-events.d.ts`, declarationsOf(types)] as const,
+      [`${name}/program.ts`, lines.join('\n')] as const,
+    ]);
+    for (const [name, text] of files) {
+      await mkdir(dirname(join(directory, name)), { recursive: true });
+      await writeFile(join(directory, name), text);
+    }
+    const compilerOptions = {
+      strict: true,
+      noEmit: true,
+      module: 'nodenext',
+      allowImportingTsExtensions: true,
+      types: ['node'],
+      typeRoots: [join(root, 'node_modules/@types')],
+      // Of what Posthorn itself imports. Ours would be skipped too, so that they are programs here.
+      skipLibCheck: false,
+    };
+    const config = { compilerOptions, files: files.map(([name]) => name) };
+    await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(config));
+    const tsc = join(root, 'node_modules/.bin/tsc');
+    const { stdout } = await promisify(execFile)(tsc, ['-p', directory], { cwd: directory }).catch(
+      (error: { stdout: string }) => error,
     );
-    expect(faults).toEqual([]);
-    return { name: `t${at}`, description: '', schema, deprecated: false };
-  });
-  const lines = made.flatMap(({ values }, at) =>
-    values.map((value) => `take('t${at}', ${JSON.stringify(value)});`),
+    said = stdout.split('\n').filter((line) => /^\S/.test(line));
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}, 120_000);
+
+it('let the compiler accept right bodies and refuse wrong ones', () => {
+  expect([saidOf('right'), saidOf('wrong')]).toEqual([[], []]);
+});
+
+it('make the compiler say which body is wrong', () => {
+  expect(saidOf('faulty')).toEqual([
+    expect.stringMatching(/program\.ts\(7,22\): error TS2322: Type 'string' is not assignable/),
+  ]);
+});
+
+it('let the compiler check what publish() is given', () => {
+  expect(saidOf('publishing')).toEqual([]);
+});
+
+it('carry what people say about an event type', () => {
+  const text = declarationsOf(samples);
+  expect(text).toContain(
+    '   * An order was paid.\n   * It is published once, *\\/ and not again.\n',
   );
-  const program = [...opening.split('\n').slice(0, 2), ...lines].join('\n');
-  expect(await compile(declarationsOf(types), program)).toBe('');
+  expect(text).toContain('    /** The number of the order. */\n    order: number;\n');
+  expect(text).toContain('  /** @deprecated */\n  "tree.grown": ');
+});
+
+it('of no event types are an interface without members', () => {
+  expect(declarationsOf([])).toContain('export interface PosthornEvents {}\n');
+});
+
+it('compile for schemas that refer to themselves or to nothing', () => {
+  const text = declarationsOf(programs.circles[0]);
+  for (const at of [3, 4, 5, 6, 7]) expect(text).toContain(`t${at}: unknown;`);
+  expect(saidOf('circles')).toEqual([]);
+});
+
+it('of event types with similar names do not get into each other', () => {
+  expect(saidOf('similar')).toEqual([]);
+});
+
+it('accept every body that fits its schema', async () => {
+  for (const { schema, values } of made) {
+    const check = await compileSchema(schema);
+    const faults = values.filter((value) => check(value) !== undefined);
+    expect(faults.map((value) => JSON.stringify({ schema, value }))).toEqual([]);
+  }
+  expect(saidOf('made')).toEqual([]);
 });
