@@ -13,6 +13,7 @@ import { type BenchOptions, readOptions, usage } from './options.ts';
 import { ReceiverClient } from './receiver-client.ts';
 import { type Result, renderSections } from './report.ts';
 import { runDashboard } from './studies/dashboard/dashboard.ts';
+import { runEvents } from './studies/events/events.ts';
 import { runGrowth } from './studies/growth/growth.ts';
 import { runMatrix } from './studies/matrix/matrix.ts';
 import { runMemory } from './studies/memory/memory.ts';
@@ -32,6 +33,7 @@ const modes: Readonly<Record<BenchOptions['mode'], (bench: Bench) => Promise<Res
   latency: runLatency,
   isolation: runIsolation,
   producers: runProducers,
+  events: runEvents,
   growth: runGrowth,
   dashboard: runDashboard,
   operate: runOperate,

@@ -55,6 +55,7 @@ const modes = [
   'isolation',
   'matrix',
   'producers',
+  'events',
   'growth',
   'dashboard',
   'operate',
@@ -82,6 +83,8 @@ export const usage = `Usage: npm run bench -- [options]
                      each scenario has its own --rounds, --seconds, --endpoints and --workers
   --producers        measure what inserting costs a producer instead, beside tables without trigger;
                      --seconds 3 for each table
+  --events           measure what events cost beside direct sends instead: inserts, drain, 10,000 recipients, filters,
+                     changes of subscriptions under full load
   --growth           measure what a grown database costs beside an empty one instead; hours, or
                      less with --history 200000 --backlog 100000 --pinned 30 --minutes 1
   --dashboard        measure every request of the dashboard instead, while the history grows to --history
@@ -128,6 +131,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       isolation: { type: 'boolean', default: false },
       matrix: { type: 'boolean', default: false },
       producers: { type: 'boolean', default: false },
+      events: { type: 'boolean', default: false },
       growth: { type: 'boolean', default: false },
       dashboard: { type: 'boolean', default: false },
       operate: { type: 'boolean', default: false },

@@ -48,10 +48,13 @@ export class Books {
     this.#requests += 1;
     this.#lastMs = nowMs;
     if (before === 0) this.#firstMs = nowMs;
-    const id = request.header('webhook-id') ?? '';
+    // The webhook's own id: that of its event is the same at every endpoint.
+    const id = request.header('x-webhook-id') ?? '';
     const isNew = !this.arrivals.has(id);
     if (isNew) this.arrivals.set(id, nowMs);
-    if (before % checkOneIn === 0) this.#signatures.check(request, id);
+    if (before % checkOneIn === 0) {
+      this.#signatures.check(request, request.header('webhook-id') ?? '');
+    }
     return { before, isNew };
   }
 

@@ -3560,6 +3560,11 @@ begin
       select jsonb_build_object('alive', count(l.number), 'dead', count(*) - count(l.number))
       from posthorn.workers as w
       left join posthorn.live_workers as l on l.number = w.number),
+    'events', jsonb_build_object(
+      'fan_outs', (select count(*) from posthorn.fan_outs),
+      'oldest_fan_out_s', (
+        select coalesce(round(extract(epoch from clock_timestamp() - min(published_at)), 3), 0) from posthorn.fan_outs),
+      'catch_ups', (select count(*) from posthorn.catch_ups where status = 'running')),
     'partitions_ahead', (
       select coalesce(min(ahead) filter (where is_missing), 11) - 1
       from (

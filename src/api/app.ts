@@ -5,6 +5,7 @@ import { Authentication, type AuthenticationOptions } from './authentication.ts'
 import { createBase } from './base.ts';
 import { addDashboardRoutes } from './dashboard-routes.ts';
 import { endpointRoutes } from './endpoint-routes.ts';
+import { eventRoutes } from './event-routes.ts';
 import { type HealthOptions, healthRoutes } from './health.ts';
 import { openApiRoute } from './openapi-route.ts';
 import { replayRoutes } from './replay-routes.ts';
@@ -12,6 +13,8 @@ import { retryRoutes } from './retry-routes.ts';
 import { openPaths, type Route } from './route.ts';
 import type { RouteOptions } from './route-options.ts';
 import { type StatsOptions, statsRoutes } from './stats-routes.ts';
+import { subscriptionRoutes } from './subscription-routes.ts';
+import { tenantRoutes } from './tenant-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
 interface ApiOptions extends RouteOptions, HealthOptions, StatsOptions {
@@ -43,7 +46,10 @@ export function apiRoutes(options: RouteOptions & HealthOptions & StatsOptions):
     ...webhookRoutes(options),
     ...retryRoutes(options),
     ...replayRoutes(options),
+    ...eventRoutes(options),
     ...endpointRoutes(options),
+    ...subscriptionRoutes(options),
+    ...tenantRoutes(options),
     ...statsRoutes(options),
     ...healthRoutes(options),
   ];

@@ -59,7 +59,7 @@ export async function sendCommand(given: Given): Promise<void> {
   if (!request.ok) refuseUsage(request.problem);
   await withDatabase(async (pool) => {
     const sent = await sendWebhook(pool, request.webhook);
-    if (sent.kind === 'conflict') refuse(keyConflict(sent.id).detail);
+    if (sent.kind === 'conflict') refuse(keyConflict('webhook', sent.id).detail);
     const { id } = sent;
     print(hasOption(given, 'json') ? { id, is_new: sent.kind === 'accepted' } : id);
   });

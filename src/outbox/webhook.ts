@@ -15,7 +15,24 @@ interface ToEndpoint {
   readonly url?: undefined;
 }
 
-interface WebhookContent {
+interface WebhookContent extends Content {
+  /** The key of the signature: `whsec_` and base64 of 24 to 64 bytes, or 1 to 512 bytes of any other text. */
+  readonly secret?: string | undefined;
+}
+
+/** An event, for all endpoints of the tenant that subscribe to it. Omitted fields get the defaults of posthorn.outbox. */
+export interface NewEvent extends Content {
+  /** What happened, in words of letters, digits, "_" and "-" with dots between them, such as "order.paid". */
+  readonly eventType: string;
+}
+
+/** What webhooks and events have in common. */
+interface Content {
+  /**
+   * The customer that it belongs to, by the id that your application uses. Default: the application itself. The tenant "*"
+   * of an event is all tenants.
+   */
+  readonly tenant?: string | undefined;
   /**
    * The request's body, at most 1 MiB. A string is sent byte for byte as UTF-8. Any other value must be plain JSON and
    * is serialised once, here, with JSON.stringify(), so that every attempt sends the same bytes.
@@ -23,8 +40,6 @@ interface WebhookContent {
   readonly body: string | object;
   /** Further headers, at most 8 KiB. Not those that Posthorn or the connection sets, like Host or webhook-id. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** The key of the signature: `whsec_` and base64 of 24 to 64 bytes, or 1 to 512 bytes of any other text. */
-  readonly secret?: string | undefined;
   /** Default: application/json. */
   readonly contentType?: string | undefined;
   readonly priority?: Priority | undefined;
@@ -32,7 +47,7 @@ interface WebhookContent {
   readonly sendAt?: Date | undefined;
   /** From 1 to 100. Default: one more than the retry schedule has delays. */
   readonly maxAttempts?: number | undefined;
-  /** 1 to 255 printable ASCII characters. For 7 days the same key stands for the same webhook. */
+  /** 1 to 255 printable ASCII characters. For 7 days the same key of a tenant stands for the same webhook or event. */
   readonly idempotencyKey?: string | undefined;
   /** W3C trace context, sent along with each attempt. */
   readonly traceparent?: string | undefined;

@@ -1,7 +1,6 @@
 import { type CommonQueryMethods, type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
 import { urlForms } from '../domain/url-forms.ts';
-import { highestId } from './list-webhooks.ts';
 import {
   type ReplayPriority,
   type ReplayRow,
@@ -10,6 +9,7 @@ import {
   replayPriorities,
   replayRow,
 } from './replay-row.ts';
+import { highestId } from './walk.ts';
 import type { MatchCount, WebhookFilter } from './webhook-filter.ts';
 
 /** The order for a replay. */

@@ -1,0 +1,145 @@
+import pg from 'pg';
+import type { RoundDatabase } from '../../../harness/postgres.ts';
+import type { Backlog } from '../../backlog.ts';
+import type { Bench } from '../../bench.ts';
+import { isQueueEmpty, readMark } from '../../counters.ts';
+import { Fleet } from '../../fleet.ts';
+import { drainIn, type ProductRun } from '../../product-run.ts';
+import { bodyOf } from '../../traffic.ts';
+import { registerTenants } from './world.ts';
+
+const recipients = 100;
+
+/** Events with 100 recipients each: as many webhooks as the direct sends that are drained in turn with them. */
+export async function drainEvents(bench: Bench): Promise<ProductRun> {
+  const { options, receiver, server } = bench;
+  await using database = await server.createDatabase();
+  await registerTenants(database, receiver.port, ['hundred']);
+  const events = Math.ceil(options.webhooks / recipients);
+  const [opening = '', ending = ''] = bodyOf(0).split('0000000000', 2);
+  const backlog: Backlog = {
+    webhooks: events * recipients,
+    insert: () => ({
+      text: `
+        insert into posthorn.events (tenant, event_type, body)
+        select 'hundred', 'order.paid', $2 || lpad(n::text, 10, '0') || $3
+        from generate_series(0, $1::integer - 1) as n`,
+      values: [events, opening, ending],
+    }),
+  };
+  return await drainIn(bench, { database, backlog });
+}
+
+export interface Deferred {
+  /** Of the producer's statement and commit. */
+  readonly statementMs: number;
+  /** From the commit to the arrival of the last webhook, of 10,000. */
+  readonly lastMs: number;
+}
+
+/** An event with 10,000 recipients, while a worker waits for work. */
+export async function deliverDeferred(bench: Bench): Promise<Deferred> {
+  const { receiver, server, options, progress } = bench;
+  await using database = await server.createDatabase();
+  await registerTenants(database, receiver.port, ['thousands']);
+  await receiver.reset({ expected: 10_000, delayMs: 0 });
+  await using fleet = new Fleet({
+    databaseUrl: database.url,
+    workers: options.workers,
+    profile: undefined,
+  });
+  await fleet.ready(database, bench.signal);
+  progress.now('an event with 10,000 recipients');
+  const since = await readMark(database.client);
+  const startedMs = performance.now();
+  await database.client.query(`select posthorn.publish('thousands', 'order.paid', $1)`, [
+    bodyOf(0),
+  ]);
+  const committedMs = performance.now();
+  await fleet.during(receiver.event('all', 120_000));
+  const lastMs = performance.now() - committedMs;
+  while (!(await isQueueEmpty(database.client, since)))
+    await new Promise((done) => setTimeout(done, 5));
+  await fleet.stop();
+  progress.done(
+    `10,000 recipients: statement ${(committedMs - startedMs).toFixed(1)} ms, the last after ${Math.round(lastMs)} ms`,
+  );
+  return { statementMs: committedMs - startedMs, lastMs };
+}
+
+export interface Edits {
+  readonly published: number;
+  readonly edited: number;
+  /** Of a publishing statement with its commit: without edits, and with them. */
+  readonly quietMs: readonly number[];
+  readonly editedMs: readonly number[];
+  /** How often a session was seen to wait for a lock of another. */
+  readonly waits: number;
+}
+
+/** Producers publish as fast as they can, while another session adds and ends subscriptions of the same tenant. */
+export async function editUnderLoad(bench: Bench): Promise<Edits> {
+  const { server, receiver, progress, signal } = bench;
+  await using database = await server.createDatabase();
+  await registerTenants(database, receiver.port, ['ten']);
+  progress.now('edits of subscriptions under full load');
+  const quietMs = await publishFor(database, signal);
+  const editing = new AbortController();
+  let edited = 0;
+  let waits = 0;
+  const editor = (async () => {
+    await using client = await open(database.url);
+    while (!editing.signal.aborted) {
+      await client.one.query(`
+        begin;
+        update posthorn.subscriptions set ended_at = now() where ended_at is null and event_type = 'order.refunded';
+        insert into posthorn.subscriptions (endpoint_id, event_type)
+        select id, 'order.refunded' from posthorn.endpoints where tenant = 'ten';
+        commit`);
+      edited += 1;
+    }
+  })();
+  const watch = (async () => {
+    await using client = await open(database.url);
+    while (!editing.signal.aborted) {
+      const { rows } = await client.one.query<{ waits: number }>(
+        `select count(*)::integer as waits from pg_stat_activity
+         where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0`,
+      );
+      waits += rows[0]?.waits ?? 0;
+    }
+  })();
+  const editedMs = await publishFor(database, signal);
+  editing.abort();
+  await Promise.all([editor, watch]);
+  progress.done(`edits: ${edited} beside ${editedMs.length} events, ${waits} waits for locks`);
+  return { published: editedMs.length, edited, quietMs, editedMs, waits };
+}
+
+const producers = 4;
+
+async function publishFor(database: RoundDatabase, signal: AbortSignal): Promise<number[]> {
+  const untilMs = performance.now() + 5_000;
+  const times: number[] = [];
+  const one = async () => {
+    await using client = await open(database.url);
+    for (let sequence = 0; performance.now() < untilMs; sequence += 1) {
+      signal.throwIfAborted();
+      const startedMs = performance.now();
+      await client.one.query({
+        name: 'event',
+        text: 'insert into posthorn.events (tenant, event_type, body) values ($1, $2, $3)',
+        values: ['ten', 'order.paid', bodyOf(sequence)],
+      });
+      times.push(performance.now() - startedMs);
+    }
+  };
+  await Promise.all(Array.from({ length: producers }, one));
+  return times;
+}
+
+async function open(url: string): Promise<{ readonly one: pg.Client } & AsyncDisposable> {
+  const one = new pg.Client({ connectionString: url });
+  await one.connect();
+  return { one, [Symbol.asyncDispose]: () => one.end() };
+}
