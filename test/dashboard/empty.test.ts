@@ -34,8 +34,10 @@ describe.skipIf(typeof started === 'string')(
 
     it.each([
       ['overview', '', 'Ready: nothing has been sent yet'],
+      ['events', '#/events', 'No event yet'],
       ['webhooks', '#/webhooks', 'No webhook'],
       ['endpoints', '#/endpoints', 'No endpoint is registered'],
+      ['tenants', '#/tenants', 'No tenant yet'],
       ['replays', '#/replays', 'No replay yet'],
       ['settings', '#/settings', 'POSTHORN_RETENTION'],
       [
