@@ -79,9 +79,14 @@ function Table({ rows }) {
   </table></div>`;
 }
 
-const statements = `insert into posthorn.endpoints (tenant, url) values ('acme', 'http://127.0.0.1:9000/hook') returning id;
-insert into posthorn.subscriptions (endpoint_id, event_type) values ('…', 'order.*');
-insert into posthorn.events (tenant, event_type, body) values ('acme', 'order.paid', '{"id": 42}');`;
+const statements = `insert into posthorn.endpoints (tenant, url)
+values ('acme', 'http://127.0.0.1:9000/hook');
+
+insert into posthorn.subscriptions (endpoint_id, event_type)
+select id, 'order.*' from posthorn.endpoints where tenant = 'acme';
+
+insert into posthorn.events (tenant, event_type, body)
+values ('acme', 'order.paid', '{"id": 42}');`;
 
 /** @param {{ isFiltered: boolean }} props */
 function None({ isFiltered }) {

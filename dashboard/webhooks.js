@@ -88,9 +88,11 @@ function nextText(next, attempts) {
 
 /** @param {{ rows: readonly WebhookRow[], isOfOneEvent?: boolean }} props */
 export function WebhookTable({ rows, isOfOneEvent = false }) {
+  const hasEvents =
+    !isOfOneEvent && rows.some(({ event_type: type, tenant }) => type !== null || tenant !== '');
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Webhooks"><table class="list">
     <thead><tr>
-      <th scope="col">Status</th><th scope="col">Enqueued</th><th scope="col">To</th>${!isOfOneEvent && html`<th scope="col">Event</th>`}<th scope="col" class="number">Attempts</th>
+      <th scope="col">Status</th><th scope="col">Enqueued</th><th scope="col">To</th>${hasEvents && html`<th scope="col">Event</th>`}<th scope="col" class="number">Attempts</th>
       <th scope="col">Last answer</th><th scope="col">Priority</th><th scope="col">Id</th>
     </tr></thead>
     <tbody>${rows.map(
@@ -100,7 +102,7 @@ export function WebhookTable({ rows, isOfOneEvent = false }) {
         <td><${Badge} status=${row.status} /></td>
         <td title=${row.created_at}>${clock(row.created_at)}</td>
         <td class="url" title=${cut(row.url ?? '', 300)}>${cut(row.url ?? '(deleted)', 90)}</td>
-        ${!isOfOneEvent && html`<td class="event">${row.event_type !== null && html`<a href=${`#/events/${row.event_id}`}>${row.event_type}</a>`} <${Tenant} tenant=${row.tenant} /></td>`}
+        ${hasEvents && html`<td class="event">${row.event_type !== null && html`<a href=${`#/events/${row.event_id}`}>${row.event_type}</a>`} <${Tenant} tenant=${row.tenant} /></td>`}
         <td class="number" data-label="Attempts">${row.attempt_count}</td>
         <td data-label="Last answer">${row.last_error ?? row.last_status_code ?? '–'}${row.next_attempt_at !== null && html` <span class="muted">${nextText(row.next_attempt_at, row.attempt_count)}</span>`}</td>
         <td data-label="Priority">${row.priority}</td>

@@ -99,7 +99,8 @@ describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000
     await page.getByLabel('Event type').press('Enter');
     await page.getByRole('heading', { name: 'No event matches' }).waitFor();
     await world.database.pool.query(
-      `insert into posthorn.events (event_type, body) select 'many.made', n::text from generate_series(1, 60) as n`,
+      `insert into posthorn.events (tenant, event_type, body)
+       select case when n > 60 then 'acme' else '' end, 'many.made', n::text from generate_series(1, 61) as n`,
     );
     await page.goto(`${world.origin}/#/events?event_type=many.made&tenant=&hours=1`);
     await rows.nth(49).waitFor();
@@ -108,6 +109,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000
     );
     await page.getByRole('button', { name: 'Older' }).click();
     await rows.nth(59).waitFor();
+    expect(await rows.count()).toBe(60);
     expect(troubles).toEqual([]);
   });
 
@@ -133,6 +135,20 @@ describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000
     await page.getByRole('link', { name: 'Replay its webhooks' }).click();
     await page.getByRole('button', { name: 'Count' }).click();
     await page.getByText('1 webhook matches.').waitFor();
+  });
+
+  it('says of an event with very many recipients that they are being added, and where they all are', async () => {
+    await using watched = await open('dashboard/icon.svg');
+    const { page } = watched;
+    await page.route('**/events/*', async (route) => {
+      const response = await route.fetch();
+      const event = await response.json();
+      await route.fulfill({ response, json: { ...event, recipients: null, more: true } });
+    });
+    await page.goto(`${world.origin}/#/events/${world.events.paid}`);
+    await page.getByText('3 or more so far').waitFor();
+    await page.getByRole('link', { name: 'See all webhooks of this event' }).click();
+    await holds(page, 'document.querySelectorAll("tbody tr").length === 3');
   });
 
   it('says for each endpoint if it receives an event, and why', async () => {
