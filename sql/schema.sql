@@ -504,10 +504,10 @@ CREATE INDEX queue_for_discovery ON posthorn.queue USING btree (due_at) WHERE (p
 CREATE INDEX replays_for_work ON posthorn.replays USING btree (id) WHERE (status = ANY (ARRAY['running'::posthorn.replay_status, 'cancelling'::posthorn.replay_status]));
 
 CREATE UNIQUE INDEX subscriptions_are_unique ON posthorn.subscriptions USING btree (endpoint_id, event_type, COALESCE((filter)::text, ''::text)) WHERE (ended_at IS NULL);
-CREATE INDEX subscriptions_for_all_tenants ON posthorn.subscriptions USING btree (event_type, endpoint_id);
+CREATE INDEX subscriptions_for_all_tenants ON posthorn.subscriptions USING btree (event_type, endpoint_id) WHERE (tenant >= ''::text);
 CREATE INDEX subscriptions_for_endpoints ON posthorn.subscriptions USING btree (endpoint_id, id);
-CREATE INDEX subscriptions_for_events ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id) WHERE is_live;
-CREATE INDEX subscriptions_for_fan_out ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id);
+CREATE INDEX subscriptions_for_events ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id) WHERE (is_live AND (event_type > ''::text));
+CREATE INDEX subscriptions_for_fan_out ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id) WHERE (endpoint_id > '00000000-0000-0000-0000-000000000000'::uuid);
 CREATE INDEX subscriptions_for_filters ON posthorn.subscriptions USING btree (tenant, event_type) WHERE (is_live AND (filter IS NOT NULL));
 CREATE INDEX subscriptions_for_order ON posthorn.subscriptions USING btree (event_type, tenant) WHERE (is_live AND is_ordered);
 CREATE INDEX subscriptions_for_pruning ON posthorn.subscriptions USING btree (ended_at) WHERE (ended_at IS NOT NULL);
@@ -603,12 +603,8 @@ AS $function$
         by_present_subscriptions = c.by_present_subscriptions or excluded.by_present_subscriptions,
         rate_limit_per_s = excluded.rate_limit_per_s,
         awaited = null,
-        walked_to = case
-          -- What it has read already was read by other rules.
-          when c.by_present_subscriptions < excluded.by_present_subscriptions then least(c.walked_to, excluded.walked_to)
-          when excluded.since < c.since then excluded.walked_to
-          else c.walked_to
-        end
+        -- From the start: transactions that it has waited for may have committed since it read their part.
+        walked_to = posthorn.uuid_floor(least(c.since, excluded.since))
     returning c.id
   $function$
 ;
@@ -807,6 +803,7 @@ declare
   work posthorn.catch_ups;
   page record;
   running text[];
+  prepared text[];
   started constant timestamptz := clock_timestamp();
 begin
   -- Nothing is added to a day that is dropped.
@@ -836,8 +833,13 @@ begin
       and l.granted
       and l.pid <> pg_backend_pid()
       and a.datid = (select d.oid from pg_database as d where d.datname = current_database())
-      -- Vacuum publishes nothing.
-      and a.backend_type = 'client backend');
+      -- Autovacuum, which publishes nothing, has no user. The kind of process is hidden from an owner who may not see all
+      -- statistics.
+      and a.usesysid is not null);
+  -- A prepared transaction has left its session. Read second, so that one that is prepared meanwhile is in one of the two.
+  prepared := array(
+    select 'prepared ' || x.transaction::text from pg_prepared_xacts as x where x.database = current_database());
+  running := running || prepared;
   work.awaited := coalesce(work.awaited, running);
 
   select m.*
@@ -861,6 +863,12 @@ begin
   elsif work.awaited = '{}' then
     status := 'finished';
   elsif work.awaited && running then
+    is_waiting := true;
+  elsif cardinality(prepared) > 0
+    and exists (select from unnest(work.awaited) as t (name) where not starts_with(t.name, 'prepared '))
+  then
+    -- They may be the ones that have left their sessions.
+    work.awaited := prepared;
     is_waiting := true;
   else
     work.awaited := '{}';
@@ -1024,7 +1032,11 @@ begin
       constraint = 'endpoints_deleted_is_final', schema = 'posthorn', table = 'endpoints', column = 'status',
       message = 'The endpoint was deleted and cannot be changed';
   end if;
-  if (new.gone_answers = old.gone_answers and coalesce(current_setting('posthorn.is_sealing', true), '') <> 'on')
+  if (
+      new.gone_answers = old.gone_answers
+      and coalesce(current_setting('posthorn.is_sealing', true), '') <> 'on'
+      and coalesce(current_setting('posthorn.is_subscribing', true), '') <> 'on'
+    )
     or new.status <> old.status
   then
     new.updated_at := clock_timestamp();
@@ -1503,6 +1515,7 @@ begin
           and s.tenant = event.tenant
           and s.event_type = t.event_type
           and s.endpoint_id > work.walked_to
+          and s.endpoint_id > '00000000-0000-0000-0000-000000000000'
         order by s.endpoint_id
         limit fan_out.most
       )
@@ -1511,6 +1524,7 @@ begin
         select s.endpoint_id
         from posthorn.subscriptions as s
         where event.tenant = '*'
+          and s.tenant >= ''
           and s.event_type = t.event_type
           and s.endpoint_id > work.walked_to
         order by s.endpoint_id
@@ -1548,19 +1562,18 @@ begin
       from posthorn.subscriptions as s
       where s.endpoint_id = p.endpoint_id
         and s.event_type = any (event.types)
-        and (
-          s.created_at < work.published_at - interval '1 day'
-          or pg_visible_in_snapshot(s.created_in, work.seen)
-          or (s.created_in = work.published_in and s.created_at <= work.published_at)
-        )
-        and not (
-          s.ended_at is not null
-          and (
-            s.ended_at < work.published_at - interval '1 day'
-            or pg_visible_in_snapshot(s.ended_in, work.seen)
-            or (s.ended_in = work.published_in and s.ended_at <= work.published_at)
-          )
-        )
+        -- A snapshot does not list the transaction that took it: what that did later can look visible.
+        and case
+          when s.created_at < work.published_at - interval '1 day' then true
+          when s.created_in = work.published_in then s.created_at <= work.published_at
+          else pg_visible_in_snapshot(s.created_in, work.seen)
+        end
+        and case
+          when s.ended_at is null then true
+          when s.ended_at < work.published_at - interval '1 day' then false
+          when s.ended_in = work.published_in then s.ended_at > work.published_at
+          else not pg_visible_in_snapshot(s.ended_in, work.seen)
+        end
         and (s.filter is null or (select json from event_json) @@ s.filter)
       limit 1
     ) as s
@@ -1610,6 +1623,7 @@ CREATE OR REPLACE FUNCTION posthorn.filter_rule(filter jsonpath)
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET standard_conforming_strings TO 'on'
 AS $function$
 declare
   -- Without what stands between quotes.
@@ -1629,6 +1643,21 @@ begin
   end if;
   if bare ~ '\$""' then
     return 'subscriptions_filter_has_no_variables';
+  end if;
+  -- Others can fail whatever the body is (.datetime(), .decimal()), write out a number of 130,000 digits (.double()), or
+  -- return more than they read (.keyvalue()).
+  if bare ~ '\.(?!(type|size)\(\))\w+\(' then
+    return 'subscriptions_filter_methods_are_type_and_size';
+  end if;
+  -- [0, 0] returns each value twice, so that a few of them in a row return millions. A path in the brackets would be read
+  -- again for each array.
+  if regexp_replace(
+    bare, '\[(\*|(last|-?\d+)( - \d+)?( to (last|-?\d+)( - \d+)?)?)\]', '', 'g') ~ '\[' then
+    return 'subscriptions_filter_subscripts_are_one_index_or_range';
+  end if;
+  -- 1e130000 is short, but a sum with it has 130,000 digits.
+  if regexp_replace(bare, '\[[^\]]*\]', '', 'g') ~ ' [-+*/%] |[-+] *[$@(]' then
+    return 'subscriptions_filter_does_not_calculate';
   end if;
   -- Two paths would be compared pair by pair.
   if exists (
@@ -1651,6 +1680,12 @@ begin
   -- Each is read once from the body.
   if length(regexp_replace(bare, '[^$@]', '', 'g')) > 10 then
     return 'subscriptions_filter_has_at_most_10_paths';
+  end if;
+  -- Each step can be made for each value in the body.
+  if (
+    select count(*) from regexp_matches(bare, '\[|\.\*|\(|==|!=|<>|<|>|starts with', 'g')
+  ) > 60 then
+    return 'subscriptions_filter_has_at_most_60_steps';
   end if;
   begin
     perform jsonb_path_match('{}', filter, '{}', false);
@@ -2192,7 +2227,7 @@ AS $function$
           from posthorn.outbox as o
           where o.event_type is not null
             and o.tenant = (select e.tenant from posthorn.endpoints as e where e.id = missed_events.endpoint_id)
-            and o.id > missed_events.after
+            and o.id > (select greatest(missed_events.after, posthorn.history_floor()))
             and o.id < missed_events.before
           order by o.id
           limit missed_events.walk
@@ -2203,7 +2238,7 @@ AS $function$
           from posthorn.outbox as o
           where o.event_type is not null
             and o.tenant = '*'
-            and o.id > missed_events.after
+            and o.id > (select greatest(missed_events.after, posthorn.history_floor()))
             and o.id < missed_events.before
           order by o.id
           limit missed_events.walk
@@ -2461,9 +2496,11 @@ declare
   -- a URL, 32 is an event.
   traits integer;
   missing uuid;
+  fan_out_limit integer;
   -- Events with too many recipients for this transaction.
   postponed uuid[];
   matched uuid[];
+  ordered_webhooks integer;
 begin
   select bit_or(
     case when send_at is null or send_at <= now() then 1 else 0 end
@@ -2555,6 +2592,8 @@ begin
   end if;
 
   if traits & 32 > 0 then
+    -- Empty: the session has set it for one of its transactions before.
+    fan_out_limit := coalesce(nullif(current_setting('posthorn.fan_out_limit', true), '')::integer, 1000);
     -- All tenants, or more subscriptions than the limit. They are counted to the limit and not further.
     postponed := array(
       select n.id
@@ -2567,14 +2606,14 @@ begin
           cross join lateral (
             select
             from posthorn.subscriptions as s
-            where s.tenant = n.tenant and s.event_type = t.event_type and s.is_live
-            limit coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000) + 1
+            where s.tenant = n.tenant and s.event_type = t.event_type and s.event_type > '' and s.is_live
+            limit fan_out_limit + 1
           ) as found
-          limit coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000) + 1
+          limit fan_out_limit + 1
         ) as counted
       ) as c
       where n.event_type is not null
-        and (n.tenant = '*' or c.subscriptions > coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000))
+        and (n.tenant = '*' or c.subscriptions > fan_out_limit)
     );
 
     with events as materialized (
@@ -2613,6 +2652,7 @@ begin
         from posthorn.subscriptions as c
         where c.tenant = e.tenant
           and c.event_type = t.event_type
+          and c.event_type > ''
           and c.is_live
           and (c.filter is null or e.json @@ c.filter)
         offset 0
@@ -2633,9 +2673,15 @@ begin
     select array_agg(distinct outbox_id) into matched from added;
 
     if cardinality(postponed) > 0 then
-      insert into posthorn.fan_outs (event_id) select unnest(postponed);
-      perform posthorn.add_webhooks(
-        array_agg(f.event_id order by f.event_id, f.endpoint_id), array_agg(f.endpoint_id order by f.event_id, f.endpoint_id))
+      -- In one statement, so that the job judges the subscriptions by what was seen here.
+      with noted as (
+        insert into posthorn.fan_outs (event_id) select unnest(postponed)
+      )
+      select
+        posthorn.add_webhooks(
+          array_agg(f.event_id order by f.event_id, f.endpoint_id),
+          array_agg(f.endpoint_id order by f.event_id, f.endpoint_id))
+      into ordered_webhooks
       from posthorn.ordered_recipients(postponed) as f;
     end if;
 
@@ -2997,22 +3043,30 @@ CREATE OR REPLACE FUNCTION posthorn.rename_tenant(former text, new text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  endpoints bigint;
+  renamed uuid[];
+  ended uuid[];
 begin
   perform set_config('posthorn.is_renaming', 'on', true);
-  with renamed as (
+  with moved as (
     update posthorn.endpoints as e set tenant = rename_tenant.new where e.tenant = rename_tenant.former and e.status <> 'deleted'
     returning e.id
-  ),
-  followed as (
-    update posthorn.subscriptions as s
-    set tenant = rename_tenant.new
-    where s.endpoint_id in (select id from renamed) and s.ended_at is null
   )
-  select count(*) into endpoints from renamed;
+  select coalesce(array_agg(id), '{}') into renamed from moved;
   perform set_config('posthorn.is_renaming', '', true);
+  with over as (
+    update posthorn.subscriptions as s
+    set ended_at = clock_timestamp()
+    where s.endpoint_id = any (renamed) and s.ended_at is null
+    returning s.id
+  )
+  select array_agg(id) into ended from over;
+  insert into posthorn.subscriptions (endpoint_id, event_type, filter)
+  select s.endpoint_id, s.event_type, s.filter
+  from posthorn.subscriptions as s
+  where s.id = any (ended)
+  order by s.id;
   update posthorn.tenants as t set id = rename_tenant.new where t.id = rename_tenant.former;
-  return endpoints;
+  return cardinality(renamed);
 end
 $function$
 ;
@@ -3056,6 +3110,41 @@ end
 $function$
 ;
 revoke execute on function posthorn.repair_lane_rules() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.repair_subscriptions()
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  strays uuid[] := array(select id from posthorn.stray_subscriptions order by id);
+begin
+  -- In the order of the triggers: the endpoint first. A session that changes it in the meantime comes after us.
+  perform
+  from posthorn.endpoints as e
+  where e.id in (select s.endpoint_id from posthorn.subscriptions as s where s.id = any (strays))
+  order by e.id
+  for update;
+  perform set_config('posthorn.is_renaming', 'on', true);
+  update posthorn.subscriptions as s
+  set
+    tenant = e.tenant,
+    is_ordered = e.ordered,
+    is_live = s.ended_at is null and e.status in ('active', 'paused'),
+    ended_at = case when e.status = 'deleted' then coalesce(s.ended_at, clock_timestamp()) else s.ended_at end
+  from posthorn.endpoints as e
+  where s.id = any (strays)
+    and e.id = s.endpoint_id;
+  perform set_config('posthorn.is_renaming', '', true);
+  delete from posthorn.subscriptions as s
+  where s.id = any (strays)
+    and not exists (select from posthorn.endpoints as e where e.id = s.endpoint_id);
+  return query select unnest(strays);
+end
+$function$
+;
+revoke execute on function posthorn.repair_subscriptions() from public;
 
 CREATE OR REPLACE FUNCTION posthorn.resume(environment text DEFAULT NULL::text)
  RETURNS void
@@ -3118,6 +3207,7 @@ AS $function$
 declare
   broken text;
   endpoint record;
+  has_endpoint boolean;
 begin
   if tg_op = 'DELETE' then
     -- The endpoint is gone, or is being deleted with its subscriptions.
@@ -3125,15 +3215,14 @@ begin
       raise check_violation using
         constraint = 'subscriptions_are_ended_before_they_are_deleted', schema = 'posthorn', table = 'subscriptions',
         message = 'A subscription must be ended before it is deleted',
-        hint = 'update posthorn.subscriptions set ended_at = now() where id = …';
+        hint = 'update posthorn.subscriptions set ended_at = now() where id = ...';
     end if;
     return old;
   end if;
   if tg_op = 'UPDATE' then
-    if (new.id, new.endpoint_id, new.event_type, new.filter::text, new.created_at, new.created_in)
+    if (new.id, new.endpoint_id, new.tenant, new.event_type, new.filter::text, new.created_at, new.created_in)
       is distinct from
-      (old.id, old.endpoint_id, old.event_type, old.filter::text, old.created_at, old.created_in)
-      or (new.tenant <> old.tenant and coalesce(current_setting('posthorn.is_renaming', true), '') <> 'on')
+      (old.id, old.endpoint_id, old.tenant, old.event_type, old.filter::text, old.created_at, old.created_in)
     then
       broken := 'subscriptions_are_not_changed';
     elsif old.ended_at is not null and new.ended_at is null then
@@ -3148,14 +3237,17 @@ begin
       new.ended_in := old.ended_in;
     end if;
   else
-    select e.tenant, e.ordered, e.status in ('active', 'paused') as is_live
-    into endpoint
-    from posthorn.endpoints as e
+    perform set_config('posthorn.is_subscribing', 'on', true);
+    update posthorn.endpoints as e
+    set description = e.description
     where e.id = new.endpoint_id and e.status <> 'deleted'
-    for share;
+    returning e.tenant, e.ordered, e.status in ('active', 'paused') as is_live
+    into endpoint;
+    has_endpoint := found;
+    perform set_config('posthorn.is_subscribing', '', true);
     broken := case
       when new.id is null or get_byte(uuid_send(new.id), 6) >> 4 <> 7 then 'subscriptions_id_is_uuid_v7'
-      when not found then 'subscriptions_endpoint_is_registered'
+      when not has_endpoint then 'subscriptions_endpoint_is_registered'
       when new.tenant is not null and new.tenant <> endpoint.tenant then 'subscriptions_tenant_is_that_of_the_endpoint'
       when new.event_type is null
         or octet_length(new.event_type) > 128
@@ -4091,6 +4183,13 @@ create view posthorn.secret_keys as
                 END AS key_id) key)
   GROUP BY key.key_id;
 
+create view posthorn.stray_subscriptions as
+ SELECT s.id,
+    s.endpoint_id
+   FROM (posthorn.subscriptions s
+     LEFT JOIN posthorn.endpoints e ON ((e.id = s.endpoint_id)))
+  WHERE ((e.id IS NULL) OR (s.is_live <> ((s.ended_at IS NULL) AND (e.status = ANY (ARRAY['active'::posthorn.endpoint_status, 'paused'::posthorn.endpoint_status])))) OR ((s.ended_at IS NULL) AND ((e.status = 'deleted'::posthorn.endpoint_status) OR (s.tenant <> e.tenant) OR (s.is_ordered <> e.ordered))));
+
 create view posthorn.webhooks as
  SELECT w.webhook_id AS id,
     COALESCE(o.url, ( SELECT p.url
@@ -4304,5 +4403,7 @@ comment on view posthorn.redacted_outbox is 'posthorn.outbox without bodies, sec
 comment on view posthorn.redacted_webhooks is 'posthorn.webhooks without query strings.';
 
 comment on view posthorn.secret_keys is 'The keys that seal the secrets of endpoints; null: plain text.';
+
+comment on view posthorn.stray_subscriptions is 'Subscriptions that differ from their endpoint, because a trigger did not fire.';
 
 comment on view posthorn.webhooks is 'Every webhook with its state: pending, delivering, delivered, failed or cancelled.';

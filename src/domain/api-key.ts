@@ -27,7 +27,7 @@ export function scopeOf({
 }): ApiScope {
   if (method === 'GET' || method === 'HEAD') return 'read';
   // It only explains; the body is too large for a URL.
-  if (path === '/events/recipients') return 'read';
+  if (method === 'POST' && path === '/events/recipients') return 'read';
   return sendPaths.has(path) ? 'send' : 'manage';
 }
 

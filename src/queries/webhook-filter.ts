@@ -79,14 +79,18 @@ export function matching(
 }
 
 /** Why a filter cannot match any webhook. */
-export type DeadFilter = 'no_endpoint' | 'dropped';
+export type DeadFilter = 'no_endpoint' | 'no_event' | 'dropped';
 
-const reachRow = z.object({ has_endpoint: z.boolean(), is_kept: z.boolean() });
+const reachRow = z.object({
+  has_endpoint: z.boolean(),
+  has_event: z.boolean(),
+  is_kept: z.boolean(),
+});
 
-/** Finds out whether the filter's endpoint is missing, or all the history that it asks for has been dropped. */
+/** Finds out whether the filter's endpoint or event is missing, or all the history that it asks for has been dropped. */
 export async function findDeadFilter(
   connection: Pick<CommonQueryMethods, 'one'>,
-  { endpointId, until, ids }: WebhookFilter,
+  { endpointId, until, ids, eventId }: WebhookFilter,
 ): Promise<DeadFilter | undefined> {
   const reach = await connection.one(sql.type(reachRow)`
     select
@@ -95,6 +99,13 @@ export async function findDeadFilter(
         from posthorn.endpoints as e
         where e.id = ${endpointId}::uuid and e.status <> 'deleted'
       ) as has_endpoint,
+      ${eventId}::uuid is null
+        or exists (
+          select
+          from posthorn.outbox as o
+          where o.id = ${eventId}::uuid and o.event_type is not null
+        )
+        or posthorn.is_dropped(${eventId}::uuid) as has_event,
       coalesce(
         ${until}::timestamptz > (
           select min(day)::timestamp at time zone 'UTC'
@@ -109,7 +120,13 @@ export async function findDeadFilter(
             from unnest(${sql.array([...(ids ?? [])], 'uuid')}) as named (id)
             where not posthorn.is_dropped(named.id)
           )
+        )
+        and (
+          ${eventId}::uuid is null
+          or exists (select from posthorn.outbox as o where o.id = ${eventId}::uuid)
+          or not posthorn.is_dropped(${eventId}::uuid)
         ) as is_kept`);
   if (!reach.has_endpoint) return 'no_endpoint';
+  if (!reach.has_event) return 'no_event';
   return reach.is_kept ? undefined : 'dropped';
 }

@@ -14,6 +14,13 @@ interface AnswerJson {
   readonly attempts: readonly object[];
   readonly created_at: string;
   readonly webhooks: readonly { readonly id: string; readonly status: string }[];
+  readonly events: readonly { readonly id: string }[];
+  readonly ids: readonly string[];
+  readonly recipients: readonly { readonly endpoint_id: string; readonly why: string }[];
+  readonly subscriptions: readonly { readonly id: string }[];
+  readonly tenants: readonly { readonly id: string }[];
+  readonly next_after: string | null;
+  readonly missed: number;
   readonly next_cursor: string | null;
   readonly type: string;
   readonly title: string;

@@ -4,7 +4,7 @@ import { cancelMatching } from '../../src/queries/put-back.ts';
 import { createReplay, findReplay } from '../../src/queries/replays.ts';
 import { countMatching, type WebhookFilter } from '../../src/queries/webhook-filter.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { publishEvents, subscribedEndpoint, webhookOf } from '../support/events.ts';
+import { publishEvents, subscribedEndpoint, webhookOf } from '../support/event-rows.ts';
 import { carryOut } from '../support/replay-steps.ts';
 import { ask } from '../support/rows.ts';
 import { forFile } from '../support/world.ts';

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { canRunPsql } from '../../harness/can-run.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { publishEvents, subscribedEndpoint, webhookOf } from '../support/events.ts';
+import { publishEvents, subscribedEndpoint, webhookOf } from '../support/event-rows.ts';
 import { ask } from '../support/rows.ts';
 import { forFile } from '../support/world.ts';
 
