@@ -4,7 +4,7 @@ import { Recipients } from './events.js';
 import { ago, clock, count, cut, tenantText } from './format.js';
 import { Loading, Snippet, Trouble, useAnswer } from './parts.js';
 import { Explain } from './recipients.js';
-import { WebhookTable } from './webhooks.js';
+import { statuses, WebhookTable } from './webhooks.js';
 
 /** @import { FoundEvent } from './answers.ts' */
 
@@ -38,10 +38,11 @@ function stateOf({ recipients, created_at: at, webhooks, more }) {
     return html`Published ${ago(at)}. It has so many recipients that a worker adds their webhooks one after another. ${count(webhooks.length)}${more && ' or more'} so far.`;
   if (recipients === 0)
     return html`Published ${ago(at)}. <b>No endpoint received it</b>, because none of the tenant had a subscription that matched.`;
-  /** @type {Map<string, number>} */
-  const byStatus = new Map();
-  for (const { status } of webhooks) byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
-  const parts = [...byStatus].map(([status, number]) => `${count(number)} ${status}`).join(', ');
+  const parts = statuses
+    .map((status) => ({ status, number: webhooks.filter((row) => row.status === status).length }))
+    .filter(({ number }) => number > 0)
+    .map(({ status, number }) => `${count(number)} ${status}`)
+    .join(', ');
   return html`Published ${ago(at)} to <b><${Recipients} recipients=${recipients} /></b>${more ? '.' : `: ${parts}.`}`;
 }
 

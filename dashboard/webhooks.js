@@ -15,7 +15,7 @@ import { Badge, Empty, Loading, Trouble, useAnswer } from './parts.js';
 
 /** @import { WebhookRow } from './answers.ts' */
 
-const statuses = ['pending', 'delivering', 'delivered', 'failed', 'cancelled'];
+export const statuses = ['pending', 'delivering', 'delivered', 'failed', 'cancelled'];
 
 /** @param {{ parameters: URLSearchParams, go: (hash: string) => void }} props */
 export function Webhooks({ parameters, go }) {

@@ -92,6 +92,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000
     await holds(page, 'document.querySelectorAll("tbody tr").length === 1');
     expect(await rows.textContent()).toMatch(/^user\.createdglobex.*no recipient/);
     await page.getByRole('link', { name: 'Clear filter' }).click();
+    await rows.nth(4).waitFor();
     await page.getByLabel('Tenant').fill('acme');
     await page.getByLabel('Tenant').press('Enter');
     await holds(page, 'document.querySelectorAll("tbody tr").length === 2');
