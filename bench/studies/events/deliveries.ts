@@ -106,7 +106,7 @@ export async function editUnderLoad(bench: Bench): Promise<Edits> {
     while (!editing.signal.aborted) {
       const { rows } = await client.one.query<{ waits: number }>(
         `select count(*)::integer as waits from pg_stat_activity
-         where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0`,
+         where datname = current_database() and wait_event_type = 'Lock' and wait_event <> 'extend'`,
       );
       waits += rows[0]?.waits ?? 0;
     }
