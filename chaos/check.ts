@@ -42,7 +42,14 @@ export async function check(subject: Subject): Promise<Verdict> {
 async function checkProducers({ subject, figures, expectNone }: Finding): Promise<void> {
   const { client, books } = subject;
   const { rows } = await client.query<{ id: string; hash: string }>(
-    `select id, left(encode(sha256(convert_to(body, 'UTF8')), 'hex'), 16) as hash from posthorn.outbox`,
+    `select coalesce(w.webhook_id, o.id) as id, left(encode(sha256(convert_to(o.body, 'UTF8')), 'hex'), 16) as hash
+     from posthorn.outbox as o
+     left join (
+       select webhook_id, outbox_id from posthorn.queue
+       union
+       select webhook_id, outbox_id from posthorn.outcomes
+     ) as w on w.outbox_id = o.id and o.event_type is not null
+     where o.event_type is null or w.webhook_id is not null`,
   );
   const stored = new Map(rows.map(({ id, hash }) => [id, hash]));
   const lost = [...books.acked.keys()].filter((id) => !stored.has(id));
@@ -84,7 +91,17 @@ async function checkRows({ subject, figures, expectNone }: Finding): Promise<voi
   await found(
     'I1 every webhook has an outcome',
     `select id from posthorn.outbox as o
-     where not exists (select from posthorn.outcomes as e where e.webhook_id = o.id)`,
+     where o.event_type is null and not exists (select from posthorn.outcomes as e where e.webhook_id = o.id)`,
+  );
+  await found('I13 every fan-out is done', 'select event_id from posthorn.fan_outs');
+  const { rows: recipients } = await client.query<{ webhook_id: string }>(
+    `select e.webhook_id from posthorn.outcomes as e join posthorn.outbox as o on o.id = e.outbox_id
+     where o.event_type is not null`,
+  );
+  figures['webhooks of events'] = recipients.length;
+  expectNone(
+    'I13 an event went to no one but those who had subscribed',
+    recipients.filter(({ webhook_id }) => !books.hashes.has(webhook_id)),
   );
   await found(
     'I1 none failed or was cancelled by itself, as the receiver takes all in the end',

@@ -241,6 +241,7 @@ class Operator {
        from posthorn.queue as q
        join posthorn.outbox as o on o.id = q.outbox_id
        where o.endpoint_id is not distinct from $1::uuid
+         and o.event_type is null
          and (q.lease_until is null or $3)
          and q.webhook_id <> all ($2::uuid[])
        order by q.attempts = 0, q.due_at

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { answerParent } from '../harness/parent.ts';
 import { Random } from '../harness/random.ts';
+import { type Fans, tenant, webhooksOf } from './fans.ts';
 import {
   burstOf,
   type EndpointName,
@@ -27,6 +28,8 @@ export interface ProducerTask {
   readonly perSecond: number;
   readonly atLeast: number;
   readonly receiverUrl: string;
+  /** Where its events go. */
+  readonly fans: Fans;
   /** Ids of the registered endpoints; one producer has them, so that their order is known. */
   readonly endpoints: Readonly<Record<EndpointName, string>> | undefined;
   /** Webhooks a second for each of them. */
@@ -50,6 +53,9 @@ export interface ProducerCounters {
 }
 
 const rolledBack = 0.03;
+/** Shares of the transactions that publish an event, and of those that leave its webhooks to a job. */
+const published = 0.2;
+const postponed = 0.3;
 const tickMs = 20;
 
 let finishing = false;
@@ -103,7 +109,11 @@ async function produce(task: ProducerTask): Promise<void> {
     try {
       client ??= await connect(task.databaseUrl);
       const rows = rowsOf(task, { random, count: Math.floor(owed), tx });
-      await transact(client, { rows, tx, log, rollBack: random.next() < rolledBack });
+      await transact(client, {
+        ...{ rows, tx, log, fans: task.fans },
+        rollBack: random.next() < rolledBack,
+        fanOutLimit: random.next() < postponed ? 1 : 1_000,
+      });
       sent += rows.length;
       owed -= rows.length;
       if (sent % 50 === 0) durationsMs.splice(0, Math.max(0, durationsMs.length - 100_000));
@@ -136,6 +146,8 @@ async function connect(url: string): Promise<pg.Client> {
 interface Row {
   readonly url: string | null;
   readonly endpointId: string | null;
+  /** Of an event; null: it is none. */
+  readonly n: number | null;
   readonly body: string;
   readonly priority: string;
 }
@@ -147,6 +159,7 @@ function rowsOf(
   const rows: Row[] = Array.from({ length: count }, (_, at) => ({
     url: `${task.receiverUrl}/plain/${random.whole(0, plainLanes - 1)}`,
     endpointId: null,
+    n: null,
     body: JSON.stringify({ tx, at, data: 'ä'.repeat(random.whole(0, 400)) }),
     priority: random.pick(['high', 'normal', 'normal', 'normal', 'low']),
   }));
@@ -160,10 +173,16 @@ function rowsOf(
       rows.push({
         url: null,
         endpointId: id,
+        n: null,
         body: JSON.stringify({ tx, name, at }),
         priority: random.pick(['high', 'normal', 'low']),
       });
     }
+  }
+  if (random.next() < published) {
+    const n = random.whole(0, 999);
+    const priority = random.pick(['high', 'normal', 'low']);
+    rows.push({ url: null, endpointId: null, n, body: JSON.stringify({ tx, n }), priority });
   }
   return rows;
 }
@@ -174,20 +193,28 @@ async function transact(
     rows,
     tx,
     log,
+    fans,
+    fanOutLimit,
     rollBack,
   }: {
     rows: readonly Row[];
     tx: string;
     log: (line: ProducerLine) => void;
+    fans: Fans;
+    fanOutLimit: number;
     rollBack: boolean;
   },
 ): Promise<void> {
   const startedMs = performance.now();
-  await client.query('begin');
+  await client.query(`begin; set local posthorn.fan_out_limit = ${fanOutLimit}`);
   const { rows: inserted } = await client.query<{ id: string }>(
-    `insert into posthorn.outbox (url, endpoint_id, body, priority, secret)
-     select url, endpoint_id, body, priority, $5
-     from unnest($1::text[], $2::uuid[], $3::text[], $4::text[]) as r (url, endpoint_id, body, priority)
+    `insert into posthorn.outbox (url, endpoint_id, tenant, event_type, body, priority, secret)
+     select url, endpoint_id,
+       case when is_event then $7 else '' end,
+       case when is_event then 'chaos.done' end,
+       body, priority,
+       case when not is_event then $5 end
+     from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $6::boolean[]) as r (url, endpoint_id, body, priority, is_event)
      returning id`,
     [
       rows.map((row) => row.url),
@@ -195,12 +222,18 @@ async function transact(
       rows.map((row) => row.body),
       rows.map((row) => row.priority),
       secret,
+      rows.map((row) => row.n !== null),
+      tenant,
     ],
   );
   log({
     tx,
     event: 'rows',
-    rows: inserted.map(({ id }, at) => [id, hashOf(rows[at]?.body ?? '')]),
+    rows: inserted.flatMap(({ id }, at): [string, string][] => {
+      const { n = null, body = '' } = rows[at] ?? {};
+      const ids = n === null ? [id] : webhooksOf(id, { fans, n });
+      return ids.map((one) => [one, hashOf(body)]);
+    }),
   });
   if (rollBack) {
     log({ tx, event: 'abort' });

@@ -104,11 +104,12 @@ function serve(socket: Socket): void {
 function read(request: ReceivedRequest): Omit<Arrival, 'untilMs' | 'hungUp'> {
   requests += 1;
   const nowMs = Date.now();
-  const id = request.header('webhook-id') ?? '';
+  // The event's, if it is one: it is what is signed.
+  const messageId = request.header('webhook-id') ?? '';
   const timestamp = request.header('webhook-timestamp') ?? '';
   const skewS = Number(timestamp) - nowMs / 1_000;
   const wanted = createHmac('sha256', key)
-    .update(`${id}.${timestamp}.`)
+    .update(`${messageId}.${timestamp}.`)
     .update(request.body)
     .digest();
   const given = Buffer.from(
@@ -123,7 +124,7 @@ function read(request: ReceivedRequest): Omit<Arrival, 'untilMs' | 'hungUp'> {
   else if (dice < mood.failed + mood.reset) answer = 'reset';
   return {
     atMs: nowMs,
-    id,
+    id: request.header('x-webhook-id') ?? '',
     attempt: Number(request.header('x-webhook-attempt')),
     answer,
     isSigned,

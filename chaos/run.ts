@@ -12,6 +12,7 @@ import { migrate } from '../src/db/migrate.ts';
 import { createLog } from '../src/log.ts';
 import { readBooks } from './books.ts';
 import { check, type Verdict } from './check.ts';
+import { type Fans, registerFans } from './fans.ts';
 import { stranger } from './notifications.ts';
 import type { OperatorCounters, OperatorQuestion } from './operator.ts';
 import { withoutConstraints } from './poison.ts';
@@ -95,7 +96,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   );
   const spoilsReceiver = ['network', 'everything', 'kinds', 'soak'].includes(scenario.name);
   const receiverUrl = `http://127.0.0.1:${spoilsReceiver ? receiverProxy.port : Number(ready)}`;
-  const endpointIds = await registerEndpoints(postgres.url, receiverUrl);
+  const { endpointIds, fans } = await registerEndpoints(postgres.url, receiverUrl);
   const redis = scenario.redis === true && hasRedis ? stack.use(await startRedis()) : undefined;
   const redisProxy =
     redis === undefined
@@ -137,7 +138,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     untilMs:
       options.minutes === undefined ? undefined : performance.now() + options.minutes * 60_000,
   });
-  const load: Load = { scenario, options, directory, postgres, receiverUrl, endpointIds };
+  const load: Load = { scenario, options, directory, postgres, receiverUrl, endpointIds, fans };
   const producers = await startProducers(stack, load);
   const operator = await startOperator(stack, load);
   const sampler = new Sampler({ stage, scenario });
@@ -228,6 +229,7 @@ interface Load {
   readonly postgres: ChaosPostgres;
   readonly receiverUrl: string;
   readonly endpointIds: Record<EndpointName, string>;
+  readonly fans: Fans;
 }
 
 async function startProducers(
@@ -254,6 +256,7 @@ async function startProducers(
         perSecond: scenario.perSecond / producerCount,
         atLeast: Math.ceil(options.webhooks / producerCount),
         receiverUrl: run.receiverUrl,
+        fans: run.fans,
         endpoints: at === 0 ? run.endpointIds : undefined,
         endpointsPerS: endpointsPerS(scenario.mood),
       },
@@ -298,7 +301,7 @@ function producerLog(directory: string, at: number | 'operator'): string {
 async function registerEndpoints(
   databaseUrl: string,
   receiverUrl: string,
-): Promise<Record<EndpointName, string>> {
+): Promise<{ endpointIds: Record<EndpointName, string>; fans: Fans }> {
   const client = await openClient(databaseUrl);
   try {
     await client.query(`create role ${stranger}`);
@@ -312,7 +315,8 @@ async function registerEndpoints(
       );
       ids[name] = rows[0]?.id ?? '';
     }
-    return ids as Record<EndpointName, string>;
+    const fans = await registerFans(client, receiverUrl);
+    return { endpointIds: ids as Record<EndpointName, string>, fans };
   } finally {
     await client.end();
   }
@@ -345,6 +349,7 @@ async function untilQuiet(
     );
     const { rows } = await client.query<{ quiet: boolean }>(
       `select not exists (select from posthorn.queue)
+         and not exists (select from posthorn.fan_outs)
          and not exists (select from posthorn.attempts where finished_at is null) as quiet`,
     );
     if (rows[0]?.quiet === true) return performance.now() - startedMs;

@@ -43,6 +43,7 @@ begin
           and s.tenant = event.tenant
           and s.event_type = t.event_type
           and s.endpoint_id > work.walked_to
+          and s.endpoint_id > '00000000-0000-0000-0000-000000000000'
         order by s.endpoint_id
         limit fan_out.most
       )
@@ -51,6 +52,7 @@ begin
         select s.endpoint_id
         from posthorn.subscriptions as s
         where event.tenant = '*'
+          and s.tenant >= ''
           and s.event_type = t.event_type
           and s.endpoint_id > work.walked_to
         order by s.endpoint_id

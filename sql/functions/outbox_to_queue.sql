@@ -132,7 +132,7 @@ begin
           cross join lateral (
             select
             from posthorn.subscriptions as s
-            where s.tenant = n.tenant and s.event_type = t.event_type and s.is_live
+            where s.tenant = n.tenant and s.event_type = t.event_type and s.event_type > '' and s.is_live
             limit fan_out_limit + 1
           ) as found
           limit fan_out_limit + 1
@@ -178,6 +178,7 @@ begin
         from posthorn.subscriptions as c
         where c.tenant = e.tenant
           and c.event_type = t.event_type
+          and c.event_type > ''
           and c.is_live
           and (c.filter is null or e.json @@ c.filter)
         offset 0

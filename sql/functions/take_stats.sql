@@ -4,6 +4,7 @@
 -- { queue: [{ priority: 0 high to 2 low, state, webhooks, oldest_due_s }, ...], without what there is none of
 --   is_estimated: the queue's numbers come from a sample,
 --   lanes: { failing, open, probing, throttled, held }, workers: { alive, dead },
+--   events: { fan_outs, oldest_fan_out_s, catch_ups }: those that jobs are working on,
 --   partitions_ahead, partitions_overdue: { unfinished, locked }, oldest_transaction_s,
 --   tasks: { name: { ended_at: unix time, duration_s } } }
 --
@@ -163,6 +164,11 @@ begin
       select jsonb_build_object('alive', count(l.number), 'dead', count(*) - count(l.number))
       from posthorn.workers as w
       left join posthorn.live_workers as l on l.number = w.number),
+    'events', jsonb_build_object(
+      'fan_outs', (select count(*) from posthorn.fan_outs),
+      'oldest_fan_out_s', (
+        select coalesce(round(extract(epoch from clock_timestamp() - min(published_at)), 3), 0) from posthorn.fan_outs),
+      'catch_ups', (select count(*) from posthorn.catch_ups where status = 'running')),
     'partitions_ahead', (
       select coalesce(min(ahead) filter (where is_missing), 11) - 1
       from (

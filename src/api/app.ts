@@ -5,6 +5,8 @@ import { Authentication, type AuthenticationOptions } from './authentication.ts'
 import { createBase } from './base.ts';
 import { addDashboardRoutes } from './dashboard-routes.ts';
 import { endpointRoutes } from './endpoint-routes.ts';
+import { eventRoutes } from './event-routes.ts';
+import { eventTypeRoutes } from './event-type-routes.ts';
 import { type HealthOptions, healthRoutes } from './health.ts';
 import { openApiRoute } from './openapi-route.ts';
 import { replayRoutes } from './replay-routes.ts';
@@ -12,6 +14,8 @@ import { retryRoutes } from './retry-routes.ts';
 import { openPaths, type Route } from './route.ts';
 import type { RouteOptions } from './route-options.ts';
 import { type StatsOptions, statsRoutes } from './stats-routes.ts';
+import { subscriptionRoutes } from './subscription-routes.ts';
+import { tenantRoutes } from './tenant-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
 interface ApiOptions extends RouteOptions, HealthOptions, StatsOptions {
@@ -43,7 +47,11 @@ export function apiRoutes(options: RouteOptions & HealthOptions & StatsOptions):
     ...webhookRoutes(options),
     ...retryRoutes(options),
     ...replayRoutes(options),
+    ...eventRoutes(options),
+    ...eventTypeRoutes(options),
     ...endpointRoutes(options),
+    ...subscriptionRoutes(options),
+    ...tenantRoutes(options),
     ...statsRoutes(options),
     ...healthRoutes(options),
   ];

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
-import { type EndpointAction, refusalOf } from '../input/endpoint-actions.ts';
+import { catchUpRequest, usualCatchUpRatePerS } from '../input/catch-up-fields.ts';
+import { actionRequest, type EndpointAction, refusalOf } from '../input/endpoint-actions.ts';
 import { endpointChange, newEndpoint } from '../input/endpoint-fields.ts';
 import {
   newSecret,
@@ -8,27 +9,30 @@ import {
   shownOnce,
   toColumns,
 } from '../input/endpoint-secrets.ts';
-import { notFound, type Problem } from '../input/problem.ts';
+import { notFound } from '../input/problem.ts';
 import { fieldsOf, type Request } from '../input/read-fields.ts';
 import { body } from '../input/send-fields.ts';
 import { oversize } from '../input/send-request.ts';
+import { problemOfFilters } from '../input/subscription-filter.ts';
+import { cancelCatchUp, catchUp as queueMissed } from '../queries/catch-ups.ts';
 import { endpointStatuses } from '../queries/endpoint-row.ts';
 import { findEndpoint } from '../queries/find-endpoint.ts';
 import { listEndpoints } from '../queries/list-endpoints.ts';
 import { changeEndpoint, createEndpoint, newEndpointId } from '../queries/save-endpoint.ts';
 import { sendTest } from '../queries/send-test.ts';
-import { setEndpointStatus } from '../queries/set-endpoint-status.ts';
+import { setEndpointStatus, setStatusWithoutCatchUp } from '../queries/set-endpoint-status.ts';
 import { answerAccepted } from './accepted.ts';
 import { answerProblem } from './answer-problem.ts';
 import type { ApiEnv } from './api-env.ts';
 import { listParameters, readListRequest } from './list-request.ts';
-import { searchText } from './parameters.ts';
+import { nameParameter, searchText } from './parameters.ts';
 import { readRequest, readRequestValues } from './route-input.ts';
 import { defaultBodyLimitBytes, type RouteOptions, requestLimit } from './route-options.ts';
 
 /** The query parameters of a list of endpoints. */
 export const endpointListSet = {
   ...listParameters(endpointStatuses),
+  tenant: nameParameter('Those of this tenant. Empty: of the application itself.'),
   q: searchText('Somewhere in the URL or the description, in upper or lower case; or an id.'),
 };
 
@@ -44,12 +48,20 @@ const fields = { kind: 'invalid_endpoint', maxBytes, isOptional: false } as cons
 export async function create(c: Context<ApiEnv>, options: RouteOptions): Promise<Response> {
   const read = await readRequest(c, newEndpoint, fields);
   if (!read.ok) return answerProblem(c, read.problem);
-  const made = newSecret(read.fields, 'hmac');
+  const { subscriptions: given, ...settings } = read.fields;
+  const made = newSecret(settings, 'hmac');
   if (made === undefined) return answerProblem(c, otherTypeProblem);
   const { pool, keyRing: ring } = options;
+  const subscriptions = (given ?? []).map(({ event_type, filter }) => ({
+    eventType: event_type,
+    filter: filter ?? null,
+  }));
+  const filters = subscriptions.map(({ filter }) => filter);
+  const problem = await problemOfFilters(pool, filters);
+  if (problem !== undefined) return answerProblem(c, problem);
   const id = await newEndpointId(pool);
-  const values = toColumns({ ...read.fields, secret: made.secret }, { id, ring });
-  await createEndpoint(pool, { id, values });
+  const values = toColumns({ ...settings, secret: made.secret }, { id, ring });
+  await createEndpoint(pool, { id, values, subscriptions });
   c.header('Location', `/endpoints/${id}`);
   return c.json({ ...(await findEndpoint(pool, id)), ...shownOnce(made) }, 201);
 }
@@ -76,10 +88,11 @@ export async function act(
   c: Context<ApiEnv>,
   { id, action, options }: Target & { readonly action: EndpointAction },
 ): Promise<Response> {
-  const given = await readRequestValues(c, { maxBytes, isOptional: true });
-  if (!given.ok) return answerProblem(c, given.problem);
-  if (Object.keys(given.values).length > 0) return answerProblem(c, takesNoFields(action.name));
-  const changed = await setEndpointStatus(options.pool, { id, ...action });
+  const read = await readRequest(c, actionRequest(action), { ...fields, isOptional: true });
+  if (!read.ok) return answerProblem(c, read.problem);
+  const isCaughtUp = Reflect.get(read.fields, 'catch_up') ?? true;
+  const setStatus = isCaughtUp ? setEndpointStatus : setStatusWithoutCatchUp;
+  const changed = await setStatus(options.pool, { id, ...action });
   switch (changed.kind) {
     case 'done':
       return answer(c, { id, options });
@@ -90,6 +103,26 @@ export async function act(
     default:
       return changed satisfies never;
   }
+}
+
+export async function catchUp(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
+  const read = await readRequest(c, catchUpRequest, { ...fields, kind: 'invalid_catch_up' });
+  if (!read.ok) return answerProblem(c, read.problem);
+  const { since, dry_run, rate_limit_per_s: rate } = read.fields;
+  const isDryRun = dry_run ?? false;
+  const missed = await queueMissed(options.pool, {
+    endpointId: id,
+    since,
+    isDryRun,
+    rateLimitPerS: rate ?? usualCatchUpRatePerS,
+  });
+  if (missed === undefined) return answerProblem(c, notFound('endpoint', id));
+  return c.json({ missed }, isDryRun ? 200 : 202);
+}
+
+export async function endCatchUp(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
+  const isThere = await cancelCatchUp(options.pool, id);
+  return isThere ? c.body(null, 204) : answerProblem(c, notFound('endpoint', id));
 }
 
 export async function test(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
@@ -138,6 +171,7 @@ export async function list(
   const { endpoints, before } = await listEndpoints(pool, {
     ...request,
     status: request.values.status,
+    tenant: request.values.tenant,
     text: request.values.q,
   });
   return c.json({ endpoints, next_cursor: request.cursorTo(before) });
@@ -146,12 +180,4 @@ export async function list(
 export async function answer(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
   const endpoint = await findEndpoint(options.pool, id);
   return endpoint === undefined ? answerProblem(c, notFound('endpoint', id)) : c.json(endpoint);
-}
-
-function takesNoFields(name: string): Problem {
-  return {
-    kind: 'invalid_endpoint',
-    code: 'unknown_field',
-    detail: `Unknown fields: ${name} takes none`,
-  };
 }

@@ -1,13 +1,18 @@
 import { z } from 'zod';
-import { endpointActions } from '../input/endpoint-actions.ts';
+import { catchUpRequest } from '../input/catch-up-fields.ts';
+import { actionRequest, endpointActions } from '../input/endpoint-actions.ts';
 import { endpointChange, newEndpoint, secretRotation } from '../input/endpoint-fields.ts';
+import { documentedSubscriptions } from '../input/subscription-fields.ts';
 import { endpointWithHealth } from '../queries/endpoint-health.ts';
+import { foundEndpoint } from '../queries/find-endpoint.ts';
 import { accepted } from './accepted.ts';
 import {
   act,
   answer,
+  catchUp,
   change,
   create,
+  endCatchUp,
   endpointListSet,
   list,
   remove,
@@ -60,7 +65,7 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
       tag: 'endpoints',
       summary: 'Show an endpoint, its breaker and its backlog',
       answers: {
-        200: { description: 'The endpoint; a deleted one too.', schema: endpointWithHealth },
+        200: { description: 'The endpoint; a deleted one too.', schema: foundEndpoint },
       },
       problems: ['endpoint_not_found'],
       handle: (c, id) => answer(c, { id, options }),
@@ -73,7 +78,7 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
       summary: 'Change an endpoint',
       details: 'What is not there stays, null goes back to the default.',
       body: { ...changed, example: { max_in_flight: 20, description: 'Shop 7' } },
-      answers: { 200: { description: 'As it is now.', schema: endpointWithHealth } },
+      answers: { 200: { description: 'As it is now.', schema: foundEndpoint } },
       problems: ['invalid_endpoint', 'endpoint_not_found'],
       handle: (c, id) => change(c, { id, options }),
     },
@@ -124,6 +129,37 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
       problems: ['invalid_endpoint', 'endpoint_not_found', 'endpoint_state_conflict'],
       handle: (c, id) => rotate(c, { id, options }),
     },
+    {
+      method: 'post',
+      path: '/endpoints/{id}/catch-up',
+      name: 'catchUpEndpoint',
+      tag: 'endpoints',
+      summary: 'Send an endpoint the events that it has missed, or count them',
+      details:
+        'Those since a time that match its present subscriptions and that it has not received, for example because it was registered later. Workers carry it out; an ordered endpoint is held meanwhile.',
+      body: {
+        schema: catchUpRequest.schema.meta({ id: 'NewCatchUp' }),
+        isOptional: false,
+        example: { since: '2030-01-31T12:00:00Z', dry_run: true },
+      },
+      answers: {
+        200: { description: 'A dry run: nothing is sent.', schema: missed, told: 'all' },
+        202: { description: 'Under way.', schema: missed, told: 'all' },
+      },
+      problems: ['invalid_catch_up', 'endpoint_not_found'],
+      handle: (c, id) => catchUp(c, { id, options }),
+    },
+    {
+      method: 'delete',
+      path: '/endpoints/{id}/catch-up',
+      name: 'cancelCatchUp',
+      tag: 'endpoints',
+      summary: 'Stop sending an endpoint the events that it has missed',
+      details: 'What was queued is still sent.',
+      answers: { 204: { description: 'Stopped, or none was under way.', schema: null } },
+      problems: ['endpoint_not_found'],
+      handle: (c, id) => endCatchUp(c, { id, options }),
+    },
     ...endpointActions.map(
       (action): Route => ({
         method: 'post',
@@ -131,8 +167,12 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
         name: `${action.name}Endpoint`,
         tag: 'endpoints',
         summary: action.summary,
-        body: { schema: z.strictObject({}), isOptional: true, example: {} },
-        answers: { 200: { description: 'As it is now.', schema: endpointWithHealth } },
+        body: {
+          schema: actionRequest(action).schema,
+          isOptional: true,
+          example: action.mayCatchUp ? { catch_up: true } : {},
+        },
+        answers: { 200: { description: 'As it is now.', schema: foundEndpoint } },
         problems: ['invalid_endpoint', 'endpoint_not_found', 'endpoint_state_conflict'],
         handle: (c, id) => act(c, { id, action, options }),
       }),
@@ -141,7 +181,9 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
 }
 
 const created = {
-  schema: newEndpoint.schema.meta({ id: 'NewEndpoint' }),
+  schema: newEndpoint.schema
+    .extend({ subscriptions: documentedSubscriptions })
+    .meta({ id: 'NewEndpoint' }),
   isOptional: false,
 };
 
@@ -150,12 +192,18 @@ const changed = {
   isOptional: false,
 };
 
-const endpointWithSecret = endpointWithHealth
+const endpointWithSecret = foundEndpoint
   .extend({ secret: z.string().optional().describe('If it was made up, and is not Ed25519.') })
   .meta({ id: 'EndpointWithSecret' });
 
 /** A key that makes a secret must learn the secret, or its public key, to tell the receiver. */
 const toldOfSecret = ['id', 'status', 'public_key', 'secret'];
+
+const missed = z
+  .object({
+    missed: z.int().describe('How many it has missed; if counting took too long, at least.'),
+  })
+  .meta({ id: 'MissedEvents' });
 
 const page = z
   .object({ endpoints: z.array(endpointWithHealth), next_cursor: z.string().nullable() })

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { endsTooSoon } from '../input/fields.ts';
 import type { Problem, ProblemPart } from '../input/problem.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 import {
@@ -13,10 +14,9 @@ import {
 
 const cursorRule = 'the next_cursor of a page with the same filter';
 
-/** The query parameters of a list: which status, how many, and where to begin. */
-export function listParameters<const Status extends string>(statuses: readonly Status[]) {
+/** The query parameters of a list: how many, and where to begin. */
+export function pageParameters() {
   return {
-    status: amongWords(statuses, 'Those of this status alone.'),
     limit: countUpTo(200, { usual: 50, description: 'Of a page.' }),
     cursor: z
       .string(cursorRule)
@@ -26,7 +26,12 @@ export function listParameters<const Status extends string>(statuses: readonly S
   };
 }
 
-type ListParameters = ReturnType<typeof listParameters>;
+/** The same, and which status. */
+export function listParameters<const Status extends string>(statuses: readonly Status[]) {
+  return { status: amongWords(statuses, 'Those of this status alone.'), ...pageParameters() };
+}
+
+type PageParameters = ReturnType<typeof pageParameters>;
 
 /** What a list is asked for, or everything that is wrong with it. */
 export type ListRequest<Set extends ParameterSet> =
@@ -41,7 +46,7 @@ export type ListRequest<Set extends ParameterSet> =
   | { readonly ok: false; readonly problem: Problem };
 
 /** Reads the query parameters of a list. A cursor is bound to all the others but the limit. */
-export function readListRequest<Set extends ListParameters>(
+export function readListRequest<Set extends PageParameters & ParameterSet>(
   given: URLSearchParams,
   {
     what,
@@ -72,6 +77,18 @@ export function readListRequest<Set extends ListParameters>(
   const cursorTo = (next: string | null) =>
     next === null ? null : writeCursor(next, { filter, key });
   return { ok: true, values, limit, before, cursorTo };
+}
+
+/** A period that is empty. */
+export function periodFaults({
+  from,
+  until,
+}: {
+  readonly from?: string | undefined;
+  readonly until?: string | undefined;
+}): ProblemPart[] {
+  if (until === undefined || !endsTooSoon({ from, until })) return [];
+  return [fault('until', { mustBe: 'later than from', value: until })];
 }
 
 function filterOf(given: URLSearchParams, set: ParameterSet): string[] {

@@ -1,10 +1,18 @@
 import { z } from 'zod';
 import { scopeOf } from '../domain/api-key.ts';
 import { canonicalUuid } from '../domain/uuid.ts';
-import { id as idField } from '../input/fields.ts';
+import { id as idField, maxNameBytes } from '../input/fields.ts';
 import { type ProblemCode, problemKinds } from '../input/problems.ts';
 import type { ParameterSet } from './parameters.ts';
-import { kindOf, openPaths, type Route, type RouteAnswer, type RouteBody, tags } from './route.ts';
+import {
+  kindOf,
+  openPaths,
+  parameterOf,
+  type Route,
+  type RouteAnswer,
+  type RouteBody,
+  tags,
+} from './route.ts';
 import { toldWithoutRead } from './told.ts';
 
 /** A part of the document, as JSON. */
@@ -143,11 +151,11 @@ function requestOf({ schema, isOptional, example }: RouteBody, components: Compo
 
 function parametersOf({ path, parameters, headers = {} }: Route, components: Components): Part[] {
   const query: ParameterSet = parameters === 'any' || parameters === undefined ? {} : parameters;
-  const id = { name: 'id', in: 'path', required: true, description: `Of the ${kindOf(path)}.` };
+  const name = parameterOf(path);
+  const ofPath = { name, in: 'path', required: true, description: `Of the ${kindOf(path)}.` };
+  const type = name === 'id' ? idField('') : z.string().min(1).max(maxNameBytes);
   return [
-    ...(path.includes('{id}')
-      ? [{ ...id, schema: components.schemaOf(idField(''), 'input') }]
-      : []),
+    ...(name === undefined ? [] : [{ ...ofPath, schema: components.schemaOf(type, 'input') }]),
     ...Object.entries(query).map(([name, schema]) => ({
       name,
       in: 'query',
@@ -213,7 +221,7 @@ function problemsOf(route: Route): Readonly<Record<string, readonly ProblemCode[
   const codes: readonly ProblemCode[] = [
     ...route.problems,
     ...(route.parameters === 'any' ? [] : (['invalid_parameter'] as const)),
-    ...(route.path.includes('{id}') ? (['invalid_id'] as const) : []),
+    ...(parameterOf(route.path) !== undefined ? (['invalid_id'] as const) : []),
     ...(route.body === undefined ? [] : bodyProblems),
     ...(route.method === 'get' ? [] : (['cross_origin'] as const)),
     ...(openPaths.has(route.path) ? [] : keyProblems),

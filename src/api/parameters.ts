@@ -1,7 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
-import { id, oneOf, time } from '../input/fields.ts';
+import { id, isName, maxNameBytes, oneOf, time } from '../input/fields.ts';
 import { type Problem, type ProblemPart, shown } from '../input/problem.ts';
 
 /** Query parameters by name. A schema reads the text of one; its error text is the rule in words, which follow "must be". */
@@ -95,6 +95,17 @@ export function uuid(description: string) {
 /** A time with a zone. The value is in UTC. */
 export function timeParameter(description: string) {
   return time('an RFC 3339 time with a zone').optional().describe(description);
+}
+
+/** The name of something that people name, such as a tenant; it may be empty. */
+export function nameParameter(description: string) {
+  const rule = `a text of at most ${maxNameBytes} bytes without control characters`;
+  return z
+    .string(rule)
+    .refine((given) => given === '' || isName(given), rule)
+    .meta({ maxLength: maxNameBytes })
+    .optional()
+    .describe(description);
 }
 
 const maxSearchLength = 200;

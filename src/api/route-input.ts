@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { isCanonicalUuid } from '../domain/uuid.ts';
+import { isName, maxNameBytes } from '../input/fields.ts';
 import { invalid, type Problem, shown } from '../input/problem.ts';
 import type { ProblemCode } from '../input/problems.ts';
 import { type Request, readFields, readValues, type Values } from '../input/read-fields.ts';
@@ -12,6 +13,17 @@ export function readId(c: Context<ApiEnv>, what: string): string | Problem {
   const id = c.req.param('id') ?? '';
   if (isCanonicalUuid(id)) return id;
   const detail = `The id of the ${what} must be a UUID in lower case with dashes: "${shown(id)}" is not`;
+  return { kind: 'invalid_id', detail };
+}
+
+/** The name in the path, or what is wrong with it. */
+export function readName(
+  c: Context<ApiEnv>,
+  { parameter, what }: { readonly parameter: string; readonly what: string },
+): string | Problem {
+  const name = c.req.param(parameter) ?? '';
+  if (isName(name)) return name;
+  const detail = `The name of the ${what} must be 1 to ${maxNameBytes} bytes of UTF-8 without control characters, percent-encoded: "${shown(name)}" is not`;
   return { kind: 'invalid_id', detail };
 }
 

@@ -7,8 +7,12 @@ import type { ParameterSet } from './parameters.ts';
 /** The subjects of routes, in the order of the documentation. */
 export const tags = {
   webhooks: 'Send webhooks, look at them, send them again, cancel them.',
+  events: 'Publish events to all endpoints that subscribe to them, and look at them.',
+  'event types': 'Describe your events, for people and for programs.',
   replays: 'Send many webhooks again.',
   endpoints: 'Register receivers, hold them, try them, give them new secrets.',
+  subscriptions: 'Say which events an endpoint receives.',
+  tenants: 'Name the customers of the application.',
   operation: 'How Posthorn is and was.',
 } as const;
 
@@ -36,8 +40,11 @@ export interface RouteBody {
 
 /** Something that the API does: the request, the answers, and the function that does it. */
 export interface Route {
-  readonly method: 'get' | 'post' | 'patch' | 'delete';
-  /** As in OpenAPI. Its only parameter is {id}: the UUID of a webhook, an endpoint or a replay, as the first step says. */
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /**
+   * As in OpenAPI, with at most one parameter. {id} is a UUID, and says of what by the first step; any other is a name:
+   * text of 1 to 255 bytes.
+   */
   readonly path: string;
   /** The operationId. */
   readonly name: string;
@@ -52,11 +59,16 @@ export interface Route {
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** Problems that not every route has. */
   readonly problems: readonly ProblemCode[];
-  /** Answers a request. The id is the one in the path, or '' if the path has none. */
+  /** Answers a request. The id is the parameter in the path, or '' if the path has none. */
   readonly handle: (c: Context<ApiEnv>, id: string) => Response | Promise<Response>;
 }
 
-/** The kind of thing that {id} stands for in a path: webhook, endpoint or replay. */
+/** The kind of thing that the parameter of a path stands for, such as webhook. */
 export function kindOf(path: string): string {
   return path.split('/')[1]?.replace(/s$/, '') ?? '';
+}
+
+/** The name of the parameter of a path; undefined if the path has none. */
+export function parameterOf(path: string): string | undefined {
+  return /\{(\w+)\}/.exec(path)?.[1];
 }

@@ -2,8 +2,7 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import { priorities } from '../domain/priority.ts';
 import { isCanonicalUuid } from '../domain/uuid.ts';
-import { endsTooSoon } from '../input/fields.ts';
-import { keyConflict, notFound, type ProblemPart } from '../input/problem.ts';
+import { keyConflict, notFound } from '../input/problem.ts';
 import { idempotencyKey, sendFields } from '../input/send-fields.ts';
 import { readSendRequest } from '../input/send-request.ts';
 import { findWebhook, foundWebhook } from '../queries/find-webhook.ts';
@@ -13,8 +12,8 @@ import { webhookRow, webhookStatuses } from '../queries/webhook-row.ts';
 import { accepted, answerAccepted } from './accepted.ts';
 import { answerProblem } from './answer-problem.ts';
 import type { ApiEnv } from './api-env.ts';
-import { listParameters, readListRequest } from './list-request.ts';
-import { amongWords, fault, searchText, timeParameter, uuid } from './parameters.ts';
+import { listParameters, periodFaults, readListRequest } from './list-request.ts';
+import { amongWords, nameParameter, searchText, timeParameter, uuid } from './parameters.ts';
 import type { Route } from './route.ts';
 import { readRequestValues } from './route-input.ts';
 import { defaultBodyLimitBytes, type RouteOptions, requestLimit } from './route-options.ts';
@@ -100,7 +99,7 @@ async function send(c: Context<ApiEnv>, options: RouteOptions): Promise<Response
       c.header('Idempotent-Replay', 'true');
       return answerAccepted(c, sent);
     case 'conflict':
-      return answerProblem(c, keyConflict(sent.id));
+      return answerProblem(c, keyConflict('webhook', sent.id));
     default:
       return sent satisfies never;
   }
@@ -117,22 +116,16 @@ async function show(
 const listSet = {
   ...listParameters(webhookStatuses),
   endpoint_id: uuid('Those to this registered endpoint.'),
+  tenant: nameParameter('Those of this tenant. Empty: of the application itself.'),
+  event_type: nameParameter('Those of events of this type.'),
+  event_id: uuid('Those that take this event to an endpoint.'),
   priority: amongWords(priorities, 'Those of this priority.'),
   from: timeParameter('Enqueued from then on.'),
   until: timeParameter('Enqueued before then.'),
-  q: searchText('Somewhere in the URL, in upper or lower case; or an id.'),
+  q: searchText(
+    'Somewhere in the URL, in upper or lower case; or an id, of a webhook or an event.',
+  ),
 };
-
-function periodFaults({
-  from,
-  until,
-}: {
-  from?: string | undefined;
-  until?: string | undefined;
-}): ProblemPart[] {
-  if (until === undefined || !endsTooSoon({ from, until })) return [];
-  return [fault('until', { mustBe: 'later than from', value: until })];
-}
 
 async function list(c: Context<ApiEnv>, { pool, cursorKey }: RouteOptions): Promise<Response> {
   const { searchParams } = new URL(c.req.url);
@@ -144,8 +137,18 @@ async function list(c: Context<ApiEnv>, { pool, cursorKey }: RouteOptions): Prom
   });
   if (!request.ok) return answerProblem(c, request.problem);
   const { status, endpoint_id: endpointId, priority, from, until, q } = request.values;
+  const { tenant, event_type: eventType, event_id: eventId } = request.values;
   const isId = q !== undefined && isCanonicalUuid(q);
-  const which = { endpointId, priority, from, until, ...(isId ? { id: q } : { text: q }) };
+  const which = {
+    endpointId,
+    tenant,
+    eventType,
+    eventId,
+    priority,
+    from,
+    until,
+    ...(isId ? { id: q } : { text: q }),
+  };
   const { webhooks, before } = await listWebhooks(pool, { ...request, status, which });
   return c.json({ webhooks, next_cursor: request.cursorTo(before) });
 }

@@ -1,9 +1,12 @@
 // Pure: no I/O, no clock, no randomness.
 
-/** read: look at everything; send: send webhooks; manage: change, retry, cancel. No scope includes another. */
+/** read: look at everything; send: send webhooks and publish events; manage: change, retry, cancel. No scope includes another. */
 export const apiScopes = ['read', 'send', 'manage'] as const;
 
 export type ApiScope = (typeof apiScopes)[number];
+
+/** What the scope send may POST to. */
+const sendPaths: ReadonlySet<string> = new Set(['/webhooks/send', '/events', '/events/batch']);
 
 /** A key is this prefix and 32 random bytes in base64url. */
 export const keyPrefix = 'phk_';
@@ -11,7 +14,10 @@ export const keyShape = /^phk_[A-Za-z0-9_-]{43}$/;
 /** How many characters of a key are shown: enough to recognise it, too few to guess the rest. */
 export const shownLength = keyPrefix.length + 6;
 
-/** The scope that a request needs: read for GET and HEAD, send to send webhooks, manage for everything else. */
+/**
+ * The scope that a request needs: read to look at something, send to send webhooks and publish events, manage for
+ * everything else.
+ */
 export function scopeOf({
   method,
   path,
@@ -20,7 +26,9 @@ export function scopeOf({
   readonly path: string;
 }): ApiScope {
   if (method === 'GET' || method === 'HEAD') return 'read';
-  return path === '/webhooks/send' ? 'send' : 'manage';
+  // It only explains; the body is too large for a URL.
+  if (method === 'POST' && path === '/events/recipients') return 'read';
+  return sendPaths.has(path) ? 'send' : 'manage';
 }
 
 /**

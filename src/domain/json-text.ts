@@ -31,6 +31,13 @@ export function readJsonObject(text: string): JsonObjectText {
   }
 }
 
+/** The items of an array as written. The text is that of an array, as {@link readJsonObject} has found it in an object. */
+export function itemsOf(json: string): readonly string[] {
+  const items: string[] = [];
+  new Scanner(json).skipArray((item) => items.push(item));
+  return items;
+}
+
 /** The text of a string in JSON. Most have no escape, and are copied twice as fast as JSON.parse() reads them. */
 export function textOf(json: string): string {
   return json.includes('\\') ? String(JSON.parse(json)) : json.slice(1, -1);
@@ -118,8 +125,12 @@ class Scanner {
     });
   }
 
-  skipArray(): void {
-    this.skipItems(char.closeBracket, () => this.skipValue());
+  skipArray(onItem?: (value: string) => void): void {
+    this.skipItems(char.closeBracket, () => {
+      const valueAt = this.at;
+      this.skipValue();
+      onItem?.(this.text.slice(valueAt, this.at));
+    });
   }
 
   /** Skips the items between brackets or braces, separated by commas. */

@@ -7,9 +7,14 @@ import {
 } from 'slonik';
 import { codeOf, isTransient } from '../db/sqlstate.ts';
 import { PoolBusyError } from '../queries/pool.ts';
+import { brokenCatchUpRule } from './catch-up-fields.ts';
 import { brokenEndpointRule } from './endpoint-rules.ts';
+import { brokenEventTypeRule } from './event-type-fields.ts';
 import { brokenOutboxRule } from './outbox-rules.ts';
-import type { Problem } from './problem.ts';
+import type { Problem, ProblemPart } from './problem.ts';
+import type { ProblemCode } from './problems.ts';
+import { brokenSubscriptionRule } from './subscription-rules.ts';
+import { brokenTenantRule } from './tenant-fields.ts';
 
 /** Turns an error from the database into what it means to the caller. Anything that is not known to be harmless is our mistake. */
 export function problemOfError(error: unknown): Problem {
@@ -66,9 +71,20 @@ function sourceOf(error: unknown): unknown {
   return source;
 }
 
+/** The tables besides the outbox whose rules a caller can break. */
+const tables: Readonly<
+  Record<string, { readonly kind: ProblemCode; readonly ruleOf: (rule: string) => ProblemPart }>
+> = {
+  endpoints: { kind: 'invalid_endpoint', ruleOf: brokenEndpointRule },
+  subscriptions: { kind: 'invalid_subscription', ruleOf: brokenSubscriptionRule },
+  catch_ups: { kind: 'invalid_catch_up', ruleOf: brokenCatchUpRule },
+  event_types: { kind: 'invalid_event_type', ruleOf: brokenEventTypeRule },
+  tenants: { kind: 'invalid_tenant', ruleOf: brokenTenantRule },
+};
+
 /**
  * Names the CHECK that a row breaks. Only names are read, because the error's "detail" is the whole row with the secret and
- * the body. A CHECK of any table but these two is not the caller's mistake.
+ * the body. A CHECK of any other table is not the caller's mistake.
  */
 function brokenRule(source: unknown): Problem {
   const { constraint, table } = namesIn(source);
@@ -77,9 +93,10 @@ function brokenRule(source: unknown): Problem {
     const part = brokenOutboxRule(constraint);
     return { kind: 'invalid_webhook', code: constraint, detail: part.detail, errors: [part] };
   }
-  if (table !== 'endpoints') return internalError;
-  const part = brokenEndpointRule(constraint);
-  return { kind: 'invalid_endpoint', code: constraint, detail: part.detail, errors: [part] };
+  const broken = tables[table];
+  if (broken === undefined) return internalError;
+  const part = broken.ruleOf(constraint);
+  return { kind: broken.kind, code: constraint, detail: part.detail, errors: [part] };
 }
 
 /** The names of the constraint and of its table, which may be a partition (outbox_<day>). Empty when Postgres named none. */

@@ -4,6 +4,7 @@ import { secretTypes } from '../domain/signature.ts';
 import { brokenEndpointRule } from './endpoint-rules.ts';
 import {
   flag,
+  isName,
   isStorable,
   numberFrom,
   oneOf,
@@ -14,6 +15,7 @@ import {
 } from './fields.ts';
 import { endpointHeaders } from './headers.ts';
 import { fieldsOf, optional, type Request } from './read-fields.ts';
+import { ownSubscriptions } from './subscription-fields.ts';
 
 const maxDelays = 99;
 const maxDelayS = 30 * 86_400;
@@ -59,18 +61,31 @@ const settings = {
 
 const shown = ['max_in_flight', 'rate_limit_per_s', 'timeout_ms', 'retry_schedule_s', 'ordered'];
 
+/** The tenant of an endpoint. */
+const tenantOfEndpoint = text('a string of at most 255 bytes without control characters')
+  .meta(utf8Length({ min: 0, max: 255 }))
+  .superRefine((given, context) => {
+    if (given === '' || isName(given)) return;
+    context.addIssue({ code: 'custom', params: { rule: 'endpoints_tenant_is_at_most_255_bytes' } });
+  });
+
 const url = target.describe('Where webhooks to it go.');
 
 const newFields = fieldsOf({
   url,
+  tenant: optional(
+    tenantOfEndpoint,
+    'Whose events it can receive, by the id that your application uses. It stays the same.',
+  ),
   ...settings,
   secret_type: optional(oneOf(secretTypes), 'Of the secret that is made up if none is given.'),
+  subscriptions: optional(ownSubscriptions, 'Which events it receives.'),
 });
 
 /** POST /endpoints. */
 export const newEndpoint: Request<typeof newFields> = {
   schema: newFields,
-  shown: [...shown, 'secret_type'],
+  shown: [...shown, 'secret_type', 'tenant'],
   brokenRule: brokenEndpointRule,
 };
 

@@ -9,6 +9,18 @@ export const endpointRules = {
   endpoints_id_is_given: { rule: 'id must not be null' },
   endpoints_id_is_uuid_v7: { rule: 'id must be a UUID v7' },
   endpoints_deleted_is_final: { rule: 'a deleted endpoint must stay as it is' },
+  endpoints_tenant_is_fixed: {
+    field: 'tenant',
+    rule: 'tenant must stay as it was when the endpoint was registered',
+  },
+  endpoints_tenant_is_at_most_255_bytes: {
+    field: 'tenant',
+    rule: 'tenant must be at most 255 bytes in UTF-8, without control characters',
+  },
+  endpoints_tenant_is_one: {
+    field: 'tenant',
+    rule: 'tenant must not be "*", because an endpoint belongs to one tenant',
+  },
   endpoints_defaults_are_not_null: {
     rule: 'description, status, ordered, gone_answers and times must not be null',
   },

@@ -50,6 +50,18 @@ export function utf8Length({ min, max }: { readonly min: number; readonly max: n
   };
 }
 
+export const maxNameBytes = 255;
+
+/** Whether this can be the name of something that people name, such as a tenant. */
+export function isName(value: unknown): value is string {
+  return (
+    isStorable(value) &&
+    value !== '' &&
+    Buffer.byteLength(value) <= maxNameBytes &&
+    !/\p{Cc}/u.test(value)
+  );
+}
+
 /** An id as it was returned. */
 export function id(rule: string): z.ZodString {
   return z.string(rule).regex(canonicalUuid, rule).meta({ format: 'uuid' });

@@ -25,8 +25,28 @@ export const outboxRules = {
     field: 'url',
     rule: 'url must be at most 2048 bytes, with everything outside ASCII percent-encoded',
   },
+  outbox_tenant_is_at_most_255_bytes: {
+    field: 'tenant',
+    rule: 'tenant must be at most 255 bytes in UTF-8, without control characters',
+  },
+  outbox_tenant_is_one_unless_it_is_an_event: {
+    field: 'tenant',
+    rule: 'tenant must not be "*": only an event can go to all tenants',
+  },
+  outbox_event_type_is_words: {
+    field: 'event_type',
+    rule: 'event_type must be 1 to 16 words of letters, digits, _ and - with dots between them, at most 128 characters, like order.paid',
+  },
+  outbox_event_type_is_not_reserved: {
+    field: 'event_type',
+    rule: 'event_type must not begin with "posthorn.", because Posthorn\'s own events do',
+  },
+  outbox_event_has_no_secret: {
+    field: 'secret',
+    rule: 'secret must not be given for an event, because each endpoint signs with its own',
+  },
   outbox_defaults_are_not_null: {
-    rule: 'content_type, priority and created_at must not be null',
+    rule: 'content_type, priority, tenant and created_at must not be null',
   },
   outbox_body_is_given: { field: 'body', rule: 'body must be given' },
   outbox_body_is_at_most_1_mib: {

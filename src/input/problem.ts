@@ -39,14 +39,18 @@ export function notAnObject({ fault, detail }: { fault: JsonFault; detail: strin
   return { kind: fault, detail: `The body must be ${rule}: ${detail}` };
 }
 
-/** A webhook, an endpoint or a replay that does not exist. */
-export function notFound(what: 'webhook' | 'endpoint' | 'replay', id: string): Problem {
-  return { kind: `${what}_not_found`, detail: `No ${what} with id ${id}` };
+/** Something that does not exist. */
+export function notFound(
+  what: 'webhook' | 'event' | 'event_type' | 'endpoint' | 'subscription' | 'tenant' | 'replay',
+  id: string,
+): Problem {
+  const name = what === 'event_type' ? 'event type with name' : `${what} with id`;
+  return { kind: `${what}_not_found`, detail: `No ${name} ${shown(id)}` };
 }
 
-/** An idempotency key that came with another webhook before. */
-export function keyConflict(webhookId: string): Problem {
-  const detail = `The idempotency key stands for another webhook: ${webhookId}`;
+/** An idempotency key that came with another webhook or event before. */
+export function keyConflict(what: 'webhook' | 'event', id: string): Problem {
+  const detail = `The idempotency key stands for another ${what}: ${id}`;
   return { kind: 'idempotency_conflict', detail };
 }
 

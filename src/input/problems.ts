@@ -74,6 +74,34 @@ export const problemKinds = {
     whatToDo:
       'Look at "errors": each names the field and the rule. Codes that begin with endpoints_ are CHECKs in Postgres.',
   },
+  invalid_event: {
+    status: 400,
+    title: 'The event breaks a rule',
+    whatToDo:
+      'Look at "errors": each names the field and the rule. Codes that begin with outbox_ are CHECKs in Postgres.',
+  },
+  invalid_event_type: {
+    status: 400,
+    title: 'The event type breaks a rule',
+    whatToDo:
+      'Look at "errors": each names the field and the rule. Codes that begin with event_types_ are rules of the catalogue.',
+  },
+  invalid_subscription: {
+    status: 400,
+    title: 'The subscription breaks a rule',
+    whatToDo:
+      'Look at "errors": each names the field and the rule. Codes that begin with subscriptions_ are rules of the table.',
+  },
+  invalid_catch_up: {
+    status: 400,
+    title: 'The catch-up breaks a rule',
+    whatToDo: 'Look at "errors": each names the field and the rule.',
+  },
+  invalid_tenant: {
+    status: 400,
+    title: 'The tenant breaks a rule',
+    whatToDo: 'Look at "errors": each names the field and the rule.',
+  },
   invalid_filter: {
     status: 400,
     title: 'The choice of webhooks breaks a rule',
@@ -86,8 +114,9 @@ export const problemKinds = {
   },
   invalid_id: {
     status: 400,
-    title: 'The id is not a UUID',
-    whatToDo: 'Use the id as it was returned: 36 characters, lower case.',
+    title: 'The id in the path is not valid',
+    whatToDo:
+      'Use the id as it was returned: 36 characters, lower case. Percent-encode the name of a tenant.',
   },
   unauthenticated: {
     status: 401,
@@ -115,6 +144,27 @@ export const problemKinds = {
     title: 'There is no such endpoint',
     whatToDo: 'Check the id; a deleted endpoint can be looked at and not be changed.',
   },
+  event_not_found: {
+    status: 404,
+    title: 'There is no such event',
+    whatToDo: 'Check the id; history older than POSTHORN_RETENTION has been dropped.',
+  },
+  event_type_not_found: {
+    status: 404,
+    title: 'There is no such event type in the catalogue',
+    whatToDo: 'Check the name. Events can be published of types that are not in the catalogue.',
+  },
+  subscription_not_found: {
+    status: 404,
+    title: 'There is no such subscription',
+    whatToDo:
+      'Check the id; subscriptions that ended before POSTHORN_RETENTION have been forgotten.',
+  },
+  tenant_not_found: {
+    status: 404,
+    title: 'There is no such tenant',
+    whatToDo: 'Check the name: a tenant exists while it has an endpoint or settings.',
+  },
   replay_not_found: {
     status: 404,
     title: 'There is no such replay',
@@ -137,8 +187,19 @@ export const problemKinds = {
   },
   idempotency_conflict: {
     status: 409,
-    title: 'The idempotency key stands for another webhook',
+    title: 'The idempotency key stands for something else',
     whatToDo: 'Use a new key for new content. A key is remembered for 7 days.',
+  },
+  subscription_exists: {
+    status: 409,
+    title: 'The endpoint has this subscription already',
+    whatToDo: 'Nothing: it receives these events. "detail" names the subscription.',
+  },
+  tenant_exists: {
+    status: 409,
+    title: 'There is a tenant with this name already',
+    whatToDo:
+      'Choose another name, or delete the settings of that tenant first; then its endpoints and these become one.',
   },
   endpoint_state_conflict: {
     status: 409,

@@ -1,12 +1,12 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { z } from 'zod';
-import { readJsonObject, textOf } from '../domain/json-text.ts';
+import { itemsOf, readJsonObject, textOf } from '../domain/json-text.ts';
 import { notAnObject, type Problem, type ProblemPart, pointerTo, shown } from './problem.ts';
 
 /**
- * The fields of a request by name, from HTTP or from a command line. A webhook's `body` is the exact text to send; every
- * other field is a value of JSON.
+ * The fields of a request by name, from HTTP or from a command line. A `body` is the exact text to send, also in each of
+ * the `events` of a batch; every other field is a value of JSON.
  */
 export type Values = Readonly<Record<string, unknown>>;
 
@@ -37,6 +37,9 @@ export interface Fault {
   readonly member?: string;
   /** Another code than invalid_ and the name of the field. The message is the whole detail then. */
   readonly code?: string;
+  /** What is wrong with an item of the field, a request of its own; and which item it is. */
+  readonly part?: ProblemPart;
+  readonly item?: number;
 }
 
 /** An object of these fields and no others. */
@@ -66,7 +69,8 @@ export function readValues(
   if (!object.ok) return { ok: false, problem: notAnObject(object) };
   const entries: [string, unknown][] = [];
   for (const [name, json] of object.members) {
-    entries.push([name, name === 'body' ? bodyIn(json) : valueIn(json)]);
+    const read = name === 'body' ? bodyIn : name === 'events' ? eventsIn : valueIn;
+    entries.push([name, read(json)]);
   }
   // Unlike an assignment, this takes "__proto__" for a name like any other.
   const values = Object.fromEntries(entries);
@@ -76,6 +80,15 @@ export function readValues(
 /** A string is sent as its text, any other value byte for byte as it was written: JSON.parse() would change 1.0 and 2^53 + 1. */
 function bodyIn(json: string): string {
   return json.startsWith('"') ? textOf(json) : json;
+}
+
+/** The fields of each event. What is not an object, or one with a key that comes twice, is refused later. */
+function eventsIn(json: string): unknown {
+  if (!json.startsWith('[')) return valueIn(json);
+  return itemsOf(json).map((item) => {
+    const read = item.startsWith('{') ? readValues(item) : undefined;
+    return read?.ok ? read.values : valueIn(item);
+  });
 }
 
 /** An object with a key that comes twice stays text, which no field that must be an object takes. */
@@ -125,7 +138,15 @@ function partOf(
   { values, request }: { readonly values: Values; readonly request: Request<z.ZodObject> },
 ): ProblemPart {
   const { path, message, isUnknown } = issue;
-  const { rule, header, member, code }: Fault = Reflect.get(issue, 'params') ?? {};
+  const { rule, header, member, code, part, item }: Fault = Reflect.get(issue, 'params') ?? {};
+  if (part !== undefined) {
+    const place = [...path, String(item)];
+    return {
+      ...part,
+      pointer: `${place.map(pointerTo).join('')}${part.pointer ?? ''}`,
+      detail: `${place.join('/')}: ${part.detail}`,
+    };
+  }
   if (rule !== undefined && request.brokenRule !== undefined) {
     return request.brokenRule(rule, header === undefined ? {} : { header });
   }

@@ -1,7 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
 import type { z } from 'zod';
-import type { EnqueueArguments } from '../queries/enqueue-statement.ts';
+import type { ContentArguments, EnqueueArguments } from '../queries/enqueue-statement.ts';
 import { brokenOutboxRule } from './outbox-rules.ts';
 import { invalid, type Problem, type ProblemPart } from './problem.ts';
 import { type Request, readFields, type Values } from './read-fields.ts';
@@ -14,7 +14,7 @@ export type SendRequest =
 
 export const sendRequest: Request<typeof sendFields> = {
   schema: sendFields,
-  shown: ['priority', 'send_at', 'max_attempts', 'endpoint_id'],
+  shown: ['priority', 'send_at', 'max_attempts', 'endpoint_id', 'tenant'],
   brokenRule: brokenOutboxRule,
 };
 
@@ -61,7 +61,7 @@ function checkAddress({ url = null, endpoint_id = null }: Values): ProblemPart[]
 }
 
 /** The idempotency key may come as the field, as the header, or as both if they agree. */
-function checkKeyHeader(values: Values, header: string | undefined): ProblemPart[] {
+export function checkKeyHeader(values: Values, header: string | undefined): ProblemPart[] {
   if (header === undefined) return [];
   const name = 'Idempotency-Key';
   if (!idempotencyKey.safeParse(header).success) {
@@ -81,9 +81,20 @@ function argumentsOf(
   return {
     url: fields.url ?? null,
     endpointId: fields.endpoint_id ?? null,
+    secret: fields.secret ?? null,
+    ...contentOf(fields, idempotencyKeyHeader),
+  };
+}
+
+/** What webhooks and events have in common. */
+export function contentOf(
+  fields: Omit<z.output<typeof sendFields>, 'url' | 'endpoint_id' | 'secret'>,
+  idempotencyKeyHeader: string | undefined,
+): ContentArguments {
+  return {
+    tenant: fields.tenant ?? null,
     body: fields.body,
     headers: fields.headers ?? null,
-    secret: fields.secret ?? null,
     contentType: fields.content_type ?? null,
     priority: fields.priority ?? null,
     sendAt: fields.send_at ?? null,

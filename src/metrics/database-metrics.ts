@@ -53,6 +53,21 @@ const databaseMetrics: readonly DatabaseMetric[] = [
     (stats) => Number(stats.isHeld),
   ),
   single(
+    'posthorn_fan_outs',
+    'Events with so many recipients that a job is adding them to the queue.',
+    (stats) => stats.events.fan_outs,
+  ),
+  single(
+    'posthorn_fan_outs_oldest_age_seconds',
+    'How long ago the oldest of these events was published; 0 without one.',
+    (stats) => stats.events.oldest_fan_out_s,
+  ),
+  single(
+    'posthorn_catch_ups',
+    'Endpoints for which a job is adding the events that they have missed.',
+    (stats) => stats.events.catch_ups,
+  ),
+  single(
     'posthorn_partitions_ahead',
     'Days without a gap, from tomorrow on, that have their partitions.',
     (stats) => stats.partitions_ahead,

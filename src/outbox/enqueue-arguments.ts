@@ -1,7 +1,11 @@
 // Pure: no I/O, no clock, no randomness.
 
-import type { EnqueueArguments } from '../queries/enqueue-statement.ts';
-import type { NewWebhook } from './webhook.ts';
+import type {
+  ContentArguments,
+  EnqueueArguments,
+  PublishArguments,
+} from '../queries/enqueue-statement.ts';
+import type { Content, NewWebhook } from './webhook.ts';
 
 /**
  * Builds the arguments of posthorn.enqueue() for a webhook. It refuses only values that would be changed or lost on the
@@ -12,15 +16,29 @@ import type { NewWebhook } from './webhook.ts';
 export function toEnqueueArguments(webhook: NewWebhook): EnqueueArguments {
   return {
     ...addressOf(webhook),
-    body: bodyText(webhook.body),
-    headers: webhook.headers === undefined ? null : headersText(webhook.headers),
     secret: optionalText('secret', webhook.secret),
-    contentType: optionalText('contentType', webhook.contentType),
-    priority: optionalText('priority', webhook.priority),
-    sendAt: webhook.sendAt === undefined ? null : dateText(webhook.sendAt),
-    maxAttempts: webhook.maxAttempts ?? null,
-    idempotencyKey: optionalText('idempotencyKey', webhook.idempotencyKey),
-    traceparent: optionalText('traceparent', webhook.traceparent),
+    ...contentOf(webhook),
+  };
+}
+
+/** Builds the arguments of posthorn.publish() for an event, as {@link toEnqueueArguments} does for a webhook. */
+export function toPublishArguments(
+  event: Content<unknown> & { readonly eventType: string },
+): PublishArguments {
+  return { eventType: text('eventType', event.eventType), ...contentOf(event) };
+}
+
+function contentOf(given: Content<unknown>): ContentArguments {
+  return {
+    tenant: optionalText('tenant', given.tenant),
+    body: bodyText(given.body),
+    headers: given.headers === undefined ? null : headersText(given.headers),
+    contentType: optionalText('contentType', given.contentType),
+    priority: optionalText('priority', given.priority),
+    sendAt: given.sendAt === undefined ? null : dateText(given.sendAt),
+    maxAttempts: given.maxAttempts ?? null,
+    idempotencyKey: optionalText('idempotencyKey', given.idempotencyKey),
+    traceparent: optionalText('traceparent', given.traceparent),
   };
 }
 
@@ -33,7 +51,7 @@ function addressOf({ url, endpointId }: NewWebhook): Pick<EnqueueArguments, 'url
   return { url: optionalText('url', url), endpointId: optionalText('endpointId', endpointId) };
 }
 
-function bodyText(body: string | object): string {
+function bodyText(body: unknown): string {
   if (typeof body === 'string') return text('body', body);
   const json = stringify(body);
   if (json === undefined) {
@@ -45,7 +63,7 @@ function bodyText(body: string | object): string {
 }
 
 /** Undefined for functions, symbols and undefined itself, although TypeScript says otherwise. */
-function stringify(body: object): string | undefined {
+function stringify(body: unknown): string | undefined {
   try {
     return JSON.stringify(body);
   } catch (cause) {

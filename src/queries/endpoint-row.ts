@@ -9,6 +9,9 @@ export type EndpointStatus = (typeof endpointStatuses)[number];
 /** The parts of a registered endpoint that people may see; its secret is not among them. Times are RFC 3339 in UTC. */
 export const endpointRow = z.object({
   id: uuid,
+  tenant: z
+    .string()
+    .describe('The tenant whose events it receives; empty: the application itself.'),
   url: z.string(),
   description: z.string(),
   has_secret: z.boolean(),
@@ -28,6 +31,11 @@ export const endpointRow = z.object({
   timeout_ms: z.int().nullable(),
   retry_schedule_s: z.array(z.int()).nullable(),
   ordered: z.boolean(),
+  catching_up: z
+    .boolean()
+    .describe(
+      'What it missed while it was disabled is being queued; an ordered endpoint is held meanwhile.',
+    ),
   created_at: time,
   updated_at: time,
   lane: bigintText,
@@ -36,6 +44,7 @@ export const endpointRow = z.object({
 /** The columns of {@link endpointRow}, from posthorn.endpoints as e. */
 export const endpointColumns: FragmentSqlToken = sql.fragment`
   e.id,
+  e.tenant,
   e.url,
   e.description,
   e.secret is not null as has_secret,
@@ -64,6 +73,7 @@ export const endpointColumns: FragmentSqlToken = sql.fragment`
   e.timeout_ms,
   array_remove(e.retry_schedule_s, null) as retry_schedule_s,
   e.ordered,
+  e.catching_up,
   e.created_at,
   e.updated_at,
   e.lane::text as lane`;

@@ -1,7 +1,7 @@
 import { type CommonQueryMethods, type FragmentSqlToken, sql } from 'slonik';
 import { type EndpointWithHealth, endpointsWithHealth, withHealth } from './endpoint-health.ts';
 import type { EndpointStatus } from './endpoint-row.ts';
-import { highestId } from './list-webhooks.ts';
+import { highestId } from './walk.ts';
 
 /** A page of endpoints, newest first. */
 export interface EndpointPage {
@@ -26,20 +26,22 @@ export async function listEndpoints(
   connection: Pick<CommonQueryMethods, 'any'>,
   options: {
     readonly status: EndpointStatus | undefined;
+    readonly tenant?: string | undefined;
     /** A part of the URL or the description, in any case; or the id. */
     readonly text?: string | undefined;
     readonly limit: number;
     readonly before: string | undefined;
   },
 ): Promise<EndpointPage> {
-  const { status, text, limit, before = highestId } = options;
+  const { status, tenant, text, limit, before = highestId } = options;
   const condition =
     status === undefined
       ? sql.fragment`e.status <> 'deleted'`
       : sql.fragment`e.status = ${status}::posthorn.endpoint_status`;
+  const ofTenant = tenant === undefined ? sql.fragment`true` : sql.fragment`e.tenant = ${tenant}`;
   const rows = await connection.any(
     endpointsWithHealth({
-      where: sql.fragment`e.id < ${before}::uuid and ${condition} and ${matches(text)}`,
+      where: sql.fragment`e.id < ${before}::uuid and ${condition} and ${ofTenant} and ${matches(text)}`,
       limit: limit + 1,
       maxCounted: Math.min(maxCounted, Math.floor(maxCountedOfAPage / limit)),
     }),

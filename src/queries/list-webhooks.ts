@@ -1,7 +1,15 @@
-import { type CommonQueryMethods, type FragmentSqlToken, type QuerySqlToken, sql } from 'slonik';
-import { z } from 'zod';
+import { type CommonQueryMethods, type FragmentSqlToken, sql } from 'slonik';
 import type { Priority } from '../domain/priority.ts';
 import { normalisedUrl } from '../domain/url-forms.ts';
+import {
+  all,
+  containing,
+  highestId,
+  lookupWalk,
+  maximumWalk,
+  pageOf,
+  walkStatement,
+} from './walk.ts';
 import { type WebhookRow, type WebhookStatus, webhookColumns, webhookRow } from './webhook-row.ts';
 
 /** A page of webhooks, newest first. */
@@ -30,136 +38,156 @@ export async function listWebhooks(
   },
 ): Promise<WebhookPage> {
   const { status, limit, before = highestId, which = {} } = options;
-  const { ids, walked_to } = await connection.one(
+  const walked = await connection.one(
     walkStatement(walkOf(status, { before, which }), {
       limit,
       walk: needsOutbox(which) ? lookupWalk : maximumWalk,
     }),
   );
-  const idsOfPage = ids.slice(0, limit);
-  const webhooks = await readWebhooks(connection, idsOfPage);
+  const page = pageOf(walked, limit);
+  const webhooks = await readWebhooks(connection, page.ids);
   return {
     // Between the two statements, the status of a pending or delivering webhook can change.
     webhooks: webhooks.filter((webhook) => status === undefined || webhook.status === status),
-    before: ids.length > limit ? (idsOfPage.at(-1) ?? null) : walked_to,
+    before: page.before,
   };
 }
 
 /** Selects webhooks of a status. All given conditions must hold. */
 export interface ListFilter {
   readonly endpointId?: string | undefined;
+  readonly tenant?: string | undefined;
+  readonly eventType?: string | undefined;
+  /** Those that take this event to an endpoint. */
+  readonly eventId?: string | undefined;
   readonly priority?: Priority | undefined;
   /** Enqueued at this time or later, and before `until`; RFC 3339. */
   readonly from?: string | undefined;
   readonly until?: string | undefined;
   /** A part of the URL, in any case. */
   readonly text?: string | undefined;
+  /** Of a webhook; or of an event, of which it finds all webhooks. */
   readonly id?: string | undefined;
 }
-
-/** An id above all others, where the first page begins. */
-export const highestId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-
-/** Rows that one page may read to fill itself. */
-const maximumWalk = 100_000;
-/** The same, if each row must be looked up in the outbox. */
-const lookupWalk = 10_000;
 
 /** The table in which the ids of a status are found, as "w". */
 interface Source {
   readonly table: FragmentSqlToken;
-  readonly id: FragmentSqlToken;
   /** The condition on its rows. If there is a partial index, this repeats the index's condition word for word. */
   readonly condition: FragmentSqlToken;
   /** Which of its rows have the status. */
   readonly isMatch: FragmentSqlToken;
 }
 
-const queue = {
-  table: sql.fragment`posthorn.queue`,
-  id: sql.fragment`w.webhook_id`,
-  condition: sql.fragment`true`,
-};
-const outcomes = { ...queue, table: sql.fragment`posthorn.outcomes` };
+const yes = sql.fragment`true`;
+const queue = { table: sql.fragment`posthorn.queue`, condition: yes };
+const outcomes = { table: sql.fragment`posthorn.outcomes`, condition: yes };
 
-const sources: Readonly<Record<WebhookStatus | 'any', Source>> = {
-  any: {
-    table: sql.fragment`posthorn.outbox`,
-    id: sql.fragment`w.id`,
-    condition: sql.fragment`true`,
-    isMatch: sql.fragment`true`,
-  },
+const sources: Readonly<Record<WebhookStatus, Source>> = {
   pending: { ...queue, isMatch: sql.fragment`coalesce(w.lease_until <= now(), true)` },
   delivering: { ...queue, isMatch: sql.fragment`w.lease_until > now()` },
   delivered: { ...outcomes, isMatch: sql.fragment`w.status = 'delivered'` },
-  failed: {
-    ...outcomes,
-    condition: sql.fragment`w.status = 'failed'`,
-    isMatch: sql.fragment`true`,
-  },
-  cancelled: {
-    ...outcomes,
-    condition: sql.fragment`w.status = 'cancelled'`,
-    isMatch: sql.fragment`true`,
-  },
+  failed: { ...outcomes, condition: sql.fragment`w.status = 'failed'`, isMatch: yes },
+  cancelled: { ...outcomes, condition: sql.fragment`w.status = 'cancelled'`, isMatch: yes },
 };
 
-/** The ids of a status below one of them, in order, and which of them match. */
+/**
+ * The ids of a status below one of them, in order, and which of them match. Without a status, the rows of both tables,
+ * which Postgres merges in the order of their indexes.
+ */
 function walkOf(
   status: WebhookStatus | undefined,
   { before, which }: { readonly before: string; readonly which: ListFilter },
 ): FragmentSqlToken {
-  const { table, id, condition, isMatch } = sources[status ?? 'any'];
-  const conditions = [sql.fragment`${id} < ${before}::uuid`, condition];
-  const { endpointId, from, until } = which;
-  if (from !== undefined) {
-    conditions.push(sql.fragment`${id} >= posthorn.uuid_floor(${from}::timestamptz)`);
-  }
-  if (until !== undefined) {
-    conditions.push(sql.fragment`${id} < posthorn.uuid_floor(${until}::timestamptz)`);
-  }
-  if (which.id !== undefined) conditions.push(sql.fragment`${id} = ${which.id}::uuid`);
-  const matches = [isMatch];
-  const own = status === undefined ? ownConditions(which, sql.fragment`w`) : [];
-  if (endpointId !== undefined && status !== undefined) {
-    // The lane comes first because it is in the row at hand; the destination is in the outbox.
-    matches.push(sql.fragment`w.lane = posthorn.lane_of(${endpointId}::uuid)
-      and coalesce((
-        select o.endpoint_id = ${endpointId}::uuid
-        from posthorn.outbox as o
-        where o.id = w.outbox_id
-      ), false)`);
-  }
-  if (status !== undefined && needsOutbox(which)) {
-    const theirs = ownConditions({ ...which, endpointId: undefined }, sql.fragment`o`);
-    // Not "exists", for which Postgres hashes the whole outbox: this way it is at most 10,000 lookups, whatever the
-    // size of the history.
-    matches.push(sql.fragment`coalesce((
-      select ${all(theirs)}
-      from posthorn.outbox as o
-      where o.id = w.outbox_id
-    ), false)`);
-  }
+  const rows = (source: Source) => sql.fragment`
+    select w.webhook_id as id, ${all([source.isMatch, ...matches(which)])} as is_match
+    from ${source.table} as w
+    where ${all([...bounds(which, before), source.condition])}`;
+  if (status !== undefined)
+    return sql.fragment`${rows(sources[status])} order by w.webhook_id desc`;
   return sql.fragment`
-    select ${id} as id, ${all([...matches, ...own])} as is_match
-    from ${table} as w
-    where ${all(conditions)}
-    order by ${id} desc`;
+    select w.id, w.is_match
+    from (
+      ${rows({ ...queue, isMatch: yes })}
+      union all
+      ${rows({ ...outcomes, isMatch: yes })}
+    ) as w
+    order by w.id desc`;
 }
 
-/** Conditions on a row of the outbox. */
-function ownConditions(
-  { endpointId, priority, text }: ListFilter,
-  row: FragmentSqlToken,
-): FragmentSqlToken[] {
+/** Where in the index the rows are. */
+function bounds(
+  { from, until, eventId, id }: ListFilter,
+  before: string,
+): readonly FragmentSqlToken[] {
+  const conditions = [sql.fragment`w.webhook_id < ${before}::uuid`];
+  if (from !== undefined) {
+    conditions.push(sql.fragment`w.webhook_id >= posthorn.uuid_floor(${from}::timestamptz)`);
+  }
+  if (until !== undefined) {
+    conditions.push(sql.fragment`w.webhook_id < posthorn.uuid_floor(${until}::timestamptz)`);
+  }
+  if (eventId !== undefined) {
+    conditions.push(
+      ...near(eventId),
+      sql.fragment`w.outbox_id = ${eventId}::uuid`,
+      // A direct send has the id of its row in the outbox.
+      sql.fragment`w.webhook_id <> w.outbox_id`,
+    );
+  }
+  if (id !== undefined) {
+    conditions.push(...near(id), sql.fragment`${id}::uuid in (w.webhook_id, w.outbox_id)`);
+  }
+  return conditions;
+}
+
+/** Between which ids the webhooks of an event are, and the webhook itself for the id of a webhook. */
+function near(id: string): readonly FragmentSqlToken[] {
+  return [
+    sql.fragment`w.webhook_id >= posthorn.first_webhook_id(${id}::uuid)`,
+    sql.fragment`w.webhook_id <= posthorn.last_webhook_id(${id}::uuid)`,
+  ];
+}
+
+/** Which of the rows match. */
+function matches(which: ListFilter): readonly FragmentSqlToken[] {
+  const { endpointId } = which;
+  // The lane comes first because it is in the row at hand. No two endpoints have the same, but a URL can.
+  const ofLane =
+    endpointId === undefined ? [] : [sql.fragment`w.lane = posthorn.lane_of(${endpointId}::uuid)`];
+  const inOutbox = [
+    ...(endpointId === undefined ? [] : [sql.fragment`o.url is null`]),
+    ...outboxConditions(which),
+  ];
+  if (inOutbox.length === 0) return [];
+  // Not "exists", for which Postgres hashes the whole outbox: this way it is at most 10,000 lookups, whatever the size
+  // of the history.
+  return [
+    ...ofLane,
+    sql.fragment`coalesce((
+      select ${all(inOutbox)}
+      from posthorn.outbox as o
+      where o.id = w.outbox_id
+    ), false)`,
+  ];
+}
+
+/** Conditions on the row of the outbox. */
+function outboxConditions({ tenant, eventType, priority, text }: ListFilter): FragmentSqlToken[] {
   const conditions: FragmentSqlToken[] = [];
-  if (endpointId !== undefined)
-    conditions.push(sql.fragment`${row}.endpoint_id = ${endpointId}::uuid`);
-  if (priority !== undefined) conditions.push(sql.fragment`${row}.priority = ${priority}`);
+  if (priority !== undefined) conditions.push(sql.fragment`o.priority = ${priority}`);
+  if (eventType !== undefined) conditions.push(sql.fragment`o.event_type = ${eventType}`);
+  if (tenant !== undefined) {
+    // As in posthorn.webhooks: an event can be of all tenants, and its webhook belongs to that of the endpoint.
+    conditions.push(sql.fragment`coalesce(
+      nullif(case when o.event_type is null then o.tenant end, ''),
+      (select e.tenant from posthorn.endpoints as e where e.lane = w.lane and o.url is null),
+      o.tenant) = ${tenant}`);
+  }
   if (text !== undefined) {
     conditions.push(sql.fragment`lower(coalesce(
-      ${row}.url,
-      (select e.url from posthorn.endpoints as e where e.id = ${row}.endpoint_id),
+      o.url,
+      (select e.url from posthorn.endpoints as e where e.lane = w.lane),
       '')) like any (array(
         select lower(pattern) from unnest(${sql.array(searchedIn(text).map(containing), 'text')}) as pattern))`);
   }
@@ -171,44 +199,8 @@ function searchedIn(text: string): readonly string[] {
   return /^https?:\/\/./i.test(text) ? [text, normalisedUrl(text) ?? text] : [text];
 }
 
-/** A LIKE pattern that matches all texts that contain this one. */
-function containing(text: string): string {
-  return `%${text.replace(/[\\%_]/g, '\\$&')}%`;
-}
-
-function needsOutbox({ priority, text }: ListFilter): boolean {
-  return priority !== undefined || text !== undefined;
-}
-
-function all(conditions: readonly FragmentSqlToken[]): FragmentSqlToken {
-  return sql.fragment`(${sql.join([sql.fragment`true`, ...conditions], sql.fragment` and `)})`;
-}
-
-const walked = z.object({ ids: z.array(z.string()), walked_to: z.string().nullable() });
-
-/**
- * Reads the ids of a page and one more. If there are fewer, also where the walk stopped, unless it reached the end. A
- * CTE is read only as far as its rows are needed, and returns them in its own order: a full page costs as many rows as
- * it takes. An outer ORDER BY would sort, and so read, all of them (before Postgres 17).
- */
-function walkStatement(
-  source: FragmentSqlToken,
-  { limit, walk }: { readonly limit: number; readonly walk: number },
-): QuerySqlToken<typeof walked> {
-  return sql.type(walked)`
-    with walk as materialized (
-      ${source}
-      limit ${walk}
-    ),
-    page as materialized (
-      select array(select id from walk where is_match limit ${limit + 1}) as ids
-    )
-    select
-      ids,
-      case
-        when cardinality(ids) <= ${limit} then (select id from walk offset ${walk - 1} limit 1)
-      end as walked_to
-    from page`;
+function needsOutbox({ tenant, eventType, priority, text }: ListFilter): boolean {
+  return [tenant, eventType, priority, text].some((given) => given !== undefined);
 }
 
 /** "offset 0" keeps Postgres from joining the whole view: each id is looked up separately. */

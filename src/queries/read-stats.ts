@@ -22,6 +22,7 @@ export const figures = z.object({
     held: count,
   }),
   workers: z.object({ alive: count, dead: count }),
+  events: z.object({ fan_outs: count, oldest_fan_out_s: z.number(), catch_ups: count }),
   partitions_ahead: count,
   partitions_overdue: z.object({ unfinished: count, locked: count }),
   oldest_transaction_s: z.number(),

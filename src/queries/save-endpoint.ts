@@ -1,10 +1,12 @@
 import { type CommonQueryMethods, type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
+import { type NewSubscription, subscribe } from './subscriptions.ts';
 
 type Value = string | number | boolean | null;
 
 /** The columns that people set, and how a value is written; null is the default. */
 const columns = {
+  tenant: (value) => sql.fragment`coalesce(${value}::text, '')`,
   url: (value) => sql.fragment`${value}::text`,
   description: (value) => sql.fragment`coalesce(${value}::text, '')`,
   secret: (value) => sql.fragment`${value}::text`,
@@ -37,8 +39,27 @@ export async function newEndpointId(
   return await connection.oneFirst(sql.type(idRow)`select posthorn.uuid_v7() as id`);
 }
 
-/** Registers an endpoint. */
+/** Registers an endpoint, with its first subscriptions. */
 export async function createEndpoint(
+  connection: Pick<CommonQueryMethods, 'oneFirst' | 'transaction'>,
+  {
+    id,
+    values,
+    subscriptions = [],
+  }: {
+    readonly id: string;
+    readonly values: EndpointValues;
+    readonly subscriptions?: readonly NewSubscription[];
+  },
+): Promise<void> {
+  if (subscriptions.length === 0) return insert(connection, { id, values });
+  await connection.transaction(async (transaction) => {
+    await insert(transaction, { id, values });
+    await subscribe(transaction, { endpointId: id, subscriptions });
+  });
+}
+
+async function insert(
   connection: Pick<CommonQueryMethods, 'oneFirst'>,
   { id, values }: { readonly id: string; readonly values: EndpointValues },
 ): Promise<void> {

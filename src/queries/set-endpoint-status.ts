@@ -10,6 +10,12 @@ export type StatusChange =
   | { readonly kind: 'conflict'; readonly status: EndpointStatus }
   | { readonly kind: 'missing' };
 
+interface Change {
+  readonly id: string;
+  readonly from: readonly EndpointStatus[];
+  readonly to: EndpointStatus;
+}
+
 const statusRow = z.object({ status: z.enum(endpointStatuses) });
 
 /**
@@ -20,13 +26,8 @@ const statusRow = z.object({ status: z.enum(endpointStatuses) });
  */
 export async function setEndpointStatus(
   connection: Pick<CommonQueryMethods, 'maybeOne'>,
-  change: {
-    readonly id: string;
-    readonly from: readonly EndpointStatus[];
-    readonly to: EndpointStatus;
-  },
+  { id, from, to }: Change,
 ): Promise<StatusChange> {
-  const { id, from, to } = change;
   const was = await connection.maybeOne(sql.type(statusRow)`
     with found as materialized (
       select id, status
@@ -47,3 +48,17 @@ export async function setEndpointStatus(
   if (was.status === to || from.includes(was.status)) return { kind: 'done' };
   return { kind: 'conflict', status: was.status };
 }
+
+/** The same for an endpoint that shall not catch up with the events that it has missed while it was disabled. */
+export async function setStatusWithoutCatchUp(
+  pool: Pick<CommonQueryMethods, 'transaction'>,
+  change: Change,
+): Promise<StatusChange> {
+  return await pool.transaction(async (transaction) => {
+    await transaction.one(sql.type(settingRow)`
+      select set_config('posthorn.catch_up', 'off', true) as setting`);
+    return setEndpointStatus(transaction, change);
+  });
+}
+
+const settingRow = z.object({ setting: z.string() });

@@ -38,6 +38,11 @@ export const webhookRow = z
     idempotency_key: z.string().nullable(),
     content_type: z.string(),
     body_bytes: z.int(),
+    tenant: z.string().describe('The tenant that it belongs to; empty: the application itself.'),
+    event_id: uuid
+      .nullable()
+      .describe('The event that it takes to its endpoint. Null: it was sent directly.'),
+    event_type: z.string().nullable(),
     lane: bigintText
       .nullable()
       .describe('The same for all webhooks to one endpoint, or to one URL without its query.'),
@@ -66,4 +71,7 @@ export const webhookColumns: FragmentSqlToken = sql.fragment`
   w.idempotency_key,
   w.content_type,
   w.body_bytes,
+  w.tenant,
+  case when w.event_type is not null then w.event_id end as event_id,
+  w.event_type,
   w.lane::text as lane`;

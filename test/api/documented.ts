@@ -93,7 +93,7 @@ function operationOf(
       const wanted = path.split('/');
       return (
         wanted.length === steps.length &&
-        wanted.every((step, at) => (step === '{id}' && steps[at] !== '') || step === steps[at])
+        wanted.every((step, at) => (step.startsWith('{') && steps[at] !== '') || step === steps[at])
       );
     })
     .toSorted((one, other) => one.split('{').length - other.split('{').length);

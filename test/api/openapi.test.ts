@@ -49,7 +49,7 @@ describe('GET /openapi.json', () => {
       .filter(
         ({ method, path }) => method !== 'ALL' && path !== '/' && !path.startsWith('/dashboard'),
       )
-      .map(({ method, path }) => `${method} ${path.replaceAll(':id', '{id}')}`);
+      .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
     const named = operations().map(({ path, method }) => `${method.toUpperCase()} ${path}`);
     expect(named.toSorted()).toEqual(
       answered.filter((route) => !route.endsWith('/docs')).toSorted(),
@@ -72,21 +72,29 @@ describe('GET /openapi.json', () => {
   });
 
   it('has examples that its schemas allow and the API takes', async () => {
-    const endpoint = await api.ask('/endpoints', json('POST', { url: 'http://127.0.0.1:9/a' }));
+    const endpoint = await api.ask(
+      '/endpoints',
+      json('POST', { url: 'http://127.0.0.1:9/a', tenant: 'acme' }),
+    );
     const webhook = await api
       .send({ url: 'http://127.0.0.1:9/b', body: 1, send_at: '2999-01-01T00:00:00Z' })
       .then(() => api.send({ url: 'http://127.0.0.1:9/b', body: 1 }));
     const idOf: Readonly<Record<string, string>> = {
       endpoints: endpoint.json.id,
       webhooks: webhook.json.id,
+      tenants: 'acme',
     };
     const tried = operations().filter(({ requestBody }) => requestBody !== undefined);
     expect(tried.length).toBeGreaterThan(12);
     for (const { path, method, operationId, requestBody } of tried) {
       const { schema = {}, example } = requestBody?.content['application/json'] ?? {};
       expect(documented.faultsOf(schema, example), operationId).toEqual([]);
-      const at = path.replace('{id}', idOf[path.split('/')[1] ?? ''] ?? '');
-      const { status } = await api.ask(at, json(method.toUpperCase(), example));
+      const at = path.replace(/\{\w+\}/, idOf[path.split('/')[1] ?? ''] ?? '');
+      const given =
+        operationId === 'createSubscription'
+          ? { ...Object(example), endpoint_id: endpoint.json.id }
+          : example;
+      const { status } = await api.ask(at, json(method.toUpperCase(), given));
       // resume and enable: it is neither paused nor disabled, or was before.
       expect([200, 201, 202, 409], operationId).toContain(status);
     }

@@ -78,6 +78,9 @@ describe('GET /webhooks/:id', () => {
       idempotency_key: null,
       content_type: 'application/json',
       body_bytes: JSON.stringify(body).length,
+      tenant: '',
+      event_id: null,
+      event_type: null,
       lane: expect.stringMatching(/^-?\d+$/),
     });
     expect(Math.abs(Date.parse(json.created_at) - Date.now())).toBeLessThan(60_000);

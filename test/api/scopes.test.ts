@@ -44,28 +44,37 @@ const scopeSets: readonly (readonly ApiScope[])[] = [
 /** What whoever may do something is told: what it was done to, and what was made for the caller. */
 const toldOfAll = new Set([
   ...['id', 'status', 'secret', 'public_key'],
-  ...['dry_run', 'matched', 'is_at_least', 'cancelled', 'is_complete'],
+  ...['dry_run', 'matched', 'is_at_least', 'cancelled', 'is_complete', 'missed', 'ids'],
 ]);
 const openPaths = ['/healthz', '/readyz', '/openapi.json'];
 
-/** A webhook, an endpoint and a replay that can be acted on, full of what is not for all. */
+/** Things that can be acted on, full of what is not for all. */
 async function makeThings(operationId: string): Promise<Readonly<Record<string, string>>> {
   const status = { resumeEndpoint: 'paused', enableEndpoint: 'disabled' }[operationId] ?? 'active';
-  const { rows } = await database.pool.query<{ e: string; w: string; r: string }>(
+  const { rows } = await database.pool.query<Record<'e' | 'w' | 'r' | 's' | 'v', string>>(
     `with e as (
-       insert into posthorn.endpoints (url, description, secret, status)
-       values ('https://example.com/' || $1, $1, $1, $2)
+       insert into posthorn.endpoints (url, description, secret, status, tenant)
+       values ('https://example.com/' || $1, $1, $1, $2, $1)
        returning id),
      w as (
        insert into posthorn.outbox (url, body, secret, send_at)
        values ('https://example.com/?token=' || $1, $1, $1, now() + interval '1 hour')
        returning id),
+     v as (
+       insert into posthorn.events (tenant, event_type, body, send_at)
+       values ($1, $1, $1, now() + interval '1 hour')
+       returning id),
      r as (insert into posthorn.replays (endpoint_id) select id from e returning id)
-     select e.id as e, w.id as w, r.id as r from e, w, r`,
+     select e.id as e, w.id as w, r.id as r, v.id as v from e, w, r, v`,
     [marker, status],
   );
-  const { e = '', w = '', r = '' } = rows[0] ?? {};
-  return { endpoints: e, webhooks: w, replays: r };
+  const { e = '', w = '', r = '', v = '' } = rows[0] ?? {};
+  const subscribed = await database.pool.query<{ id: string }>(
+    'insert into posthorn.subscriptions (endpoint_id, event_type) values ($1, $2) returning id',
+    [e, marker],
+  );
+  const subscriptions = subscribed.rows[0]?.id ?? '';
+  return { endpoints: e, webhooks: w, replays: r, events: v, subscriptions, tenants: marker };
 }
 
 it.each(scopeSets.map((scopes) => [scopes.join(' and '), scopes] as const))(
@@ -75,8 +84,12 @@ it.each(scopeSets.map((scopes) => [scopes.join(' and '), scopes] as const))(
     const done: string[] = [];
     for (const [path, method, { operationId, requestBody }] of operations) {
       const ids = await makeThings(operationId);
-      const example = requestBody?.content['application/json'].example;
-      const answer = await api.ask(path.replace('{id}', ids[path.split('/')[1] ?? ''] ?? ''), {
+      const documented = requestBody?.content['application/json'].example;
+      const example =
+        operationId === 'createSubscription'
+          ? { ...Object(documented), endpoint_id: ids['endpoints'] }
+          : documented;
+      const answer = await api.ask(path.replace(/\{\w+\}/, ids[path.split('/')[1] ?? ''] ?? ''), {
         method: method.toUpperCase(),
         headers: {
           authorization: `Bearer ${key}`,
@@ -110,7 +123,7 @@ it.each(['read', 'send', 'manage'] as const)(
   'a key with the scope %s alone gets past it at no path and with no method that needs another',
   async (scope) => {
     const { key } = await createApiKey(api.pool, { name: 'one', scopes: [scope], expiresAt: null });
-    const paths = new Set(operations.map(([path]) => path.replace('{id}', unknownId())));
+    const paths = new Set(operations.map(([path]) => path.replace(/\{\w+\}/, unknownId())));
     expect(paths.size).toBeGreaterThan(20);
     for (const path of [...paths, '/metrics', '/no-such-path', '/webhooks/send/', '/Settings']) {
       if (openPaths.includes(path)) continue;
@@ -135,8 +148,9 @@ it.each(['read', 'send', 'manage'] as const)(
   },
 );
 
-/** In words of its own: to look is to read, to send is to send, and all else is to manage. */
+/** In words of its own: to look or ask is to read, to send or publish is to send, and all else is to manage. */
 function neededFor(method: string, path: string): ApiScope {
   if (['get', 'head'].includes(method.toLowerCase())) return 'read';
-  return path === '/webhooks/send' ? 'send' : 'manage';
+  if (method.toLowerCase() === 'post' && path === '/events/recipients') return 'read';
+  return ['/webhooks/send', '/events', '/events/batch'].includes(path) ? 'send' : 'manage';
 }

@@ -1,6 +1,7 @@
 import type { Client, PoolClient } from 'pg';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { enqueue, type Queryable } from '../../src/outbox/enqueue.ts';
+import { enqueue } from '../../src/outbox/enqueue.ts';
+import type { Queryable } from '../../src/outbox/run-statement.ts';
 import type { NewWebhook } from '../../src/outbox/webhook.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { forFile } from '../support/world.ts';

@@ -58,6 +58,11 @@ const outboxFaults: Readonly<Record<keyof typeof outboxRules, Row>> = {
   outbox_id_is_uuid_v7: { id: v4 },
   outbox_id_is_of_today: { id: '00000000-0000-7000-8000-000000000000' },
   outbox_defaults_are_not_null: { priority: null },
+  outbox_tenant_is_at_most_255_bytes: { tenant: marker.repeat(100) },
+  outbox_tenant_is_one_unless_it_is_an_event: { tenant: '*' },
+  outbox_event_type_is_words: { url: null, event_type: `${marker} ` },
+  outbox_event_type_is_not_reserved: { url: null, event_type: `posthorn.${marker}` },
+  outbox_event_has_no_secret: { url: null, event_type: marker },
   outbox_created_at_is_finite: { created_at: 'infinity' },
   outbox_has_a_url_an_endpoint_id_or_an_event_type: { endpoint_id: v7 },
   outbox_endpoint_id_is_registered: { url: null, endpoint_id: v7 },
@@ -84,11 +89,16 @@ const outboxFaults: Readonly<Record<keyof typeof outboxRules, Row>> = {
 };
 
 const endpointFaults: Readonly<
-  Record<Exclude<keyof typeof endpointRules, 'endpoints_deleted_is_final'>, Row>
+  Record<
+    Exclude<keyof typeof endpointRules, 'endpoints_deleted_is_final' | 'endpoints_tenant_is_fixed'>,
+    Row
+  >
 > = {
   endpoints_id_is_given: { id: null },
   endpoints_id_is_uuid_v7: { id: v4 },
   endpoints_defaults_are_not_null: { ordered: null },
+  endpoints_tenant_is_at_most_255_bytes: { tenant: marker.repeat(100) },
+  endpoints_tenant_is_one: { tenant: '*' },
   endpoints_url_is_given: { url: null },
   endpoints_url_is_http: { url: marker },
   endpoints_url_is_at_most_2048_bytes: { url: `${secret.url}${'x'.repeat(2048)}` },
