@@ -240,6 +240,8 @@ export async function failAt(
   { at, after }: { at: Failpoint; after: number },
 ): Promise<void> {
   const slot = await stage.anyWorker();
+  // No other fault takes the same one meanwhile.
+  slot.number = undefined;
   await slot.stop();
   slot.start({ failpoint: { at, after } });
   // A rescue takes place when another dies.
@@ -251,6 +253,8 @@ export async function failAt(
     // So that nobody but the one with the failpoint can do it, as far as the timers allow.
     other?.start();
   }
+  // It may take long to start, which says nothing about the point; and it may be dead before it is ready.
+  await slot.ready();
   const patience = setTimeout(() => slot.signal('SIGKILL'), 20_000);
   await slot.ended();
   clearTimeout(patience);

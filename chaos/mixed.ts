@@ -65,11 +65,11 @@ const kinds = {
 const mixture: readonly Fault[] = Object.values(kinds).flat();
 
 /** Deaths before a request, around one, and after it. */
-const deaths: readonly (readonly Failpoint[])[] = [
-  ['claim-sent', 'claimed'],
-  ['request-sent', 'answered'],
-  ['recorded', 'rescuing'],
-];
+const deaths = {
+  before: ['claim-sent', 'claimed'],
+  around: ['request-sent', 'answered'],
+  after: ['recorded', 'rescuing'],
+} satisfies Record<string, readonly Failpoint[]>;
 
 const die =
   (at: Failpoint): Fault =>
@@ -111,23 +111,26 @@ export const everything: Scenario = {
   inject: (stage) => injectAll(stage, [...mixture, ...failpoints.map(die), ...disk]),
 };
 
-/** A fault of each kind, which the seed chooses; the two that cannot meet come at the same time. The tests have time for these. */
+/** A fault of each kind, which the seed chooses; those that cannot meet come at the same time. The tests have time for these. */
 export const oneOfEachKind: Scenario = {
   ...once,
   name: 'kinds',
   fault: 'a fault of each kind',
   webhooks: 2_000,
   inject(stage) {
-    const { receiverLine, redis, locks, graphile, ...alone } = kinds;
+    const { worker, receiverLine, redis, postgresLine, locks, graphile, ...alone } = kinds;
     const pick = (faultsOfKind: readonly Fault[]) => stage.random.pick(faultsOfKind);
-    const both = (one: Fault, other: Fault): Fault => {
-      return async (at) => void (await Promise.all([one(at), other(at)]));
+    const together = (...list: readonly Fault[]): Fault => {
+      return async (at) => void (await Promise.all(list.map((fault) => fault(at))));
     };
     return injectAll(stage, [
       ...Object.values(alone).map(pick),
-      ...deaths.map((points) => die(stage.random.pick(points))),
-      both(pick(receiverLine), pick(redis)),
-      pick(locks),
+      // Of two workers: both hold what the third one has to free.
+      together(die(stage.random.pick(deaths.before)), die(stage.random.pick(deaths.around))),
+      die(stage.random.pick(deaths.after)),
+      together(pick(worker), pick(receiverLine), pick(redis)),
+      // The line of one worker, and what is locked for all of them.
+      together(pick(postgresLine), pick(locks)),
       pick(graphile),
       ...disk,
     ]);

@@ -21,16 +21,18 @@ export const testSettings: Readonly<Record<string, string>> = {
 
 /**
  * @param options.name is part of the directory's name
+ * @param options.parent is the directory of its directory: the one for temporary files unless given
  * @param options.settings are for its command line; all others have their defaults
  */
 export async function startTemporaryPostgres(options: {
   readonly name: string;
+  readonly parent?: string;
   readonly settings?: Readonly<Record<string, string>>;
   readonly log?: Log;
 }): Promise<TemporaryPostgres> {
-  const { name, settings = {}, log = createLog('silent') } = options;
+  const { name, parent = tmpdir(), settings = {}, log = createLog('silent') } = options;
   await using stack = new AsyncDisposableStack();
-  const dataDir = await mkdtemp(join(tmpdir(), `posthorn-${name}-`));
+  const dataDir = await mkdtemp(join(parent, `posthorn-${name}-`));
   stack.defer(() => rm(dataDir, { recursive: true, force: true }));
   const server = await startEmbeddedPostgres({ dataDir, log, settings });
   stack.defer(() => server.stop());

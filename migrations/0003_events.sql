@@ -65,14 +65,18 @@ create table posthorn.subscriptions (
   constraint subscriptions_endpoint_is_registered foreign key (endpoint_id) references posthorn.endpoints (id) on delete cascade
 );
 
-create index subscriptions_for_events on posthorn.subscriptions (tenant, event_type, endpoint_id) where is_live;
+-- Each index has a predicate that its query repeats, and that is always true if nothing else is in it, as those of the
+-- queue. Without them, a session that published before there were subscriptions chose the index without the tenant.
+create index subscriptions_for_events on posthorn.subscriptions (tenant, event_type, endpoint_id)
+  where is_live and event_type > '';
 -- Usually empty: tells that no body must be read as JSON.
 create index subscriptions_for_filters on posthorn.subscriptions (tenant, event_type) where is_live and filter is not null;
 -- The few that are added to the queue in the producer's transaction, however many recipients an event has.
 create index subscriptions_for_order on posthorn.subscriptions (event_type, tenant) where is_live and is_ordered;
 -- With those that have ended: for a fan-out, to one tenant and to all.
-create index subscriptions_for_fan_out on posthorn.subscriptions (tenant, event_type, endpoint_id);
-create index subscriptions_for_all_tenants on posthorn.subscriptions (event_type, endpoint_id);
+create index subscriptions_for_fan_out on posthorn.subscriptions (tenant, event_type, endpoint_id)
+  where endpoint_id > '00000000-0000-0000-0000-000000000000';
+create index subscriptions_for_all_tenants on posthorn.subscriptions (event_type, endpoint_id) where tenant >= '';
 create unique index subscriptions_are_unique on posthorn.subscriptions (endpoint_id, event_type, coalesce(filter::text, ''))
   where ended_at is null;
 create index subscriptions_for_endpoints on posthorn.subscriptions (endpoint_id, id);

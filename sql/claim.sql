@@ -10,8 +10,7 @@
 -- lane. Rank 0 goes first. are_owned: this worker owns the lane and keeps its limits.
 -- free_slots: { lane: slots } for lanes with fewer free slots than usual. usual_slots: what all other lanes have.
 --
--- Returns a row per claimed webhook; a row per event with its body, without a webhook_id; and one last row whose "discovered" is a
--- JSON object:
+-- Returns a row per claimed webhook, and one last row whose "discovered" is a JSON object:
 -- { now: ms, xmin, xmax: those of the snapshot, age: of transaction 3, from which the next transaction's id follows,
 --   full: the claim met its limit, so a lane may have more than it gave,
 --   lanes: [[lane, priority, waiting, first due ms, last due ms, access], ...] }
@@ -148,8 +147,8 @@ select
   coalesce(o.url, e.url, '') as url,
   o.event_type,
   coalesce(nullif(o.tenant, ''), e.tenant, '') as tenant,
-  -- An event's body is in a row of its own, however many webhooks it has.
-  case when o.event_type is null then coalesce(o.body, '') end as body,
+  -- An event's body comes with the first of its webhooks, however many were claimed.
+  case when c.is_first then coalesce(o.body, '') end as body,
   o.headers,
   coalesce(o.content_type, '') as content_type,
   o.secret,
@@ -168,7 +167,7 @@ select
   e.timeout_ms,
   e.retry_schedule_s,
   null::json as discovered
-from claimed as c
+from (select *, row_number() over (partition by outbox_id) = 1 as is_first from claimed) as c
 left join posthorn.outbox as o on o.id = c.outbox_id
 -- The endpoint of an event's webhook is known by its lane, which no URL has.
 left join posthorn.endpoints as e
@@ -176,12 +175,6 @@ left join posthorn.endpoints as e
     when o.url is null then c.lane
     when o.signed_as is not null then posthorn.lane_of(o.signed_as)
   end
-union all
-select
-  null, o.id, null, null, null, null, null, null, null, null, null, o.body, null, null, null, null, null, null, null, null,
-  null, null, null, null, null, null, null, null, null
-from (select distinct outbox_id from claimed where webhook_id <> outbox_id) as events
-cross join lateral (select id, body from posthorn.outbox where id = events.outbox_id offset 0) as o
 union all
 select
   null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,

@@ -343,6 +343,9 @@ create table posthorn.replays (
   from_at timestamp with time zone,
   until_at timestamp with time zone,
   ids uuid[],
+  event_id uuid,
+  event_type text,
+  tenant text,
   priority smallint default 2,
   rate_limit_per_s double precision,
   matched bigint not null default 0,
@@ -358,13 +361,15 @@ create table posthorn.replays (
   moved_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
   finished_at timestamp with time zone,
   constraint replays_pkey PRIMARY KEY (id),
-  constraint replays_are_bounded CHECK ((num_nonnulls(endpoint_id, url, from_at, ids) > 0)),
+  constraint replays_are_bounded CHECK ((num_nonnulls(endpoint_id, url, from_at, ids, event_id, event_type, tenant) > 0)),
+  constraint replays_event_type_is_at_most_128_bytes CHECK ((octet_length(event_type) <= 128)),
   constraint replays_go_to_one_endpoint CHECK ((num_nonnulls(endpoint_id, url) < 2)),
   constraint replays_ids_are_1_to_1000 CHECK ((((cardinality(ids) >= 1) AND (cardinality(ids) <= 1000)) AND (array_position(ids, NULL::uuid) IS NULL))),
   constraint replays_normalised_url_is_without_query CHECK ((((url IS NOT NULL) AND (normalised_url !~ '[?#]'::text) AND (octet_length(normalised_url) <= 2048)) OR (normalised_url IS NULL))),
   constraint replays_priority_is_0_to_2 CHECK (((priority >= 0) AND (priority <= 2))),
   constraint replays_rate_limit_per_s_is_0_1_to_10000 CHECK (((rate_limit_per_s >= (0.1)::double precision) AND (rate_limit_per_s <= (10000)::double precision))),
   constraint replays_statuses_are_some CHECK (((cardinality(statuses) > 0) AND (statuses <@ ARRAY['failed'::posthorn.webhook_status, 'cancelled'::posthorn.webhook_status, 'delivered'::posthorn.webhook_status, 'pending'::posthorn.webhook_status]))),
+  constraint replays_tenant_is_at_most_255_bytes CHECK ((octet_length(tenant) <= 255)),
   constraint replays_url_is_without_query CHECK (((url !~ '[?#]'::text) AND (octet_length(url) <= 2048)))
 ) with (
   fillfactor=50
@@ -499,10 +504,10 @@ CREATE INDEX queue_for_discovery ON posthorn.queue USING btree (due_at) WHERE (p
 CREATE INDEX replays_for_work ON posthorn.replays USING btree (id) WHERE (status = ANY (ARRAY['running'::posthorn.replay_status, 'cancelling'::posthorn.replay_status]));
 
 CREATE UNIQUE INDEX subscriptions_are_unique ON posthorn.subscriptions USING btree (endpoint_id, event_type, COALESCE((filter)::text, ''::text)) WHERE (ended_at IS NULL);
-CREATE INDEX subscriptions_for_all_tenants ON posthorn.subscriptions USING btree (event_type, endpoint_id);
+CREATE INDEX subscriptions_for_all_tenants ON posthorn.subscriptions USING btree (event_type, endpoint_id) WHERE (tenant >= ''::text);
 CREATE INDEX subscriptions_for_endpoints ON posthorn.subscriptions USING btree (endpoint_id, id);
-CREATE INDEX subscriptions_for_events ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id) WHERE is_live;
-CREATE INDEX subscriptions_for_fan_out ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id);
+CREATE INDEX subscriptions_for_events ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id) WHERE (is_live AND (event_type > ''::text));
+CREATE INDEX subscriptions_for_fan_out ON posthorn.subscriptions USING btree (tenant, event_type, endpoint_id) WHERE (endpoint_id > '00000000-0000-0000-0000-000000000000'::uuid);
 CREATE INDEX subscriptions_for_filters ON posthorn.subscriptions USING btree (tenant, event_type) WHERE (is_live AND (filter IS NOT NULL));
 CREATE INDEX subscriptions_for_order ON posthorn.subscriptions USING btree (event_type, tenant) WHERE (is_live AND is_ordered);
 CREATE INDEX subscriptions_for_pruning ON posthorn.subscriptions USING btree (ended_at) WHERE (ended_at IS NOT NULL);
@@ -598,12 +603,8 @@ AS $function$
         by_present_subscriptions = c.by_present_subscriptions or excluded.by_present_subscriptions,
         rate_limit_per_s = excluded.rate_limit_per_s,
         awaited = null,
-        walked_to = case
-          -- What it has read already was read by other rules.
-          when c.by_present_subscriptions < excluded.by_present_subscriptions then least(c.walked_to, excluded.walked_to)
-          when excluded.since < c.since then excluded.walked_to
-          else c.walked_to
-        end
+        -- From the start: transactions that it has waited for may have committed since it read their part.
+        walked_to = posthorn.uuid_floor(least(c.since, excluded.since))
     returning c.id
   $function$
 ;
@@ -802,6 +803,7 @@ declare
   work posthorn.catch_ups;
   page record;
   running text[];
+  prepared text[];
   started constant timestamptz := clock_timestamp();
 begin
   -- Nothing is added to a day that is dropped.
@@ -831,8 +833,13 @@ begin
       and l.granted
       and l.pid <> pg_backend_pid()
       and a.datid = (select d.oid from pg_database as d where d.datname = current_database())
-      -- Vacuum publishes nothing.
-      and a.backend_type = 'client backend');
+      -- Autovacuum, which publishes nothing, has no user. The kind of process is hidden from an owner who may not see all
+      -- statistics.
+      and a.usesysid is not null);
+  -- A prepared transaction has left its session. Read second, so that one that is prepared meanwhile is in one of the two.
+  prepared := array(
+    select 'prepared ' || x.transaction::text from pg_prepared_xacts as x where x.database = current_database());
+  running := running || prepared;
   work.awaited := coalesce(work.awaited, running);
 
   select m.*
@@ -856,6 +863,12 @@ begin
   elsif work.awaited = '{}' then
     status := 'finished';
   elsif work.awaited && running then
+    is_waiting := true;
+  elsif cardinality(prepared) > 0
+    and exists (select from unnest(work.awaited) as t (name) where not starts_with(t.name, 'prepared '))
+  then
+    -- They may be the ones that have left their sessions.
+    work.awaited := prepared;
     is_waiting := true;
   else
     work.awaited := '{}';
@@ -1019,7 +1032,11 @@ begin
       constraint = 'endpoints_deleted_is_final', schema = 'posthorn', table = 'endpoints', column = 'status',
       message = 'The endpoint was deleted and cannot be changed';
   end if;
-  if (new.gone_answers = old.gone_answers and coalesce(current_setting('posthorn.is_sealing', true), '') <> 'on')
+  if (
+      new.gone_answers = old.gone_answers
+      and coalesce(current_setting('posthorn.is_sealing', true), '') <> 'on'
+      and coalesce(current_setting('posthorn.is_subscribing', true), '') <> 'on'
+    )
     or new.status <> old.status
   then
     new.updated_at := clock_timestamp();
@@ -1348,6 +1365,117 @@ $function$
 ;
 revoke execute on function posthorn.enqueue_missed(uuid[]) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.explain_event(event_id uuid)
+ RETURNS TABLE(tenant text, endpoint_id uuid, url text, webhook_id uuid, status posthorn.webhook_status, attempts integer, last_status_code integer, last_error text, why text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+    with event as materialized (
+      select
+        o.id,
+        o.tenant,
+        o.created_at,
+        posthorn.type_and_above(o.event_type) as types,
+        exists (select from posthorn.fan_outs as f where f.event_id = o.id) as is_fanned_out
+      from posthorn.outbox as o
+      where o.id = explain_event.event_id
+        and o.event_type is not null
+    ),
+    -- Read only if a filter asks for it.
+    body as materialized (
+      select posthorn.json_of(o.body) as json from posthorn.outbox as o where o.id = explain_event.event_id
+    ),
+    added as materialized (
+      select q.webhook_id, q.lane
+      from posthorn.queue as q
+      where q.webhook_id between posthorn.first_webhook_id(explain_event.event_id)
+          and posthorn.last_webhook_id(explain_event.event_id)
+        and q.outbox_id = explain_event.event_id
+      union all
+      select f.webhook_id, f.lane
+      from posthorn.outcomes as f
+      where f.webhook_id between posthorn.first_webhook_id(explain_event.event_id)
+          and posthorn.last_webhook_id(explain_event.event_id)
+        and f.outbox_id = explain_event.event_id
+    ),
+    endpoints as materialized (
+      select e.id
+      from event as v
+      cross join posthorn.endpoints as e
+      where v.tenant <> '*'
+        and e.tenant = v.tenant
+        and e.status <> 'deleted'
+      union
+      select e.id
+      from event as v
+      cross join posthorn.endpoints as e
+      where v.tenant = '*'
+        and e.status <> 'deleted'
+      union
+      select e.id
+      from event as v
+      cross join added as a
+      join posthorn.endpoints as e on e.lane = a.lane
+    )
+    select
+      e.tenant,
+      e.id,
+      split_part(e.url, '?', 1),
+      w.id,
+      w.status,
+      w.attempts,
+      w.last_status_code,
+      w.last_error,
+      case
+        when w.id is not null then coalesce(w.reason, w.waits_for)
+        when s.id is null then 'no_subscription'
+        when not s.was_made then 'subscribed_later'
+        when s.had_ended then 'subscription_ended'
+        when not s.fits then 'filter_is_false'
+        when s.fits is null and (select json from body) is null then 'body_is_not_json'
+        when s.fits is null then 'filter_has_no_answer'
+        when v.is_fanned_out then 'being_added'
+        when e.status = 'disabled' then 'disabled'
+        when e.catching_up then 'catching_up'
+        else 'not_added'
+      end
+    from event as v
+    cross join endpoints as n
+    cross join lateral (
+      select p.id, p.tenant, p.url, p.status, p.catching_up from posthorn.endpoints as p where p.id = n.id offset 0
+    ) as e
+    left join lateral (
+      select h.id, h.status, h.attempts, h.last_status_code, h.last_error, h.reason, h.waits_for
+      from posthorn.webhooks as h
+      where h.id = posthorn.webhook_id(v.id, e.id)
+      offset 0
+    ) as w on true
+    left join lateral (
+      select m.*
+      from (
+        select
+          c.id,
+          c.created_at <= v.created_at as was_made,
+          coalesce(c.ended_at <= v.created_at, false) as had_ended,
+          case when c.filter is null then true else (select json from body) @@ c.filter end as fits
+        from posthorn.subscriptions as c
+        where c.endpoint_id = e.id
+          and c.event_type = any (v.types)
+      ) as m
+      -- The one that was in force, and of several the one that lets the event through.
+      order by m.was_made and not m.had_ended desc, m.fits desc nulls last, m.had_ended, m.id
+      limit 1
+    ) as s on true
+    order by e.tenant, e.id
+  $function$
+;
+revoke execute on function posthorn.explain_event(uuid) from public;
+
 CREATE OR REPLACE FUNCTION posthorn.fan_out(event_id uuid, most integer, OUT added integer, OUT is_done boolean)
  RETURNS record
  LANGUAGE plpgsql
@@ -1387,6 +1515,7 @@ begin
           and s.tenant = event.tenant
           and s.event_type = t.event_type
           and s.endpoint_id > work.walked_to
+          and s.endpoint_id > '00000000-0000-0000-0000-000000000000'
         order by s.endpoint_id
         limit fan_out.most
       )
@@ -1395,6 +1524,7 @@ begin
         select s.endpoint_id
         from posthorn.subscriptions as s
         where event.tenant = '*'
+          and s.tenant >= ''
           and s.event_type = t.event_type
           and s.endpoint_id > work.walked_to
         order by s.endpoint_id
@@ -1432,19 +1562,18 @@ begin
       from posthorn.subscriptions as s
       where s.endpoint_id = p.endpoint_id
         and s.event_type = any (event.types)
-        and (
-          s.created_at < work.published_at - interval '1 day'
-          or pg_visible_in_snapshot(s.created_in, work.seen)
-          or (s.created_in = work.published_in and s.created_at <= work.published_at)
-        )
-        and not (
-          s.ended_at is not null
-          and (
-            s.ended_at < work.published_at - interval '1 day'
-            or pg_visible_in_snapshot(s.ended_in, work.seen)
-            or (s.ended_in = work.published_in and s.ended_at <= work.published_at)
-          )
-        )
+        -- A snapshot does not list the transaction that took it: what that did later can look visible.
+        and case
+          when s.created_at < work.published_at - interval '1 day' then true
+          when s.created_in = work.published_in then s.created_at <= work.published_at
+          else pg_visible_in_snapshot(s.created_in, work.seen)
+        end
+        and case
+          when s.ended_at is null then true
+          when s.ended_at < work.published_at - interval '1 day' then false
+          when s.ended_in = work.published_in then s.ended_at > work.published_at
+          else not pg_visible_in_snapshot(s.ended_in, work.seen)
+        end
         and (s.filter is null or (select json from event_json) @@ s.filter)
       limit 1
     ) as s
@@ -1494,6 +1623,7 @@ CREATE OR REPLACE FUNCTION posthorn.filter_rule(filter jsonpath)
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET standard_conforming_strings TO 'on'
 AS $function$
 declare
   -- Without what stands between quotes.
@@ -1513,6 +1643,21 @@ begin
   end if;
   if bare ~ '\$""' then
     return 'subscriptions_filter_has_no_variables';
+  end if;
+  -- Others can fail whatever the body is (.datetime(), .decimal()), write out a number of 130,000 digits (.double()), or
+  -- return more than they read (.keyvalue()).
+  if bare ~ '\.(?!(type|size)\(\))\w+\(' then
+    return 'subscriptions_filter_methods_are_type_and_size';
+  end if;
+  -- [0, 0] returns each value twice, so that a few of them in a row return millions. A path in the brackets would be read
+  -- again for each array.
+  if regexp_replace(
+    bare, '\[(\*|(last|-?\d+)( - \d+)?( to (last|-?\d+)( - \d+)?)?)\]', '', 'g') ~ '\[' then
+    return 'subscriptions_filter_subscripts_are_one_index_or_range';
+  end if;
+  -- 1e130000 is short, but a sum with it has 130,000 digits.
+  if regexp_replace(bare, '\[[^\]]*\]', '', 'g') ~ ' [-+*/%] |[-+] *[$@(]' then
+    return 'subscriptions_filter_does_not_calculate';
   end if;
   -- Two paths would be compared pair by pair.
   if exists (
@@ -1535,6 +1680,12 @@ begin
   -- Each is read once from the body.
   if length(regexp_replace(bare, '[^$@]', '', 'g')) > 10 then
     return 'subscriptions_filter_has_at_most_10_paths';
+  end if;
+  -- Each step can be made for each value in the body.
+  if (
+    select count(*) from regexp_matches(bare, '\[|\.\*|\(|==|!=|<>|<|>|starts with', 'g')
+  ) > 60 then
+    return 'subscriptions_filter_has_at_most_60_steps';
   end if;
   begin
     perform jsonb_path_match('{}', filter, '{}', false);
@@ -1838,7 +1989,7 @@ $function$
 ;
 revoke execute on function posthorn.make_partitions(date) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.matching(statuses posthorn.webhook_status[], endpoint_id uuid, urls text[], ids uuid[], after uuid, before uuid, ended_before timestamp with time zone, walk integer, most integer)
+CREATE OR REPLACE FUNCTION posthorn.matching(statuses posthorn.webhook_status[], endpoint_id uuid, urls text[], ids uuid[], after uuid, before uuid, ended_before timestamp with time zone, walk integer, most integer, event_id uuid DEFAULT NULL::uuid, event_type text DEFAULT NULL::text, tenant text DEFAULT NULL::text)
  RETURNS TABLE(webhook_ids uuid[], walked_to uuid)
  LANGUAGE sql
  STABLE
@@ -1860,6 +2011,8 @@ AS $function$
           and e.status = 'failed'
           and e.webhook_id > matching.after
           and e.webhook_id < matching.before
+          and e.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and e.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by e.webhook_id
         limit matching.walk
       )
@@ -1872,6 +2025,8 @@ AS $function$
           and e.status = 'cancelled'
           and e.webhook_id > matching.after
           and e.webhook_id < matching.before
+          and e.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and e.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by e.webhook_id
         limit matching.walk
       )
@@ -1883,6 +2038,8 @@ AS $function$
           and 'delivered' = any (matching.statuses)
           and e.webhook_id > matching.after
           and e.webhook_id < matching.before
+          and e.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and e.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by e.webhook_id
         limit matching.walk
       )
@@ -1896,6 +2053,8 @@ AS $function$
           and 'pending' = any (matching.statuses)
           and q.webhook_id > matching.after
           and q.webhook_id < matching.before
+          and q.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and q.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by q.webhook_id
         limit matching.walk
       )
@@ -1944,7 +2103,7 @@ AS $function$
         end as wanted
     ),
     candidates as materialized (
-      select distinct w.webhook_id, w.outbox_id
+      select distinct w.webhook_id, w.outbox_id, w.lane
       from walked as w
       where ((select wanted from lanes) is null or w.lane = any ((select wanted from lanes)::bigint[]))
         and w.finished_at <= matching.ended_before
@@ -1957,14 +2116,30 @@ AS $function$
     matches as materialized (
       select c.webhook_id
       from candidates as c
-      where (select wanted from lanes) is null
+      where num_nonnulls(
+          matching.endpoint_id, matching.urls, matching.event_id, matching.event_type, matching.tenant) = 0
         or coalesce(
           (
             select
               case
-                when matching.endpoint_id is not null then o.endpoint_id = matching.endpoint_id
-                else o.endpoint_id is null and split_part(o.url, '?', 1) = any (matching.urls)
+                when matching.endpoint_id is not null then
+                  o.endpoint_id = matching.endpoint_id
+                  or (o.event_type is not null and c.webhook_id = posthorn.webhook_id(o.id, matching.endpoint_id))
+                when matching.urls is not null then
+                  o.endpoint_id is null and o.event_type is null and split_part(o.url, '?', 1) = any (matching.urls)
+                else true
               end
+              -- A webhook that is no event's has no event_type.
+              and (matching.event_id is null or (o.id = matching.event_id and o.event_type is not null))
+              and (matching.event_type is null or o.event_type = matching.event_type)
+              and (
+                matching.tenant is null
+                -- The same as in the view webhooks.
+                or matching.tenant = coalesce(
+                  nullif(case when o.event_type is null then o.tenant end, ''),
+                  (select p.tenant from posthorn.endpoints as p where p.lane = c.lane and o.url is null),
+                  o.tenant)
+              )
             from posthorn.outbox as o
             where o.id = c.outbox_id
           ),
@@ -1982,7 +2157,7 @@ AS $function$
     cross join horizon as h
   $function$
 ;
-revoke execute on function posthorn.matching(posthorn.webhook_status[],uuid,text[],uuid[],uuid,uuid,timestamp with time zone,integer,integer) from public;
+revoke execute on function posthorn.matching(posthorn.webhook_status[],uuid,text[],uuid[],uuid,uuid,timestamp with time zone,integer,integer,uuid,text,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.missed(before uuid, walk integer, OUT webhook_ids uuid[], OUT walked integer, OUT walked_to uuid)
  RETURNS record
@@ -2052,7 +2227,7 @@ AS $function$
           from posthorn.outbox as o
           where o.event_type is not null
             and o.tenant = (select e.tenant from posthorn.endpoints as e where e.id = missed_events.endpoint_id)
-            and o.id > missed_events.after
+            and o.id > (select greatest(missed_events.after, posthorn.history_floor()))
             and o.id < missed_events.before
           order by o.id
           limit missed_events.walk
@@ -2063,7 +2238,7 @@ AS $function$
           from posthorn.outbox as o
           where o.event_type is not null
             and o.tenant = '*'
-            and o.id > missed_events.after
+            and o.id > (select greatest(missed_events.after, posthorn.history_floor()))
             and o.id < missed_events.before
           order by o.id
           limit missed_events.walk
@@ -2321,9 +2496,11 @@ declare
   -- a URL, 32 is an event.
   traits integer;
   missing uuid;
+  fan_out_limit integer;
   -- Events with too many recipients for this transaction.
   postponed uuid[];
   matched uuid[];
+  ordered_webhooks integer;
 begin
   select bit_or(
     case when send_at is null or send_at <= now() then 1 else 0 end
@@ -2415,6 +2592,8 @@ begin
   end if;
 
   if traits & 32 > 0 then
+    -- Empty: the session has set it for one of its transactions before.
+    fan_out_limit := coalesce(nullif(current_setting('posthorn.fan_out_limit', true), '')::integer, 1000);
     -- All tenants, or more subscriptions than the limit. They are counted to the limit and not further.
     postponed := array(
       select n.id
@@ -2427,14 +2606,14 @@ begin
           cross join lateral (
             select
             from posthorn.subscriptions as s
-            where s.tenant = n.tenant and s.event_type = t.event_type and s.is_live
-            limit coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000) + 1
+            where s.tenant = n.tenant and s.event_type = t.event_type and s.event_type > '' and s.is_live
+            limit fan_out_limit + 1
           ) as found
-          limit coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000) + 1
+          limit fan_out_limit + 1
         ) as counted
       ) as c
       where n.event_type is not null
-        and (n.tenant = '*' or c.subscriptions > coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000))
+        and (n.tenant = '*' or c.subscriptions > fan_out_limit)
     );
 
     with events as materialized (
@@ -2473,6 +2652,7 @@ begin
         from posthorn.subscriptions as c
         where c.tenant = e.tenant
           and c.event_type = t.event_type
+          and c.event_type > ''
           and c.is_live
           and (c.filter is null or e.json @@ c.filter)
         offset 0
@@ -2493,9 +2673,15 @@ begin
     select array_agg(distinct outbox_id) into matched from added;
 
     if cardinality(postponed) > 0 then
-      insert into posthorn.fan_outs (event_id) select unnest(postponed);
-      perform posthorn.add_webhooks(
-        array_agg(f.event_id order by f.event_id, f.endpoint_id), array_agg(f.endpoint_id order by f.event_id, f.endpoint_id))
+      -- In one statement, so that the job judges the subscriptions by what was seen here.
+      with noted as (
+        insert into posthorn.fan_outs (event_id) select unnest(postponed)
+      )
+      select
+        posthorn.add_webhooks(
+          array_agg(f.event_id order by f.event_id, f.endpoint_id),
+          array_agg(f.endpoint_id order by f.event_id, f.endpoint_id))
+      into ordered_webhooks
       from posthorn.ordered_recipients(postponed) as f;
     end if;
 
@@ -2857,22 +3043,30 @@ CREATE OR REPLACE FUNCTION posthorn.rename_tenant(former text, new text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  endpoints bigint;
+  renamed uuid[];
+  ended uuid[];
 begin
   perform set_config('posthorn.is_renaming', 'on', true);
-  with renamed as (
+  with moved as (
     update posthorn.endpoints as e set tenant = rename_tenant.new where e.tenant = rename_tenant.former and e.status <> 'deleted'
     returning e.id
-  ),
-  followed as (
-    update posthorn.subscriptions as s
-    set tenant = rename_tenant.new
-    where s.endpoint_id in (select id from renamed) and s.ended_at is null
   )
-  select count(*) into endpoints from renamed;
+  select coalesce(array_agg(id), '{}') into renamed from moved;
   perform set_config('posthorn.is_renaming', '', true);
+  with over as (
+    update posthorn.subscriptions as s
+    set ended_at = clock_timestamp()
+    where s.endpoint_id = any (renamed) and s.ended_at is null
+    returning s.id
+  )
+  select array_agg(id) into ended from over;
+  insert into posthorn.subscriptions (endpoint_id, event_type, filter)
+  select s.endpoint_id, s.event_type, s.filter
+  from posthorn.subscriptions as s
+  where s.id = any (ended)
+  order by s.id;
   update posthorn.tenants as t set id = rename_tenant.new where t.id = rename_tenant.former;
-  return endpoints;
+  return cardinality(renamed);
 end
 $function$
 ;
@@ -2916,6 +3110,41 @@ end
 $function$
 ;
 revoke execute on function posthorn.repair_lane_rules() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.repair_subscriptions()
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  strays uuid[] := array(select id from posthorn.stray_subscriptions order by id);
+begin
+  -- In the order of the triggers: the endpoint first. A session that changes it in the meantime comes after us.
+  perform
+  from posthorn.endpoints as e
+  where e.id in (select s.endpoint_id from posthorn.subscriptions as s where s.id = any (strays))
+  order by e.id
+  for update;
+  perform set_config('posthorn.is_renaming', 'on', true);
+  update posthorn.subscriptions as s
+  set
+    tenant = e.tenant,
+    is_ordered = e.ordered,
+    is_live = s.ended_at is null and e.status in ('active', 'paused'),
+    ended_at = case when e.status = 'deleted' then coalesce(s.ended_at, clock_timestamp()) else s.ended_at end
+  from posthorn.endpoints as e
+  where s.id = any (strays)
+    and e.id = s.endpoint_id;
+  perform set_config('posthorn.is_renaming', '', true);
+  delete from posthorn.subscriptions as s
+  where s.id = any (strays)
+    and not exists (select from posthorn.endpoints as e where e.id = s.endpoint_id);
+  return query select unnest(strays);
+end
+$function$
+;
+revoke execute on function posthorn.repair_subscriptions() from public;
 
 CREATE OR REPLACE FUNCTION posthorn.resume(environment text DEFAULT NULL::text)
  RETURNS void
@@ -2978,6 +3207,7 @@ AS $function$
 declare
   broken text;
   endpoint record;
+  has_endpoint boolean;
 begin
   if tg_op = 'DELETE' then
     -- The endpoint is gone, or is being deleted with its subscriptions.
@@ -2985,15 +3215,14 @@ begin
       raise check_violation using
         constraint = 'subscriptions_are_ended_before_they_are_deleted', schema = 'posthorn', table = 'subscriptions',
         message = 'A subscription must be ended before it is deleted',
-        hint = 'update posthorn.subscriptions set ended_at = now() where id = …';
+        hint = 'update posthorn.subscriptions set ended_at = now() where id = ...';
     end if;
     return old;
   end if;
   if tg_op = 'UPDATE' then
-    if (new.id, new.endpoint_id, new.event_type, new.filter::text, new.created_at, new.created_in)
+    if (new.id, new.endpoint_id, new.tenant, new.event_type, new.filter::text, new.created_at, new.created_in)
       is distinct from
-      (old.id, old.endpoint_id, old.event_type, old.filter::text, old.created_at, old.created_in)
-      or (new.tenant <> old.tenant and coalesce(current_setting('posthorn.is_renaming', true), '') <> 'on')
+      (old.id, old.endpoint_id, old.tenant, old.event_type, old.filter::text, old.created_at, old.created_in)
     then
       broken := 'subscriptions_are_not_changed';
     elsif old.ended_at is not null and new.ended_at is null then
@@ -3008,14 +3237,17 @@ begin
       new.ended_in := old.ended_in;
     end if;
   else
-    select e.tenant, e.ordered, e.status in ('active', 'paused') as is_live
-    into endpoint
-    from posthorn.endpoints as e
+    perform set_config('posthorn.is_subscribing', 'on', true);
+    update posthorn.endpoints as e
+    set description = e.description
     where e.id = new.endpoint_id and e.status <> 'deleted'
-    for share;
+    returning e.tenant, e.ordered, e.status in ('active', 'paused') as is_live
+    into endpoint;
+    has_endpoint := found;
+    perform set_config('posthorn.is_subscribing', '', true);
     broken := case
       when new.id is null or get_byte(uuid_send(new.id), 6) >> 4 <> 7 then 'subscriptions_id_is_uuid_v7'
-      when not found then 'subscriptions_endpoint_is_registered'
+      when not has_endpoint then 'subscriptions_endpoint_is_registered'
       when new.tenant is not null and new.tenant <> endpoint.tenant then 'subscriptions_tenant_is_that_of_the_endpoint'
       when new.event_type is null
         or octet_length(new.event_type) > 128
@@ -3951,6 +4183,13 @@ create view posthorn.secret_keys as
                 END AS key_id) key)
   GROUP BY key.key_id;
 
+create view posthorn.stray_subscriptions as
+ SELECT s.id,
+    s.endpoint_id
+   FROM (posthorn.subscriptions s
+     LEFT JOIN posthorn.endpoints e ON ((e.id = s.endpoint_id)))
+  WHERE ((e.id IS NULL) OR (s.is_live <> ((s.ended_at IS NULL) AND (e.status = ANY (ARRAY['active'::posthorn.endpoint_status, 'paused'::posthorn.endpoint_status])))) OR ((s.ended_at IS NULL) AND ((e.status = 'deleted'::posthorn.endpoint_status) OR (s.tenant <> e.tenant) OR (s.is_ordered <> e.ordered))));
+
 create view posthorn.webhooks as
  SELECT w.webhook_id AS id,
     COALESCE(o.url, ( SELECT p.url
@@ -4071,6 +4310,8 @@ CREATE TRIGGER subscription_changes BEFORE INSERT OR DELETE OR UPDATE ON posthor
 
 comment on function posthorn.cancel_many(uuid[]) is 'Cancels webhooks that wait for their first or next attempt; returns how many.';
 
+comment on function posthorn.explain_event(uuid) is 'Why each endpoint of the tenant received an event, or did not.';
+
 comment on function posthorn.held(text) is 'Why this database is held; no row: webhooks are sent.';
 
 comment on function posthorn.hold(text) is 'Holds the database until posthorn.resume().';
@@ -4162,5 +4403,7 @@ comment on view posthorn.redacted_outbox is 'posthorn.outbox without bodies, sec
 comment on view posthorn.redacted_webhooks is 'posthorn.webhooks without query strings.';
 
 comment on view posthorn.secret_keys is 'The keys that seal the secrets of endpoints; null: plain text.';
+
+comment on view posthorn.stray_subscriptions is 'Subscriptions that differ from their endpoint, because a trigger did not fire.';
 
 comment on view posthorn.webhooks is 'Every webhook with its state: pending, delivering, delivered, failed or cancelled.';

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { type PosthornProcess, runPosthorn, spawnPosthorn } from '../harness/process.ts';
 import { startReceiver } from '../harness/receiver.ts';
 import { version } from '../src/version.ts';
+import { runHere } from './support/command-here.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { eventually } from './support/eventually.ts';
 import { forFile } from './support/world.ts';
@@ -47,7 +48,8 @@ describe('posthorn start without DATABASE_URL', () => {
 });
 
 describe('a data directory that cannot be', () => {
-  it.each([
+  // At once, as each is a process of its own.
+  it.concurrent.each([
     ['in a place where the system lets nobody make one', '/proc/x', 'ENOENT'],
     ['below such a place', '/proc/x/y/z', 'ENOENT'],
     ['that is a file', '/etc/passwd', 'EEXIST'],
@@ -62,7 +64,6 @@ describe('a data directory that cannot be', () => {
       expect(stderr).toContain(`"${POSTHORN_DATA_DIR}" is not (${code}`);
       expect(exitCode).toBe(2);
     },
-    20_000,
   );
 });
 
@@ -157,15 +158,15 @@ describe('the command line', () => {
       exitCode: 0,
       stdout: expect.stringContaining('posthorn start'),
     });
-    expect(await runPosthorn(['--version'])).toMatchObject({ exitCode: 0, stdout: `${version}\n` });
+    expect(await runHere(['--version'])).toMatchObject({ exitCode: 0, stdout: `${version}\n` });
   });
 
   it.each([
-    [['dance'], {}, 'Unknown command "dance"'],
-    [['start', '--loud'], {}, 'Unknown option --loud of "start"'],
-    [['start'], { PORT: 'http' }, 'PORT must be a whole number from 0 to 65535'],
-  ])('refuses %j with %j', async (args, env, message) => {
-    const { exitCode, stderr } = await runPosthorn(args, env);
+    [['dance'], {}, 'Unknown command "dance"', runPosthorn],
+    [['start', '--loud'], {}, 'Unknown option --loud of "start"', runHere],
+    [['start'], { PORT: 'http' }, 'PORT must be a whole number from 0 to 65535', runHere],
+  ])('refuses %j with %j', async (args, env, message, run) => {
+    const { exitCode, stderr } = await run(args, env);
     expect(exitCode).toBe(2);
     expect(stderr).toContain(message);
   });

@@ -95,14 +95,32 @@ describe('an illegal value is refused by a constraint named for its rule', () =>
     );
     const legalSecrets = new Set(rows.map(({ secret }) => secret));
     expect(legalSecrets.size).toBeGreaterThan(30);
-    for (const secret of secrets) {
-      const end = insert({ secret }).then(
-        () => 'accepted',
-        (error: { constraint?: string }) => error.constraint,
-      );
-      const wanted = legalSecrets.has(secret) ? 'accepted' : 'outbox_secret_is_base64_after_whsec';
-      expect([secret, await end]).toEqual([secret, wanted]);
-    }
+    const client = await database.pool.connect();
+    // All by one call, as each has to wait for the answer to the one before.
+    await client.query(
+      `create function pg_temp.end_of(secret text) returns text language plpgsql as $$
+       declare
+         rule text;
+       begin
+         insert into posthorn.outbox (url, body, secret) values ('https://example.com/hook', '{}', secret);
+         return 'accepted';
+       exception
+         when check_violation then
+           get stacked diagnostics rule = constraint_name;
+           return rule;
+       end $$`,
+    );
+    const { rows: ends } = await client.query<{ secret: string; end: string }>(
+      'select secret, pg_temp.end_of(secret) as end from unnest($1::text[]) as secret',
+      [secrets],
+    );
+    client.release(true);
+    expect(ends).toEqual(
+      secrets.map((secret) => ({
+        secret,
+        end: legalSecrets.has(secret) ? 'accepted' : 'outbox_secret_is_base64_after_whsec',
+      })),
+    );
     await database.pool.query('delete from posthorn.queue');
   });
 
@@ -134,13 +152,13 @@ describe('many at once', () => {
   it('go into the queue by one statement, each once', async () => {
     const { rowCount } = await database.pool.query(
       `insert into posthorn.outbox (url, body)
-       select 'https://example.com/' || n % 7, '{}' from generate_series(1, 100000) as n`,
+       select 'https://example.com/' || n % 7, '{}' from generate_series(1, 20000) as n`,
     );
-    expect(rowCount).toBe(100_000);
+    expect(rowCount).toBe(20_000);
     const { rows } = await database.pool.query(
       'select count(*)::integer as count, count(distinct lane)::integer as lanes from posthorn.queue',
     );
-    expect(rows).toEqual([{ count: 100_000, lanes: 7 }]);
+    expect(rows).toEqual([{ count: 20_000, lanes: 7 }]);
     await database.pool.query('truncate posthorn.queue');
   });
 
@@ -161,18 +179,15 @@ describe('many at once', () => {
 
   it('go into the queue by COPY', async () => {
     const client = await database.pool.connect();
-    await client.query(
-      'create temporary table source as select n from generate_series(1, 100000) as n',
-    );
     // COPY fires the same statement trigger; fed from the server so that no driver for it is needed.
     const { rows: allowed } = await client.query<{ is_superuser: string }>('show is_superuser');
     expect(allowed[0]?.is_superuser).toBe('on');
     await client.query(
       `copy posthorn.outbox (url, body) from program
-         $$seq 100000 | sed 's,.*,https://example.com/copied\t{"n":&},'$$`,
+         $$seq 20000 | sed 's,.*,https://example.com/copied\t{"n":&},'$$`,
     );
     const { rows } = await client.query('select count(*)::integer as count from posthorn.queue');
-    expect(rows).toEqual([{ count: 100_000 }]);
+    expect(rows).toEqual([{ count: 20_000 }]);
     client.release();
     await database.pool.query('truncate posthorn.queue');
   });

@@ -1,4 +1,4 @@
--- Orders that an endpoint catches up, or that a running catch-up reads the events again from an earlier time if need be.
+-- Orders that an endpoint catches up, or that a running catch-up reads the events again, from an earlier time if need be.
 -- The caller has locked the endpoint and set catching_up.
 create or replace function posthorn.begin_catch_up(
   endpoint_id uuid,
@@ -22,12 +22,8 @@ create or replace function posthorn.begin_catch_up(
         by_present_subscriptions = c.by_present_subscriptions or excluded.by_present_subscriptions,
         rate_limit_per_s = excluded.rate_limit_per_s,
         awaited = null,
-        walked_to = case
-          -- What it has read already was read by other rules.
-          when c.by_present_subscriptions < excluded.by_present_subscriptions then least(c.walked_to, excluded.walked_to)
-          when excluded.since < c.since then excluded.walked_to
-          else c.walked_to
-        end
+        -- From the start: transactions that it has waited for may have committed since it read their part.
+        walked_to = posthorn.uuid_floor(least(c.since, excluded.since))
     returning c.id
   $$;
 

@@ -21,6 +21,7 @@ declare
   work posthorn.catch_ups;
   page record;
   running text[];
+  prepared text[];
   started constant timestamptz := clock_timestamp();
 begin
   -- Nothing is added to a day that is dropped.
@@ -50,8 +51,13 @@ begin
       and l.granted
       and l.pid <> pg_backend_pid()
       and a.datid = (select d.oid from pg_database as d where d.datname = current_database())
-      -- Vacuum publishes nothing.
-      and a.backend_type = 'client backend');
+      -- Autovacuum, which publishes nothing, has no user. The kind of process is hidden from an owner who may not see all
+      -- statistics.
+      and a.usesysid is not null);
+  -- A prepared transaction has left its session. Read second, so that one that is prepared meanwhile is in one of the two.
+  prepared := array(
+    select 'prepared ' || x.transaction::text from pg_prepared_xacts as x where x.database = current_database());
+  running := running || prepared;
   work.awaited := coalesce(work.awaited, running);
 
   select m.*
@@ -75,6 +81,12 @@ begin
   elsif work.awaited = '{}' then
     status := 'finished';
   elsif work.awaited && running then
+    is_waiting := true;
+  elsif cardinality(prepared) > 0
+    and exists (select from unnest(work.awaited) as t (name) where not starts_with(t.name, 'prepared '))
+  then
+    -- They may be the ones that have left their sessions.
+    work.awaited := prepared;
     is_waiting := true;
   else
     work.awaited := '{}';

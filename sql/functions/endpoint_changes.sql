@@ -1,5 +1,5 @@
 -- Runs before an endpoint is changed: maintains its dates, and the rules for every change of status. A deleted endpoint
--- stays deleted and keeps no secrets. Sealing a secret does not count as a change.
+-- stays deleted and keeps no secrets. Sealing a secret and subscribing do not count as changes.
 create or replace function posthorn.endpoint_changes() returns trigger
   language plpgsql
   set search_path = pg_catalog, pg_temp
@@ -10,7 +10,11 @@ begin
       constraint = 'endpoints_deleted_is_final', schema = 'posthorn', table = 'endpoints', column = 'status',
       message = 'The endpoint was deleted and cannot be changed';
   end if;
-  if (new.gone_answers = old.gone_answers and coalesce(current_setting('posthorn.is_sealing', true), '') <> 'on')
+  if (
+      new.gone_answers = old.gone_answers
+      and coalesce(current_setting('posthorn.is_sealing', true), '') <> 'on'
+      and coalesce(current_setting('posthorn.is_subscribing', true), '') <> 'on'
+    )
     or new.status <> old.status
   then
     new.updated_at := clock_timestamp();

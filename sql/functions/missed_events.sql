@@ -2,6 +2,8 @@
 -- the order of their ids, after one id and before another; at most "most", within "walk" events. "walked_to" is where to
 -- continue; null at the end.
 --
+-- Not those of dropped days: of an event that is kept for another endpoint, it is not known any more who had received it.
+--
 -- by_present_subscriptions: a subscription that was made after the event counts as well. One that has ended never does.
 create or replace function posthorn.missed_events(
   endpoint_id uuid,
@@ -28,7 +30,7 @@ create or replace function posthorn.missed_events(
           from posthorn.outbox as o
           where o.event_type is not null
             and o.tenant = (select e.tenant from posthorn.endpoints as e where e.id = missed_events.endpoint_id)
-            and o.id > missed_events.after
+            and o.id > (select greatest(missed_events.after, posthorn.history_floor()))
             and o.id < missed_events.before
           order by o.id
           limit missed_events.walk
@@ -39,7 +41,7 @@ create or replace function posthorn.missed_events(
           from posthorn.outbox as o
           where o.event_type is not null
             and o.tenant = '*'
-            and o.id > missed_events.after
+            and o.id > (select greatest(missed_events.after, posthorn.history_floor()))
             and o.id < missed_events.before
           order by o.id
           limit missed_events.walk

@@ -22,9 +22,11 @@ declare
   -- a URL, 32 is an event.
   traits integer;
   missing uuid;
+  fan_out_limit integer;
   -- Events with too many recipients for this transaction.
   postponed uuid[];
   matched uuid[];
+  ordered_webhooks integer;
 begin
   select bit_or(
     case when send_at is null or send_at <= now() then 1 else 0 end
@@ -116,6 +118,8 @@ begin
   end if;
 
   if traits & 32 > 0 then
+    -- Empty: the session has set it for one of its transactions before.
+    fan_out_limit := coalesce(nullif(current_setting('posthorn.fan_out_limit', true), '')::integer, 1000);
     -- All tenants, or more subscriptions than the limit. They are counted to the limit and not further.
     postponed := array(
       select n.id
@@ -128,14 +132,14 @@ begin
           cross join lateral (
             select
             from posthorn.subscriptions as s
-            where s.tenant = n.tenant and s.event_type = t.event_type and s.is_live
-            limit coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000) + 1
+            where s.tenant = n.tenant and s.event_type = t.event_type and s.event_type > '' and s.is_live
+            limit fan_out_limit + 1
           ) as found
-          limit coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000) + 1
+          limit fan_out_limit + 1
         ) as counted
       ) as c
       where n.event_type is not null
-        and (n.tenant = '*' or c.subscriptions > coalesce(current_setting('posthorn.fan_out_limit', true)::integer, 1000))
+        and (n.tenant = '*' or c.subscriptions > fan_out_limit)
     );
 
     with events as materialized (
@@ -174,6 +178,7 @@ begin
         from posthorn.subscriptions as c
         where c.tenant = e.tenant
           and c.event_type = t.event_type
+          and c.event_type > ''
           and c.is_live
           and (c.filter is null or e.json @@ c.filter)
         offset 0
@@ -194,9 +199,15 @@ begin
     select array_agg(distinct outbox_id) into matched from added;
 
     if cardinality(postponed) > 0 then
-      insert into posthorn.fan_outs (event_id) select unnest(postponed);
-      perform posthorn.add_webhooks(
-        array_agg(f.event_id order by f.event_id, f.endpoint_id), array_agg(f.endpoint_id order by f.event_id, f.endpoint_id))
+      -- In one statement, so that the job judges the subscriptions by what was seen here.
+      with noted as (
+        insert into posthorn.fan_outs (event_id) select unnest(postponed)
+      )
+      select
+        posthorn.add_webhooks(
+          array_agg(f.event_id order by f.event_id, f.endpoint_id),
+          array_agg(f.endpoint_id order by f.event_id, f.endpoint_id))
+      into ordered_webhooks
       from posthorn.ordered_recipients(postponed) as f;
     end if;
 

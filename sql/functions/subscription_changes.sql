@@ -1,6 +1,7 @@
 -- The rules of subscriptions, before a row is written. A subscription copies from its endpoint what publishing needs, is
--- ended once, and is otherwise not changed. The endpoint is locked, so that a change of it waits and then finds the row:
--- endpoint_to_subscriptions().
+-- ended once, and is otherwise not changed. The endpoint is written as it is, so that a change of it waits and then finds the
+-- row: endpoint_to_subscriptions(). A lock is not enough: a REPEATABLE READ transaction would wait for it, change the endpoint,
+-- and leave out the row, which it cannot see. Now it fails.
 create or replace function posthorn.subscription_changes() returns trigger
   language plpgsql
   security definer
@@ -9,6 +10,7 @@ create or replace function posthorn.subscription_changes() returns trigger
 declare
   broken text;
   endpoint record;
+  has_endpoint boolean;
 begin
   if tg_op = 'DELETE' then
     -- The endpoint is gone, or is being deleted with its subscriptions.
@@ -16,15 +18,14 @@ begin
       raise check_violation using
         constraint = 'subscriptions_are_ended_before_they_are_deleted', schema = 'posthorn', table = 'subscriptions',
         message = 'A subscription must be ended before it is deleted',
-        hint = 'update posthorn.subscriptions set ended_at = now() where id = …';
+        hint = 'update posthorn.subscriptions set ended_at = now() where id = ...';
     end if;
     return old;
   end if;
   if tg_op = 'UPDATE' then
-    if (new.id, new.endpoint_id, new.event_type, new.filter::text, new.created_at, new.created_in)
+    if (new.id, new.endpoint_id, new.tenant, new.event_type, new.filter::text, new.created_at, new.created_in)
       is distinct from
-      (old.id, old.endpoint_id, old.event_type, old.filter::text, old.created_at, old.created_in)
-      or (new.tenant <> old.tenant and coalesce(current_setting('posthorn.is_renaming', true), '') <> 'on')
+      (old.id, old.endpoint_id, old.tenant, old.event_type, old.filter::text, old.created_at, old.created_in)
     then
       broken := 'subscriptions_are_not_changed';
     elsif old.ended_at is not null and new.ended_at is null then
@@ -39,14 +40,17 @@ begin
       new.ended_in := old.ended_in;
     end if;
   else
-    select e.tenant, e.ordered, e.status in ('active', 'paused') as is_live
-    into endpoint
-    from posthorn.endpoints as e
+    perform set_config('posthorn.is_subscribing', 'on', true);
+    update posthorn.endpoints as e
+    set description = e.description
     where e.id = new.endpoint_id and e.status <> 'deleted'
-    for share;
+    returning e.tenant, e.ordered, e.status in ('active', 'paused') as is_live
+    into endpoint;
+    has_endpoint := found;
+    perform set_config('posthorn.is_subscribing', '', true);
     broken := case
       when new.id is null or get_byte(uuid_send(new.id), 6) >> 4 <> 7 then 'subscriptions_id_is_uuid_v7'
-      when not found then 'subscriptions_endpoint_is_registered'
+      when not has_endpoint then 'subscriptions_endpoint_is_registered'
       when new.tenant is not null and new.tenant <> endpoint.tenant then 'subscriptions_tenant_is_that_of_the_endpoint'
       when new.event_type is null
         or octet_length(new.event_type) > 128

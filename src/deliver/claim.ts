@@ -54,7 +54,7 @@ export interface ClaimRequest {
   readonly leaseS: number;
 }
 
-/** A row as claim.sql and probe.sql return it. Without a webhook_id: the body of an event, or the last row. */
+/** A row as claim.sql and probe.sql return it. */
 export interface ClaimRow {
   webhook_id: string | null;
   outbox_id: string;
@@ -67,7 +67,7 @@ export interface ClaimRow {
   url: string;
   event_type: string | null;
   tenant: string;
-  /** Null: in the row of its event. */
+  /** Null: the same as that of another row of its event. */
   body: string | null;
   headers: Record<string, string> | null;
   content_type: string;
@@ -122,11 +122,10 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
   const seen = rows.at(-1)?.discovered;
   if (seen === null || seen === undefined) throw new Error('claim.sql returned no last row');
   const claimed = { fromMs, toMs: performance.now() };
-  const bodies = bodiesOf(rows);
+  const found = rows.slice(0, -1);
+  const bodies = bodiesOf(found);
   return {
-    webhooks: rows
-      .filter((row) => row.webhook_id !== null)
-      .map((row) => toWebhook(row, { claimed, request, bodies })),
+    webhooks: found.map((row) => toWebhook(row, { claimed, request, bodies })),
     discovered: (seen.lanes ?? []).map(([lane, priority, waiting, dueMs, lastDueMs, access]) => ({
       lane,
       priority,
@@ -144,15 +143,10 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
   };
 }
 
-/** The bodies of events: read once, however many of their webhooks were claimed. */
+/** The bodies of events that have several webhooks here: each was read once. */
 function bodiesOf(rows: readonly ClaimRow[]): ReadonlyMap<string, string> | undefined {
-  let bodies: Map<string, string> | undefined;
-  for (const { webhook_id, outbox_id, body } of rows) {
-    if (webhook_id !== null || body === null) continue;
-    bodies ??= new Map();
-    bodies.set(outbox_id, body);
-  }
-  return bodies;
+  if (rows.every(({ body }) => body !== null)) return undefined;
+  return new Map(rows.flatMap((row) => (row.body === null ? [] : [[row.outbox_id, row.body]])));
 }
 
 /** A claimed row as the rest of the engine knows it. */

@@ -28,6 +28,8 @@ beforeEach(async () => {
   await database.empty();
   posthorn = await startEngine(database, {
     env: { POSTHORN_ALERT_URL: `${alerts.url}/alerts`, POSTHORN_ALERT_SECRET: 'hidden-secret' },
+    // A heartbeat says whether the way out is down.
+    timings: { heartbeatMs: 200 },
   });
   evaluate = evaluateBy(posthorn, database);
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findEndpoint } from '../../src/queries/find-endpoint.ts';
 import { findWebhook } from '../../src/queries/find-webhook.ts';
 import { listWebhooks } from '../../src/queries/list-webhooks.ts';
@@ -51,11 +51,14 @@ afterAll(async () => {
 });
 
 // With the statistics of an empty table, as after a restore, and with true ones.
-for (const statistics of ['none', 'analyzed']) {
+describe.each(['none', 'analyzed'])('with statistics "%s"', (statistics) => {
+  beforeAll(async () => {
+    if (statistics === 'analyzed') await database.pool.query('analyze');
+  });
+
   it.each(['any', ...webhookStatuses.filter((status) => status !== 'delivering')])(
-    `reads no more than a page needs, with statistics "${statistics}" and status "%s"`,
+    'reads no more than a page needs, with status "%s"',
     async (filter) => {
-      if (statistics === 'analyzed') await database.pool.query('analyze');
       const status = webhookStatuses.find((candidate) => candidate === filter);
       const read = await rowsRead(api.pool, async (connection) => {
         const page = await listWebhooks(connection, { status, limit: 50, before: undefined });
@@ -67,9 +70,8 @@ for (const statistics of ['none', 'analyzed']) {
   );
 
   it.each(['any', ...webhookStatuses])(
-    `looks at most 10,000 up for a page of text that none has, with statistics "${statistics}" and status "%s"`,
+    'looks at most 10,000 up for a page of text that none has, with status "%s"',
     async (filter) => {
-      if (statistics === 'analyzed') await database.pool.query('analyze');
       const status = webhookStatuses.find((candidate) => candidate === filter);
       const which = { text: 'no-such-customer' };
       const read = await rowsRead(api.pool, async (connection) => {
@@ -87,9 +89,8 @@ for (const statistics of ['none', 'analyzed']) {
   );
 
   it.each(['any', ...webhookStatuses])(
-    `walks no further than its limit for an endpoint that has nothing, a priority that none has and a period, with statistics "${statistics}" and status "%s"`,
+    'walks no further than its limit for an endpoint that has nothing, a priority that none has and a period, with status "%s"',
     async (filter) => {
-      if (statistics === 'analyzed') await database.pool.query('analyze');
       const status = webhookStatuses.find((candidate) => candidate === filter);
       for (const { which, most } of [
         { which: { endpointId: '01a20a98-de68-7969-ab29-7c043a5c0896' }, most: 101_000 },
@@ -116,9 +117,8 @@ for (const statistics of ['none', 'analyzed']) {
   );
 
   it.each(['failed', 'cancelled'] as const)(
-    `finds what of an endpoint %s without fetching what is of others, with statistics "${statistics}"`,
+    'finds what of an endpoint %s without fetching what is of others',
     async (status) => {
-      if (statistics === 'analyzed') await database.pool.query('analyze');
       const which = { endpointId: '01a20a98-de68-7969-ab29-7c043a5c0896' };
       // What somebody may still see otherwise is not yet marked as visible to all.
       await eventually(async () => {
@@ -139,7 +139,7 @@ for (const statistics of ['none', 'analyzed']) {
     },
   );
 
-  it(`counts no more of an endpoint's backlog than it tells, with statistics "${statistics}"`, async () => {
+  it("counts no more of an endpoint's backlog than it tells", async () => {
     const read = await rowsRead(api.pool, async (connection) => {
       const endpoint = await findEndpoint(connection, endpointId);
       expect(endpoint?.backlog.is_at_least).toBe(true);
@@ -147,7 +147,7 @@ for (const statistics of ['none', 'analyzed']) {
     expect(read.sequential).toBe(0);
     expect(read.byIndex).toBeLessThan(10_100);
   });
-}
+});
 
 it('reads at most 100,000 rows for a page of those being delivered, and finds them all in the end', async () => {
   const first = await listWebhooks(api.pool, {

@@ -172,7 +172,8 @@ export async function fingerprinter({ pool }: TestDatabase): Promise<() => Promi
      from pg_class
      where relnamespace = 'posthorn'::regnamespace and relkind in ('r', 'p') and not relispartition`,
   );
-  const statement = rows[0]?.statement ?? '';
+  // Named, so that it is not planned for all partitions each time.
+  const statement = { name: 'fingerprint', text: rows[0]?.statement ?? '' };
   return async () => {
     const found = await pool.query<{ name: string; state: string }>(statement);
     return found.rows.map(({ name, state }) => `${name}: ${state}`).join('\n');

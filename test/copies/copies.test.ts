@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { runPosthorn } from '../../harness/process.ts';
 import { startReceiver } from '../../harness/receiver.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { examine } from '../../src/doctor/examine.ts';
 import { createLog } from '../../src/log.ts';
+import { runHere } from '../support/command-here.ts';
 import { copyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
@@ -310,7 +310,7 @@ async function finding({ url }: TestDatabase, environment = '') {
 }
 
 function posthornFor({ url }: TestDatabase, ...args: string[]) {
-  return runPosthorn(args, { DATABASE_URL: url });
+  return runHere(args, { DATABASE_URL: url });
 }
 
 async function checksOf({ address }: { readonly address: string }) {

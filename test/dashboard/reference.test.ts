@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPage, photograph, startBrowser } from '../support/browser.ts';
-import { axe, holds } from './looking.ts';
+import { axe, holds, openAll } from './looking.ts';
 import { fixture } from './openapi-fixture.ts';
 import { hostileTexts, startWorld, type World } from './world.ts';
 
@@ -183,7 +183,7 @@ describe.skipIf(typeof started === 'string')('the page "API"', { timeout: 120_00
     it.each(['', '/sendWebhook'])('has nothing that axe finds at #/api%s', async (path) => {
       await using watched = await open(`#/api${path}`, { colours });
       await watched.page.getByText('Send a webhook').first().waitFor();
-      for (const summary of await watched.page.locator('summary').all()) await summary.click();
+      await openAll(watched.page);
       await photograph(watched.page, `fixture${path.replace('/', '-')}-${colours}`);
       expect(await axe(watched.page)).toEqual([]);
       expect(watched.troubles).toEqual([]);
@@ -194,7 +194,7 @@ describe.skipIf(typeof started === 'string')('the page "API"', { timeout: 120_00
     for (const path of ['', '/sendWebhook', '/getEndpoint']) {
       await using watched = await open(`#/api${path}`, { width });
       await watched.page.locator('main h1').first().waitFor();
-      for (const summary of await watched.page.locator('summary').all()) await summary.click();
+      await openAll(watched.page);
       const [scroll, client]: [number, number] = await watched.page.evaluate(
         '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
       );

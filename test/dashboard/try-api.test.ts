@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openPage, photograph, startBrowser } from '../support/browser.ts';
 import { startEngine } from '../support/engine.ts';
-import { axe } from './looking.ts';
+import { axe, openAll } from './looking.ts';
 import { hostileTexts, startWorld, type World } from './world.ts';
 
 // The page "API" with the document of the API that serves it, and requests that it answers.
@@ -109,7 +109,7 @@ describe.skipIf(typeof started === 'string')(
           await page.goto(`${world.origin}/${hash}`);
           await page.locator('main h1').filter({ hasText: heading }).first().waitFor();
           await photograph(page, `reference-closed-${name}-${colours}-${width}`);
-          for (const summary of await page.locator('summary').all()) await summary.click();
+          await openAll(page);
           await photograph(page, `reference-${name}-${colours}-${width}`);
           const [scroll, client]: [number, number] = await page.evaluate(
             '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',

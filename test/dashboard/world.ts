@@ -72,7 +72,11 @@ export async function startWorld(): Promise<World> {
   const scheduled = new Date(Date.now() + 3_600_000).toISOString();
   await insert('/scheduled', JSON.stringify({ send_at: scheduled }));
   const hostile = await insert("/hostile?<script>hacked()</script>&x='onerror=hacked()");
-  for (let n = 0; n < 60; n += 1) await insert(`/many/${n % 5}`);
+  await pool.query(
+    `insert into posthorn.outbox (url, body)
+     select $1 || '/many/' || n % 5, '{"type":"order.created"}' from generate_series(0, 59) as n`,
+    [base],
+  );
   await pool.query(
     `insert into posthorn.outbox (endpoint_id, body) select $1, '{}' from generate_series(1, 12)`,
     [endpointId],

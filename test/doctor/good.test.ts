@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type PosthornProcess, runPosthorn, spawnPosthorn } from '../../harness/process.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
+import { copyCluster } from '../support/cluster.ts';
 
 // `posthorn doctor` beside a Posthorn that somebody has just started, as he calls it: without any setting.
 
@@ -12,7 +12,8 @@ let dataDir: string;
 let posthorn: PosthornProcess;
 
 beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'posthorn-doctor-'));
+  dataDir = await mkdtemp(join(inject('quickDirectory'), 'posthorn-doctor-'));
+  await copyCluster(dataDir);
   posthorn = spawnPosthorn('start', { POSTHORN_DATA_DIR: dataDir, PORT: '0' });
   await posthorn.line(/Worker ready/);
 });

@@ -6,6 +6,7 @@ import { eventually } from '../support/eventually.ts';
 const directory = DataDirectory.forEachTest();
 
 test('processes that start at once share one server, which only its owner stops', async () => {
+  await directory.empty();
   const all = await Promise.all([
     directory.startChild(),
     directory.startChild(),

@@ -9,6 +9,7 @@ import { expect, test } from 'vitest';
 import { canRunPsql } from '../../harness/can-run.ts';
 import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { commandLine, isZombie } from '../../src/embedded/process-identity.ts';
+import { copyCluster } from '../support/cluster.ts';
 import { answers, DataDirectory, isRunning, query } from '../support/embedded-postgres.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -142,6 +143,7 @@ test('another port is taken, and kept, when the last one is in use', async () =>
 test('two directories have a server each, even when both want one port at once', async () => {
   const other = join(directory.path, 'other');
   await mkdir(other);
+  await copyCluster(other);
   await copyFile(join(directory.path, 'postgres.json'), join(other, 'postgres.json'));
   const [one, two] = await Promise.all([directory.start(), directory.start(other)]);
   expect(one.port).not.toBe(two.port);
@@ -150,6 +152,7 @@ test('two directories have a server each, even when both want one port at once',
 });
 
 test('a lock and an unfinished cluster left by a killed process are cleared away', async () => {
+  await directory.empty();
   await writeFile(join(directory.path, 'postgres.lock'), '{"pid":999999999,"startedAt":"never"}');
   await writeFile(join(directory.path, 'postgres.init-killed'), '');
   const server = await directory.start();

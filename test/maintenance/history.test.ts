@@ -242,8 +242,10 @@ describe('pruning', () => {
     await oldWebhook({ daysAgo: 50, isFinished: true });
     await using reader = await openTransaction('select count(*) from posthorn.webhooks');
     await expect(
-      withLockTimeout(database.pool, (client) =>
-        client.query('select posthorn.drop_partitions($1::date)', [day(-50)]),
+      withLockTimeout(
+        database.pool,
+        (client) => client.query('select posthorn.drop_partitions($1::date)', [day(-50)]),
+        { tries: 2 },
       ),
     ).rejects.toMatchObject({ code: '55P03' });
     await reader.end();

@@ -13,7 +13,12 @@ import { forEachTest, forFile } from '../support/world.ts';
 // Replays as workers carry them out.
 
 const database = forFile(createTestDatabase);
-forFile(() => startEngine(database, { env: { POSTHORN_RETRY_SCHEDULE: '1h' } }));
+forFile(() =>
+  startEngine(database, {
+    env: { POSTHORN_RETRY_SCHEDULE: '1h' },
+    timings: { rescueEveryMs: 200 },
+  }),
+);
 const receiver = forEachTest(startReceiver);
 
 beforeEach(() => database.empty());

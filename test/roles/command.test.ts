@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { canRunPsql } from '../../harness/can-run.ts';
-import { runPosthorn } from '../../harness/process.ts';
 import { rolesCommand } from '../../src/commands/roles.ts';
 import { ConfigError } from '../../src/config/config-error.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { roleNames } from '../../src/db/rights.ts';
 import { type MadeRoles, makeRoles } from '../../src/db/roles.ts';
 import { createLog } from '../../src/log.ts';
+import { runHere } from '../support/command-here.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { connect, dropRoles, randomPrefix, urlAs, urlOfServer } from '../support/roles.ts';
 import { forEachTest } from '../support/world.ts';
@@ -119,7 +119,7 @@ describe('the roles', () => {
 describe('posthorn roles', () => {
   it('says what to do next', async () => {
     const app = await ownSchema('createrole');
-    const { exitCode, stdout, stderr } = await runPosthorn(['roles', '--prefix', prefix], {
+    const { exitCode, stdout, stderr } = await runHere(['roles', '--prefix', prefix], {
       DATABASE_URL: app,
     });
     expect([exitCode, stderr]).toEqual([0, '']);
@@ -148,7 +148,7 @@ describe('posthorn roles', () => {
 
 describe.skipIf(!canRunPsql('what posthorn roles --sql prints'))('posthorn roles --sql', () => {
   it('prints what does the same in psql, and needs no database for that', async () => {
-    const script = await runPosthorn(['roles', '--sql', '--prefix', prefix]);
+    const script = await runHere(['roles', '--sql', '--prefix', prefix]);
     expect(script.exitCode).toBe(0);
     const psql = spawnSync('psql', [database.url, '-X', '-q', '-v', 'ON_ERROR_STOP=1'], {
       input: script.stdout,

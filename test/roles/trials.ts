@@ -45,6 +45,21 @@ export const trials: readonly Trial[] = [
     allowed: ['producer', 'worker', 'owner'],
   },
   {
+    what: 'publish an event, with any of its columns, `returning id`',
+    sql: () =>
+      `insert into posthorn.events
+         (tenant, event_type, body, headers, content_type, priority, send_at, max_attempts, idempotency_key, traceparent)
+       values ('acme', 'order.paid', ${body}, '{"X-Note": "1"}', 'text/plain', 'high', now(), 3, 'a trial',
+         '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01')
+       returning id`,
+    allowed: ['producer', 'worker', 'owner'],
+  },
+  {
+    what: 'call `posthorn.publish()`',
+    sql: () => `select posthorn.publish('acme', 'order.paid', ${body})`,
+    allowed: ['producer', 'worker', 'owner'],
+  },
+  {
     what: 'call `posthorn.cancel()`',
     sql: ({ webhookId }) => `select posthorn.cancel('${webhookId}')`,
     allowed: ['worker', 'owner'],
@@ -92,6 +107,18 @@ export const trials: readonly Trial[] = [
     what: 'insert `returning body`',
     sql: () =>
       `insert into posthorn.outbox (url, body) values ('https://example.com', ${body}) returning body`,
+    allowed: ['worker', 'owner'],
+  },
+  {
+    what: 'choose `id` or `created_at` of an event',
+    sql: () =>
+      `insert into posthorn.events (id, event_type, body) values (posthorn.uuid_v7(), 'order.paid', ${body})`,
+    allowed: nobodyElse,
+  },
+  {
+    what: 'publish an event `returning recipients`',
+    sql: () =>
+      `insert into posthorn.events (event_type, body) values ('order.paid', ${body}) returning recipients`,
     allowed: ['worker', 'owner'],
   },
   {
@@ -184,6 +211,62 @@ export const trials: readonly Trial[] = [
     sql: () => `select * from posthorn.redacted_${name}`,
     allowed: ['reader', 'worker', 'owner'] as const,
   })),
+  {
+    what: 'read the view `events`, which has bodies',
+    sql: () => 'table posthorn.events',
+    allowed: ['worker', 'owner'],
+  },
+  {
+    what: 'read the view `redacted_events`',
+    sql: () => 'table posthorn.redacted_events',
+    allowed: ['reader', 'worker', 'owner'],
+  },
+  {
+    what: 'read the subscriptions, tenants and event types, and the progress of fan-outs and catch-ups',
+    sql: () =>
+      `table posthorn.subscriptions; table posthorn.tenants; table posthorn.event_types;
+       table posthorn.unmatched_events; table posthorn.fan_outs; table posthorn.catch_ups`,
+    allowed: ['reader', 'worker', 'owner'],
+  },
+  ...['subscriptions', 'tenants', 'event_types'].map((table) => ({
+    what: `change \`${table}\``,
+    sql: ({ endpointId }: Ground) =>
+      ({
+        subscriptions: `insert into posthorn.subscriptions (endpoint_id, event_type) values ('${endpointId}', '*')`,
+        tenants: `insert into posthorn.tenants (id) values ('acme')`,
+        event_types: `insert into posthorn.event_types (name) values ('order.paid')`,
+      })[table] ?? '',
+    allowed: ['worker', 'owner'] as const,
+  })),
+  {
+    what: 'ask who receives an event',
+    sql: () => `select posthorn.recipients('acme', 'order.paid', ${body})`,
+    allowed: ['worker', 'owner'],
+  },
+  {
+    what: 'let an endpoint catch up, and stop that',
+    sql: ({ endpointId }) =>
+      `select posthorn.catch_up('${endpointId}', now()); select posthorn.cancel_catch_up('${endpointId}')`,
+    allowed: ['worker', 'owner'],
+  },
+  {
+    what: 'rename a tenant',
+    sql: () => `select posthorn.rename_tenant('acme', 'acme2')`,
+    allowed: ['worker', 'owner'],
+  },
+  {
+    what: 'send an event to an endpoint that does not subscribe to it',
+    sql: ({ webhookId, endpointId }) =>
+      `select posthorn.add_webhooks(array['${webhookId}']::uuid[], array['${endpointId}']::uuid[])`,
+    allowed: nobodyElse,
+  },
+  {
+    what: 'leave an event to a job, or say that it has no recipient',
+    sql: ({ webhookId }) =>
+      `insert into posthorn.fan_outs (event_id) values ('${webhookId}');
+       insert into posthorn.unmatched_events (event_id) values ('${webhookId}')`,
+    allowed: nobodyElse,
+  },
   {
     what: 'read the endpoints with their secrets',
     sql: () => 'select url, secret from posthorn.endpoints',

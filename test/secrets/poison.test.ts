@@ -237,7 +237,9 @@ it('all that is legal ends with an outcome, whatever it is, and ordinary webhook
   for (const [at, row] of [...single, ...mixed].entries()) {
     const key = row['idempotency_key'];
     const own = typeof key === 'string' ? { idempotency_key: `${key}${at}` } : {};
-    const full = { url: `${receiver.url}/nasty`, body: '{}', max_attempts: 2, ...row, ...own };
+    const nastyRow = { url: `${receiver.url}/nasty`, body: '{}', max_attempts: 2, ...row, ...own };
+    // Each has a lane of its own, or those of a lane that fails would rest after each other.
+    const full = { ...nastyRow, url: nastyRow.url.replace(/(?<=[/?]x?)$/, String(at)) };
     const rule = await refusal(full);
     if (rule === undefined) inserted += 1;
     else reasons.set(rule, (reasons.get(rule) ?? 0) + 1);

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { runPosthorn, spawnWorker } from '../../harness/process.ts';
+import { spawnWorker } from '../../harness/process.ts';
 import { openText } from '../../src/domain/sealed-text.ts';
 import type { Log } from '../../src/log.ts';
 import { sealSecrets } from '../../src/maintenance/seal-secrets.ts';
+import { runHere } from '../support/command-here.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
@@ -259,14 +260,14 @@ describe('posthorn secrets', () => {
     await register(2);
     await seal('old');
     const env = { DATABASE_URL: database.url, POSTHORN_ENCRYPTION_KEYS: ringText('new', 'old') };
-    const before = await runPosthorn(['secrets'], env);
+    const before = await runHere(['secrets'], env);
     expect([before.exitCode, before.stderr]).toEqual([0, '']);
     expect(before.stdout).toMatch(/^new +0 +seals/m);
     expect(before.stdout).toMatch(/^old +2 +needed/m);
     await seal('new', 'old');
-    const after = await runPosthorn(['secrets'], env);
+    const after = await runHere(['secrets'], env);
     expect(after.stdout).toMatch(/^old +0 +may be removed/m);
-    const without = await runPosthorn(['secrets'], {
+    const without = await runHere(['secrets'], {
       ...env,
       POSTHORN_ENCRYPTION_KEYS: ringText('other'),
     });
@@ -278,7 +279,7 @@ describe('posthorn secrets', () => {
       expect(stdout + stderr).not.toMatch(keyPattern);
       expect(stdout + stderr).not.toContain('planted');
     }
-    const wrong = await runPosthorn(['secrets'], { ...env, POSTHORN_ENCRYPTION_KEYS: 'hunter2' });
+    const wrong = await runHere(['secrets'], { ...env, POSTHORN_ENCRYPTION_KEYS: 'hunter2' });
     expect([wrong.exitCode, wrong.stderr]).toEqual([
       2,
       expect.stringMatching(/^POSTHORN_ENCRYPTION_KEYS cannot be used: each key must be id:base64/),

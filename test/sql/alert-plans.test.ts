@@ -93,7 +93,7 @@ async function fill(): Promise<void> {
     `insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
      select id, id, case when n <= 200000 then 1 else 2 + n % 3000 end, n / 3 % 2,
        now() - interval '1 hour' + n * interval '1 millisecond'
-     from (select n, posthorn.uuid_v7() as id from generate_series(1, 300000) as n) as made`,
+     from (select n, lpad(to_hex(n), 32, '0')::uuid as id from generate_series(1, 300000) as n) as made`,
   );
   await client.query(
     `insert into posthorn.breakers (lane, url, state, consecutive, failing_since, open_until)

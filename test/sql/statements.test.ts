@@ -55,7 +55,7 @@ it.runIf(hasPsql).each(names)('the command in the head of sql/%s.sql runs as it 
 it('a probe reads all that a claim reads of its webhook, in the same way', () => {
   const read = (name: string) => {
     const [, columns, tables] =
-      /\nselect\n( {2}c\.webhook_id,[\s\S]*?) *e\.retry_schedule_s[\s\S]*?\n(from claimed as c\n(?:left join .*\n)+)/.exec(
+      /\nselect\n( {2}c\.webhook_id,[\s\S]*?) *e\.retry_schedule_s[\s\S]*?\n(from .*claimed.* as c\n(?:left join .*\n)+)/.exec(
         `${readFileSync(`${root}sql/${name}.sql`, 'utf8')}\n`,
       ) ?? [];
     return { columns: columns?.replace(bodyOnce, "coalesce(o.body, '') as body"), tables };

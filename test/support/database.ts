@@ -13,9 +13,9 @@ export interface TestDatabase extends AsyncDisposable {
   drop(): Promise<void>;
 }
 
-/** Clones the migrated template. */
+/** Clones the migrated template: its files are copied, which costs less than a write to the WAL for each page. */
 export function createTestDatabase(): Promise<TestDatabase> {
-  return createDatabaseFrom(`template ${inject('templateDatabase')}`);
+  return createDatabaseFrom(`template ${inject('templateDatabase')} strategy file_copy`);
 }
 
 /** Makes one that is not migrated, such as `encoding 'LATIN1' locale 'C'`, with settings of its own. */

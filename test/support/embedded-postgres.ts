@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
-import { afterEach, beforeEach } from 'vitest';
+import { afterEach, beforeEach, inject } from 'vitest';
 import { z } from 'zod';
 import {
   type EmbeddedPostgres,
@@ -13,6 +12,7 @@ import {
 } from '../../src/embedded/embedded-postgres.ts';
 import { identify } from '../../src/embedded/process-identity.ts';
 import type { Log } from '../../src/log.ts';
+import { copyCluster } from './cluster.ts';
 
 /** Another process that runs the embedded Postgres; see embedded-postgres-child.ts. */
 export interface Child {
@@ -24,7 +24,7 @@ export interface Child {
 const Greeting = z.object({ url: z.string() });
 const State = z.object({ owner: z.object({ pid: z.int() }).nullable() });
 
-/** An empty data directory for each test, and what tests do with it. All that runs ends with it. */
+/** A data directory with a stopped server for each test, and what tests do with it. All that runs ends with it. */
 export class DataDirectory {
   path = '';
   messages: string[] = [];
@@ -43,6 +43,12 @@ export class DataDirectory {
     beforeEach(() => directory.#open());
     afterEach(() => directory.#close());
     return directory;
+  }
+
+  /** Leaves nothing of the server, so that the next start is the first. */
+  async empty(): Promise<void> {
+    await rm(join(this.path, 'postgres'), { recursive: true });
+    await rm(join(this.path, 'pgpass'));
   }
 
   async start(path = this.path): Promise<EmbeddedPostgres> {
@@ -90,7 +96,8 @@ export class DataDirectory {
   }
 
   async #open(): Promise<void> {
-    this.path = await mkdtemp(join(tmpdir(), 'posthorn-embedded-'));
+    this.path = await mkdtemp(join(inject('quickDirectory'), 'posthorn-embedded-'));
+    await copyCluster(this.path);
     // Not the default: another run on this machine would take the port while our server is down.
     const port = 20_000 + Math.floor(Math.random() * 10_000);
     await writeFile(join(this.path, 'postgres.json'), JSON.stringify({ port, owner: null }));

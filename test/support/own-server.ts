@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { inject } from 'vitest';
 import { databaseUrlFor } from '../../harness/database-url.ts';
 import { startTemporaryPostgres } from '../../harness/temporary-postgres.ts';
 import { migrate } from '../../src/db/migrate.ts';
@@ -17,7 +18,11 @@ export interface OwnServer extends AsyncDisposable {
 /** Starts one with these settings on its command line; the others are those that anybody gets. */
 export async function startOwnServer(settings: Record<string, string> = {}): Promise<OwnServer> {
   const log = createLog('silent');
-  const server = await startTemporaryPostgres({ name: 'own', settings });
+  const server = await startTemporaryPostgres({
+    name: 'own',
+    parent: inject('quickDirectory'),
+    settings,
+  });
   const pools = new Set<pg.Pool>();
   // Migrated once, and cloned for each database that a test asks for.
   const template = 'own_template';

@@ -49,6 +49,7 @@ export async function clear({ pool }: Pick<TestDatabase, 'pool'>): Promise<void>
   await pool.query(
     ['queue', 'outbox', 'attempts', 'outcomes', 'former_outcomes', 'brought_forward', 'replays']
       .concat(['idempotency_keys', 'endpoints', 'lane_rules', 'breakers', 'alerts', 'tallies'])
+      .concat(['unmatched_events', 'fan_outs'])
       .map((table) => `delete from posthorn.${table}`)
       .join(';'),
   );
