@@ -167,7 +167,9 @@ describe('POST /subscriptions', () => {
 
 it('the filters of docs/endpoints.md are accepted', async () => {
   const docs = readFileSync(new URL('../../docs/endpoints.md', import.meta.url), 'utf8');
-  const filters = [...docs.matchAll(/values \('<id>', '\S+', '(.+)'\);/g)].map(([, filter]) => filter);
+  const filters = [...docs.matchAll(/values \('<id>', '\S+', '(.+)'\);/g)].map(
+    ([, filter]) => filter,
+  );
   expect(filters.length).toBeGreaterThan(1);
   const endpoint_id = await on.subscriber(newTenant());
   for (const filter of filters) {
