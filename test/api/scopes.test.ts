@@ -82,7 +82,12 @@ async function makeThings(operationId: string): Promise<Readonly<Record<string, 
       marker,
     ]);
   }
-  return { endpoints: e, webhooks: w, replays: r, events: v, subscriptions, tenants: tenant };
+  await database.pool.query(
+    `insert into posthorn.event_types (name, description) values ('order.paid', $1) on conflict do nothing`,
+    [marker],
+  );
+  const named = { tenants: tenant, 'event-types': 'order.paid' };
+  return { endpoints: e, webhooks: w, replays: r, events: v, subscriptions, ...named };
 }
 
 it.each(scopeSets.map((scopes) => [scopes.join(' and '), scopes] as const))(
