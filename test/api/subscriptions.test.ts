@@ -322,6 +322,27 @@ describe('an endpoint', () => {
     );
   });
 
+  it('is not registered if Postgres refuses a subscription', async () => {
+    await on.database.pool.query(`
+      create function public.refuse_fails() returns trigger language plpgsql as $$
+      begin
+        if new.event_type = 'fails' then
+          raise check_violation using constraint = 'subscriptions_end_once', table = 'subscriptions', schema = 'posthorn';
+        end if;
+        return new;
+      end $$;
+      create trigger refuse_fails before insert on posthorn.subscriptions
+        for each row execute function public.refuse_fails()`);
+    const before = await on.counts();
+    const { status, json } = await on.post('/endpoints', {
+      url: 'https://a.example/',
+      subscriptions: [{ event_type: 'a' }, { event_type: 'fails' }],
+    });
+    expect([status, json.code]).toEqual([400, 'subscriptions_end_once']);
+    expect(await on.counts()).toEqual(before);
+    await on.database.pool.query('drop function public.refuse_fails cascade');
+  });
+
   it('keeps its tenant', async () => {
     const endpoint = await registerEndpoint(on.database, {
       url: 'https://a.example/',
