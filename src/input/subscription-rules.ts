@@ -41,6 +41,18 @@ export const subscriptionRules = {
     field: 'filter',
     rule: 'filter must not contain variables like $x, because nothing sets them',
   },
+  subscriptions_filter_methods_are_type_and_size: {
+    field: 'filter',
+    rule: 'filter must contain no methods but .type() and .size(), because others can fail or take very long',
+  },
+  subscriptions_filter_subscripts_are_one_index_or_range: {
+    field: 'filter',
+    rule: 'filter must have one index or range in each pair of brackets, like [0], [last - 1], [0 to 4] or [*]',
+  },
+  subscriptions_filter_does_not_calculate: {
+    field: 'filter',
+    rule: 'filter must not calculate: no +, -, *, / and % with paths or numbers',
+  },
   subscriptions_filter_compares_paths_with_values: {
     field: 'filter',
     rule: 'filter must compare each path with a value and not with another path',
@@ -52,6 +64,10 @@ export const subscriptionRules = {
   subscriptions_filter_has_at_most_10_paths: {
     field: 'filter',
     rule: 'filter must contain at most 10 paths, counted by $ and @',
+  },
+  subscriptions_filter_has_at_most_60_steps: {
+    field: 'filter',
+    rule: 'filter must contain at most 60 steps, counted by brackets, parentheses, wildcards and comparisons',
   },
   subscriptions_filter_is_a_predicate: {
     field: 'filter',

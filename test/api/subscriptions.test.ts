@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { unknownId } from '../support/unknown-id.ts';
@@ -135,7 +136,15 @@ describe('POST /subscriptions', () => {
     ['$.a like_regex "^a"', 'subscriptions_filter_has_no_like_regex'],
     ['$.** == 1', 'subscriptions_filter_has_no_recursive_wildcard'],
     ['$.a == $b', 'subscriptions_filter_has_no_variables'],
+    ['$.a.datetime() < "2030-01-01".datetime()', 'subscriptions_filter_methods_are_type_and_size'],
+    ['$.a[0, 0] == 1', 'subscriptions_filter_subscripts_are_one_index_or_range'],
+    ['$.a + 1 == 2', 'subscriptions_filter_does_not_calculate'],
+    [`$${'.*'.repeat(61)} == 1`, 'subscriptions_filter_has_at_most_60_steps'],
     ['$.a == $.b', 'subscriptions_filter_compares_paths_with_values'],
+    ['$.a.double() > 1', 'subscriptions_filter_methods_are_type_and_size'],
+    ['$.a[0, 0] == 1', 'subscriptions_filter_subscripts_are_one_index_or_range'],
+    ['$.a * 2 > 1', 'subscriptions_filter_does_not_calculate'],
+    [`$${'[*]'.repeat(60)} == 1`, 'subscriptions_filter_has_at_most_60_steps'],
     ['exists($.a[*] ? ($.b == 1))', 'subscriptions_filter_conditions_begin_with_at'],
     [
       Array.from({ length: 11 }, () => '$.a == 1').join(' || '),
@@ -162,6 +171,19 @@ describe('POST /subscriptions', () => {
       expect(await on.counts()).toEqual(before);
     },
   );
+});
+
+it('the filters of docs/endpoints.md are accepted', async () => {
+  const docs = readFileSync(new URL('../../docs/endpoints.md', import.meta.url), 'utf8');
+  const filters = [...docs.matchAll(/values \('<id>', '\S+', '(.+)'\);/g)].map(
+    ([, filter]) => filter,
+  );
+  expect(filters.length).toBeGreaterThan(1);
+  const endpoint_id = await on.subscriber(newTenant());
+  for (const filter of filters) {
+    const { status } = await on.post('/subscriptions', { endpoint_id, event_type: 'a', filter });
+    expect([filter, status]).toEqual([filter, 201]);
+  }
 });
 
 describe('DELETE /subscriptions/{id}', () => {
@@ -302,6 +324,27 @@ describe('an endpoint', () => {
     expect((await on.api.ask(`/endpoints/${json.id}`)).json.subscriptions).toEqual(
       json.subscriptions,
     );
+  });
+
+  it('is not registered if Postgres refuses a subscription', async () => {
+    await on.database.pool.query(`
+      create function public.refuse_fails() returns trigger language plpgsql as $$
+      begin
+        if new.event_type = 'fails' then
+          raise check_violation using constraint = 'subscriptions_end_once', table = 'subscriptions', schema = 'posthorn';
+        end if;
+        return new;
+      end $$;
+      create trigger refuse_fails before insert on posthorn.subscriptions
+        for each row execute function public.refuse_fails()`);
+    const before = await on.counts();
+    const { status, json } = await on.post('/endpoints', {
+      url: 'https://a.example/',
+      subscriptions: [{ event_type: 'a' }, { event_type: 'fails' }],
+    });
+    expect([status, json.code]).toEqual([400, 'subscriptions_end_once']);
+    expect(await on.counts()).toEqual(before);
+    await on.database.pool.query('drop function public.refuse_fails cascade');
   });
 
   it('keeps its tenant', async () => {
