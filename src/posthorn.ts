@@ -207,6 +207,7 @@ async function openDoors(
           readiness,
           scrape,
           settings: settingsInForce(config, database),
+          checkEvents: config.checkEvents,
           authentication: {
             auth: config.auth,
             // The name or address that it listens on is also a name of it.

@@ -22,6 +22,7 @@ const layers: readonly (readonly string[])[] = [
   ['cache'],
   ['metrics'],
   ['outbox', 'input', 'lanes', 'http'],
+  ['catalogue'],
   ['deliver'],
   ['alerts'],
   ['maintenance'],

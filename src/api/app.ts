@@ -6,6 +6,7 @@ import { createBase } from './base.ts';
 import { addDashboardRoutes } from './dashboard-routes.ts';
 import { endpointRoutes } from './endpoint-routes.ts';
 import { eventRoutes } from './event-routes.ts';
+import { eventTypeRoutes } from './event-type-routes.ts';
 import { type HealthOptions, healthRoutes } from './health.ts';
 import { openApiRoute } from './openapi-route.ts';
 import { replayRoutes } from './replay-routes.ts';
@@ -47,6 +48,7 @@ export function apiRoutes(options: RouteOptions & HealthOptions & StatsOptions):
     ...retryRoutes(options),
     ...replayRoutes(options),
     ...eventRoutes(options),
+    ...eventTypeRoutes(options),
     ...endpointRoutes(options),
     ...subscriptionRoutes(options),
     ...tenantRoutes(options),

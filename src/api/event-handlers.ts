@@ -1,9 +1,10 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
+import type { EventCheck } from '../catalogue/event-check.ts';
 import { isCanonicalUuid } from '../domain/uuid.ts';
 import { problemOfError } from '../input/database-problem.ts';
 import { readBatchRequest, readEventRequest, recipientsRequest } from '../input/event-request.ts';
-import { keyConflict, notFound } from '../input/problem.ts';
+import { invalid, keyConflict, notFound } from '../input/problem.ts';
 import { oversize } from '../input/send-request.ts';
 import { findEvent } from '../queries/find-event.ts';
 import { findRecipients } from '../queries/find-recipients.ts';
@@ -17,7 +18,12 @@ import { nameParameter, searchText, timeParameter } from './parameters.ts';
 import { readRequest, readRequestValues } from './route-input.ts';
 import { defaultBodyLimitBytes, type RouteOptions, requestLimit } from './route-options.ts';
 
-export async function publish(c: Context<ApiEnv>, options: RouteOptions): Promise<Response> {
+interface PublishOptions extends RouteOptions {
+  /** Compares events with the catalogue; undefined: nothing is compared. */
+  readonly check: EventCheck | undefined;
+}
+
+export async function publish(c: Context<ApiEnv>, options: PublishOptions): Promise<Response> {
   const { pool, bodyLimitBytes = defaultBodyLimitBytes } = options;
   const maxBytes = requestLimit(bodyLimitBytes);
   const given = await readRequestValues(c, { maxBytes, isOptional: false });
@@ -27,6 +33,8 @@ export async function publish(c: Context<ApiEnv>, options: RouteOptions): Promis
     bodyLimitBytes,
   });
   if (!request.ok) return answerProblem(c, request.problem);
+  const faults = await options.check?.([{ ...request.event, at: '' }]);
+  if (faults?.length) return answerProblem(c, invalid('invalid_event', faults));
   return await orInvalidEvent(c, async () => {
     const published = await publishEvent(pool, request.event);
     if (published.kind === 'conflict') return answerProblem(c, keyConflict('event', published.id));
@@ -40,13 +48,16 @@ export async function publish(c: Context<ApiEnv>, options: RouteOptions): Promis
 /** A batch of small events is larger than one event may be. */
 const minBatchBytes = 4 * 1024 * 1024;
 
-export async function publishAll(c: Context<ApiEnv>, options: RouteOptions): Promise<Response> {
+export async function publishAll(c: Context<ApiEnv>, options: PublishOptions): Promise<Response> {
   const { pool, bodyLimitBytes = defaultBodyLimitBytes } = options;
   const maxBytes = Math.max(minBatchBytes, requestLimit(bodyLimitBytes));
   const given = await readRequestValues(c, { maxBytes, isOptional: false });
   if (!given.ok) return answerProblem(c, given.problem);
   const request = readBatchRequest(given.values, { bodyLimitBytes });
   if (!request.ok) return answerProblem(c, request.problem);
+  const events = request.events.map((event, index) => ({ ...event, at: `/events/${index}` }));
+  const faults = await options.check?.(events);
+  if (faults?.length) return answerProblem(c, invalid('invalid_event', faults));
   return await orInvalidEvent(c, async () => {
     const published = await publishBatch(pool, request.events);
     if (published.kind === 'conflict') {

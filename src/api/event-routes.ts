@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { createEventCheck } from '../catalogue/event-check.ts';
 import {
   batchFields,
   eventFields,
@@ -22,7 +23,9 @@ import type { Route } from './route.ts';
 import type { RouteOptions } from './route-options.ts';
 
 /** Publish events, look at them, and ask who receives them. */
-export function eventRoutes(options: RouteOptions): readonly Route[] {
+export function eventRoutes(given: RouteOptions): readonly Route[] {
+  const { pool, log, checkEvents: mode = 'off' } = given;
+  const options = { ...given, check: createEventCheck({ pool, log, mode }) };
   return [
     {
       method: 'post',

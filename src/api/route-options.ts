@@ -1,4 +1,5 @@
 import type { DatabasePool } from 'slonik';
+import type { CheckMode } from '../domain/check-mode.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import type { Log } from '../log.ts';
 
@@ -12,6 +13,8 @@ export interface RouteOptions {
   readonly cursorKey: Uint8Array;
   /** Seals the secrets of endpoints. Without it they are kept as plain text. */
   readonly keyRing?: KeyRing | undefined;
+  /** How strictly events are compared with the catalogue; off if not given. */
+  readonly checkEvents?: CheckMode | undefined;
   /** Called after a webhook was enqueued. */
   readonly onSent?: (() => void) | undefined;
 }

@@ -8,6 +8,7 @@ import type { ParameterSet } from './parameters.ts';
 export const tags = {
   webhooks: 'Send webhooks, look at them, send them again, cancel them.',
   events: 'Publish events to all endpoints that subscribe to them, and look at them.',
+  'event types': 'Describe your events, for people and for programs.',
   replays: 'Send many webhooks again.',
   endpoints: 'Register receivers, hold them, try them, give them new secrets.',
   subscriptions: 'Say which events an endpoint receives.',

@@ -6,6 +6,7 @@ import { completionScript, shells } from './completion.ts';
 import { contentOptions } from './content-options.ts';
 import { endpointCommands } from './endpoint-commands.ts';
 import { eventCommands, publishCommand } from './event-commands.ts';
+import { eventTypeCommands } from './event-type-commands.ts';
 import { filterOptions, listOptions, statusOption } from './filter-options.ts';
 import { holdCommands } from './hold-commands.ts';
 import { keyCommands } from './keys.ts';
@@ -178,6 +179,7 @@ export const commands: readonly Command[] = [
   ...endpointCommands,
   ...subscriptionCommands,
   ...tenantCommands,
+  ...eventTypeCommands,
   ...keyCommands,
   {
     name: 'roles',

@@ -11,6 +11,7 @@ export function refuse(detail: string): never {
 const brokenRules: ReadonlySet<string> = new Set<ProblemCode>([
   'invalid_webhook',
   'invalid_endpoint',
+  'invalid_event_type',
   'invalid_subscription',
   'invalid_catch_up',
   'invalid_tenant',

@@ -1,6 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { type AlertRule, alertRules } from '../domain/alert-rules.ts';
+import { checkModes } from '../domain/check-mode.ts';
 import {
   apiKey,
   duration,
@@ -80,6 +81,8 @@ export const settings = {
     integer({ min: 1, max: 100_000, unit: 'requests a second' }),
     'none',
   ),
+  /** How strictly the API compares events with the catalogue of event types. */
+  checkEvents: setting('POSTHORN_CHECK_EVENTS', oneOf(checkModes), 'off'),
   dataDir: setting('POSTHORN_DATA_DIR', words('directory'), '.posthorn'),
   /** Seals the secrets of endpoints; undefined: plain text, or the key file of the embedded Postgres. */
   keyRing: optional('POSTHORN_ENCRYPTION_KEYS', keyRing),

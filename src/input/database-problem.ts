@@ -9,6 +9,7 @@ import { codeOf, isTransient } from '../db/sqlstate.ts';
 import { PoolBusyError } from '../queries/pool.ts';
 import { brokenCatchUpRule } from './catch-up-fields.ts';
 import { brokenEndpointRule } from './endpoint-rules.ts';
+import { brokenEventTypeRule } from './event-type-fields.ts';
 import { brokenOutboxRule } from './outbox-rules.ts';
 import type { Problem, ProblemPart } from './problem.ts';
 import type { ProblemCode } from './problems.ts';
@@ -77,6 +78,7 @@ const tables: Readonly<
   endpoints: { kind: 'invalid_endpoint', ruleOf: brokenEndpointRule },
   subscriptions: { kind: 'invalid_subscription', ruleOf: brokenSubscriptionRule },
   catch_ups: { kind: 'invalid_catch_up', ruleOf: brokenCatchUpRule },
+  event_types: { kind: 'invalid_event_type', ruleOf: brokenEventTypeRule },
   tenants: { kind: 'invalid_tenant', ruleOf: brokenTenantRule },
 };
 

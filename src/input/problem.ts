@@ -41,10 +41,11 @@ export function notAnObject({ fault, detail }: { fault: JsonFault; detail: strin
 
 /** Something that does not exist. */
 export function notFound(
-  what: 'webhook' | 'event' | 'endpoint' | 'subscription' | 'tenant' | 'replay',
+  what: 'webhook' | 'event' | 'event_type' | 'endpoint' | 'subscription' | 'tenant' | 'replay',
   id: string,
 ): Problem {
-  return { kind: `${what}_not_found`, detail: `No ${what} with id ${shown(id)}` };
+  const name = what === 'event_type' ? 'event type with name' : `${what} with id`;
+  return { kind: `${what}_not_found`, detail: `No ${name} ${shown(id)}` };
 }
 
 /** An idempotency key that came with another webhook or event before. */

@@ -80,6 +80,12 @@ export const problemKinds = {
     whatToDo:
       'Look at "errors": each names the field and the rule. Codes that begin with outbox_ are CHECKs in Postgres.',
   },
+  invalid_event_type: {
+    status: 400,
+    title: 'The event type breaks a rule',
+    whatToDo:
+      'Look at "errors": each names the field and the rule. Codes that begin with event_types_ are rules of the catalogue.',
+  },
   invalid_subscription: {
     status: 400,
     title: 'The subscription breaks a rule',
@@ -142,6 +148,11 @@ export const problemKinds = {
     status: 404,
     title: 'There is no such event',
     whatToDo: 'Check the id; history older than POSTHORN_RETENTION has been dropped.',
+  },
+  event_type_not_found: {
+    status: 404,
+    title: 'There is no such event type in the catalogue',
+    whatToDo: 'Check the name. Events can be published of types that are not in the catalogue.',
   },
   subscription_not_found: {
     status: 404,

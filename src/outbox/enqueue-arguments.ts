@@ -5,7 +5,7 @@ import type {
   EnqueueArguments,
   PublishArguments,
 } from '../queries/enqueue-statement.ts';
-import type { NewEvent, NewWebhook } from './webhook.ts';
+import type { Content, NewWebhook } from './webhook.ts';
 
 /**
  * Builds the arguments of posthorn.enqueue() for a webhook. It refuses only values that would be changed or lost on the
@@ -22,11 +22,13 @@ export function toEnqueueArguments(webhook: NewWebhook): EnqueueArguments {
 }
 
 /** Builds the arguments of posthorn.publish() for an event, as {@link toEnqueueArguments} does for a webhook. */
-export function toPublishArguments(event: NewEvent): PublishArguments {
+export function toPublishArguments(
+  event: Content<unknown> & { readonly eventType: string },
+): PublishArguments {
   return { eventType: text('eventType', event.eventType), ...contentOf(event) };
 }
 
-function contentOf(given: Omit<NewEvent, 'eventType'>): ContentArguments {
+function contentOf(given: Content<unknown>): ContentArguments {
   return {
     tenant: optionalText('tenant', given.tenant),
     body: bodyText(given.body),
@@ -49,7 +51,7 @@ function addressOf({ url, endpointId }: NewWebhook): Pick<EnqueueArguments, 'url
   return { url: optionalText('url', url), endpointId: optionalText('endpointId', endpointId) };
 }
 
-function bodyText(body: string | object): string {
+function bodyText(body: unknown): string {
   if (typeof body === 'string') return text('body', body);
   const json = stringify(body);
   if (json === undefined) {
@@ -61,7 +63,7 @@ function bodyText(body: string | object): string {
 }
 
 /** Undefined for functions, symbols and undefined itself, although TypeScript says otherwise. */
-function stringify(body: object): string | undefined {
+function stringify(body: unknown): string | undefined {
   try {
     return JSON.stringify(body);
   } catch (cause) {

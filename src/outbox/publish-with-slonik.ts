@@ -1,7 +1,7 @@
 import type { CommonQueryMethods } from 'slonik';
 import { publishStatement } from '../queries/enqueue-statement.ts';
 import { toPublishArguments } from './enqueue-arguments.ts';
-import type { NewEvent } from './webhook.ts';
+import type { AnyEvents, NewEvent } from './webhook.ts';
 
 /**
  * Publishes an event in the transaction of a slonik connection, and returns its id. See publish().
@@ -12,9 +12,9 @@ import type { NewEvent } from './webhook.ts';
  * @throws TypeError when the event could not be sent unchanged.
  * @throws slonik's CheckIntegrityConstraintViolationError when a CHECK of posthorn.outbox is violated.
  */
-export async function publishWithSlonik(
+export async function publishWithSlonik<Events extends object = AnyEvents>(
   connection: Pick<CommonQueryMethods, 'oneFirst'>,
-  event: NewEvent,
+  event: NewEvent<Events>,
 ): Promise<string> {
   return await connection.oneFirst(publishStatement(toPublishArguments(event)));
 }

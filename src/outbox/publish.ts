@@ -1,7 +1,7 @@
 import { publishStatement } from '../queries/enqueue-statement.ts';
 import { toPublishArguments } from './enqueue-arguments.ts';
 import { type Queryable, runStatement } from './run-statement.ts';
-import type { NewEvent } from './webhook.ts';
+import type { AnyEvents, NewEvent } from './webhook.ts';
 
 /**
  * Publishes an event in the transaction that the client is in, and returns its id.
@@ -13,6 +13,9 @@ import type { NewEvent } from './webhook.ts';
  * @throws TypeError when the event could not be sent unchanged; the transaction is not touched then.
  * @throws the client's error when a rule of posthorn.outbox is violated: SQLSTATE 23514; `constraint` names the rule.
  */
-export async function publish(client: Queryable, event: NewEvent): Promise<string> {
+export async function publish<Events extends object = AnyEvents>(
+  client: Queryable,
+  event: NewEvent<Events>,
+): Promise<string> {
   return await runStatement(client, publishStatement(toPublishArguments(event)));
 }

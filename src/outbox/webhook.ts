@@ -15,19 +15,32 @@ interface ToEndpoint {
   readonly url?: undefined;
 }
 
-interface WebhookContent extends Content {
+interface WebhookContent extends Content<string | object> {
   /** The key of the signature: `whsec_` and base64 of 24 to 64 bytes, or 1 to 512 bytes of any other text. */
   readonly secret?: string | undefined;
 }
 
-/** An event, for all endpoints of the tenant that subscribe to it. Omitted fields get the defaults of posthorn.outbox. */
-export interface NewEvent extends Content {
-  /** What happened, in words of letters, digits, "_" and "-" with dots between them, such as "order.paid". */
-  readonly eventType: string;
-}
+/**
+ * An event, for all endpoints of the tenant that subscribe to it. Omitted fields get the defaults of posthorn.outbox.
+ *
+ * With the interface that "posthorn types" generates, the compiler checks that the type is in the catalogue and the body
+ * fits it: NewEvent<PosthornEvents>. A body that is a JSON string by itself has no such type, because a string is sent as
+ * its text.
+ */
+export type NewEvent<Events extends object = AnyEvents> = {
+  readonly [Type in keyof Events & string]: Content<BodyOf<Events[Type]>> & {
+    /** What happened, in words of letters, digits, "_" and "-" with dots between them, such as "order.paid". */
+    readonly eventType: Type;
+  };
+}[keyof Events & string];
+
+/** Events of all types, of whose bodies nothing is known. */
+export type AnyEvents = Readonly<Record<string, unknown>>;
+
+type BodyOf<Known> = unknown extends Known ? string | object : Exclude<Known, string>;
 
 /** What webhooks and events have in common. */
-interface Content {
+export interface Content<Body> {
   /**
    * The customer that it belongs to, by the id that your application uses. Default: the application itself. The tenant "*"
    * of an event is all tenants.
@@ -37,7 +50,7 @@ interface Content {
    * The request's body, at most 1 MiB. A string is sent byte for byte as UTF-8. Any other value must be plain JSON and
    * is serialised once, here, with JSON.stringify(), so that every attempt sends the same bytes.
    */
-  readonly body: string | object;
+  readonly body: Body;
   /** Further headers, at most 8 KiB. Not those that Posthorn or the connection sets, like Host or webhook-id. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Default: application/json. */

@@ -2,6 +2,7 @@ import type { DatabasePool } from 'slonik';
 import { createApi } from '../../src/api/app.ts';
 import type { Readiness } from '../../src/api/health.ts';
 import { type ServedApi, serveApi } from '../../src/api/server.ts';
+import type { CheckMode } from '../../src/domain/check-mode.ts';
 import type { ProblemPart } from '../../src/input/problem.ts';
 import type { Log } from '../../src/log.ts';
 import { createQueryPool } from '../../src/queries/pool.ts';
@@ -61,6 +62,7 @@ export async function serveTestApi(
     readonly pool?: DatabasePool;
     readonly arrival?: Parameters<typeof serveApi>[0]['arrival'];
     readonly authentication?: Parameters<typeof createApi>[0]['authentication'];
+    readonly checkEvents?: CheckMode;
   } = {},
 ): Promise<TestApi> {
   const { maximumPoolSize = 10, pool: shared, arrival, ...apiOptions } = options;
