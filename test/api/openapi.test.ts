@@ -83,6 +83,7 @@ describe('GET /openapi.json', () => {
       endpoints: endpoint.json.id,
       webhooks: webhook.json.id,
       tenants: 'acme',
+      'event-types': 'order.paid',
     };
     const tried = operations().filter(({ requestBody }) => requestBody !== undefined);
     expect(tried.length).toBeGreaterThan(12);

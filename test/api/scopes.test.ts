@@ -73,8 +73,16 @@ async function makeThings(operationId: string): Promise<Readonly<Record<string, 
     'insert into posthorn.subscriptions (endpoint_id, event_type) values ($1, $2) returning id',
     [e, marker],
   );
+  await database.pool.query(
+    `insert into posthorn.event_types (name, description, example) values ($1, $1, to_jsonb($1::text))
+     on conflict do nothing`,
+    [marker],
+  );
   const subscriptions = subscribed.rows[0]?.id ?? '';
-  return { endpoints: e, webhooks: w, replays: r, events: v, subscriptions, tenants: marker };
+  return {
+    ...{ endpoints: e, webhooks: w, replays: r, events: v, subscriptions },
+    ...{ tenants: marker, 'event-types': marker },
+  };
 }
 
 it.each(scopeSets.map((scopes) => [scopes.join(' and '), scopes] as const))(
