@@ -42,16 +42,17 @@ it('shows the dashboard with life in it, and Ctrl-C leaves nothing behind', asyn
   await eventually(waiting('due_time'), 'a webhook that waits for its next try or its time');
 
   await using database = await connect(demo);
-  const { orders, told, gaps } = await eventually(async () => {
+  const { orders, told } = await eventually(async () => {
     const { rows } = await database.client.query<{ orders: number; told: number; gaps: boolean }>(`
       select
         (select count(*)::integer from orders) as orders,
         (select count(*)::integer from posthorn.events where idempotency_key like 'order-%-created') as told,
         (select max(id) > count(*) from orders) as gaps`);
     const [row = { orders: 0, told: 0, gaps: false }] = rows;
-    return row.orders > 50 && row;
-  }, 'more than 50 orders');
-  expect({ told, gaps }).toEqual({ told: orders, gaps: true });
+    // One order in twenty is rolled back, by chance, and leaves a gap.
+    return row.orders > 50 && row.gaps && row;
+  }, 'more than 50 orders, and one that was rolled back');
+  expect(told).toBe(orders);
 
   await eventually(async () => {
     const found = await database.client.query<{ missing: string[] }>(eventsShown);
