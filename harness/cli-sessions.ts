@@ -82,6 +82,19 @@ export async function recordSessions(options: {
     await posthorn('endpoints', 'list');
     await posthorn('cancel', '--endpoint', id);
   });
+  await session('events', async (posthorn) => {
+    const created = await posthorn('endpoints', 'create', '--tenant', 'acme', '--url', hook);
+    const endpoint = created.slice(0, 36);
+    await posthorn('subscriptions', 'add', endpoint, 'order.*', '--filter', '$.total >= 100');
+    const publish = ['publish', 'order.paid', '--tenant', 'acme', '--body'];
+    await posthorn(...publish, '{"id": 41, "total": 5}');
+    const event = await posthorn(...publish, '{"id": 42, "total": 1500}');
+    await recorded(options.run, 'delivered', 5);
+    await posthorn('events', 'show', event);
+    const listed = await posthorn('events', 'list', '--tenant', 'acme', '--unmatched');
+    await posthorn('events', 'show', /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(listed)?.[0] ?? '');
+    await posthorn('endpoints', 'catch-up', endpoint, '--since', '3d', '--dry-run');
+  });
   await session('status', async (posthorn) => {
     await counted(options.run);
     await posthorn('status');

@@ -110,7 +110,8 @@ create type posthorn.replay_status as enum ('running', 'finished', 'cancelling',
 create table posthorn.replays (
   id uuid not null default posthorn.uuid_v7(),
   status posthorn.replay_status not null default 'running',
-  -- The webhooks to put back: those with these statuses, and of the endpoint, period and ids if they are given.
+  -- The webhooks to put back: those with these statuses, and of the endpoint, period, ids, event, type of events and
+  -- tenant if they are given.
   statuses posthorn.webhook_status[] not null default '{failed}',
   endpoint_id uuid,
   url text,
@@ -119,6 +120,9 @@ create table posthorn.replays (
   from_at timestamptz,
   until_at timestamptz,
   ids uuid[],
+  event_id uuid,
+  event_type text,
+  tenant text,
   -- As in the queue: 0 high, 1 normal, 2 low. Null: each webhook's own.
   priority smallint default 2,
   rate_limit_per_s double precision,
@@ -145,11 +149,14 @@ create table posthorn.replays (
   constraint replays_statuses_are_some check (
     cardinality(statuses) > 0
     and statuses <@ array['failed', 'cancelled', 'delivered', 'pending']::posthorn.webhook_status[]),
-  constraint replays_are_bounded check (num_nonnulls(endpoint_id, url, from_at, ids) > 0),
+  constraint replays_are_bounded check (
+    num_nonnulls(endpoint_id, url, from_at, ids, event_id, event_type, tenant) > 0),
   constraint replays_go_to_one_endpoint check (num_nonnulls(endpoint_id, url) < 2),
   constraint replays_url_is_without_query check (url !~ '[?#]' and octet_length(url) <= 2048),
   constraint replays_normalised_url_is_without_query check (
     url is not null and normalised_url !~ '[?#]' and octet_length(normalised_url) <= 2048 or normalised_url is null),
+  constraint replays_event_type_is_at_most_128_bytes check (octet_length(event_type) <= 128),
+  constraint replays_tenant_is_at_most_255_bytes check (octet_length(tenant) <= 255),
   constraint replays_ids_are_1_to_1000 check (cardinality(ids) between 1 and 1000 and array_position(ids, null) is null),
   constraint replays_priority_is_0_to_2 check (priority between 0 and 2),
   constraint replays_rate_limit_per_s_is_0_1_to_10000 check (rate_limit_per_s between 0.1 and 10000)

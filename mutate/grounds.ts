@@ -41,7 +41,7 @@ export const typescriptGrounds: readonly Ground[] = [
       'test/limits-changed',
       'test/guarded-roads',
       'test/tracing',
-      'test/interleavings/',
+      'test/interleavings/late-results',
       ...engineTests,
     ],
   },
@@ -50,6 +50,7 @@ export const typescriptGrounds: readonly Ground[] = [
     tests: [
       'test/lanes/',
       'test/model/lanes',
+      'test/redis',
       'test/limits-changed',
       'test/limits-owner',
       'test/locked-lanes',
@@ -58,7 +59,7 @@ export const typescriptGrounds: readonly Ground[] = [
     ],
   },
   { of: ['src/http/'], tests: ['test/http/', 'test/guarded-roads', 'test/road'] },
-  { of: ['src/alerts/'], tests: ['test/alerts/', 'test/sql/alert-plans'] },
+  { of: ['src/alerts/'], tests: ['test/alerts/', 'test/sql/alert-'] },
   { of: ['src/input/'], tests: ['test/api/', 'test/catalogue/', 'test/commands/line'] },
   {
     of: ['src/worker/'],
@@ -140,8 +141,8 @@ export const sqlGrounds: readonly Ground[] = [
     of: ['sql/end-poisoned.sql', 'sql/set-aside.sql'],
     tests: ['test/deliver/poison-rows', 'test/secrets/poison'],
   },
-  { of: ['sql/alert-'], tests: ['test/sql/alert-plans', 'test/alerts/'] },
-  { of: ['sql/count-gone.sql'], tests: ['test/endpoints'] },
+  { of: ['sql/alert-'], tests: ['test/sql/alert-', 'test/alerts/'] },
+  { of: ['sql/count-gone.sql'], tests: ['test/deliver/gone-endpoints', 'test/endpoints'] },
   {
     of: [
       'sql/put-back.sql',
@@ -213,7 +214,7 @@ export function isStatementFile(file: string): boolean {
 
 /** Tests that only cost: they start servers, browsers or installations, or read what is mutated as text. */
 const excluded =
-  /^test\/(?:chaos|bench|dashboard|demo|docs|fuzz|mutate|ops|supply)\/|architecture|embedded-postgres|docs\.test/;
+  /^test\/(?:chaos|bench|dashboard|demo|docs|fuzz|mutate|ops|supply)\/|test\/sql\/indexes|architecture|embedded-postgres|docs\.test/;
 
 /** The test files of a ground, in its order. */
 export function testsUnder(prefixes: readonly string[], testFiles: readonly string[]): string[] {

@@ -22,7 +22,7 @@ export const usage = `Usage: npm run mutate -- [paths...] [options]
   --diff main                 only lines that differ from where this branch left that commit
   --sample 50 --seed 1        so many, spread evenly over all; the seed shifts the choice
   --minutes 4                 stops then, takes no more than it expects to finish, and implies --near
-  --near                      only the tests that are about the mutated file, not those of the whole engine
+  --near                      only the tests that import the mutated file or name the statement, where there are some
   --list                      prints the mutants and runs none
 
 Nothing in the working tree is changed: mutants live in a copy of it. The report is in mutate/results/.

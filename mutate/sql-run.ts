@@ -137,20 +137,30 @@ export class SqlRun {
     };
   }
 
-  /** Those of its ground first, then those that name it, then those of the engine. */
+  /**
+   * Those of test/sql that name it first, because they are about the SQL and run no engine. Then those that name a statement, or those
+   * of the ground of a definition, whose name is often a common word; then the others, and last those of the engine. The first that
+   * fails is enough, so quick ones run before slow ones.
+   */
   #testsFor(mutant: Mutant): string[] {
     const testFiles = this.#tree.files.filter((file) => file.endsWith('.test.ts'));
     const name = mutant.definition ?? mutant.file;
+    const isStatement = mutant.definition === undefined;
     const bare = /([\w-]+)(?:\.sql|\(| on |$)/.exec(name)?.[1] ?? name;
-    const pattern =
-      mutant.definition === undefined ? `'(?:sql/)?${bare}(?:\\.sql)?'` : `\\b${bare}\\b`;
-    const naming = testFiles.filter((file) =>
-      new RegExp(pattern).test(this.#texts.get(file) ?? ''),
+    const pattern = new RegExp(isStatement ? `'(?:sql/)?${bare}(?:\\.sql)?'` : `\\b${bare}\\b`);
+    const naming = testsUnder(
+      testFiles.filter((file) => pattern.test(this.#texts.get(file) ?? '')),
+      testFiles,
     );
-    const own = testsUnder([...(groundOf(name, sqlGrounds)?.tests ?? []), ...naming], testFiles);
-    return this.#isNear && own.length > 0
-      ? own
-      : [...new Set([...own, ...testsUnder(engineTests, testFiles)])];
+    const ofGround = testsUnder(groundOf(name, sqlGrounds)?.tests ?? [], testFiles);
+    const aboutSql = naming.filter((file) => file.startsWith('test/sql/'));
+    const others = isStatement ? [naming, ofGround] : [ofGround, naming];
+    const byNearness = [aboutSql, ...others].map((tests) =>
+      tests.toSorted((a, b) => this.#runner.usualMs(a) - this.#runner.usualMs(b)),
+    );
+    const nearest = byNearness.find((tests) => tests.length > 0);
+    if (this.#isNear && nearest !== undefined) return nearest;
+    return [...new Set([...byNearness.flat(), ...testsUnder(engineTests, testFiles)])];
   }
 
   #definitionOf({ file, definition, start }: Mutant): Definition | undefined {

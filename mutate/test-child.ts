@@ -36,6 +36,9 @@ process.on('disconnect', close);
 async function run(file: string): Promise<Answered> {
   const startedAt = Date.now();
   const specifications = [vitest.getRootProject().createSpecification(`${process.cwd()}/${file}`)];
+  // It keeps the results of all files that it ever ran, and gives them with those of this one.
+  vitest.state.filesMap.clear();
+  vitest.state.idMap.clear();
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
   const failed = testModules.map(failureOf).find((failure) => failure !== null) ?? null;
   const stray = unhandledErrors.length > 0 ? `${file}: ${String(unhandledErrors[0])}` : null;

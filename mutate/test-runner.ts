@@ -43,6 +43,11 @@ export class TestRunner implements AsyncDisposable {
     return this.#usual.has(file);
   }
 
+  /** How long a file takes without a mutant; 0 if that is not known yet. */
+  usualMs(file: string): number {
+    return this.#usual.get(file)?.ms ?? 0;
+  }
+
   /** Whether changes of the template are still there. */
   get isRunning(): boolean {
     return this.#process !== undefined;

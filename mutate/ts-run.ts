@@ -1,10 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { groundOf, pureFolders, testsUnder, typescriptGrounds } from './grounds.ts';
+import { type Ground, groundOf, pureFolders, testsUnder, typescriptGrounds } from './grounds.ts';
 import type { Mutant, Result } from './mutant.ts';
+import { testsOf } from './near-tests.ts';
 import {
   chosenVariable,
   type FoundMutant,
@@ -36,7 +37,7 @@ export async function findTypescriptMutants(
 export interface TypescriptRun {
   readonly tree: Tree;
   readonly databaseUrl: string;
-  /** Only the tests of the name of a mutated file, or that import it themselves, if there are any. */
+  /** Only the tests of the mutated file, if it has any. */
   readonly isNear: boolean;
   readonly signal: AbortSignal;
   readonly onResult: (result: Result) => void;
@@ -48,43 +49,66 @@ export async function runTypescriptMutants(
   mutants: readonly Mutant[],
   options: TypescriptRun,
 ): Promise<void> {
+  const near = await nearTests(mutants, options.tree);
   for (const ground of typescriptGrounds) {
     const ours = mutants.filter(({ file }) => groundOf(file, typescriptGrounds) === ground);
-    if (ours.length === 0) continue;
-    const isPure = pureFolders.some((folder) => ground.of.includes(folder));
-    const tests = await testsFor(ours, { ...options, isPure, prefixes: ground.tests });
-    await runGround(ours, { ...options, tests, isPure });
+    if (ours.length > 0) await runNearFirst(ours, { ...options, ground, near });
     if (options.signal.aborted) return;
   }
 }
 
-async function testsFor(
+/** The tests of the whole folder run for the mutants that the near tests did not notice. They take minutes for each. */
+async function runNearFirst(
   mutants: readonly Mutant[],
-  {
-    tree,
-    isNear,
-    isPure,
-    prefixes,
-  }: { tree: Tree; isNear: boolean; isPure: boolean; prefixes: readonly string[] },
-): Promise<string[]> {
-  const testFiles = tree.files.filter((file) => file.endsWith('.test.ts'));
-  const near: string[] = [];
-  // A folder that is pure has pure tests; what else imports it costs a database.
-  for (const test of testsUnder(isPure ? prefixes : ['test/'], testFiles)) {
-    const text = await tree.read(test);
-    if (mutants.some(({ file }) => text.includes(`/${file}'`))) near.push(test);
+  options: TypescriptRun & { ground: Ground; near: ReadonlyMap<string, readonly string[]> },
+): Promise<void> {
+  const { tree, ground, near, isNear, signal, onResult } = options;
+  const isPure = pureFolders.some((folder) => ground.of.includes(folder));
+  const isGiven = isPure ? (test: string) => isUnder(ground.tests, test) : () => true;
+  const nearOf = ({ file }: Mutant) => (near.get(file) ?? []).filter(isGiven);
+  const first = mutants.filter((mutant) => nearOf(mutant).length > 0);
+  const later = mutants.filter((mutant) => nearOf(mutant).length === 0);
+  const unnoticed: Result[] = [];
+  if (first.length > 0) {
+    const holdBack = (result: Result) => {
+      const isNoticed = result.status !== 'survived' && result.status !== 'no coverage';
+      if (isNear || isNoticed) onResult(result);
+      else unnoticed.push(result);
+    };
+    const tests = [...new Set(first.flatMap(nearOf))];
+    await runGround(first, { ...options, tests, isPure, onResult: holdBack });
   }
-  // Where a test file bears the name of what is mutated, those that use it for something else are further away.
-  const named = near.filter((test) =>
-    mutants.some(({ file }) => bareName(file) === bareName(test)),
-  );
-  if (isNear && named.length > 0) return named;
-  if (isNear && near.length > 0) return near;
-  return [...new Set([...near, ...testsUnder(prefixes, testFiles)])];
+  const again = [...unnoticed.map(({ mutant }) => mutant), ...later];
+  const tests = testsUnder(ground.tests, tree.files.filter(isTest));
+  const isDone = new Set<Mutant>();
+  if (again.length > 0 && !signal.aborted) {
+    const noticing = (result: Result) => {
+      isDone.add(result.mutant);
+      onResult(result);
+    };
+    await runGround(again, { ...options, tests, isPure, onResult: noticing });
+  }
+  for (const result of unnoticed) if (!isDone.has(result.mutant)) onResult(result);
 }
 
-function bareName(path: string): string {
-  return basename(path).replace(/(?:\.test)?\.ts$/, '');
+async function nearTests(
+  mutants: readonly Mutant[],
+  tree: Tree,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const texts = new Map<string, string>();
+  for (const file of tree.files) {
+    if (/^test\/.*\.ts$/.test(file)) texts.set(file, await tree.read(file));
+  }
+  const tests = testsUnder(['test/'], [...texts.keys()].filter(isTest));
+  return testsOf(new Set(mutants.map(({ file }) => file)), { tests, texts });
+}
+
+function isTest(file: string): boolean {
+  return file.endsWith('.test.ts');
+}
+
+function isUnder(prefixes: readonly string[], file: string): boolean {
+  return prefixes.some((prefix) => file.startsWith(prefix));
 }
 
 async function runGround(

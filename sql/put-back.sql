@@ -24,7 +24,10 @@ page as materialized (
     before => coalesce(posthorn.uuid_floor(r.until_at), 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
     ended_before => r.created_at,
     walk => :'max_rows'::integer,
-    most => :'max_webhooks'::integer) as m
+    most => :'max_webhooks'::integer,
+    event_id => r.event_id,
+    event_type => r.event_type,
+    tenant => r.tenant) as m
 ),
 become as materialized (
   select p.became

@@ -343,6 +343,9 @@ create table posthorn.replays (
   from_at timestamp with time zone,
   until_at timestamp with time zone,
   ids uuid[],
+  event_id uuid,
+  event_type text,
+  tenant text,
   priority smallint default 2,
   rate_limit_per_s double precision,
   matched bigint not null default 0,
@@ -358,13 +361,15 @@ create table posthorn.replays (
   moved_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
   finished_at timestamp with time zone,
   constraint replays_pkey PRIMARY KEY (id),
-  constraint replays_are_bounded CHECK ((num_nonnulls(endpoint_id, url, from_at, ids) > 0)),
+  constraint replays_are_bounded CHECK ((num_nonnulls(endpoint_id, url, from_at, ids, event_id, event_type, tenant) > 0)),
+  constraint replays_event_type_is_at_most_128_bytes CHECK ((octet_length(event_type) <= 128)),
   constraint replays_go_to_one_endpoint CHECK ((num_nonnulls(endpoint_id, url) < 2)),
   constraint replays_ids_are_1_to_1000 CHECK ((((cardinality(ids) >= 1) AND (cardinality(ids) <= 1000)) AND (array_position(ids, NULL::uuid) IS NULL))),
   constraint replays_normalised_url_is_without_query CHECK ((((url IS NOT NULL) AND (normalised_url !~ '[?#]'::text) AND (octet_length(normalised_url) <= 2048)) OR (normalised_url IS NULL))),
   constraint replays_priority_is_0_to_2 CHECK (((priority >= 0) AND (priority <= 2))),
   constraint replays_rate_limit_per_s_is_0_1_to_10000 CHECK (((rate_limit_per_s >= (0.1)::double precision) AND (rate_limit_per_s <= (10000)::double precision))),
   constraint replays_statuses_are_some CHECK (((cardinality(statuses) > 0) AND (statuses <@ ARRAY['failed'::posthorn.webhook_status, 'cancelled'::posthorn.webhook_status, 'delivered'::posthorn.webhook_status, 'pending'::posthorn.webhook_status]))),
+  constraint replays_tenant_is_at_most_255_bytes CHECK ((octet_length(tenant) <= 255)),
   constraint replays_url_is_without_query CHECK (((url !~ '[?#]'::text) AND (octet_length(url) <= 2048)))
 ) with (
   fillfactor=50
@@ -1360,6 +1365,117 @@ $function$
 ;
 revoke execute on function posthorn.enqueue_missed(uuid[]) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.explain_event(event_id uuid)
+ RETURNS TABLE(tenant text, endpoint_id uuid, url text, webhook_id uuid, status posthorn.webhook_status, attempts integer, last_status_code integer, last_error text, why text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+    with event as materialized (
+      select
+        o.id,
+        o.tenant,
+        o.created_at,
+        posthorn.type_and_above(o.event_type) as types,
+        exists (select from posthorn.fan_outs as f where f.event_id = o.id) as is_fanned_out
+      from posthorn.outbox as o
+      where o.id = explain_event.event_id
+        and o.event_type is not null
+    ),
+    -- Read only if a filter asks for it.
+    body as materialized (
+      select posthorn.json_of(o.body) as json from posthorn.outbox as o where o.id = explain_event.event_id
+    ),
+    added as materialized (
+      select q.webhook_id, q.lane
+      from posthorn.queue as q
+      where q.webhook_id between posthorn.first_webhook_id(explain_event.event_id)
+          and posthorn.last_webhook_id(explain_event.event_id)
+        and q.outbox_id = explain_event.event_id
+      union all
+      select f.webhook_id, f.lane
+      from posthorn.outcomes as f
+      where f.webhook_id between posthorn.first_webhook_id(explain_event.event_id)
+          and posthorn.last_webhook_id(explain_event.event_id)
+        and f.outbox_id = explain_event.event_id
+    ),
+    endpoints as materialized (
+      select e.id
+      from event as v
+      cross join posthorn.endpoints as e
+      where v.tenant <> '*'
+        and e.tenant = v.tenant
+        and e.status <> 'deleted'
+      union
+      select e.id
+      from event as v
+      cross join posthorn.endpoints as e
+      where v.tenant = '*'
+        and e.status <> 'deleted'
+      union
+      select e.id
+      from event as v
+      cross join added as a
+      join posthorn.endpoints as e on e.lane = a.lane
+    )
+    select
+      e.tenant,
+      e.id,
+      split_part(e.url, '?', 1),
+      w.id,
+      w.status,
+      w.attempts,
+      w.last_status_code,
+      w.last_error,
+      case
+        when w.id is not null then coalesce(w.reason, w.waits_for)
+        when s.id is null then 'no_subscription'
+        when not s.was_made then 'subscribed_later'
+        when s.had_ended then 'subscription_ended'
+        when not s.fits then 'filter_is_false'
+        when s.fits is null and (select json from body) is null then 'body_is_not_json'
+        when s.fits is null then 'filter_has_no_answer'
+        when v.is_fanned_out then 'being_added'
+        when e.status = 'disabled' then 'disabled'
+        when e.catching_up then 'catching_up'
+        else 'not_added'
+      end
+    from event as v
+    cross join endpoints as n
+    cross join lateral (
+      select p.id, p.tenant, p.url, p.status, p.catching_up from posthorn.endpoints as p where p.id = n.id offset 0
+    ) as e
+    left join lateral (
+      select h.id, h.status, h.attempts, h.last_status_code, h.last_error, h.reason, h.waits_for
+      from posthorn.webhooks as h
+      where h.id = posthorn.webhook_id(v.id, e.id)
+      offset 0
+    ) as w on true
+    left join lateral (
+      select m.*
+      from (
+        select
+          c.id,
+          c.created_at <= v.created_at as was_made,
+          coalesce(c.ended_at <= v.created_at, false) as had_ended,
+          case when c.filter is null then true else (select json from body) @@ c.filter end as fits
+        from posthorn.subscriptions as c
+        where c.endpoint_id = e.id
+          and c.event_type = any (v.types)
+      ) as m
+      -- The one that was in force, and of several the one that lets the event through.
+      order by m.was_made and not m.had_ended desc, m.fits desc nulls last, m.had_ended, m.id
+      limit 1
+    ) as s on true
+    order by e.tenant, e.id
+  $function$
+;
+revoke execute on function posthorn.explain_event(uuid) from public;
+
 CREATE OR REPLACE FUNCTION posthorn.fan_out(event_id uuid, most integer, OUT added integer, OUT is_done boolean)
  RETURNS record
  LANGUAGE plpgsql
@@ -1873,7 +1989,7 @@ $function$
 ;
 revoke execute on function posthorn.make_partitions(date) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.matching(statuses posthorn.webhook_status[], endpoint_id uuid, urls text[], ids uuid[], after uuid, before uuid, ended_before timestamp with time zone, walk integer, most integer)
+CREATE OR REPLACE FUNCTION posthorn.matching(statuses posthorn.webhook_status[], endpoint_id uuid, urls text[], ids uuid[], after uuid, before uuid, ended_before timestamp with time zone, walk integer, most integer, event_id uuid DEFAULT NULL::uuid, event_type text DEFAULT NULL::text, tenant text DEFAULT NULL::text)
  RETURNS TABLE(webhook_ids uuid[], walked_to uuid)
  LANGUAGE sql
  STABLE
@@ -1895,6 +2011,8 @@ AS $function$
           and e.status = 'failed'
           and e.webhook_id > matching.after
           and e.webhook_id < matching.before
+          and e.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and e.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by e.webhook_id
         limit matching.walk
       )
@@ -1907,6 +2025,8 @@ AS $function$
           and e.status = 'cancelled'
           and e.webhook_id > matching.after
           and e.webhook_id < matching.before
+          and e.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and e.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by e.webhook_id
         limit matching.walk
       )
@@ -1918,6 +2038,8 @@ AS $function$
           and 'delivered' = any (matching.statuses)
           and e.webhook_id > matching.after
           and e.webhook_id < matching.before
+          and e.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and e.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by e.webhook_id
         limit matching.walk
       )
@@ -1931,6 +2053,8 @@ AS $function$
           and 'pending' = any (matching.statuses)
           and q.webhook_id > matching.after
           and q.webhook_id < matching.before
+          and q.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and q.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by q.webhook_id
         limit matching.walk
       )
@@ -1979,7 +2103,7 @@ AS $function$
         end as wanted
     ),
     candidates as materialized (
-      select distinct w.webhook_id, w.outbox_id
+      select distinct w.webhook_id, w.outbox_id, w.lane
       from walked as w
       where ((select wanted from lanes) is null or w.lane = any ((select wanted from lanes)::bigint[]))
         and w.finished_at <= matching.ended_before
@@ -1992,14 +2116,30 @@ AS $function$
     matches as materialized (
       select c.webhook_id
       from candidates as c
-      where (select wanted from lanes) is null
+      where num_nonnulls(
+          matching.endpoint_id, matching.urls, matching.event_id, matching.event_type, matching.tenant) = 0
         or coalesce(
           (
             select
               case
-                when matching.endpoint_id is not null then o.endpoint_id = matching.endpoint_id
-                else o.endpoint_id is null and split_part(o.url, '?', 1) = any (matching.urls)
+                when matching.endpoint_id is not null then
+                  o.endpoint_id = matching.endpoint_id
+                  or (o.event_type is not null and c.webhook_id = posthorn.webhook_id(o.id, matching.endpoint_id))
+                when matching.urls is not null then
+                  o.endpoint_id is null and o.event_type is null and split_part(o.url, '?', 1) = any (matching.urls)
+                else true
               end
+              -- A webhook that is no event's has no event_type.
+              and (matching.event_id is null or (o.id = matching.event_id and o.event_type is not null))
+              and (matching.event_type is null or o.event_type = matching.event_type)
+              and (
+                matching.tenant is null
+                -- The same as in the view webhooks.
+                or matching.tenant = coalesce(
+                  nullif(case when o.event_type is null then o.tenant end, ''),
+                  (select p.tenant from posthorn.endpoints as p where p.lane = c.lane and o.url is null),
+                  o.tenant)
+              )
             from posthorn.outbox as o
             where o.id = c.outbox_id
           ),
@@ -2017,7 +2157,7 @@ AS $function$
     cross join horizon as h
   $function$
 ;
-revoke execute on function posthorn.matching(posthorn.webhook_status[],uuid,text[],uuid[],uuid,uuid,timestamp with time zone,integer,integer) from public;
+revoke execute on function posthorn.matching(posthorn.webhook_status[],uuid,text[],uuid[],uuid,uuid,timestamp with time zone,integer,integer,uuid,text,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.missed(before uuid, walk integer, OUT webhook_ids uuid[], OUT walked integer, OUT walked_to uuid)
  RETURNS record
@@ -2971,6 +3111,41 @@ $function$
 ;
 revoke execute on function posthorn.repair_lane_rules() from public;
 
+CREATE OR REPLACE FUNCTION posthorn.repair_subscriptions()
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  strays uuid[] := array(select id from posthorn.stray_subscriptions order by id);
+begin
+  -- In the order of the triggers: the endpoint first. A session that changes it in the meantime comes after us.
+  perform
+  from posthorn.endpoints as e
+  where e.id in (select s.endpoint_id from posthorn.subscriptions as s where s.id = any (strays))
+  order by e.id
+  for update;
+  perform set_config('posthorn.is_renaming', 'on', true);
+  update posthorn.subscriptions as s
+  set
+    tenant = e.tenant,
+    is_ordered = e.ordered,
+    is_live = s.ended_at is null and e.status in ('active', 'paused'),
+    ended_at = case when e.status = 'deleted' then coalesce(s.ended_at, clock_timestamp()) else s.ended_at end
+  from posthorn.endpoints as e
+  where s.id = any (strays)
+    and e.id = s.endpoint_id;
+  perform set_config('posthorn.is_renaming', '', true);
+  delete from posthorn.subscriptions as s
+  where s.id = any (strays)
+    and not exists (select from posthorn.endpoints as e where e.id = s.endpoint_id);
+  return query select unnest(strays);
+end
+$function$
+;
+revoke execute on function posthorn.repair_subscriptions() from public;
+
 CREATE OR REPLACE FUNCTION posthorn.resume(environment text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE sql
@@ -3040,7 +3215,7 @@ begin
       raise check_violation using
         constraint = 'subscriptions_are_ended_before_they_are_deleted', schema = 'posthorn', table = 'subscriptions',
         message = 'A subscription must be ended before it is deleted',
-        hint = 'update posthorn.subscriptions set ended_at = now() where id = …';
+        hint = 'update posthorn.subscriptions set ended_at = now() where id = ...';
     end if;
     return old;
   end if;
@@ -4008,6 +4183,13 @@ create view posthorn.secret_keys as
                 END AS key_id) key)
   GROUP BY key.key_id;
 
+create view posthorn.stray_subscriptions as
+ SELECT s.id,
+    s.endpoint_id
+   FROM (posthorn.subscriptions s
+     LEFT JOIN posthorn.endpoints e ON ((e.id = s.endpoint_id)))
+  WHERE ((e.id IS NULL) OR (s.is_live <> ((s.ended_at IS NULL) AND (e.status = ANY (ARRAY['active'::posthorn.endpoint_status, 'paused'::posthorn.endpoint_status])))) OR ((s.ended_at IS NULL) AND ((e.status = 'deleted'::posthorn.endpoint_status) OR (s.tenant <> e.tenant) OR (s.is_ordered <> e.ordered))));
+
 create view posthorn.webhooks as
  SELECT w.webhook_id AS id,
     COALESCE(o.url, ( SELECT p.url
@@ -4128,6 +4310,8 @@ CREATE TRIGGER subscription_changes BEFORE INSERT OR DELETE OR UPDATE ON posthor
 
 comment on function posthorn.cancel_many(uuid[]) is 'Cancels webhooks that wait for their first or next attempt; returns how many.';
 
+comment on function posthorn.explain_event(uuid) is 'Why each endpoint of the tenant received an event, or did not.';
+
 comment on function posthorn.held(text) is 'Why this database is held; no row: webhooks are sent.';
 
 comment on function posthorn.hold(text) is 'Holds the database until posthorn.resume().';
@@ -4219,5 +4403,7 @@ comment on view posthorn.redacted_outbox is 'posthorn.outbox without bodies, sec
 comment on view posthorn.redacted_webhooks is 'posthorn.webhooks without query strings.';
 
 comment on view posthorn.secret_keys is 'The keys that seal the secrets of endpoints; null: plain text.';
+
+comment on view posthorn.stray_subscriptions is 'Subscriptions that differ from their endpoint, because a trigger did not fire.';
 
 comment on view posthorn.webhooks is 'Every webhook with its state: pending, delivering, delivered, failed or cancelled.';

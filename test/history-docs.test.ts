@@ -4,6 +4,7 @@ import { startReceiver } from '../harness/receiver.ts';
 import { failureCodes } from '../src/domain/failure-codes.ts';
 import { createTestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
+import { publishEvents, subscribedEndpoint, webhookOf } from './support/event-rows.ts';
 import { eventually } from './support/eventually.ts';
 import { forEachTest, forFile } from './support/world.ts';
 
@@ -61,6 +62,64 @@ it('erases everything of an endpoint, and nothing of others', async () => {
   expect(await traces([kept])).toEqual({ outbox: 1, attempts: 1, keys: 1, queue: 0 });
 });
 
+it('erases an event with its webhooks, and nothing of another event', async () => {
+  const [one, other] = await Promise.all(
+    ['1', '2'].map(() => subscribedEndpoint(database, { tenant: 'erase', url: receiver.url })),
+  );
+  await database.pool.query(`update posthorn.endpoints set status = 'paused' where id = $1`, [
+    other,
+  ]);
+  const [event = '', kept = ''] = await publishEvents(
+    database,
+    { tenant: 'erase' },
+    { tenant: 'erase' },
+  );
+  const pairs = [event, kept].flatMap((id) =>
+    [one, other].map((endpoint) => webhookOf(database, { event: id, endpoint: endpoint ?? '' })),
+  );
+  const [sent = '', held = '', sentKept = '', heldKept = ''] = await Promise.all(pairs);
+  await ended(sent);
+  await ended(sentKept);
+  await run(0, { id: event });
+  expect(await traces([event, sent, held])).toEqual({ outbox: 0, attempts: 0, keys: 0, queue: 0 });
+  expect(await traces([kept, sentKept, heldKept])).toEqual({
+    outbox: 1,
+    attempts: 1,
+    keys: 0,
+    queue: 1,
+  });
+});
+
+it('erases everything of a tenant, and nothing of others', async () => {
+  const url = receiver.url;
+  const mine = await subscribedEndpoint(database, { tenant: 'mine', url });
+  const theirs = await subscribedEndpoint(database, { tenant: 'theirs', url });
+  const [event = '', broadcast = '', kept = ''] = await publishEvents(
+    database,
+    { tenant: 'mine' },
+    { tenant: '*' },
+    { tenant: 'theirs' },
+  );
+  const [direct = ''] = await enqueue(`('{}', null)`, { endpoint: mine });
+  const { rows } = await database.pool.query<{ id: string }>(
+    `insert into posthorn.outbox (tenant, url, body, idempotency_key) values ('mine', $1, '', 'its key') returning id`,
+    [url],
+  );
+  const own = rows[0]?.id ?? '';
+  const at = (id: string, endpoint: string) => webhookOf(database, { event: id, endpoint });
+  const gone = [direct, own, await at(event, mine), await at(broadcast, mine)];
+  const left = [await at(kept, theirs), await at(broadcast, theirs)];
+  for (const id of [...gone, ...left]) await ended(id);
+  await run(2, { tenant: 'mine' });
+  expect(await traces([event, ...gone])).toEqual({ outbox: 0, attempts: 0, keys: 0, queue: 0 });
+  expect(await traces([kept, broadcast, ...left])).toEqual({
+    outbox: 2,
+    attempts: 2,
+    keys: 0,
+    queue: 0,
+  });
+});
+
 /** Enqueues rows of (body, send_at), with a key each; their ids. */
 async function enqueue(
   values: string,
@@ -76,7 +135,7 @@ async function enqueue(
   return rows.map(({ id }) => id);
 }
 
-/** Runs one of the page's two ways to erase, with psql's variables filled in. */
+/** Runs one of the page's ways to erase, with psql's variables filled in. */
 async function run(which: number, variables: Record<string, string>): Promise<void> {
   const [, section = ''] = page.split('## Erasing data');
   const script = [...section.matchAll(/```sql\n([\s\S]*?)```/g)][which]?.[1] ?? '';

@@ -52,6 +52,8 @@ const reporter = {
   },
   onMutantTested(result: Readonly<MutantResult>): void {
     if (result.status === 'CompileError' && result.statusReason === 'not chosen') return;
+    // What runs when a module is loaded: left out, which is not to say that no test reaches it.
+    if (result.status === 'Ignored') return;
     // In results lines and columns count from 1.
     const { start, end } = result.location;
     const location = { start: fromZero(start), end: fromZero(end) };

@@ -1,9 +1,11 @@
--- Finds the webhooks that match, ordered by id, after a given one: at most "most", within "walk" rows. It finds those
--- to a registered endpoint, or direct sends to some URLs without their query. The lane only narrows the search: the
--- destination of each is looked up, so that no webhook to another destination matches. "walked_to" is where to
--- continue; null at the end. Failed and cancelled webhooks have their own index, delivered ones are searched among all
--- that have ended, pending ones in the queue. The settings keep each walk along an index, in its order: a bitmap or a
--- sort would read everything for every page.
+-- Finds the webhooks that match, ordered by id, after a given one: at most "most", within "walk" rows. "walked_to" is
+-- where to continue; null at the end. It finds those to a registered endpoint, or direct sends to some URLs without their
+-- query; those of an event, of a type of events, or of a tenant. The lane and the bounds of an event only narrow the
+-- search: each webhook is looked up, so that no webhook to another destination or of another event matches.
+--
+-- Failed and cancelled webhooks have their own index, delivered ones are searched among all that have ended, pending ones
+-- in the queue. The settings keep each walk along an index, in its order: a bitmap or a sort would read everything for
+-- every page.
 create or replace function posthorn.matching(
   statuses posthorn.webhook_status[],
   endpoint_id uuid,
@@ -13,7 +15,10 @@ create or replace function posthorn.matching(
   before uuid,
   ended_before timestamptz,
   walk integer,
-  most integer
+  most integer,
+  event_id uuid default null,
+  event_type text default null,
+  tenant text default null
 ) returns table (webhook_ids uuid[], walked_to uuid)
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -34,6 +39,8 @@ create or replace function posthorn.matching(
           and e.status = 'failed'
           and e.webhook_id > matching.after
           and e.webhook_id < matching.before
+          and e.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and e.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by e.webhook_id
         limit matching.walk
       )
@@ -46,6 +53,8 @@ create or replace function posthorn.matching(
           and e.status = 'cancelled'
           and e.webhook_id > matching.after
           and e.webhook_id < matching.before
+          and e.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and e.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by e.webhook_id
         limit matching.walk
       )
@@ -57,6 +66,8 @@ create or replace function posthorn.matching(
           and 'delivered' = any (matching.statuses)
           and e.webhook_id > matching.after
           and e.webhook_id < matching.before
+          and e.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and e.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by e.webhook_id
         limit matching.walk
       )
@@ -70,6 +81,8 @@ create or replace function posthorn.matching(
           and 'pending' = any (matching.statuses)
           and q.webhook_id > matching.after
           and q.webhook_id < matching.before
+          and q.webhook_id >= coalesce(posthorn.first_webhook_id(matching.event_id), matching.after)
+          and q.webhook_id <= coalesce(posthorn.last_webhook_id(matching.event_id), matching.before)
         order by q.webhook_id
         limit matching.walk
       )
@@ -118,7 +131,7 @@ create or replace function posthorn.matching(
         end as wanted
     ),
     candidates as materialized (
-      select distinct w.webhook_id, w.outbox_id
+      select distinct w.webhook_id, w.outbox_id, w.lane
       from walked as w
       where ((select wanted from lanes) is null or w.lane = any ((select wanted from lanes)::bigint[]))
         and w.finished_at <= matching.ended_before
@@ -131,14 +144,30 @@ create or replace function posthorn.matching(
     matches as materialized (
       select c.webhook_id
       from candidates as c
-      where (select wanted from lanes) is null
+      where num_nonnulls(
+          matching.endpoint_id, matching.urls, matching.event_id, matching.event_type, matching.tenant) = 0
         or coalesce(
           (
             select
               case
-                when matching.endpoint_id is not null then o.endpoint_id = matching.endpoint_id
-                else o.endpoint_id is null and split_part(o.url, '?', 1) = any (matching.urls)
+                when matching.endpoint_id is not null then
+                  o.endpoint_id = matching.endpoint_id
+                  or (o.event_type is not null and c.webhook_id = posthorn.webhook_id(o.id, matching.endpoint_id))
+                when matching.urls is not null then
+                  o.endpoint_id is null and o.event_type is null and split_part(o.url, '?', 1) = any (matching.urls)
+                else true
               end
+              -- A webhook that is no event's has no event_type.
+              and (matching.event_id is null or (o.id = matching.event_id and o.event_type is not null))
+              and (matching.event_type is null or o.event_type = matching.event_type)
+              and (
+                matching.tenant is null
+                -- The same as in the view webhooks.
+                or matching.tenant = coalesce(
+                  nullif(case when o.event_type is null then o.tenant end, ''),
+                  (select p.tenant from posthorn.endpoints as p where p.lane = c.lane and o.url is null),
+                  o.tenant)
+              )
             from posthorn.outbox as o
             where o.id = c.outbox_id
           ),
@@ -156,4 +185,4 @@ create or replace function posthorn.matching(
     cross join horizon as h
   $$;
 
-revoke execute on function posthorn.matching(posthorn.webhook_status[], uuid, text[], uuid[], uuid, uuid, timestamptz, integer, integer) from public;
+revoke execute on function posthorn.matching(posthorn.webhook_status[], uuid, text[], uuid[], uuid, uuid, timestamptz, integer, integer, uuid, text, text) from public;

@@ -18,7 +18,7 @@ begin
       raise check_violation using
         constraint = 'subscriptions_are_ended_before_they_are_deleted', schema = 'posthorn', table = 'subscriptions',
         message = 'A subscription must be ended before it is deleted',
-        hint = 'update posthorn.subscriptions set ended_at = now() where id = …';
+        hint = 'update posthorn.subscriptions set ended_at = now() where id = ...';
     end if;
     return old;
   end if;

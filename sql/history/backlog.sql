@@ -24,6 +24,7 @@ with lanes as (
 )
 select
   split_part(coalesce(o.url, p.url), '?', 1) as url,
+  coalesce(p.tenant, o.tenant) as tenant,
   l.waiting,
   l.due_now,
   date_trunc('second', now() - l.oldest_due_at) as oldest_due_for,
@@ -34,8 +35,8 @@ select
     when k.reason is not null then format('%s until %s', k.reason, date_trunc('second', k.until))
   end as waits_for
 from lanes as l
-left join lateral (select url, endpoint_id from posthorn.redacted_outbox where id = l.outbox_id offset 0) as o on true
-left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
+left join lateral (select url, tenant from posthorn.redacted_outbox where id = l.outbox_id offset 0) as o on true
+left join posthorn.redacted_endpoints as p on p.lane = l.lane and o.url is null
 left join lateral (
   select reason, until, is_held
   from posthorn.lane_blocks

@@ -1,4 +1,4 @@
--- Which registered endpoints are not simply well: held, failing, or limited and behind; the longest first.
+-- Which registered endpoints are not simply well: held, failing, catching up, or limited and behind; the longest first.
 --
 -- psql "$DATABASE_URL" -f sql/history/endpoints.sql -v rows=100
 --
@@ -13,27 +13,31 @@ with unwell as (
     e.id,
     e.lane,
     e.url,
+    e.tenant,
     e.status,
     e.status_reason,
     b.state,
     b.consecutive,
     b.last_error,
     r.owner,
-    r.lane is not null and e.status = 'active' as is_limited,
-    case when e.status = 'active' then b.failing_since else e.status_since end as since
+    e.catching_up,
+    r.lane is not null and e.status = 'active' and not e.catching_up as is_limited,
+    case when e.status = 'active' and not e.catching_up then b.failing_since else e.status_since end as since
   from posthorn.redacted_endpoints as e
   left join posthorn.breakers as b on b.lane = e.lane
   left join posthorn.lane_rules as r on r.lane = e.lane
   where e.status <> 'deleted'
-    and (e.status <> 'active' or b.lane is not null or r.lane is not null)
+    and (e.status <> 'active' or b.lane is not null or r.lane is not null or e.catching_up)
 )
 select
   u.id,
   split_part(u.url, '?', 1) as url,
+  u.tenant,
   case
     when u.status <> 'active' then concat_ws(', ', u.status::text, u.status_reason)
     when k.reason is not null then k.reason
     when u.consecutive > 0 then 'failing'
+    when u.catching_up then 'catching_up'
     else 'limited'
   end as state,
   date_trunc('second', u.since) as since,

@@ -10,7 +10,7 @@
 \endif
 
 with failures as materialized (
-  select webhook_id, outbox_id, reason, attempts, finished_at
+  select webhook_id, outbox_id, lane, reason, attempts, finished_at
   from posthorn.outcomes
   where status = 'failed'
   order by finished_at desc
@@ -20,6 +20,8 @@ select
   date_trunc('second', f.finished_at) as failed_at,
   f.webhook_id as id,
   split_part(coalesce(o.url, p.url), '?', 1) as url,
+  coalesce(p.tenant, o.tenant) as tenant,
+  o.event_type,
   f.attempts,
   f.reason,
   -- Wide enough for what to do about it: that names a setting at the end of a long address.
@@ -28,8 +30,8 @@ select
     else a.error_message
   end as last_message
 from failures as f
-left join lateral (select url, endpoint_id from posthorn.redacted_outbox where id = f.outbox_id offset 0) as o on true
-left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
+left join lateral (select url, tenant, event_type from posthorn.redacted_outbox where id = f.outbox_id offset 0) as o on true
+left join posthorn.redacted_endpoints as p on p.lane = f.lane and o.url is null
 left join lateral (
   select error_message
   from posthorn.redacted_attempts

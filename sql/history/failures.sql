@@ -28,6 +28,7 @@ reasons as (
     max(finished_at) as last_at,
     (array_agg(webhook_id order by finished_at desc))[1] as last_id,
     (array_agg(outbox_id order by finished_at desc))[1] as last_outbox_id,
+    (array_agg(lane order by finished_at desc))[1] as last_lane,
     (array_agg(attempts order by finished_at desc))[1] as last_number
   from failures
   group by 1
@@ -46,8 +47,8 @@ select
   end as last_message
 from reasons as r
 -- By themselves, and not joined with the whole history.
-left join lateral (select url, endpoint_id from posthorn.redacted_outbox where id = r.last_outbox_id offset 0) as o on true
-left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
+left join lateral (select url from posthorn.redacted_outbox where id = r.last_outbox_id offset 0) as o on true
+left join posthorn.redacted_endpoints as p on p.lane = r.last_lane and o.url is null
 left join lateral (
   select error_message
   from posthorn.redacted_attempts

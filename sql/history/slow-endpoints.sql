@@ -50,14 +50,15 @@ slowest as (
 )
 select
   split_part(coalesce(o.url, p.url), '?', 1) as url,
+  coalesce(p.tenant, o.tenant) as tenant,
   s.attempts,
   round(s.percentiles_ms[1]) as p50_ms,
   round(s.percentiles_ms[2]) as p95_ms,
   round(s.percentiles_ms[3]) as p99_ms,
   round(100.0 * (s.attempts - s.answered_2xx) / s.attempts, 1) as not_2xx_percent
 from slowest as s
-left join lateral (select url, endpoint_id from posthorn.redacted_outbox where id = s.outbox_id offset 0) as o on true
-left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
+left join lateral (select url, tenant from posthorn.redacted_outbox where id = s.outbox_id offset 0) as o on true
+left join posthorn.redacted_endpoints as p on p.lane = s.lane and o.url is null
 order by s.percentiles_ms[2] desc;
 
 commit;

@@ -12,6 +12,8 @@ with webhook as (
     o.body_bytes,
     o.created_at,
     o.send_at,
+    o.event_type,
+    coalesce(p.tenant, o.tenant) as tenant,
     q.webhook_id is not null as is_live,
     q.due_at,
     q.lease_until,
@@ -25,7 +27,8 @@ with webhook as (
   left join posthorn.queue as q on q.webhook_id = k.id
   left join posthorn.outcomes as e on e.webhook_id = k.id
   left join posthorn.redacted_outbox as o on o.id = coalesce(q.outbox_id, e.outbox_id, k.id)
-  left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
+  left join posthorn.redacted_endpoints as p
+    on p.lane = coalesce(q.lane, e.lane, posthorn.lane_of(o.endpoint_id)) and o.url is null
 ),
 life as (
   select
@@ -33,6 +36,8 @@ life as (
     created_at as at,
     'enqueued' as what,
     format('POST %s, priority %s, %s, %s bytes', split_part(url, '?', 1), priority, content_type, body_bytes)
+      || coalesce(', event ' || event_type, '')
+      || coalesce(', tenant ' || nullif(tenant, ''), '')
       || coalesce(', not before ' || date_trunc('second', send_at), '') as detail
   from webhook
   where url is not null

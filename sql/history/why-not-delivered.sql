@@ -1,4 +1,4 @@
--- Why a webhook is not delivered, in one sentence.
+-- Why a webhook is not delivered, in one sentence; or what became of an event.
 --
 -- psql "$DATABASE_URL" -f sql/history/why-not-delivered.sql -v id=01a20a3b-2900-72ae-a455-000000049293
 \if :{?id}
@@ -7,6 +7,9 @@ with webhook as (
   select
     k.id,
     o.id is not null as is_known,
+    q.webhook_id is null and e.webhook_id is null and o.event_type is not null as is_event,
+    o.event_type,
+    o.tenant,
     split_part(coalesce(o.url, p.url), '?', 1) as url,
     p.status as endpoint_status,
     p.status_reason,
@@ -26,7 +29,8 @@ with webhook as (
   left join posthorn.queue as q on q.webhook_id = k.id
   left join posthorn.outcomes as e on e.webhook_id = k.id
   left join posthorn.redacted_outbox as o on o.id = coalesce(q.outbox_id, e.outbox_id, k.id)
-  left join posthorn.redacted_endpoints as p on p.id = o.endpoint_id
+  left join posthorn.redacted_endpoints as p
+    on p.lane = coalesce(q.lane, e.lane, posthorn.lane_of(o.endpoint_id)) and o.url is null
 ),
 last_attempt as (
   select
@@ -47,6 +51,15 @@ select
   case
     when not w.is_known then
       'No webhook has this id: its transaction was rolled back or has not committed yet, or its history was dropped.'
+    when w.is_event and event.is_fanned_out then
+      format('The event %s goes to so many endpoints that a job adds its webhooks: %s so far.', named.event, event.webhooks)
+    when w.is_event and event.webhooks > 0 then
+      format('The event %s went to %s: %s delivered, %s failed, %s cancelled, %s not finished. sql/history/event.sql shows each.',
+        named.event, event.webhooks || case event.webhooks when 1 then ' endpoint' else ' endpoints' end,
+        event.delivered, event.failed, event.cancelled, event.unfinished)
+    when w.is_event and event.is_unmatched then
+      format('No endpoint received the event %s: none had subscribed to it, or was enabled. sql/history/event.sql says why for each endpoint.',
+        named.event)
     when w.status = 'delivered' then
       format('It was delivered at %s by attempt %s.', date_trunc('second', w.finished_at), w.attempts)
     when w.status = 'cancelled' then
@@ -76,6 +89,9 @@ select
     when w.lease_until > now() then
       format('It is being sent now: worker %s began attempt %s%s.',
         w.leased_by, w.attempts, ' ' || date_trunc('second', now() - a.started_at) || ' ago')
+    when k.reason = 'catching_up' then
+      format('Its endpoint %s takes webhooks in order and first receives what it missed while it was disabled: it is held until then.',
+        w.url)
     when k.is_held then
       format('Its endpoint %s has been %s since %s, %s: it is held until that is undone.',
         w.url, replace(k.reason, 'endpoint_', ''), date_trunc('second', w.status_since),
@@ -135,6 +151,36 @@ cross join lateral (
     format('%s %s', w.attempts, case w.attempts when 1 then 'attempt' else 'attempts' end) as attempts,
     coalesce(a.ending, 'is not in the history') as ending
 ) as said
+cross join lateral (
+  select
+    count(*) as webhooks,
+    count(*) filter (where each.status = 'delivered') as delivered,
+    count(*) filter (where each.status = 'failed') as failed,
+    count(*) filter (where each.status = 'cancelled') as cancelled,
+    count(*) filter (where each.status is null) as unfinished,
+    exists (select from posthorn.fan_outs as f where f.event_id = w.id) as is_fanned_out,
+    exists (select from posthorn.unmatched_events as u where u.event_id = w.id) as is_unmatched
+  from (
+    select null::posthorn.webhook_status as status
+    from posthorn.queue as q
+    where w.is_event
+      and q.webhook_id >= posthorn.first_webhook_id(w.id)
+      and q.webhook_id <= posthorn.last_webhook_id(w.id)
+      and q.outbox_id = w.id
+    union all
+    select f.status
+    from posthorn.outcomes as f
+    where w.is_event
+      and f.webhook_id >= posthorn.first_webhook_id(w.id)
+      and f.webhook_id <= posthorn.last_webhook_id(w.id)
+      and f.outbox_id = w.id
+  ) as each
+) as event
+cross join lateral (
+  select
+    format('%s of %s', w.event_type, case w.tenant when '' then 'the application' when '*' then 'all tenants' else w.tenant end)
+      as event
+) as named
 cross join (select count(*) as alive from posthorn.live_workers) as workers
 cross join lateral (
   select
@@ -154,5 +200,5 @@ cross join lateral (
 ) as before;
 
 \else
-  \warn 'Cannot say why as the id of a webhook must be given: psql ... -v id=<uuid>'
+  \warn 'Cannot say why as the id of a webhook or an event must be given: psql ... -v id=<uuid>'
 \endif

@@ -47,7 +47,7 @@ export function replayRoutes(options: RouteOptions): readonly Route[] {
           headers: { Location: 'Where to watch it.' },
         },
       },
-      problems: ['invalid_filter', 'endpoint_not_found', 'payload_gone'],
+      problems: ['invalid_filter', 'endpoint_not_found', 'event_not_found', 'payload_gone'],
       handle: (c) => start(c, options),
     },
     {
@@ -149,6 +149,7 @@ const order: Request<typeof orderFields> = {
 /** What a filter that can match nothing is answered with. */
 export const deadFilters = {
   no_endpoint: ({ endpointId }: WebhookFilter): Problem => notFound('endpoint', endpointId ?? ''),
+  no_event: ({ eventId }: WebhookFilter): Problem => notFound('event', eventId ?? ''),
   dropped: (): Problem => ({
     kind: 'payload_gone',
     detail:

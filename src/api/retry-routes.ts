@@ -66,7 +66,7 @@ export function retryRoutes(options: RouteOptions): readonly Route[] {
           told: 'all',
         },
       },
-      problems: ['invalid_filter', 'endpoint_not_found'],
+      problems: ['invalid_filter', 'endpoint_not_found', 'event_not_found'],
       handle: (c) => cancelMany(c, options),
     },
   ];
@@ -129,8 +129,9 @@ async function cancelMany(c: Context<ApiEnv>, { pool }: RouteOptions): Promise<R
   const read = await readRequest(c, cancelRequest, filterRequest);
   if (!read.ok) return answerProblem(c, read.problem);
   const { filter, dry_run: isDryRun } = read.fields;
-  if ((await findDeadFilter(pool, filter)) === 'no_endpoint') {
-    return answerProblem(c, deadFilters.no_endpoint(filter));
+  const dead = await findDeadFilter(pool, filter);
+  if (dead === 'no_endpoint' || dead === 'no_event') {
+    return answerProblem(c, deadFilters[dead](filter));
   }
   if (isDryRun) {
     const count = await countMatching(pool, filter);

@@ -1,12 +1,13 @@
-import { priorities } from '../domain/priority.ts';
 import { replayPriorities, replayStatuses } from '../queries/replay-row.ts';
 import { webhookStatuses } from '../queries/webhook-row.ts';
 import { benchCommand } from './bench.ts';
 import { type Command, hasOption, jsonOption, textOption } from './command.ts';
 import { completionScript, shells } from './completion.ts';
+import { contentOptions } from './content-options.ts';
 import { endpointCommands } from './endpoint-commands.ts';
+import { eventCommands, publishCommand } from './event-commands.ts';
 import { eventTypeCommands } from './event-type-commands.ts';
-import { filterOptions, statusOption } from './filter-options.ts';
+import { filterOptions, listOptions, statusOption } from './filter-options.ts';
 import { holdCommands } from './hold-commands.ts';
 import { keyCommands } from './keys.ts';
 import {
@@ -15,6 +16,8 @@ import {
   replayCommand,
   showReplayCommand,
 } from './replays.ts';
+import { subscriptionCommands } from './subscription-commands.ts';
+import { tenantCommands } from './tenant-commands.ts';
 import { print } from './terminal.ts';
 import { cancelCommand, listCommand, retryCommand, sendCommand, showCommand } from './webhooks.ts';
 
@@ -70,37 +73,20 @@ export const commands: readonly Command[] = [
     options: {
       url: { type: 'string', value: 'URL', help: 'where to send it' },
       endpoint: { type: 'string', value: 'ID', help: 'a registered endpoint instead of a URL' },
-      body: { type: 'string', help: 'sent byte for byte; - reads standard input' },
-      header: {
-        type: 'string',
-        value: 'NAME: VALUE',
-        multiple: true,
-        help: 'may be given more than once',
-      },
+      tenant: { type: 'string', value: 'ID', help: 'the customer that it belongs to' },
       secret: { type: 'string', help: 'signs the request; others can see it in the process list' },
-      'content-type': { type: 'string', value: 'TYPE', help: 'default: application/json' },
-      priority: {
-        type: 'string',
-        value: 'PRIORITY',
-        among: priorities,
-        help: 'one of',
-      },
-      'send-at': { type: 'string', value: 'TIME', help: 'not before, like 2030-01-31T12:00:00Z' },
-      'max-attempts': { type: 'string', value: 'N', help: '1 to 100' },
-      'idempotency-key': {
-        type: 'string',
-        value: 'KEY',
-        help: 'sent only once, even if the command is run again',
-      },
+      ...contentOptions,
       ...jsonOption,
     },
     run: sendCommand,
   },
+  publishCommand,
   {
     name: 'list',
     summary: 'list webhooks, newest first',
     options: {
       status: { type: 'string', value: 'STATUS', among: webhookStatuses, help: 'one of' },
+      ...listOptions,
       limit: { type: 'string', value: 'N', help: 'at most this many, 1 to 10000; default: 50' },
       ...jsonOption,
     },
@@ -148,7 +134,7 @@ export const commands: readonly Command[] = [
     name: 'replay',
     summary: 'resend many webhooks',
     details:
-      'Options choose webhooks; a webhook must match all of them. One of --endpoint, --url, --from and --id is required.\nThe command waits until all are put back into the queue; Ctrl-C ends the waiting, not the replay.\n\n  posthorn replay --url https://example.com/hook --from 2h --dry-run',
+      'Options choose webhooks; a webhook must match all of them. One of --endpoint, --url, --event, --event-type, --tenant, --from and --id is required.\nThe command waits until all are put back into the queue; Ctrl-C ends the waiting, not the replay.\n\n  posthorn replay --url https://example.com/hook --from 2h --dry-run',
     options: {
       ...statusOption,
       ...filterOptions,
@@ -189,8 +175,11 @@ export const commands: readonly Command[] = [
     options: jsonOption,
     run: cancelReplayCommand,
   },
+  ...eventCommands,
   ...endpointCommands,
   ...eventTypeCommands,
+  ...subscriptionCommands,
+  ...tenantCommands,
   ...keyCommands,
   {
     name: 'roles',

@@ -13,6 +13,9 @@ export async function refuseDeadFilter(
       `Nothing to ${doing}: there is no endpoint with id ${filter.endpointId}, or it was deleted`,
     );
   }
+  if (dead === 'no_event') {
+    refuse(`Nothing to ${doing}: there is no event with id ${filter.eventId}`);
+  }
   if (dead === 'dropped') {
     refuse(`Nothing to ${doing}: history as old as this has been dropped (POSTHORN_RETENTION)`);
   }

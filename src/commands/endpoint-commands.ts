@@ -1,8 +1,9 @@
 import { endpointActions } from '../input/endpoint-actions.ts';
 import { endpointStatuses } from '../queries/endpoint-row.ts';
 import { type Command, jsonOption } from './command.ts';
-import { settingOptions } from './endpoint-options.ts';
+import { newOptions, settingOptions } from './endpoint-options.ts';
 import {
+  catchUpCommand,
   changeEndpointCommand,
   createEndpointCommand,
   deleteEndpointCommand,
@@ -22,6 +23,7 @@ export const endpointCommands: readonly Command[] = [
     summary: 'list registered endpoints, newest first',
     options: {
       status: { type: 'string', value: 'STATUS', among: endpointStatuses, help: 'one of' },
+      tenant: { type: 'string', value: 'ID', help: 'of this tenant' },
       limit: { type: 'string', value: 'N', help: 'at most this many, 1 to 10000; default: 100' },
       ...jsonOption,
     },
@@ -38,7 +40,7 @@ export const endpointCommands: readonly Command[] = [
     name: 'endpoints create',
     summary: 'register an endpoint; prints its id',
     details: 'Without --secret it makes a secret and shows it once.',
-    options: { ...settingOptions, ...jsonOption },
+    options: { ...newOptions, ...jsonOption },
     run: createEndpointCommand,
   },
   {
@@ -54,9 +56,38 @@ export const endpointCommands: readonly Command[] = [
     name: `endpoints ${action.name}`,
     summary: action.summary.replace(/^./, (letter) => letter.toLowerCase()),
     arguments: [id],
-    options: jsonOption,
+    options: {
+      ...(action.mayCatchUp === true
+        ? {
+            'no-catch-up': {
+              type: 'boolean',
+              help: 'leave out the events that it missed while it was disabled',
+            } as const,
+          }
+        : {}),
+      ...jsonOption,
+    },
     run: endpointActionCommand(action),
   })),
+  {
+    name: 'endpoints catch-up',
+    summary: 'send an endpoint the events that it has missed, or only count them',
+    details:
+      'These are the events of its tenant since a time that match its present subscriptions and that it has not received.\n\n  posthorn endpoints catch-up ID --since 3d --dry-run',
+    arguments: [id],
+    options: {
+      since: {
+        type: 'string',
+        value: 'TIME',
+        help: 'published at or after this time: 2026-11-25T12:00:00Z, or 2h for two hours ago',
+      },
+      rate: { type: 'string', value: 'N', help: 'this many a second, 0.1 to 10000; default: 100' },
+      'dry-run': { type: 'boolean', help: 'only count' },
+      cancel: { type: 'boolean', help: 'end the catch-up; what it has enqueued is still sent' },
+      ...jsonOption,
+    },
+    run: catchUpCommand,
+  },
   {
     name: 'endpoints rotate',
     summary: 'give an endpoint a new secret; the old one also signs for a while',

@@ -21,10 +21,17 @@ export const settingOptions = {
   },
 } as const satisfies Readonly<Record<string, CommandOption>>;
 
+/** The settings of a new endpoint. */
+export const newOptions = {
+  tenant: { type: 'string', value: 'ID', help: 'whose events it can receive; it stays the same' },
+  ...settingOptions,
+} as const satisfies Readonly<Record<string, CommandOption>>;
+
 /** The field that an option sets, and how its text becomes the value. */
 const fieldOf: Readonly<
-  Record<keyof typeof settingOptions, readonly [string, (text: string) => unknown]>
+  Record<keyof typeof newOptions, readonly [string, (text: string) => unknown]>
 > = {
+  tenant: ['tenant', String],
   url: ['url', String],
   description: ['description', String],
   secret: ['secret', String],

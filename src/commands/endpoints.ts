@@ -1,4 +1,5 @@
 import type { DatabasePool } from 'slonik';
+import { usualCatchUpRatePerS } from '../input/catch-up-fields.ts';
 import { type EndpointAction, refusalOf } from '../input/endpoint-actions.ts';
 import { endpointChange, newEndpoint } from '../input/endpoint-fields.ts';
 import {
@@ -8,13 +9,15 @@ import {
   toColumns,
 } from '../input/endpoint-secrets.ts';
 import { notFound } from '../input/problem.ts';
+import { cancelCatchUp, catchUp } from '../queries/catch-ups.ts';
 import type { EndpointWithHealth } from '../queries/endpoint-health.ts';
 import { endpointStatuses } from '../queries/endpoint-row.ts';
-import { findEndpoint } from '../queries/find-endpoint.ts';
+import { type FoundEndpoint, findEndpoint } from '../queries/find-endpoint.ts';
 import { listEndpoints } from '../queries/list-endpoints.ts';
 import { changeEndpoint, createEndpoint, newEndpointId } from '../queries/save-endpoint.ts';
 import { sendTest } from '../queries/send-test.ts';
-import { setEndpointStatus } from '../queries/set-endpoint-status.ts';
+import { setEndpointStatus, setStatusWithoutCatchUp } from '../queries/set-endpoint-status.ts';
+import type { SubscriptionRow } from '../queries/subscriptions.ts';
 import {
   choiceOption,
   type Given,
@@ -25,7 +28,7 @@ import {
 } from './command.ts';
 import { withDatabase } from './database.ts';
 import { plain, settingOptions, settingsOf } from './endpoint-options.ts';
-import { idArgument } from './filter-options.ts';
+import { idArgument, rateOption, timeOption } from './filter-options.ts';
 import { refuse, refuseUsage } from './problem-text.ts';
 import { type Cell, oneLine, paint, statusCell, table, timeText } from './table.ts';
 import { print, terminalOf } from './terminal.ts';
@@ -33,19 +36,21 @@ import { print, terminalOf } from './terminal.ts';
 /** `posthorn endpoints list`. */
 export async function listEndpointsCommand(given: Given): Promise<void> {
   const status = choiceOption(given, 'status', endpointStatuses);
+  const tenant = textOption(given, 'tenant');
   const limit = numberOption(given, 'limit', { min: 1, max: 10_000, fallback: 100 });
   const { endpoints } = await withDatabase((pool) =>
-    listEndpoints(pool, { status, limit, before: undefined }),
+    listEndpoints(pool, { status, tenant, limit, before: undefined }),
   );
   if (hasOption(given, 'json')) return print({ endpoints });
   if (endpoints.length === 0) return print('No endpoints.');
-  const head = ['ID', 'STATUS', 'SINCE', 'BREAKER', 'WAITING', 'DESCRIPTION', 'URL'];
+  const head = ['ID', 'STATUS', 'SINCE', 'BREAKER', 'WAITING', 'TENANT', 'DESCRIPTION', 'URL'];
   const rows = endpoints.map((endpoint) => [
     endpoint.id,
     statusCell(endpoint.status),
     timeText(endpoint.status_since),
     breakerCell(endpoint),
     waitingText(endpoint),
+    endpoint.tenant,
     endpoint.description,
     endpoint.url.split('?')[0] ?? '',
   ]);
@@ -69,7 +74,7 @@ export async function showEndpointCommand(given: Given): Promise<void> {
 
 /** `posthorn endpoints create`. Without --secret it makes a secret and shows it once. */
 export async function createEndpointCommand(given: Given): Promise<void> {
-  const settings = settingsOf(given, newEndpoint);
+  const { subscriptions: _, ...settings } = settingsOf(given, newEndpoint);
   const made = newSecret(settings, 'hmac');
   if (made === undefined) refuseUsage(otherTypeProblem);
   await withDatabase(async (pool, { keyRing: ring }) => {
@@ -132,13 +137,42 @@ export async function rotateEndpointCommand(given: Given): Promise<void> {
 export function endpointActionCommand(action: EndpointAction) {
   return async (given: Given): Promise<void> => {
     const id = idArgument(given, 'endpoint');
+    const setStatus = hasOption(given, 'no-catch-up') ? setStatusWithoutCatchUp : setEndpointStatus;
     await withDatabase(async (pool) => {
-      const changed = await setEndpointStatus(pool, { id, ...action });
+      const changed = await setStatus(pool, { id, ...action });
       if (changed.kind === 'missing') refuse(missing(id));
       if (changed.kind === 'conflict') refuse(refusalOf(action, changed.status).detail);
       await show(pool, { id, given });
     });
   };
+}
+
+/** `posthorn endpoints catch-up`: sends an endpoint what it has missed, or ends that. */
+export async function catchUpCommand(given: Given): Promise<void> {
+  const id = idArgument(given, 'endpoint');
+  if (hasOption(given, 'cancel')) return await endCatchUp(given, id);
+  const since = timeOption(given, 'since');
+  if (since === undefined) {
+    throw new UsageError('To catch up, give --since: the time from which it missed events');
+  }
+  const isDryRun = hasOption(given, 'dry-run');
+  const rateLimitPerS = rateOption(given) ?? usualCatchUpRatePerS;
+  await withDatabase(async (pool) => {
+    const missed = await catchUp(pool, { endpointId: id, since, isDryRun, rateLimitPerS });
+    if (missed === undefined) refuse(missing(id));
+    if (hasOption(given, 'json')) return print(isDryRun ? { dry_run: true, missed } : { missed });
+    const found = `It has missed ${missed} ${missed === 1 ? 'event' : 'events'}.`;
+    print(isDryRun ? found : `${found} The workers enqueue them, ${rateLimitPerS} a second.`);
+  });
+}
+
+async function endCatchUp(given: Given, id: string): Promise<void> {
+  const other = ['since', 'dry-run', 'rate'].find((name) => given.options[name] !== undefined);
+  if (other !== undefined) throw new UsageError(`--${other} cannot be combined with --cancel`);
+  await withDatabase(async (pool) => {
+    if (!(await cancelCatchUp(pool, id))) refuse(missing(id));
+    await show(pool, { id, given });
+  });
 }
 
 /** `posthorn endpoints delete`. */
@@ -174,7 +208,7 @@ async function show(
   print(hasOption(given, 'json') ? endpoint : endpointText(endpoint));
 }
 
-function endpointText(endpoint: EndpointWithHealth): string {
+function endpointText(endpoint: FoundEndpoint): string {
   const { hasColours } = terminalOf(process.stdout);
   const { breaker, backlog } = endpoint;
   const fields: [string, Cell][] = [
@@ -198,6 +232,9 @@ function endpointText(endpoint: EndpointWithHealth): string {
     ],
     ['backlog', `${waitingText(endpoint)} waiting, ${backlog.delivering} being sent`],
     ['limits', limitsOf(endpoint)],
+    ...(endpoint.tenant === '' ? [] : [['tenant', endpoint.tenant] satisfies [string, Cell]]),
+    ...endpoint.subscriptions.map((one): [string, Cell] => ['subscribed', subscriptionText(one)]),
+    ...catchUpFields(endpoint),
   ];
   const width = Math.max(...fields.map(([name]) => name.length));
   return fields
@@ -206,6 +243,18 @@ function endpointText(endpoint: EndpointWithHealth): string {
       return `${paint(name.padEnd(width), 'faint', hasColours)}  ${paint(oneLine(text), colour, hasColours)}`;
     })
     .join('\n');
+}
+
+function subscriptionText({ event_type: type, filter }: SubscriptionRow): string {
+  return filter === null ? type : `${type}, if ${filter}`;
+}
+
+function catchUpFields({ catch_up: last }: FoundEndpoint): [string, Cell][] {
+  if (last === null) return [];
+  const read = `${last.webhooks} of ${last.read_count} events since ${timeText(last.since)}`;
+  return [
+    ['catch-up', [`${last.status}, ${read}`, last.status === 'running' ? 'yellow' : undefined]],
+  ];
 }
 
 function limitsOf(endpoint: EndpointWithHealth): string {

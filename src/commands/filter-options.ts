@@ -3,6 +3,7 @@ import { timeIn } from '../domain/time-text.ts';
 import { isCanonicalUuid } from '../domain/uuid.ts';
 import { cancelFilter, replayFilter, shownOfFilter } from '../input/filter-fields.ts';
 import { fieldsOf, readFields } from '../input/read-fields.ts';
+import type { ListFilter } from '../queries/list-webhooks.ts';
 import { replayableStatuses, type WebhookFilter } from '../queries/webhook-filter.ts';
 import { type CommandOption, type Given, textOption, textOptions, UsageError } from './command.ts';
 import { refuseUsage } from './problem-text.ts';
@@ -11,6 +12,9 @@ import { refuseUsage } from './problem-text.ts';
 export const filterOptions = {
   endpoint: { type: 'string', value: 'ID', help: 'to this registered endpoint' },
   url: { type: 'string', value: 'URL', help: 'to this URL, whatever its query' },
+  event: { type: 'string', value: 'ID', help: 'of this event' },
+  'event-type': { type: 'string', value: 'TYPE', help: 'of events of exactly this type' },
+  tenant: { type: 'string', value: 'ID', help: 'of this tenant; empty: of the application itself' },
   from: {
     type: 'string',
     value: 'TIME',
@@ -24,6 +28,24 @@ export const filterOptions = {
     help: 'this webhook; may be given more than once',
   },
 } as const satisfies Readonly<Record<string, CommandOption>>;
+
+/** The options that choose the webhooks of a list. */
+export const listOptions = {
+  endpoint: filterOptions.endpoint,
+  event: filterOptions.event,
+  'event-type': filterOptions['event-type'],
+  tenant: filterOptions.tenant,
+} as const satisfies Readonly<Record<string, CommandOption>>;
+
+/** Reads the options that choose the webhooks of a list. */
+export function listFilterOf(given: Given): ListFilter {
+  return {
+    endpointId: uuidOption(given, 'endpoint'),
+    eventId: uuidOption(given, 'event'),
+    eventType: textOption(given, 'event-type'),
+    tenant: textOption(given, 'tenant'),
+  };
+}
 
 export const statusOption = {
   status: {
@@ -56,7 +78,7 @@ export function filterOf(
   given: Given,
   { doing }: { readonly doing: 'replay' | 'cancel' },
 ): WebhookFilter {
-  const bounds = ['endpoint', 'url', 'from', 'id'] as const;
+  const bounds = ['endpoint', 'url', 'event', 'event-type', 'tenant', 'from', 'id'] as const;
   if (bounds.every((name) => given.options[name] === undefined)) {
     throw new UsageError(`To ${doing}, give at least one of --${bounds.join(', --')}`);
   }
@@ -68,6 +90,9 @@ export function filterOf(
     from: timeOption(given, 'from'),
     until: timeOption(given, 'until'),
     ids: ids.length === 0 ? undefined : ids,
+    event_id: textOption(given, 'event'),
+    event_type: textOption(given, 'event-type'),
+    tenant: textOption(given, 'tenant'),
     status: statuses.length === 0 ? undefined : statuses,
   };
   const schema = fieldsOf({ filter: doing === 'replay' ? replayFilter : cancelFilter });
@@ -77,13 +102,31 @@ export function filterOf(
 }
 
 /** An option that is a time, or a duration before now. */
-function timeOption(given: Given, name: string): string | undefined {
+export function timeOption(given: Given, name: string): string | undefined {
   const text = textOption(given, name);
   const agoMs = text === undefined ? undefined : parseDurationMs(text);
   if (agoMs !== undefined) return new Date(Date.now() - agoMs).toISOString();
   if (text === undefined || timeIn(text) !== undefined) return text;
   throw new UsageError(
     `--${name} must be a time with a zone, like 2026-11-25T12:00:00Z, or a time ago, like 2h: "${text}" is not`,
+  );
+}
+
+/** The option --rate: so many a second; null: not given. */
+export function rateOption(given: Given): number | null {
+  const text = textOption(given, 'rate');
+  if (text === undefined) return null;
+  const rate = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (rate >= 0.1 && rate <= 10_000) return rate;
+  throw new UsageError(`--rate must be a number from 0.1 to 10000: "${text}" is not`);
+}
+
+/** An option that is an id. */
+export function uuidOption(given: Given, name: string): string | undefined {
+  const id = textOption(given, name);
+  if (id === undefined || isCanonicalUuid(id)) return id;
+  throw new UsageError(
+    `--${name} must be the id of an ${name}, a UUID in lower case with dashes: "${id}" is not`,
   );
 }
 

@@ -1,11 +1,21 @@
 import { problemOfError } from '../input/database-problem.ts';
 import type { Problem } from '../input/problem.ts';
+import type { ProblemCode } from '../input/problems.ts';
 import { UsageError } from './command.ts';
 
 /** Ends a command that cannot be done now; the message is all that is printed. */
 export function refuse(detail: string): never {
   throw new Error(detail);
 }
+
+const brokenRules: ReadonlySet<string> = new Set<ProblemCode>([
+  'invalid_webhook',
+  'invalid_endpoint',
+  'invalid_event_type',
+  'invalid_subscription',
+  'invalid_catch_up',
+  'invalid_tenant',
+]);
 
 /** Ends a command because of its command line. */
 export function refuseUsage(problem: Pick<Problem, 'detail' | 'errors'>): never {
@@ -19,7 +29,7 @@ export function refuseUsage(problem: Pick<Problem, 'detail' | 'errors'>): never 
  */
 export function explain(error: unknown): { readonly text: string; readonly isUsageError: boolean } {
   const { kind, detail } = problemOfError(error);
-  if (kind === 'invalid_webhook' || kind === 'invalid_event_type' || kind === 'invalid_endpoint') {
+  if (brokenRules.has(kind)) {
     return { text: detail, isUsageError: true };
   }
   const text = error instanceof Error ? error.message : String(error);

@@ -10,17 +10,10 @@ import {
   listReplays,
 } from '../queries/replays.ts';
 import { countMatching } from '../queries/webhook-filter.ts';
-import {
-  choiceOption,
-  type Given,
-  hasOption,
-  numberOption,
-  textOption,
-  UsageError,
-} from './command.ts';
+import { choiceOption, type Given, hasOption, numberOption } from './command.ts';
 import { withDatabase } from './database.ts';
 import { refuseDeadFilter } from './dead-filter.ts';
-import { filterOf, idArgument } from './filter-options.ts';
+import { filterOf, idArgument, rateOption } from './filter-options.ts';
 import { refuse } from './problem-text.ts';
 import { statusCell, table, timeText } from './table.ts';
 import { ProgressBar, print, terminalOf } from './terminal.ts';
@@ -51,14 +44,6 @@ export async function replayCommand(given: Given): Promise<void> {
     const ended = await untilEnded(pool, id);
     print(hasOption(given, 'json') ? ended : summaryOf(ended));
   });
-}
-
-function rateOption(given: Given): number | null {
-  const text = textOption(given, 'rate');
-  if (text === undefined) return null;
-  const rate = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-  if (rate >= 0.1 && rate <= 10_000) return rate;
-  throw new UsageError(`--rate must be a number from 0.1 to 10000: "${text}" is not`);
 }
 
 const lookEveryMs = 250;
@@ -130,6 +115,9 @@ function whatOf({ filter }: ReplayRow): string {
     filter.status.join(', '),
     filter.endpoint_id === null ? '' : `of ${filter.endpoint_id}`,
     filter.url === null ? '' : `to ${filter.url}`,
+    filter.event_id === null ? '' : `of the event ${filter.event_id}`,
+    filter.event_type === null ? '' : `of the type ${filter.event_type}`,
+    filter.tenant === null ? '' : `of the tenant ${JSON.stringify(filter.tenant)}`,
     filter.from === null ? '' : `from ${timeText(filter.from)}`,
     filter.until === null ? '' : `until ${timeText(filter.until)}`,
     filter.ids === null ? '' : `${filter.ids.length} by id`,

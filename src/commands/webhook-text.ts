@@ -17,6 +17,10 @@ export function webhookText(webhook: FoundWebhook, looks: Looks): string {
     ...(webhook.endpoint_id === null
       ? []
       : [['endpoint', webhook.endpoint_id] satisfies [string, Cell]]),
+    ...(webhook.tenant === '' ? [] : [['tenant', webhook.tenant] satisfies [string, Cell]]),
+    ...(webhook.event_type === null
+      ? []
+      : [['event', `${webhook.event_type} ${webhook.event_id}`] satisfies [string, Cell]]),
     ['priority', webhook.priority],
     ['body', `${webhook.body_bytes} bytes, ${webhook.content_type}`],
   ];

@@ -1,5 +1,5 @@
 import type { DatabasePool } from 'slonik';
-import { keyConflict, notFound, shown } from '../input/problem.ts';
+import { keyConflict, notFound } from '../input/problem.ts';
 import { cancelRefusal, retryRefusal } from '../input/refusals.ts';
 import { readSendRequest } from '../input/send-request.ts';
 import { type FoundWebhook, findWebhook } from '../queries/find-webhook.ts';
@@ -14,45 +14,25 @@ import { cancelRunningReplays } from '../queries/replays.ts';
 import { sendWebhook } from '../queries/send-webhook.ts';
 import { countMatching } from '../queries/webhook-filter.ts';
 import { type WebhookRow, webhookStatuses } from '../queries/webhook-row.ts';
-import {
-  choiceOption,
-  type Given,
-  hasOption,
-  numberOption,
-  textOption,
-  textOptions,
-  UsageError,
-} from './command.ts';
+import { choiceOption, type Given, hasOption, numberOption, textOption } from './command.ts';
+import { bodyLimitBytes, contentOf } from './content-options.ts';
 import { withDatabase } from './database.ts';
 import { refuseDeadFilter } from './dead-filter.ts';
-import { filterOf, idArgument, refuseChoice } from './filter-options.ts';
+import { filterOf, idArgument, listFilterOf, refuseChoice } from './filter-options.ts';
 import { refuse, refuseUsage } from './problem-text.ts';
 import { statusCell, table, timeText } from './table.ts';
 import { print, terminalOf } from './terminal.ts';
 import { webhookText } from './webhook-text.ts';
 
-/** Larger bodies need SQL; the API accepts 256 KiB. */
-const bodyLimitBytes = 1_048_576;
-
 /** `posthorn send`. */
 export async function sendCommand(given: Given): Promise<void> {
-  const body = textOption(given, 'body') ?? '-';
-  const headers = headersOf(textOptions(given, 'header'));
   const request = readSendRequest(
     {
       url: textOption(given, 'url'),
       endpoint_id: textOption(given, 'endpoint'),
-      body: body === '-' ? await readStdin() : body,
-      headers,
+      tenant: textOption(given, 'tenant'),
       secret: textOption(given, 'secret'),
-      content_type: textOption(given, 'content-type'),
-      priority: textOption(given, 'priority'),
-      send_at: textOption(given, 'send-at'),
-      max_attempts:
-        textOption(given, 'max-attempts') === undefined
-          ? undefined
-          : numberOption(given, 'max-attempts', { min: 1, max: 100, fallback: 1 }),
-      idempotency_key: textOption(given, 'idempotency-key'),
+      ...(await contentOf(given)),
     },
     { bodyLimitBytes },
   );
@@ -65,34 +45,11 @@ export async function sendCommand(given: Given): Promise<void> {
   });
 }
 
-/** The headers that are given, if any. A name that comes twice, in upper or lower case, would lose one of its values. */
-function headersOf(texts: readonly string[]): Readonly<Record<string, string>> | undefined {
-  const headers = texts.map(headerOf);
-  const names = headers.map(([name]) => name.toLowerCase());
-  const twice = names.find((name, at) => names.indexOf(name) < at);
-  if (twice !== undefined) {
-    throw new UsageError(`The header ${twice} is given twice: each name may be given once`);
-  }
-  return headers.length === 0 ? undefined : Object.fromEntries(headers);
-}
-
-function headerOf(text: string): readonly [string, string] {
-  const [, name, value] = /^([^:\s]+):\s*(.*)$/s.exec(text) ?? [];
-  if (name !== undefined && value !== undefined) return [name, value];
-  throw new UsageError(`--header must be like "Name: value": "${shown(text)}" is not`);
-}
-
-async function readStdin(): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
-  // A byte order mark is part of the body.
-  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
-}
-
 /** `posthorn list`. */
 export async function listCommand(given: Given): Promise<void> {
   const status = choiceOption(given, 'status', webhookStatuses);
   const limit = numberOption(given, 'limit', { min: 1, max: 10_000, fallback: 50 });
+  const which = listFilterOf(given);
   const webhooks: WebhookRow[] = [];
   await withDatabase(async (pool) => {
     for (let before: string | undefined; webhooks.length < limit; ) {
@@ -100,6 +57,7 @@ export async function listCommand(given: Given): Promise<void> {
         status,
         limit: Math.min(200, limit - webhooks.length),
         before,
+        which,
       });
       webhooks.push(...page.webhooks);
       if (page.before === null) break;
@@ -111,7 +69,14 @@ export async function listCommand(given: Given): Promise<void> {
     return;
   }
   if (webhooks.length === 0) {
-    print(status === undefined ? 'No webhooks.' : `No webhook is ${status}.`);
+    const isChosen = Object.values(which).some((value) => value !== undefined);
+    print(
+      isChosen
+        ? 'No webhook matches.'
+        : status === undefined
+          ? 'No webhooks.'
+          : `No webhook is ${status}.`,
+    );
     return;
   }
   const rows = webhooks.map((webhook) => [
@@ -120,9 +85,11 @@ export async function listCommand(given: Given): Promise<void> {
     statusCell(webhook.status),
     String(webhook.attempt_count),
     webhook.reason ?? webhook.last_error ?? String(webhook.last_status_code ?? ''),
+    webhook.tenant,
+    webhook.event_type ?? '',
     (webhook.url ?? '').split('?')[0] ?? '',
   ]);
-  const head = ['ID', 'ENQUEUED', 'STATUS', 'TRIES', 'LAST', 'URL'];
+  const head = ['ID', 'ENQUEUED', 'STATUS', 'TRIES', 'LAST', 'TENANT', 'EVENT', 'URL'];
   print(table(head, rows, terminalOf(process.stdout)));
 }
 
@@ -192,7 +159,16 @@ export async function cancelCommand(given: Given): Promise<void> {
   });
 }
 
-const everything = { endpointId: null, url: null, from: null, until: null, ids: null } as const;
+const everything = {
+  endpointId: null,
+  url: null,
+  from: null,
+  until: null,
+  ids: null,
+  eventId: null,
+  eventType: null,
+  tenant: null,
+} as const;
 
 async function cancelOne(given: Given): Promise<void> {
   const id = idArgument(given, 'webhook');

@@ -55,8 +55,8 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   tenants: { worker: anyRow, reader: ['select'] },
   event_types: { worker: anyRow, reader: ['select'] },
   subscriptions: { worker: anyRow, reader: ['select'] },
-  // Written by the trigger of the outbox and by fan_out() alone.
-  unmatched_events: { worker: ['select'], reader: ['select'] },
+  // Written by the trigger of the outbox and by fan_out() alone; delete is for pruning.
+  unmatched_events: { worker: ['select', 'delete'], reader: ['select'] },
   fan_outs: { worker: ['select'], reader: ['select'] },
   catch_ups: { worker: ['select', 'delete'], reader: ['select'] },
   queue: { worker: ['select', 'update', 'delete'], reader: ['select'] },
@@ -94,6 +94,7 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   lane_blocks: { worker: ['select'], reader: ['select'] },
   secret_keys: { worker: ['select'], reader: ['select'] },
   misruled_lanes: { worker: ['select'], reader: ['select'] },
+  stray_subscriptions: { worker: ['select'], reader: ['select'] },
   live_workers: { worker: ['select'], reader: ['select'] },
   redacted_outbox: { worker: ['select'], reader: ['select'] },
   redacted_attempts: { worker: ['select'], reader: ['select'] },
@@ -114,6 +115,8 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   publish: ['producer', 'worker'],
   use_idempotency_key: [],
   recipients: ['worker'],
+  // Shows no body, header or query string.
+  explain_event: ['worker', 'reader'],
   webhook_id: 'anyone',
   first_webhook_id: 'anyone',
   last_webhook_id: 'anyone',
@@ -151,6 +154,7 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   missed: ['worker', 'reader'],
   enqueue_missed: ['worker'],
   repair_lane_rules: ['worker'],
+  repair_subscriptions: ['worker'],
   days_without_partition: ['worker', 'reader'],
   partition_days: 'anyone',
   take_sample: ['worker'],

@@ -6,6 +6,7 @@ import { prefixInUse } from '../db/roles.ts';
 import { isUpToDate, type SchemaState, schemaState } from '../db/schema-state.ts';
 import { codeOf } from '../db/sqlstate.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
+import { readCatchUps, readFanOuts, readStrays } from './facts/events.ts';
 import { readHold } from './facts/hold.ts';
 import { readHorizon } from './facts/horizon.ts';
 import { readMisruled, readMissed } from './facts/missed.ts';
@@ -31,6 +32,7 @@ import {
   type RoleFacts,
 } from './judge/access.ts';
 import { judgeDurability, judgeTables } from './judge/durability.ts';
+import { judgeCatchUps, judgeFanOuts, judgeStrays } from './judge/events.ts';
 import { judgeHold } from './judge/hold.ts';
 import { judgeHorizon } from './judge/horizon.ts';
 import { judgeMisruled, judgeMissed } from './judge/missed.ts';
@@ -169,6 +171,9 @@ function stepsInSchema(context: Context & { readonly overrides: readonly Overrid
     ['default partitions', async () => judgeStranded(await readStranded(look))],
     ['enqueued webhooks', async () => judgeMissed(await readMissed(look))],
     ['lane rules', async () => judgeMisruled(await readMisruled(look))],
+    ['subscriptions', async () => judgeStrays(await readStrays(look))],
+    ['fan outs', async () => judgeFanOuts(await readFanOuts(look))],
+    ['catch ups', async () => judgeCatchUps(await readCatchUps(look))],
     ['hold', async () => judgeHold(await readHold(look, context.environment), context)],
     ['workers', async () => judgeWorkers(await readWorkers(look))],
     ['secrets', async () => judgeSecrets(await readSecretKeys(look), context.keyRing)],

@@ -3,10 +3,12 @@ import { connect } from '../db/connect.ts';
 
 /** The result of a repair. */
 export interface Repaired {
-  /** Webhooks in the outbox that had never been enqueued, and now are. */
+  /** Webhooks and events in the outbox that had never been enqueued, and now are. */
   readonly webhooks: readonly string[];
   /** Lanes whose rules did not match the settings of their endpoints. */
   readonly lanes: readonly string[];
+  /** Subscriptions that did not agree with their endpoints. */
+  readonly subscriptions: readonly string[];
 }
 
 const walkRows = 50_000;
@@ -14,7 +16,7 @@ const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /**
  * Does the work of triggers that did not fire: it enqueues webhooks that are only in the outbox, and rebuilds the rules
- * of lanes from the settings of their endpoints. It searches the whole history, in statements of {@link walkRows}
+ * of lanes and the subscriptions from the settings of their endpoints. It searches the whole history, in statements of {@link walkRows}
  * webhooks.
  *
  * @throws when the database cannot be reached, or the role lacks the rights of a worker.
@@ -26,7 +28,14 @@ export async function repair(databaseUrl: string): Promise<Repaired> {
     const { rows } = await client.query<{ lane: string }>(
       'select lane::text from posthorn.repair_lane_rules() as lane',
     );
-    return { lanes: rows.map(({ lane }) => lane), webhooks: await enqueueMissed(client) };
+    const strays = await client.query<{ id: string }>(
+      'select id from posthorn.repair_subscriptions() as id',
+    );
+    return {
+      lanes: rows.map(({ lane }) => lane),
+      subscriptions: strays.rows.map(({ id }) => id),
+      webhooks: await enqueueMissed(client),
+    };
   } finally {
     await client.end();
   }

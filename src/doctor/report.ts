@@ -41,11 +41,12 @@ export function jsonReport(
   });
 }
 
-/** Formats a repair: one webhook or lane per line. */
-export function repairReport({ webhooks, lanes }: Repaired): string {
-  if (webhooks.length + lanes.length === 0) return 'Nothing to repair.';
+/** Formats a repair: one webhook, event, lane or subscription per line. */
+export function repairReport({ webhooks, lanes, subscriptions }: Repaired): string {
+  if (webhooks.length + lanes.length + subscriptions.length === 0) return 'Nothing to repair.';
   return [
     ...lanes.map((lane) => `rebuilt the rules of lane ${lane}`),
+    ...subscriptions.map((id) => `corrected the subscription ${id}`),
     ...webhooks.map((id) => `enqueued ${id}`),
   ].join('\n');
 }

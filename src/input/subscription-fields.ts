@@ -23,10 +23,20 @@ export const typesOfEvents = text('a type of events like order.paid, or order.*,
   })
   .describe('A type, order.* for all types below order, or * for all types.');
 
+const maxFilterBytes = 1_024;
+
 const choice = {
   event_type: typesOfEvents,
   filter: optional(
-    text().meta(utf8Length({ min: 1, max: 1_024 })),
+    text()
+      .meta(utf8Length({ min: 1, max: maxFilterBytes }))
+      .superRefine((given, context) => {
+        if (Buffer.byteLength(given) <= maxFilterBytes) return;
+        context.addIssue({
+          code: 'custom',
+          params: { rule: 'subscriptions_filter_is_at_most_1_kib' },
+        });
+      }),
     'A jsonpath predicate on the body, such as $.total >= 1000. Events with another body are not received.',
   ),
 };

@@ -23,6 +23,12 @@ export interface PruneResult extends Record<string, unknown> {
   /** Replays that ended longer ago than the retention, and former outcomes of dropped webhooks. */
   readonly forgottenReplays: number;
   readonly forgottenOutcomes: number;
+  /** Subscriptions that ended longer ago than the retention and a day. */
+  readonly forgottenSubscriptions: number;
+  /** Catch-ups that ended longer ago than the retention. */
+  readonly forgottenCatchUps: number;
+  /** Marks of dropped events that no endpoint had received. */
+  readonly forgottenEvents: number;
   /** Graphile Worker jobs that can never run again: a killed worker left them while a job replaced itself. */
   readonly deadJobs: number;
 }
@@ -62,6 +68,13 @@ export async function prune(
     forgottenOutcomes:
       (await step('former outcomes', () => pruneReplayed(pool, 'former_outcomes'), 0)) +
       (await step('brought forward', () => pruneReplayed(pool, 'brought_forward'), 0)),
+    forgottenSubscriptions: await step(
+      'subscriptions',
+      () => pruneSubscriptions(pool, retentionMs),
+      0,
+    ),
+    forgottenCatchUps: await step('catch-ups', () => pruneCatchUps(pool, retentionMs), 0),
+    forgottenEvents: await step('unmatched events', () => pruneUnmatched(pool), 0),
     deadJobs: await step('dead jobs', () => pruneJobs(pool), 0),
   };
   if (failures.length > 0) throw new PruningIncomplete(failures, result);
@@ -155,6 +168,43 @@ function pruneReplays(pool: Pool, retentionMs: number): Promise<number> {
   );
 }
 
+/**
+ * They are kept while the history has events that they explain, and one day longer, because history is dropped by days.
+ */
+function pruneSubscriptions(pool: Pool, retentionMs: number): Promise<number> {
+  return deleteOlder(
+    pool,
+    retentionMs,
+    `delete from posthorn.subscriptions
+     where ended_at < now() - $1::float8 * interval '1 millisecond' - interval '1 day'`,
+  );
+}
+
+function pruneCatchUps(pool: Pool, retentionMs: number): Promise<number> {
+  return deleteOlder(
+    pool,
+    retentionMs,
+    `delete from posthorn.catch_ups where finished_at < now() - $1::float8 * interval '1 millisecond'`,
+  );
+}
+
+/** drop_partitions() deletes most of them with their days. Later ones are of events that came with an old id. */
+function pruneUnmatched(pool: Pool): Promise<number> {
+  return deleteAll(
+    pool,
+    `with dropped as materialized (
+       select u.event_id
+       from posthorn.unmatched_events as u
+       where u.event_id < (select posthorn.history_floor())
+         and not exists (select from posthorn.outbox as o where o.id = u.event_id)
+       order by u.event_id
+       limit $1
+     )
+     delete from posthorn.unmatched_events
+     where event_id = any (array(select event_id from dropped))`,
+  );
+}
+
 /** These tables are small and not partitioned. Deletes the rows of webhooks that have been dropped. */
 function pruneReplayed(pool: Pool, table: 'former_outcomes' | 'brought_forward'): Promise<number> {
   return deleteAll(
@@ -163,7 +213,9 @@ function pruneReplayed(pool: Pool, table: 'former_outcomes' | 'brought_forward')
        select f.webhook_id
        from posthorn.${table} as f
        where f.webhook_id < (select posthorn.history_floor())
-         and not exists (select from posthorn.outbox as o where o.id = f.webhook_id)
+         -- Not by the outbox: the webhooks of an event have other ids than the event.
+         and not exists (select from posthorn.queue as q where q.webhook_id = f.webhook_id)
+         and not exists (select from posthorn.outcomes as e where e.webhook_id = f.webhook_id)
        order by f.webhook_id
        limit $1
      )

@@ -1,4 +1,4 @@
-import { type CommonQueryMethods, sql } from 'slonik';
+import { type CommonQueryMethods, InvalidInputError, sql } from 'slonik';
 import { z } from 'zod';
 import { codeOf } from '../db/sqlstate.ts';
 
@@ -28,12 +28,16 @@ export async function checkFilter(
   }
 }
 
-/** What Postgres says about a text that is no jsonpath; undefined for other errors. slonik wraps Postgres' error. */
+/**
+ * What Postgres says about a text that is no jsonpath; undefined for other errors. slonik wraps Postgres' error, and keeps
+ * only the message of a 22P02.
+ */
 function messageOf(error: unknown): string | undefined {
+  if (error instanceof InvalidInputError) return error.message;
   let source = error;
   while (source instanceof Error) {
     const code = codeOf(source);
-    const isAboutText = code !== undefined && (code.startsWith('22') || code.startsWith('42601'));
+    const isAboutText = code !== undefined && (code.startsWith('22') || code === '42601');
     if (isAboutText && source.cause === undefined) return source.message;
     source = source.cause;
   }

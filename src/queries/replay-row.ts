@@ -25,6 +25,9 @@ export const replayRow = z
       from: time.nullable(),
       until: time.nullable(),
       ids: z.array(uuid).nullable(),
+      event_id: uuid.nullable(),
+      event_type: z.string().nullable(),
+      tenant: z.string().nullable(),
     }),
     rate_limit_per_s: z.number().nullable(),
     priority: z.enum(replayPriorities),
@@ -51,7 +54,10 @@ export const replayColumns: FragmentSqlToken = sql.fragment`
     'url', r.url,
     'from', to_char(r.from_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
     'until', to_char(r.until_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-    'ids', r.ids
+    'ids', r.ids,
+    'event_id', r.event_id,
+    'event_type', r.event_type,
+    'tenant', r.tenant
   ) as filter,
   -- JSON cannot express NaN or infinity; in Postgres NaN is greater than infinity.
   case when r.rate_limit_per_s < 'infinity' then r.rate_limit_per_s end as rate_limit_per_s,

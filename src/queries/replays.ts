@@ -30,7 +30,10 @@ export async function createReplay(
   const rank = priority === 'own' ? null : replayPriorities.indexOf(priority);
   return await connection.oneFirst(sql.type(idRow)`
     insert into posthorn.replays
-      (statuses, endpoint_id, url, normalised_url, from_at, until_at, ids, priority, rate_limit_per_s, matched, is_at_least)
+      (
+        statuses, endpoint_id, url, normalised_url, from_at, until_at, ids, event_id, event_type, tenant,
+        priority, rate_limit_per_s, matched, is_at_least
+      )
     values (
       ${sql.array([...filter.statuses], 'text')}::posthorn.webhook_status[],
       ${filter.endpointId}::uuid,
@@ -39,6 +42,9 @@ export async function createReplay(
       ${filter.from}::timestamptz,
       ${filter.until}::timestamptz,
       ${filter.ids === null ? null : sql.array([...filter.ids], 'uuid')}::uuid[],
+      ${filter.eventId}::uuid,
+      ${filter.eventType}::text,
+      ${filter.tenant}::text,
       ${rank}::smallint,
       ${rateLimitPerS}::float8,
       ${matched}::bigint,

@@ -18,6 +18,12 @@ export interface WebhookFilter {
   /** Enqueued before this time. */
   readonly until: string | null;
   readonly ids: readonly string[] | null;
+  /** Webhooks of this event. */
+  readonly eventId: string | null;
+  /** Webhooks of events of exactly this type. */
+  readonly eventType: string | null;
+  /** Webhooks of this tenant; empty: of the application itself. */
+  readonly tenant: string | null;
 }
 
 /** How many match; if counting took too long, at least how many. */
@@ -56,7 +62,7 @@ export function matching(
   filter: WebhookFilter,
   page: { readonly after: string | null; readonly walk: number; readonly most: number },
 ): FragmentSqlToken {
-  const { statuses, endpointId, url, from, until, ids } = filter;
+  const { statuses, endpointId, url, from, until, ids, eventId, eventType, tenant } = filter;
   return sql.fragment`posthorn.matching(
     statuses => ${sql.array([...statuses], 'text')}::posthorn.webhook_status[],
     endpoint_id => ${endpointId}::uuid,
@@ -66,18 +72,25 @@ export function matching(
     before => coalesce(posthorn.uuid_floor(${until}::timestamptz), 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
     ended_before => now(),
     walk => ${page.walk}::integer,
-    most => ${page.most}::integer)`;
+    most => ${page.most}::integer,
+    event_id => ${eventId}::uuid,
+    event_type => ${eventType}::text,
+    tenant => ${tenant}::text)`;
 }
 
 /** Why a filter cannot match any webhook. */
-export type DeadFilter = 'no_endpoint' | 'dropped';
+export type DeadFilter = 'no_endpoint' | 'no_event' | 'dropped';
 
-const reachRow = z.object({ has_endpoint: z.boolean(), is_kept: z.boolean() });
+const reachRow = z.object({
+  has_endpoint: z.boolean(),
+  has_event: z.boolean(),
+  is_kept: z.boolean(),
+});
 
-/** Finds out whether the filter's endpoint is missing, or all the history that it asks for has been dropped. */
+/** Finds out whether the filter's endpoint or event is missing, or all the history that it asks for has been dropped. */
 export async function findDeadFilter(
   connection: Pick<CommonQueryMethods, 'one'>,
-  { endpointId, until, ids }: WebhookFilter,
+  { endpointId, until, ids, eventId }: WebhookFilter,
 ): Promise<DeadFilter | undefined> {
   const reach = await connection.one(sql.type(reachRow)`
     select
@@ -86,6 +99,13 @@ export async function findDeadFilter(
         from posthorn.endpoints as e
         where e.id = ${endpointId}::uuid and e.status <> 'deleted'
       ) as has_endpoint,
+      ${eventId}::uuid is null
+        or exists (
+          select
+          from posthorn.outbox as o
+          where o.id = ${eventId}::uuid and o.event_type is not null
+        )
+        or posthorn.is_dropped(${eventId}::uuid) as has_event,
       coalesce(
         ${until}::timestamptz > (
           select min(day)::timestamp at time zone 'UTC'
@@ -100,7 +120,13 @@ export async function findDeadFilter(
             from unnest(${sql.array([...(ids ?? [])], 'uuid')}) as named (id)
             where not posthorn.is_dropped(named.id)
           )
+        )
+        and (
+          ${eventId}::uuid is null
+          or exists (select from posthorn.outbox as o where o.id = ${eventId}::uuid)
+          or not posthorn.is_dropped(${eventId}::uuid)
         ) as is_kept`);
   if (!reach.has_endpoint) return 'no_endpoint';
+  if (!reach.has_event) return 'no_event';
   return reach.is_kept ? undefined : 'dropped';
 }

@@ -95,6 +95,9 @@ describe.each(['none', 'analyzed'])('with statistics "%s"', (statistics) => {
       for (const { which, most } of [
         { which: { endpointId: '01a20a98-de68-7969-ab29-7c043a5c0896' }, most: 101_000 },
         { which: { priority: 'low' }, most: 21_000 },
+        { which: { eventType: 'order.paid' }, most: 21_000 },
+        { which: { tenant: 'acme' }, most: 41_000 },
+        { which: { eventId: '01a20a98-de68-7969-ab29-7c043a5c0896' }, most: 1_000 },
         // None of them is so young: the period is where the index begins, not what is sorted out.
         { which: { from: new Date(Date.now() + 3_600_000).toISOString() }, most: 1_000 },
       ] as const) {

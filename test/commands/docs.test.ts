@@ -44,6 +44,7 @@ describe('docs/cli.md', () => {
       'retry',
       'replay',
       'endpoints',
+      'events',
       'status',
       'tail',
     ]);

@@ -90,7 +90,10 @@ describe('what a command line means', () => {
     ['--limit of "list" needs a value', ['list', '--limit']],
     ['--json of "list" takes no value', ['list', '--json=yes']],
     ['Unknown command "statu". Did you mean "status"?\nCommands: start, ', ['statu']],
-    ['give at least one of --endpoint, --url, --from, --id', ['cancel', '--until', '1h']],
+    [
+      'give at least one of --endpoint, --url, --event, --event-type, --tenant, --from, --id',
+      ['cancel', '--until', '1h'],
+    ],
     ['or a time ago, like 2h: "banana" is not', ['replay', '--from', 'banana']],
   ])('is refused with "%s"', async (words, args) => {
     const { exitCode, stderr } = await posthorn(...args);

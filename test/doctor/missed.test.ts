@@ -34,10 +34,10 @@ it.each([
   const other = await database.pool.query(insert.replace('a key', 'b key'));
   expect(await finding('enqueued webhooks')).toMatchObject({
     status: 'fail',
-    found: `1 webhook of all 2 were never enqueued: ${id}`,
+    found: `1 webhook or event of all 2 were never enqueued: ${id}`,
     remedy: expect.stringMatching(/^posthorn doctor --repair enqueues them/),
   });
-  expect(await repair(database.url)).toEqual({ lanes: [], webhooks: [id] });
+  expect(await repair(database.url)).toEqual({ lanes: [], subscriptions: [], webhooks: [id] });
   expect(await finding('enqueued webhooks')).toMatchObject({ status: 'ok', found: 'all 2' });
   // As the trigger does it.
   const { rows } = await database.pool.query(
@@ -52,7 +52,7 @@ it.each([
     ['a key'],
   );
   expect(keys.rows).toEqual([{ outbox_id: id }]);
-  expect(await repair(database.url)).toEqual({ lanes: [], webhooks: [] });
+  expect(await repair(database.url)).toEqual({ lanes: [], subscriptions: [], webhooks: [] });
 });
 
 it('what has ended since it was found is not sent again', async () => {

@@ -151,6 +151,8 @@ describe('a lane whose breaker has closed', () => {
     const lanes = new ActiveLanes(64);
     for (let n = 0; n < 20_001; n += 1) lanes.slowStart(String(n), 0);
     expect([lanes.freeSlots('19999', 0), lanes.freeSlots('20000', 0)]).toEqual([1, 8]);
+    lanes.end('5', { epoch: lanes.begin('5', 0), verdict: 'ok', nowMs: 0 });
+    expect(lanes.freeSlots('5', 0)).toBe(2);
     lanes.slowStart('5', 1);
     expect(lanes.freeSlots('5', 1)).toBe(1);
   });

@@ -74,6 +74,10 @@ describe('while somebody else has the row of its lane locked', () => {
       return book.owns(lane);
     }, 'it is taken');
     expect(quota()).toBe(2);
+    // Now that it is taken, nothing is to be asked for.
+    await database.pool.query('delete from posthorn.lane_rules where lane = $1', [lane]);
+    await limited.take(1);
+    expect(book.owns(lane)).toBe(true);
   });
 });
 
@@ -102,6 +106,22 @@ describe('what is told while the rules are being read', () => {
     expect(limited.hasWanted).toBe(true);
   });
 });
+
+it.each([
+  ['anyone', false, [true, false]],
+  ['mine', true, [true, false]],
+  ['mine', false, [false, true]],
+  ['unowned', false, [false, true]],
+  ['theirs', true, [false, false]],
+  ['blocked', true, [false, false]],
+] as const)(
+  'a lane of %s, known as its own: %s, may be claimed and is wanted: %j',
+  (access, isKnown, expected) => {
+    const rule = { isOrdered: false, maxInFlight: 2, ratePerS: null, rateInMs: 0, retryInMs: 0 };
+    if (isKnown) book.own(lane, { rule, nowMs: 0 });
+    expect([limited.admits({ lane, access }), limited.hasWanted]).toEqual(expected);
+  },
+);
 
 it('a lane that is not limited any more is claimed like any other', async () => {
   await take();
@@ -134,6 +154,22 @@ it('the rate of a lane that a former holder of the number has left is used up, w
   await endpoint.set({ rate_limit_per_s: 1_000 });
   await take();
   await eventually(async () => quota() > 0, 'it may send', 1_000);
+});
+
+it('the rate of a lane that was left long ago is all there', async () => {
+  await endpoint.set({ max_in_flight: null, rate_limit_per_s: 0.1 });
+  await take();
+  expect(quota()).toBe(1);
+});
+
+it('a rate is used up for one turn at most, whatever the row says', async () => {
+  await endpoint.set({ max_in_flight: null, rate_limit_per_s: 1_000 });
+  await database.pool.query(
+    `update posthorn.lane_rules set rate_from = now() + interval '1 year' where lane = $1`,
+    [lane],
+  );
+  await take();
+  await eventually(async () => quota() > 0, 'it may send', 10_000);
 });
 
 it('all lanes of a worker are read again, however many they are', async () => {

@@ -38,8 +38,15 @@ it('a day that cannot be made does not keep the others from it, and is made late
     `Cannot make the partitions of 1 day: ${dateOf(-5)}: error: type "${name.slice(9)}" already exists`,
   );
   expect(await missing()).toEqual([-5]);
+  const next = `posthorn.outbox_${dateOf(1).replaceAll('-', '')}`;
+  await database.pool.query(`select posthorn.drop_partitions($1)`, [dateOf(1)]);
+  await database.pool.query(`create type ${next} as enum ()`);
+  await expect(makePartitions(database.pool)).rejects.toThrow(
+    'Cannot make the partitions of 2 days: ',
+  );
+  await database.pool.query(`drop type ${next}`);
   await database.pool.query(`drop type ${name}`);
-  expect(await makePartitions(database.pool)).toBe(3);
+  expect(await makePartitions(database.pool)).toBe(6);
   expect(await stranded()).toBe(0);
 });
 

@@ -32,7 +32,7 @@ const readings: Readonly<Record<string, (id: string) => readonly string[]>> = {
     ]),
   ),
   ...Object.fromEntries(
-    ['webhook', 'why-not-delivered'].map((name) => [
+    ['webhook', 'why-not-delivered', 'event'].map((name) => [
       `the report ${name}`,
       (id: string) => ['-v', `id=${id}`, '-f', `${folder}${name}.sql`],
     ]),

@@ -61,7 +61,7 @@ describe.skipIf(!hasPsql)('the report', () => {
         .toReversed(),
     ).toEqual(rows.map((row) => row[0]));
     const gone = rows.find((row) => row[1] === ids['gone']);
-    expect(gone?.slice(2)).toEqual(['https://gone.example/', '1', 'gone', '']);
+    expect(gone?.slice(2)).toEqual(['https://gone.example/', '', '', '1', 'gone', '']);
     expect(report('failed', { rows: '2' })).toEqual(rows.slice(0, 2));
   });
 
@@ -92,7 +92,7 @@ describe.skipIf(!hasPsql)('the report', () => {
 
   it('slow-endpoints puts the slowest first and counts what was not answered with 2xx', () => {
     const rows = report('slow-endpoints');
-    expect(rows[0]).toEqual(['https://slow.example/', '2', '5000', '9500', '9900', '50.0']);
+    expect(rows[0]).toEqual(['https://slow.example/', '', '2', '5000', '9500', '9900', '50.0']);
     expect(report('slow-endpoints', { rows: '1' })).toHaveLength(1);
   });
 
@@ -111,12 +111,12 @@ describe.skipIf(!hasPsql)('the report', () => {
 
   it('backlog tells what waits, what is due and what is leased, for each endpoint', () => {
     const rows = new Map(report('backlog').map(([url, ...rest]) => [url, rest]));
-    const counts = (url: string) => [0, 1, 4].map((at) => rows.get(`https://${url}/`)?.[at]);
+    const counts = (url: string) => [1, 2, 5].map((at) => rows.get(`https://${url}/`)?.[at]);
     expect(counts('due.example')).toEqual(['1', '1', '0']);
     expect(counts('later.example')).toEqual(['1', '0', '0']);
     expect(counts('leased.example')).toEqual(['0', '0', '1']);
     expect(counts('stuck.example')).toEqual(['1', '1', '0']);
-    expect(rows.get('https://due.example/')?.[2]).toMatch(/^00:1\d:\d\d$/);
+    expect(rows.get('https://due.example/')?.[3]).toMatch(/^00:1\d:\d\d$/);
     expect(rows.size).toBe(5);
   });
 
@@ -184,7 +184,7 @@ describe.skipIf(!hasPsql)('the report', () => {
       expect(why(ids['due'] ?? '')).toMatch(
         /its endpoint https:\/\/due\.example\/ has failed since .* \(7 times in a row, last with http_503\): a probe is sent at /,
       );
-      expect(report('backlog').find(([url]) => url === 'https://due.example/')?.[6]).toMatch(
+      expect(report('backlog').find(([url]) => url === 'https://due.example/')?.[7]).toMatch(
         /^breaker until /,
       );
       await client.query(
@@ -227,7 +227,7 @@ describe.skipIf(!hasPsql)('the report', () => {
     );
     const set = (assignment: string) =>
       database.pool.query(`update posthorn.endpoints set ${assignment} where id = $1`, [id]);
-    const state = () => report('endpoints').map((row) => [row[1], row[2], row[7]]);
+    const state = () => report('endpoints').map((row) => [row[1], row[3], row[8]]);
     try {
       expect(state()).toEqual([['https://registered.example/', 'limited', '1']]);
       await database.pool.query(`update posthorn.lane_rules set retry_at = now() + interval '1 h'`);
@@ -237,7 +237,7 @@ describe.skipIf(!hasPsql)('the report', () => {
       expect(why(webhook)).toMatch(
         /^Its endpoint https:\/\/registered\.example\/ has been paused since .*, as somebody asked for: it is held/,
       );
-      expect(report('backlog').find(([url]) => url === 'https://registered.example/')?.[6]).toMatch(
+      expect(report('backlog').find(([url]) => url === 'https://registered.example/')?.[7]).toMatch(
         /^endpoint_paused since /,
       );
       await set(`status = 'disabled', status_reason = 'gone'`);
@@ -294,7 +294,7 @@ describe.skipIf(!hasPsql)('the report', () => {
     expect(percentiles()).toEqual(before);
   });
 
-  it.each(['webhook', 'why-not-delivered'])('%s says that it needs an id', (name) => {
+  it.each(['webhook', 'why-not-delivered', 'event'])('%s says that it needs an id', (name) => {
     expect(psql(name, {})).toEqual({ stdout: '', stderr: expect.stringContaining('-v id=<uuid>') });
   });
 });

@@ -8,7 +8,7 @@ const pageRow = z.object({
 });
 const misruledRow = z.object({ lane: z.string(), endpoint_id: z.string().nullable() });
 
-/** Webhooks among the newest that no trigger has enqueued. */
+/** Webhooks and events among the newest that no trigger has enqueued. */
 export interface MissedFacts {
   readonly webhookIds: readonly string[];
   /** How many webhooks were checked, and whether these were all. */

@@ -16,6 +16,8 @@ const triggers = [
   ['endpoints', 'endpoint_to_lane_rule_on_insert'],
   ['endpoints', 'endpoint_to_lane_rule_on_update'],
   ['endpoints', 'endpoint_to_lane_rule_on_delete'],
+  ['endpoints', 'endpoint_to_subscriptions'],
+  ['subscriptions', 'subscription_changes'],
 ] as const;
 
 export async function readTables(look: Look): Promise<TableFacts> {

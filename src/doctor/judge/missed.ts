@@ -9,13 +9,13 @@ const remedy = 'posthorn doctor --repair';
 export function judgeMissed({ webhookIds, looked, isAll }: MissedFacts): Finding {
   const { ok, fail } = verdictsOf(
     'enqueued webhooks',
-    'each webhook in the outbox waits or has ended: one inserted while the trigger did not fire is never sent',
+    'each webhook and event in the outbox was enqueued or matched no endpoint: one inserted while the trigger did not fire is never sent',
   );
   const among = isAll ? `all ${looked}` : `the newest ${looked}`;
   if (webhookIds.length === 0) return ok(looked === 0 ? 'none' : among);
   return fail(
-    `${counted(webhookIds.length, 'webhook')} of ${among} were never enqueued: ${listed(webhookIds)}`,
-    `${remedy} enqueues them and prints their ids. First make sure that they should be sent: they come from disabled triggers (see above), a restore, or replication.`,
+    `${counted(webhookIds.length, 'webhook or event', 'webhooks or events')} of ${among} were never enqueued: ${listed(webhookIds)}`,
+    `${remedy} enqueues them and prints their ids; events go to those who subscribe now. First make sure that they should be sent: they come from disabled triggers (see above), a restore, or replication.`,
   );
 }
 

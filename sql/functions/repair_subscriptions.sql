@@ -1,0 +1,35 @@
+-- Makes the subscriptions that stray_subscriptions shows agree with their endpoints: those of a deleted endpoint end, those
+-- of an endpoint without a row are deleted. Returns their ids.
+create or replace function posthorn.repair_subscriptions() returns setof uuid
+  language plpgsql
+  security definer
+  set search_path = pg_catalog, pg_temp
+  as $$
+declare
+  strays uuid[] := array(select id from posthorn.stray_subscriptions order by id);
+begin
+  -- In the order of the triggers: the endpoint first. A session that changes it in the meantime comes after us.
+  perform
+  from posthorn.endpoints as e
+  where e.id in (select s.endpoint_id from posthorn.subscriptions as s where s.id = any (strays))
+  order by e.id
+  for update;
+  perform set_config('posthorn.is_renaming', 'on', true);
+  update posthorn.subscriptions as s
+  set
+    tenant = e.tenant,
+    is_ordered = e.ordered,
+    is_live = s.ended_at is null and e.status in ('active', 'paused'),
+    ended_at = case when e.status = 'deleted' then coalesce(s.ended_at, clock_timestamp()) else s.ended_at end
+  from posthorn.endpoints as e
+  where s.id = any (strays)
+    and e.id = s.endpoint_id;
+  perform set_config('posthorn.is_renaming', '', true);
+  delete from posthorn.subscriptions as s
+  where s.id = any (strays)
+    and not exists (select from posthorn.endpoints as e where e.id = s.endpoint_id);
+  return query select unnest(strays);
+end
+$$;
+
+revoke execute on function posthorn.repair_subscriptions() from public;
