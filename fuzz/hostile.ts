@@ -113,7 +113,10 @@ export function almost(word: string, random: Random): string {
 
 /** An id that is there but of another kind, that is nowhere, or that is written oddly. */
 export function oddId(random: Random, known: Known): string {
-  const id = idOf(random.pick(['webhooks', 'endpoints', 'replays']), { known, random });
+  const id = idOf(random.pick(['webhooks', 'events', 'endpoints', 'subscriptions', 'replays']), {
+    known,
+    random,
+  });
   return random.pick([
     id,
     uuid(random),

@@ -1,16 +1,23 @@
 import type pg from 'pg';
 
 /*
- * Rows for the requests to meet: webhooks, endpoints and replays of every status, with secrets that must not be seen again. Put in
- * anew now and then, as requests cancel, delete and send again what is there.
+ * Rows for the requests to meet: webhooks, events, endpoints and replays of every status, with secrets that must not be seen
+ * again. They are added again now and then, because requests cancel, delete and send again what is there.
  */
 
 /** Ids by the first step of the path that they belong to. */
-export type SampleIds = Readonly<Record<'webhooks' | 'endpoints' | 'replays', readonly string[]>>;
+export type SampleIds = Readonly<
+  Record<
+    'webhooks' | 'events' | 'endpoints' | 'subscriptions' | 'tenants' | 'replays',
+    readonly string[]
+  >
+>;
 
 /** Inserts one of each kind. */
 export async function insertSamples(client: pg.Client, planted: string): Promise<SampleIds> {
   const endpoints = await insertEndpoints(client, planted);
+  const subscriptions = await insertSubscriptions(client, endpoints);
+  const events = await insertEvents(client, planted);
   const webhooks = [
     ...(await insertWebhooks(client, { planted, endpoint: undefined })),
     ...(await insertWebhooks(client, { planted, endpoint: endpoints[0] })),
@@ -22,20 +29,55 @@ export async function insertSamples(client: pg.Client, planted: string): Promise
      where endpoints.id = chosen.id and n % 5 < 3`,
     [endpoints],
   );
-  return { endpoints, webhooks, replays: await insertReplays(client, endpoints) };
+  const replays = await insertReplays(client, endpoints);
+  return { endpoints, subscriptions, events, webhooks, replays, tenants };
+}
+
+const tenants = ['acme', 'globex', 'Müller & Co/1'];
+
+/** To each of the types that textOf() in valid.ts can make, and with a filter. */
+async function insertSubscriptions(
+  client: pg.Client,
+  endpoints: readonly string[],
+): Promise<string[]> {
+  const { rows } = await client.query<{ id: string }>(
+    `insert into posthorn.subscriptions (endpoint_id, event_type, filter)
+     select id, (array['*', 'order.*', 'order.paid'])[1 + n % 3], case when n % 2 = 0 then '$.n >= 1'::jsonpath end
+     from unnest($1::uuid[]) with ordinality as e (id, n)
+     returning id`,
+    [endpoints],
+  );
+  await client.query(
+    'update posthorn.subscriptions set ended_at = now() where id = any ($1::uuid[]) and ended_at is null',
+    [rows.slice(0, 2).map(({ id }) => id)],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** With recipients and without, and one that a job has to fan out. */
+async function insertEvents(client: pg.Client, planted: string): Promise<string[]> {
+  const { rows } = await client.query<{ id: string }>(
+    `insert into posthorn.events (tenant, event_type, body, headers, idempotency_key)
+     select tenant, 'order.paid', jsonb_build_object('text', $1::text, 'n', 2)::text,
+       jsonb_build_object('X-Planted', $1::text), gen_random_uuid()::text
+     from unnest($2::text[] || array['', '*']) as tenant
+     returning id`,
+    [planted, tenants],
+  );
+  return rows.map(({ id }) => id);
 }
 
 async function insertEndpoints(client: pg.Client, planted: string): Promise<string[]> {
   const { rows } = await client.query<{ id: string }>(
     `insert into posthorn.endpoints
-       (url, description, secret, headers, max_in_flight, rate_limit_per_s, timeout_ms, retry_schedule_s, ordered)
+       (tenant, url, description, secret, headers, max_in_flight, rate_limit_per_s, timeout_ms, retry_schedule_s, ordered)
      select
-       'https://example.com/hooks/' || n, 'Sample ' || n, $1, jsonb_build_object('X-Planted', $1::text),
+       ($2::text[])[1 + n % 4], 'https://example.com/hooks/' || n, 'Sample ' || n, $1, jsonb_build_object('X-Planted', $1::text),
        case when n % 2 = 0 then n end, case when n % 3 = 0 then n end, case when n % 4 = 0 then 1000 end,
        case when n % 3 = 1 then array[1, 60] end, n % 4 = 1
      from generate_series(1, 10) as n
      returning id`,
-    [planted],
+    [planted, [...tenants, '']],
   );
   return rows.map(({ id }) => id);
 }

@@ -88,7 +88,7 @@ export const targetMutators: readonly Mutator[] = [
     name: 'path: an id of another kind',
     fits: ({ operation }) => operation.path.includes('{'),
     apply(draft, { random, known }) {
-      const kind = random.pick(['webhooks', 'endpoints', 'replays']);
+      const kind = random.pick(['webhooks', 'events', 'endpoints', 'subscriptions', 'replays']);
       setStep(draft, { random, step: idOf(kind, { known, random }), isOfId: true });
     },
   },

@@ -39,6 +39,20 @@ export function validValue(schema: Schema, context: Context): unknown {
 function valueByName(schema: Schema, context: Context): unknown {
   const { random, known, name, path } = context;
   if (name === 'endpoint_id') return idOf('endpoints', context);
+  if (name === 'event_id') return idOf('events', context);
+  if (name === 'tenant' || (name === 'to' && path.startsWith('/tenants'))) {
+    return idOf('tenants', context);
+  }
+  if (name === 'event_type') return random.pick(['order.paid', 'order.refund.made', 'invoice']);
+  if (name === 'filter' && schema.type !== 'object' && schema.properties === undefined) {
+    return random.pick([
+      '$.n >= 2',
+      '$.text starts with "planted"',
+      'exists($.none)',
+      '$.n >',
+      '$.n',
+    ]);
+  }
   // Of the query, where it is one text.
   if (name === 'ids' && schema.type === 'string') {
     return Array.from({ length: random.whole(1, 3) }, () => idOf('endpoints', context)).join(',');

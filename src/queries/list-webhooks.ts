@@ -70,7 +70,7 @@ export interface ListFilter {
   readonly id?: string | undefined;
 }
 
-/** The table in which the ids of a status are found, as "w". */
+/** The table, or both, in which the ids of a status are found, as "w". */
 interface Source {
   readonly table: FragmentSqlToken;
   /** The condition on its rows. If there is a partial index, this repeats the index's condition word for word. */
@@ -83,7 +83,18 @@ const yes = sql.fragment`true`;
 const queue = { table: sql.fragment`posthorn.queue`, condition: yes };
 const outcomes = { table: sql.fragment`posthorn.outcomes`, condition: yes };
 
-const sources: Readonly<Record<WebhookStatus, Source>> = {
+const sources: Readonly<Record<WebhookStatus | 'any', Source>> = {
+  any: {
+    // Bare tables: with a condition on one of them, Postgres would not merge them in the order of their indexes, but
+    // sort all their rows.
+    table: sql.fragment`(
+      select webhook_id, outbox_id, lane from posthorn.queue
+      union all
+      select webhook_id, outbox_id, lane from posthorn.outcomes
+    )`,
+    condition: yes,
+    isMatch: yes,
+  },
   pending: { ...queue, isMatch: sql.fragment`coalesce(w.lease_until <= now(), true)` },
   delivering: { ...queue, isMatch: sql.fragment`w.lease_until > now()` },
   delivered: { ...outcomes, isMatch: sql.fragment`w.status = 'delivered'` },
@@ -91,28 +102,17 @@ const sources: Readonly<Record<WebhookStatus, Source>> = {
   cancelled: { ...outcomes, condition: sql.fragment`w.status = 'cancelled'`, isMatch: yes },
 };
 
-/**
- * The ids of a status below one of them, in order, and which of them match. Without a status, the rows of both tables,
- * which Postgres merges in the order of their indexes.
- */
+/** The ids of a status below one of them, in order, and which of them match. */
 function walkOf(
   status: WebhookStatus | undefined,
   { before, which }: { readonly before: string; readonly which: ListFilter },
 ): FragmentSqlToken {
-  const rows = (source: Source) => sql.fragment`
-    select w.webhook_id as id, ${all([source.isMatch, ...matches(which)])} as is_match
-    from ${source.table} as w
-    where ${all([...bounds(which, before), source.condition])}`;
-  if (status !== undefined)
-    return sql.fragment`${rows(sources[status])} order by w.webhook_id desc`;
+  const { table, condition, isMatch } = sources[status ?? 'any'];
   return sql.fragment`
-    select w.id, w.is_match
-    from (
-      ${rows({ ...queue, isMatch: yes })}
-      union all
-      ${rows({ ...outcomes, isMatch: yes })}
-    ) as w
-    order by w.id desc`;
+    select w.webhook_id as id, ${all([isMatch, ...matches(which)])} as is_match
+    from ${table} as w
+    where ${all([...bounds(which, before), condition])}
+    order by w.webhook_id desc`;
 }
 
 /** Where in the index the rows are. */

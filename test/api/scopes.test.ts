@@ -51,10 +51,11 @@ const openPaths = ['/healthz', '/readyz', '/openapi.json'];
 /** Things that can be acted on, full of what is not for all. */
 async function makeThings(operationId: string): Promise<Readonly<Record<string, string>>> {
   const status = { resumeEndpoint: 'paused', enableEndpoint: 'disabled' }[operationId] ?? 'active';
+  const tenant = `acme-${unknownId()}`;
   const { rows } = await database.pool.query<Record<'e' | 'w' | 'r' | 's' | 'v', string>>(
     `with e as (
        insert into posthorn.endpoints (url, description, secret, status, tenant)
-       values ('https://example.com/' || $1, $1, $1, $2, $1)
+       values ('https://example.com/' || $1, $1, $1, $2, $3)
        returning id),
      w as (
        insert into posthorn.outbox (url, body, secret, send_at)
@@ -66,7 +67,7 @@ async function makeThings(operationId: string): Promise<Readonly<Record<string, 
        returning id),
      r as (insert into posthorn.replays (endpoint_id) select id from e returning id)
      select e.id as e, w.id as w, r.id as r, v.id as v from e, w, r, v`,
-    [marker, status],
+    [marker, status, tenant],
   );
   const { e = '', w = '', r = '', v = '' } = rows[0] ?? {};
   const subscribed = await database.pool.query<{ id: string }>(
@@ -79,9 +80,16 @@ async function makeThings(operationId: string): Promise<Readonly<Record<string, 
     [marker],
   );
   const subscriptions = subscribed.rows[0]?.id ?? '';
+  // The tenant that is renamed gets the name of the example, which no other may have then.
+  if (operationId !== 'renameTenant') {
+    await database.pool.query('insert into posthorn.tenants (id, name) values ($1, $2)', [
+      tenant,
+      marker,
+    ]);
+  }
   return {
     ...{ endpoints: e, webhooks: w, replays: r, events: v, subscriptions },
-    ...{ tenants: marker, 'event-types': marker },
+    ...{ tenants: tenant, 'event-types': marker },
   };
 }
 

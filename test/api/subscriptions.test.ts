@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { unknownId } from '../support/unknown-id.ts';
@@ -162,6 +163,19 @@ describe('POST /subscriptions', () => {
       expect(await on.counts()).toEqual(before);
     },
   );
+});
+
+it('the filters of docs/endpoints.md are accepted', async () => {
+  const docs = readFileSync(new URL('../../docs/endpoints.md', import.meta.url), 'utf8');
+  const filters = [...docs.matchAll(/values \('<id>', '\S+', '(.+)'\);/g)].map(
+    ([, filter]) => filter,
+  );
+  expect(filters.length).toBeGreaterThan(1);
+  const endpoint_id = await on.subscriber(newTenant());
+  for (const filter of filters) {
+    const { status } = await on.post('/subscriptions', { endpoint_id, event_type: 'a', filter });
+    expect([filter, status]).toEqual([filter, 201]);
+  }
 });
 
 describe('DELETE /subscriptions/{id}', () => {
