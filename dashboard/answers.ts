@@ -6,10 +6,17 @@ import type { accepted } from '../src/api/accepted.ts';
 import type { matchCount } from '../src/api/replay-routes.ts';
 import type { StatsAnswer } from '../src/api/stats-routes.ts';
 import type { SettingInForce } from '../src/config/settings-in-force.ts';
+import type { CatchUpRow } from '../src/queries/catch-ups.ts';
 import type { EndpointWithHealth } from '../src/queries/endpoint-health.ts';
+import type { EventRow } from '../src/queries/event-row.ts';
+import type { FoundEndpoint } from '../src/queries/find-endpoint.ts';
+import type { FoundEvent } from '../src/queries/find-event.ts';
+import type { RecipientRow } from '../src/queries/find-recipients.ts';
 import type { FoundWebhook } from '../src/queries/find-webhook.ts';
 import type { pulses, Series, SeriesPoint } from '../src/queries/read-series.ts';
 import type { ReplayRow } from '../src/queries/replay-row.ts';
+import type { SubscriptionRow } from '../src/queries/subscriptions.ts';
+import type { TenantRow } from '../src/queries/tenants.ts';
 import type { WebhookRow } from '../src/queries/webhook-row.ts';
 import type { Document } from './reference-document.js';
 
@@ -21,14 +28,33 @@ export type SentWebhook = z.infer<typeof accepted.schema>;
 export type PulsesById = z.infer<typeof pulses>;
 export type Pulse = PulsesById[string];
 export type Attempt = FoundWebhook['attempts'][number];
+export interface RecipientsAnswer {
+  readonly recipients: readonly RecipientRow[];
+  readonly more: boolean;
+}
+export interface Missed {
+  readonly missed: number;
+}
 export type {
+  CatchUpRow as CatchUp,
   EndpointWithHealth as Endpoint,
+  EventRow,
+  FoundEndpoint,
+  FoundEvent,
   FoundWebhook,
+  RecipientRow,
   ReplayRow,
   Series,
   SeriesPoint,
+  SubscriptionRow as Subscription,
+  TenantRow,
   WebhookRow,
 };
+
+interface TenantPage {
+  readonly tenants: readonly TenantRow[];
+  readonly next_after: string | null;
+}
 
 interface Page {
   readonly next_cursor: string | null;
@@ -37,6 +63,9 @@ interface Page {
 /** A page as a GET with this query answers it. */
 export interface WebhookPage extends Page {
   readonly webhooks: readonly WebhookRow[];
+}
+interface EventPage extends Page {
+  readonly events: readonly EventRow[];
 }
 interface EndpointPage extends Page {
   readonly endpoints: readonly EndpointWithHealth[];
@@ -61,11 +90,17 @@ export type AnswerTo<Path extends string> = Path extends '/stats'
           : Path extends `/endpoints${Query}`
             ? EndpointPage
             : Path extends `/endpoints/${string}`
-              ? EndpointWithHealth
-              : Path extends `/replays${Query}`
-                ? ReplayPage
-                : Path extends '/settings'
-                  ? { readonly settings: readonly SettingInForce[] }
-                  : Path extends '/openapi.json'
-                    ? Document
-                    : never;
+              ? FoundEndpoint
+              : Path extends `/events${Query}`
+                ? EventPage
+                : Path extends `/events/${string}`
+                  ? FoundEvent
+                  : Path extends `/tenants${Query}`
+                    ? TenantPage
+                    : Path extends `/replays${Query}`
+                      ? ReplayPage
+                      : Path extends '/settings'
+                        ? { readonly settings: readonly SettingInForce[] }
+                        : Path extends '/openapi.json'
+                          ? Document
+                          : never;

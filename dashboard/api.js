@@ -6,13 +6,16 @@ const keyName = 'posthorn-key';
 
 /** An answer that is a problem (RFC 9457); `message` is its detail. */
 export class Problem extends Error {
-  /** @param {number} status @param {{ detail?: string, title?: string, code?: string }} body */
+  /** @param {number} status @param {{ detail?: string, title?: string, code?: string, errors?: ProblemPart[] }} body */
   constructor(status, body) {
     super(body.detail ?? body.title ?? `The API answered ${status}`);
     this.status = status;
     this.code = body.code ?? '';
+    this.errors = body.errors ?? [];
   }
 }
+
+/** What is wrong with one field of a request. @typedef {{ pointer?: string, detail: string }} ProblemPart */
 
 export const hasKey = () => sessionStorage.getItem(keyName) !== null;
 /** @param {string | null} key */
@@ -63,7 +66,7 @@ async function call(path, { method, body, signal }) {
     signal,
   });
   const json = await response.json().catch(() => undefined);
-  if (response.ok && json !== undefined) return json;
+  if (response.ok && (json !== undefined || response.status === 204)) return json;
   signal?.throwIfAborted();
   if (response.status === 401) askForKey();
   if (!response.ok) throw new Problem(response.status, json ?? {});
@@ -112,15 +115,19 @@ export async function send({ method, path, headers, body }) {
 /** @param {string} path @param {object} [body] */
 export const post = (path, body) => call(path, { method: 'POST', body });
 
+/** @param {string} path */
+export const remove = (path) => call(path, { method: 'DELETE' });
+
 /**
- * A query string without the values that are empty.
+ * A query string without the values that are empty. An empty tenant stays: it is the application itself.
  *
  * @param {Record<string, string | number | undefined | null>} values @returns {'' | `?${string}`}
  */
 export function query(values) {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) {
-    if (value !== undefined && value !== null && value !== '') parameters.set(name, String(value));
+    if (value === undefined || value === null) continue;
+    if (value !== '' || name === 'tenant') parameters.set(name, String(value));
   }
   const text = parameters.toString();
   return text === '' ? '' : `?${text}`;

@@ -2,19 +2,25 @@ import { html, render, useEffect, useRef, useState } from '/dashboard/vendor/pre
 /** @import { Ref } from '/dashboard/vendor/preact.js' */
 import { hasKey, setKey, whenRefused } from './api.js';
 import { Endpoints } from './endpoints.js';
+import { Event } from './event.js';
+import { Events } from './events.js';
 import { timeZone } from './format.js';
 import { Overview } from './overview.js';
+import { TryEvent } from './recipients.js';
 import { Reference } from './reference.js';
 import { Replays } from './replays.js';
 import { Settings } from './settings.js';
+import { Tenants } from './tenants.js';
 import { Webhook } from './webhook.js';
 import { Webhooks } from './webhooks.js';
 
 /** The path of each page, its name and its key. @type {[string, string, string][]} */
 const pages = [
   ['', 'Overview', 'o'],
+  ['events', 'Events', 'v'],
   ['webhooks', 'Webhooks', 'w'],
   ['endpoints', 'Endpoints', 'e'],
+  ['tenants', 'Tenants', 't'],
   ['replays', 'Replays', 'r'],
   ['api', 'API', 'a'],
   ['settings', 'Settings', 's'],
@@ -105,7 +111,8 @@ function App() {
   useEffect(() => whenRefused(() => setRefused(true)), []);
   useEffect(() => {
     const title = pages.find(([path]) => path === page)?.[1] ?? 'Not found';
-    document.title = `${id === undefined ? title : page === 'webhooks' ? 'Webhook' : id} · Posthorn`;
+    const one = { webhooks: 'Webhook', events: id === 'recipients' ? 'Recipients' : 'Event' }[page];
+    document.title = `${id === undefined ? title : (one ?? id)} · Posthorn`;
   }, [page, id]);
   const enter = () => {
     setRefused(false);
@@ -142,10 +149,15 @@ function App() {
 /** @param {{ page: string, id: string | undefined, parameters: URLSearchParams, theme: string }} props */
 function Page({ page, id, parameters, theme }) {
   if (page === '') return html`<${Overview} theme=${theme} />`;
+  if (page === 'events' && id === 'recipients')
+    return html`<${TryEvent} parameters=${parameters} key=${parameters.toString()} />`;
+  if (page === 'events' && id !== undefined) return html`<${Event} id=${id} key=${id} />`;
+  if (page === 'events') return html`<${Events} parameters=${parameters} go=${go} />`;
   if (page === 'webhooks' && id !== undefined) return html`<${Webhook} id=${id} key=${id} />`;
   if (page === 'webhooks') return html`<${Webhooks} parameters=${parameters} go=${go} />`;
   if (page === 'endpoints') return html`<${Endpoints} parameters=${parameters} go=${go} />`;
-  if (page === 'replays') return html`<${Replays} />`;
+  if (page === 'tenants') return html`<${Tenants} parameters=${parameters} go=${go} />`;
+  if (page === 'replays') return html`<${Replays} parameters=${parameters} />`;
   if (page === 'api') return html`<${Reference} id=${id} go=${go} />`;
   if (page === 'settings') return html`<${Settings} />`;
   return html`<h1>There is no such page</h1><p><a href="#/">Go to the overview</a></p>`;

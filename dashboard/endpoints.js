@@ -1,7 +1,9 @@
 import { html, useState } from '/dashboard/vendor/preact.js';
 import { post, query } from './api.js';
 import { Sparkline } from './charts.js';
+import { EndpointEvents } from './endpoint-events.js';
 import { age, ago, count, cut, dueIn } from './format.js';
+import { Tenant, TenantFilter } from './lists.js';
 import { Action, Badge, Empty, Loading, Snippet, Trouble, useAnswer } from './parts.js';
 
 /** @import { Endpoint, Pulse, SentWebhook } from './answers.ts' */
@@ -30,10 +32,12 @@ export function Endpoints({ parameters, go }) {
   const only = parameters.get('id');
   const status = parameters.get('status');
   const text = parameters.get('q');
+  const tenant = parameters.get('tenant');
+  const filter = { tenant, status, q: text };
   const cursor = parameters.get('cursor');
   const { data, problem, again } = useAnswer(
     only === null
-      ? `/endpoints${query({ limit: 50, status, q: text, cursor })}`
+      ? `/endpoints${query({ limit: 50, ...filter, cursor })}`
       : `/endpoints/${encodeURIComponent(only)}`,
     4_000,
   );
@@ -45,36 +49,43 @@ export function Endpoints({ parameters, go }) {
   );
   const next = data !== undefined && 'endpoints' in data ? data.next_cursor : null;
   const isEmpty = data !== undefined && rows.length === 0;
+  /** @param {Record<string, string | null>} changed */
+  const change = (changed) => go(`#/endpoints${query({ ...filter, ...changed })}`);
   return html`
-    <div class="bar">
-      <h1>Endpoints</h1>
-      ${
-        only === null &&
-        html`<label class="switch">Find <input type="search" id="search" value=${text ?? ''} placeholder="URL, description or id" spellcheck="false"
-          onChange=${(event) => go(`#/endpoints${query({ status, q: event.target.value.trim() })}`)} /></label>
-        <label class="switch">Status <select value=${status ?? ''}
-          onChange=${(event) => go(`#/endpoints${query({ status: event.target.value, q: text })}`)}>
+    ${only !== null && html`<p><a href="#/endpoints">← All endpoints</a></p>`}
+    <h1>${only === null ? 'Endpoints' : 'Endpoint'}</h1>
+    ${
+      only === null &&
+      html`<form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
+        <${TenantFilter} value=${tenant} onChange=${(value) => change({ tenant: value })} />
+        <label>Status <select value=${status ?? ''} onChange=${(event) => change({ status: event.target.value })}>
           <option value="">all except deleted</option>
           ${statuses.map((name) => html`<option value=${name} selected=${name === status}>${name}</option>`)}
-        </select></label>`
-      }
-    </div>
-    ${only !== null && html`<p><a href="#/endpoints">← All endpoints</a></p>`}
+        </select></label>
+        <label class="grow">Find <input type="search" id="search" value=${text ?? ''} placeholder="URL, description or id" spellcheck="false"
+          onChange=${(event) => change({ q: event.target.value.trim() })} /></label>
+      </form>`
+    }
     <${Trouble} problem=${problem} />
     ${data === undefined && problem === undefined && html`<${Loading} />`}
-    ${isEmpty && (status === null && text === null && cursor === null ? html`<${None} />` : html`<${Empty} title=${text !== null ? 'No endpoint matches' : `No endpoint${status === null ? '' : ` is ${status}`}`} />`)}
-    <ul class="cards">${rows.map((endpoint) => html`<${Card} key=${endpoint.id} endpoint=${endpoint} pulse=${pulses?.endpoints[endpoint.id] ?? []} again=${again} />`)}</ul>
+    ${isEmpty && (status === null && text === null && tenant === null && cursor === null ? html`<${None} />` : html`<${Empty} title=${text !== null || tenant !== null ? 'No endpoint matches' : `No endpoint${status === null ? '' : ` is ${status}`}`} />`)}
+    <ul class="cards">${rows.map((endpoint) => html`<${Card} key=${endpoint.id} endpoint=${endpoint} pulse=${pulses?.endpoints[endpoint.id] ?? []} again=${again} isAlone=${only !== null} />`)}</ul>
+    ${data !== undefined && !('endpoints' in data) && html`<${EndpointEvents} endpoint=${data} again=${again} />`}
     <p class="actions">
-      ${cursor !== null && html`<a class="button" href=${`#/endpoints${query({ status, q: text })}`}>← Newest</a>`}
-      ${typeof next === 'string' && html`<a class="button" href=${`#/endpoints${query({ status, q: text, cursor: next })}`}>Older →</a>`}
+      ${cursor !== null && html`<a class="button" href=${`#/endpoints${query(filter)}`}>← Newest</a>`}
+      ${typeof next === 'string' && html`<a class="button" href=${`#/endpoints${query({ ...filter, cursor: next })}`}>Older →</a>`}
     </p>`;
 }
 
-/** @param {{ endpoint: Endpoint, pulse: Pulse, again: () => void }} props */
-function Card({ endpoint, pulse, again }) {
+/** @param {{ endpoint: Endpoint, pulse: Pulse, again: () => void, isAlone: boolean }} props isAlone: on its own page */
+function Card({ endpoint, pulse, again, isAlone }) {
   const { id, status, breaker, backlog } = endpoint;
   /** @param {string} name */
   const act = (name) => () => post(`/endpoints/${id}/${name}`);
+  const thing =
+    endpoint.description === ''
+      ? cut(endpoint.url, 200)
+      : `${cut(endpoint.description, 200)}: ${cut(endpoint.url, 200)}`;
   const [sent, setSent] = useState(/** @type {SentWebhook | undefined} */ (undefined));
   const health =
     status !== 'active'
@@ -89,7 +100,7 @@ function Card({ endpoint, pulse, again }) {
   return html`<li class="card" aria-label=${`Endpoint ${id}`}>
     <div class="card-head">
       <div class="card-name">
-        <${Badge} status=${badges[health] ?? 'cancelled'}>${health}</${Badge}> <b class="url">${cut(endpoint.url, 200)}</b>
+        <${Badge} status=${badges[health] ?? 'cancelled'}>${health}</${Badge}> <b class="url">${cut(endpoint.url, 200)}</b> <${Tenant} tenant=${endpoint.tenant} />
         ${endpoint.description !== '' && html`<div class="muted">${cut(endpoint.description, 200)}</div>`}
       </div>
       <figure class="pulse">${pulse.length > 0 && html`<${Sparkline} pulse=${pulse} />`}<figcaption class="muted">${pulseText(pulse)}</figcaption></figure>
@@ -101,22 +112,30 @@ function Card({ endpoint, pulse, again }) {
       ${breaker.throttled_until !== null && html` · told to wait by the receiver (429 or 503), next attempt ${dueIn(breaker.throttled_until)}`}
       ${status !== 'active' && html` · ${status} ${reasonText(endpoint)} ${ago(endpoint.status_since)}`}
       ${limits.map(([name, label]) => endpoint[name] !== null && html` · at most ${endpoint[name]} ${label}`)}
+      ${endpoint.catching_up && html` · <b>catching up</b> with the events that it missed`}
       ${endpoint.ordered && ' · sends in order'}
       ${!endpoint.has_secret && html` · <b>not signed</b>`}
     </p>
     <div class="actions">
       ${status === 'active' && html`<${Action} label="Pause" act=${act('pause')} onDone=${again} />`}
       ${status === 'paused' && html`<${Action} label="Resume" kind="primary" act=${act('resume')} onDone=${again} />`}
-      ${status === 'disabled' && html`<${Action} label="Enable" kind="primary" act=${act('enable')} onDone=${again} />`}
+      ${
+        status === 'disabled' &&
+        html`<${Action} label="Enable" kind="primary" act=${act('enable')} onDone=${again} />
+        <${Action} label="Enable without catching up" act=${() => post(`/endpoints/${id}/enable`, { catch_up: false })} onDone=${again} confirm=${{
+          title: 'Enable it without catching up?',
+          thing,
+          text: 'It receives new events, but not those that were published while it was disabled. You can still let it catch up later.',
+          yes: 'Enable without catching up',
+          no: 'Keep it disabled',
+        }} />`
+      }
       ${
         (status === 'active' || status === 'paused') &&
         html`<${Action} label="Disable" act=${act('disable')} onDone=${again} confirm=${{
           title: 'Disable this endpoint?',
-          thing:
-            endpoint.description === ''
-              ? cut(endpoint.url, 200)
-              : `${cut(endpoint.description, 200)}: ${cut(endpoint.url, 200)}`,
-          text: 'Posthorn sends nothing to it until you enable it again. Its webhooks are kept and wait.',
+          thing,
+          text: 'Posthorn sends nothing to it until you enable it again. Its webhooks are kept and wait. It gets no webhooks for new events, and can catch up with them when you enable it.',
           yes: 'Disable the endpoint',
           no: status === 'paused' ? 'Keep it paused' : 'Keep sending to it',
           isHarmful: true,
@@ -125,6 +144,7 @@ function Card({ endpoint, pulse, again }) {
       ${status !== 'deleted' && html`<${Action} label="Send test" act=${act('test')} onDone=${setSent} />`}
       ${sent !== undefined && html`<a href=${`#/webhooks/${sent.id}`}>See how it went</a>`}
       <a href=${`#/webhooks${query({ endpoint_id: id })}`}>Webhooks</a>
+      ${!isAlone && html`<a href=${`#/endpoints${query({ id })}`}>Subscriptions</a>`}
       <span class="id muted">${id}</span>
     </div>
   </li>`;

@@ -112,5 +112,9 @@ export const moment = (time) =>
 /** Text from strangers, cut. It is only ever put into text nodes. @param {string} text @param {number} most */
 export const cut = (text, most) => (text.length > most ? `${text.slice(0, most)}…` : text);
 
+/** A tenant by its id. @param {string} tenant */
+export const tenantText = (tenant) =>
+  tenant === '' ? 'the application itself' : tenant === '*' ? 'all tenants' : cut(tenant, 100);
+
 /** The end of an id tells ids of one moment apart. @param {string} id */
 export const shortId = (id) => `${id.slice(0, 8)}…${id.slice(-6)}`;

@@ -1,19 +1,27 @@
 import { html, useState } from '/dashboard/vendor/preact.js';
 import { post } from './api.js';
-import { ago, clock, count, cut, priorities } from './format.js';
+import { ago, clock, count, cut, priorities, shortId, tenantText } from './format.js';
 import { Action, Badge, Empty, Loading, Trouble, useAnswer } from './parts.js';
 
 /** @import { MatchCount, ReplayRow } from './answers.ts' */
 
 const statuses = ['failed', 'cancelled', 'pending', 'delivered'];
-const periods = { 1: 'last hour', 24: 'last day', 168: 'last week', 720: 'last 30 days' };
+/** @type {Record<string, string>} */
+const periods = {
+  1: 'last hour',
+  24: 'last day',
+  168: 'last week',
+  720: 'last 30 days',
+  '': 'any time',
+};
 
-export function Replays() {
+/** @param {{ parameters: URLSearchParams }} props parameters: what the form begins with */
+export function Replays({ parameters }) {
   const { data, problem, again } = useAnswer('/replays?limit=50', 2_000);
   return html`
     <h1>Replays</h1>
     <p class="lead">A replay puts webhooks that have ended back into the queue. Each one is put back once, even if a process dies meanwhile. It keeps its id, so a receiver that already has it can ignore it.</p>
-    <${Start} onStarted=${again} />
+    <${Start} key=${parameters.toString()} parameters=${parameters} onStarted=${again} />
     <h2>Started replays</h2>
     <${Trouble} problem=${problem} />
     ${data === undefined && problem === undefined && html`<${Loading} />`}
@@ -21,12 +29,15 @@ export function Replays() {
     <ul class="cards">${(data?.replays ?? []).map((replay) => html`<${Replay} key=${replay.id} replay=${replay} again=${again} />`)}</ul>`;
 }
 
-/** @param {{ onStarted: () => void }} props */
-function Start({ onStarted }) {
+/** @param {{ parameters: URLSearchParams, onStarted: () => void }} props */
+function Start({ parameters, onStarted }) {
   const [form, setForm] = useState({
     status: 'failed',
-    to: '',
-    hours: '24',
+    to: parameters.get('endpoint_id') ?? '',
+    tenant: parameters.get('tenant') ?? '',
+    event_type: parameters.get('event_type') ?? '',
+    event_id: parameters.get('event_id') ?? '',
+    hours: parameters.has('event_id') ? '' : '24',
     rate: '',
     priority: 'low',
   });
@@ -41,9 +52,17 @@ function Start({ onStarted }) {
   const order = () => {
     const to = form.to.trim();
     const place = to === '' ? {} : /^[0-9a-f-]{36}$/.test(to) ? { endpoint_id: to } : { url: to };
-    const from = new Date(Date.now() - Number(form.hours) * 3_600_000).toISOString();
+    const period =
+      form.hours === ''
+        ? {}
+        : { from: new Date(Date.now() - Number(form.hours) * 3_600_000).toISOString() };
+    const given = Object.entries({
+      tenant: form.tenant.trim(),
+      event_type: form.event_type.trim(),
+      event_id: form.event_id.trim(),
+    }).filter(([, value]) => value !== '');
     return {
-      filter: { status: form.status, from, ...place },
+      filter: { status: form.status, ...period, ...place, ...Object.fromEntries(given) },
       ...(form.rate === '' ? {} : { rate_limit_per_s: Number(form.rate) }),
       priority: form.priority,
     };
@@ -52,6 +71,9 @@ function Start({ onStarted }) {
     <label>Status <select value=${form.status} onChange=${set('status')}>${statuses.map((each) => html`<option value=${each}>${each}</option>`)}</select></label>
     <label>Enqueued <select value=${form.hours} onChange=${set('hours')}>${Object.entries(periods).map(([value, label]) => html`<option value=${value} selected=${value === form.hours}>${label}</option>`)}</select></label>
     <label class="grow">To <input value=${form.to} placeholder="endpoint id or URL; empty means all" spellcheck="false" onInput=${set('to')} /></label>
+    <label>Tenant <input value=${form.tenant} placeholder="all" spellcheck="false" size="14" onInput=${set('tenant')} /></label>
+    <label>Event type <input value=${form.event_type} placeholder="all" spellcheck="false" size="14" onInput=${set('event_type')} /></label>
+    <label>Event <input value=${form.event_id} placeholder="its id" spellcheck="false" size="14" onInput=${set('event_id')} /></label>
     <label>Limit per second <input type="number" min="0.1" max="10000" step="any" value=${form.rate} placeholder="no limit" onInput=${set('rate')} /></label>
     <label>Priority <select value=${form.priority} onChange=${set('priority')}>${[...priorities.toReversed(), 'own'].map((each) => html`<option value=${each}>${each === 'own' ? 'own of each' : each}</option>`)}</select></label>
     <div class="actions">
@@ -118,9 +140,14 @@ function Replay({ replay, again }) {
 }
 
 /** Which webhooks a replay is for. @param {ReplayRow['filter']} filter */
-function targetText({ url, endpoint_id: endpointId, ids }) {
+function targetText({ url, endpoint_id: endpointId, ids, event_id: eventId, event_type, tenant }) {
   const to = url ?? endpointId;
-  const chosen = ids === null ? '' : `${count(ids.length)} chosen by id`;
-  if (to === null) return chosen === '' ? 'to all endpoints' : chosen;
-  return `to ${cut(to, 200)}${chosen === '' ? '' : `, ${chosen}`}`;
+  const parts = [
+    to === null ? '' : `to ${cut(to, 200)}`,
+    ids === null ? '' : `${count(ids.length)} chosen by id`,
+    eventId === null ? '' : `of event ${shortId(eventId)}`,
+    event_type === null ? '' : `of type ${event_type}`,
+    tenant === null ? '' : `of tenant ${tenantText(tenant)}`,
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? 'to all endpoints' : parts.join(', ');
 }

@@ -1,6 +1,6 @@
 import { html } from '/dashboard/vendor/preact.js';
-import { post } from './api.js';
-import { age, ago, clock, count, cut, milliseconds, moment } from './format.js';
+import { post, query } from './api.js';
+import { age, ago, clock, count, cut, milliseconds, moment, tenantText } from './format.js';
 import { Action, Badge, Loading, Snippet, Trouble, useAnswer } from './parts.js';
 
 /** @import { Attempt, FoundWebhook } from './answers.ts' */
@@ -15,6 +15,8 @@ const waits = {
     'Waiting for the webhook before it, because its endpoint takes webhooks in order.',
   endpoint_paused: 'Its endpoint is paused by you. Resume the endpoint to send it.',
   endpoint_disabled: 'Its endpoint is disabled. Enable the endpoint to send it.',
+  catching_up:
+    'Waiting until its endpoint has caught up, because the endpoint takes webhooks in order and older ones are still being added.',
 };
 const mostShown = 4_000;
 
@@ -99,6 +101,8 @@ function dueText(next, isFirst) {
 
 /** @param {{ webhook: FoundWebhook }} props */
 function Request({ webhook }) {
+  // All webhooks of an event have its id for their receivers.
+  const sentId = webhook.event_id ?? webhook.id;
   const rows = [
     [
       'POST',
@@ -110,11 +114,24 @@ function Request({ webhook }) {
         ? 'not registered'
         : html`<a href=${`#/endpoints?id=${webhook.endpoint_id}`} class="id">${webhook.endpoint_id}</a>`,
     ],
+    ...(webhook.event_type === null
+      ? []
+      : [
+          [
+            'Event',
+            html`<a href=${`#/events/${webhook.event_id}`}>${webhook.event_type}</a> <span class="id">${webhook.event_id}</span>`,
+          ],
+        ]),
+    [
+      'Tenant',
+      html`<a href=${`#/webhooks${query({ tenant: webhook.tenant })}`}>${tenantText(webhook.tenant)}</a>`,
+    ],
     ['Content-Type', webhook.content_type],
-    ['webhook-id', html`<span class="id">${webhook.id}</span>`],
+    ['webhook-id', html`<span class="id">${sentId}</span>`],
+    ['X-Webhook-ID', html`<span class="id">${webhook.id}</span>`],
     [
       'Idempotency-Key',
-      html`<span class="id">${cut(webhook.idempotency_key ?? webhook.id, 255)}</span>`,
+      html`<span class="id">${cut(webhook.idempotency_key ?? sentId, 255)}</span>`,
     ],
     ['Body', `${count(webhook.body_bytes)} bytes`],
     ['Priority', webhook.priority],
@@ -122,7 +139,7 @@ function Request({ webhook }) {
     ['Send at', webhook.send_at === null ? 'immediately' : clock(webhook.send_at)],
     ['Maximum attempts', webhook.max_attempts ?? 'as in the retry schedule'],
   ];
-  const bodies = `select body, headers from posthorn.outbox\nwhere id = '${webhook.id}';`;
+  const bodies = `select body, headers from posthorn.outbox\nwhere id = '${sentId}';`;
   return html`<dl class="pairs">${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
     <details><summary>Body and headers</summary>
       <p>The API never returns bodies, headers or secrets. If you may read the outbox in Postgres, run:</p>

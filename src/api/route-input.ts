@@ -22,9 +22,19 @@ export function readName(
   { parameter, what }: { readonly parameter: string; readonly what: string },
 ): string | Problem {
   const name = c.req.param(parameter) ?? '';
-  if (isName(name)) return name;
+  if (isName(name) && isDecodable(new URL(c.req.url).pathname)) return name;
   const detail = `The name of the ${what} must be 1 to ${maxNameBytes} bytes of UTF-8 without control characters, percent-encoded: "${shown(name)}" is not`;
   return { kind: 'invalid_id', detail };
+}
+
+/** A step that is not UTF-8 stays encoded, and would be the name of another thing. */
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The fields in the body of a request, or what is wrong with it. */

@@ -42,8 +42,7 @@ export const outboxRules = {
     rule: 'event_type must not begin with "posthorn.", because Posthorn\'s own events do',
   },
   outbox_event_has_no_secret: {
-    field: 'secret',
-    rule: 'secret must not be given for an event, because each endpoint signs with its own',
+    rule: 'an event must have no secret, because each endpoint signs with its own',
   },
   outbox_defaults_are_not_null: {
     rule: 'content_type, priority, tenant and created_at must not be null',

@@ -41,6 +41,18 @@ export const subscriptionRules = {
     field: 'filter',
     rule: 'filter must not contain variables like $x, because nothing sets them',
   },
+  subscriptions_filter_methods_are_type_and_size: {
+    field: 'filter',
+    rule: 'filter must call no other methods than type() and size(), because others can fail or take long',
+  },
+  subscriptions_filter_subscripts_are_one_index_or_range: {
+    field: 'filter',
+    rule: 'filter must name one index or one range in brackets, like [*], [0], [last] or [0 to 2]',
+  },
+  subscriptions_filter_does_not_calculate: {
+    field: 'filter',
+    rule: 'filter must not calculate: compare a path with a value',
+  },
   subscriptions_filter_compares_paths_with_values: {
     field: 'filter',
     rule: 'filter must compare each path with a value and not with another path',
@@ -52,6 +64,10 @@ export const subscriptionRules = {
   subscriptions_filter_has_at_most_10_paths: {
     field: 'filter',
     rule: 'filter must contain at most 10 paths, counted by $ and @',
+  },
+  subscriptions_filter_has_at_most_60_steps: {
+    field: 'filter',
+    rule: 'filter must contain at most 60 brackets, parentheses, comparisons and .*, because each can be a step for each value',
   },
   subscriptions_filter_is_a_predicate: {
     field: 'filter',

@@ -51,7 +51,7 @@ it('a value is said as JSON has it, after its rule', () => {
     'headers: "X-A" must be a string of printable ASCII',
   ]);
   expect(detailOf({ body: 'x', nope: 1 })).toEqual([
-    expect.stringMatching(/^Unknown field "nope": the fields are url, endpoint_id, body, /),
+    expect.stringMatching(/^Unknown field "nope": the fields are url, endpoint_id, tenant, body, /),
   ]);
 });
 

@@ -1,11 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reservedHeaders } from '../../src/domain/reserved-headers.ts';
+import { catchUpRules } from '../../src/input/catch-up-fields.ts';
 import { newEndpoint } from '../../src/input/endpoint-fields.ts';
 import { brokenEndpointRule, endpointRules } from '../../src/input/endpoint-rules.ts';
+import { eventFields } from '../../src/input/event-request.ts';
 import { webhookHeaders } from '../../src/input/headers.ts';
 import { brokenOutboxRule, outboxRules } from '../../src/input/outbox-rules.ts';
 import { sendFields } from '../../src/input/send-fields.ts';
+import { subscriptionRules } from '../../src/input/subscription-rules.ts';
+import { tenantRules } from '../../src/input/tenant-fields.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { serveTestApi, type TestApi } from './served-api.ts';
 
@@ -33,6 +37,8 @@ const namesIn = (sql: string, table: string) =>
   [
     ...sql.matchAll(/\bconstraint (\w+) check\b/g),
     ...sql.matchAll(/\bthen '(\w+)'/g),
+    ...sql.matchAll(/\bbroken := '(\w+)'/g),
+    ...sql.matchAll(/\breturn '(\w+)';/g),
     ...sql.matchAll(/\braise (?:check|foreign_key)_violation using\s+constraint = '(\w+)'/g),
   ].flatMap(([, name = '']) => (name.startsWith(`${table}_`) ? [name] : []));
 /** The one CHECK of the outbox. Its function has the rules, and so has that of a trigger on the endpoints. */
@@ -42,11 +48,15 @@ const raised = [
   'outbox_id_is_of_today',
   'outbox_endpoint_id_is_registered',
   'endpoints_deleted_is_final',
+  'endpoints_tenant_is_fixed',
 ];
 
 describe.each([
   ['outbox', outboxRules],
   ['endpoints', endpointRules],
+  ['subscriptions', subscriptionRules],
+  ['catch_ups', catchUpRules],
+  ['tenants', tenantRules],
 ])('the rules of %s', (table, rules) => {
   it('are all that the SQL states, and no others', () => {
     const stated = new Set(scripts.flatMap((sql) => namesIn(sql, table)));
@@ -54,6 +64,15 @@ describe.each([
     expect(Object.keys(rules).sort()).toEqual([...stated].sort());
   });
 
+  it('are said in a sentence each', () => {
+    for (const { rule } of Object.values(rules)) expect(rule).toMatch(/^[a-z].+ must .+[^.]$/);
+  });
+});
+
+describe.each([
+  ['outbox', outboxRules],
+  ['endpoints', endpointRules],
+])('the rules of %s', (table, rules) => {
   it('are those of the table itself', async () => {
     const { rows } = await database.pool.query<{ name: string }>(
       `select conname::text as name
@@ -103,7 +122,8 @@ describe('the rules of the outbox', () => {
       expect(detail).toMatch(/^[a-z].+ must .+[^.]$/);
       expect(code).toBe(name);
       if ('field' in rule) {
-        expect(Object.keys(sendFields.shape)).toContain(rule.field);
+        const { shape } = /_event_/.test(name) ? eventFields : sendFields;
+        expect(Object.keys(shape)).toContain(rule.field);
         expect(name.startsWith(`outbox_${rule.field}_`)).toBe(true);
         expect(pointer).toBe(`/${rule.field}`);
       } else {

@@ -136,6 +136,10 @@ describe('POST /subscriptions', () => {
     ['$.a like_regex "^a"', 'subscriptions_filter_has_no_like_regex'],
     ['$.** == 1', 'subscriptions_filter_has_no_recursive_wildcard'],
     ['$.a == $b', 'subscriptions_filter_has_no_variables'],
+    ['$.a.datetime() < "2030-01-01".datetime()', 'subscriptions_filter_methods_are_type_and_size'],
+    ['$.a[0, 0] == 1', 'subscriptions_filter_subscripts_are_one_index_or_range'],
+    ['$.a + 1 == 2', 'subscriptions_filter_does_not_calculate'],
+    [`$${'.*'.repeat(61)} == 1`, 'subscriptions_filter_has_at_most_60_steps'],
     ['$.a == $.b', 'subscriptions_filter_compares_paths_with_values'],
     ['exists($.a[*] ? ($.b == 1))', 'subscriptions_filter_conditions_begin_with_at'],
     [

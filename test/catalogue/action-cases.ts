@@ -42,7 +42,7 @@ const retries: readonly Case[] = [
     'a field that pausing does not have',
     'POST /endpoints/{endpoint}/pause',
     { json: { for: '1h' } },
-    '400 unknown_field',
+    '400 unknown_field /for',
   ],
   [
     42,

@@ -5,6 +5,7 @@ import { addressCases } from './address-cases.ts';
 import { bodyCases } from './body-cases.ts';
 import { type Case, type Given, secret, wordsOf } from './case.ts';
 import { endpointCases } from './endpoint-cases.ts';
+import { eventCases } from './event-cases.ts';
 import { filterCases } from './filter-cases.ts';
 import { createGround, type Ground } from './ground.ts';
 import { httpCases } from './http-cases.ts';
@@ -21,6 +22,7 @@ const sections: readonly (readonly [string, readonly Case[]])[] = [
   ['C. sending', [...sendingCases, ...sendingSettingCases]],
   ['D. endpoints', [...addressCases, ...endpointCases, ...secretCases]],
   ['E. actions', [...filterCases, ...actionCases]],
+  ['events', eventCases],
 ];
 
 describe.each(sections)('%s', (_title, cases) => {

@@ -56,6 +56,13 @@ export const takers = {
     'POST /replays',
     'POST /endpoints',
     'PATCH /endpoints/{endpoint}',
+    'POST /events',
+    'POST /events/batch',
+    'POST /events/recipients',
+    'POST /subscriptions',
+    'PUT /tenants/acme',
+    'POST /tenants/acme/rename',
+    'POST /endpoints/{endpoint}/catch-up',
   ],
   may: [
     'POST /webhooks/{failed}/retry',
@@ -63,6 +70,7 @@ export const takers = {
     'POST /endpoints/{endpoint}/test',
     'POST /endpoints/{endpoint}/secret/rotate',
     'POST /endpoints/{endpoint}/pause',
+    'POST /endpoints/{disabled}/enable',
   ],
 } as const;
 

@@ -144,6 +144,16 @@ async function populate(database: TestDatabase): Promise<Record<string, string>>
      where webhook_id = $1`,
     [delivering],
   );
+  // It has a recipient, a key and what must not be seen.
+  await database.pool.query(
+    `with e as (insert into posthorn.endpoints (tenant, url, secret) values ('acme', 'https://acme.example/', $1) returning id)
+     insert into posthorn.subscriptions (endpoint_id, event_type) select id, 'order.*' from e`,
+    [secret],
+  );
+  await database.pool.query(
+    `insert into posthorn.events (tenant, event_type, body, headers, idempotency_key)
+     values ('acme', 'order.paid', '1', null, 'known')`,
+  );
   return {
     endpoint: active.id,
     paused: paused.id,

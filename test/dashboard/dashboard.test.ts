@@ -135,7 +135,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByRole('button', { name: 'Disable' }).click();
     await page.getByRole('button', { name: 'Disable the endpoint' }).click();
-    await page.getByRole('button', { name: 'Enable' }).click();
+    await page.getByRole('button', { name: 'Enable', exact: true }).click();
     await page.getByRole('button', { name: 'Send test' }).click();
     await page.getByRole('link', { name: 'See how it went' }).click();
     await page.getByText('Delivered').first().waitFor();

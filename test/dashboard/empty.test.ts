@@ -34,8 +34,10 @@ describe.skipIf(typeof started === 'string')(
 
     it.each([
       ['overview', '', 'Ready: nothing has been sent yet'],
+      ['events', '#/events', 'No event yet'],
       ['webhooks', '#/webhooks', 'No webhook'],
       ['endpoints', '#/endpoints', 'No endpoint is registered'],
+      ['tenants', '#/tenants', 'No tenant yet'],
       ['replays', '#/replays', 'No replay yet'],
       ['settings', '#/settings', 'POSTHORN_RETENTION'],
       [
@@ -63,7 +65,7 @@ describe.skipIf(typeof started === 'string')(
       }
     });
 
-    // The last: then there is one.
+    // The last two: then there is one.
     it('gives a statement that sends the first webhook when it is pasted, and the same as curl', async () => {
       await using receiver = await startReceiver();
       await using watched = await openPage(browser, { origin: engine.address });
@@ -76,6 +78,19 @@ describe.skipIf(typeof started === 'string')(
       // The API answers in this process: it must not wait for the command.
       await promisify(execFile)('sh', ['-c', `${curl} --silent --fail`]);
       await receiver.until((requests) => requests.length === 2);
+    });
+
+    it('gives statements that publish the first event when they are pasted', async () => {
+      await using receiver = await startReceiver();
+      await using watched = await openPage(browser, { origin: engine.address });
+      const { page } = watched;
+      await page.goto(`${engine.address}/#/events`);
+      const statements = (await page.locator('.snippet pre').textContent()) ?? '';
+      await database.pool.query(
+        statements.replace('http://127.0.0.1:9000/hook', `${receiver.url}/hook`),
+      );
+      await receiver.until((requests) => requests.length === 1);
+      await page.getByText('1 recipient').waitFor();
     });
   },
 );
