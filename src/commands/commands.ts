@@ -177,9 +177,9 @@ export const commands: readonly Command[] = [
   },
   ...eventCommands,
   ...endpointCommands,
-  ...eventTypeCommands,
   ...subscriptionCommands,
   ...tenantCommands,
+  ...eventTypeCommands,
   ...keyCommands,
   {
     name: 'roles',
