@@ -146,7 +146,8 @@ select
   -- Without a URL: its row was deleted by hand. It is sent nowhere and fails, and does not come back for ever.
   coalesce(o.url, e.url, '') as url,
   o.event_type,
-  coalesce(nullif(o.tenant, ''), e.tenant, '') as tenant,
+  -- An event for all tenants belongs to each of them where it arrives.
+  coalesce(nullif(case when o.event_type is null then o.tenant end, ''), e.tenant, o.tenant, '') as tenant,
   -- An event's body comes with the first of its webhooks, however many were claimed.
   case when c.is_first then coalesce(o.body, '') end as body,
   o.headers,

@@ -729,7 +729,7 @@ declare
   total bigint := 0;
   began constant timestamptz := clock_timestamp();
   page record;
-  walked_to uuid := posthorn.uuid_floor(catch_up.since);
+  walked_to uuid;
 begin
   if not exists (select from posthorn.endpoints as e where e.id = catch_up.endpoint_id and e.status <> 'deleted') then
     raise foreign_key_violation using
@@ -741,6 +741,7 @@ begin
       constraint = 'catch_ups_since_is_finite', schema = 'posthorn', table = 'catch_ups', column = 'since',
       message = 'The time from which an endpoint catches up must be finite and not null';
   end if;
+  walked_to := posthorn.uuid_floor(catch_up.since);
   loop
     select m.* into page
     from posthorn.missed_events(catch_up.endpoint_id, walked_to, 'ffffffff-ffff-ffff-ffff-ffffffffffff', true, 5000, 5000) as m;
@@ -1440,6 +1441,7 @@ AS $function$
         when s.fits is null and (select json from body) is null then 'body_is_not_json'
         when s.fits is null then 'filter_has_no_answer'
         when v.is_fanned_out then 'being_added'
+        when s.is_over then 'subscription_ended'
         when e.status = 'disabled' then 'disabled'
         when e.catching_up then 'catching_up'
         else 'not_added'
@@ -1462,13 +1464,14 @@ AS $function$
           c.id,
           c.created_at <= v.created_at as was_made,
           coalesce(c.ended_at <= v.created_at, false) as had_ended,
+          c.ended_at is not null as is_over,
           case when c.filter is null then true else (select json from body) @@ c.filter end as fits
         from posthorn.subscriptions as c
         where c.endpoint_id = e.id
           and c.event_type = any (v.types)
       ) as m
       -- The one that was in force, and of several the one that lets the event through.
-      order by m.was_made and not m.had_ended desc, m.fits desc nulls last, m.had_ended, m.id
+      order by m.was_made and not m.had_ended desc, m.fits desc nulls last, m.is_over, m.id
       limit 1
     ) as s on true
     order by e.tenant, e.id
@@ -3119,6 +3122,7 @@ CREATE OR REPLACE FUNCTION posthorn.repair_subscriptions()
 AS $function$
 declare
   strays uuid[] := array(select id from posthorn.stray_subscriptions order by id);
+  moved uuid[];
 begin
   -- In the order of the triggers: the endpoint first. A session that changes it in the meantime comes after us.
   perform
@@ -3126,17 +3130,32 @@ begin
   where e.id in (select s.endpoint_id from posthorn.subscriptions as s where s.id = any (strays))
   order by e.id
   for update;
-  perform set_config('posthorn.is_renaming', 'on', true);
+  moved := array(
+    select s.id
+    from posthorn.subscriptions as s
+    join posthorn.endpoints as e on e.id = s.endpoint_id
+    where s.id = any (strays)
+      and s.tenant <> e.tenant
+      and s.ended_at is null
+      and e.status <> 'deleted'
+  );
   update posthorn.subscriptions as s
   set
-    tenant = e.tenant,
     is_ordered = e.ordered,
     is_live = s.ended_at is null and e.status in ('active', 'paused'),
-    ended_at = case when e.status = 'deleted' then coalesce(s.ended_at, clock_timestamp()) else s.ended_at end
+    ended_at = case
+      when e.status = 'deleted' or s.id = any (moved) then coalesce(s.ended_at, clock_timestamp())
+      else s.ended_at
+    end
   from posthorn.endpoints as e
   where s.id = any (strays)
     and e.id = s.endpoint_id;
-  perform set_config('posthorn.is_renaming', '', true);
+  -- As rename_tenant() does it.
+  insert into posthorn.subscriptions (endpoint_id, event_type, filter)
+  select s.endpoint_id, s.event_type, s.filter
+  from posthorn.subscriptions as s
+  where s.id = any (moved)
+  order by s.id;
   delete from posthorn.subscriptions as s
   where s.id = any (strays)
     and not exists (select from posthorn.endpoints as e where e.id = s.endpoint_id);

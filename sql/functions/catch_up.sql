@@ -17,7 +17,7 @@ declare
   total bigint := 0;
   began constant timestamptz := clock_timestamp();
   page record;
-  walked_to uuid := posthorn.uuid_floor(catch_up.since);
+  walked_to uuid;
 begin
   if not exists (select from posthorn.endpoints as e where e.id = catch_up.endpoint_id and e.status <> 'deleted') then
     raise foreign_key_violation using
@@ -29,6 +29,7 @@ begin
       constraint = 'catch_ups_since_is_finite', schema = 'posthorn', table = 'catch_ups', column = 'since',
       message = 'The time from which an endpoint catches up must be finite and not null';
   end if;
+  walked_to := posthorn.uuid_floor(catch_up.since);
   loop
     select m.* into page
     from posthorn.missed_events(catch_up.endpoint_id, walked_to, 'ffffffff-ffff-ffff-ffff-ffffffffffff', true, 5000, 5000) as m;

@@ -5,7 +5,7 @@
 --
 -- 'no_subscription'       none of its subscriptions is for this type
 -- 'subscribed_later'      one is, but was made after the event; catch_up() adds the webhook
--- 'subscription_ended'    one was, but had ended before the event
+-- 'subscription_ended'    one was, but had ended before the event, or ended while the endpoint was disabled
 -- 'filter_is_false'       the filter says no
 -- 'filter_has_no_answer'  the filter does not fit the body: a path leads to nothing, or to a value of another type
 -- 'body_is_not_json'      the filter cannot read the body
@@ -101,6 +101,7 @@ create or replace function posthorn.explain_event(event_id uuid)
         when s.fits is null and (select json from body) is null then 'body_is_not_json'
         when s.fits is null then 'filter_has_no_answer'
         when v.is_fanned_out then 'being_added'
+        when s.is_over then 'subscription_ended'
         when e.status = 'disabled' then 'disabled'
         when e.catching_up then 'catching_up'
         else 'not_added'
@@ -123,13 +124,14 @@ create or replace function posthorn.explain_event(event_id uuid)
           c.id,
           c.created_at <= v.created_at as was_made,
           coalesce(c.ended_at <= v.created_at, false) as had_ended,
+          c.ended_at is not null as is_over,
           case when c.filter is null then true else (select json from body) @@ c.filter end as fits
         from posthorn.subscriptions as c
         where c.endpoint_id = e.id
           and c.event_type = any (v.types)
       ) as m
       -- The one that was in force, and of several the one that lets the event through.
-      order by m.was_made and not m.had_ended desc, m.fits desc nulls last, m.had_ended, m.id
+      order by m.was_made and not m.had_ended desc, m.fits desc nulls last, m.is_over, m.id
       limit 1
     ) as s on true
     order by e.tenant, e.id

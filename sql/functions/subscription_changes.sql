@@ -75,7 +75,6 @@ begin
 end
 $$;
 
--- "Always": not only in sessions of origin.
 create or replace trigger subscription_changes
   before insert or update or delete on posthorn.subscriptions
   for each row

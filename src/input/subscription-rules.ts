@@ -43,15 +43,15 @@ export const subscriptionRules = {
   },
   subscriptions_filter_methods_are_type_and_size: {
     field: 'filter',
-    rule: 'filter must call no other methods than type() and size(), because others can fail or take long',
+    rule: 'filter must contain no methods but .type() and .size(), because others can fail or take very long',
   },
   subscriptions_filter_subscripts_are_one_index_or_range: {
     field: 'filter',
-    rule: 'filter must name one index or one range in brackets, like [*], [0], [last] or [0 to 2]',
+    rule: 'filter must have one index or range in each pair of brackets, like [0], [last - 1], [0 to 4] or [*]',
   },
   subscriptions_filter_does_not_calculate: {
     field: 'filter',
-    rule: 'filter must not calculate: compare a path with a value',
+    rule: 'filter must not calculate: no +, -, *, / and % with paths or numbers',
   },
   subscriptions_filter_compares_paths_with_values: {
     field: 'filter',
@@ -67,7 +67,7 @@ export const subscriptionRules = {
   },
   subscriptions_filter_has_at_most_60_steps: {
     field: 'filter',
-    rule: 'filter must contain at most 60 brackets, parentheses, comparisons and .*, because each can be a step for each value',
+    rule: 'filter must contain at most 60 steps, counted by brackets, parentheses, wildcards and comparisons',
   },
   subscriptions_filter_is_a_predicate: {
     field: 'filter',

@@ -1,6 +1,8 @@
 import type { Pool } from 'pg';
 import { graphileSchema, partitioned, partitionOf } from '../db/names.ts';
 import { isLockFailure, withLockTimeout } from '../db/transaction.ts';
+import { deleteAll, deleteOlder, rowsPerStatement } from './delete-rows.ts';
+import { pruneCatchUps, pruneSubscriptions, pruneUnmatched } from './prune-events.ts';
 
 /** The result of a pruning run. */
 export interface PruneResult extends Record<string, unknown> {
@@ -32,8 +34,6 @@ export interface PruneResult extends Record<string, unknown> {
   /** Graphile Worker jobs that can never run again: a killed worker left them while a job replaced itself. */
   readonly deadJobs: number;
 }
-
-const rowsPerStatement = 10_000;
 
 /**
  * Drops the days whose webhooks are all older than the retention, and deletes rows that belong to nothing any more. An
@@ -168,43 +168,6 @@ function pruneReplays(pool: Pool, retentionMs: number): Promise<number> {
   );
 }
 
-/**
- * They are kept while the history has events that they explain, and one day longer, because history is dropped by days.
- */
-function pruneSubscriptions(pool: Pool, retentionMs: number): Promise<number> {
-  return deleteOlder(
-    pool,
-    retentionMs,
-    `delete from posthorn.subscriptions
-     where ended_at < now() - $1::float8 * interval '1 millisecond' - interval '1 day'`,
-  );
-}
-
-function pruneCatchUps(pool: Pool, retentionMs: number): Promise<number> {
-  return deleteOlder(
-    pool,
-    retentionMs,
-    `delete from posthorn.catch_ups where finished_at < now() - $1::float8 * interval '1 millisecond'`,
-  );
-}
-
-/** drop_partitions() deletes most of them with their days. Later ones are of events that came with an old id. */
-function pruneUnmatched(pool: Pool): Promise<number> {
-  return deleteAll(
-    pool,
-    `with dropped as materialized (
-       select u.event_id
-       from posthorn.unmatched_events as u
-       where u.event_id < (select posthorn.history_floor())
-         and not exists (select from posthorn.outbox as o where o.id = u.event_id)
-       order by u.event_id
-       limit $1
-     )
-     delete from posthorn.unmatched_events
-     where event_id = any (array(select event_id from dropped))`,
-  );
-}
-
 /** These tables are small and not partitioned. Deletes the rows of webhooks that have been dropped. */
 function pruneReplayed(pool: Pool, table: 'former_outcomes' | 'brought_forward'): Promise<number> {
   return deleteAll(
@@ -233,21 +196,6 @@ async function pruneKept(pool: Pool, retentionMs: number): Promise<number> {
     const webhooks = rows[0]?.webhooks ?? 0;
     total += webhooks;
     if (webhooks < rowsPerStatement) return total;
-  }
-}
-
-/** Runs a statement that deletes rows that ended more than $1 ms ago. */
-async function deleteOlder(pool: Pool, retentionMs: number, statement: string): Promise<number> {
-  const { rowCount } = await pool.query(statement, [retentionMs]);
-  return rowCount ?? 0;
-}
-
-/** Runs a statement that deletes at most $1 rows, until no more are left. */
-async function deleteAll(pool: Pool, statement: string): Promise<number> {
-  for (let total = 0; ; ) {
-    const { rowCount } = await pool.query(statement, [rowsPerStatement]);
-    total += rowCount ?? 0;
-    if ((rowCount ?? 0) < rowsPerStatement) return total;
   }
 }
 

@@ -141,6 +141,10 @@ describe('POST /subscriptions', () => {
     ['$.a + 1 == 2', 'subscriptions_filter_does_not_calculate'],
     [`$${'.*'.repeat(61)} == 1`, 'subscriptions_filter_has_at_most_60_steps'],
     ['$.a == $.b', 'subscriptions_filter_compares_paths_with_values'],
+    ['$.a.double() > 1', 'subscriptions_filter_methods_are_type_and_size'],
+    ['$.a[0, 0] == 1', 'subscriptions_filter_subscripts_are_one_index_or_range'],
+    ['$.a * 2 > 1', 'subscriptions_filter_does_not_calculate'],
+    [`$${'[*]'.repeat(60)} == 1`, 'subscriptions_filter_has_at_most_60_steps'],
     ['exists($.a[*] ? ($.b == 1))', 'subscriptions_filter_conditions_begin_with_at'],
     [
       Array.from({ length: 11 }, () => '$.a == 1').join(' || '),

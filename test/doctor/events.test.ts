@@ -64,11 +64,12 @@ describe('subscriptions', () => {
     {
       what: 'given to another tenant',
       change: `tenant = 'b'`,
-      becomes: { tenant: 'b', has_ended: false },
+      becomes: { tenant: 'acme', has_ended: true, is_live: false },
+      instead: [{ tenant: 'b', is_live: true }],
     },
   ])(
     'whose endpoint was $what without a trigger are found and corrected',
-    async ({ change, becomes }) => {
+    async ({ change, becomes, instead = [] }) => {
       const endpoint = await subscribedEndpoint(database);
       await subscribedEndpoint(database);
       expect(await finding('subscriptions')).toMatchObject({ status: 'ok' });
@@ -93,6 +94,12 @@ describe('subscriptions', () => {
         [id],
       );
       expect(after).toMatchObject(becomes);
+      const made = await ask(
+        database,
+        'select tenant, is_live from posthorn.subscriptions where endpoint_id = $1 and id <> $2',
+        [endpoint, id],
+      );
+      expect(made).toEqual(instead);
       expect(await finding('subscriptions')).toMatchObject({ status: 'ok' });
       expect((await repair(database.url)).subscriptions).toEqual([]);
     },

@@ -154,19 +154,40 @@ it.each(['event_id', 'event_type', 'tenant'])('%s alone bounds a replay', async 
 });
 
 it('the search for an event reads its webhooks only', async () => {
-  await database.pool.query(
-    `insert into posthorn.outbox (url, body) select $1, 'x' from generate_series(1, 3000)`,
-    [url],
-  );
-  const [plan] = await ask<{ walked_to: string | null; found: number }>(
+  const others = `insert into posthorn.outbox (url, body) select $1, 'x' from generate_series(1, 100)`;
+  await database.pool.query(others, [url]);
+  const [event = ''] = await publishEvents(database, {});
+  await database.pool.query(others, [url]);
+  const [page] = await ask<{ walked_to: string | null; found: number }>(
     database,
     `select walked_to, cardinality(webhook_ids) as found
      from posthorn.matching('{pending}', null, null, null, '00000000-0000-0000-0000-000000000000',
        'ffffffff-ffff-ffff-ffff-ffffffffffff', 'infinity', 10, 10, event_id => $1)`,
-    [events.all],
+    [event],
   );
   // A walk of ten rows got to the end.
-  expect(plan).toEqual({ walked_to: null, found: 3 });
+  expect(page).toEqual({ walked_to: null, found: 2 });
+});
+
+it('after a tenant was renamed, its endpoints have their webhooks under the new id, and direct sends stay with the old one', async () => {
+  const endpoint = await subscribedEndpoint(database, { tenant: 'before' });
+  await publishEvents(database, { tenant: 'before' });
+  await database.pool.query(
+    `insert into posthorn.outbox (endpoint_id, tenant, body) values ($1, 'before', 'its'), ($1, '', 'no one''s')`,
+    [endpoint],
+  );
+  await database.pool.query(`select posthorn.rename_tenant('before', 'after')`);
+  const count = async (tenant: string) => (await countMatching(pool, filterOf({ tenant }))).matched;
+  expect([await count('before'), await count('after')]).toEqual([1, 2]);
+  const inView = await ask(
+    database,
+    `select tenant, count(*)::integer as webhooks from posthorn.webhooks
+     where tenant in ('before', 'after') group by tenant order by tenant`,
+  );
+  expect(inView).toEqual([
+    { tenant: 'after', webhooks: 2 },
+    { tenant: 'before', webhooks: 1 },
+  ]);
 });
 
 function filterOf(parts: Partial<WebhookFilter>): WebhookFilter {

@@ -35,20 +35,30 @@ describe('explain_event()', () => {
     const disabled = await subscribe('*');
     const declined = await subscribe('*');
     const receives = await subscribe('*');
+    const gaveUp = await subscribe('*');
+    // Of several subscriptions, the one that was in force is shown, and rather one that says no.
+    const changed = await subscribe('*');
+    const several = await subscribe('order.*', '$.total > "x"');
     await subscribedEndpoint(database, { tenant: 'somebody else', to: '*' });
+    const end = (endpoint: string) =>
+      all('update posthorn.subscriptions set ended_at = now() where endpoint_id = $1', [endpoint]);
+    await end(ended);
+    await end(changed);
     await all(
       `insert into posthorn.subscriptions (endpoint_id, event_type, filter)
-       values ($1, 'order.paid', '$.total > 100')`,
-      [two],
+       values ($1, 'order.paid', '$.total > 100'), ($2, '*', '$.total > 1000'), ($3, '*', '$.total > 1000')`,
+      [two, changed, several],
     );
-    await all('update posthorn.subscriptions set ended_at = now() where endpoint_id = $1', [ended]);
-    await all(`update posthorn.endpoints set status = 'disabled' where id in ($1, $2)`, [
+    await all(`update posthorn.endpoints set status = 'disabled' where id in ($1, $2, $3)`, [
       disabled,
       declined,
+      gaveUp,
     ]);
     const [event = ''] = await publishEvents(database, { tenant, body: '{"total": 500}' });
     const later = await subscribe('*');
-    await all('update posthorn.subscriptions set ended_at = now() where endpoint_id = $1', [two]);
+    await end(two);
+    await end(gaveUp);
+    await end(several);
     await database.pool.query(
       `begin;
        set local posthorn.catch_up = 'off';
@@ -66,6 +76,9 @@ describe('explain_event()', () => {
       [disabled]: 'disabled',
       [declined]: 'not_added',
       [receives]: 'slot',
+      [gaveUp]: 'subscription_ended',
+      [changed]: 'filter_is_false',
+      [several]: 'filter_is_false',
       [later]: 'subscribed_later',
     });
     await all(`update posthorn.endpoints set status = 'active' where id = $1`, [disabled]);

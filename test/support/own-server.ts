@@ -15,12 +15,18 @@ export interface OwnServer extends AsyncDisposable {
   database(): Promise<{ readonly url: string; readonly pool: pg.Pool } & AsyncDisposable>;
 }
 
-/** Starts one with these settings on its command line; the others are those that anybody gets. */
-export async function startOwnServer(settings: Record<string, string> = {}): Promise<OwnServer> {
+/**
+ * Starts one with these settings on its command line; the others are those that anybody gets. `parent` is the directory of its
+ * directory: outside of a run of tests it must be given.
+ */
+export async function startOwnServer(
+  settings: Record<string, string> = {},
+  parent = inject('quickDirectory'),
+): Promise<OwnServer> {
   const log = createLog('silent');
   const server = await startTemporaryPostgres({
     name: 'own',
-    parent: inject('quickDirectory'),
+    parent,
     settings,
   });
   const pools = new Set<pg.Pool>();

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { RoundDatabase } from '../../../harness/postgres.ts';
 import type { Backlog } from '../../backlog.ts';
@@ -5,8 +6,9 @@ import type { Bench } from '../../bench.ts';
 import { isQueueEmpty, readMark } from '../../counters.ts';
 import { Fleet } from '../../fleet.ts';
 import { drainIn, type ProductRun } from '../../product-run.ts';
-import { bodyOf } from '../../traffic.ts';
-import { registerTenants } from './world.ts';
+import { runSteady, type Steady, startProducer } from '../../steady.ts';
+import { bodyOf, pathOf } from '../../traffic.ts';
+import { registerEndpoints, registerTenants } from './world.ts';
 
 const recipients = 100;
 
@@ -104,7 +106,7 @@ export async function editUnderLoad(bench: Bench): Promise<Edits> {
     while (!editing.signal.aborted) {
       const { rows } = await client.one.query<{ waits: number }>(
         `select count(*)::integer as waits from pg_stat_activity
-         where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0`,
+         where datname = current_database() and wait_event_type = 'Lock' and wait_event <> 'extend'`,
       );
       waits += rows[0]?.waits ?? 0;
     }
@@ -142,4 +144,61 @@ async function open(url: string): Promise<{ readonly one: pg.Client } & AsyncDis
   const one = new pg.Client({ connectionString: url });
   await one.connect();
   return { one, [Symbol.asyncDispose]: () => one.end() };
+}
+
+export interface CaughtUp {
+  readonly alone: Steady;
+  /** While an endpoint catches up. */
+  readonly beside: Steady;
+  /** What it had missed, and what came. */
+  readonly missed: number;
+  readonly received: number;
+}
+
+const catcher = 2_000_000;
+const missed = 1_000;
+
+/** Steady traffic alone, and while another tenant's endpoint gets what it missed while it was disabled. */
+export async function catchUpBeside(bench: Bench): Promise<CaughtUp> {
+  const { receiver, server, options, progress, signal } = bench;
+  const path = pathOf(catcher);
+  await receiver.mood(path, 'well');
+  await using database = await server.createDatabase();
+  const { client } = database;
+  await registerEndpoints(client, { tenant: 'away', port: receiver.port, from: catcher, count: 1 });
+  await using fleet = new Fleet({
+    databaseUrl: database.url,
+    workers: options.workers,
+    profile: undefined,
+  });
+  await using producer = await startProducer(bench);
+  const cast = { database, producer, fleet, endpoints: options.endpoints, perSecond: 100 };
+  await fleet.ready(database, signal);
+  await runSteady(bench, { ...cast, webhooks: 300 });
+  progress.now('steady traffic alone');
+  const alone = await runSteady(bench, { ...cast, webhooks: 1_200 });
+  await client.query(`update posthorn.endpoints set status = 'disabled' where tenant = 'away'`);
+  await client.query(
+    `insert into posthorn.events (tenant, event_type, body)
+     select 'away', 'order.paid', $2 from generate_series(1, $1::integer)`,
+    [missed, bodyOf(0)],
+  );
+  progress.now('steady traffic beside an endpoint that catches up');
+  await client.query(`update posthorn.endpoints set status = 'active' where tenant = 'away'`);
+  const beside = await runSteady(bench, { ...cast, webhooks: 1_200 });
+  for (let tries = 0; tries < 600; tries += 1) {
+    const { rows } = await client.query<{ isDone: boolean }>(
+      `select not exists (select from posthorn.catch_ups where status = 'running')
+         and not exists (select from posthorn.queue) as "isDone"`,
+    );
+    if (rows[0]?.isDone === true) break;
+    await sleep(100, undefined, { signal });
+  }
+  await fleet.stop();
+  const { requests: received } = await receiver.watched(path);
+  await receiver.unwatch(path);
+  progress.done(
+    `catching up with ${received} of ${missed}: p99 of others ${alone.p99Ms.toFixed(1)} ms alone, ${beside.p99Ms.toFixed(1)} ms beside`,
+  );
+  return { alone, beside, missed, received };
 }

@@ -2,7 +2,14 @@ import type { Bench } from '../../bench.ts';
 import { type ProductRun, runProduct } from '../../product-run.ts';
 import { figure, type Result, type Section } from '../../report.ts';
 import { percentile, spreadOf } from '../../statistics.ts';
-import { type Deferred, deliverDeferred, drainEvents, editUnderLoad } from './deliveries.ts';
+import {
+  type CaughtUp,
+  catchUpBeside,
+  type Deferred,
+  deliverDeferred,
+  drainEvents,
+  editUnderLoad,
+} from './deliveries.ts';
 import { measureFilters } from './filters.ts';
 import { measureInserts } from './inserts.ts';
 
@@ -15,6 +22,7 @@ interface Round {
   readonly direct: ProductRun;
   readonly events: ProductRun;
   readonly deferred: Deferred;
+  readonly caughtUp: CaughtUp;
 }
 
 export async function runEvents(bench: Bench): Promise<Result> {
@@ -28,6 +36,7 @@ export async function runEvents(bench: Bench): Promise<Result> {
       direct: await runProduct(bench),
       events: await drainEvents(bench),
       deferred: await deliverDeferred(bench),
+      caughtUp: await catchUpBeside(bench),
     };
     rounds.push(round);
     progress.done(
@@ -100,10 +109,34 @@ export async function runEvents(bench: Bench): Promise<Result> {
           }),
         ],
       },
+      {
+        title:
+          'An endpoint that was disabled gets 1,000 events that it missed, beside 100 webhooks a second of others',
+        figures: [
+          figure('received', { unit: '', runs: rounds, of: ({ caughtUp }) => caughtUp.received }),
+          ...(['alone', 'beside'] as const).flatMap((which) => [
+            figure(`others ${which}, p50`, {
+              unit: 'ms',
+              digits: 1,
+              runs: rounds,
+              of: ({ caughtUp }) => caughtUp[which].p50Ms,
+            }),
+            figure(`others ${which}, p99`, {
+              unit: 'ms',
+              digits: 1,
+              runs: rounds,
+              of: ({ caughtUp }) => caughtUp[which].p99Ms,
+            }),
+          ]),
+        ],
+      },
     ],
-    violations: rounds.flatMap(({ direct, events }) => [
+    violations: rounds.flatMap(({ direct, events, caughtUp }) => [
       ...direct.violations,
       ...events.violations,
+      ...(caughtUp.received === caughtUp.missed
+        ? []
+        : [`caught up with ${caughtUp.received} of ${caughtUp.missed}`]),
     ]),
     runs: { inserts: inserts.runs, edits, rounds },
   };

@@ -20,7 +20,7 @@ interface Subject {
 
 interface Measured {
   readonly timesMs: number[];
-  walBytes: number;
+  readonly walBytes: number[];
 }
 
 const eventText = 'insert into posthorn.events (tenant, event_type, body) values ($1, $2, $3)';
@@ -63,7 +63,7 @@ export async function measureInserts({
   signal,
 }: Bench): Promise<{ table: Table; runs: unknown }> {
   const subjects = subjectsOf(receiver.port);
-  const measured: Measured[] = subjects.map(() => ({ timesMs: [], walBytes: 0 }));
+  const measured: Measured[] = subjects.map(() => ({ timesMs: [], walBytes: [] }));
   const perRound = 60;
   for (let round = 1; round <= options.rounds; round += 1) {
     await using database = await server.createDatabase();
@@ -86,23 +86,24 @@ export async function measureInserts({
       // After a checkpoint, the first change of a page writes the whole page.
       await client.query('checkpoint');
       for (let warm = 0; warm < 100; warm += 1) await subject.insert(client, bodyOf(warm));
-      const before = await walOf(client);
-      const times = 20;
-      for (let turn = 0; turn < times; turn += 1) await subject.insert(client, bodyOf(turn));
-      const one = measured[at];
-      if (one !== undefined) one.walBytes = ((await walOf(client)) - before) / times;
+      for (let turn = 0; turn < 30; turn += 1) {
+        const before = await walOf(client);
+        await subject.insert(client, bodyOf(turn));
+        measured[at]?.walBytes.push((await walOf(client)) - before);
+      }
     }
   }
   progress.done('inserts');
   const [direct] = measured;
   const median = (one: Measured | undefined) => spreadOf(one?.timesMs ?? [])?.median ?? Number.NaN;
+  // A page that is written as a whole, or split, is in few of the statements.
+  const walBytesOf = (one: Measured | undefined) =>
+    spreadOf(one?.walBytes ?? [])?.median ?? Number.NaN;
   const single = (value: number) => ({ median: value, min: value, max: value });
   const rows: Row[] = subjects.map(({ name, recipients }, at) => {
     const one = measured[at];
     const further =
-      recipients > 1
-        ? ((one?.walBytes ?? 0) - (measured[2]?.walBytes ?? 0)) / (recipients - 1)
-        : undefined;
+      recipients > 1 ? (walBytesOf(one) - walBytesOf(measured[2])) / (recipients - 1) : undefined;
     return {
       name,
       unit: '',
@@ -110,7 +111,7 @@ export async function measureInserts({
       cells: [
         single(median(one)),
         single(median(one) / median(direct)),
-        single(Math.round(one?.walBytes ?? Number.NaN)),
+        single(walBytesOf(one)),
         further === undefined ? '' : single(Math.round(further)),
       ],
     };

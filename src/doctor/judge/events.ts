@@ -49,7 +49,7 @@ export function judgeCatchUps(catchUps: readonly CatchUp[]): Finding {
   if (first !== undefined) {
     return fail(
       `no job for ${counted(lost.length, 'endpoint')} that ${lost.length === 1 ? 'waits' : 'wait'} for one: ${idsOf(lost)}`,
-      `select posthorn.catch_up('${first.endpoint_id}', since => '…'); with the time since which it may have missed events.`,
+      `select posthorn.catch_up('${first.endpoint_id}', since => '<time>'); with the time since which it may have missed events.`,
     );
   }
   const still = catchUps.filter(({ still_s: forS }) => (forS ?? 0) > stillS);
@@ -63,7 +63,7 @@ export function judgeCatchUps(catchUps: readonly CatchUp[]): Finding {
     const disabled = long.filter(({ is_disabled: isDisabled }) => isDisabled);
     return warn(
       `${counted(long.length, 'endpoint')} for up to ${age(long[0]?.running_s ?? 0)}: ${idsOf(long)}${disabled.length === 0 ? '' : `; disabled: ${idsOf(disabled)}`}`,
-      'Enable an endpoint that is disabled, raise its rate (select posthorn.catch_up(…, rate_limit_per_s => …)), or end it: select posthorn.cancel_catch_up(…). It also waits for transactions that began before the endpoint was enabled: see open transactions.',
+      'Enable an endpoint that is disabled, raise its rate (posthorn endpoints catch-up ID --since TIME --rate N), or end it (posthorn endpoints catch-up ID --cancel). It also waits for transactions that began before the endpoint was enabled: see open transactions.',
     );
   }
   return ok(catchUps.length === 0 ? 'none' : `${counted(catchUps.length, 'endpoint')}, moving`);
