@@ -2,6 +2,7 @@ import { html } from '/dashboard/vendor/preact.js';
 import { query } from './api.js';
 import { Recipients } from './events.js';
 import { ago, clock, count, cut, tenantText } from './format.js';
+import { Tenant } from './lists.js';
 import { Loading, Snippet, Trouble, useAnswer } from './parts.js';
 import { Explain } from './recipients.js';
 import { statuses, WebhookTable } from './webhooks.js';
@@ -18,7 +19,7 @@ export function Event({ id }) {
   return html`
     <p><a href="#/events">← Events</a></p>
     <div class="bar">
-      <h1>${event.event_type} <span class="id">${id}</span></h1>
+      <h1>${event.event_type} <${Tenant} tenant=${event.tenant} /> <span class="id">${id}</span></h1>
       ${webhooks.some(({ status }) => status === 'failed' || status === 'cancelled') && html`<a class="button" href=${`#/replays${query({ event_id: id })}`}>Replay its webhooks</a>`}
     </div>
     <${Trouble} problem=${problem} />
@@ -26,10 +27,8 @@ export function Event({ id }) {
     <h2>Webhooks</h2>
     ${webhooks.length === 0 ? html`<p class="muted">There is none.</p>` : html`<${WebhookTable} rows=${webhooks} isOfOneEvent />`}
     ${event.more && html`<p>These are the first ${count(webhooks.length)}. <a href=${`#/webhooks${query({ event_id: id })}`}>See all webhooks of this event</a></p>`}
-    <div class="columns wide apart">
-      <section aria-labelledby="facts"><h2 id="facts">Event</h2><${Facts} event=${event} /></section>
-      <section aria-labelledby="others"><h2 id="others">Who did not receive it, and why?</h2><${Others} event=${event} /></section>
-    </div>`;
+    <div class="columns apart"><section aria-labelledby="others"><h2 id="others">Who did not receive it, and why?</h2><${Others} event=${event} /></section></div>
+    <div class="columns apart"><section aria-labelledby="facts"><h2 id="facts">Event</h2><${Facts} event=${event} /></section></div>`;
 }
 
 /** @param {FoundEvent} event */
@@ -71,7 +70,7 @@ function Facts({ event }) {
 function Others({ event }) {
   const statement = `select r.*\nfrom posthorn.events as e,\n  posthorn.recipients(e.tenant, e.event_type, e.body) as r\nwhere e.id = '${event.id}';`;
   return html`
-    <p>This asks the endpoints and subscriptions of now, which may have changed since. The API never returns bodies. Paste the event's body, or leave it empty if no subscription has a filter.</p>
+    <p class="lead">This asks the endpoints and subscriptions of now, which may have changed since. The API never returns bodies. Paste the event's body, or leave it empty if no subscription has a filter.</p>
     <${Explain} tenant=${event.tenant} eventType=${event.event_type} />
     <details><summary>The same in Postgres</summary>
       <p>If you may read the outbox, this statement uses the body of the event:</p>

@@ -253,7 +253,8 @@ export function typeOf(document, given) {
   if (schema.enum !== undefined)
     return schema.enum.map((/** @type {unknown} */ each) => JSON.stringify(each)).join(' or ');
   const choice = schema.oneOf ?? schema.anyOf;
-  if (choice !== undefined) {
+  // Choices below a type only narrow it, such as a length that depends on the characters.
+  if (choice !== undefined && schema.type === undefined) {
     const types = choice.map((/** @type {Schema} */ each) => typeOf(document, each));
     return [...new Set(types)].join(' or ');
   }
@@ -272,7 +273,7 @@ export function typeOf(document, given) {
 export function rulesOf(schema) {
   return [
     range(schema.minimum, schema.maximum, ''),
-    range(schema.minLength, schema.maxLength, ' characters'),
+    range(schema.minLength || undefined, schema.maxLength, ' characters'),
     range(schema.minItems, schema.maxItems, ' entries'),
     range(schema.minProperties, schema.maxProperties, ' fields'),
     schema.exclusiveMinimum === undefined ? '' : `more than ${schema.exclusiveMinimum}`,

@@ -1,7 +1,7 @@
 /*
- * The customers of the demo's shop, and the tempers of their receivers. Together they show what a sender of webhooks meets:
- * one that is quick, one that is slow, one that fails now and then, one that is away for a while, one that takes only so
- * much, and one that refuses some for good.
+ * The customers of the demo's shop, each a tenant, and the tempers of their receivers. Together they show what a sender of
+ * webhooks meets: one that is quick, one that is slow, one that fails now and then, one that is away for a while, one that
+ * takes only so much, one that refuses some for good, one that wants only some events, and one that is disabled at times.
  */
 
 /** How a receiver answers one request. */
@@ -27,18 +27,37 @@ export interface Moment {
   readonly number: number;
 }
 
-export interface Customer {
+/** Which events an endpoint receives: columns of posthorn.subscriptions. */
+interface Subscription {
+  readonly eventType: string;
+  readonly filter?: string;
+}
+
+/** An endpoint of a customer, and the receiver behind it. */
+export interface Receiving {
   /** Of its path at the receiver. */
   readonly name: string;
   /** Shown beside its endpoint. */
   readonly description: string;
-  /** Its share of the orders, beside the others' shares. */
-  readonly share: number;
+  readonly subscriptions: readonly Subscription[];
   /** How many requests a second it takes at least, over a longer time. What it gets must stay below that. */
   readonly takesPerS: number;
   /** Limits of its endpoint: columns of posthorn.endpoints. */
   readonly limits: { readonly ratePerS?: number; readonly ordered?: boolean };
   answer(moment: Moment): Answer;
+}
+
+/** A customer with its main endpoint. Its name is also that of the tenant. */
+export interface Customer extends Receiving {
+  /** Its share of the orders, beside the others' shares. */
+  readonly share: number;
+}
+
+/** One more endpoint of a customer. */
+export interface SideEndpoint extends Receiving {
+  readonly tenant: string;
+  /** It is disabled for a while, again and again, and catches up afterwards. */
+  readonly isClosedAtTimes?: boolean;
 }
 
 const outageEveryS = 240;
@@ -51,6 +70,7 @@ export const customers: readonly Customer[] = [
   {
     name: 'atlas',
     description: 'Atlas Books: quick, and in strict order',
+    subscriptions: [{ eventType: 'order.*' }],
     share: 6,
     // One at a time, and each waits until the one before it is recorded.
     takesPerS: 10,
@@ -60,6 +80,7 @@ export const customers: readonly Customer[] = [
   {
     name: 'birch',
     description: 'Birch Furniture: slow, up to two seconds',
+    subscriptions: [{ eventType: 'order.*' }],
     share: 3,
     // Eight at a time, of 0.7 s each.
     takesPerS: 8,
@@ -69,6 +90,7 @@ export const customers: readonly Customer[] = [
   {
     name: 'cobalt',
     description: 'Cobalt Games: fails now and then',
+    subscriptions: [{ eventType: '*' }],
     share: 5,
     takesPerS: 50,
     limits: {},
@@ -81,6 +103,7 @@ export const customers: readonly Customer[] = [
   {
     name: 'dune',
     description: 'Dune Travel: away for a while, again and again',
+    subscriptions: [{ eventType: '*' }],
     share: 3,
     // What waited for it while it was away goes in a few seconds.
     takesPerS: 10,
@@ -93,6 +116,7 @@ export const customers: readonly Customer[] = [
   {
     name: 'ember',
     description: 'Ember Coffee: one a second, and 429 to whoever sends more',
+    subscriptions: [{ eventType: 'order.*' }],
     share: 2,
     takesPerS: emberPerS,
     limits: {},
@@ -104,6 +128,7 @@ export const customers: readonly Customer[] = [
   {
     name: 'fjord',
     description: 'Fjord Outdoor: two a second by its settings, and refuses one in fifteen for good',
+    subscriptions: [{ eventType: 'order.*' }, { eventType: 'catalogue.changed' }],
     share: 2,
     takesPerS: fjordPerS,
     limits: { ratePerS: fjordPerS },
@@ -116,6 +141,38 @@ export const customers: readonly Customer[] = [
             headers: { 'content-type': 'application/json' },
           }
         : ok(25 + 25 * luck),
+  },
+];
+
+/** Endpoints for which the shop publishes nothing of its own: they receive events of their customer. */
+export const sideEndpoints: readonly SideEndpoint[] = [
+  {
+    tenant: 'atlas',
+    name: 'atlas-accounts',
+    description: 'Atlas Books, accounts: only orders of 100 and more',
+    subscriptions: [{ eventType: 'order.created', filter: '$.total >= 100' }],
+    takesPerS: 50,
+    limits: {},
+    answer: ({ luck }) => ok(5 + 10 * luck),
+  },
+  {
+    tenant: 'cobalt',
+    name: 'cobalt-tax',
+    description: 'Cobalt Games, tax: only orders from Germany',
+    subscriptions: [{ eventType: 'order.created', filter: '$.country == "DE"' }],
+    takesPerS: 50,
+    limits: {},
+    answer: ({ luck }) => ok(10 + 10 * luck),
+  },
+  {
+    tenant: 'birch',
+    name: 'birch-warehouse',
+    description: 'Birch Furniture, warehouse: disabled at times, then it catches up in order',
+    subscriptions: [{ eventType: 'order.created' }],
+    takesPerS: 20,
+    limits: { ordered: true },
+    isClosedAtTimes: true,
+    answer: ({ luck }) => ok(5 + 10 * luck),
   },
 ];
 

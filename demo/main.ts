@@ -8,7 +8,8 @@ import { readConfig } from '../src/config/config.ts';
 import { createLog } from '../src/log.ts';
 import { startPosthorn } from '../src/posthorn.ts';
 import { arrivalsPerS, usual } from './arrivals.ts';
-import { customers } from './customers.ts';
+import { customers, sideEndpoints } from './customers.ts';
+import { letThingsHappen } from './happenings.ts';
 import { createPlainLog } from './plain-log.ts';
 import { startReceiver } from './receiver.ts';
 import { openShop, sell } from './shop.ts';
@@ -95,18 +96,26 @@ async function run(options: {
   stack.defer(() => posthorn.stop());
   if (signal.aborted) return;
 
-  const receiver = stack.use(await startReceiver(customers));
+  const receiver = stack.use(await startReceiver([...customers, ...sideEndpoints]));
   const pool = new pg.Pool({ connectionString: server.url, max: 2 });
   pool.on('error', (error) => log.error({ error: error.message }, 'The shop lost a connection'));
   stack.defer(() => pool.end());
-  const to = await openShop(pool, { customers, urlOf: (customer) => receiver.urlOf(customer) });
+  const shop = await openShop(pool, {
+    customers,
+    sideEndpoints,
+    urlOf: (endpoint) => receiver.urlOf(endpoint),
+  });
 
   const selling = new AbortController();
-  const sold = sell(pool, { ...options, to, signal: AbortSignal.any([signal, selling.signal]) });
+  const until = AbortSignal.any([signal, selling.signal]);
+  const sold = Promise.all([
+    sell(pool, { ...options, to: customers, signal: until }),
+    letThingsHappen(pool, { ...shop, signal: until }),
+  ]);
   // Last in, first out: the shop closes first, then what it needs.
   stack.defer(() => {
     selling.abort();
-    return sold.catch(() => {});
+    return sold.then(() => {}).catch(() => {});
   });
   console.log(
     welcome({ address: posthorn.address, psql: server.psql, urlFile: server.urlFile, ...options }),
@@ -123,16 +132,18 @@ function welcome(options: {
 }): string {
   const { address, psql, urlFile, perSecond } = options;
   return `
-The shop sells, about ${perSecond} orders a second, and each tells its customer by a webhook.
+The shop sells, about ${perSecond} orders a second, and publishes an event for each. The customer's endpoints that subscribe to it receive a webhook.
 
   Dashboard  ${address}/
   psql       ${psql}
   Apps       ${urlAssignment(urlFile)}
 
-${customers.map(({ description }) => `  ${description}`).join('\n')}
+${[...customers, ...sideEndpoints].map(({ description }) => `  ${description}`).join('\n')}
 
-One order in twenty is rolled back: neither it nor its webhook is ever there. The charts get their first points after a
+One order in twenty is rolled back: neither it nor its event is ever there. The charts get their first points after a
 minute, and from then on one each minute. Dune is away for a while after 20 seconds: watch its breaker open, then its backlog go.
+Birch's warehouse is disabled for 15 seconds again and again, and catches up afterwards. Every 30 seconds there is an event for all
+tenants. Gale tries the shop and has no endpoint: its events have no recipient.
 
 Ctrl-C stops everything and leaves nothing behind.`;
 }

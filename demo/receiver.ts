@@ -2,21 +2,21 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Answer, Customer } from './customers.ts';
+import type { Answer, Receiving } from './customers.ts';
 
-/** The receivers of all customers, on one port of loopback: each has a path of its name. */
+/** The receivers of all endpoints, on one port of loopback: each has a path of its name. */
 export interface Receiver extends AsyncDisposable {
-  urlOf(customer: Customer): string;
+  urlOf(endpoint: Pick<Receiving, 'name'>): string;
 }
 
 /** Starts them. They read what comes, and keep nothing. */
-export async function startReceiver(customers: readonly Customer[]): Promise<Receiver> {
+export async function startReceiver(endpoints: readonly Receiving[]): Promise<Receiver> {
   const stopping = new AbortController();
   const startedMs = performance.now();
   const desks = new Map(
-    customers.map((customer) => [
-      `/${customer.name}`,
-      { customer, recentMs: [] as number[], number: 0 },
+    endpoints.map((endpoint) => [
+      `/${endpoint.name}`,
+      { endpoint, recentMs: [] as number[], number: 0 },
     ]),
   );
   const server = createServer((request, response) => {
@@ -29,7 +29,7 @@ export async function startReceiver(customers: readonly Customer[]): Promise<Rec
       const nowMs = performance.now();
       desk.number += 1;
       desk.recentMs = [...desk.recentMs.filter((atMs) => atMs > nowMs - 1_000), nowMs];
-      const answer = desk.customer.answer({
+      const answer = desk.endpoint.answer({
         atS: (nowMs - startedMs) / 1_000,
         perSecond: desk.recentMs.length,
         luck: Math.random(),

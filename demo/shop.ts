@@ -1,47 +1,87 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { enqueue } from '../src/outbox/enqueue.ts';
-import type { NewWebhook } from '../src/outbox/webhook.ts';
+import { publish } from '../src/outbox/publish.ts';
 import { refusedShare, reminderShare } from './arrivals.ts';
-import type { Customer } from './customers.ts';
+import type { Customer, Receiving, SideEndpoint } from './customers.ts';
+import { eventTypes, type ShopEvents } from './event-types.ts';
 
-/** A customer whose endpoint is registered. */
-export interface Registered {
-  readonly id: string;
-  readonly share: number;
+/** The endpoints that are disabled at times, by id. */
+export interface OpenShop {
+  readonly closedAtTimes: readonly string[];
 }
 
-/** The application of the demo: a table of its own, and an endpoint for each customer. */
+/** The application of the demo: a table of its own, endpoints and subscriptions of each customer, and its event types. */
 export async function openShop(
   pool: pg.Pool,
-  { customers, urlOf }: { customers: readonly Customer[]; urlOf(customer: Customer): string },
-): Promise<Registered[]> {
+  {
+    customers,
+    sideEndpoints,
+    urlOf,
+  }: {
+    readonly customers: readonly Customer[];
+    readonly sideEndpoints: readonly SideEndpoint[];
+    urlOf(endpoint: Receiving): string;
+  },
+): Promise<OpenShop> {
   await pool.query(`
     create table public.orders (
       id bigint generated always as identity primary key,
-      customer uuid not null,
+      customer text not null,
       total numeric(10, 2) not null,
       placed_at timestamptz not null default now()
     )`);
-  const registered: Registered[] = [];
-  for (const customer of customers) {
-    const { ratePerS = null, ordered = false } = customer.limits;
-    const { rows } = await pool.query<{ id: string }>(
-      `insert into posthorn.endpoints (url, description, secret, rate_limit_per_s, ordered)
-       values ($1, $2, $3, $4, $5)
-       returning id`,
-      [urlOf(customer), customer.description, `secret of ${customer.name}`, ratePerS, ordered],
+  for (const { name, description, schema, example } of eventTypes) {
+    await pool.query(
+      'insert into posthorn.event_types (name, description, schema, example) values ($1, $2, $3, $4)',
+      [name, description, schema, example],
     );
-    for (const { id } of rows) registered.push({ id, share: customer.share });
   }
-  return registered;
+  for (const customer of customers) {
+    await pool.query('insert into posthorn.tenants (id, name) values ($1, $2)', [
+      customer.name,
+      customer.description.split(':')[0],
+    ]);
+    await register(pool, { tenant: customer.name, endpoint: customer, url: urlOf(customer) });
+  }
+  const closedAtTimes: string[] = [];
+  for (const endpoint of sideEndpoints) {
+    const id = await register(pool, { tenant: endpoint.tenant, endpoint, url: urlOf(endpoint) });
+    if (endpoint.isClosedAtTimes === true) closedAtTimes.push(id);
+  }
+  return { closedAtTimes };
+}
+
+/** Registers an endpoint and its subscriptions, and returns its id. */
+async function register(
+  pool: pg.Pool,
+  {
+    tenant,
+    endpoint,
+    url,
+  }: { readonly tenant: string; readonly endpoint: Receiving; readonly url: string },
+): Promise<string> {
+  const { ratePerS = null, ordered = false } = endpoint.limits;
+  const { rows } = await pool.query<{ id: string }>(
+    `insert into posthorn.endpoints (tenant, url, description, secret, rate_limit_per_s, ordered)
+     values ($1, $2, $3, $4, $5, $6)
+     returning id`,
+    [tenant, url, endpoint.description, `secret of ${endpoint.name}`, ratePerS, ordered],
+  );
+  const id = rows[0]?.id ?? '';
+  for (const { eventType, filter = null } of endpoint.subscriptions) {
+    await pool.query(
+      'insert into posthorn.subscriptions (endpoint_id, event_type, filter) values ($1, $2, $3)',
+      [id, eventType, filter],
+    );
+  }
+  return id;
 }
 
 /** Sells until it is told to stop: some orders at once, so that there is something to see, and then a few a second. */
 export async function sell(
   pool: pg.Pool,
   options: {
-    readonly to: readonly Registered[];
+    readonly to: readonly Customer[];
     readonly perSecond: number;
     readonly atOnce: number;
     readonly signal: AbortSignal;
@@ -58,28 +98,29 @@ export async function sell(
 }
 
 /**
- * An order and its webhook in one transaction. The payment of some is refused at the last moment: then neither is there,
- * and nothing is sent.
+ * An order and its event in one transaction. The payment of some is refused at the last moment: then neither is there, and
+ * nothing is sent.
  */
-async function placeOrder(pool: pg.Pool, to: readonly Registered[]): Promise<void> {
-  const { id: customer } = pick(to);
+async function placeOrder(pool: pg.Pool, to: readonly Customer[]): Promise<void> {
+  const { name: tenant } = pick(to);
   const client = await pool.connect();
   try {
     await client.query('begin');
-    const total = (5 + 200 * Math.random() ** 2).toFixed(2);
+    const total = Number((5 + 200 * Math.random() ** 2).toFixed(2));
     const { rows } = await client.query<{ id: string }>(
       'insert into public.orders (customer, total) values ($1, $2) returning id',
-      [customer, total],
+      [tenant, total],
     );
     for (const { id } of rows) {
-      const webhook: NewWebhook = {
-        endpointId: customer,
-        body: { type: 'order.created', order: Number(id), total: Number(total) },
-        priority: priorityOf(Number(total)),
+      const order = Number(id);
+      await publish<ShopEvents>(client, {
+        tenant,
+        eventType: 'order.created',
+        body: { order, total, country: countries[order % countries.length] ?? 'US' },
+        priority: priorityOf(total),
         idempotencyKey: `order-${id}-created`,
-      };
-      await enqueue(client, webhook);
-      if (Math.random() < reminderShare) await enqueue(client, reminderOf(webhook, Number(id)));
+      });
+      if (Math.random() < reminderShare) await askForReview(client, { tenant, order });
     }
     await client.query(Math.random() < refusedShare ? 'rollback' : 'commit');
   } catch (error) {
@@ -90,23 +131,29 @@ async function placeOrder(pool: pg.Pool, to: readonly Registered[]): Promise<voi
   }
 }
 
+const countries = ['DE', 'FR', 'US'] as const;
+
 function priorityOf(total: number): 'high' | 'normal' | 'low' {
   if (total > 150) return 'high';
   return total < 8 ? 'low' : 'normal';
 }
 
-/** One that waits for its time. */
-function reminderOf(webhook: NewWebhook, order: number): NewWebhook {
-  return {
-    ...webhook,
-    body: { type: 'order.review_wanted', order },
+/** Publishes an event that waits for its time. */
+async function askForReview(
+  client: pg.PoolClient,
+  { tenant, order }: { readonly tenant: string; readonly order: number },
+): Promise<void> {
+  await publish<ShopEvents>(client, {
+    tenant,
+    eventType: 'order.review_wanted',
+    body: { order },
     priority: 'low',
     sendAt: new Date(Date.now() + 180_000),
     idempotencyKey: `order-${order}-review`,
-  };
+  });
 }
 
-function pick(to: readonly Registered[]): Registered {
+function pick(to: readonly Customer[]): Customer {
   let rest = Math.random() * to.reduce((sum, { share }) => sum + share, 0);
   for (const one of to) {
     rest -= one.share;

@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
 import { UniqueIntegrityConstraintViolationError } from 'slonik';
 import { z } from 'zod';
-import { invalid, notFound, type Problem, shown } from '../input/problem.ts';
-import { brokenTenantRule, tenantRename, tenantSettings } from '../input/tenant-fields.ts';
+import { notFound, type Problem, shown } from '../input/problem.ts';
+import { tenantRename, tenantSettings } from '../input/tenant-fields.ts';
 import {
   findTenant,
   forgetTenant,
@@ -123,10 +123,6 @@ const fields = { kind: 'invalid_tenant', maxBytes: 16_384, isOptional: false } a
 async function name(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
   const read = await readRequest(c, tenantSettings, fields);
   if (!read.ok) return answerProblem(c, read.problem);
-  if (id === '*') {
-    const part = brokenTenantRule('tenants_id_is_not_all_tenants');
-    return answerProblem(c, invalid('invalid_tenant', [part]));
-  }
   await nameTenant(options.pool, { id, name: read.fields.name });
   return show(c, { id, options });
 }

@@ -44,8 +44,11 @@ export function notFound(
   what: 'webhook' | 'event' | 'event_type' | 'endpoint' | 'subscription' | 'tenant' | 'replay',
   id: string,
 ): Problem {
-  const name = what === 'event_type' ? 'event type with name' : `${what} with id`;
-  return { kind: `${what}_not_found`, detail: `No ${name} ${shown(id)}` };
+  // A name may end with a full stop, or have blanks.
+  if (what === 'event_type') {
+    return { kind: 'event_type_not_found', detail: `No event type with name "${shown(id)}"` };
+  }
+  return { kind: `${what}_not_found`, detail: `No ${what} with id ${shown(id)}` };
 }
 
 /** An idempotency key that came with another webhook or event before. */

@@ -1,10 +1,11 @@
 import { type CommonQueryMethods, sql } from 'slonik';
 import { z } from 'zod';
-import { eventColumns, eventRow } from './event-row.ts';
+import { eventColumns, eventRow, recipientsOf } from './event-row.ts';
 import { listWebhooks } from './list-webhooks.ts';
 import { webhookRow } from './webhook-row.ts';
 
 const shownWebhooks = 100;
+const maxCounted = 10_000;
 
 /** An event with the webhooks that take it to its endpoints. */
 export const foundEvent = eventRow
@@ -25,8 +26,9 @@ export async function findEvent(
   id: string,
 ): Promise<FoundEvent | undefined> {
   const event = await connection.maybeOne(sql.type(eventRow)`
-    select ${eventColumns}
+    select ${eventColumns(maxCounted)}
     from posthorn.redacted_events as v
+    cross join lateral (${recipientsOf(maxCounted)}) as c
     where v.id = ${id}::uuid`);
   if (event === null) return undefined;
   const { webhooks, before } = await listWebhooks(connection, {

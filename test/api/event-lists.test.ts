@@ -78,6 +78,27 @@ describe('GET /events', () => {
     expect(await eventsAt(query)).toEqual([unmatched]);
   });
 
+  it('counts no more recipients of an event than it tells, and more for one event than in a list', async () => {
+    const tenant = newTenant();
+    const event = await publish(tenant, 'a');
+    await on.database.pool.query(
+      `insert into posthorn.outcomes (webhook_id, outbox_id, lane, status, attempts)
+       select posthorn.webhook_id($1::uuid, posthorn.uuid_v7()), $1::uuid, 1, 'delivered', 1 from generate_series(1, 1001)`,
+      [event],
+    );
+    const counted = async (path: string) => (await on.api.ask(path)).json;
+    expect(await counted(`/events/${event}`)).toMatchObject({
+      recipients: 1_001,
+      is_at_least: false,
+    });
+    expect((await counted(`/events?tenant=${tenant}`)).events).toMatchObject([
+      { recipients: 1_000, is_at_least: true },
+    ]);
+    expect((await counted(`/events?tenant=${tenant}&limit=200`)).events).toMatchObject([
+      { recipients: 500, is_at_least: true },
+    ]);
+  });
+
   it('does not list an event that a job has to fan out among those without recipients', async () => {
     const event = await publish('*', 'broadcast');
     expect(await eventsAt('tenant=*')).toEqual([event]);

@@ -31,6 +31,7 @@ describe('POST /events', () => {
       tenant,
       event_type: 'order.paid',
       recipients: 2,
+      is_at_least: false,
       body_bytes: 11,
       content_type: 'application/json',
       priority: 'high',

@@ -74,6 +74,11 @@ async function makeThings(operationId: string): Promise<Readonly<Record<string, 
     'insert into posthorn.subscriptions (endpoint_id, event_type) values ($1, $2) returning id',
     [e, marker],
   );
+  await database.pool.query(
+    `insert into posthorn.event_types (name, description, example) values ($1, $1, to_jsonb($1::text))
+     on conflict do nothing`,
+    [marker],
+  );
   const subscriptions = subscribed.rows[0]?.id ?? '';
   // The tenant that is renamed gets the name of the example, which no other may have then.
   if (operationId !== 'renameTenant') {
@@ -82,12 +87,10 @@ async function makeThings(operationId: string): Promise<Readonly<Record<string, 
       marker,
     ]);
   }
-  await database.pool.query(
-    `insert into posthorn.event_types (name, description) values ('order.paid', $1) on conflict do nothing`,
-    [marker],
-  );
-  const named = { tenants: tenant, 'event-types': 'order.paid' };
-  return { endpoints: e, webhooks: w, replays: r, events: v, subscriptions, ...named };
+  return {
+    ...{ endpoints: e, webhooks: w, replays: r, events: v, subscriptions },
+    ...{ tenants: tenant, 'event-types': marker },
+  };
 }
 
 it.each(scopeSets.map((scopes) => [scopes.join(' and '), scopes] as const))(

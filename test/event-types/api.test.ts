@@ -70,7 +70,11 @@ describe('an event type', () => {
     expect((await api.ask('/event-types/order.paid', { method: 'DELETE' })).status).toBe(204);
     for (const method of ['GET', 'DELETE']) {
       const { status, json } = await api.ask('/event-types/order.paid', { method });
-      expect([status, json.code]).toEqual([404, 'event_type_not_found']);
+      expect([status, json.code, json.detail]).toEqual([
+        404,
+        'event_type_not_found',
+        'No event type with name "order.paid"',
+      ]);
     }
   });
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CheckMode } from '../../src/domain/check-mode.ts';
 import { serveTestApi, type TestApi } from '../api/served-api.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 
 // POSTHORN_CHECK_EVENTS: what the HTTP API makes of events that are not as the catalogue has them.
@@ -177,3 +178,23 @@ it('a change of the catalogue takes effect by itself', async () => {
   );
   await becomes(400);
 });
+
+it.each([
+  ['', 202],
+  ['strict', 400],
+])(
+  'POSTHORN_CHECK_EVENTS=%s: an event of an unknown type is answered with %i',
+  async (mode, status) => {
+    await using posthorn = await startEngine(database, {
+      worker: false,
+      api: true,
+      env: { POSTHORN_CHECK_EVENTS: mode },
+    });
+    const answer = await fetch(`${posthorn.address}/events`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(unknown),
+    });
+    expect(answer.status).toBe(status);
+  },
+);
