@@ -48,8 +48,10 @@ export function notFound(
   if (what === 'event_type') {
     return { kind: 'event_type_not_found', detail: `No event type with name "${shown(id)}"` };
   }
-  const named = what === 'tenant' ? `"${shown(id)}"` : id;
-  return { kind: `${what}_not_found`, detail: `No ${what} with id ${named}` };
+  if (what === 'tenant') {
+    return { kind: 'tenant_not_found', detail: `No tenant with id "${shown(id)}"` };
+  }
+  return { kind: `${what}_not_found`, detail: `No ${what} with id ${shown(id)}` };
 }
 
 /** An idempotency key that came with another webhook or event before. */

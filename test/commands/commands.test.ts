@@ -205,6 +205,7 @@ describe('the help', () => {
 
   it('of every command that prints something has --json', () => {
     const without = commands.filter(({ options = {} }) => !('json' in options));
+    // "types" prints TypeScript.
     expect(without.map(({ name }) => name)).toEqual(['types', 'bench', 'completion']);
   });
 });

@@ -15,6 +15,7 @@ describe('the settings', () => {
       allowedHosts: [],
       apiKey: undefined,
       apiRateLimitPerS: undefined,
+      checkEvents: 'off',
       redisUrl: undefined,
       dataDir: '.posthorn',
       retryScheduleMs: [60_000, 300_000, 1_800_000, 7_200_000, 86_400_000],

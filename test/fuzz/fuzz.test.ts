@@ -79,17 +79,17 @@ it('an app without a defect passes, and what it rolled back is no change', async
   expect(statuses[400]).toBeGreaterThan(50);
 });
 
-it('the API passes: 2,500 requests, most of them wrong', async () => {
+it('the API passes: 1,500 requests, most of them wrong', async () => {
   stage = await openStage({ databaseUrl: database.url, keyRing: ringOf('fuzz') });
   const { reports, operations, problems } = await fuzz({
     stages: [stage],
     rules: { operations: await documentedBy(stage), problemKinds, check: createSchemaCheck() },
     seed: 1,
-    requests: 2_500,
+    requests: 1_500,
   });
   expect(reports.map((report) => reportText(report, { seed: 1, keys: [] }))).toEqual([]);
   // Had all been refused at the door, nothing would have been tried.
   expect(operations['POST /webhooks/send']?.statuses[202]).toBeGreaterThan(5);
-  expect(operations['PATCH /endpoints/{id}']?.statuses[200]).toBeGreaterThan(2);
+  expect(operations['PATCH /endpoints/{id}']?.statuses[200]).toBeGreaterThan(1);
   expect(Object.keys(problems).length).toBeGreaterThan(18);
 });
