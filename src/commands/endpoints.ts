@@ -162,7 +162,11 @@ export async function catchUpCommand(given: Given): Promise<void> {
     if (missed === undefined) refuse(missing(id));
     if (hasOption(given, 'json')) return print(isDryRun ? { dry_run: true, missed } : { missed });
     const found = `It has missed ${missed} ${missed === 1 ? 'event' : 'events'}.`;
-    print(isDryRun ? found : `${found} The workers enqueue them, ${rateLimitPerS} a second.`);
+    print(
+      isDryRun || missed === 0
+        ? found
+        : `${found} The workers enqueue them, ${rateLimitPerS} a second.`,
+    );
   });
 }
 
