@@ -255,7 +255,7 @@ function subscriptionText({ event_type: type, filter }: SubscriptionRow): string
 
 function catchUpFields({ catch_up: last }: FoundEndpoint): [string, Cell][] {
   if (last === null) return [];
-  const read = `events since ${timeText(last.since)}: ${last.read_count} read, ${last.webhooks} webhooks added`;
+  const read = `events since ${timeText(last.since)}: ${last.read_count} read, ${last.webhooks} ${last.webhooks === 1 ? 'webhook' : 'webhooks'} added`;
   return [
     ['catch-up', [`${last.status}, ${read}`, last.status === 'running' ? 'yellow' : undefined]],
   ];
