@@ -36,7 +36,7 @@ function stateOf({ recipients, created_at: at, webhooks, more }) {
   if (recipients === null)
     return html`Published ${ago(at)}. It has so many recipients that a worker adds their webhooks one after another. ${count(webhooks.length)}${more && ' or more'} so far.`;
   if (recipients === 0)
-    return html`Published ${ago(at)}. <b>No endpoint received it</b>, because none of the tenant had a subscription that matched.`;
+    return html`Published ${ago(at)}. <b>No endpoint received it</b>, because no enabled endpoint had a subscription that matched.`;
   const parts = statuses
     .map((status) => ({ status, number: webhooks.filter((row) => row.status === status).length }))
     .filter(({ number }) => number > 0)
@@ -68,12 +68,12 @@ function Facts({ event }) {
 
 /** @param {{ event: FoundEvent }} props */
 function Others({ event }) {
-  const statement = `select r.*\nfrom posthorn.events as e,\n  posthorn.recipients(e.tenant, e.event_type, e.body) as r\nwhere e.id = '${event.id}';`;
+  const statement = `select * from posthorn.explain_event('${event.id}');`;
   return html`
     <p class="lead">This asks the endpoints and subscriptions of now, which may have changed since. The API never returns bodies. Paste the event's body, or leave it empty if no subscription has a filter.</p>
     <${Explain} tenant=${event.tenant} eventType=${event.event_type} />
-    <details><summary>The same in Postgres</summary>
-      <p>If you may read the outbox, this statement uses the body of the event:</p>
+    <details><summary>At the time of the event, in Postgres</summary>
+      <p>This statement uses the body of the event and the subscriptions of its time. <code>posthorn events show</code> prints the same:</p>
       <${Snippet} text=${statement} />
     </details>`;
 }

@@ -86,7 +86,7 @@ const reasons = {
   no_subscription: 'None of its subscriptions is for this type.',
   filter_is_false: 'The filter of its subscription does not match the body.',
   filter_has_no_answer:
-    'The filter of its subscription does not fit the body: a path leads to nothing, or to a value of another type.',
+    'The filter of its subscription does not fit the body: it compares values of different types.',
   body_is_not_json: 'Its subscription has a filter, and the body is not JSON.',
   disabled: 'It has subscribed, but it is disabled.',
 };

@@ -115,7 +115,7 @@ export const customers: readonly Customer[] = [
   },
   {
     name: 'ember',
-    description: 'Ember Coffee: one a second, and 429 to whoever sends more',
+    description: 'Ember Coffee: one a second, and 429 if you send more',
     subscriptions: [{ eventType: 'order.*' }],
     share: 2,
     takesPerS: emberPerS,

@@ -7,7 +7,7 @@
 -- 'subscribed_later'      one is, but was made after the event; catch_up() adds the webhook
 -- 'subscription_ended'    one was, but had ended before the event, or ended while the endpoint was disabled
 -- 'filter_is_false'       the filter says no
--- 'filter_has_no_answer'  the filter does not fit the body: a path leads to nothing, or to a value of another type
+-- 'filter_has_no_answer'  the filter does not fit the body: it compares values of different types
 -- 'body_is_not_json'      the filter cannot read the body
 -- 'being_added'           a job is still adding the webhooks
 -- 'disabled'              the endpoint is disabled; it catches up when it is enabled

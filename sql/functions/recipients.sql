@@ -4,7 +4,7 @@
 -- 'paused'              it does, and its webhook waits until it is resumed
 -- 'no_subscription'     none of its subscriptions is for this type
 -- 'filter_is_false'     one is, but its filter says no
--- 'filter_has_no_answer'  one is, but its filter does not fit the body: a path leads to nothing, or to a value of another type
+-- 'filter_has_no_answer'  one is, but its filter does not fit the body: it compares values of different types
 -- 'body_is_not_json'    one is, but its filter cannot read the body
 -- 'disabled'            it does not; it catches up when it is enabled, if "receives_later" is true
 --

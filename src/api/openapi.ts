@@ -61,7 +61,7 @@ export function openApiOf(
       title: 'Posthorn',
       version,
       description:
-        'Sends webhooks and shows them; registers endpoints and steers them. Every GET takes HEAD too. Unknown fields and query parameters are refused. Every answer has an X-Request-Id.',
+        'Sends webhooks, publishes events, and manages endpoints and what they subscribe to. Every GET takes HEAD too. Unknown fields and query parameters are refused. Every answer has an X-Request-Id.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],

@@ -37,9 +37,13 @@ export function banner({ posthorn, parts, version }: BannerOptions): string {
     '',
     `  insert into posthorn.outbox (url, body) values ('${receiver}', '{"hello": "world"}') returning id;`,
     '',
+    'or an event to all endpoints of a customer that subscribe to it (README.md):',
+    '',
+    `  insert into posthorn.events (tenant, event_type, body) values ('acme', 'order.paid', '{"id": 42}') returning id;`,
+    '',
     ...(parts.api
       ? [
-          'or over HTTP:',
+          'or a webhook over HTTP:',
           '',
           `  curl -X POST ${address}/webhooks/send -H 'content-type: application/json' \\`,
           `    -d '{"url": "${receiver}", "body": {"hello": "world"}}'`,

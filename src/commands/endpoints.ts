@@ -162,7 +162,11 @@ export async function catchUpCommand(given: Given): Promise<void> {
     if (missed === undefined) refuse(missing(id));
     if (hasOption(given, 'json')) return print(isDryRun ? { dry_run: true, missed } : { missed });
     const found = `It has missed ${missed} ${missed === 1 ? 'event' : 'events'}.`;
-    print(isDryRun ? found : `${found} The workers enqueue them, ${rateLimitPerS} a second.`);
+    print(
+      isDryRun || missed === 0
+        ? found
+        : `${found} The workers enqueue them, ${rateLimitPerS} a second.`,
+    );
   });
 }
 
@@ -251,7 +255,7 @@ function subscriptionText({ event_type: type, filter }: SubscriptionRow): string
 
 function catchUpFields({ catch_up: last }: FoundEndpoint): [string, Cell][] {
   if (last === null) return [];
-  const read = `${last.webhooks} of ${last.read_count} events since ${timeText(last.since)}`;
+  const read = `events since ${timeText(last.since)}: ${last.read_count} read, ${last.webhooks} ${last.webhooks === 1 ? 'webhook' : 'webhooks'} added`;
   return [
     ['catch-up', [`${last.status}, ${read}`, last.status === 'running' ? 'yellow' : undefined]],
   ];

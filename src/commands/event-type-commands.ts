@@ -24,7 +24,7 @@ export const eventTypeCommands: readonly Command[] = [
     name: 'event-types set',
     summary: 'write an event type into the catalogue',
     details:
-      'A new one, or in place of the one of this name: what is not given is empty then.\n\n  posthorn event-types set order.paid --description "An order was paid." --schema order.schema.json',
+      'Replaces the whole entry if there is one: an option that is not given leaves its field empty.\n\n  posthorn event-types set order.paid --description "An order was paid." --schema order.schema.json',
     arguments: [name],
     options: {
       description: { type: 'string', value: 'TEXT', help: 'what happened, for people' },

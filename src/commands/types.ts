@@ -53,7 +53,9 @@ export async function typesCommand(given: Given): Promise<number> {
     return isSame ? 0 : 1;
   }
   await writeFile(out, text);
-  console.error(`Wrote ${eventTypes.length} event types to ${out}`);
+  console.error(
+    `Wrote ${eventTypes.length} event ${eventTypes.length === 1 ? 'type' : 'types'} to ${out}`,
+  );
   return 0;
 }
 

@@ -53,7 +53,7 @@ export async function openDatabase({
     psql: embedded.psql,
     urlFile: embedded.urlFile,
     isEmbedded: true,
-    allowNetworks: [...loopback, ...config.allowNetworks],
+    allowNetworks: [...new Set([...loopback, ...config.allowNetworks])],
     keyRing: joinKeyRings(config.keyRing, ofFile),
     close: () => embedded.stop(),
   };

@@ -56,7 +56,7 @@ function bodyText(body: unknown): string {
   const json = stringify(body);
   if (json === undefined) {
     throw new TypeError(
-      `The body of a webhook must be a string or a JSON value: this is of type ${typeof body}`,
+      `The body must be a string or a JSON value: this is of type ${typeof body}`,
     );
   }
   return json;
@@ -68,7 +68,7 @@ function stringify(body: unknown): string | undefined {
     return JSON.stringify(body);
   } catch (cause) {
     throw new TypeError(
-      'The body of a webhook must be a JSON value: this one has a cycle, a BigInt or a toJSON() that throws',
+      'The body must be a JSON value: this one has a cycle, a BigInt or a toJSON() that throws',
       { cause },
     );
   }
@@ -90,7 +90,7 @@ function optionalText(name: string, value: string | undefined): string | null {
 function text(name: string, value: string): string {
   const rule = brokenRuleOf(value);
   if (rule === undefined) return value;
-  throw new TypeError(`The ${name} of a webhook must ${rule}`);
+  throw new TypeError(`The ${name} must ${rule}`);
 }
 
 function brokenRuleOf(value: unknown): string | undefined {
@@ -104,5 +104,5 @@ function brokenRuleOf(value: unknown): string | undefined {
 
 function dateText(sendAt: Date): string {
   if (sendAt instanceof Date && !Number.isNaN(sendAt.getTime())) return sendAt.toISOString();
-  throw new TypeError('The sendAt of a webhook must be a valid Date: this is not one');
+  throw new TypeError('The sendAt must be a valid Date: this is not one');
 }

@@ -21,7 +21,7 @@ export const recipientRow = z
     why: z
       .enum(recipientReasons)
       .describe(
-        'subscribed: it receives it. paused: it does, once it is resumed. no_subscription: no subscription is for this type. filter_is_false: the filter says no. filter_has_no_answer: a path of the filter leads to nothing, or to a value of another type. body_is_not_json: the filter cannot read the body. disabled: it does not receive it now.',
+        'subscribed: it receives it. paused: it does, once it is resumed. no_subscription: no subscription is for this type. filter_is_false: the filter says no. filter_has_no_answer: the filter compares values of different types. body_is_not_json: the filter cannot read the body. disabled: it does not receive it now.',
       ),
     receives_later: z.boolean().describe('It is disabled, and catches up when it is enabled.'),
     subscription_id: uuid.nullable().describe('The subscription that decides.'),

@@ -168,7 +168,9 @@ describe('an endpoint that was disabled', () => {
       catch_up: { status: 'running' },
     });
     const ended = await posthorn('endpoints', 'catch-up', first, '--cancel');
-    expect(ended.stdout).toMatch(/^catch-up +cancelled, 0 of 0 events since /m);
+    expect(ended.stdout).toMatch(
+      /^catch-up +cancelled, events since .+: 0 read, 0 webhooks added$/m,
+    );
     const second = await disabled('declines');
     expect(await json('endpoints', 'enable', second, '--no-catch-up')).toMatchObject({
       catching_up: false,
@@ -195,6 +197,12 @@ describe('an endpoint that was disabled', () => {
       ),
     ).toEqual([{ rate_limit_per_s: 5, status: 'running' }]);
     expect((await posthorn('endpoints', 'show', endpoint)).stdout).toMatch(/^catch-up +running, /m);
+  });
+
+  it('has nothing to catch up with if it has missed nothing', async () => {
+    const endpoint = await subscribedEndpoint(database, { tenant: 'missed nothing' });
+    const begun = await posthorn('endpoints', 'catch-up', endpoint, '--since', '1h');
+    expect(begun.stdout).toBe('It has missed 0 events.\n');
   });
 });
 

@@ -120,7 +120,11 @@ it('generates types to standard output or a file, and says whether the file is u
 
   const out = join(directory, 'events.d.ts');
   expect((await posthorn('types', '--out', out, '--check')).exitCode).toBe(1);
-  expect(await posthorn('types', '--out', out)).toMatchObject({ exitCode: 0, stdout: '' });
+  expect(await posthorn('types', '--out', out)).toMatchObject({
+    exitCode: 0,
+    stdout: '',
+    stderr: `Wrote 1 event type to ${out}\n`,
+  });
   expect(await readFile(out, 'utf8')).toBe(stdout);
   expect((await posthorn('types', '--out', out, '--check')).exitCode).toBe(0);
 

@@ -187,41 +187,17 @@ describe('is refused, and the transaction goes on,', () => {
   cycle['self'] = cycle;
 
   it.each<[string, Partial<Record<keyof NewWebhook, unknown>>, string]>([
-    [
-      'a lone surrogate in the body',
-      { body: 'a\ud800' },
-      'body of a webhook must be well-formed Unicode',
-    ],
-    ['a NUL in the body', { body: 'a\0' }, 'body of a webhook must not contain NUL'],
-    [
-      'a lone surrogate in the secret',
-      { secret: '\udc00' },
-      'secret of a webhook must be well-formed Unicode',
-    ],
-    [
-      'a NUL in a header',
-      { headers: { a: '\0' } },
-      'header value of a webhook must not contain NUL',
-    ],
-    [
-      'a header without a value',
-      { headers: { a: undefined } },
-      'header value of a webhook must be a string',
-    ],
-    [
-      'a number as the url',
-      { url: 1 },
-      'url of a webhook must be a string: this is of type number',
-    ],
-    ['no body', { body: undefined }, 'body of a webhook must be a string or a JSON value'],
-    [
-      'a function as the body',
-      { body: () => 1 },
-      'body of a webhook must be a string or a JSON value',
-    ],
-    ['a BigInt in the body', { body: { a: 1n } }, 'body of a webhook must be a JSON value'],
-    ['a cycle in the body', { body: cycle }, 'body of a webhook must be a JSON value'],
-    ['an invalid date', { sendAt: new Date('no') }, 'sendAt of a webhook must be a valid Date'],
+    ['a lone surrogate in the body', { body: 'a\ud800' }, 'body must be well-formed Unicode'],
+    ['a NUL in the body', { body: 'a\0' }, 'body must not contain NUL'],
+    ['a lone surrogate in the secret', { secret: '\udc00' }, 'secret must be well-formed Unicode'],
+    ['a NUL in a header', { headers: { a: '\0' } }, 'header value must not contain NUL'],
+    ['a header without a value', { headers: { a: undefined } }, 'header value must be a string'],
+    ['a number as the url', { url: 1 }, 'url must be a string: this is of type number'],
+    ['no body', { body: undefined }, 'body must be a string or a JSON value'],
+    ['a function as the body', { body: () => 1 }, 'body must be a string or a JSON value'],
+    ['a BigInt in the body', { body: { a: 1n } }, 'body must be a JSON value'],
+    ['a cycle in the body', { body: cycle }, 'body must be a JSON value'],
+    ['an invalid date', { sendAt: new Date('no') }, 'sendAt must be a valid Date'],
   ])('%s', async (_what, part, message) => {
     let id = '';
     await inTransaction(async (client) => {
