@@ -1568,12 +1568,14 @@ begin
         -- A snapshot does not list the transaction that took it: what that did later can look visible.
         and case
           when s.created_at < work.published_at - interval '1 day' then true
+          when greatest(s.created_in, work.published_in) > pg_current_xact_id() then s.created_at <= work.published_at
           when s.created_in = work.published_in then s.created_at <= work.published_at
           else pg_visible_in_snapshot(s.created_in, work.seen)
         end
         and case
           when s.ended_at is null then true
           when s.ended_at < work.published_at - interval '1 day' then false
+          when greatest(s.ended_in, work.published_in) > pg_current_xact_id() then s.ended_at > work.published_at
           when s.ended_in = work.published_in then s.ended_at > work.published_at
           else not pg_visible_in_snapshot(s.ended_in, work.seen)
         end
