@@ -1050,12 +1050,17 @@ begin
   end if;
   if new.status <> old.status then
     new.status_since := clock_timestamp();
-    if old.status = 'disabled'
-      and new.status in ('active', 'paused')
-      and coalesce(current_setting('posthorn.catch_up', true), '') <> 'off'
-      and exists (select from posthorn.subscriptions as s where s.endpoint_id = new.id and s.ended_at is null)
-    then
-      new.catching_up := true;
+    if old.status = 'disabled' and new.status in ('active', 'paused') then
+      if coalesce(current_setting('posthorn.catch_up', true), '') <> 'off' then
+        new.catching_up := new.catching_up
+          or exists (select from posthorn.subscriptions as s where s.endpoint_id = new.id and s.ended_at is null);
+      elsif new.catching_up then
+        -- endpoint_to_subscriptions() cancels the others.
+        new.catching_up := exists (
+          select
+          from posthorn.catch_ups as c
+          where c.endpoint_id = new.id and c.status = 'running' and c.by_present_subscriptions);
+      end if;
     end if;
     if new.status = 'active' then
       new.status_reason := null;
@@ -1260,7 +1265,13 @@ begin
     update posthorn.catch_ups
     set status = 'cancelled', finished_at = clock_timestamp()
     where endpoint_id = new.id and status = 'running';
-  elsif new.catching_up and old.status = 'disabled' and new.status <> 'disabled' then
+  elsif old.status <> 'disabled' or new.status = 'disabled' then
+    return null;
+  elsif current_setting('posthorn.catch_up', true) = 'off' then
+    update posthorn.catch_ups
+    set status = 'cancelled', finished_at = clock_timestamp()
+    where endpoint_id = new.id and status = 'running' and not by_present_subscriptions;
+  elsif new.catching_up then
     -- Some time before, in case a clock was set back.
     perform posthorn.begin_catch_up(new.id, old.status_since - interval '1 minute', false, null);
   end if;
@@ -3051,6 +3062,10 @@ declare
   renamed uuid[];
   ended uuid[];
 begin
+  -- Subscriptions that are made again are later than what a disabled endpoint has missed.
+  if former = new then
+    return 0;
+  end if;
   perform set_config('posthorn.is_renaming', 'on', true);
   with moved as (
     update posthorn.endpoints as e set tenant = rename_tenant.new where e.tenant = rename_tenant.former and e.status <> 'deleted'
