@@ -187,7 +187,7 @@ create table posthorn.event_types (
   constraint event_types_pkey PRIMARY KEY (name),
   constraint event_types_description_is_at_most_4_kib CHECK ((octet_length(description) <= 4096)),
   constraint event_types_example_is_at_most_64_kib CHECK ((octet_length((example)::text) <= 65536)),
-  constraint event_types_name_is_words CHECK (((octet_length(name) <= 128) AND (name ~ '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$'::text))),
+  constraint event_types_name_is_words CHECK (((octet_length(name) <= 128) AND (name ~ '^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$'::text))),
   constraint event_types_schema_is_json_schema CHECK (((jsonb_typeof(schema) = ANY (ARRAY['object'::text, 'boolean'::text])) AND (octet_length((schema)::text) <= 65536)))
 );
 
@@ -2460,7 +2460,8 @@ begin
   end;
   if broken is null and event_type is not null then
     broken := case
-      when octet_length(event_type) > 128 or event_type !~ '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,15}$'
+      -- [.] and not a backslash, which has another meaning in such a session.
+      when octet_length(event_type) > 128 or event_type !~ '^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+){0,15}$'
         then 'outbox_event_type_is_words'
       when left(event_type, 9) = 'posthorn.' then 'outbox_event_type_is_not_reserved'
       -- Each endpoint signs with its own.
@@ -3287,7 +3288,7 @@ begin
       when new.tenant is not null and new.tenant <> endpoint.tenant then 'subscriptions_tenant_is_that_of_the_endpoint'
       when new.event_type is null
         or octet_length(new.event_type) > 128
-        or new.event_type !~ '^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,15}(\.\*)?|\*)$'
+        or new.event_type !~ '^([A-Za-z0-9_-]+([.][A-Za-z0-9_-]+){0,15}([.][*])?|[*])$'
         then 'subscriptions_event_type_is_words_or_ends_with_a_star'
       when new.ended_at is not null then 'subscriptions_begin_unended'
       when new.filter is not null then posthorn.filter_rule(new.filter)
