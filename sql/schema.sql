@@ -1393,7 +1393,8 @@ AS $function$
         o.tenant,
         o.created_at,
         posthorn.type_and_above(o.event_type) as types,
-        exists (select from posthorn.fan_outs as f where f.event_id = o.id) as is_fanned_out
+        exists (select from posthorn.fan_outs as f where f.event_id = o.id) as is_fanned_out,
+        o.id < (select posthorn.history_floor()) as is_dropped
       from posthorn.outbox as o
       where o.id = explain_event.event_id
         and o.event_type is not null
@@ -1445,6 +1446,7 @@ AS $function$
       w.last_error,
       case
         when w.id is not null then coalesce(w.reason, w.waits_for)
+        when v.is_dropped then 'history_dropped'
         when s.id is null then 'no_subscription'
         when not s.was_made then 'subscribed_later'
         when s.had_ended then 'subscription_ended'
