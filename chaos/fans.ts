@@ -21,7 +21,7 @@ export async function registerFans(client: pg.Client, receiverUrl: string): Prom
      ),
      subscribed as (
        insert into posthorn.subscriptions (endpoint_id, event_type, filter)
-       select id, 'chaos.*', case when url like '%/3' then '$.n % 2 == 0'::jsonpath end from registered
+       select id, 'chaos.*', case when url like '%/3' then '$.even == true'::jsonpath end from registered
      )
      select id from registered order by url`,
     [tenant, receiverUrl, secret],

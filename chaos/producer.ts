@@ -182,7 +182,13 @@ function rowsOf(
   if (random.next() < published) {
     const n = random.whole(0, 999);
     const priority = random.pick(['high', 'normal', 'low']);
-    rows.push({ url: null, endpointId: null, n, body: JSON.stringify({ tx, n }), priority });
+    rows.push({
+      url: null,
+      endpointId: null,
+      n,
+      body: JSON.stringify({ tx, n, even: n % 2 === 0 }),
+      priority,
+    });
   }
   return rows;
 }

@@ -3018,6 +3018,7 @@ CREATE OR REPLACE FUNCTION posthorn.recipients(tenant text, event_type text, bod
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
 AS $function$
     select
       e.id,
@@ -3036,7 +3037,11 @@ AS $function$
       s.id,
       s.event_type,
       s.filter
-    from posthorn.endpoints as e
+    from (
+      select id, url, status from posthorn.endpoints where tenant = recipients.tenant
+      union all
+      select id, url, status from posthorn.endpoints where recipients.tenant = '*'
+    ) as e
     cross join (select posthorn.json_of(recipients.body) as json) as b
     left join lateral (
       select c.id, c.event_type, c.filter, case when c.filter is null then true else b.json @@ c.filter end as fits
@@ -3048,8 +3053,7 @@ AS $function$
       order by case when c.filter is null then true else b.json @@ c.filter end desc nulls last, c.id
       limit 1
     ) as s on true
-    where (recipients.tenant = '*' or e.tenant = recipients.tenant)
-      and e.status <> 'deleted'
+    where e.status <> 'deleted'
     order by e.id
   $function$
 ;

@@ -22,6 +22,7 @@ create or replace function posthorn.recipients(tenant text, event_type text, bod
   )
   language sql stable
   set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
   as $$
     select
       e.id,
@@ -40,7 +41,11 @@ create or replace function posthorn.recipients(tenant text, event_type text, bod
       s.id,
       s.event_type,
       s.filter
-    from posthorn.endpoints as e
+    from (
+      select id, url, status from posthorn.endpoints where tenant = recipients.tenant
+      union all
+      select id, url, status from posthorn.endpoints where recipients.tenant = '*'
+    ) as e
     cross join (select posthorn.json_of(recipients.body) as json) as b
     left join lateral (
       select c.id, c.event_type, c.filter, case when c.filter is null then true else b.json @@ c.filter end as fits
@@ -52,8 +57,7 @@ create or replace function posthorn.recipients(tenant text, event_type text, bod
       order by case when c.filter is null then true else b.json @@ c.filter end desc nulls last, c.id
       limit 1
     ) as s on true
-    where (recipients.tenant = '*' or e.tenant = recipients.tenant)
-      and e.status <> 'deleted'
+    where e.status <> 'deleted'
     order by e.id
   $$;
 

@@ -43,7 +43,7 @@ export function endpointRoutes(options: RouteOptions): readonly Route[] {
           headers: { Location: 'Where to look at it.' },
         },
       },
-      problems: ['invalid_endpoint'],
+      problems: ['invalid_endpoint', 'invalid_subscription'],
       handle: (c) => create(c, options),
     },
     {

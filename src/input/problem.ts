@@ -48,6 +48,9 @@ export function notFound(
   if (what === 'event_type') {
     return { kind: 'event_type_not_found', detail: `No event type with name "${shown(id)}"` };
   }
+  if (what === 'tenant') {
+    return { kind: 'tenant_not_found', detail: `No tenant with id "${shown(id)}"` };
+  }
   return { kind: `${what}_not_found`, detail: `No ${what} with id ${shown(id)}` };
 }
 

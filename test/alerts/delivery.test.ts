@@ -185,52 +185,65 @@ describe('a breaker', () => {
   });
 });
 
-it('an endpoint that fails is told of after 1, 24 and 72 hours and when it is disabled; enabling it ends that', async () => {
-  const endpoint = await registerEndpoint(database, { url: `${receiver.url}/failing` });
-  failWith(503);
-  await endpoint.enqueue(6);
-  await counted(6);
-  await evaluate();
-  const steps: unknown[] = [];
-  for (const hours of [1, 23, 48]) {
-    await ageBreakers(`${hours} hours`);
+it.each(['direct sends', 'events'])(
+  'an endpoint whose %s fail is told of after 1, 24 and 72 hours and when it is disabled; enabling it ends that',
+  async (kind) => {
+    const endpoint = await registerEndpoint(database, { url: `${receiver.url}/failing` });
+    failWith(503);
+    if (kind === 'direct sends') await endpoint.enqueue(6);
+    else {
+      await database.pool.query(
+        `insert into posthorn.subscriptions (endpoint_id, event_type) values ($1, '*')`,
+        [endpoint.id],
+      );
+      await database.pool.query(
+        `insert into posthorn.events (tenant, event_type, body)
+       select '', 'order.paid', n::text from generate_series(1, 6) as n`,
+      );
+    }
+    await counted(6);
+    await evaluate();
+    const steps: unknown[] = [];
+    for (const hours of [1, 23, 48]) {
+      await ageBreakers(`${hours} hours`);
+      for (const _ of [1, 2]) await evaluate();
+      const [alert] = await alertsOf(database, 'endpoint_failing');
+      steps.push([alert?.step, alert?.severity, alert?.summary]);
+    }
+    const text = (time: string) =>
+      `${receiver.url}/failing has had no success for ${time}, last with http_503: it is disabled after 5d.`;
+    expect(steps).toEqual([
+      [1, 'warning', text('60 minutes')],
+      [2, 'warning', text('24 hours')],
+      [3, 'warning', text('3 days')],
+    ]);
+    expect(await toldOf(database, 'endpoint_failing')).toEqual(['fired', 'reminded', 'reminded']);
+    await ageBreakers('48 hours');
+    await database.pool.query('update posthorn.breakers set consecutive = 20');
+    const disabled = await disableFailing(database.pool, {
+      disableAfterMs: 5 * 86_400_000,
+      events: posthorn.events,
+    });
+    expect(disabled).toEqual([endpoint.id]);
     for (const _ of [1, 2]) await evaluate();
-    const [alert] = await alertsOf(database, 'endpoint_failing');
-    steps.push([alert?.step, alert?.severity, alert?.summary]);
-  }
-  const text = (time: string) =>
-    `${receiver.url}/failing has had no success for ${time}, last with http_503: it is disabled after 5d.`;
-  expect(steps).toEqual([
-    [1, 'warning', text('60 minutes')],
-    [2, 'warning', text('24 hours')],
-    [3, 'warning', text('3 days')],
-  ]);
-  expect(await toldOf(database, 'endpoint_failing')).toEqual(['fired', 'reminded', 'reminded']);
-  await ageBreakers('48 hours');
-  await database.pool.query('update posthorn.breakers set consecutive = 20');
-  const disabled = await disableFailing(database.pool, {
-    disableAfterMs: 5 * 86_400_000,
-    events: posthorn.events,
-  });
-  expect(disabled).toEqual([endpoint.id]);
-  for (const _ of [1, 2]) await evaluate();
-  expect(await alertsOf(database, 'endpoint_failing')).toMatchObject([
-    {
-      step: 4,
-      severity: 'critical',
-      state: 'firing',
-      summary: `${receiver.url}/failing was disabled because it had no success for so long: its webhooks are held until it is enabled.`,
-    },
-  ]);
-  expect(await toldOf(database, 'endpoint_failing')).toEqual([
-    'fired',
-    'reminded',
-    'reminded',
-    'reminded',
-  ]);
-  await endpoint.set({ status: 'active' });
-  await expectResolvesOnce(database, { rule: 'endpoint_failing', evaluate });
-});
+    expect(await alertsOf(database, 'endpoint_failing')).toMatchObject([
+      {
+        step: 4,
+        severity: 'critical',
+        state: 'firing',
+        summary: `${receiver.url}/failing was disabled because it had no success for so long: its webhooks are held until it is enabled.`,
+      },
+    ]);
+    expect(await toldOf(database, 'endpoint_failing')).toEqual([
+      'fired',
+      'reminded',
+      'reminded',
+      'reminded',
+    ]);
+    await endpoint.set({ status: 'active' });
+    await expectResolvesOnce(database, { rule: 'endpoint_failing', evaluate });
+  },
+);
 
 it('an endpoint that is disabled for answering 410 Gone is told of at once', async () => {
   const endpoint = await registerEndpoint(database, { url: `${receiver.url}/gone` });

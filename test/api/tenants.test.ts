@@ -40,7 +40,7 @@ describe('tenants', () => {
     expect([missing.status, missing.json.code, missing.json.detail]).toEqual([
       404,
       'tenant_not_found',
-      `No tenant with id ${tenant}`,
+      `No tenant with id "${tenant}"`,
     ]);
     await on.subscriber(tenant, '*');
     expect((await on.api.ask(at(tenant))).json).toEqual({
