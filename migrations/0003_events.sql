@@ -34,7 +34,7 @@ create table posthorn.event_types (
   updated_at timestamptz not null default clock_timestamp(),
   constraint event_types_pkey primary key (name),
   constraint event_types_name_is_words check (
-    octet_length(name) <= 128 and name ~ '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$'),
+    octet_length(name) <= 128 and name ~ '^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$'),
   constraint event_types_description_is_at_most_4_kib check (octet_length(description) <= 4096),
   constraint event_types_schema_is_json_schema check (
     jsonb_typeof(schema) in ('object', 'boolean') and octet_length(schema::text) <= 65536),

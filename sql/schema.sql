@@ -187,7 +187,7 @@ create table posthorn.event_types (
   constraint event_types_pkey PRIMARY KEY (name),
   constraint event_types_description_is_at_most_4_kib CHECK ((octet_length(description) <= 4096)),
   constraint event_types_example_is_at_most_64_kib CHECK ((octet_length((example)::text) <= 65536)),
-  constraint event_types_name_is_words CHECK (((octet_length(name) <= 128) AND (name ~ '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$'::text))),
+  constraint event_types_name_is_words CHECK (((octet_length(name) <= 128) AND (name ~ '^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$'::text))),
   constraint event_types_schema_is_json_schema CHECK (((jsonb_typeof(schema) = ANY (ARRAY['object'::text, 'boolean'::text])) AND (octet_length((schema)::text) <= 65536)))
 );
 
@@ -1050,12 +1050,17 @@ begin
   end if;
   if new.status <> old.status then
     new.status_since := clock_timestamp();
-    if old.status = 'disabled'
-      and new.status in ('active', 'paused')
-      and coalesce(current_setting('posthorn.catch_up', true), '') <> 'off'
-      and exists (select from posthorn.subscriptions as s where s.endpoint_id = new.id and s.ended_at is null)
-    then
-      new.catching_up := true;
+    if old.status = 'disabled' and new.status in ('active', 'paused') then
+      if coalesce(current_setting('posthorn.catch_up', true), '') <> 'off' then
+        new.catching_up := new.catching_up
+          or exists (select from posthorn.subscriptions as s where s.endpoint_id = new.id and s.ended_at is null);
+      elsif new.catching_up then
+        -- endpoint_to_subscriptions() cancels the others.
+        new.catching_up := exists (
+          select
+          from posthorn.catch_ups as c
+          where c.endpoint_id = new.id and c.status = 'running' and c.by_present_subscriptions);
+      end if;
     end if;
     if new.status = 'active' then
       new.status_reason := null;
@@ -1260,7 +1265,13 @@ begin
     update posthorn.catch_ups
     set status = 'cancelled', finished_at = clock_timestamp()
     where endpoint_id = new.id and status = 'running';
-  elsif new.catching_up and old.status = 'disabled' and new.status <> 'disabled' then
+  elsif old.status <> 'disabled' or new.status = 'disabled' then
+    return null;
+  elsif current_setting('posthorn.catch_up', true) = 'off' then
+    update posthorn.catch_ups
+    set status = 'cancelled', finished_at = clock_timestamp()
+    where endpoint_id = new.id and status = 'running' and not by_present_subscriptions;
+  elsif new.catching_up then
     -- Some time before, in case a clock was set back.
     perform posthorn.begin_catch_up(new.id, old.status_since - interval '1 minute', false, null);
   end if;
@@ -1382,7 +1393,8 @@ AS $function$
         o.tenant,
         o.created_at,
         posthorn.type_and_above(o.event_type) as types,
-        exists (select from posthorn.fan_outs as f where f.event_id = o.id) as is_fanned_out
+        exists (select from posthorn.fan_outs as f where f.event_id = o.id) as is_fanned_out,
+        o.id < (select posthorn.history_floor()) as is_dropped
       from posthorn.outbox as o
       where o.id = explain_event.event_id
         and o.event_type is not null
@@ -1434,6 +1446,7 @@ AS $function$
       w.last_error,
       case
         when w.id is not null then coalesce(w.reason, w.waits_for)
+        when v.is_dropped then 'history_dropped'
         when s.id is null then 'no_subscription'
         when not s.was_made then 'subscribed_later'
         when s.had_ended then 'subscription_ended'
@@ -1568,12 +1581,14 @@ begin
         -- A snapshot does not list the transaction that took it: what that did later can look visible.
         and case
           when s.created_at < work.published_at - interval '1 day' then true
+          when greatest(s.created_in, work.published_in) > pg_current_xact_id() then s.created_at <= work.published_at
           when s.created_in = work.published_in then s.created_at <= work.published_at
           else pg_visible_in_snapshot(s.created_in, work.seen)
         end
         and case
           when s.ended_at is null then true
           when s.ended_at < work.published_at - interval '1 day' then false
+          when greatest(s.ended_in, work.published_in) > pg_current_xact_id() then s.ended_at > work.published_at
           when s.ended_in = work.published_in then s.ended_at > work.published_at
           else not pg_visible_in_snapshot(s.ended_in, work.seen)
         end
@@ -2447,7 +2462,8 @@ begin
   end;
   if broken is null and event_type is not null then
     broken := case
-      when octet_length(event_type) > 128 or event_type !~ '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,15}$'
+      -- [.] and not a backslash, which has another meaning in such a session.
+      when octet_length(event_type) > 128 or event_type !~ '^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+){0,15}$'
         then 'outbox_event_type_is_words'
       when left(event_type, 9) = 'posthorn.' then 'outbox_event_type_is_not_reserved'
       -- Each endpoint signs with its own.
@@ -3053,6 +3069,10 @@ declare
   renamed uuid[];
   ended uuid[];
 begin
+  -- Subscriptions that are made again are later than what a disabled endpoint has missed.
+  if former = new then
+    return 0;
+  end if;
   perform set_config('posthorn.is_renaming', 'on', true);
   with moved as (
     update posthorn.endpoints as e set tenant = rename_tenant.new where e.tenant = rename_tenant.former and e.status <> 'deleted'
@@ -3274,7 +3294,7 @@ begin
       when new.tenant is not null and new.tenant <> endpoint.tenant then 'subscriptions_tenant_is_that_of_the_endpoint'
       when new.event_type is null
         or octet_length(new.event_type) > 128
-        or new.event_type !~ '^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,15}(\.\*)?|\*)$'
+        or new.event_type !~ '^([A-Za-z0-9_-]+([.][A-Za-z0-9_-]+){0,15}([.][*])?|[*])$'
         then 'subscriptions_event_type_is_words_or_ends_with_a_star'
       when new.ended_at is not null then 'subscriptions_begin_unended'
       when new.filter is not null then posthorn.filter_rule(new.filter)

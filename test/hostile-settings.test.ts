@@ -117,6 +117,33 @@ describe('with hostile settings of the database', () => {
     }
   });
 
+  it('the rules of types of events are the same, and so is who receives them', async () => {
+    const { rows } = await database.pool.query<{ id: string }>(
+      `insert into posthorn.endpoints (tenant, url) values ('acme', $1) returning id`,
+      [receiver.url],
+    );
+    const subscribe = (type: string) =>
+      database.pool.query(
+        'insert into posthorn.subscriptions (endpoint_id, event_type) values ($1, $2)',
+        [rows[0]?.id, type],
+      );
+    const describeType = (type: string) =>
+      database.pool.query('insert into posthorn.event_types (name) values ($1)', [type]);
+    for (const type of ['a b', 'a*b', 'a\nb']) {
+      const event = { tenant: 'acme', event_type: type, body: '{}' };
+      await expect(insert(event)).rejects.toThrow('outbox_event_type_is_words');
+      await expect(subscribe(type)).rejects.toThrow(
+        'subscriptions_event_type_is_words_or_ends_with_a_star',
+      );
+      await expect(describeType(type)).rejects.toThrow('event_types_name_is_words');
+    }
+    for (const type of ['*', 'order.*', 'order.paid']) await subscribe(type);
+    await describeType('order.paid');
+    await insert({ tenant: 'acme', event_type: 'order.paid', body: '{"n": "\\\\"}' });
+    await receiver.until((requests) => requests.length === 1);
+    expect(receiver.requests[0]?.body.toString()).toBe('{"n": "\\\\"}');
+  });
+
   it('a retry keeps its schedule, and the API tells when it is', async () => {
     receiver.answer((_request, response) => response.writeHead(500).end());
     const id = await insert({ url: `${receiver.url}/retry`, body: '{}' });

@@ -27,12 +27,17 @@ begin
   end if;
   if new.status <> old.status then
     new.status_since := clock_timestamp();
-    if old.status = 'disabled'
-      and new.status in ('active', 'paused')
-      and coalesce(current_setting('posthorn.catch_up', true), '') <> 'off'
-      and exists (select from posthorn.subscriptions as s where s.endpoint_id = new.id and s.ended_at is null)
-    then
-      new.catching_up := true;
+    if old.status = 'disabled' and new.status in ('active', 'paused') then
+      if coalesce(current_setting('posthorn.catch_up', true), '') <> 'off' then
+        new.catching_up := new.catching_up
+          or exists (select from posthorn.subscriptions as s where s.endpoint_id = new.id and s.ended_at is null);
+      elsif new.catching_up then
+        -- endpoint_to_subscriptions() cancels the others.
+        new.catching_up := exists (
+          select
+          from posthorn.catch_ups as c
+          where c.endpoint_id = new.id and c.status = 'running' and c.by_present_subscriptions);
+      end if;
     end if;
     if new.status = 'active' then
       new.status_reason := null;

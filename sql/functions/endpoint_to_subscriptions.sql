@@ -1,5 +1,6 @@
 -- Writes the status and order of an endpoint into its subscriptions. A deleted endpoint ends them. An endpoint that was
--- disabled catches up with the events that it has missed, unless the setting posthorn.catch_up is off.
+-- disabled catches up with the events that it has missed, unless the setting posthorn.catch_up is off. Then a catch-up that
+-- was begun when it was enabled before ends as well, and one that was ordered by catch_up() goes on.
 create or replace function posthorn.endpoint_to_subscriptions() returns trigger
   language plpgsql
   security definer
@@ -18,7 +19,13 @@ begin
     update posthorn.catch_ups
     set status = 'cancelled', finished_at = clock_timestamp()
     where endpoint_id = new.id and status = 'running';
-  elsif new.catching_up and old.status = 'disabled' and new.status <> 'disabled' then
+  elsif old.status <> 'disabled' or new.status = 'disabled' then
+    return null;
+  elsif current_setting('posthorn.catch_up', true) = 'off' then
+    update posthorn.catch_ups
+    set status = 'cancelled', finished_at = clock_timestamp()
+    where endpoint_id = new.id and status = 'running' and not by_present_subscriptions;
+  elsif new.catching_up then
     -- Some time before, in case a clock was set back.
     perform posthorn.begin_catch_up(new.id, old.status_since - interval '1 minute', false, null);
   end if;

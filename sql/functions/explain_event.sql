@@ -3,6 +3,7 @@
 -- what would happen now. "why" is, for a webhook that has failed or was cancelled, the reason; for one that waits, what it
 -- waits for; and without a webhook
 --
+-- 'history_dropped'       the event is kept for another endpoint: whether this one had received it is not known any more
 -- 'no_subscription'       none of its subscriptions is for this type
 -- 'subscribed_later'      one is, but was made after the event; catch_up() adds the webhook
 -- 'subscription_ended'    one was, but had ended before the event, or ended while the endpoint was disabled
@@ -42,7 +43,8 @@ create or replace function posthorn.explain_event(event_id uuid)
         o.tenant,
         o.created_at,
         posthorn.type_and_above(o.event_type) as types,
-        exists (select from posthorn.fan_outs as f where f.event_id = o.id) as is_fanned_out
+        exists (select from posthorn.fan_outs as f where f.event_id = o.id) as is_fanned_out,
+        o.id < (select posthorn.history_floor()) as is_dropped
       from posthorn.outbox as o
       where o.id = explain_event.event_id
         and o.event_type is not null
@@ -94,6 +96,7 @@ create or replace function posthorn.explain_event(event_id uuid)
       w.last_error,
       case
         when w.id is not null then coalesce(w.reason, w.waits_for)
+        when v.is_dropped then 'history_dropped'
         when s.id is null then 'no_subscription'
         when not s.was_made then 'subscribed_later'
         when s.had_ended then 'subscription_ended'

@@ -3,8 +3,8 @@
 -- that each endpoint is looked at once, whatever crashes. Null: another job has done it.
 --
 -- The recipients are those that the producer's statement saw. A subscription that was made or ended at the same time is
--- judged by its transaction. One that is a day older is not: after a dump was restored, the numbers of transactions in it
--- are those of another server.
+-- judged by its transaction, unless it is a day older, or a number is one that this server has not reached: after a dump
+-- was restored, the numbers of transactions in it are those of another server. Then the times decide.
 create or replace function posthorn.fan_out(event_id uuid, most integer, out added integer, out is_done boolean)
   language plpgsql
   security definer
@@ -93,12 +93,14 @@ begin
         -- A snapshot does not list the transaction that took it: what that did later can look visible.
         and case
           when s.created_at < work.published_at - interval '1 day' then true
+          when greatest(s.created_in, work.published_in) > pg_current_xact_id() then s.created_at <= work.published_at
           when s.created_in = work.published_in then s.created_at <= work.published_at
           else pg_visible_in_snapshot(s.created_in, work.seen)
         end
         and case
           when s.ended_at is null then true
           when s.ended_at < work.published_at - interval '1 day' then false
+          when greatest(s.ended_in, work.published_in) > pg_current_xact_id() then s.ended_at > work.published_at
           when s.ended_in = work.published_in then s.ended_at > work.published_at
           else not pg_visible_in_snapshot(s.ended_in, work.seen)
         end

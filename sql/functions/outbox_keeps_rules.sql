@@ -68,7 +68,8 @@ begin
   end;
   if broken is null and event_type is not null then
     broken := case
-      when octet_length(event_type) > 128 or event_type !~ '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,15}$'
+      -- [.] and not a backslash, which has another meaning in such a session.
+      when octet_length(event_type) > 128 or event_type !~ '^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+){0,15}$'
         then 'outbox_event_type_is_words'
       when left(event_type, 9) = 'posthorn.' then 'outbox_event_type_is_not_reserved'
       -- Each endpoint signs with its own.

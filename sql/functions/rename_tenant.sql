@@ -10,6 +10,10 @@ declare
   renamed uuid[];
   ended uuid[];
 begin
+  -- Subscriptions that are made again are later than what a disabled endpoint has missed.
+  if former = new then
+    return 0;
+  end if;
   perform set_config('posthorn.is_renaming', 'on', true);
   with moved as (
     update posthorn.endpoints as e set tenant = rename_tenant.new where e.tenant = rename_tenant.former and e.status <> 'deleted'

@@ -54,7 +54,7 @@ begin
       when new.tenant is not null and new.tenant <> endpoint.tenant then 'subscriptions_tenant_is_that_of_the_endpoint'
       when new.event_type is null
         or octet_length(new.event_type) > 128
-        or new.event_type !~ '^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,15}(\.\*)?|\*)$'
+        or new.event_type !~ '^([A-Za-z0-9_-]+([.][A-Za-z0-9_-]+){0,15}([.][*])?|[*])$'
         then 'subscriptions_event_type_is_words_or_ends_with_a_star'
       when new.ended_at is not null then 'subscriptions_begin_unended'
       when new.filter is not null then posthorn.filter_rule(new.filter)

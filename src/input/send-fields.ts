@@ -27,7 +27,8 @@ export const body = z
 export const tenant = text('a string of at most 255 bytes without control characters')
   .meta(utf8Length({ min: 0, max: 255 }))
   .superRefine((given, context) => {
-    if (given === '' || isName(given)) return;
+    // text() has refused what cannot be stored.
+    if (given === '' || isName(given) || !isStorable(given)) return;
     context.addIssue({ code: 'custom', params: { rule: 'outbox_tenant_is_at_most_255_bytes' } });
   });
 

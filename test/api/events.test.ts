@@ -137,6 +137,12 @@ describe('POST /events', () => {
       'outbox_tenant_is_at_most_255_bytes',
       '/tenant',
     ],
+    [
+      'with a tenant that has a NUL, which is told once',
+      { tenant: 'a\0b', event_type: 'a', body: 1 },
+      'invalid_tenant',
+      '/tenant',
+    ],
     ['with a secret', { event_type: 'a', body: 1, secret: 's' }, 'unknown_field', '/secret'],
     [
       'with a url',
@@ -164,7 +170,7 @@ describe('POST /events', () => {
       'urn:posthorn:problem:invalid_event',
       code,
     ]);
-    expect(json.errors).toContainEqual(expect.objectContaining({ pointer, code }));
+    expect(json.errors).toEqual([expect.objectContaining({ pointer, code })]);
     expect(await on.counts()).toEqual(before);
   });
 

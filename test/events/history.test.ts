@@ -214,3 +214,24 @@ it.each([
     });
   },
 );
+
+it('an event that is kept for one endpoint says nothing about what others had received', async () => {
+  const [had, waits, disabled] = [
+    await subscriber(database),
+    await subscriber(database),
+    await subscriber(database),
+  ];
+  await disabled.set({ status: 'disabled' });
+  const event = await oldEvent({ delivered: [had.id], waiting: [waits.id] });
+  expect(await drop()).toBe(true);
+  const rows = await ask<{ id: string; why: string }>(
+    database,
+    'select endpoint_id as id, why from posthorn.explain_event($1)',
+    [event],
+  );
+  expect(Object.fromEntries(rows.map(({ id, why }) => [id, why]))).toEqual({
+    [had.id]: 'history_dropped',
+    [waits.id]: 'slot',
+    [disabled.id]: 'history_dropped',
+  });
+});
