@@ -196,7 +196,11 @@ export class Worker {
       await job.start();
       const noRescueMs = this.#hasLost ? timings.noRescueAfterLossMs : 0;
       const rescueFromMs = performance.now() + noRescueMs;
-      rescues = setInterval(() => void this.#tend(job, { rescueFromMs }), timings.rescueEveryMs);
+      const { signal } = over;
+      rescues = setInterval(
+        () => void this.#tend(job, { rescueFromMs, signal }),
+        timings.rescueEveryMs,
+      );
       this.#state = 'ok';
       log.info({ worker: number }, 'Worker ready');
       events.emit('workerReady', { number });
@@ -250,7 +254,11 @@ export class Worker {
     this.#hasToldOfClaims = isFailing;
   }
 
-  async #tend(job: DeliverJob, { rescueFromMs }: { rescueFromMs: number }): Promise<void> {
+  /** `signal` aborts when the session is over: then the others may have lost theirs for the same cause, and are not dead. */
+  async #tend(
+    job: DeliverJob,
+    { rescueFromMs, signal }: { rescueFromMs: number; signal: AbortSignal },
+  ): Promise<void> {
     const { maintenancePool, events, log } = this.#options;
     // Each task runs separately, so that a failure of one does not stop the others.
     const attend = async (work: Promise<unknown>, trouble: string) => {
@@ -261,7 +269,7 @@ export class Worker {
     await attend(ensureReplays(maintenancePool), 'Cannot check the replays');
     await attend(ensureFanOuts(maintenancePool), 'Cannot check the fan-outs');
     await attend(this.#tellOfFailingClaims(), 'Cannot report that claims fail');
-    if (performance.now() < rescueFromMs) return;
+    if (signal.aborted || performance.now() < rescueFromMs) return;
     const rescue = rescueDeadWorkers(maintenancePool, { keep: this.#keep(), events, log });
     await attend(rescue, 'Cannot check the other workers');
   }

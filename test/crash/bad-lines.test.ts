@@ -75,6 +75,15 @@ it('who comes back first after all sessions were lost does not take the others f
   const answer = await holdAll(200);
   const lost = [once(cut.events, 'workerLost'), once(other.events, 'workerLost')];
   const back = [once(cut.events, 'workerReady'), once(other.events, 'workerReady')];
+  // What its timer had begun before hangs, goes on when its connection is cut, and must rescue nobody either.
+  const holder = await database.pool.connect();
+  await holder.query('begin; lock table posthorn.replays in access exclusive mode');
+  await eventually(async () => {
+    const { rowCount } = await database.pool.query(
+      `select from pg_locks where relation = 'posthorn.replays'::regclass and not granted`,
+    );
+    return rowCount === 2;
+  }, 'the timers of both hang');
   // This one first: from now on it rescues nobody for 30 s.
   await database.pool.query(
     `select pg_terminate_backend(pid) from pg_locks
@@ -87,6 +96,8 @@ it('who comes back first after all sessions were lost does not take the others f
     `select pg_terminate_backend(pid) from pg_stat_activity
      where datname = current_database() and application_name like 'posthorn%'`,
   );
+  await holder.query('rollback');
+  holder.release();
   await Promise.all(lost);
   await back[1];
   for (let rounds = 0; rounds < 3; rounds += 1) await roundOfTheRescueTimer();
