@@ -49,16 +49,17 @@ it('is a prepared transaction of this database, for as long as it is there', asy
   await prepareIn(database);
   const holder = `the prepared transaction ${name}`;
   // Autovacuum may look at the database, with an older snapshot, for a moment.
-  const first = await eventually(async () => {
-    const found = await look();
-    return found?.holder === holder && found;
-  }, 'it is the oldest');
+  const oldest = () =>
+    eventually(async () => {
+      const found = await look();
+      return found?.holder === holder && found;
+    }, 'it is the oldest');
+  const first = await oldest();
   const sinceMs = performance.now();
   for (let n = 0; n < 5; n += 1) await look();
   const passedMs = performance.now() - sinceMs;
-  const last = await look();
-  expect(last?.holder).toBe(holder);
-  expect(last?.pinned_ms).toBeGreaterThan((first.pinned_ms ?? 0) + passedMs / 2);
+  const last = await oldest();
+  expect(last.pinned_ms).toBeGreaterThan((first.pinned_ms ?? 0) + passedMs / 2);
   await database.pool.query(`rollback prepared '${name}'`);
   expect((await look())?.holder).not.toBe(holder);
 });
