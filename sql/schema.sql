@@ -1520,12 +1520,13 @@ begin
   from posthorn.outbox as o
   where o.id = fan_out.event_id;
 
+  -- Each look-up returns as many endpoints as there is room for, however many subscriptions one has: fewer means that there are no more.
   page := array(
     select distinct next.endpoint_id
     from unnest(event.types) as t (event_type)
     cross join lateral (
       (
-        select s.endpoint_id
+        select distinct s.endpoint_id
         from posthorn.subscriptions as s
         where event.tenant <> '*'
           and s.tenant = event.tenant
@@ -1537,7 +1538,7 @@ begin
       )
       union all
       (
-        select s.endpoint_id
+        select distinct s.endpoint_id
         from posthorn.subscriptions as s
         where event.tenant = '*'
           and s.tenant >= ''

@@ -58,6 +58,21 @@ it('a job that dies in any of its steps loses none and adds none twice', async (
   expect(await recipientsOf(database, eventId)).toEqual(ids);
 });
 
+it.each(['acme', '*'])(
+  'an endpoint with as many subscriptions as a step has room for does not end the work, tenant "%s"',
+  async (tenant) => {
+    const ids = await subscribers(5);
+    for (const endpointId of ids) {
+      for (const filter of ['exists($.a)', 'exists($.b)', 'exists($.c)']) {
+        await subscribe(database.pool, { endpointId, filter });
+      }
+    }
+    const eventId = await publishForLater({ tenant });
+    await fanOutAll(database.pool, 2);
+    expect(await recipientsOf(database, eventId)).toEqual(ids);
+  },
+);
+
 it('two jobs at once add each recipient once', async () => {
   const ids = await subscribers(9);
   const eventId = await publishForLater();
