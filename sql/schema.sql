@@ -585,7 +585,7 @@ $function$
 ;
 revoke execute on function posthorn.add_webhooks(uuid[],uuid[],smallint,timestamp with time zone,interval) from public;
 
-CREATE OR REPLACE FUNCTION posthorn.begin_catch_up(endpoint_id uuid, since timestamp with time zone, by_present_subscriptions boolean, rate_limit_per_s double precision)
+CREATE OR REPLACE FUNCTION posthorn.begin_catch_up(endpoint_id uuid, since timestamp with time zone, by_present_subscriptions boolean, rate_limit_per_s double precision DEFAULT 100)
  RETURNS uuid
  LANGUAGE sql
  SECURITY DEFINER
@@ -802,6 +802,9 @@ AS $function$
 #variable_conflict use_column
 declare
   work posthorn.catch_ups;
+  endpoint record;
+  -- An ordered endpoint is held meanwhile and then sends at its own pace.
+  rate double precision;
   page record;
   running text[];
   prepared text[];
@@ -810,7 +813,8 @@ begin
   -- Nothing is added to a day that is dropped.
   perform pg_advisory_xact_lock_shared(1886352244, 0);
   -- The endpoint first, in the order of the triggers.
-  perform
+  select e.ordered, e.status in ('active', 'paused') as is_open
+  into endpoint
   from posthorn.endpoints as e
   where e.id = (select c.endpoint_id from posthorn.catch_ups as c where c.id = continue_catch_up.id)
   for no key update;
@@ -820,8 +824,7 @@ begin
   end if;
   status := 'running';
   webhooks := 0;
-  is_waiting := not exists (
-    select from posthorn.endpoints as e where e.id = work.endpoint_id and e.status in ('active', 'paused'));
+  is_waiting := not endpoint.is_open;
   if is_waiting then
     update posthorn.catch_ups as c set moved_at = started where c.id = work.id;
     return;
@@ -842,6 +845,7 @@ begin
     select 'prepared ' || x.transaction::text from pg_prepared_xacts as x where x.database = current_database());
   running := running || prepared;
   work.awaited := coalesce(work.awaited, running);
+  rate := case when not endpoint.ordered then work.rate_limit_per_s end;
 
   select m.*
   into page
@@ -855,8 +859,8 @@ begin
       array_fill(work.endpoint_id, array[cardinality(page.event_ids)]),
       priority => 2::smallint,
       due_from => greatest(started, work.paced_until),
-      spacing => coalesce(interval '1 second' / work.rate_limit_per_s, '0'));
-    work.paced_until := greatest(started, work.paced_until) + webhooks * (interval '1 second' / work.rate_limit_per_s);
+      spacing => coalesce(interval '1 second' / rate, '0'));
+    work.paced_until := greatest(started, work.paced_until) + webhooks * (interval '1 second' / rate);
   end if;
 
   if page.walked_to is not null then
@@ -1273,7 +1277,7 @@ begin
     where endpoint_id = new.id and status = 'running' and not by_present_subscriptions;
   elsif new.catching_up then
     -- Some time before, in case a clock was set back.
-    perform posthorn.begin_catch_up(new.id, old.status_since - interval '1 minute', false, null);
+    perform posthorn.begin_catch_up(new.id, old.status_since - interval '1 minute', false);
   end if;
   return null;
 end

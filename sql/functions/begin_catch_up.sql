@@ -4,7 +4,7 @@ create or replace function posthorn.begin_catch_up(
   endpoint_id uuid,
   since timestamptz,
   by_present_subscriptions boolean,
-  rate_limit_per_s double precision
+  rate_limit_per_s double precision default 100
 ) returns uuid
   language sql
   security definer

@@ -27,7 +27,7 @@ begin
     where endpoint_id = new.id and status = 'running' and not by_present_subscriptions;
   elsif new.catching_up then
     -- Some time before, in case a clock was set back.
-    perform posthorn.begin_catch_up(new.id, old.status_since - interval '1 minute', false, null);
+    perform posthorn.begin_catch_up(new.id, old.status_since - interval '1 minute', false);
   end if;
   return null;
 end

@@ -86,10 +86,9 @@ export async function ensureFanOuts(pool: Pool): Promise<void> {
   await pool.query(
     `select ${addFanOut}
      from posthorn.fan_outs as f
-     where f.moved_at < now() - interval '10 seconds'`,
-  );
-  await pool.query(
-    `select ${addCatchUp}
+     where f.moved_at < now() - interval '10 seconds'
+     union all
+     select ${addCatchUp}
      from posthorn.catch_ups as c
      where c.status = 'running'
        and greatest(c.moved_at, c.paced_until) < now() - interval '10 seconds'`,

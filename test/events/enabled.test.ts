@@ -65,3 +65,21 @@ it('it catches up after its tenant was renamed to the same id', async () => {
   await catchUpAll(database.pool);
   expect(await webhooks()).toBe(2);
 });
+
+it.each([
+  [false, 'is paced at 100 a second', { rate_limit_per_s: 100, is_paced: true }],
+  // It is held until then, so a pause between two steps would delay all that it gets.
+  [true, 'is not paced', { rate_limit_per_s: 100, is_paced: false }],
+] as const)('what it has missed, if it is ordered: %s, %s', async (ordered, _what, wanted) => {
+  const endpoint = await subscriber(database, { ordered });
+  await endpoint.set({ status: 'disabled' });
+  await publish(database.pool);
+  await endpoint.set({ status: 'active' });
+  await continueCatchUps(database.pool);
+  expect(
+    await ask(
+      database,
+      'select rate_limit_per_s, paced_until is not null as is_paced from posthorn.catch_ups',
+    ),
+  ).toEqual([wanted]);
+});
