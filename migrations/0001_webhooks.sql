@@ -59,6 +59,9 @@ create table posthorn.queue (
   webhook_id uuid not null,
   outbox_id uuid not null,
   lane bigint not null,
+  -- The origin and the tenant of a webhook to a URL. Those of an endpoint are in its own row, where they can change.
+  origin bigint,
+  tenant_key bigint,
   due_at timestamptz not null,
   lease_until timestamptz,
   leased_by integer,

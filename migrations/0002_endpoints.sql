@@ -19,6 +19,8 @@ create table posthorn.endpoints (
   -- The customer whose events it can subscribe to; it stays the same. Empty: the application itself.
   tenant text not null default '',
   lane bigint not null generated always as (posthorn.lane_of(id)) stored,
+  origin bigint generated always as (posthorn.origin_of(url)) stored,
+  tenant_key bigint generated always as (posthorn.tenant_key(tenant)) stored,
   url text not null,
   description text not null default '',
   -- Signs webhooks without their own secret.

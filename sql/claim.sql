@@ -3,17 +3,20 @@
 --
 -- psql "$DATABASE_URL" -c begin -f sql/claim.sql -c rollback \
 --   -v worker_number=1 -v max_webhooks=10 -v window_from_ms=0 -v lanes='{1}' -v priorities='{1}' -v quotas='{5}' \
---   -v due_from_ms='{0}' -v ranks='{1}' -v free_slots='{}' -v usual_slots=8 -v lease_s=90 -v are_owned='{false}'
+--   -v due_from_ms='{0}' -v ranks='{1}' -v free_slots='{}' -v usual_slots=8 -v usual_group_slots=16 -v lease_s=90 \
+--   -v are_owned='{false}' -v origins='{1}'
 --
 -- window_from_ms: the start of the discovery window; 'infinity' means no discovery.
--- lanes, priorities, quotas, due_from_ms, ranks, are_owned: the lanes to claim from. One element of each array describes one
--- lane. Rank 0 goes first. are_owned: this worker owns the lane and keeps its limits.
--- free_slots: { lane: slots } for lanes with fewer free slots than usual. usual_slots: what all other lanes have.
+-- lanes, priorities, quotas, due_from_ms, ranks, are_owned, origins: the lanes to claim from. One element of each array describes
+-- one lane. Rank 0 goes first. are_owned: this worker owns the lane and keeps its limits. origins: as the worker knows them; that of
+-- an endpoint is read here, because it changes with the URL.
+-- free_slots: { key: slots } for lanes with fewer free slots than usual, and for groups with fewer or more. A group is a tenant, or an
+-- origin. usual_slots: what all other lanes have. usual_group_slots: what all other groups have.
 --
 -- Returns a row per claimed webhook, and one last row whose "discovered" is a JSON object:
 -- { now: ms, xmin, xmax: those of the snapshot, age: of transaction 3, from which the next transaction's id follows,
 --   full: the claim met its limit, so a lane may have more than it gave,
---   lanes: [[lane, priority, waiting, first due ms, last due ms, access], ...] }
+--   lanes: [[lane, priority, waiting, first due ms, last due ms, access, origin, tenant], ...] }
 -- access says who may claim the lane: 'anyone'; 'mine' (it has limits and this worker owns it); 'unowned' (it has limits and no
 -- owner); 'theirs' (another worker owns it); or 'blocked' (by a breaker, or because its endpoint is paused or disabled).
 --
@@ -23,37 +26,74 @@
 -- they do not read the dead index entries that an old transaction keeps. Breakers and rules are read here, not from a worker's
 -- memory: what one worker opened, no other worker claims, and what a person paused is not sent.
 with discovered as materialized (
-  select lane, priority, count(*)::integer as waiting, min(due_at) as first_due, max(due_at) as last_due
+  select
+    d.*,
+    coalesce(d.own_origin, e.origin) as origin,
+    case when d.own_origin is null then e.tenant_key else d.own_tenant end as tenant_key
   from (
-    select lane, priority, due_at
-    from posthorn.queue
-    where priority > -1
-      and (lease_until is null or lease_until < now())
-      and due_at >= to_timestamp(:'window_from_ms'::float8 / 1000)
-      and due_at <= now()
-    order by due_at
-    limit 1000
-  ) as page
-  group by lane, priority
+    select
+      lane,
+      priority,
+      count(*)::integer as waiting,
+      min(due_at) as first_due,
+      max(due_at) as last_due,
+      min(origin) as own_origin,
+      min(tenant_key) as own_tenant
+    from (
+      select lane, priority, due_at, origin, tenant_key
+      from posthorn.queue
+      where priority > -1
+        and (lease_until is null or lease_until < now())
+        and due_at >= to_timestamp(:'window_from_ms'::float8 / 1000)
+        and due_at <= now()
+      order by due_at
+      limit 1000
+    ) as page
+    group by lane, priority
+  ) as d
+  left join lateral (
+    select e.origin, e.tenant_key
+    from posthorn.endpoints as e
+    where d.own_origin is null and e.lane = d.lane
+    limit 1
+  ) as e on true
 ),
 known_names as materialized (
   select jsonb_object_agg(lane || ':' || priority, true) as names
   from unnest(:'lanes'::bigint[], :'priorities'::smallint[]) as known (lane, priority)
 ),
-asked as (
-  select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from, is_owned
-  from unnest(:'lanes'::bigint[], :'priorities'::smallint[], :'quotas'::integer[], :'due_from_ms'::float8[], :'ranks'::smallint[], :'are_owned'::boolean[])
-    as known (lane, priority, quota, due_from, rank, is_owned)
-  union all
-  -- A key of a jsonb object is found by binary search. As joins these were nested loops, because the others are off here:
-  -- 60 ms a claim with 512 lanes in flight, seconds with thousands of lanes that recover from an outage.
-  select d.lane, d.priority, least(d.waiting, room.free), 1::smallint, d.first_due, false
-  from discovered as d
-  cross join lateral (
-    select coalesce((:'free_slots'::jsonb ->> d.lane::text)::integer, :'usual_slots'::integer) as free
-  ) as room
-  where room.free > 0
+-- What the lanes that are seen here may get: together no more than the free slots of their origin, and of their tenant. A key of a
+-- jsonb object is found by binary search. As joins these were nested loops, because the others are off here: 60 ms a claim with 512
+-- lanes in flight, seconds with thousands of lanes that recover from an outage.
+offered as (
+  select
+    d.*,
+    sum(d.wanted) over (partition by coalesce(d.tenant_key, d.origin) order by d.priority, d.first_due, d.lane) as with_group,
+    sum(d.wanted) over (partition by d.tenant_key, d.origin order by d.priority, d.first_due, d.lane) as with_origin
+  from (
+    select
+      *,
+      least(waiting, coalesce((:'free_slots'::jsonb ->> lane::text)::integer, :'usual_slots'::integer)) as wanted
+    from discovered
+  ) as d
+  where d.wanted > 0
     and not coalesce((select names from known_names) ? (d.lane || ':' || d.priority), false)
+),
+asked as (
+  select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from, is_owned, coalesce(e.origin, k.origin) as origin
+  from unnest(:'lanes'::bigint[], :'priorities'::smallint[], :'quotas'::integer[], :'due_from_ms'::float8[], :'ranks'::smallint[], :'are_owned'::boolean[], :'origins'::bigint[])
+    as k (lane, priority, quota, due_from, rank, is_owned, origin)
+  left join lateral (select e.origin from posthorn.endpoints as e where e.lane = k.lane limit 1) as e on true
+  union all
+  select o.lane, o.priority, o.wanted - room.missing, 1::smallint, o.first_due, false, o.origin
+  from offered as o
+  cross join lateral (
+    select greatest(
+      0,
+      o.with_group - coalesce((:'free_slots'::jsonb ->> coalesce(o.tenant_key, o.origin)::text)::integer, :'usual_group_slots'::integer),
+      o.with_origin - coalesce((:'free_slots'::jsonb ->> o.origin::text)::integer, :'usual_group_slots'::integer)) as missing
+  ) as room
+  where room.missing < o.wanted
 ),
 wanted as materialized (
   select a.*, coalesce(r.is_ordered, false) as is_ordered
@@ -127,7 +167,7 @@ claimed as (
     lease_until = now() + :'lease_s'::float8 * interval '1 second',
     leased_by = :'worker_number'::integer
   where webhook_id = any (array(select webhook_id from candidates union all select webhook_id from heads))
-  returning webhook_id, outbox_id, lane, priority, attempts, uncounted, past_attempts, due_at
+  returning webhook_id, outbox_id, lane, origin, tenant_key, priority, attempts, uncounted, past_attempts, due_at
 ),
 begun as (
   insert into posthorn.attempts (webhook_id, number, worker)
@@ -138,6 +178,9 @@ select
   c.webhook_id,
   c.outbox_id,
   c.lane,
+  -- Null: its row was deleted by hand.
+  coalesce(c.origin, e.origin) as origin,
+  case when c.origin is null then e.tenant_key else c.tenant_key end as tenant_key,
   c.priority,
   c.attempts as number,
   c.uncounted,
@@ -179,7 +222,7 @@ left join posthorn.endpoints as e
 union all
 select
   null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-  null, null, null, null, null, null, null, null,
+  null, null, null, null, null, null, null, null, null, null,
   json_build_object(
     'now', (extract(epoch from now()) * 1000)::float8,
     'xmin', pg_snapshot_xmin(pg_current_snapshot())::text,
@@ -193,7 +236,9 @@ select
         d.waiting,
         (extract(epoch from d.first_due) * 1000)::float8,
         (extract(epoch from d.last_due) * 1000)::float8,
-        case when blocked.lane is not null then 'blocked' else coalesce(rule.access, 'anyone') end))
+        case when blocked.lane is not null then 'blocked' else coalesce(rule.access, 'anyone') end,
+        d.origin::text,
+        d.tenant_key::text))
       from discovered as d
       left join lateral (
         select b.lane

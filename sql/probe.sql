@@ -83,7 +83,7 @@ claimed as (
     lease_until = now() + :'lease_s'::float8 * interval '1 second',
     leased_by = :'worker_number'::integer
   where webhook_id = any (array(select webhook_id from firsts union all select webhook_id from heads))
-  returning webhook_id, outbox_id, lane, priority, attempts, uncounted, past_attempts, due_at
+  returning webhook_id, outbox_id, lane, origin, tenant_key, priority, attempts, uncounted, past_attempts, due_at
 ),
 taken as (
   update posthorn.breakers as b
@@ -129,6 +129,9 @@ select
   c.webhook_id,
   c.outbox_id,
   c.lane,
+  -- Null: its row was deleted by hand.
+  coalesce(c.origin, e.origin) as origin,
+  case when c.origin is null then e.tenant_key else c.tenant_key end as tenant_key,
   c.priority,
   c.attempts as number,
   c.uncounted,

@@ -9,17 +9,17 @@
 -- "access" means the same as in claim.sql.
 with recursive heads as (
   (
-    select lane, priority, due_at
+    select lane, priority, due_at, origin, tenant_key
     from posthorn.queue
     where priority < 1000
     order by lane, priority, due_at
     limit 1
   )
   union all
-  select next.lane, next.priority, next.due_at
+  select next.lane, next.priority, next.due_at, next.origin, next.tenant_key
   from heads
   cross join lateral (
-    select lane, priority, due_at
+    select lane, priority, due_at, origin, tenant_key
     from posthorn.queue
     where priority < 1000
       and (lane, priority) > (heads.lane, heads.priority)
@@ -31,6 +31,8 @@ select
   h.lane,
   h.priority,
   (extract(epoch from h.due_at) * 1000)::float8 as due_ms,
+  coalesce(h.origin, e.origin) as origin,
+  case when h.origin is null then e.tenant_key else h.tenant_key end as tenant_key,
   case
     when r.lane is null then 'anyone'
     when r.owner = :'worker_number'::integer then 'mine'
@@ -39,6 +41,12 @@ select
   end as access
 from heads as h
 left join posthorn.lane_rules as r on r.lane = h.lane
+left join lateral (
+  select e.origin, e.tenant_key
+  from posthorn.endpoints as e
+  where h.origin is null and e.lane = h.lane
+  limit 1
+) as e on true
 where h.due_at <= now()
   and not coalesce(r.is_held or r.retry_at > now(), false)
   and not exists (

@@ -154,6 +154,8 @@ create table posthorn.endpoints (
   id uuid not null default posthorn.uuid_v7(),
   tenant text not null default ''::text,
   lane bigint not null generated always as (posthorn.lane_of(id)) stored,
+  origin bigint generated always as (posthorn.origin_of(url)) stored,
+  tenant_key bigint generated always as (posthorn.tenant_key(tenant)) stored,
   url text not null,
   description text not null default ''::text,
   secret text,
@@ -315,6 +317,8 @@ create table posthorn.queue (
   webhook_id uuid not null,
   outbox_id uuid not null,
   lane bigint not null,
+  origin bigint,
+  tenant_key bigint,
   due_at timestamp with time zone not null,
   lease_until timestamp with time zone,
   leased_by integer,
@@ -1358,11 +1362,13 @@ begin
   on conflict (event_id) do nothing
   returning event_id;
   return query
-  insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+  insert into posthorn.queue (webhook_id, outbox_id, lane, origin, tenant_key, priority, due_at)
   select
     o.id,
     o.id,
     case when o.endpoint_id is null then posthorn.lane_of(o.url) else posthorn.lane_of(o.endpoint_id) end,
+    posthorn.origin_of(o.url),
+    case when o.url is not null then posthorn.tenant_key(o.tenant) end,
     case
       when (select e.ordered from posthorn.endpoints as e where e.id = o.endpoint_id) then 1
       else posthorn.priority_of(o.priority)
@@ -1890,6 +1896,13 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION posthorn.key_of(name text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ((('x'::text || "left"(encode(sha256(decode(replace(name, '\'::text, '\\'::text), 'escape'::text)), 'hex'::text), 16)))::bit(64))::bigint
+;
+
 CREATE OR REPLACE FUNCTION posthorn.lane_of(endpoint_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -1901,7 +1914,7 @@ CREATE OR REPLACE FUNCTION posthorn.lane_of(url text)
  RETURNS bigint
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
-RETURN ((('x'::text || "left"(encode(sha256(decode(replace(split_part(url, '?'::text, 1), '\'::text, '\\'::text), 'escape'::text)), 'hex'::text), 16)))::bit(64))::bigint
+RETURN posthorn.key_of(split_part(url, '?'::text, 1))
 ;
 
 CREATE OR REPLACE FUNCTION posthorn.last_webhook_id(event_id uuid)
@@ -2406,6 +2419,13 @@ AS $function$
 ;
 revoke execute on function posthorn.ordered_recipients(uuid[]) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.origin_of(url text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN posthorn.key_of(('origin '::text || CASE WHEN ("left"(lower((url COLLATE "C")), 6) = 'https:'::text) THEN replace((('https://'::text || lower((split_part(split_part(url, '/'::text, 3), '?'::text, 1) COLLATE "C"))) || '/'::text), ':443/'::text, '/'::text) ELSE replace((('http://'::text || lower((split_part(split_part(url, '/'::text, 3), '?'::text, 1) COLLATE "C"))) || '/'::text), ':80/'::text, '/'::text) END))
+;
+
 CREATE OR REPLACE FUNCTION posthorn.outbox_id_is_given()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2588,11 +2608,13 @@ begin
   end if;
 
   if traits & 16 > 0 then
-    insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+    insert into posthorn.queue (webhook_id, outbox_id, lane, origin, tenant_key, priority, due_at)
     select
       id,
       id,
       posthorn.lane_of(url),
+      posthorn.origin_of(url),
+      posthorn.tenant_key(tenant),
       posthorn.priority_of(priority),
       greatest(send_at, clock_timestamp())
     from new_rows
@@ -2819,7 +2841,7 @@ begin
   -- Rows are not joined: each id is looked up separately ("offset 0"), and the rows found are changed by an array of
   -- ids. As joins, n rows were compared with n ids.
   with able as materialized (
-    select e.*, o.own_priority, o.is_ordered
+    select e.*, o.own_priority, o.origin, o.tenant_key, o.is_ordered
     from unnest(ids) as wanted (id)
     cross join lateral (
       select *
@@ -2833,7 +2855,11 @@ begin
       for update
     ) as e
     cross join lateral (
-      select outbox.priority as own_priority, coalesce(p.ordered, false) as is_ordered
+      select
+        outbox.priority as own_priority,
+        posthorn.origin_of(outbox.url) as origin,
+        case when outbox.url is not null then posthorn.tenant_key(outbox.tenant) end as tenant_key,
+        coalesce(p.ordered, false) as is_ordered
       from posthorn.outbox
       left join posthorn.endpoints as p on p.lane = e.lane
       where outbox.id = e.outbox_id
@@ -2856,11 +2882,14 @@ begin
     from able as a
   ),
   inserted as (
-    insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at, attempts, past_attempts)
+    insert into posthorn.queue
+      (webhook_id, outbox_id, lane, origin, tenant_key, priority, due_at, attempts, past_attempts)
     select
       a.webhook_id,
       a.outbox_id,
       a.lane,
+      a.origin,
+      a.tenant_key,
       case
         when a.is_ordered then 1
         when put_back.priority is not null then put_back.priority
@@ -3770,6 +3799,13 @@ end
 $function$
 ;
 revoke execute on function posthorn.take_stats(interval) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.tenant_key(tenant text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN CASE WHEN (tenant <> ''::text) THEN posthorn.key_of(('tenant '::text || tenant)) ELSE NULL::bigint END
+;
 
 CREATE OR REPLACE FUNCTION posthorn.time_of(text text)
  RETURNS timestamp with time zone

@@ -123,6 +123,7 @@ function asking(): () => void {
   const tracing = new Tracing('0.0.0');
   const claimed: ClaimedWebhook = {
     ...webhook,
+    groups: { tenant: null, origin: webhook.lane },
     uncounted: 0,
     pastAttempts: 0,
     dueMs: 0,

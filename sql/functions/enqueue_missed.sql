@@ -30,11 +30,13 @@ begin
   on conflict (event_id) do nothing
   returning event_id;
   return query
-  insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+  insert into posthorn.queue (webhook_id, outbox_id, lane, origin, tenant_key, priority, due_at)
   select
     o.id,
     o.id,
     case when o.endpoint_id is null then posthorn.lane_of(o.url) else posthorn.lane_of(o.endpoint_id) end,
+    posthorn.origin_of(o.url),
+    case when o.url is not null then posthorn.tenant_key(o.tenant) end,
     case
       when (select e.ordered from posthorn.endpoints as e where e.id = o.endpoint_id) then 1
       else posthorn.priority_of(o.priority)

@@ -90,11 +90,13 @@ begin
   end if;
 
   if traits & 16 > 0 then
-    insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
+    insert into posthorn.queue (webhook_id, outbox_id, lane, origin, tenant_key, priority, due_at)
     select
       id,
       id,
       posthorn.lane_of(url),
+      posthorn.origin_of(url),
+      posthorn.tenant_key(tenant),
       posthorn.priority_of(priority),
       greatest(send_at, clock_timestamp())
     from new_rows

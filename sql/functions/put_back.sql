@@ -42,7 +42,7 @@ begin
   -- Rows are not joined: each id is looked up separately ("offset 0"), and the rows found are changed by an array of
   -- ids. As joins, n rows were compared with n ids.
   with able as materialized (
-    select e.*, o.own_priority, o.is_ordered
+    select e.*, o.own_priority, o.origin, o.tenant_key, o.is_ordered
     from unnest(ids) as wanted (id)
     cross join lateral (
       select *
@@ -56,7 +56,11 @@ begin
       for update
     ) as e
     cross join lateral (
-      select outbox.priority as own_priority, coalesce(p.ordered, false) as is_ordered
+      select
+        outbox.priority as own_priority,
+        posthorn.origin_of(outbox.url) as origin,
+        case when outbox.url is not null then posthorn.tenant_key(outbox.tenant) end as tenant_key,
+        coalesce(p.ordered, false) as is_ordered
       from posthorn.outbox
       left join posthorn.endpoints as p on p.lane = e.lane
       where outbox.id = e.outbox_id
@@ -79,11 +83,14 @@ begin
     from able as a
   ),
   inserted as (
-    insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at, attempts, past_attempts)
+    insert into posthorn.queue
+      (webhook_id, outbox_id, lane, origin, tenant_key, priority, due_at, attempts, past_attempts)
     select
       a.webhook_id,
       a.outbox_id,
       a.lane,
+      a.origin,
+      a.tenant_key,
       case
         when a.is_ordered then 1
         when put_back.priority is not null then put_back.priority

@@ -1,19 +1,21 @@
 // Pure: no I/O, no clock, no randomness.
 
 import { isLane } from '../domain/lane.ts';
+import type { LaneGroups } from '../lanes/lane.ts';
 
 /** A lane with due work that one worker tells the others about. */
 export interface LaneHint {
   readonly lane: string;
   readonly priority: number;
   readonly dueMs: number;
+  readonly groups: LaneGroups;
 }
 
 /** Larger than any time in ms until the year 2286, so that one number sorts by priority and then by age. */
 const priorityStep = 1e13;
 
-export function memberOf({ lane, priority }: LaneHint): string {
-  return `${lane}:${priority}`;
+export function memberOf({ lane, priority, groups }: LaneHint): string {
+  return `${lane}:${priority}:${groups.origin}:${groups.tenant ?? ''}`;
 }
 
 export function scoreOf({ priority, dueMs }: LaneHint): number {
@@ -29,12 +31,12 @@ export function parseHint({
   score: unknown;
 }): LaneHint | undefined {
   if (typeof value !== 'string' || typeof score !== 'number') return undefined;
-  const match = /^(.{1,20}):([012])$/.exec(value);
+  const match = /^(.{1,20}):([012]):(.{1,20}):(.{0,20})$/.exec(value);
   if (match === null) return undefined;
-  const [, lane = '', digit = ''] = match;
+  const [, lane = '', digit = '', origin = '', tenant = ''] = match;
   const priority = Number(digit);
   const dueMs = score - priority * priorityStep;
-  if (!isLane(lane)) return undefined;
+  if (!isLane(lane) || !isLane(origin) || !(tenant === '' || isLane(tenant))) return undefined;
   if (!(dueMs >= 0 && dueMs < priorityStep)) return undefined;
-  return { lane, priority, dueMs };
+  return { lane, priority, dueMs, groups: { origin, tenant: tenant === '' ? null : tenant } };
 }

@@ -3,11 +3,12 @@ import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { AttemptedWebhook } from '../domain/attempt.ts';
 import { nextXidOf, type Sighting } from '../domain/visibility.ts';
-import type { DiscoveredLane, LaneAccess } from '../lanes/lane.ts';
+import type { DiscoveredLane, LaneAccess, LaneGroups } from '../lanes/lane.ts';
 import type { LaneWish } from '../lanes/lane-wish.ts';
 
 /** A webhook that this process has leased: all that is needed to send it and to record how it ended. */
 export interface ClaimedWebhook extends AttemptedWebhook {
+  readonly groups: LaneGroups;
   readonly dueMs: number;
   readonly body: string;
   readonly headers: Readonly<Record<string, string>> | null;
@@ -51,6 +52,8 @@ export interface ClaimRequest {
   /** Lanes that may get less than the usual slots when discovered. */
   readonly constrained: Readonly<Record<string, number>>;
   readonly usualSlots: number;
+  /** The same for tenants and origins. */
+  readonly usualGroupSlots: number;
   readonly leaseS: number;
 }
 
@@ -59,6 +62,8 @@ export interface ClaimRow {
   webhook_id: string | null;
   outbox_id: string;
   lane: string;
+  origin: string | null;
+  tenant_key: string | null;
   priority: number;
   number: number;
   uncounted: number;
@@ -91,7 +96,9 @@ export interface ClaimRow {
     xmax: string;
     age: number;
     full: boolean;
-    lanes: [string, number, number, number, number, LaneAccess][] | null;
+    lanes:
+      | [string, number, number, number, number, LaneAccess, string | null, string | null][]
+      | null;
   } | null;
 }
 
@@ -117,6 +124,8 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
     areOwned: plainArray(wishes.map((wish) => wish.isOwned)),
     freeSlots: JSON.stringify(request.constrained),
     usualSlots: request.usualSlots,
+    usualGroupSlots: request.usualGroupSlots,
+    origins: plainArray(wishes.map((wish) => wish.groups.origin)),
     leaseS: request.leaseS,
   });
   const seen = rows.at(-1)?.discovered;
@@ -126,14 +135,17 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
   const bodies = bodiesOf(found);
   return {
     webhooks: found.map((row) => toWebhook(row, { claimed, request, bodies })),
-    discovered: (seen.lanes ?? []).map(([lane, priority, waiting, dueMs, lastDueMs, access]) => ({
-      lane,
-      priority,
-      waiting,
-      dueMs,
-      lastDueMs,
-      access,
-    })),
+    discovered: (seen.lanes ?? []).map(
+      ([lane, priority, waiting, dueMs, lastDueMs, access, origin, tenant]) => ({
+        lane,
+        priority,
+        waiting,
+        dueMs,
+        lastDueMs,
+        access,
+        groups: { tenant, origin: origin ?? lane },
+      }),
+    ),
     look: {
       nowMs: seen.now,
       xmin: Number(seen.xmin),
@@ -167,6 +179,7 @@ export function toWebhook(
     webhookId: row.webhook_id,
     outboxId: row.outbox_id,
     lane: row.lane,
+    groups: { tenant: row.tenant_key, origin: row.origin ?? row.lane },
     priority: row.priority,
     number: row.number,
     uncounted: row.uncounted,

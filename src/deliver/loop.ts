@@ -252,6 +252,7 @@ export class DeliveryLoop {
       // Thousands of lanes, at times: only for what is discovered.
       constrained: request.discover ? this.#book.constrained(startedMs) : {},
       usualSlots: this.#book.usualSlots,
+      usualGroupSlots: this.#options.maxInFlight,
       leaseS,
     }).catch((error: unknown) => {
       this.#isWanted = true;

@@ -244,6 +244,7 @@ export class LaneBook {
         priority: waiting.priority,
         quota: (wish?.quota ?? 0) + quota,
         dueFromMs: waiting.dueFromMs,
+        groups: { tenant: null, origin: waiting.lane },
         rank: wish?.rank ?? share.rank,
         isOwned: this.#owned.has(waiting.lane),
       });

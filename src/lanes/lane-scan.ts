@@ -3,7 +3,7 @@ import type { LaneCache } from '../cache/lane-cache.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import type { LaneAccess } from './lane.ts';
+import type { LaneAccess, LaneGroups } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LimitedLanes } from './limited-lanes.ts';
 
@@ -32,6 +32,8 @@ interface ScannedRow {
   lane: string;
   priority: number;
   due_ms: number;
+  origin: string | null;
+  tenant_key: string | null;
   access: Exclude<LaneAccess, 'blocked'>;
 }
 
@@ -84,7 +86,12 @@ export class LaneScan {
     void cache?.share(
       rows
         .filter(({ access }) => access === 'anyone')
-        .map(({ lane, priority, due_ms: dueMs }) => ({ lane, priority, dueMs })),
+        .map((row) => ({
+          lane: row.lane,
+          priority: row.priority,
+          dueMs: row.due_ms,
+          groups: groupsOf(row),
+        })),
       { nextInMs: this.#pauseMs },
     );
   }
@@ -140,4 +147,8 @@ export class LaneScan {
     // One of the others may be frozen.
     else if (access === 'theirs') limited.want(lane);
   }
+}
+
+function groupsOf({ lane, origin, tenant_key: tenant }: ScannedRow): LaneGroups {
+  return { tenant, origin: origin ?? lane };
 }

@@ -1,6 +1,9 @@
+import type { LaneGroups } from './lane.ts';
+
 /** A part of a claim: up to `quota` webhooks of one lane and priority that are due from `dueFromMs` on. */
 export interface LaneWish {
   readonly lane: string;
+  readonly groups: LaneGroups;
   readonly priority: number;
   readonly quota: number;
   readonly dueFromMs: number;

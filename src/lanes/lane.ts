@@ -1,5 +1,12 @@
 import type { Sighting } from '../domain/visibility.ts';
 
+/** Where a lane stands in the tree of shares: keys as posthorn.origin_of() and posthorn.tenant_key() compute them. */
+export interface LaneGroups {
+  /** Null: the application's own. */
+  readonly tenant: string | null;
+  readonly origin: string;
+}
+
 /** A lane with due webhooks in the discovery window. */
 export interface DiscoveredLane {
   readonly lane: string;
@@ -8,6 +15,7 @@ export interface DiscoveredLane {
   readonly dueMs: number;
   readonly lastDueMs: number;
   readonly access: LaneAccess;
+  readonly groups: LaneGroups;
 }
 
 /**

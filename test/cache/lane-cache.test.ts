@@ -13,7 +13,12 @@ import { eventually } from '../support/eventually.ts';
 
 const namespace = 'test';
 const key = (name: string) => `posthorn:{${namespace}}:${name}`;
-const lane = (n: number, priority = 1) => ({ lane: String(n), priority, dueMs: 1_000 + n });
+const lane = (n: number, priority = 1) => ({
+  lane: String(n),
+  priority,
+  dueMs: 1_000 + n,
+  groups: { tenant: n % 2 === 0 ? null : '5', origin: '6' },
+});
 
 const soon = { nextInMs: 5_000 };
 

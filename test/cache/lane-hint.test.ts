@@ -2,10 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type LaneHint, memberOf, parseHint, scoreOf } from '../../src/cache/lane-hint.ts';
 
+const keys = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String);
 const hints: fc.Arbitrary<LaneHint> = fc.record({
-  lane: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
+  lane: keys,
   priority: fc.nat(2),
   dueMs: fc.nat(9_999_999_999_999),
+  groups: fc.record({ tenant: fc.option(keys), origin: keys }),
 });
 
 describe('a hint', () => {

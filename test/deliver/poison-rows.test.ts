@@ -378,7 +378,10 @@ describe('the isolation', () => {
     events.on('poisoned', ({ webhookId }) => found.push(webhookId));
     const isolation = new Isolation({ pool, events, log, book: new LaneBook({ maxSlots: 10 }) });
     const error = Object.assign(new Error('invalid byte sequence'), { code: '22021' });
-    const wishes = [{ lane, priority: 1, quota: 10, dueFromMs: 0, rank: 1, isOwned: false }];
+    const groups = { tenant: null, origin: lane };
+    const wishes = [
+      { lane, groups, priority: 1, quota: 10, dueFromMs: 0, rank: 1, isOwned: false },
+    ];
     expect(await isolation.overcome(error, { wishes, windowFromMs: undefined })).toBe(true);
     expect(found).toEqual([id]);
     const { rows } = await pool.query('select webhook_id, reason from posthorn.outcomes');
@@ -410,7 +413,10 @@ describe('the isolation', () => {
     const isolation = new Isolation({ pool, log, events: createEvents(), book });
     const error = Object.assign(new Error('violates check constraint'), { code: '23514' });
     const lane = rows[0]?.lane ?? '';
-    const wishes = [{ lane, priority: 1, quota: 10, dueFromMs: 0, rank: 1, isOwned: false }];
+    const groups = { tenant: null, origin: lane };
+    const wishes = [
+      { lane, groups, priority: 1, quota: 10, dueFromMs: 0, rank: 1, isOwned: false },
+    ];
     expect(await isolation.overcome(error, { wishes, windowFromMs: undefined })).toBe(true);
     expect(connections).toBeGreaterThan(2);
     expect((await own.pool.query('select from posthorn.outcomes')).rows).toEqual([]);

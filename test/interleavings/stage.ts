@@ -1,3 +1,4 @@
+import { isLockFailure } from '../../src/db/transaction.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { lookSql } from './look.ts';
 
@@ -189,7 +190,7 @@ export async function setStage(
     reset: async () => {
       // Each reset leaves the rows of the last one dead, and all sessions read past them.
       if (resets++ % 200 === 199) await client.query(`vacuum ${vacuumed}`);
-      if (before !== '') await database.pool.query(before);
+      if (before !== '') await patiently(() => database.pool.query(before));
       await client.query({ name: 'reset', text: 'select public.put_in_place()' });
     },
     look: async () => (await client.query({ name: 'look', text: lookSql })).rows[0],
@@ -312,4 +313,16 @@ function placing(scene: Scene, { ids, lane, endpointId, running, cancelling }: K
   return statements
     .join('\n')
     .replaceAll(/:(\w+)/g, (whole, name) => (ids.has(name) ? `'${ids.get(name)}'` : whole));
+}
+
+/** A busy machine's autovacuum may hold a table for longer than a statement waits for its lock. */
+async function patiently(work: () => Promise<unknown>): Promise<void> {
+  for (let left = 20; ; left -= 1) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (left === 0 || !isLockFailure(error)) throw error;
+    }
+  }
 }

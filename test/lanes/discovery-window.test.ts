@@ -63,6 +63,7 @@ async function look(window: DiscoveryWindow): Promise<{ lanes: string[]; needsSc
     windowFromMs: window.fromMs,
     constrained: {},
     usualSlots: 8,
+    usualGroupSlots: 500,
     leaseS: 120,
   });
   const needsScan = window.move(claim);

@@ -22,7 +22,10 @@ function bookWith(...lanes: readonly string[]): LaneBook {
 describe('a wish', () => {
   it('says what is asked for, from a ms before it is due', () => {
     expect(bookWith('a').choose(3, 0)).toEqual([
-      { lane: 'a', priority: 1, quota: 3, dueFromMs: 499, rank: 1, isOwned: false },
+      {
+        ...{ lane: 'a', groups: { tenant: null, origin: 'a' }, priority: 1 },
+        ...{ quota: 3, dueFromMs: 499, rank: 1, isOwned: false },
+      },
     ]);
   });
 
@@ -168,7 +171,14 @@ describe('a lane that had no room is asked for again', () => {
 });
 
 describe('what the window sees', () => {
-  const seen = { lane: 'a', priority: 1, dueMs: 5, lastDueMs: 5, access: 'anyone' } as const;
+  const seen = {
+    lane: 'a',
+    priority: 1,
+    dueMs: 5,
+    lastDueMs: 5,
+    access: 'anyone',
+    groups: { tenant: null, origin: 'a' },
+  } as const;
 
   it.each([
     [1, 0],

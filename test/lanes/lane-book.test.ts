@@ -118,7 +118,15 @@ describe('learning from a claim', () => {
       wishes: [],
       claimed: [{ lane: 'a', priority: 1, dueMs: 7 }],
       discovered: [
-        { lane: 'a', priority: 1, waiting: 3, dueMs: 7, lastDueMs: 9, access: 'anyone' },
+        {
+          lane: 'a',
+          priority: 1,
+          waiting: 3,
+          dueMs: 7,
+          lastDueMs: 9,
+          access: 'anyone',
+          groups: { tenant: null, origin: 'a' },
+        },
       ],
       wasFull: false,
     });

@@ -85,7 +85,12 @@ it('finds the lanes that may be claimed, and shares those that any worker may cl
   await scanWith({ cache: { share } }).run(1);
   expect(lanesOfBook()).toEqual(['1', '2']);
   expect(shared).toEqual([
-    { lane: '1', priority: 1, dueMs: expect.closeTo(Date.now() - 60_000, -5) },
+    {
+      lane: '1',
+      priority: 1,
+      dueMs: expect.closeTo(Date.now() - 60_000, -5),
+      groups: { tenant: null, origin: '1' },
+    },
   ]);
   // The lane of nobody is to be taken; the owner of the other one may be frozen.
   expect(limited.hasWanted).toBe(true);
@@ -98,7 +103,9 @@ it('of another worker gives hints, and the lanes of this worker are looked at as
     cache: {
       share: async () => {},
       mayScan: async () => false,
-      hints: async () => [{ lane: '9', priority: 1, dueMs: 1 }],
+      hints: async () => [
+        { lane: '9', priority: 1, dueMs: 1, groups: { tenant: null, origin: '9' } },
+      ],
     },
     everyMs: 0,
   });

@@ -21,10 +21,25 @@ function claim(
   request: Partial<ClaimRequest> = {},
 ): Promise<Claim> {
   return claimWebhooks(database.pool, {
-    ...{ workerNumber: 1, limit: 100, windowFromMs: undefined, constrained: {}, usualSlots: 8 },
+    ...{
+      workerNumber: 1,
+      limit: 100,
+      windowFromMs: undefined,
+      constrained: {},
+      usualSlots: 8,
+      usualGroupSlots: 500,
+    },
     leaseS: 120,
     wishes: wishes.map((wish) => ({
-      ...{ lane: '1', priority: 1, quota: 100, dueFromMs: 0, rank: 1, isOwned: false },
+      ...{
+        groups: { tenant: null, origin: '1' },
+        lane: '1',
+        priority: 1,
+        quota: 100,
+        dueFromMs: 0,
+        rank: 1,
+        isOwned: false,
+      },
       ...wish,
     })),
     ...request,
@@ -118,7 +133,14 @@ describe('of a lane that is wished for', () => {
     const held = `select from posthorn.queue where webhook_id = '${idOf(1)}' for update`;
     const claimed = await whileHeld(database, held, (pool) =>
       claimWebhooks(pool, {
-        ...{ workerNumber: 1, limit: 9, windowFromMs: 0, constrained: {}, usualSlots: 1 },
+        ...{
+          workerNumber: 1,
+          limit: 9,
+          windowFromMs: 0,
+          constrained: {},
+          usualSlots: 1,
+          usualGroupSlots: 500,
+        },
         ...{ leaseS: 120, wishes: [] },
       }),
     );
@@ -227,8 +249,27 @@ describe('of an ordered lane', () => {
     const held = `select from posthorn.queue where webhook_id = '${idOf(1)}' for update`;
     const claimed = await whileHeld(database, held, (pool) =>
       claimWebhooks(pool, {
-        ...{ workerNumber: 1, limit: 9, windowFromMs: 0, constrained: {}, usualSlots: 1 },
-        ...{ leaseS: 120, wishes: [{ ...wish, lane: '1', priority: 1, quota: 1, rank: 1 }] },
+        ...{
+          workerNumber: 1,
+          limit: 9,
+          windowFromMs: 0,
+          constrained: {},
+          usualSlots: 1,
+          usualGroupSlots: 500,
+        },
+        ...{
+          leaseS: 120,
+          wishes: [
+            {
+              ...wish,
+              groups: { tenant: null, origin: '1' },
+              lane: '1',
+              priority: 1,
+              quota: 1,
+              rank: 1,
+            },
+          ],
+        },
       }),
     );
     expect(namesOf(claimed)).toEqual([3]);

@@ -35,6 +35,7 @@ function claim(
     limit,
     wishes: wishes.map((wish) => ({
       lane: '0',
+      groups: { tenant: null, origin: '0' },
       priority: 1,
       quota: 1,
       dueFromMs: 0,
@@ -45,6 +46,7 @@ function claim(
     windowFromMs: fromMs,
     constrained: {},
     usualSlots: 8,
+    usualGroupSlots: 500,
     leaseS: 120,
   });
 }

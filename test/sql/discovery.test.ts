@@ -17,12 +17,20 @@ beforeEach(() => clear(database));
 
 const leased = { leased_by: 2, lease_until: inS(3_600), attempts: 1 };
 const runOut = { leased_by: 2, lease_until: inS(-1), attempts: 1 };
+const groups = { tenant: null, origin: '1' };
 const rule = { is_held: false, is_ordered: false, max_in_flight: 5 };
 
 describe('a claim', () => {
   function discover(request: Partial<ClaimRequest> = {}): Promise<Claim> {
     return claimWebhooks(database.pool, {
-      ...{ workerNumber: 1, limit: 100, windowFromMs: 0, constrained: {}, usualSlots: 8 },
+      ...{
+        workerNumber: 1,
+        limit: 100,
+        windowFromMs: 0,
+        constrained: {},
+        usualSlots: 8,
+        usualGroupSlots: 500,
+      },
       ...{ leaseS: 120, wishes: [] },
       ...request,
     });
@@ -34,7 +42,7 @@ describe('a claim', () => {
       { n: 1, lane: 1, due_at: from },
       { n: 2, lane: 1, due_at: late },
       { n: 3, lane: 1, priority: 0, due_at: late },
-      { n: 4, lane: 2, priority: 2, ...runOut, due_at: late },
+      { n: 4, lane: 2, priority: 2, ...runOut, due_at: late, origin: 8, tenant_key: 9 },
       { n: 11, lane: 11, due_at: new Date(from.getTime() - 1) },
       { n: 12, lane: 12, due_at: inS(3_600) },
       { n: 13, lane: 13, ...leased },
@@ -45,9 +53,16 @@ describe('a claim', () => {
     const byPlace = (a: { lane: string; priority: number }, b: typeof a) =>
       Number(a.lane) - Number(b.lane) || a.priority - b.priority;
     expect(discovered.toSorted(byPlace)).toEqual([
-      { ...found, lane: '1', priority: 0 },
-      { ...found, lane: '1', priority: 1, waiting: 2, dueMs },
-      { ...found, lane: '2', priority: 2 },
+      { ...found, lane: '1', priority: 0, groups: { tenant: null, origin: '1' } },
+      {
+        ...found,
+        lane: '1',
+        priority: 1,
+        waiting: 2,
+        dueMs,
+        groups: { tenant: null, origin: '1' },
+      },
+      { ...found, lane: '2', priority: 2, groups: { tenant: '9', origin: '8' } },
     ]);
     expect(webhooks.map(({ webhookId }) => webhookId).toSorted()).toEqual([1, 2, 3, 4].map(idOf));
   });
@@ -84,14 +99,22 @@ describe('a claim', () => {
 
   it('takes no more of a lane that it wishes for because it discovers it as well', async () => {
     await plantQueue(database, [{ n: 1 }, { n: 2 }, { n: 3, priority: 2 }]);
-    const wish = { lane: '1', priority: 1, quota: 1, dueFromMs: 0, rank: 1, isOwned: false };
+    const wish = {
+      groups,
+      lane: '1',
+      priority: 1,
+      quota: 1,
+      dueFromMs: 0,
+      rank: 1,
+      isOwned: false,
+    };
     const { webhooks } = await discover({ wishes: [wish] });
     expect(webhooks.map(({ priority }) => priority).toSorted()).toEqual([1, 2]);
   });
 
   it('serves what it wishes for with rank 0 before what it discovers, and that before rank 2', async () => {
     await plantQueue(database, [{ n: 1 }, { n: 2, lane: 2 }, { n: 3, lane: 3 }]);
-    const wish = { priority: 1, quota: 1, dueFromMs: 0, isOwned: false };
+    const wish = { groups, priority: 1, quota: 1, dueFromMs: 0, isOwned: false };
     const wishes = [
       { ...wish, lane: '3', rank: 2 },
       { ...wish, lane: '1', rank: 0 },

@@ -87,7 +87,14 @@ it('the claim takes of every lane that has no block, and says "blocked" of every
   const { lanes, blocks } = await plantAll();
   const isFree = (lane: string) => blocks.get(lane)?.length === 0;
   expect(lanes.filter(isFree).length).toBeGreaterThan(20);
-  const request = { workerNumber: me, limit: 1_000, constrained: {}, usualSlots: 8, leaseS: 120 };
+  const request = {
+    workerNumber: me,
+    limit: 1_000,
+    constrained: {},
+    usualSlots: 8,
+    usualGroupSlots: 500,
+    leaseS: 120,
+  };
   const looked = await claimWebhooks(database.pool, {
     ...{ ...request, usualSlots: 0 },
     ...{ windowFromMs: 0, wishes: [] },
@@ -97,7 +104,15 @@ it('the claim takes of every lane that has no block, and says "blocked" of every
   const { webhooks } = await claimWebhooks(database.pool, {
     ...{ ...request, windowFromMs: undefined },
     wishes: lanes.map((lane) => ({
-      ...{ lane, priority: 1, quota: 1, dueFromMs: 0, rank: 1, isOwned: true },
+      ...{
+        lane,
+        groups: { tenant: null, origin: lane },
+        priority: 1,
+        quota: 1,
+        dueFromMs: 0,
+        rank: 1,
+        isOwned: true,
+      },
     })),
   });
   expect(sorted(webhooks.map(({ lane }) => lane))).toEqual(lanes.filter(isFree));

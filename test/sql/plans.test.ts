@@ -136,6 +136,8 @@ async function claim(): Promise<{ webhook_id: string; number: number; lane: stri
     areOwned: lanes.map(() => false),
     freeSlots: JSON.stringify({ [deadLane]: 0 }),
     usualSlots: 8,
+    usualGroupSlots: 512,
+    origins: lanes,
     leaseS: 90,
   });
   return rows.filter((row) => row.webhook_id !== null);

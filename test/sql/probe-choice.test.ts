@@ -255,6 +255,8 @@ it('what a probe gives is what a claim gives', async () => {
       ranks: [],
       freeSlots: '{}',
       usualSlots: 9,
+      usualGroupSlots: 99,
+      origins: [],
       leaseS: 300,
       areOwned: [],
     });

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import program from '@sparticuz/chromium';
 import type { Browser, Page } from 'playwright-core';
@@ -10,12 +11,24 @@ const screenshots = fileURLToPath(new URL('../../test-results/dashboard/', impor
 /** A real browser, or why there is none on this machine. */
 export async function startBrowser(): Promise<Browser | string> {
   try {
-    return await chromium.launch({
-      executablePath: await program.executablePath(),
-      // Without those of program.args that make it one process: closing a page would end it.
-      args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--hide-scrollbars'],
-      headless: true,
-    });
+    const executablePath = await program.executablePath();
+    const launch = () =>
+      chromium.launch({
+        executablePath,
+        // Without those of program.args that make it one process: closing a page would end it.
+        args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--hide-scrollbars'],
+        headless: true,
+      });
+    // The program has just been unpacked, and a process that was forked meanwhile may hold it open for writing.
+    for (let left = 50; left > 0; left -= 1) {
+      try {
+        return await launch();
+      } catch (error) {
+        if (!String(error).includes('ETXTBSY')) throw error;
+        await delay(100);
+      }
+    }
+    return await launch();
   } catch (error) {
     const why = String(error).split('\n')[0] ?? 'unknown';
     canTest(false, `no browser can start here (${why}), which the tests of the dashboard need.`);
