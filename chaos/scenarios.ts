@@ -5,7 +5,7 @@ import type { Stage } from './stage.ts';
 import { operatorActs } from './traffic.ts';
 
 const usual = { failed: 0.05, reset: 0.01, delayMs: [2, 20] } as const;
-const calm = { failed: 0, reset: 0, delayMs: [2, 20] } as const;
+const calm = { failed: 0, reset: 0, delayMs: [5, 60] } as const;
 const minute = 60_000;
 
 async function times(stage: Stage, once: (number: number) => Promise<void>): Promise<void> {
