@@ -126,6 +126,7 @@ function asking(): () => void {
     uncounted: 0,
     pastAttempts: 0,
     dueMs: 0,
+    groups: { tenant: null, origin: '-987654321987654321' },
     leasedBy: 1,
     body: '{}',
     headers: null,

@@ -3,12 +3,14 @@ import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { AttemptedWebhook } from '../domain/attempt.ts';
 import { nextXidOf, type Sighting } from '../domain/visibility.ts';
-import type { DiscoveredLane, LaneAccess } from '../lanes/lane.ts';
+import { type DiscoveredLane, type LaneAccess, type LaneGroups, ownGroup } from '../lanes/lane.ts';
 import type { LaneWish } from '../lanes/lane-wish.ts';
 
 /** A webhook that this process has leased: all that is needed to send it and to record how it ended. */
 export interface ClaimedWebhook extends AttemptedWebhook {
   readonly dueMs: number;
+  /** Whose slots it takes. */
+  readonly groups: LaneGroups;
   readonly body: string;
   readonly headers: Readonly<Record<string, string>> | null;
   readonly contentType: string;
@@ -133,6 +135,7 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
       dueMs,
       lastDueMs,
       access,
+      groups: ownGroup(lane),
     })),
     look: {
       nowMs: seen.now,
@@ -172,6 +175,7 @@ export function toWebhook(
     uncounted: row.uncounted,
     pastAttempts: row.past_attempts,
     dueMs: row.due_ms,
+    groups: ownGroup(row.lane),
     leasedBy: request.workerNumber,
     url: row.url,
     body: row.body ?? bodies?.get(row.outbox_id) ?? '',

@@ -3,7 +3,7 @@ import type { LaneCache } from '../cache/lane-cache.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import type { LaneAccess } from './lane.ts';
+import { type LaneAccess, ownGroup } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LimitedLanes } from './limited-lanes.ts';
 
@@ -122,7 +122,8 @@ export class LaneScan {
       workerNumber,
       lanes,
     });
-    for (const { lane, priority, due_ms: dueMs } of rows) book.add({ lane, priority, dueMs });
+    for (const { lane, priority, due_ms: dueMs } of rows)
+      book.add({ lane, priority, dueMs, groups: ownGroup(lane) });
   }
 
   /** More of them as soon as these are used up. */
@@ -130,13 +131,14 @@ export class LaneScan {
     const { cache, book } = this.#options;
     if (book.waitingCount >= hintsAtOnce) return;
     const hints = (await cache?.hints(hintsAtOnce)) ?? [];
-    for (const hint of hints) book.add(hint);
+    for (const hint of hints) book.add({ ...hint, groups: ownGroup(hint.lane) });
     this.#hasHints = hints.length === hintsAtOnce;
   }
 
   #note({ lane, priority, due_ms: dueMs, access }: ScannedRow): void {
     const { book, limited } = this.#options;
-    if (limited.admits({ lane, access })) book.add({ lane, priority, dueMs });
+    if (limited.admits({ lane, access }))
+      book.add({ lane, priority, dueMs, groups: ownGroup(lane) });
     // One of the others may be frozen.
     else if (access === 'theirs') limited.want(lane);
   }

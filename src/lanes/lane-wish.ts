@@ -1,3 +1,5 @@
+import type { LaneGroups } from './lane.ts';
+
 /** A part of a claim: up to `quota` webhooks of one lane and priority that are due from `dueFromMs` on. */
 export interface LaneWish {
   readonly lane: string;
@@ -8,4 +10,5 @@ export interface LaneWish {
   readonly rank: number;
   /** This process owns the lane, and the quota keeps its limits. */
   readonly isOwned: boolean;
+  readonly groups: LaneGroups;
 }

@@ -1,5 +1,19 @@
 import type { Sighting } from '../domain/visibility.ts';
 
+/**
+ * Whose a lane is: keys of the groups that share slots, decimal. The top group is the tenant if there is one, else the origin
+ * (scheme, host and port).
+ */
+export interface LaneGroups {
+  readonly tenant: string | null;
+  readonly origin: string;
+}
+
+/** A lane whose groups are not known is a group of its own. */
+export function ownGroup(lane: string): LaneGroups {
+  return { tenant: null, origin: lane };
+}
+
 /** A lane with due webhooks in the discovery window. */
 export interface DiscoveredLane {
   readonly lane: string;
@@ -8,6 +22,7 @@ export interface DiscoveredLane {
   readonly dueMs: number;
   readonly lastDueMs: number;
   readonly access: LaneAccess;
+  readonly groups: LaneGroups;
 }
 
 /**
