@@ -53,7 +53,7 @@ export class Groups {
   #wishedFor: Group[] = [];
   #wished = 0;
   #inFlight = 0;
-  /** Requests in flight and wishes of top groups that had not answered lately when the latest choice began. */
+  /** Requests in flight of top groups that had not answered lately when the latest choice began, and wishes; or more. */
   #untrusted = 0;
   #topCount = 0;
   #strain: StrainLevel = 'none';
@@ -97,9 +97,12 @@ export class Groups {
     return Math.max(this.commonRoom, this.share - group.inFlight - group.wished);
   }
 
-  /** A choice or a claim begins: what was wished for before has begun, or was not there. */
-  beginChoice(nowMs: number): void {
+  /** A choice of at most `room` begins: what was wished for before has begun, or was not there. */
+  beginChoice({ room, nowMs }: { room: number; nowMs: number }): void {
     this.clearWishes();
+    // Mostly there is room for all of them, whoever has answered: then it need not be known.
+    this.#untrusted = this.#inFlight;
+    if (this.#inFlight + room <= this.#mostOfGroup) return;
     this.#untrusted = 0;
     for (const group of this.#inFlightNow) {
       if (group.topUses > 0 && !hasAnsweredLately(group, nowMs)) this.#untrusted += group.inFlight;
@@ -162,10 +165,9 @@ export class Groups {
 
   end({ tenant, origin }: LaneGroups, end: GroupEnd): void {
     this.#inFlight -= 1;
-    const { top: epoch } = end.begun;
-    if (tenant !== null) this.#end(tenant, { ...end, epoch, isTop: true, isOrigin: false });
-    const isTop = tenant === null;
-    this.#end(origin, { ...end, epoch: end.begun.origin, isTop, isOrigin: true });
+    const { top, origin: epoch } = end.begun;
+    if (tenant !== null) this.#end(tenant, { ...end, epoch: top, isTop: true, isOrigin: false });
+    this.#end(origin, { ...end, epoch, isTop: tenant === null, isOrigin: true });
   }
 
   /** The origin is well again after its breaker was open: one request at first, and then as many more as are answered. */

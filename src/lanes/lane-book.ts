@@ -1,5 +1,6 @@
 import type { StrainLevel } from '../domain/strain.ts';
 import { ActiveLanes } from './active-lanes.ts';
+import { ClaimYield } from './claim-yield.ts';
 import { Groups } from './groups.ts';
 import { type DiscoveredLane, type LaneGroups, ownGroup } from './lane.ts';
 import { LaneChoice } from './lane-choice.ts';
@@ -7,7 +8,7 @@ import type { LaneWish } from './lane-wish.ts';
 import { type LaneRule, OwnedLanes } from './owned-lanes.ts';
 import { PriorityTurns } from './priority-turns.ts';
 import type { Begun, Placed, RequestEnd } from './request.ts';
-import { priorities } from './share-rings.ts';
+import { noteDepth, priorities, type WaitingLane } from './share-rings.ts';
 import { WaitingLanes } from './waiting-lanes.ts';
 
 /** What a claimed webhook says about its place in the queue. */
@@ -85,6 +86,7 @@ export class LaneBook {
     const choice = new LaneChoice({
       rings: this.#waiting.rings,
       groups: this.#groups,
+      room,
       nowMs,
       freeSlots: (lane) => this.#freeSlots(lane, nowMs),
       readyAtMs: (lane) => this.#readyAtMs(lane, nowMs),
@@ -112,31 +114,32 @@ export class LaneBook {
     readonly wasFull: boolean;
   }): void {
     this.#groups.clearWishes();
-    const given = new Map<string, { count: number; lastDueMs: number }>();
+    const given = new ClaimYield();
     for (const webhook of claim.claimed) {
-      const name = key(this.#placeOf(webhook));
-      const known = given.get(name);
-      given.set(name, {
-        count: (known?.count ?? 0) + 1,
-        lastDueMs: Math.max(known?.lastDueMs ?? 0, webhook.dueMs),
-      });
+      given.add(this.#placeOf(webhook));
       this.#owned.noteHead(webhook.lane, webhook.dueMs);
     }
+    const exhausted: WaitingLane[] = [];
     for (const wish of claim.wishes) {
       const waiting = this.#waiting.get(wish);
-      const got = given.get(key(wish));
+      const { count, lastDueMs } = given.of(wish);
       if (waiting === undefined) continue;
+      const isDeep = count >= wish.quota;
       // Ordered lanes have places of their own in a claim, however full it is.
-      const mayHaveMore = claim.wasFull && !this.#owned.isOrdered(wish.lane);
-      if ((got?.count ?? 0) < wish.quota && !mayHaveMore) this.#waiting.forget(waiting);
-      else if (got !== undefined) {
+      const mayHaveMore = isDeep || (claim.wasFull && !this.#owned.isOrdered(wish.lane));
+      if (!mayHaveMore) exhausted.push(waiting);
+      else if (count > 0) {
         // 1 ms back: the time is rounded on its way.
-        waiting.dueFromMs = got.lastDueMs - 1;
-        waiting.isDeep = got.count >= wish.quota;
+        waiting.dueFromMs = lastDueMs - 1;
+        noteDepth(waiting, isDeep);
       }
     }
+    for (const waiting of exhausted) {
+      noteDepth(waiting, false);
+      this.#waiting.forget(waiting);
+    }
     for (const seen of claim.discovered) {
-      if ((given.get(key(this.#placeOf(seen)))?.count ?? 0) < seen.waiting) this.add(seen);
+      if (given.of(this.#placeOf(seen)).count < seen.waiting) this.add(seen);
     }
     this.#turns.count(claim.claimed.length);
   }
@@ -292,9 +295,4 @@ export class LaneBook {
     this.#waiting.forget(waiting);
     this.add({ ...place, groups, dueMs: waiting.dueFromMs });
   }
-}
-
-/** Names a lane's part of one priority. */
-function key({ lane, priority }: { lane: string; priority: number }): string {
-  return `${lane}:${priority}`;
 }

@@ -5,14 +5,16 @@ import type { LaneWish } from './lane-wish.ts';
 import type { Place, ShareRings, WaitingGroup, WaitingLane } from './share-rings.ts';
 
 /**
- * With many lanes a turn is small, and looking a lane up costs as much as two of its webhooks: lanes that had all they
- * were asked for have at least this many in a turn, and their turns come less often.
+ * With many lanes a turn is small, and looking a lane up costs as much as two of its webhooks: what had all that it was
+ * asked for has at least this many in a turn, and its turns come less often.
  */
 const leastShare = 4;
 
 interface ChoiceOptions {
   readonly rings: ShareRings;
   readonly groups: Groups;
+  /** How much it may wish for. */
+  readonly room: number;
   readonly nowMs: number;
   freeSlots(lane: string): number;
   /** When time alone will give the lane room; 0 when it is not time that it waits for. */
@@ -22,9 +24,9 @@ interface ChoiceOptions {
 
 /** What a place is to get. */
 interface Turn {
-  /** An equal part. A lane that is deep may get a few more. */
+  /** An equal part of what is given. What is deep gets a few more. */
   readonly share: number;
-  /** The most it can get. */
+  /** The most it may get, for the sake of those beside it. */
   readonly room: number;
   readonly rank: number;
 }
@@ -42,7 +44,7 @@ export class LaneChoice {
 
   constructor(options: ChoiceOptions) {
     this.#options = options;
-    options.groups.beginChoice(options.nowMs);
+    options.groups.beginChoice(options);
     options.rings.unpark(options.nowMs);
   }
 
@@ -56,7 +58,7 @@ export class LaneChoice {
       for (let looked = 0; looked < size && left > 0; looked += 1) {
         const place = rings.next(priority);
         if (place === undefined) break;
-        left -= this.#give(place, { share: Math.min(share, left), room: left, rank });
+        left -= this.#give(place, { share, room: left, rank });
       }
     }
     return room - left;
@@ -80,17 +82,15 @@ export class LaneChoice {
   }
 
   #giveGroup(place: WaitingGroup, turn: Turn): number {
-    const room = Math.min(turn.room, this.#roomOf(place));
-    const share = Math.min(turn.share, room);
+    const room = Math.min(wantOf(place, turn), this.#roomOf(place));
     const { ring } = place.branch;
     const { size } = ring;
-    const part = Math.ceil(share / size);
+    const share = Math.ceil(room / size);
     let given = 0;
-    for (let looked = 0; looked < size && given < share; looked += 1) {
+    for (let looked = 0; looked < size && given < room; looked += 1) {
       const child = ring.next();
       if (child === undefined) break;
-      const left = { share: Math.min(part, share - given), room: room - given };
-      given += this.#give(child, { ...left, rank: turn.rank });
+      given += this.#give(child, { share, room: room - given, rank: turn.rank });
     }
     return given;
   }
@@ -127,8 +127,7 @@ export class LaneChoice {
       rings.park(waiting, { until: waiting.of, readyAtMs: this.#options.readyAtMs(lane) });
       return 0;
     }
-    const most = waiting.isDeep ? Math.max(turn.share, leastShare) : turn.share;
-    const quota = Math.min(free - this.#wishedOf(waiting), most, turn.room);
+    const quota = Math.min(free - this.#wishedOf(waiting), wantOf(waiting, turn));
     if (quota <= 0) {
       this.#setAside(waiting);
       return 0;
@@ -165,6 +164,10 @@ export class LaneChoice {
     }
     return wished;
   }
+}
+
+function wantOf({ isDeep }: Place, { share, room }: Turn): number {
+  return Math.min(isDeep ? Math.max(share, leastShare) : share, room);
 }
 
 function groupsAbove(waiting: WaitingLane): Group[] {

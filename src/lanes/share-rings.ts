@@ -18,7 +18,6 @@ export interface WaitingLane extends Linked<Place> {
   readonly of: KnownLane;
   readonly priority: number;
   dueFromMs: number;
-  /** It gave all that it was asked for last. */
   isDeep: boolean;
   parent: Branch;
   /** Who it is parked for. */
@@ -31,9 +30,11 @@ export interface WaitingGroup extends Linked<Place> {
   readonly group: Group;
   readonly parent: Branch;
   readonly branch: Branch;
+  isDeep: boolean;
   parkedFor: Timed | undefined;
 }
 
+/** What has turns. It is deep if it gave all that it was asked for last. */
 export type Place = WaitingLane | WaitingGroup;
 
 /** What stands below a group, or at the top. A place is in the ring as long as it may have a turn. */
@@ -203,6 +204,7 @@ export class ShareRings {
       group,
       parent: branch,
       branch: below,
+      isDeep: false,
       parkedFor: undefined,
       next: undefined,
       previous: undefined,
@@ -242,6 +244,14 @@ export class ShareRings {
     for (const places of [this.#untrusted, this.#overShare]) {
       places[place.parent.priority]?.delete(place);
     }
+  }
+}
+
+/** Notes whether a lane, and with it what it is in, gave all that it was asked for. */
+export function noteDepth(lane: WaitingLane, isDeep: boolean): void {
+  lane.isDeep = isDeep;
+  for (let above = lane.parent.owner; above !== undefined; above = above.parent.owner) {
+    above.isDeep = isDeep;
   }
 }
 
