@@ -19,6 +19,8 @@ export interface Group extends GroupState, Timed {
   /** The round in which it last gained a slot. */
   grewIn: number;
   usedMs: number;
+  /** Requests in flight that it is the top group of: an origin has others for tenants. */
+  held: number;
   /** What the latest choice has wished for its lanes. */
   wished: number;
   /** Requests in flight and places in the rings, in all and as a top group. */
@@ -44,6 +46,7 @@ export function createGroup(key: string, { slots }: { slots: number }): Group {
     isBehind: false,
     grewIn: -1,
     usedMs: 0,
+    held: 0,
     wished: 0,
     uses: 0,
     topUses: 0,

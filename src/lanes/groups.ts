@@ -27,7 +27,7 @@ export interface GroupEnd {
   readonly nowMs: number;
 }
 
-/** What was learnt about a lane or a group that is not used is forgotten after this time. */
+/** What was learnt about a lane or group that is not used is forgotten after this time. */
 export const forgetAfterMs = 600_000;
 /** How many lanes or groups without requests are remembered: any client that can notify can name as many as there are numbers. */
 export const mostRemembered = 20_000;
@@ -94,7 +94,7 @@ export class Groups {
 
   /** How much more a top group may hold for the sake of the others. */
   shareRoom(group: Group): number {
-    return Math.max(this.commonRoom, this.share - group.inFlight - group.wished);
+    return Math.max(this.commonRoom, this.share - group.held - group.wished);
   }
 
   /** A choice of at most `room` begins: what was wished for before has begun, or was not there. */
@@ -105,7 +105,7 @@ export class Groups {
     if (this.#inFlight + room <= this.#mostOfGroup) return;
     this.#untrusted = 0;
     for (const group of this.#inFlightNow) {
-      if (group.topUses > 0 && !hasAnsweredLately(group, nowMs)) this.#untrusted += group.inFlight;
+      if (!hasAnsweredLately(group, nowMs)) this.#untrusted += group.held;
     }
   }
 
@@ -205,7 +205,6 @@ export class Groups {
   constrained(nowMs: number): Record<string, number> {
     const constrained: Record<string, number> = {};
     const usual = this.usualSlots;
-    // Only while few or none are left for the others.
     const trusted = usual < this.#initial ? this.#answering.latest(mostListed) : [];
     for (const groups of [trusted, this.#wishedFor, this.#unusual, this.#inFlightNow]) {
       for (const group of groups) {
@@ -242,6 +241,7 @@ export class Groups {
       this.#inFlightNow.add(group);
     }
     group.inFlight += 1;
+    if (isTop) group.held += 1;
     group.usedMs = nowMs;
     return group.state.epoch;
   }
@@ -252,14 +252,14 @@ export class Groups {
   ): void {
     const group = this.#known.get(key);
     if (group === undefined) return;
-    const { nowMs } = end;
     if (end.answered) {
-      const [strain, round] = [this.#strain, this.#round];
-      answered(group, { nowMs, maxSlots: this.#mostOfGroup, strain, round });
-      this.#answering.add(group, nowMs);
+      const rules = { maxSlots: this.#mostOfGroup, strain: this.#strain, round: this.#round };
+      answered(group, { ...rules, nowMs: end.nowMs });
+      this.#answering.add(group, end.nowMs);
     } else if (end.hasFailed) failed(group, end);
     group.inFlight -= 1;
-    group.usedMs = nowMs;
+    if (end.isTop) group.held -= 1;
+    group.usedMs = end.nowMs;
     if (group.inFlight === 0) {
       this.#inFlightNow.delete(group);
       this.#note(group);

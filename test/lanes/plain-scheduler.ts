@@ -106,7 +106,7 @@ export class PlainScheduler {
   #checkLastQuarter(wishedOfTop: (top: string) => number, nowMs: number): void {
     let [untrusted, untrustedWished, beyondShare] = [0, 0, 0];
     for (const top of this.#tops()) {
-      const held = this.#inFlight(top);
+      const held = this.#held(top);
       const wished = wishedOfTop(top);
       beyondShare += Math.max(0, wished - Math.max(0, this.#share() - held));
       if (this.#isTrusted(top, nowMs)) continue;
@@ -124,7 +124,7 @@ export class PlainScheduler {
     const total = this.flights.length + wished(() => true);
     let untrusted = 0;
     for (const top of this.#tops()) {
-      const held = this.#inFlight(top) + wished(({ groups }) => topOf(groups) === top);
+      const held = this.#held(top) + wished(({ groups }) => topOf(groups) === top);
       if (!this.#isTrusted(top, nowMs)) untrusted += held;
     }
     for (const name of this.waiting) {
@@ -134,7 +134,7 @@ export class PlainScheduler {
       const ofLane = wished((wish) => wish.lane === lane);
       const ofKey = (key: string) => wished((wish) => keysOf(wish.groups).includes(key));
       const top = topOf(groups);
-      const held = this.#inFlight(top) + ofKey(top);
+      const held = this.#held(top) + ofKey(top);
       const isAdmissible =
         this.#laneFree(lane, nowMs) > ofLane &&
         keysOf(groups).every((key) => this.#groupFree(key, nowMs) > ofKey(key)) &&
@@ -181,6 +181,10 @@ export class PlainScheduler {
 
   #inFlight(key: string): number {
     return this.flights.filter(({ epochs }) => epochs.has(key)).length;
+  }
+
+  #held(top: string): number {
+    return this.flights.filter(({ groups }) => topOf(groups) === top).length;
   }
 
   #grow(key: string, most: number): void {

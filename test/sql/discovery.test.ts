@@ -45,7 +45,7 @@ describe('a claim', () => {
     const found = { waiting: 1, dueMs: lastDueMs, lastDueMs, access: 'anyone' };
     const byPlace = (a: { lane: string; priority: number }, b: typeof a) =>
       Number(a.lane) - Number(b.lane) || a.priority - b.priority;
-    expect(discovered.toSorted(byPlace)).toEqual([
+    expect(discovered.toSorted(byPlace)).toMatchObject([
       { ...found, lane: '1', priority: 0 },
       { ...found, lane: '1', priority: 1, waiting: 2, dueMs },
       { ...found, lane: '2', priority: 2 },
