@@ -6,8 +6,11 @@
 select
   r.lane::text,
   p.priority,
-  (extract(epoch from head.due_at) * 1000)::float8 as due_ms
+  (extract(epoch from head.due_at) * 1000)::float8 as due_ms,
+  coalesce(e.origin, r.lane)::text as origin,
+  e.tenant_key::text as tenant_key
 from posthorn.lane_rules as r
+left join posthorn.endpoints as e on e.lane = r.lane
 cross join unnest(array[0, 1, 2]::smallint[]) as p (priority)
 cross join lateral (
   select q.due_at

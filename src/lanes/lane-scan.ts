@@ -1,9 +1,10 @@
 import type { Pool } from 'pg';
 import type { LaneCache } from '../cache/lane-cache.ts';
+import type { LaneHint } from '../cache/lane-hint.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import type { LaneAccess, LaneGroups } from './lane.ts';
+import type { LaneAccess } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LimitedLanes } from './limited-lanes.ts';
 
@@ -28,12 +29,16 @@ interface LaneScanOptions {
   readonly everyMs: number;
 }
 
-interface ScannedRow {
+/** As scan-owned.sql returns it. */
+interface OwnedRow {
   lane: string;
   priority: number;
   due_ms: number;
   origin: string | null;
   tenant_key: string | null;
+}
+
+interface ScannedRow extends OwnedRow {
   access: Exclude<LaneAccess, 'blocked'>;
 }
 
@@ -83,17 +88,9 @@ export class LaneScan {
     this.#costMs = this.#lastMs - startedMs;
     events.emit('scanned', { lanes: rows.length, durationMs: this.#costMs });
     // Not waited for: it is for the others.
-    void cache?.share(
-      rows
-        .filter(({ access }) => access === 'anyone')
-        .map((row) => ({
-          lane: row.lane,
-          priority: row.priority,
-          dueMs: row.due_ms,
-          groups: groupsOf(row),
-        })),
-      { nextInMs: this.#pauseMs },
-    );
+    void cache?.share(rows.filter(({ access }) => access === 'anyone').map(placeOf), {
+      nextInMs: this.#pauseMs,
+    });
   }
 
   get #pauseMs(): number {
@@ -125,11 +122,11 @@ export class LaneScan {
     const { pool, book } = this.#options;
     const lanes = book.ownedLanes;
     if (lanes.length === 0) return;
-    const rows = await runSql<Omit<ScannedRow, 'access'>>(pool, scanOwnedSql, {
+    const rows = await runSql<OwnedRow>(pool, scanOwnedSql, {
       workerNumber,
       lanes,
     });
-    for (const { lane, priority, due_ms: dueMs } of rows) book.add({ lane, priority, dueMs });
+    for (const row of rows) book.add(placeOf(row));
   }
 
   /** More of them as soon as these are used up. */
@@ -141,14 +138,16 @@ export class LaneScan {
     this.#hasHints = hints.length === hintsAtOnce;
   }
 
-  #note({ lane, priority, due_ms: dueMs, access }: ScannedRow): void {
+  #note(row: ScannedRow): void {
+    const { lane, access } = row;
     const { book, limited } = this.#options;
-    if (limited.admits({ lane, access })) book.add({ lane, priority, dueMs });
+    if (limited.admits({ lane, access })) book.add(placeOf(row));
     // One of the others may be frozen.
     else if (access === 'theirs') limited.want(lane);
   }
 }
 
-function groupsOf({ lane, origin, tenant_key: tenant }: ScannedRow): LaneGroups {
-  return { tenant, origin: origin ?? lane };
+function placeOf(row: OwnedRow): LaneHint {
+  const { lane, priority, due_ms: dueMs, origin, tenant_key: tenant } = row;
+  return { lane, priority, dueMs, groups: { tenant, origin: origin ?? lane } };
 }

@@ -1,124 +1,100 @@
-/** A lane with webhooks of one priority that are due. */
-export interface WaitingLane {
+import type { LaneGroups } from '../domain/lane.ts';
+import type { Groups } from './groups.ts';
+import { type KnownLane, ShareRings, type WaitingLane } from './share-rings.ts';
+
+interface NamedPlace {
   readonly lane: string;
   readonly priority: number;
-  dueFromMs: number;
-  /** It gave all that it was asked for last. */
-  isDeep: boolean;
 }
 
-export const priorities = [0, 1, 2] as const;
-
-/**
- * The lanes that wait, in a ring per priority. One that has no room is parked outside of its ring until it has some: with
- * 100,000 lanes waiting, each turn of the others must not walk past it.
- */
+/** The lanes that wait, each under its groups. What is known of a lane and its groups is forgotten when it does not wait any more. */
 export class WaitingLanes {
-  readonly #known = new Map<string, WaitingLane>();
-  readonly #rings = priorities.map(() => new Ring<WaitingLane>());
-  readonly #parked = new Map<string, Set<WaitingLane>>();
-  /** Parked until a time. */
-  readonly #readyAtMs = new Map<string, number>();
+  readonly rings: ShareRings;
+  readonly #known = new Map<string, KnownLane>();
+  #size = 0;
 
+  constructor(groups: Groups) {
+    this.rings = new ShareRings(groups);
+  }
+
+  /** How many lanes wait; one that waits with several priorities counts for each. */
   get size(): number {
-    return this.#known.size;
+    return this.#size;
   }
 
-  /** How many lanes of a priority are not parked. */
-  inRing(priority: number): number {
-    return this.#rings[priority]?.size ?? 0;
-  }
-
-  /** The next lane in turn. */
-  next(priority: number): WaitingLane | undefined {
-    return this.#rings[priority]?.next();
-  }
-
-  get(lane: { readonly lane: string; readonly priority: number }): WaitingLane | undefined {
-    return this.#known.get(key(lane));
+  get({ lane, priority }: NamedPlace): WaitingLane | undefined {
+    return this.#known.get(lane)?.places[priority];
   }
 
   /** Whether anything of the lane waits, whatever its priority. */
   hasLane(lane: string): boolean {
-    return priorities.some((priority) => this.#known.has(key({ lane, priority })));
+    return this.#known.has(lane);
   }
 
-  /** Notes that a lane has work due from a time on. */
-  add({ lane, priority, dueMs }: { lane: string; priority: number; dueMs: number }): void {
-    const known = this.#known.get(key({ lane, priority }));
+  /** Whose the lane is, if it waits. */
+  groupsOf(lane: string): LaneGroups | undefined {
+    return this.#known.get(lane)?.groups;
+  }
+
+  /** Notes that a lane has work due from a time on. Its groups are those seen last: an endpoint can get another URL. */
+  add(seen: NamedPlace & { readonly dueMs: number; readonly groups: LaneGroups }): void {
+    const { lane, priority, groups } = seen;
+    const known = this.#known.get(lane) ?? this.#create(lane, groups);
+    if (known.groups !== groups && !isSame(known.groups, groups)) this.#move(known, groups);
     // 1 ms back: the time is rounded on its way.
-    if (known !== undefined) {
-      known.dueFromMs = Math.min(known.dueFromMs, dueMs - 1);
+    const dueFromMs = seen.dueMs - 1;
+    const waiting = known.places[priority];
+    if (waiting !== undefined) {
+      waiting.dueFromMs = Math.min(waiting.dueFromMs, dueFromMs);
       return;
     }
-    const waiting = { lane, priority, dueFromMs: dueMs - 1, isDeep: false };
-    this.#known.set(key(waiting), waiting);
-    this.#rings[priority]?.add(waiting);
+    const place: WaitingLane = {
+      kind: 'lane',
+      of: known,
+      priority,
+      dueFromMs,
+      isDeep: false,
+      parent: this.rings.branchFor(groups, priority),
+      parkedFor: undefined,
+      next: undefined,
+      previous: undefined,
+    };
+    known.places[priority] = place;
+    this.#size += 1;
+    this.rings.add(place);
   }
 
   forget(waiting: WaitingLane): void {
-    this.#known.delete(key(waiting));
-    this.#rings[waiting.priority]?.delete(waiting);
-    const parked = this.#parked.get(waiting.lane);
-    if (parked?.delete(waiting) === true && parked.size === 0) this.unpark(waiting.lane);
-  }
-
-  /** Takes a lane out of its ring until {@link unpark}, or until a time if there is one. */
-  park(waiting: WaitingLane, readyAtMs: number): void {
-    this.#rings[waiting.priority]?.delete(waiting);
-    const parked = this.#parked.get(waiting.lane) ?? new Set();
-    this.#parked.set(waiting.lane, parked.add(waiting));
-    if (readyAtMs > 0) this.#readyAtMs.set(waiting.lane, readyAtMs);
+    const { of: known, priority } = waiting;
+    known.places[priority] = undefined;
+    this.#size -= 1;
+    this.rings.remove(waiting);
+    if (known.places.every((place) => place === undefined)) this.#known.delete(known.lane);
   }
 
   /** The lane may have room again. */
-  unpark(lane: string): void {
-    this.#readyAtMs.delete(lane);
-    const parked = this.#parked.get(lane);
-    if (parked === undefined) return;
-    this.#parked.delete(lane);
-    for (const waiting of parked) this.#rings[waiting.priority]?.add(waiting);
+  free(lane: string): void {
+    const known = this.#known.get(lane);
+    if (known !== undefined) this.rings.free(known);
   }
 
-  /** Those whose time has come. */
-  unparkReady(nowMs: number): void {
-    for (const [lane, readyAtMs] of this.#readyAtMs) if (readyAtMs <= nowMs) this.unpark(lane);
+  #create(lane: string, groups: LaneGroups): KnownLane {
+    const known = { lane, groups, places: [], readyAtMs: 0 };
+    this.#known.set(lane, known);
+    return known;
   }
 
-  /** When the first of those that wait for a time is ready; infinite when there is none. */
-  get nextReadyMs(): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (const readyAtMs of this.#readyAtMs.values()) next = Math.min(next, readyAtMs);
-    return next;
+  #move(known: KnownLane, groups: LaneGroups): void {
+    known.groups = groups;
+    for (const place of known.places) {
+      if (place === undefined) continue;
+      this.rings.remove(place);
+      place.parent = this.rings.branchFor(groups, place.priority);
+      this.rings.add(place);
+    }
   }
 }
 
-/** Names a lane's part of one priority. */
-export function key({ lane, priority }: { lane: string; priority: number }): string {
-  return `${lane}:${priority}`;
-}
-
-/** Gives its items in turn. The iterator stays open, because a new one would walk over the gaps that deletions leave. */
-class Ring<Item> {
-  readonly #items = new Set<Item>();
-  #turn = this.#items.values();
-
-  get size(): number {
-    return this.#items.size;
-  }
-
-  add(item: Item): void {
-    this.#items.add(item);
-  }
-
-  delete(item: Item): void {
-    this.#items.delete(item);
-  }
-
-  next(): Item | undefined {
-    const { value, done } = this.#turn.next();
-    if (done !== true) return value;
-    this.#turn = this.#items.values();
-    return this.#turn.next().value;
-  }
+function isSame(one: LaneGroups, other: LaneGroups): boolean {
+  return one.tenant === other.tenant && one.origin === other.origin;
 }

@@ -37,7 +37,7 @@ beforeEach(async () => {
       owner: [1, null, 2][lane - 2],
     })),
   );
-  book = new LaneBook({ maxSlots: 256 });
+  book = new LaneBook({ most: 512 });
   const rule = { isOrdered: false, maxInFlight: 1, ratePerS: null, rateInMs: 0, retryInMs: 0 };
   // On the clock of the scan, which releases what has been idle for long.
   book.own('2', { rule, nowMs: performance.now() });

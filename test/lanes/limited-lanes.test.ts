@@ -28,7 +28,7 @@ afterAll(() => database.drop());
 beforeEach(async () => {
   endpoint = await registerEndpoint(database, { url: 'http://a.example/', max_in_flight: 2 });
   lane = String((await endpoint.row())['lane']);
-  book = new LaneBook({ maxSlots: 256 });
+  book = new LaneBook({ most: 1_000 });
   limited = new LimitedLanes({ pool: database.pool, book, log });
 });
 
