@@ -96,26 +96,28 @@ export class LaneBook {
     /** The claim gave all it was asked for, so a lane that gave nothing may still have work. */
     readonly wasFull: boolean;
   }): void {
-    const given = new Map<string, { count: number; lastDueMs: number }>();
+    const given = new Map<string, { count: number; firstDueMs: number; lastDueMs: number }>();
     for (const webhook of claim.claimed) {
       const name = key(this.#placeOf(webhook));
       const known = given.get(name);
       given.set(name, {
         count: (known?.count ?? 0) + 1,
+        firstDueMs: Math.min(known?.firstDueMs ?? webhook.dueMs, webhook.dueMs),
         lastDueMs: Math.max(known?.lastDueMs ?? 0, webhook.dueMs),
       });
-      this.#owned.noteHead(webhook.lane, webhook.dueMs);
+      this.#owned.noteHead(webhook.lane, given.get(name)?.firstDueMs ?? webhook.dueMs);
     }
     for (const wish of claim.wishes) {
       const waiting = this.#waiting.get(wish);
       const got = given.get(key(wish));
       if (waiting === undefined) continue;
       // Ordered lanes have places of their own in a claim, however full it is.
-      const mayHaveMore = claim.wasFull && !this.#owned.isOrdered(wish.lane);
+      const isOrdered = this.isOrdered(wish.lane);
+      const mayHaveMore = claim.wasFull && !isOrdered;
       if ((got?.count ?? 0) < wish.quota && !mayHaveMore) this.#waiting.forget(waiting);
       else if (got !== undefined) {
-        // 1 ms back: the time is rounded on its way.
-        waiting.dueFromMs = got.lastDueMs - 1;
+        // 1 ms back: the time is rounded on its way. What was claimed of an ordered lane may come back.
+        waiting.dueFromMs = (isOrdered ? got.firstDueMs : got.lastDueMs) - 1;
         waiting.isDeep = got.count >= wish.quota;
       }
     }
@@ -146,6 +148,7 @@ export class LaneBook {
 
   /** A request of the lane ended. */
   end(lane: string, end: LaneEnd): void {
+    this.#owned.noteTurn(lane, { isDelivered: end.verdict === 'ok', tookMs: end.tookMs ?? 0 });
     this.#active.end(lane, end);
     this.#waiting.unpark(lane);
   }
@@ -230,22 +233,24 @@ export class LaneBook {
     for (let looked = 0; looked < lanes && left > 0; looked += 1) {
       const waiting = this.#waiting.next(priority);
       if (waiting === undefined) break;
-      const free = this.#freeSlots(waiting.lane, nowMs);
+      const { lane } = waiting;
+      const free = this.#freeSlots(lane, nowMs);
       if (free <= 0) {
-        this.#waiting.park(waiting, this.#readyAtMs(waiting.lane, nowMs));
+        this.#waiting.park(waiting, this.#readyAtMs(lane, nowMs));
         continue;
       }
       const most = waiting.isDeep ? Math.max(fair, leastShare) : fair;
-      const quota = Math.min(free - this.#wished(waiting.lane, wishes), most, left);
+      const quota = Math.min(free - this.#wished(lane, wishes), most, left);
       if (quota <= 0) continue;
       const wish = wishes.get(waiting);
       wishes.set(waiting, {
-        lane: waiting.lane,
-        priority: waiting.priority,
+        lane,
+        priority,
         quota: (wish?.quota ?? 0) + quota,
         dueFromMs: waiting.dueFromMs,
         rank: wish?.rank ?? share.rank,
-        isOwned: this.#owned.has(waiting.lane),
+        isOwned: this.#owned.has(lane),
+        ahead: Math.min(this.#owned.ahead(lane, nowMs), this.#active.acceptedNow(lane, nowMs)),
       });
       left -= quota;
     }

@@ -23,6 +23,7 @@ const claim = () =>
   runFile<Claimed>(database, 'claim', {
     ...{ workerNumber: 1, maxWebhooks: 10, windowFromMs: 0, leaseS: 60 },
     ...{ lanes: [], priorities: [], quotas: [], dueFromMs: [], ranks: [], areOwned: [] },
+    aheads: [],
     ...{ freeSlots: '{}', usualSlots: 10 },
   });
 

@@ -257,6 +257,7 @@ it('what a probe gives is what a claim gives', async () => {
       usualSlots: 9,
       leaseS: 300,
       areOwned: [],
+      aheads: [],
     });
   const seen: string[] = [];
   for (const take of [probed, probed, claimed]) {
