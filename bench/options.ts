@@ -66,7 +66,16 @@ export type GrowthScenario = (typeof growthScenarios)[number];
 const growthScenarios = ['history', 'waiting', 'endpoints', 'pinned', 'churn'] as const;
 
 export type Scenario = (typeof scenarios)[number];
-const scenarios = ['hang', 'dead', 'lanes', 'workers', 'priorities', 'limits', 'idle'] as const;
+const scenarios = [
+  'hang',
+  'dead',
+  'lanes',
+  'workers',
+  'priorities',
+  'limits',
+  'ordered',
+  'idle',
+] as const;
 
 export const usage = `Usage: npm run bench -- [options]
 
@@ -92,7 +101,7 @@ export const usage = `Usage: npm run bench -- [options]
                      and pruning; 10 minutes, of which --keep saves three the next time
   --memory           measure what a worker takes of memory instead while webhooks come for --minutes, one worker for each
                      of --new-hosts 10,100 (percent) and --semi-spaces 0,16 (MB; 0: as Node sizes it), --rate 100 each
-  --only NAME        hang, dead, lanes, workers, priorities, limits or idle of --isolation;
+  --only NAME        hang, dead, lanes, workers, priorities, limits, ordered or idle of --isolation;
                      history, waiting, endpoints, pinned or churn of --growth
   --backlog 1000000  webhooks that wait, for the dead endpoint or for their time
   --history 10000000 finished webhooks; takes 7 GB
