@@ -4,12 +4,13 @@
 -- psql "$DATABASE_URL" -c begin -f sql/claim.sql -c rollback \
 --   -v worker_number=1 -v max_webhooks=10 -v window_from_ms=0 -v lanes='{1}' -v priorities='{1}' -v quotas='{5}' \
 --   -v due_from_ms='{0}' -v ranks='{1}' -v free_slots='{}' -v usual_slots=8 -v usual_group_slots=16 -v lease_s=90 \
---   -v are_owned='{false}' -v origins='{1}'
+--   -v are_owned='{false}' -v origins='{1}' -v aheads='{1}'
 --
 -- window_from_ms: the start of the discovery window; 'infinity' means no discovery.
--- lanes, priorities, quotas, due_from_ms, ranks, are_owned, origins: the lanes to claim from. One element of each array describes
+-- lanes, priorities, quotas, due_from_ms, ranks, are_owned, origins, aheads: the lanes to claim from. One element of each array describes
 -- one lane. Rank 0 goes first. are_owned: this worker owns the lane and keeps its limits. origins: as the worker knows them; that of
--- an endpoint is read here, because it changes with the URL.
+-- an endpoint is read here, because it changes with the URL. aheads: how many webhooks to take from it if it is ordered, whatever its
+-- quota.
 -- free_slots: { key: slots } for lanes with fewer free slots than usual, and for groups with fewer or more. A group is a tenant, or an
 -- origin. usual_slots: what all other lanes have. usual_group_slots: what all other groups have.
 --
@@ -80,12 +81,12 @@ offered as (
     and not coalesce((select names from known_names) ? (d.lane || ':' || d.priority), false)
 ),
 asked as (
-  select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from, is_owned, coalesce(e.origin, k.origin) as origin
-  from unnest(:'lanes'::bigint[], :'priorities'::smallint[], :'quotas'::integer[], :'due_from_ms'::float8[], :'ranks'::smallint[], :'are_owned'::boolean[], :'origins'::bigint[])
-    as k (lane, priority, quota, due_from, rank, is_owned, origin)
+  select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from, is_owned, ahead, coalesce(e.origin, k.origin) as origin
+  from unnest(:'lanes'::bigint[], :'priorities'::smallint[], :'quotas'::integer[], :'due_from_ms'::float8[], :'ranks'::smallint[], :'are_owned'::boolean[], :'origins'::bigint[], :'aheads'::integer[])
+    as k (lane, priority, quota, due_from, rank, is_owned, origin, ahead)
   left join lateral (select e.origin from posthorn.endpoints as e where e.lane = k.lane limit 1) as e on true
   union all
-  select o.lane, o.priority, o.wanted - room.missing, 1::smallint, o.first_due, false, o.origin
+  select o.lane, o.priority, o.wanted - room.missing, 1::smallint, o.first_due, false, 1, o.origin
   from offered as o
   cross join lateral (
     select greatest(
@@ -131,32 +132,60 @@ candidates as materialized (
   where not wanted.is_ordered
   limit :'max_webhooks'::integer - (select count(*) from wanted where is_ordered)
 ),
--- From an ordered lane the first webhook, or none if that one is being sent or is locked by another claim. From all priorities,
--- because webhooks that were enqueued before the lane became ordered have their own.
-heads as materialized (
-  select q.webhook_id
+-- From an ordered lane the first webhooks, up to one that is being sent. From all priorities, because webhooks that were enqueued
+-- before the lane became ordered have their own. A webhook that a worker may have sent before it died goes alone: its result may
+-- still come, and it may be what the worker died of.
+firsts as materialized (
+  select wanted.lane, first.webhook_id, first.place
   from wanted
   cross join lateral (
-    select first.webhook_id
-    from unnest(array[0, 1, 2]::smallint[]) as p (priority)
-    cross join lateral (
-      select webhook_id, due_at
-      from posthorn.queue as q
-      where q.priority < 1000
-        and q.lane = wanted.lane
-        and q.priority = p.priority
-        and q.due_at >= wanted.due_from
-        and q.due_at <= now()
-      order by q.due_at, q.webhook_id
-      limit 1
-    ) as first
-    order by first.due_at, first.webhook_id
-    limit 1
-  ) as head
-  join posthorn.queue as q on q.webhook_id = head.webhook_id
+    select
+      webhook_id,
+      row_number() over in_order as place,
+      bool_and(is_free) over in_order as are_free,
+      bool_or(uncounted > 0) over in_order as is_doubtful
+    from (
+      select due.*
+      from unnest(array[0, 1, 2]::smallint[]) as p (priority)
+      cross join lateral (
+        select
+          q.webhook_id,
+          q.due_at,
+          q.uncounted + (q.lease_until is not null)::integer as uncounted,
+          (q.lease_until is null or q.lease_until < now()) as is_free
+        from posthorn.queue as q
+        where q.priority < 1000
+          and q.lane = wanted.lane
+          and q.priority = p.priority
+          and q.due_at >= wanted.due_from
+          and q.due_at <= now()
+        order by q.due_at, q.webhook_id
+        limit wanted.ahead
+      ) as due
+      order by due.due_at, due.webhook_id
+      limit wanted.ahead
+    ) as due
+    window in_order as (order by due_at, webhook_id rows unbounded preceding)
+  ) as first
   where wanted.is_ordered
-    and (q.lease_until is null or q.lease_until < now())
+    and first.are_free
+    and (first.place = 1 or not first.is_doubtful)
+),
+lockable as materialized (
+  select q.webhook_id
+  from firsts
+  join posthorn.queue as q on q.webhook_id = firsts.webhook_id
+  where q.lease_until is null or q.lease_until < now()
   for update of q skip locked
+),
+-- Up to one that another session has locked.
+heads as materialized (
+  select webhook_id
+  from (
+    select webhook_id, bool_and(webhook_id = any (array(select webhook_id from lockable))) over (partition by lane order by place) as are_locked
+    from firsts
+  ) as first
+  where are_locked
 ),
 claimed as (
   update posthorn.queue

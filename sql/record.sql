@@ -159,8 +159,12 @@ outcome as (
 ),
 finished as (
   update posthorn.attempts as a
-  set (finished_at, duration_ms, status_code, error, error_message, response_body, response_truncated) = (
+  set (started_at, finished_at, duration_ms, status_code, error, error_message, response_body, response_truncated) = (
     select
+      -- Later than the claim if the webhook waited for its turn in an ordered lane.
+      greatest(
+        a.started_at,
+        now() - ((:'ended_ago_ms'::float8[])[place] + (:'durations_ms'::real[])[place]) * interval '1 millisecond'),
       now() - (:'ended_ago_ms'::float8[])[place] * interval '1 millisecond',
       (:'durations_ms'::real[])[place],
       (:'status_codes'::smallint[])[place],

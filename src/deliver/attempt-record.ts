@@ -18,6 +18,10 @@ export interface AttemptRecord extends EndedAttempt {
   readonly endedAtMs: number;
   /** Called when the result is in Postgres, or given up. */
   readonly onSettled?: (() => void) | undefined;
+  /** Somebody waits for that, so it must not wait for other results. */
+  readonly isAwaited?: boolean | undefined;
+  /** Of an ordered lane: not written before, nor at the same time as, the lane's results that were added earlier. */
+  readonly isInOrder?: boolean | undefined;
   /** Told then, too, but the recorder does not hurry for it. */
   readonly trace?: AttemptTrace | undefined;
   /**

@@ -83,7 +83,7 @@ export class Isolation {
     const suspects = await runSql<{ webhook_id: string }>(this.#options.pool, suspectsSql, {
       lanes: plainArray(wishes.map((wish) => wish.lane)),
       priorities: plainArray(wishes.map((wish) => wish.priority)),
-      quotas: plainArray(wishes.map((wish) => wish.quota)),
+      quotas: plainArray(wishes.map(({ quota, ahead }) => Math.max(quota, ahead ?? 1))),
       dueFromMs: plainArray(wishes.map((wish) => wish.dueFromMs)),
       windowFromMs: windowFromMs ?? Number.POSITIVE_INFINITY,
     });

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { LaneCache } from '../cache/lane-cache.ts';
 import { isFaultOfStatement } from '../db/sqlstate.ts';
+import { withinRoom } from '../domain/ahead.ts';
 import { ClaimRoom } from '../domain/claim-room.ts';
 import { behindAfterMs, Strain } from '../domain/strain.ts';
 import type { Events } from '../events.ts';
@@ -26,8 +27,8 @@ import { Wake } from './wake.ts';
  * The delivery loop: claims due webhooks, as many as there are free slots, and hands them to the sender.
  *
  * In: rows of posthorn.queue. Out: attempts begun and requests under way. The `deliver` job runs it a slice at a time; requests in
- * flight and the knowledge about lanes outlive a slice. It claims only what has a free slot, so that no webhook waits here while
- * its lease runs (I6, I9). After a crash the rescue frees leases and closes attempts (I7).
+ * flight and the knowledge about lanes outlive a slice. It claims only what has a free slot and, in an ordered lane, what follows
+ * soon, so that no lease runs long (I6, I9). After a crash the rescue frees leases and closes attempts (I7).
  */
 
 interface LoopOptions {
@@ -94,8 +95,17 @@ export class DeliveryLoop {
     this.#laneCalls = new LaneCalls({ book, limited: this.#limited, scan: this.#scan });
     this.#trouble = new ClaimTrouble({ events, log });
     this.#isolation = new Isolation({ pool, events, log, book });
-    const [slotFreed, laneFreed] = [() => this.#slotFreed(), () => this.#wake.call()];
-    this.#sentFrom = { book, slotFreed, laneFreed };
+    this.#sentFrom = {
+      book,
+      // Only if it waits for this slot: with hundreds in flight it needs few of the calls.
+      slotFreed: () => {
+        if (options.sender.inFlight <= this.#callAtInFlight) this.#wake.call();
+      },
+      laneFreed: () => this.#wake.call(),
+      lost: () => {
+        this.#mayHoldUnknown = true;
+      },
+    };
     events.on('lanesDelayed', ({ lanes }) => {
       for (const lane of lanes) this.laneCalled(lane, 'rules');
     });
@@ -120,6 +130,7 @@ export class DeliveryLoop {
 
   /** The lane works again, so that its backlog is sent from now on, slowly at first; or its rules have changed. */
   laneCalled(lane: string, call: LaneCall): void {
+    if (call === 'rules') this.#options.sender.endTrains(lane);
     this.#laneCalls.add(lane, call);
     this.#wake.call();
   }
@@ -127,6 +138,7 @@ export class DeliveryLoop {
   /** No further claims; a slice under way ends soon. */
   stop(): void {
     this.#stopped = true;
+    this.#options.sender.stop();
     this.#wake.call();
   }
 
@@ -180,7 +192,7 @@ export class DeliveryLoop {
     const limit = room - (await this.#probeWhenDue(workerNumber, room));
     if (limit <= 0) return;
     const nowMs = performance.now();
-    const wishes = this.#book.choose(limit, nowMs);
+    const wishes = withinRoom(this.#book.choose(limit, nowMs), this.#options.sender.roomAhead);
     const pollAfterMs = nowMs - this.#lastWorkMs > idleAfterMs ? idlePollMs : pollMs;
     const untilPollMs = this.#lastLookMs + pollAfterMs - nowMs;
     const discover = this.#isWanted || this.#window.hasMore || untilPollMs <= 0;
@@ -215,11 +227,6 @@ export class DeliveryLoop {
     const untilReadyMs = Math.max(0, this.#book.nextReadyMs - performance.now());
     const atMostMs = Math.min(untilPollMs, untilReadyMs);
     await this.#waitForSlot(hasBlockedLanes ? this.#options.sender.inFlight - 1 : -1, atMostMs);
-  }
-
-  /** Wakes the loop only if it waits for this slot: with hundreds in flight it needs few of the calls. */
-  #slotFreed(): void {
-    if (this.#options.sender.inFlight <= this.#callAtInFlight) this.#wake.call();
   }
 
   async #waitForSlot(atInFlight: number, atMostMs: number): Promise<void> {
@@ -262,11 +269,7 @@ export class DeliveryLoop {
     this.#trouble.succeeded();
     if (limit > 0) this.#room.noteClaim({ before, after: sender.inFlight });
     clock.note({ nowMs: claim.look.nowMs, askedMs: startedMs, answeredMs: performance.now() });
-    if (this.#stopped) {
-      await sender.giveBack(claim.webhooks);
-    } else {
-      for (const webhook of claim.webhooks) void sender.send(webhook, this.#sentFrom);
-    }
+    await sender.send(claim.webhooks, this.#sentFrom);
     this.#book.learn({
       wishes,
       claimed: claim.webhooks,
@@ -276,9 +279,8 @@ export class DeliveryLoop {
     if (request.discover && this.#window.move(claim)) this.#scan.want();
     const durationMs = performance.now() - startedMs;
     const { length: webhooks } = claim.webhooks;
-    if (webhooks > 0) {
-      events.emit('claimed', { webhooks, lanesSeen: claim.discovered.length, durationMs });
-    }
+    const lanesSeen = claim.discovered.length;
+    if (webhooks > 0) events.emit('claimed', { webhooks, lanesSeen, durationMs });
     return claim;
   }
 
@@ -293,8 +295,7 @@ export class DeliveryLoop {
         this.#mayHoldUnknown ||= !isFaultOfStatement(error);
         throw error;
       });
-    if (this.#stopped) await sender.giveBack(probes);
-    else for (const webhook of probes) void sender.send(webhook, this.#sentFrom);
+    await sender.send(probes, this.#sentFrom);
     return probes.length;
   }
 }

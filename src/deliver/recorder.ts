@@ -64,8 +64,7 @@ export class Recorder {
 
   add(record: AttemptRecord): void {
     this.#pending.push(record);
-    // The next webhook of an ordered lane waits for it.
-    this.#isAwaited ||= record.onSettled !== undefined;
+    this.#isAwaited ||= record.isAwaited === true;
     if (this.#isAwaited || this.#pending.length >= batchSize) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), lingerMs);
   }
@@ -92,6 +91,8 @@ export class Recorder {
     this.#timer = undefined;
     while (this.#isWorthOne()) {
       const batch = this.#takeBatch();
+      // Each of them waits for one that is being written, whose end flushes again.
+      if (batch.length === 0) return;
       this.#isAwaited &&= this.#pending.length > 0;
       this.#writing.add(batch);
       const run = this.#write(batch).finally(() => {
@@ -103,12 +104,17 @@ export class Recorder {
     }
   }
 
-  /** Takes one result per webhook. There may be two if a lease ran out during a slow request; they go into two batches. */
+  /**
+   * Takes one result per webhook. There may be two if a lease ran out during a slow request; they go into two batches. Those of an
+   * ordered lane are written in turn, so that what is not in Postgres when the worker dies is the last that was sent, without gaps.
+   */
   #takeBatch(): AttemptRecord[] {
     const batch = new Map<string, AttemptRecord>();
     const left: AttemptRecord[] = [];
+    const writing = new Set([...this.#writing].flat().filter(isInOrder).map(laneOf));
     for (const record of this.#pending) {
-      if (batch.size < batchSize && !batch.has(record.webhook.webhookId))
+      const hasRoom = batch.size < batchSize && !batch.has(record.webhook.webhookId);
+      if (hasRoom && !(isInOrder(record) && writing.has(laneOf(record))))
         batch.set(record.webhook.webhookId, record);
       else left.push(record);
     }
@@ -261,6 +267,8 @@ export class Recorder {
   }
 }
 
+const isInOrder = (record: AttemptRecord) => record.isInOrder === true;
+const laneOf = ({ webhook }: AttemptRecord) => webhook.lane;
 const keyOf = ({ webhook }: AttemptRecord) => `${webhook.webhookId}:${webhook.number}`;
 
 function settle(

@@ -155,7 +155,12 @@ export class Worker {
     const { timings } = this.#options;
     const over = new AbortController();
     const ended = new Promise<void>((resolve) => {
-      over.signal.addEventListener('abort', () => resolve(), { once: true });
+      const end = () => {
+        // The next owner of an ordered endpoint may be about to send the same webhooks.
+        sender.endTrains();
+        resolve();
+      };
+      over.signal.addEventListener('abort', end, { once: true });
     });
     let lostBecause: string | undefined;
     let isHeld = false;

@@ -134,3 +134,30 @@ describe('what is claimed while the loop stops', () => {
     expect(rows).toEqual([{ state: 'open', trips: 1, ...free }]);
   });
 });
+
+it('what cannot be given back of an ordered lane is freed like what nobody knows of', async () => {
+  await database.pool.query(
+    `create function public.refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
+     create trigger refuse before delete on posthorn.attempts for each row execute function public.refuse()`,
+  );
+  try {
+    await using test = createTestLoop(database.pool);
+    receiver.answer((_request, response) => {
+      response.statusCode = receiver.requests.length < 3 ? 200 : 500;
+      response.end();
+    });
+    await test.loop.warmUp(1);
+    const ran = test.run();
+    await database.pool.query(
+      `with endpoint as (insert into posthorn.endpoints (url, ordered) values ($1, true) returning id)
+       insert into posthorn.outbox (endpoint_id, body) select id, '' from endpoint, generate_series(1, 6)`,
+      [receiver.url],
+    );
+    await eventually(async () => test.released.length > 0, 'leases are to be freed');
+    expect([test.released, test.sender.webhookIds]).toEqual([[1], []]);
+    test.loop.stop();
+    await ran;
+  } finally {
+    await database.pool.query('drop function public.refuse cascade');
+  }
+});

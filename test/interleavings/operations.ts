@@ -61,7 +61,8 @@ const claims =
       const values = {
         ...{ workerNumber: worker, maxWebhooks: 20, windowFromMs: 'infinity', leaseS: 7_200 },
         ...{ lanes: [stage.lane], priorities: [1], quotas: [20], dueFromMs: [0], ranks: [1] },
-        ...{ areOwned: [worker === owner], freeSlots: '{}', usualSlots: 8 },
+        ...{ areOwned: [worker === owner], aheads: [1], origins: [1], freeSlots: '{}' },
+        ...{ usualSlots: 8, usualGroupSlots: 500 },
       };
       return stage.names(idsOf(await rowsOf(client, 'claim', values)));
     },

@@ -134,6 +134,7 @@ async function claim(): Promise<{ webhook_id: string; number: number; lane: stri
     dueFromMs: lanes.map(() => 0),
     ranks: lanes.map(() => 1),
     areOwned: lanes.map(() => false),
+    aheads: lanes.map(() => 1),
     freeSlots: JSON.stringify({ [deadLane]: 0 }),
     usualSlots: 8,
     usualGroupSlots: 512,

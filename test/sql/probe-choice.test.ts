@@ -259,6 +259,7 @@ it('what a probe gives is what a claim gives', async () => {
       origins: [],
       leaseS: 300,
       areOwned: [],
+      aheads: [],
     });
   const seen: string[] = [];
   for (const take of [probed, probed, claimed]) {
