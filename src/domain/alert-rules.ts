@@ -82,7 +82,9 @@ export interface AlertFacts {
     readonly throttled: { readonly due: number; readonly oldestMs: number | null };
   };
   readonly breakers: readonly {
-    readonly lane: string;
+    /** Of a lane or of an origin. */
+    readonly key: string;
+    readonly isOrigin: boolean;
     readonly url: string;
     readonly failingMs: number;
     readonly failures: number;
@@ -115,7 +117,7 @@ export interface AlertFacts {
 /** Something that a rule has found. */
 export interface Finding {
   readonly rule: AlertRule;
-  /** The lane or endpoint that it concerns; empty: all of them. */
+  /** The lane, origin or endpoint that it concerns; empty: all of them. */
   readonly subject: string;
   readonly severity: Severity;
   /** False: not bad enough to fire, but not good enough to resolve. An alert then stays as it is. */

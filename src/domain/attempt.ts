@@ -16,6 +16,8 @@ export interface AttemptedWebhook {
   /** Null: it is no event's. */
   readonly eventType: string | null;
   readonly lane: string;
+  /** The keys of its tenant, null for the application itself, and of the origin that it goes to. */
+  readonly groups: { readonly tenant: string | null; readonly origin: string };
   /** As it was given, so with its query: do not log it as it is. */
   readonly url: string;
   /** 0 high, 1 normal, 2 low. */
@@ -51,6 +53,7 @@ export function withoutPayload(webhook: AttemptedWebhook): AttemptedWebhook {
     tenant: webhook.tenant,
     eventType: webhook.eventType,
     lane: webhook.lane,
+    groups: webhook.groups,
     url: webhook.url,
     priority: webhook.priority,
     number: webhook.number,

@@ -161,6 +161,9 @@ export class LaneBook {
     this.#active.slowStart(lane, nowMs);
   }
 
+  /** The origin is well again after its breaker was open. */
+  slowStartOrigin(_origin: string, _nowMs: number): void {}
+
   /** Notes whether a lane works off a backlog: what it was given last had waited for long. */
   noteAge(lane: string, age: { isBehind: boolean }): void {
     this.#active.noteAge(lane, age);

@@ -6,12 +6,13 @@ import type { Log } from '../log.ts';
 import type { LaneAccess, LaneGroups } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LimitedLanes } from './limited-lanes.ts';
+import type { ProbeLanes } from './probe-lanes.ts';
 
 /*
  * Scans all lanes: the backstop of discovery.
  *
  * In: the heads of all lanes. Out: lanes in the book. It finds what the window no longer sees: late commits, webhooks that were
- * given back, lanes that are no longer throttled. It runs at start, on request, and every 5 s. With a cache, the scan of one worker
+ * given back, lanes that are no longer throttled, and lanes to probe for their origins. It runs at start, on request, and every 5 s. With a cache, the scan of one worker
  * serves the others: they take hints from it, check the limited lanes that they own, and scan themselves if the cache does not
  * answer.
  */
@@ -20,6 +21,7 @@ interface LaneScanOptions {
   readonly pool: Pool;
   readonly book: LaneBook;
   readonly limited: LimitedLanes;
+  readonly probeLanes: ProbeLanes;
   readonly events: Events;
   readonly log: Log;
   /** Shared with the other workers: one scan for all. */
@@ -141,9 +143,11 @@ export class LaneScan {
     this.#hasHints = hints.length === hintsAtOnce;
   }
 
-  #note({ lane, priority, due_ms: dueMs, access }: ScannedRow): void {
-    const { book, limited } = this.#options;
-    if (limited.admits({ lane, access })) book.add({ lane, priority, dueMs });
+  #note({ lane, priority, due_ms: dueMs, origin, access }: ScannedRow): void {
+    const { book, limited, probeLanes } = this.#options;
+    if (access === 'probe') {
+      if (origin !== null) probeLanes.note({ origin, lane }, { isRandom: true });
+    } else if (limited.admits({ lane, access })) book.add({ lane, priority, dueMs });
     // One of the others may be frozen.
     else if (access === 'theirs') limited.want(lane);
   }

@@ -148,7 +148,7 @@ describe('GET /endpoints/{id}', () => {
       [id],
     );
     await database.pool.query(
-      `insert into posthorn.breakers (lane, url, state, consecutive, trips, open_until, last_error)
+      `insert into posthorn.breakers (key, url, state, consecutive, trips, open_until, last_error)
        select lane, url, 'open', 9, 2, now() + interval '1 minute', 'timeout' from posthorn.endpoints`,
     );
     const { fields } = await get(`/endpoints/${id}`);
@@ -384,7 +384,7 @@ describe('GET /endpoints', () => {
     await register();
     const failing = await register({ max_in_flight: 3, headers: { 'x-shop': '1' } });
     await database.pool.query(
-      `insert into posthorn.breakers (lane, state, consecutive, trips, open_until, throttled_until, last_failure_at, last_error, url)
+      `insert into posthorn.breakers (key, state, consecutive, trips, open_until, throttled_until, last_failure_at, last_error, url)
        select lane, 'open', 7, 2, now() + interval '1 min', now() + interval '2 min', now(), 'http_503', ''
        from posthorn.endpoints where id = $1`,
       [failing],

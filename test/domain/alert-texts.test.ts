@@ -49,7 +49,7 @@ it.each([
   [72 * hour, '3 days'],
   [96 * hour - 1, '3 days'],
 ])('%i ms are told as %s', (failingMs, told) => {
-  const breaker = { lane: '7', url, failingMs, failures: 9, lastError: 'timeout' };
+  const breaker = { key: '7', isOrigin: false, url, failingMs, failures: 9, lastError: 'timeout' };
   expect(find({ breakers: [breaker] })).toEqual([
     {
       rule: 'breaker_open',

@@ -62,6 +62,7 @@ const claims =
         ...{ workerNumber: worker, maxWebhooks: 20, windowFromMs: 'infinity', leaseS: 7_200 },
         ...{ lanes: [stage.lane], priorities: [1], quotas: [20], dueFromMs: [0], ranks: [1] },
         ...{ areOwned: [worker === owner], freeSlots: '{}', usualSlots: 8 },
+        ...{ usualGroupSlots: 500, origins: [null] },
       };
       return stage.names(idsOf(await rowsOf(client, 'claim', values)));
     },
@@ -72,7 +73,13 @@ const probes =
   (stage) => ({
     neverWaits: true,
     run: async (client) => {
-      const values = { workerNumber: worker, maxProbes: 20, leaseS: 7_200 };
+      const values = {
+        workerNumber: worker,
+        maxProbes: 20,
+        leaseS: 7_200,
+        origins: [],
+        originLanes: [],
+      };
       return stage.names(idsOf(await rowsOf(client, 'probe', values)));
     },
   });
@@ -92,7 +99,7 @@ const records =
     const record = async (client: pg.Client, wasPutOff: boolean) => {
       return await rowsOf(client, 'record', {
         ...recordValues({ ...result, id: stage.id(name), lane: stage.lane, wasPutOff }),
-        aliveLanes: result.became === 'delivered' ? [stage.lane] : [],
+        aliveKeys: result.became === 'delivered' ? [stage.lane] : [],
       });
     };
     let rows: Record<string, unknown>[] = [];
@@ -132,8 +139,15 @@ const counts =
     run: async (client) => {
       const probed = probe === undefined ? [] : [probe];
       const values = {
-        ...{ lanes: [stage.lane], failures: [failures], succeeded: [false], errors: ['http_503'] },
-        ...{ pausesS: [null], openAfter: 5, openOverS: 10, firstOpenS: 30, maxOpenS: 900 },
+        ...{ keys: [stage.lane], failures: [failures], succeeded: [false], errors: ['http_503'] },
+        ...{
+          pausesS: [null],
+          onlyLanes: [null],
+          openAfter: 5,
+          openOverS: 10,
+          firstOpenS: 30,
+          maxOpenS: 900,
+        },
         probeIds: probed.map((one) => stage.id(one.name)),
         probeNumbers: probed.map(({ number }) => number),
         probeFailed: probed.map(({ failed }) => failed),
@@ -311,8 +325,13 @@ const made = {
     neverWaits: true,
   }),
   'watch the lane': does('watch-lanes', (stage) => ({
-    lanes: [stage.lane],
-    urls: ['http://a.example/'],
+    ...{
+      keys: [stage.lane],
+      urls: ['http://a.example/'],
+      failures: [0],
+      failingS: [0],
+      mostLanes: 100,
+    },
   })),
   enqueue: calls(
     `insert into posthorn.outbox (endpoint_id, body) values ($1, 'new') returning 1`,

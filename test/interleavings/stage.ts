@@ -243,7 +243,7 @@ function placing(scene: Scene, { ids, lane, endpointId, running, cancelling }: K
   }
   if (scene.breaker !== undefined) {
     statements.push(
-      insert('breakers', { lane: `'${lane}'`, url: `'http://a.example/'`, ...scene.breaker }),
+      insert('breakers', { key: `'${lane}'`, url: `'http://a.example/'`, ...scene.breaker }),
     );
   }
   [...ids].forEach(([name, id], at) => {

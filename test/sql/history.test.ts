@@ -178,7 +178,7 @@ describe.skipIf(!hasPsql)('the report', () => {
         /is the next of its endpoint: it waits for a free slot/,
       );
       await client.query(
-        `insert into posthorn.breakers (lane, url, state, consecutive, last_error, open_until)
+        `insert into posthorn.breakers (key, url, state, consecutive, last_error, open_until)
          values (posthorn.lane_of('https://due.example/'), 'https://due.example/', 'open', 7, 'http_503', now() + interval '20 s')`,
       );
       expect(why(ids['due'] ?? '')).toMatch(

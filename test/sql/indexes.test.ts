@@ -73,7 +73,7 @@ it('records by primary keys alone', async () => {
     ...{ statusCodes: `'{200}'`, errors: `'{null}'`, errorMessages: `'{null}'` },
     ...{ responseBodies: `'{ok}'`, areTruncated: `'{false}'`, durationsMs: `'{1}'` },
     ...{ endedAgoMs: `'{1}'`, retryInS: `'{0}'`, reasons: `'{null}'`, uncounted: `'{0}'` },
-    ...{ workerNumbers: `'{1}'`, aliveLanes: `'{7}'`, neededLanes: `'{}'` },
+    ...{ workerNumbers: `'{1}'`, aliveKeys: `'{7}'`, neededLanes: `'{}'` },
   });
   expect(plan).toContain('queue_pkey');
   expect(plan).toMatch(/attempts_\d{8}_pkey/);
