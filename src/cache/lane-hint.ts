@@ -1,7 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
-import { isLane } from '../domain/lane.ts';
-import type { LaneGroups } from '../lanes/lane.ts';
+import { isLane, type LaneGroups } from '../domain/lane.ts';
 
 /** A lane with due work that one worker tells the others about. */
 export interface LaneHint {

@@ -11,9 +11,9 @@ import {
 } from '../domain/breaker.ts';
 import type { Verdict } from '../domain/classify.ts';
 import { EgressWatch } from '../domain/egress.ts';
+import type { LaneGroups } from '../domain/lane.ts';
 import { SilentLanes } from '../domain/silent-lanes.ts';
 import type { Events } from '../events.ts';
-import type { LaneGroups } from '../lanes/lane.ts';
 import type { ProbeLane } from '../lanes/probe-lanes.ts';
 import type { Log } from '../log.ts';
 import { lanesThatAre, type RecordedRow, recordAttempts } from './attempt-record.ts';

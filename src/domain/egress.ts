@@ -1,6 +1,6 @@
 // Pure: no I/O, no clock, no randomness.
 
-import type { AttemptedWebhook } from './attempt.ts';
+import type { LaneGroups } from './lane.ts';
 
 const windowMs = 60_000;
 const minOrigins = 10;
@@ -23,7 +23,7 @@ export class EgressWatch {
 
   /** Notes a result, and whether it failed before any answer came. */
   note(
-    { origin, tenant }: AttemptedWebhook['groups'],
+    { origin, tenant }: LaneGroups,
     result: { readonly failed: boolean; readonly nowMs: number },
   ): void {
     this.#origins.note(origin, result);

@@ -1,11 +1,7 @@
+import type { LaneGroups } from '../domain/lane.ts';
 import type { Sighting } from '../domain/visibility.ts';
 
-/** Where a lane stands in the tree of shares: keys as posthorn.origin_of() and posthorn.tenant_key() compute them. */
-export interface LaneGroups {
-  /** Null: the application's own. */
-  readonly tenant: string | null;
-  readonly origin: string;
-}
+export type { LaneGroups } from '../domain/lane.ts';
 
 /** A lane with due webhooks in the discovery window. */
 export interface DiscoveredLane {

@@ -34,7 +34,7 @@ describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000
        select lane, url, 'open', 9, 1, now(), now() + interval '1 day', 'http_500'
        from posthorn.endpoints
        where url like '%/fails'
-       on conflict (lane) do update set state = 'open', open_until = excluded.open_until`,
+       on conflict (key) do update set state = 'open', open_until = excluded.open_until`,
     );
     await world.database.pool.query(
       `insert into posthorn.alerts (rule, severity, summary, since, fired_at)

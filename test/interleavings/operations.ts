@@ -74,11 +74,8 @@ const probes =
     neverWaits: true,
     run: async (client) => {
       const values = {
-        workerNumber: worker,
-        maxProbes: 20,
-        leaseS: 7_200,
-        origins: [],
-        originLanes: [],
+        ...{ workerNumber: worker, maxProbes: 20, leaseS: 7_200 },
+        ...{ origins: [stage.origin], originLanes: [stage.lane] },
       };
       return stage.names(idsOf(await rowsOf(client, 'probe', values)));
     },
@@ -99,7 +96,7 @@ const records =
     const record = async (client: pg.Client, wasPutOff: boolean) => {
       return await rowsOf(client, 'record', {
         ...recordValues({ ...result, id: stage.id(name), lane: stage.lane, wasPutOff }),
-        aliveKeys: result.became === 'delivered' ? [stage.lane] : [],
+        aliveKeys: result.became === 'delivered' ? [stage.lane, stage.origin] : [],
       });
     };
     let rows: Record<string, unknown>[] = [];
@@ -131,15 +128,20 @@ const records =
     };
   };
 
+/** Counts into the breaker of the lane, or of the origin. */
 const counts =
-  (failures: number, probe?: { name: string; number: number; failed: boolean }): Make =>
+  (
+    failures: number,
+    probe?: { name: string; number: number; failed: boolean },
+    of: 'lane' | 'origin' = 'lane',
+  ): Make =>
   (stage) => ({
     neverWaits: true,
     again: (result) => result === 'locked',
     run: async (client) => {
       const probed = probe === undefined ? [] : [probe];
       const values = {
-        ...{ keys: [stage.lane], failures: [failures], succeeded: [false], errors: ['http_503'] },
+        ...{ keys: [stage[of]], failures: [failures], succeeded: [false], errors: ['http_503'] },
         ...{
           pausesS: [null],
           onlyLanes: [null],
@@ -273,6 +275,8 @@ const made = {
   'count failures': counts(1),
   'count a failed probe': counts(1, { name: 'probe', number: 1, failed: true }),
   'count a probe that said nothing': counts(0, { name: 'probe', number: 1, failed: false }),
+  'count failures of the origin': counts(1, undefined, 'origin'),
+  'count its failed probe': counts(1, { name: 'probe', number: 1, failed: true }, 'origin'),
   'give back': does(
     'give-back',
     (stage) => ({ webhookIds: [stage.id('sending')], numbers: [1], workerNumber: owner }),
