@@ -169,6 +169,25 @@ describe('GET /endpoints/{id}', () => {
     });
   });
 
+  it('tells the breaker of its origin while that is open', async () => {
+    const id = await register();
+    const setOrigin = (state: string) =>
+      database.pool.query(
+        `insert into posthorn.breakers (key, url, state, consecutive, trips, open_until, last_error)
+         select origin, 'https://customer.example', $1, 9, 2, now() + interval '1 minute', 'timeout' from posthorn.endpoints
+         on conflict (key) do update set state = excluded.state`,
+        [state],
+      );
+    const breaker = async () => (await get(`/endpoints/${id}`)).fields['breaker'];
+    await setOrigin('closed');
+    expect(await breaker()).toMatchObject({ of_origin: false, consecutive_failures: 0 });
+    await setOrigin('open');
+    expect(await breaker()).toMatchObject({
+      ...{ state: 'open', of_origin: true, consecutive_failures: 9, last_error: 'timeout' },
+      next_probe_at: expect.any(String),
+    });
+  });
+
   it('counts a large backlog only so far, along the index', async () => {
     const id = await register();
     await database.pool.query(

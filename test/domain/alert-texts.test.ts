@@ -69,6 +69,22 @@ it.each([
   ]);
 });
 
+it('an origin that does not answer is told as such', () => {
+  const [found] = find({
+    breakers: [
+      {
+        ...{ key: '-8', isOrigin: true, url: 'https://a.example', failingMs: 900_000 },
+        ...{ failures: 9, lastError: 'timeout' },
+      },
+    ],
+  });
+  expect(found).toMatchObject({
+    subject: '-8',
+    summary:
+      'Nothing at https://a.example has answered for 15 minutes, 9 times in a row, last with timeout: the webhooks of all its endpoints wait, and a probe is sent now and then.',
+  });
+});
+
 describe('an endpoint that fails', () => {
   const failing = (failingMs: number | null, disabledAs: 'failing' | 'gone' | null = null) =>
     find({ failing: [{ id: 'e', url, failingMs, lastError: null, disabledAs }] });
