@@ -20,7 +20,9 @@ export const alertRules = {
   ),
   backlog: warning('Too many webhooks are due and wait to be sent.'),
   backlog_age: critical('A webhook has been due for too long.'),
-  breaker_open: warning('An endpoint has failed for a long time, and webhooks wait for it.'),
+  breaker_open: warning(
+    'An endpoint has failed for a long time, or nothing at a host has answered, and webhooks wait for it.',
+  ),
   endpoint_failing: warning(
     'A registered endpoint has had no success for so long that it will be disabled, or was disabled.',
   ),
