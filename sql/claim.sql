@@ -19,7 +19,8 @@
 --   full: the claim met its limit, so a lane may have more than it gave,
 --   lanes: [[lane, priority, waiting, first due ms, last due ms, access, origin, tenant], ...] }
 -- access says who may claim the lane: 'anyone'; 'mine' (it has limits and this worker owns it); 'unowned' (it has limits and no
--- owner); 'theirs' (another worker owns it); or 'blocked' (by a breaker, or because its endpoint is paused or disabled).
+-- owner); 'theirs' (another worker owns it); 'blocked' (by a breaker, or because its endpoint is paused or disabled); or 'probe'
+-- (by the breaker of its origin only, whose probe is due: one webhook of this lane can be that).
 --
 -- Each odd part of the statement was measured, see docs/adr/0002. The always-true predicates on priority tie each lookup to its
 -- index, whatever the statistics say. The locking select is a materialized CTE and the update takes its ids as an array: as a join
@@ -100,11 +101,13 @@ wanted as materialized (
   select a.*, coalesce(r.is_ordered, false) as is_ordered
   from asked as a
   left join posthorn.lane_rules as r on r.lane = a.lane
-  where not exists (
-      select
+  where (
+      select b.key
       from posthorn.breakers as b
-      where b.lane = a.lane and (b.state = 'open' or b.throttled_until > now())
-    )
+      where b.key in (a.lane, a.origin) and (b.state = 'open' or b.throttled_until > now())
+      -- Keeps it two lookups by primary key per lane.
+      limit 1
+    ) is null
     -- Only its owner claims a limited lane, as much as it wishes, and only if it knows of the limits: a wish that ignores them
     -- asks for too much.
     and (
@@ -265,17 +268,28 @@ select
         d.waiting,
         (extract(epoch from d.first_due) * 1000)::float8,
         (extract(epoch from d.last_due) * 1000)::float8,
-        case when blocked.lane is not null then 'blocked' else coalesce(rule.access, 'anyone') end,
+        case
+          when rule.access = 'blocked' then 'blocked'
+          when away.is_ripe and not coalesce(own.has_to_wait, false) then 'probe'
+          when away.is_ripe is not null or own.has_to_wait is not null then 'blocked'
+          else coalesce(rule.access, 'anyone')
+        end,
         d.origin::text,
         d.tenant_key::text))
       from discovered as d
       left join lateral (
-        select b.lane
+        select coalesce((b.state = 'open' and b.open_until > now()) or b.throttled_until > now(), false) as has_to_wait
         from posthorn.breakers as b
-        where b.lane = d.lane and (b.state = 'open' or b.throttled_until > now())
+        where b.key = d.lane and (b.state = 'open' or b.throttled_until > now())
         -- Keeps it a lookup by primary key per lane: as an EXISTS it became a hashed scan of all breakers.
         limit 1
-      ) as blocked on true
+      ) as own on true
+      left join lateral (
+        select b.open_until <= now() and (b.probe_until is null or b.probe_until < now()) as is_ripe
+        from posthorn.breakers as b
+        where b.key = d.origin and b.state = 'open'
+        limit 1
+      ) as away on true
       left join lateral (
         select
           case

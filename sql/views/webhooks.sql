@@ -22,7 +22,7 @@ select
     when w.status = 'pending' then (
       select case when count(*) = count(l.until) then greatest(w.due_at, max(l.until)) end
       from posthorn.lane_blocks as l
-      where l.lane = w.lane
+      where l.key in (w.lane, w.origin)
     )
   end as next_attempt_at,
   case
@@ -31,7 +31,7 @@ select
       (
         select l.reason
         from posthorn.lane_blocks as l
-        where l.lane = w.lane and (l.is_held or w.due_at <= now())
+        where l.key in (w.lane, w.origin) and (l.is_held or w.due_at <= now())
         order by l.until desc nulls first
         limit 1
       ),
@@ -63,11 +63,12 @@ from (
   select
     webhook_id, outbox_id, lane,
     case when lease_until > now() then 'delivering' else 'pending' end::posthorn.webhook_status as status,
-    attempts, due_at, null::timestamptz as finished_at, null::smallint as last_status_code, null::text as reason
+    attempts, due_at, null::timestamptz as finished_at, null::smallint as last_status_code, null::text as reason,
+    coalesce(origin, (select p.origin from posthorn.endpoints as p where p.lane = queue.lane)) as origin
   from posthorn.queue
   union all
   select
-    webhook_id, outbox_id, lane, status, attempts, null, finished_at, last_status_code, reason
+    webhook_id, outbox_id, lane, status, attempts, null, finished_at, last_status_code, reason, null
   from posthorn.outcomes
 ) as w
 join posthorn.outbox as o

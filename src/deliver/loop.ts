@@ -12,6 +12,7 @@ import { type LaneCall, LaneCalls } from '../lanes/lane-calls.ts';
 import { LaneScan } from '../lanes/lane-scan.ts';
 import type { LaneWish } from '../lanes/lane-wish.ts';
 import { LimitedLanes } from '../lanes/limited-lanes.ts';
+import { ProbeLanes } from '../lanes/probe-lanes.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
 import { type Claim, claimWebhooks } from './claim.ts';
@@ -50,16 +51,14 @@ interface LoopOptions {
 const pollMs = 100;
 const idlePollMs = 250;
 const idleAfterMs = 5_000;
-/** Breakers are asked this often for probes that are due; the intervals begin with 24 s. */
-const probeEveryMs = 1_000;
-const mostProbes = 20;
-const noRequest: FailedClaim = { wishes: [], windowFromMs: undefined };
+const noRequest: FailedClaim = { wishes: [], windowFromMs: undefined, probeLanes: [] };
 
 export class DeliveryLoop {
   readonly #options: LoopOptions;
   readonly #book: LaneBook;
   readonly #limited: LimitedLanes;
   readonly #scan: LaneScan;
+  readonly #probeLanes = new ProbeLanes();
   readonly #window = new DiscoveryWindow();
   readonly #wake = new Wake();
   readonly #gather = new Gather(this.#wake);
@@ -76,7 +75,6 @@ export class DeliveryLoop {
   #lastLookMs = 0;
   #lastClaimMs = 0;
   #lastWorkMs = 0;
-  #lastProbeMs = 0;
   /** A claim whose answer was lost may have leased webhooks that this process does not know of. */
   #mayHoldUnknown = false;
   /** While waiting for a slot: call when no more than this many are in flight. */
@@ -91,7 +89,8 @@ export class DeliveryLoop {
     this.#gauge = new InFlightGauge({ most });
     this.#room = new ClaimRoom({ most });
     this.#limited = new LimitedLanes({ pool, book, log });
-    this.#scan = new LaneScan({ pool, book, limited: this.#limited, events, log, cache, everyMs });
+    const known = { book, limited: this.#limited, probeLanes: this.#probeLanes };
+    this.#scan = new LaneScan({ ...known, pool, events, log, cache, everyMs });
     this.#laneCalls = new LaneCalls({ book, limited: this.#limited, scan: this.#scan });
     this.#trouble = new ClaimTrouble({ events, log });
     this.#isolation = new Isolation({ pool, events, log, book });
@@ -129,9 +128,9 @@ export class DeliveryLoop {
   }
 
   /** The lane works again, so that its backlog is sent from now on, slowly at first; or its rules have changed. */
-  laneCalled(lane: string, call: LaneCall): void {
-    if (call === 'rules') this.#options.sender.endTrains(lane);
-    this.#laneCalls.add(lane, call);
+  laneCalled(key: string, call: LaneCall): void {
+    if (call === 'rules') this.#options.sender.endTrains(key);
+    this.#laneCalls.add(key, call);
     this.#wake.call();
   }
 
@@ -251,7 +250,7 @@ export class DeliveryLoop {
     const before = sender.inFlight;
     const { limit, wishes } = request;
     const windowFromMs = request.discover ? this.#window.fromMs : undefined;
-    this.#lastRequest = { wishes, windowFromMs };
+    this.#lastRequest = { ...noRequest, wishes, windowFromMs };
     const claim = await claimWebhooks(pool, {
       ...request,
       limit: request.discover ? this.#book.limitOf(wishes, limit) : limit,
@@ -270,6 +269,7 @@ export class DeliveryLoop {
     if (limit > 0) this.#room.noteClaim({ before, after: sender.inFlight });
     clock.note({ nowMs: claim.look.nowMs, askedMs: startedMs, answeredMs: performance.now() });
     await sender.send(claim.webhooks, this.#sentFrom);
+    this.#probeLanes.noteSeen(claim.discovered);
     this.#book.learn({
       wishes,
       claimed: claim.webhooks,
@@ -287,10 +287,11 @@ export class DeliveryLoop {
   /** Returns how many probes it sent. */
   async #probeWhenDue(workerNumber: number, room: number): Promise<number> {
     const { breakers, sender, leaseS } = this.#options;
-    if (performance.now() - this.#lastProbeMs < probeEveryMs) return 0;
-    this.#lastProbeMs = performance.now();
+    const due = this.#probeLanes.takeWhenDue(room, performance.now());
+    if (due === undefined) return 0;
+    this.#lastRequest = { ...noRequest, probeLanes: due.probeLanes };
     const probes = await breakers
-      .takeProbes({ workerNumber, limit: Math.min(mostProbes, room), leaseS })
+      .takeProbes({ workerNumber, leaseS, ...due })
       .catch((error: unknown) => {
         this.#mayHoldUnknown ||= !isFaultOfStatement(error);
         throw error;

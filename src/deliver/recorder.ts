@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { isFaultOfRow } from '../db/sqlstate.ts';
 import { isLockFailure } from '../db/transaction.ts';
-import { isAlive, laneNews } from '../domain/breaker.ts';
+import { breakerNews, isAlive } from '../domain/breaker.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import {
@@ -149,11 +149,11 @@ export class Recorder {
     const { pool, breakers, endpoints, events } = this.#options;
     const startedMs = performance.now();
     const fresh = batch.filter((record) => record.wasPutOff !== true);
-    const news = laneNews(fresh.map(laneResultOf));
+    const news = breakerNews(fresh.map(laneResultOf));
     const alive = news.filter(isAlive);
     await this.#closeAbandoned(batch);
     const rows = await recordAttempts(pool, batch, {
-      alive: alive.map(({ lane }) => lane),
+      alive: alive.map(({ key }) => key),
       startedMs,
     });
     const ours = rows.flatMap((row) => (row.webhook_id === null ? [] : [row.webhook_id]));
@@ -162,7 +162,7 @@ export class Recorder {
     if (delayed.length > 0) events.emit('lanesDelayed', { lanes: delayed });
     const late = await settleLate(pool, batch, rows);
     if (late.again.length > 0) await recordAttempts(pool, late.again, { alive: [], startedMs });
-    await breakers.tellClosed(lanesThatAre('closed', rows));
+    await breakers.tellClosed(rows);
     await breakers.count(news, new Set(lanesThatAre('breaker_locked', rows)));
     await endpoints.note(fresh);
     const lockedLanes = new Set(lanesThatAre('rule_locked', rows));

@@ -170,7 +170,7 @@ export class Worker {
       timings,
       onWake: () => loop.wake(),
       onScan: () => loop.wakeAndScan(),
-      onLaneCalled: (lane, call) => loop.laneCalled(lane, call),
+      onLaneCalled: (key, call) => loop.laneCalled(key, call),
       onUnknownCall: () => events.emit('callIgnored'),
       isEgressDown: () => breakers.isEgressDown,
       claimsFailing: () => this.#claimsFailing,

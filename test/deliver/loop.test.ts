@@ -120,7 +120,7 @@ describe('what is claimed while the loop stops', () => {
   it('is given back too when it is the probe of a lane, which may be asked at once by another worker', async () => {
     await enqueue(`${receiver.url}/never`, 2);
     await database.pool.query(
-      `insert into posthorn.breakers (lane, url, state, trips, open_until)
+      `insert into posthorn.breakers (key, url, state, trips, open_until)
        select posthorn.lane_of(url), url, 'open', 1, now() - interval '1 s'
        from (select $1::text as url) as one`,
       [`${receiver.url}/never`],

@@ -154,8 +154,8 @@ describe('a breaker', () => {
     { is: 'closed', row: {}, claims: true },
   ])('that is $is lets its lane be claimed: $claims', async ({ claims, row }) => {
     await plant(database, 'breakers', [
-      { lane: 1, url: 'http://a.example/', ...row },
-      { lane: 2, url: 'http://b.example/', state: 'open' },
+      { key: 1, url: 'http://a.example/', ...row },
+      { key: 2, url: 'http://b.example/', state: 'open' },
     ]);
     await plantQueue(database, [{ n: 1 }]);
     const claimed = await claim([{ quota: 0 }], { windowFromMs: 0 });

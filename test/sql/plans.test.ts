@@ -173,7 +173,7 @@ async function record(claimed: { webhook_id: string; number: number }[]): Promis
     ...{ statusCodes: all(200), errors: all(null), errorMessages: all(null) },
     ...{ responseBodies: all('ok'), areTruncated: all(false), durationsMs: all(1.5) },
     ...{ endedAgoMs: all(2), retryInS: all(60), reasons: all(null), uncounted: all(0) },
-    ...{ workerNumbers: all(1), aliveLanes: [deadLane], neededLanes: [deadLane, ...lanes] },
+    ...{ workerNumbers: all(1), aliveKeys: [deadLane], neededLanes: [deadLane, ...lanes] },
   });
   expect(rows).toHaveLength(claimed.length - 1);
   const counts = await client.query(
