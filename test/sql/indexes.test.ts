@@ -131,7 +131,7 @@ it.each(['as there are', 'as if there were none'])(
   'claims and scans look breakers up by their keys, with statistics %s',
   async (statistics) => {
     if (statistics === 'as if there were none') {
-      // A table of nobody's: what the planner knows of a new one.
+      // As it mostly is, until an outage.
       await client.query('delete from posthorn.breakers');
       await client.query('vacuum analyze posthorn.breakers');
     }
