@@ -127,7 +127,8 @@ create table posthorn.breakers (
   autovacuum_vacuum_cost_delay = 0
 );
 
-create index breakers_for_probe on posthorn.breakers (open_until) where state = 'open';
+-- Of lanes. Those of origins are looked up by their keys.
+create index breakers_for_probe on posthorn.breakers (open_until) where state = 'open' and key <> origin;
 
 create index breakers_for_origins on posthorn.breakers (origin);
 

@@ -285,9 +285,13 @@ select
         limit 1
       ) as own on true
       left join lateral (
-        select b.open_until <= now() and (b.probe_until is null or b.probe_until < now()) as is_ripe
+        -- Null: it is not open.
+        select case
+            when b.state = 'open'
+            then coalesce(b.open_until <= now() and (b.probe_until is null or b.probe_until < now()), false)
+          end as is_ripe
         from posthorn.breakers as b
-        where b.key = d.origin and b.state = 'open'
+        where b.key = d.origin
         limit 1
       ) as away on true
       left join lateral (

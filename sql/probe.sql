@@ -54,7 +54,7 @@ ripe_lanes as materialized (
     and (b.throttled_until is null or b.throttled_until <= now())
     and b.key <> b.origin
     -- The probe of the origin comes first.
-    and (select o.key from posthorn.breakers as o where o.key = b.origin and o.state = 'open' limit 1) is null
+    and coalesce((select o.state from posthorn.breakers as o where o.key = b.origin limit 1), 'closed') = 'closed'
     and not exists (
       select
       from posthorn.lane_rules as r

@@ -58,9 +58,13 @@ seen as materialized (
     limit 1
   ) as own on true
   left join lateral (
-    select b.open_until <= now() and (b.probe_until is null or b.probe_until < now()) as is_ripe
+    -- Null: it is not open.
+    select case
+        when b.state = 'open'
+        then coalesce(b.open_until <= now() and (b.probe_until is null or b.probe_until < now()), false)
+      end as is_ripe
     from posthorn.breakers as b
-    where b.key = coalesce(h.origin, e.origin) and b.state = 'open'
+    where b.key = coalesce(h.origin, e.origin)
     limit 1
   ) as away on true
   where h.due_at <= now()

@@ -484,7 +484,7 @@ CREATE UNIQUE INDEX alerts_for_evaluation ON posthorn.alerts USING btree (rule, 
 CREATE INDEX alerts_for_prune ON posthorn.alerts USING btree (resolved_at) WHERE (resolved_at IS NOT NULL);
 
 CREATE INDEX breakers_for_origins ON posthorn.breakers USING btree (origin);
-CREATE INDEX breakers_for_probe ON posthorn.breakers USING btree (open_until) WHERE (state = 'open'::posthorn.breaker_state);
+CREATE INDEX breakers_for_probe ON posthorn.breakers USING btree (open_until) WHERE ((state = 'open'::posthorn.breaker_state) AND (key <> origin));
 
 CREATE INDEX brought_forward_for_replay ON posthorn.brought_forward USING btree (replay_id, webhook_id);
 

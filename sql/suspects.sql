@@ -37,6 +37,7 @@ from (
   from posthorn.breakers
   where state = 'open'
     and open_until <= now()
+    and key <> origin
   union all
   select unnest(:'probe_lanes'::bigint[])
 ) as b

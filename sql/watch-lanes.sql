@@ -32,7 +32,7 @@ from (
       ) is null
       and (
         w.key = o.origin
-        or (select b.key from posthorn.breakers as b where b.key = o.origin and b.state = 'open' limit 1) is null
+        or coalesce((select b.state from posthorn.breakers as b where b.key = o.origin limit 1), 'closed') = 'closed'
       )
   ) as n
 ) as n
