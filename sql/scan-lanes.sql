@@ -6,7 +6,7 @@
 -- psql "$DATABASE_URL" -c begin -f sql/scan-lanes.sql -c rollback \
 --   -v worker_number=1
 --
--- "access" means the same as in claim.sql.
+-- "access" and "tenant_access" mean the same as in claim.sql.
 with recursive heads as (
   (
     select lane, priority, due_at, origin, tenant_key
@@ -38,7 +38,13 @@ select
     when r.owner = :'worker_number'::integer then 'mine'
     when r.owner is null then 'unowned'
     else 'theirs'
-  end as access
+  end as access,
+  case
+    when t.lane is null then 'anyone'
+    when t.owner = :'worker_number'::integer then 'mine'
+    when t.owner is null then 'unowned'
+    else 'theirs'
+  end as tenant_access
 from heads as h
 left join posthorn.lane_rules as r on r.lane = h.lane
 left join lateral (
@@ -47,6 +53,8 @@ left join lateral (
   where h.origin is null and e.lane = h.lane
   limit 1
 ) as e on true
+left join posthorn.lane_rules as t
+  on t.lane = case when h.origin is null then e.tenant_key else h.tenant_key end
 where h.due_at <= now()
   and not coalesce(r.is_held or r.retry_at > now(), false)
   and not exists (

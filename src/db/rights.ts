@@ -158,12 +158,16 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   days_without_partition: ['worker', 'reader'],
   partition_days: 'anyone',
   take_sample: ['worker'],
+  note_full_tenants: ['worker'],
   take_stats: ['worker', 'reader'],
   uuid_v7: 'anyone',
   uuid_floor: 'anyone',
   uuid_time: 'anyone',
   time_of: 'anyone',
   lane_of: 'anyone',
+  key_of: 'anyone',
+  origin_of: 'anyone',
+  tenant_key: 'anyone',
   header_names_are_unique: 'anyone',
   names_reserved_header: 'anyone',
   priority_of: 'anyone',
@@ -177,6 +181,8 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   endpoint_to_lane_rule: [],
   endpoint_to_subscriptions: [],
   subscription_changes: [],
+  tenant_changes: [],
+  tenant_to_lane_rule: [],
 };
 
 /** Which roles may use which schema. In Graphile Worker's, the reader sees only the list of migrations. */

@@ -170,7 +170,7 @@ export class DeliveryLoop {
     this.#lastRequest = noRequest;
     this.#laneCalls.hear(performance.now());
     await this.#scan.runWhenDue(workerNumber);
-    await this.#limited.take(workerNumber);
+    if (await this.#limited.take(workerNumber)) this.#scan.want();
     const allowed = this.#gauge.limit();
     const { room, fromInFlight } = this.#room.of(this.#options.sender.inFlight, { allowed });
     if (room === 0) {

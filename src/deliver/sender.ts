@@ -124,7 +124,7 @@ export class Sender {
   #begin(webhook: ClaimedWebhook, from: SentFrom): Flight {
     const { clock, tracing } = this.#options;
     this.#inFlight.set(keyOf(webhook), webhook);
-    const epoch = from.book.begin(webhook.lane, performance.now());
+    const epoch = from.book.begin(webhook.lane, performance.now(), webhook.groups.tenant);
     const waitMs = Math.max(0, clock.nowMs() - webhook.dueMs);
     return { webhook, from, epoch, waitMs, trace: tracing.begin(webhook) };
   }
@@ -212,11 +212,12 @@ export class Sender {
    * webhook must not overtake this one.
    */
   #record({ webhook, from, epoch, trace }: Flight, ended: EndedAttempt): void {
-    const { lane } = webhook;
+    const { lane, groups } = webhook;
     const { book } = from;
     const refusal = refusalOf(ended.verdict);
     const verdict = loadOf(ended.verdict);
-    const endLane = () => book.end(lane, { epoch, verdict, refusal, nowMs: performance.now() });
+    const endLane = () =>
+      book.end(lane, { epoch, verdict, refusal, nowMs: performance.now() }, groups.tenant);
     const isOrdered = webhook.isOrdered || book.isOrdered(lane);
     if (!isOrdered) endLane();
     const onSettled = () => {

@@ -1,7 +1,7 @@
 import { ReservedTurns } from '../domain/reserved-turns.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import { ActiveLanes, type LaneEnd } from './active-lanes.ts';
-import type { DiscoveredLane } from './lane.ts';
+import type { DiscoveredLane, LaneGroups } from './lane.ts';
 import type { LaneWish } from './lane-wish.ts';
 import { type LaneRule, OwnedLanes } from './owned-lanes.ts';
 import { key, priorities, type WaitingLane, WaitingLanes } from './waiting-lanes.ts';
@@ -34,6 +34,8 @@ export class LaneBook {
   readonly #waiting = new WaitingLanes();
   readonly #owned = new OwnedLanes();
   readonly #turns = new ReservedTurns();
+  /** Requests in flight, by tenant. */
+  readonly #ofTenants = new Map<string, number>();
   readonly #releaseAfterMs: number;
   #lastClaimed = 0;
 
@@ -54,6 +56,11 @@ export class LaneBook {
   /** The limited lanes whose limits this process keeps. */
   get ownedLanes(): readonly string[] {
     return this.#owned.names;
+  }
+
+  /** Whether this process keeps the limits of a tenant. */
+  get ownsTenants(): boolean {
+    return this.#owned.hasTenants;
   }
 
   /** When the next lane is ready that waits for nothing but a time; infinite when there is none. */
@@ -127,27 +134,43 @@ export class LaneBook {
   }
 
   /** Notes that a lane has work due from a time on. */
-  add(lane: { readonly lane: string; readonly priority: number; readonly dueMs: number }): void {
-    const fromMs = this.#owned.orderedFromMs(lane.lane) ?? lane.dueMs;
-    this.#waiting.add({ ...this.#placeOf(lane), dueMs: Math.min(lane.dueMs, fromMs) });
+  add(seen: {
+    readonly lane: string;
+    readonly priority: number;
+    readonly dueMs: number;
+    readonly groups?: LaneGroups | undefined;
+  }): void {
+    const { lane, priority, dueMs, groups } = seen;
+    const fromMs = this.#owned.orderedFromMs(lane) ?? dueMs;
+    const place = this.#placeOf({ lane, priority });
+    this.#waiting.add({ ...place, groups, dueMs: Math.min(dueMs, fromMs) });
   }
 
   /** Notes that a lane may have work, whatever its priority and however old. */
-  addAll(lane: string): void {
-    for (const priority of priorities) this.add({ lane, priority, dueMs: 0 });
+  addAll(lane: string, groups?: LaneGroups): void {
+    for (const priority of priorities) this.add({ lane, priority, dueMs: 0, groups });
     this.#waiting.unpark(lane);
   }
 
   /** A request of the lane begins; the epoch is to be given back when it ends. */
-  begin(lane: string, nowMs: number): number {
+  begin(lane: string, nowMs: number, tenant: string | null = null): number {
     this.#owned.begin(lane, nowMs);
+    if (tenant !== null) {
+      this.#owned.begin(tenant, nowMs);
+      this.#ofTenants.set(tenant, this.#inFlightOf(tenant) + 1);
+    }
     return this.#active.begin(lane, nowMs);
   }
 
   /** A request of the lane ended. */
-  end(lane: string, end: LaneEnd): void {
+  end(lane: string, end: LaneEnd, tenant: string | null = null): void {
     this.#active.end(lane, end);
     this.#waiting.unpark(lane);
+    if (tenant === null) return;
+    const left = this.#inFlightOf(tenant) - 1;
+    if (left > 0) this.#ofTenants.set(tenant, left);
+    else this.#ofTenants.delete(tenant);
+    this.#waiting.unpark(tenant);
   }
 
   /** The receiver asks for a pause: the lane is looked at again when it is over. */
@@ -176,7 +199,7 @@ export class LaneBook {
     return this.#active.constrained(nowMs);
   }
 
-  /** Whether this process keeps the limits of the lane. */
+  /** Whether this process keeps the limits of the lane or tenant. */
   owns(lane: string): boolean {
     return this.#owned.has(lane);
   }
@@ -186,29 +209,49 @@ export class LaneBook {
     return this.#owned.isOrdered(lane);
   }
 
-  /** The lane is limited, and this process's: it keeps to the rule from now on. */
+  /** The limited lanes of a limited tenant whose limits this process keeps. */
+  ownedLanesOf(tenant: string): readonly string[] {
+    return this.#owned.lanesOf(tenant);
+  }
+
+  /** The lane or tenant is limited, and this process's: it keeps to the rule from now on. */
   own(lane: string, { rule, nowMs }: { rule: LaneRule; nowMs: number }): void {
     this.#owned.own(lane, { rule, nowMs });
     this.#waiting.unpark(lane);
     for (const priority of priorities) this.#keepInOnePlace({ lane, priority });
   }
 
-  /** The lane is not limited any more, or another's. */
+  /** The tenant of the lane is another worker's: nothing more is sent from here, and the lane is given up. */
+  leave(lane: string): void {
+    this.#owned.leave(lane);
+  }
+
+  /** The lane or tenant is not limited any more, or another's. */
   disown(lane: string): void {
     this.#owned.disown(lane);
     this.#waiting.unpark(lane);
   }
 
-  /** Gives up the limited lanes that have had no work for a while; says which. */
+  /** Gives up the limited lanes and tenants that have had no work for a while; says which. */
   releaseIdle(nowMs: number): string[] {
+    const waiting = this.ownsTenants ? this.#waiting.tenants : undefined;
     const idle = this.#owned.names.filter(
       (lane) =>
         !this.#waiting.hasLane(lane) &&
+        waiting?.has(lane) !== true &&
         this.#active.inFlight(lane) === 0 &&
+        this.#inFlightOf(lane) === 0 &&
         this.#owned.isIdle(lane, { nowMs, afterMs: this.#releaseAfterMs }),
     );
     for (const lane of idle) this.#owned.disown(lane);
     return idle;
+  }
+
+  /** Gives up the lanes that are to be left and have nothing in flight any more; says which. */
+  releaseLeft(): string[] {
+    const left = [...this.#owned.leaving].filter((lane) => this.#active.inFlight(lane) === 0);
+    for (const lane of left) this.disown(lane);
+    return left;
   }
 
   /** Forgets what was learnt about lanes that have been idle for ten minutes. */
@@ -227,6 +270,12 @@ export class LaneBook {
     const lanes = this.#waiting.inRing(priority);
     const fair = Math.max(1, Math.ceil(share.room / Math.max(1, lanes)));
     let left = share.room;
+    const wishedOf = new Map<string, number>();
+    for (const { groups, quota } of wishes.values()) {
+      if (groups.tenant !== null) {
+        wishedOf.set(groups.tenant, quota + (wishedOf.get(groups.tenant) ?? 0));
+      }
+    }
     for (let looked = 0; looked < lanes && left > 0; looked += 1) {
       const waiting = this.#waiting.next(priority);
       if (waiting === undefined) break;
@@ -235,18 +284,27 @@ export class LaneBook {
         this.#waiting.park(waiting, this.#readyAtMs(waiting.lane, nowMs));
         continue;
       }
+      const { tenant } = waiting.groups;
+      const ofTenant = this.#roomOf(tenant, nowMs);
+      if (tenant !== null && ofTenant <= 0) {
+        this.#waiting.park(waiting, this.#owned.readyAtMs(tenant, nowMs), tenant);
+        continue;
+      }
       const most = waiting.isDeep ? Math.max(fair, leastShare) : fair;
-      const quota = Math.min(free - this.#wished(waiting.lane, wishes), most, left);
+      const freeOfTenant = ofTenant - (wishedOf.get(tenant ?? '') ?? 0);
+      const freeOfLane = free - this.#wished(waiting.lane, wishes);
+      const quota = Math.min(freeOfLane, freeOfTenant, most, left);
       if (quota <= 0) continue;
+      if (tenant !== null) wishedOf.set(tenant, quota + (wishedOf.get(tenant) ?? 0));
       const wish = wishes.get(waiting);
       wishes.set(waiting, {
         lane: waiting.lane,
         priority: waiting.priority,
         quota: (wish?.quota ?? 0) + quota,
         dueFromMs: waiting.dueFromMs,
-        groups: { tenant: null, origin: waiting.lane },
+        groups: waiting.groups,
         rank: wish?.rank ?? share.rank,
-        isOwned: this.#owned.has(waiting.lane),
+        isOwned: this.#owned.has(waiting.lane) || (tenant !== null && this.#owned.has(tenant)),
       });
       left -= quota;
     }
@@ -259,6 +317,16 @@ export class LaneBook {
       this.#active.freeSlots(lane, nowMs),
       this.#owned.room(lane, { inFlight, nowMs }),
     );
+  }
+
+  #inFlightOf(tenant: string): number {
+    return this.#ofTenants.get(tenant) ?? 0;
+  }
+
+  /** How many more requests a tenant's own limits allow. */
+  #roomOf(tenant: string | null, nowMs: number): number {
+    if (tenant === null) return Number.POSITIVE_INFINITY;
+    return this.#owned.room(tenant, { inFlight: this.#inFlightOf(tenant), nowMs });
   }
 
   /** When time alone will give the lane room; 0 when it is not time that it waits for. */
@@ -275,7 +343,7 @@ export class LaneBook {
     const waiting = this.#waiting.get(place);
     if (waiting === undefined || this.#placeOf(place).priority === place.priority) return;
     this.#waiting.forget(waiting);
-    this.add({ ...place, dueMs: waiting.dueFromMs });
+    this.add({ ...place, groups: waiting.groups, dueMs: waiting.dueFromMs });
   }
 
   /** The same lane may already be wished for in another priority: its slots are one. */

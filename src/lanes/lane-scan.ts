@@ -3,7 +3,7 @@ import type { LaneCache } from '../cache/lane-cache.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import type { LaneAccess, LaneGroups } from './lane.ts';
+import type { LaneAccess, LaneGroups, SeenLane, TenantAccess } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LimitedLanes } from './limited-lanes.ts';
 
@@ -35,6 +35,7 @@ interface ScannedRow {
   origin: string | null;
   tenant_key: string | null;
   access: Exclude<LaneAccess, 'blocked'>;
+  tenant_access: TenantAccess;
 }
 
 const scanSql = sqlFile('scan-lanes');
@@ -85,7 +86,7 @@ export class LaneScan {
     // Not waited for: it is for the others.
     void cache?.share(
       rows
-        .filter(({ access }) => access === 'anyone')
+        .filter((row) => row.access === 'anyone' && row.tenant_access === 'anyone')
         .map((row) => ({
           lane: row.lane,
           priority: row.priority,
@@ -106,12 +107,14 @@ export class LaneScan {
     return restedMs >= (this.#isWanted ? this.#costMs : this.#pauseMs);
   }
 
-  /** A requested scan must be a new one: an earlier scan of another worker does not have what it is for. */
+  /**
+   * A requested scan must be a new one: an earlier scan of another worker does not have what it is for. The owner of a tenant scans by
+   * itself, because nobody else may claim the lanes of the tenant, and only a scan of all lanes finds them.
+   */
   async #scanOrAsk(workerNumber: number): Promise<void> {
-    const { cache, limited } = this.#options;
-    if (cache === undefined || this.#isWanted || (await cache.mayScan())) {
-      return this.run(workerNumber);
-    }
+    const { cache, limited, book } = this.#options;
+    const isOwnScan = cache === undefined || this.#isWanted || book.ownsTenants;
+    if (isOwnScan || (await cache.mayScan())) return this.run(workerNumber);
     this.#lastMs = performance.now();
     // Another worker's scan costs nothing here.
     this.#costMs = 0;
@@ -125,11 +128,8 @@ export class LaneScan {
     const { pool, book } = this.#options;
     const lanes = book.ownedLanes;
     if (lanes.length === 0) return;
-    const rows = await runSql<Omit<ScannedRow, 'access'>>(pool, scanOwnedSql, {
-      workerNumber,
-      lanes,
-    });
-    for (const { lane, priority, due_ms: dueMs } of rows) book.add({ lane, priority, dueMs });
+    const rows = await runSql<ScannedRow>(pool, scanOwnedSql, { workerNumber, lanes });
+    for (const row of rows) this.#note(row);
   }
 
   /** More of them as soon as these are used up. */
@@ -141,11 +141,14 @@ export class LaneScan {
     this.#hasHints = hints.length === hintsAtOnce;
   }
 
-  #note({ lane, priority, due_ms: dueMs, access }: ScannedRow): void {
+  #note(row: ScannedRow): void {
     const { book, limited } = this.#options;
-    if (limited.admits({ lane, access })) book.add({ lane, priority, dueMs });
-    // One of the others may be frozen.
-    else if (access === 'theirs') limited.want(lane);
+    const seen: SeenLane = {
+      ...{ lane: row.lane, priority: row.priority, dueMs: row.due_ms, groups: groupsOf(row) },
+      ...{ access: row.access, tenantAccess: row.tenant_access },
+    };
+    if (limited.admits(seen)) book.add(seen);
+    else limited.wantTheirs(seen);
   }
 }
 

@@ -9,6 +9,6 @@ export interface LaneWish {
   readonly dueFromMs: number;
   /** 0 goes before 1: the turns reserved for lesser priorities. */
   readonly rank: number;
-  /** This process owns the lane, and the quota keeps its limits. */
+  /** This process owns the lane or its tenant, and the quota keeps the limits. */
   readonly isOwned: boolean;
 }

@@ -7,15 +7,20 @@ export interface LaneGroups {
   readonly origin: string;
 }
 
-/** A lane with due webhooks in the discovery window. */
-export interface DiscoveredLane {
+/** A lane that was seen with due webhooks. */
+export interface SeenLane {
   readonly lane: string;
   readonly priority: number;
-  readonly waiting: number;
   readonly dueMs: number;
-  readonly lastDueMs: number;
   readonly access: LaneAccess;
+  readonly tenantAccess: TenantAccess;
   readonly groups: LaneGroups;
+}
+
+/** A lane with due webhooks in the discovery window. */
+export interface DiscoveredLane extends SeenLane {
+  readonly waiting: number;
+  readonly lastDueMs: number;
 }
 
 /**
@@ -23,6 +28,9 @@ export interface DiscoveredLane {
  * owns it. 'blocked': no worker now, because of its breaker or because its endpoint is held.
  */
 export type LaneAccess = 'anyone' | 'mine' | 'unowned' | 'theirs' | 'blocked';
+
+/** The same for its tenant: who may claim its lanes, as far as its own limits are concerned. */
+export type TenantAccess = Exclude<LaneAccess, 'blocked'>;
 
 /** What a claim saw of the queue. */
 export interface Look {

@@ -1,10 +1,15 @@
+import type { LaneGroups } from './lane.ts';
+
 /** A lane with webhooks of one priority that are due. */
 export interface WaitingLane {
   readonly lane: string;
   readonly priority: number;
+  groups: LaneGroups;
   dueFromMs: number;
   /** It gave all that it was asked for last. */
   isDeep: boolean;
+  /** The lane or tenant that has no room for it. */
+  parkedFor: string | undefined;
 }
 
 export const priorities = [0, 1, 2] as const;
@@ -43,41 +48,59 @@ export class WaitingLanes {
     return priorities.some((priority) => this.#known.has(key({ lane, priority })));
   }
 
+  /** The tenants of all lanes that wait. */
+  get tenants(): Set<string | null> {
+    return new Set([...this.#known.values()].map(({ groups }) => groups.tenant));
+  }
+
   /** Notes that a lane has work due from a time on. */
-  add({ lane, priority, dueMs }: { lane: string; priority: number; dueMs: number }): void {
-    const known = this.#known.get(key({ lane, priority }));
+  add(seen: {
+    lane: string;
+    priority: number;
+    dueMs: number;
+    groups?: LaneGroups | undefined;
+  }): void {
+    const { dueMs, groups = { tenant: null, origin: seen.lane }, ...place } = seen;
+    const known = this.#known.get(key(place));
     // 1 ms back: the time is rounded on its way.
     if (known !== undefined) {
       known.dueFromMs = Math.min(known.dueFromMs, dueMs - 1);
+      known.groups = seen.groups ?? known.groups;
       return;
     }
-    const waiting = { lane, priority, dueFromMs: dueMs - 1, isDeep: false };
+    const waiting = { ...place, groups, dueFromMs: dueMs - 1, isDeep: false, parkedFor: undefined };
     this.#known.set(key(waiting), waiting);
-    this.#rings[priority]?.add(waiting);
+    this.#rings[place.priority]?.add(waiting);
   }
 
   forget(waiting: WaitingLane): void {
     this.#known.delete(key(waiting));
     this.#rings[waiting.priority]?.delete(waiting);
-    const parked = this.#parked.get(waiting.lane);
-    if (parked?.delete(waiting) === true && parked.size === 0) this.unpark(waiting.lane);
+    const holder = waiting.parkedFor;
+    if (holder === undefined) return;
+    const parked = this.#parked.get(holder);
+    if (parked?.delete(waiting) === true && parked.size === 0) this.unpark(holder);
   }
 
-  /** Takes a lane out of its ring until {@link unpark}, or until a time if there is one. */
-  park(waiting: WaitingLane, readyAtMs: number): void {
+  /** Takes a lane out of its ring until {@link unpark} of its holder, or until a time if there is one. */
+  park(waiting: WaitingLane, readyAtMs: number, holder = waiting.lane): void {
     this.#rings[waiting.priority]?.delete(waiting);
-    const parked = this.#parked.get(waiting.lane) ?? new Set();
-    this.#parked.set(waiting.lane, parked.add(waiting));
-    if (readyAtMs > 0) this.#readyAtMs.set(waiting.lane, readyAtMs);
+    waiting.parkedFor = holder;
+    const parked = this.#parked.get(holder) ?? new Set();
+    this.#parked.set(holder, parked.add(waiting));
+    if (readyAtMs > 0) this.#readyAtMs.set(holder, readyAtMs);
   }
 
-  /** The lane may have room again. */
+  /** The lane or tenant may have room again. */
   unpark(lane: string): void {
     this.#readyAtMs.delete(lane);
     const parked = this.#parked.get(lane);
     if (parked === undefined) return;
     this.#parked.delete(lane);
-    for (const waiting of parked) this.#rings[waiting.priority]?.add(waiting);
+    for (const waiting of parked) {
+      waiting.parkedFor = undefined;
+      this.#rings[waiting.priority]?.add(waiting);
+    }
   }
 
   /** Those whose time has come. */

@@ -23,7 +23,7 @@ const claim = () =>
   runFile<Claimed>(database, 'claim', {
     ...{ workerNumber: 1, maxWebhooks: 10, windowFromMs: 0, leaseS: 60 },
     ...{ lanes: [], priorities: [], quotas: [], dueFromMs: [], ranks: [], areOwned: [] },
-    ...{ freeSlots: '{}', usualSlots: 10 },
+    ...{ freeSlots: '{}', usualSlots: 10, usualGroupSlots: 10, origins: [], tenants: [] },
   });
 
 it('an event’s body is claimed once for all of its webhooks, and each has the tenant of its endpoint', async () => {

@@ -103,7 +103,7 @@ function claiming(): Step {
       return await runSql(client, sqlFile('claim'), {
         ...{ workerNumber: 1, maxWebhooks: 10, windowFromMs: 0, leaseS: 60 },
         ...{ lanes: [], priorities: [], quotas: [], dueFromMs: [], ranks: [], areOwned: [] },
-        ...{ freeSlots: '{}', usualSlots: 10 },
+        ...{ freeSlots: '{}', usualSlots: 10, usualGroupSlots: 10, origins: [], tenants: [] },
       });
     },
   };

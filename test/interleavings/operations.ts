@@ -61,7 +61,8 @@ const claims =
       const values = {
         ...{ workerNumber: worker, maxWebhooks: 20, windowFromMs: 'infinity', leaseS: 7_200 },
         ...{ lanes: [stage.lane], priorities: [1], quotas: [20], dueFromMs: [0], ranks: [1] },
-        ...{ areOwned: [worker === owner], freeSlots: '{}', usualSlots: 8 },
+        ...{ areOwned: [worker === owner], freeSlots: '{}', usualSlots: 8, usualGroupSlots: 8 },
+        ...{ origins: [stage.lane], tenants: [null] },
       };
       return stage.names(idsOf(await rowsOf(client, 'claim', values)));
     },
@@ -307,9 +308,13 @@ const made = {
         (row) => `${row['access']} ${row['max_in_flight']} ${row['is_ordered']}`,
       ),
   }),
-  release: does('release-lanes', (stage) => ({ workerNumber: owner, lanes: [stage.lane] }), {
-    neverWaits: true,
-  }),
+  release: does(
+    'release-lanes',
+    (stage) => ({ workerNumber: owner, lanes: [stage.lane], isWanted: false }),
+    {
+      neverWaits: true,
+    },
+  ),
   'watch the lane': does('watch-lanes', (stage) => ({
     lanes: [stage.lane],
     urls: ['http://a.example/'],

@@ -177,6 +177,7 @@ describe('what the window sees', () => {
     dueMs: 5,
     lastDueMs: 5,
     access: 'anyone',
+    tenantAccess: 'anyone',
     groups: { tenant: null, origin: 'a' },
   } as const;
 

@@ -125,6 +125,7 @@ describe('learning from a claim', () => {
           dueMs: 7,
           lastDueMs: 9,
           access: 'anyone',
+          tenantAccess: 'anyone',
           groups: { tenant: null, origin: 'a' },
         },
       ],

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { LaneAccess, SeenLane } from '../../src/lanes/lane.ts';
 import { LaneBook } from '../../src/lanes/lane-book.ts';
 import { LimitedLanes } from '../../src/lanes/limited-lanes.ts';
 import { createLog } from '../../src/log.ts';
@@ -43,6 +44,12 @@ async function changing(change: string): Promise<pg.PoolClient> {
   await client.query('begin');
   await client.query(`update posthorn.endpoints set ${change} where id = $1`, [endpoint.id]);
   return client;
+}
+
+/** The lane as it was seen with work. */
+function seen(access: LaneAccess): SeenLane {
+  const groups = { tenant: null, origin: lane };
+  return { lane, access, groups, priority: 1, dueMs: 0, tenantAccess: 'anyone' };
 }
 
 async function take(): Promise<void> {
@@ -119,7 +126,7 @@ it.each([
   (access, isKnown, expected) => {
     const rule = { isOrdered: false, maxInFlight: 2, ratePerS: null, rateInMs: 0, retryInMs: 0 };
     if (isKnown) book.own(lane, { rule, nowMs: performance.now() });
-    expect([limited.admits({ lane, access }), limited.hasWanted]).toEqual(expected);
+    expect([limited.admits(seen(access)), limited.hasWanted]).toEqual(expected);
   },
 );
 
@@ -146,7 +153,7 @@ it('a lane of another worker is left to it', async () => {
 it('the rate of a lane that a former holder of the number has left is used up, whoever told of it', async () => {
   await endpoint.set({ max_in_flight: null, rate_limit_per_s: 0.1 });
   await database.pool.query('update posthorn.lane_rules set owner = 1 where lane = $1', [lane]);
-  expect(limited.admits({ lane, access: 'mine' })).toBe(false);
+  expect(limited.admits(seen('mine'))).toBe(false);
   // A change is told before the lane is taken.
   await take();
   expect(quota()).toBe(0);

@@ -34,7 +34,12 @@ describe('lanes that wait', () => {
 
   it('are looked for from a ms before they are due, and from the earliest time', () => {
     const waiting = waitingFor(['a', 1]);
-    expect(of(waiting, 'a')).toEqual({ lane: 'a', priority: 1, dueFromMs: 99, isDeep: false });
+    expect(of(waiting, 'a')).toMatchObject({
+      lane: 'a',
+      priority: 1,
+      dueFromMs: 99,
+      isDeep: false,
+    });
     waiting.add({ lane: 'a', priority: 1, dueMs: 500 });
     expect(of(waiting, 'a').dueFromMs).toBe(99);
     waiting.add({ lane: 'a', priority: 1, dueMs: 50 });

@@ -49,7 +49,9 @@ describe('a claim', () => {
     ]);
     const { discovered, webhooks } = await discover({ windowFromMs: from.getTime() });
     const [dueMs, lastDueMs] = [from.getTime(), late.getTime()];
-    const found = { waiting: 1, dueMs: lastDueMs, lastDueMs, access: 'anyone' };
+    const found = {
+      ...{ waiting: 1, dueMs: lastDueMs, lastDueMs, access: 'anyone', tenantAccess: 'anyone' },
+    };
     const byPlace = (a: { lane: string; priority: number }, b: typeof a) =>
       Number(a.lane) - Number(b.lane) || a.priority - b.priority;
     expect(discovered.toSorted(byPlace)).toEqual([
@@ -190,7 +192,12 @@ describe('the scan', () => {
     });
     const due_ms = first.getTime();
     expect(found.filter(({ lane }) => lane === '1')).toEqual(
-      expect.arrayContaining([0, 1, 2].map((priority) => ({ lane: '1', priority, due_ms }))),
+      expect.arrayContaining(
+        [0, 1, 2].map((priority) => ({
+          ...{ lane: '1', priority, due_ms, origin: null, tenant_key: null },
+          ...{ access: 'mine', tenant_access: 'anyone' },
+        })),
+      ),
     );
     expect(found.map(({ lane }) => lane).toSorted()).toEqual(['1', '1', '1', '5']);
   });

@@ -53,7 +53,7 @@ it('claims by queue_for_discovery, queue_for_claim and primary keys alone', asyn
     ...{ workerNumber: '1', maxWebhooks: '200', windowFromMs: '0', leaseS: '90' },
     ...{ lanes: `'{7}'`, priorities: `'{1}'`, quotas: `'{5}'`, dueFromMs: `'{0}'`, ranks: `'{1}'` },
     ...{ areOwned: `'{false}'`, freeSlots: `'{}'`, usualSlots: '8' },
-    ...{ usualGroupSlots: '16', origins: `'{7}'` },
+    ...{ usualGroupSlots: '16', origins: `'{7}'`, tenants: `'{8}'` },
   });
   expect(plan).toContain('queue_for_discovery');
   expect(plan).toContain('queue_for_claim');
