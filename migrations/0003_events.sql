@@ -38,6 +38,7 @@ create table posthorn.tenants (
 
 -- Usually empty: a producer's insert looks here.
 create index tenants_for_refusals on posthorn.tenants (id) where refuse_when_full and full_since is not null;
+create index tenants_for_alerts on posthorn.tenants (full_since) where full_since is not null;
 create index tenants_for_counting on posthorn.tenants (id) where max_waiting is not null;
 
 -- Only for people, documents and the HTTP API, which refuses a body that its schema does not allow if it is told to.

@@ -530,6 +530,7 @@ CREATE INDEX subscriptions_for_pruning ON posthorn.subscriptions USING btree (en
 CREATE INDEX tallies_for_alerts ON posthorn.tallies USING btree (counted_at) WHERE ((endpoint_id IS NULL) OR is_watched);
 CREATE INDEX tallies_for_endpoints ON posthorn.tallies USING btree (endpoint_id, counted_at) WHERE (endpoint_id IS NOT NULL);
 
+CREATE INDEX tenants_for_alerts ON posthorn.tenants USING btree (full_since) WHERE (full_since IS NOT NULL);
 CREATE INDEX tenants_for_counting ON posthorn.tenants USING btree (id) WHERE (max_waiting IS NOT NULL);
 CREATE INDEX tenants_for_refusals ON posthorn.tenants USING btree (id) WHERE (refuse_when_full AND (full_since IS NOT NULL));
 
