@@ -123,10 +123,10 @@ function asking(): () => void {
   const tracing = new Tracing('0.0.0');
   const claimed: ClaimedWebhook = {
     ...webhook,
-    groups: { tenant: null, origin: webhook.lane },
     uncounted: 0,
     pastAttempts: 0,
     dueMs: 0,
+    groups: { tenant: null, origin: '-987654321987654321' },
     leasedBy: 1,
     body: '{}',
     headers: null,

@@ -96,7 +96,7 @@ export const settings = {
   ),
   /** From the start of the connection to the end of the response. */
   timeoutMs: setting('POSTHORN_TIMEOUT', duration({ minMs: 100, maxMs: 600_000 }), '30s'),
-  /** Requests in flight in one process; each lane may use at most half of them. */
+  /** Requests in flight in one process; a lane may use half of them, a tenant or an origin three quarters. */
   maxInFlight: setting(
     'POSTHORN_MAX_IN_FLIGHT',
     integer({ min: 1, max: 10_000, unit: 'requests per process' }),

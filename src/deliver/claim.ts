@@ -8,8 +8,9 @@ import type { LaneWish } from '../lanes/lane-wish.ts';
 
 /** A webhook that this process has leased: all that is needed to send it and to record how it ended. */
 export interface ClaimedWebhook extends AttemptedWebhook {
-  readonly groups: LaneGroups;
   readonly dueMs: number;
+  /** Whose slots it takes. */
+  readonly groups: LaneGroups;
   readonly body: string;
   readonly headers: Readonly<Record<string, string>> | null;
   readonly contentType: string;

@@ -85,8 +85,7 @@ export class DeliveryLoop {
     this.#options = options;
     const { pool, events, log, cache, maxInFlight: most, timings } = options;
     const { scanEveryMs: everyMs, releaseAfterMs } = timings;
-    // One lane may use half of the slots, so that one endpoint that turns slow never takes them all.
-    const book = new LaneBook({ maxSlots: Math.max(1, Math.ceil(most / 2)), releaseAfterMs });
+    const book = new LaneBook({ most, releaseAfterMs });
     this.#book = book;
     this.#gauge = new InFlightGauge({ most });
     this.#room = new ClaimRoom({ most });
@@ -248,11 +247,12 @@ export class DeliveryLoop {
     this.#lastRequest = { wishes, windowFromMs };
     const claim = await claimWebhooks(pool, {
       ...request,
+      limit: request.discover ? this.#book.limitOf(wishes, limit) : limit,
       windowFromMs,
       // Thousands of lanes, at times: only for what is discovered.
       constrained: request.discover ? this.#book.constrained(startedMs) : {},
       usualSlots: this.#book.usualSlots,
-      usualGroupSlots: this.#options.maxInFlight,
+      usualGroupSlots: this.#book.usualGroupSlots,
       leaseS,
     }).catch((error: unknown) => {
       this.#isWanted = true;

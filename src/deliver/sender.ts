@@ -11,6 +11,7 @@ import { refusalOf } from '../domain/throttle.ts';
 import type { Events } from '../events.ts';
 import type { HttpClient } from '../http/http-client.ts';
 import type { LaneBook } from '../lanes/lane-book.ts';
+import type { Begun } from '../lanes/request.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
 import type { ClaimedWebhook } from './claim.ts';
@@ -58,7 +59,7 @@ interface Flight {
   readonly webhook: ClaimedWebhook;
   readonly from: SentFrom;
   /** To be given back to the book at the end. */
-  readonly epoch: number;
+  readonly begun: Begun;
   /** From when the webhook was due to the start of the request. */
   readonly waitMs: number;
   readonly trace: AttemptTrace | undefined;
@@ -124,9 +125,9 @@ export class Sender {
   #begin(webhook: ClaimedWebhook, from: SentFrom): Flight {
     const { clock, tracing } = this.#options;
     this.#inFlight.set(keyOf(webhook), webhook);
-    const epoch = from.book.begin(webhook.lane, performance.now(), webhook.groups.tenant);
+    const begun = from.book.begin(webhook, performance.now());
     const waitMs = Math.max(0, clock.nowMs() - webhook.dueMs);
-    return { webhook, from, epoch, waitMs, trace: tracing.begin(webhook) };
+    return { webhook, from, begun, waitMs, trace: tracing.begin(webhook) };
   }
 
   async #post({ webhook, trace }: Flight): Promise<Posted> {
@@ -211,18 +212,18 @@ export class Sender {
    * Frees the lane and hands the result to the recorder. An ordered lane is freed once the result is in Postgres, because the next
    * webhook must not overtake this one.
    */
-  #record({ webhook, from, epoch, trace }: Flight, ended: EndedAttempt): void {
-    const { lane, groups } = webhook;
+  #record({ webhook, from, begun, trace }: Flight, ended: EndedAttempt): void {
     const { book } = from;
     const refusal = refusalOf(ended.verdict);
     const verdict = loadOf(ended.verdict);
+    const answered = ended.result.kind === 'response';
     const endLane = () =>
-      book.end(lane, { epoch, verdict, refusal, nowMs: performance.now() }, groups.tenant);
-    const isOrdered = webhook.isOrdered || book.isOrdered(lane);
+      book.end(webhook, { begun, verdict, answered, refusal, nowMs: performance.now() });
+    const isOrdered = webhook.isOrdered || book.isOrdered(webhook.lane);
     if (!isOrdered) endLane();
     const onSettled = () => {
       if (isOrdered) endLane();
-      if (refusal !== undefined) book.pause(lane, { ...refusal, nowMs: performance.now() });
+      if (refusal !== undefined) book.pause(webhook, { ...refusal, nowMs: performance.now() });
       from.laneFreed();
     };
     trace?.ended(ended);

@@ -1,5 +1,7 @@
 // Pure: no I/O, no clock, no randomness.
 
+import type { StrainLevel } from './strain.ts';
+
 /**
  * How many requests a lane may have in flight: one more with each success, half after a failure that says "too much".
  * TCP uses the same rule for its window, for the same reason: the receiver's limit is not known.
@@ -28,10 +30,21 @@ export function halve(lane: LaneSlots, epoch: number): LaneSlots {
   return { slots: Math.max(1, Math.floor(lane.slots / 2)), epoch: lane.epoch + 1 };
 }
 
-/** Takes slots away, down to those of a new lane, while the process is busy and the lane works off a backlog. */
-export function ease(lane: LaneSlots): LaneSlots {
-  if (lane.slots <= initialSlots) return lane;
-  return { slots: Math.max(initialSlots, Math.floor(lane.slots * 0.75)), epoch: lane.epoch };
+/** Takes slots away, down to `least`, while the process is busy and the lane works off a backlog. */
+export function ease(lane: LaneSlots, least: number): LaneSlots {
+  if (lane.slots <= least) return lane;
+  return { slots: Math.max(least, Math.floor(lane.slots * 0.75)), epoch: lane.epoch };
+}
+
+/**
+ * Whether an answer may add a slot. While there is something that has just arrived, what works off a backlog grows by one slot a
+ * round; while it has to wait, not at all.
+ */
+export function mayGrow(
+  { isBehind, grewIn }: { readonly isBehind: boolean; readonly grewIn: number },
+  { strain, round }: { readonly strain: StrainLevel; readonly round: number },
+): boolean {
+  return !isBehind || strain === 'none' || (strain === 'shared' && grewIn !== round);
 }
 
 const firstRestMs = 125;

@@ -1,4 +1,12 @@
-import { ease, grow, halve, initialSlots, type LaneSlots, restMs } from '../domain/lane-slots.ts';
+import {
+  ease,
+  grow,
+  halve,
+  initialSlots,
+  type LaneSlots,
+  mayGrow,
+  restMs,
+} from '../domain/lane-slots.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import {
   begun,
@@ -9,8 +17,12 @@ import {
   succeeded,
   type Throttle,
 } from '../domain/throttle.ts';
+import { forgetAfterMs, mostRemembered } from './groups.ts';
+import type { LaneGroups } from './lane.ts';
 
 interface ActiveLane {
+  /** Undefined while it has no request in flight. */
+  groups: LaneGroups | undefined;
   state: LaneSlots;
   inFlight: number;
   usedMs: number;
@@ -25,10 +37,6 @@ interface ActiveLane {
   throttle: Throttle | undefined;
 }
 
-const forgetAfterMs = 600_000;
-/** How many lanes without requests are remembered: any client that can notify can name as many lanes as there are numbers. */
-const mostRemembered = 20_000;
-
 /** What a request's end says about how much the receiver can take. */
 export interface LaneEnd {
   /** As given by begin(). */
@@ -40,6 +48,7 @@ export interface LaneEnd {
 }
 
 const unknown = {
+  groups: undefined,
   isBehind: false,
   grewIn: -1,
   failures: 0,
@@ -72,6 +81,11 @@ export class ActiveLanes {
     return this.#lanes.get(lane)?.inFlight ?? 0;
   }
 
+  /** Whose the lane is, if it has requests in flight. */
+  groupsOf(lane: string): LaneGroups | undefined {
+    return this.#lanes.get(lane)?.groups;
+  }
+
   freeSlots(lane: string, nowMs: number): number {
     const active = this.#lanes.get(lane);
     return active === undefined ? this.usualSlots : free(active, nowMs);
@@ -88,9 +102,10 @@ export class ActiveLanes {
   }
 
   /** A request of the lane begins; the epoch is to be given back when it ends. */
-  begin(lane: string, nowMs: number): number {
+  begin({ lane, groups }: { lane: string; groups: LaneGroups }, nowMs: number): number {
     const active = this.#lanes.get(lane);
     if (active !== undefined) {
+      active.groups = groups;
       active.inFlight += 1;
       active.usedMs = nowMs;
       const { throttle, state } = active;
@@ -100,7 +115,7 @@ export class ActiveLanes {
       return roomOf(throttle, nowMs) > 0 ? state.epoch : state.epoch - 1;
     }
     const state = { slots: this.usualSlots, epoch: 0 };
-    this.#lanes.set(lane, { ...unknown, state, inFlight: 1, usedMs: nowMs });
+    this.#lanes.set(lane, { ...unknown, groups, state, inFlight: 1, usedMs: nowMs });
     return state.epoch;
   }
 
@@ -116,7 +131,9 @@ export class ActiveLanes {
       active.state.slots === this.usualSlots &&
       active.restUntilMs <= nowMs &&
       active.throttle === undefined;
-    if (active.inFlight === 0 && isUsual) this.#lanes.delete(lane);
+    if (active.inFlight > 0) return;
+    active.groups = undefined;
+    if (isUsual) this.#lanes.delete(lane);
   }
 
   /** The pause that the receiver asked for is known to all workers now, and is over no later than this. */
@@ -134,6 +151,7 @@ export class ActiveLanes {
     this.#lanes.set(lane, {
       ...unknown,
       state: { slots: 1, epoch },
+      groups: active?.groups,
       throttle: active?.throttle,
       inFlight: active?.inFlight ?? 0,
       usedMs: nowMs,
@@ -147,16 +165,13 @@ export class ActiveLanes {
     if (active !== undefined) active.isBehind = isBehind;
   }
 
-  /**
-   * After each round. While there is something that has just arrived, lanes that work off a backlog grow by one slot a
-   * round; while it has to wait, not at all, and they take less and less.
-   */
+  /** After each round. While something that has just arrived has to wait, lanes that work off a backlog take less and less. */
   setStrain(level: StrainLevel): void {
     this.#strain = level;
     this.#round += 1;
     if (level !== 'high') return;
     for (const active of this.#lanes.values()) {
-      if (active.isBehind) active.state = ease(active.state);
+      if (active.isBehind) active.state = ease(active.state, initialSlots);
     }
   }
 
@@ -183,14 +198,10 @@ export class ActiveLanes {
     active.failures = 0;
     active.restUntilMs = 0;
     if (active.throttle !== undefined) active.throttle = succeeded(active.throttle);
-    if (active.isBehind && !this.#mayGrowBehind(active)) return;
+    if (!mayGrow(active, { strain: this.#strain, round: this.#round })) return;
     const { state, inFlight } = active;
     active.state = grow(state, { inFlight, maxSlots: this.#maxSlots });
     if (active.state !== state) active.grewIn = this.#round;
-  }
-
-  #mayGrowBehind({ grewIn }: ActiveLane): boolean {
-    return this.#strain === 'none' || (this.#strain === 'shared' && grewIn !== this.#round);
   }
 }
 

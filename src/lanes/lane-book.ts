@@ -1,10 +1,15 @@
-import { ReservedTurns } from '../domain/reserved-turns.ts';
 import type { StrainLevel } from '../domain/strain.ts';
-import { ActiveLanes, type LaneEnd } from './active-lanes.ts';
-import type { DiscoveredLane, LaneGroups } from './lane.ts';
+import { ActiveLanes } from './active-lanes.ts';
+import { ClaimYield } from './claim-yield.ts';
+import { Groups } from './groups.ts';
+import { type DiscoveredLane, type LaneGroups, ownGroup } from './lane.ts';
+import { LaneChoice } from './lane-choice.ts';
 import type { LaneWish } from './lane-wish.ts';
 import { type LaneRule, OwnedLanes } from './owned-lanes.ts';
-import { key, priorities, type WaitingLane, WaitingLanes } from './waiting-lanes.ts';
+import { PriorityTurns } from './priority-turns.ts';
+import type { Begun, Placed, RequestEnd } from './request.ts';
+import { noteDepth, priorities, type WaitingLane } from './share-rings.ts';
+import { WaitingLanes } from './waiting-lanes.ts';
 
 /** What a claimed webhook says about its place in the queue. */
 interface Claimed {
@@ -13,11 +18,6 @@ interface Claimed {
   readonly dueMs: number;
 }
 
-/**
- * With many lanes a turn is small, and looking a lane up costs as much as two of its webhooks: lanes that had all they
- * were asked for have at least this many in a turn, and their turns come less often.
- */
-const leastShare = 4;
 /** That of all webhooks to an ordered endpoint, as outbox_to_queue() has it. */
 const orderedPriority = 1;
 /** A limited lane without work for this long is given up, so that another worker can own it. */
@@ -25,23 +25,30 @@ export const usualReleaseAfterMs = 5_000;
 
 /**
  * Which lanes have work and how much each may have in flight, as this process knows it. Decides what the next claim
- * asks for: high before normal before low, and within a priority an equal share to each lane that has room.
+ * asks for: high before normal before low, and within a priority an equal share to each top group that has room, within
+ * it to each origin, and within that to each lane.
  *
  * Memory only: what it does not know, the discovery window and the scan of all lanes tell it. Nothing is lost with it.
  */
 export class LaneBook {
+  /** The limited lanes and tenants whose limits this process keeps. */
+  readonly owned = new OwnedLanes();
   readonly #active: ActiveLanes;
-  readonly #waiting = new WaitingLanes();
-  readonly #owned = new OwnedLanes();
-  readonly #turns = new ReservedTurns();
-  /** Requests in flight, by tenant. */
-  readonly #ofTenants = new Map<string, number>();
+  readonly #groups: Groups;
+  readonly #waiting: WaitingLanes;
+  readonly #turns = new PriorityTurns();
   readonly #releaseAfterMs: number;
-  #lastClaimed = 0;
 
-  constructor(options: { maxSlots: number; releaseAfterMs?: number }) {
+  /**
+   * @param options most: requests that this process may have in flight. One lane may have half of them, so that one endpoint that turns
+   * slow never takes them all, and a tenant or an origin three quarters.
+   */
+  constructor(options: { most: number; maxSlots?: number; releaseAfterMs?: number }) {
+    const { most, maxSlots = Math.max(1, Math.ceil(most / 2)) } = options;
     this.#releaseAfterMs = options.releaseAfterMs ?? usualReleaseAfterMs;
-    this.#active = new ActiveLanes(options.maxSlots);
+    this.#active = new ActiveLanes(maxSlots);
+    this.#groups = new Groups(most);
+    this.#waiting = new WaitingLanes(this.#groups);
   }
 
   get waitingCount(): number {
@@ -53,46 +60,45 @@ export class LaneBook {
     return this.#active.usualSlots;
   }
 
-  /** The limited lanes whose limits this process keeps. */
-  get ownedLanes(): readonly string[] {
-    return this.#owned.names;
+  /**
+   * How many slots a tenant or an origin has that is not known yet; fewer, down to none, when those that do not answer
+   * hold three quarters of all slots. As of the latest choice.
+   */
+  get usualGroupSlots(): number {
+    return this.#groups.usualSlots;
   }
 
-  /** Whether this process keeps the limits of a tenant. */
-  get ownsTenants(): boolean {
-    return this.#owned.hasTenants;
+  get groupCount(): number {
+    return this.#groups.size;
   }
 
   /** When the next lane is ready that waits for nothing but a time; infinite when there is none. */
   get nextReadyMs(): number {
-    return this.#waiting.nextReadyMs;
+    return this.#waiting.rings.nextReadyMs;
   }
 
   /** Chooses lanes for a claim of at most `room` webhooks. */
   choose(room: number, nowMs: number): LaneWish[] {
-    this.#waiting.unparkReady(nowMs);
-    const wishes = new Map<WaitingLane, LaneWish>();
-    let left = room;
-    // While better priorities hold back, a tenth of what they take, not of what there is room for.
-    const reserved = this.#turns.dueIn(
-      this.#active.isShared ? Math.min(this.#lastClaimed, room) : room,
-    );
-    for (let turn = 0; turn < reserved; turn += 1) {
-      for (const priority of this.#turns.orderOf(turn)) {
-        if (!this.#isOutranked(priority)) continue;
-        const taken = this.#take({ priority, room: 1, rank: 0, wishes, nowMs });
-        left -= taken;
-        if (taken > 0) break;
-      }
-    }
-    for (const priority of priorities) {
-      if (left === 0) break;
-      const taken = this.#take({ priority, room: left, rank: 1, wishes, nowMs });
-      left -= taken;
-      // While backlogs hold back, what the better ones leave is left for what may arrive: the lesser have their turns.
-      if (this.#active.isShared && taken > 0) break;
-    }
-    return [...wishes.values()];
+    const choice = new LaneChoice({
+      rings: this.#waiting.rings,
+      groups: this.#groups,
+      room,
+      nowMs,
+      freeSlots: (lane) => this.#freeSlots(lane, nowMs),
+      readyAtMs: (lane) => this.#readyAtMs(lane, nowMs),
+      owned: this.owned,
+    });
+    this.#turns.divide(choice, { room, isShared: this.#active.isShared });
+    return choice.end();
+  }
+
+  /**
+   * How many webhooks a claim with these wishes may give, of `room`: what it finds beyond them belongs to groups that may
+   * not answer, and these must not get the last quarter of the slots.
+   */
+  limitOf(wishes: readonly LaneWish[], room: number): number {
+    const wished = wishes.reduce((sum, { quota }) => sum + quota, 0);
+    return Math.min(room, wished + this.#groups.untrustedRoom);
   }
 
   /** Learns from a claim: which lanes gave what, and which lanes the window saw. */
@@ -103,80 +109,76 @@ export class LaneBook {
     /** The claim gave all it was asked for, so a lane that gave nothing may still have work. */
     readonly wasFull: boolean;
   }): void {
-    const given = new Map<string, { count: number; lastDueMs: number }>();
+    this.#groups.clearWishes();
+    const given = new ClaimYield();
     for (const webhook of claim.claimed) {
-      const name = key(this.#placeOf(webhook));
-      const known = given.get(name);
-      given.set(name, {
-        count: (known?.count ?? 0) + 1,
-        lastDueMs: Math.max(known?.lastDueMs ?? 0, webhook.dueMs),
-      });
-      this.#owned.noteHead(webhook.lane, webhook.dueMs);
+      given.add(this.#placeOf(webhook));
+      this.owned.noteHead(webhook.lane, webhook.dueMs);
     }
+    const exhausted: WaitingLane[] = [];
     for (const wish of claim.wishes) {
       const waiting = this.#waiting.get(wish);
-      const got = given.get(key(wish));
+      const { count, lastDueMs } = given.of(wish);
       if (waiting === undefined) continue;
+      const isDeep = count >= wish.quota;
       // Ordered lanes have places of their own in a claim, however full it is.
-      const mayHaveMore = claim.wasFull && !this.#owned.isOrdered(wish.lane);
-      if ((got?.count ?? 0) < wish.quota && !mayHaveMore) this.#waiting.forget(waiting);
-      else if (got !== undefined) {
+      const mayHaveMore = isDeep || (claim.wasFull && !this.owned.isOrdered(wish.lane));
+      if (!mayHaveMore) exhausted.push(waiting);
+      else if (count > 0) {
         // 1 ms back: the time is rounded on its way.
-        waiting.dueFromMs = got.lastDueMs - 1;
-        waiting.isDeep = got.count >= wish.quota;
+        waiting.dueFromMs = lastDueMs - 1;
+        noteDepth(waiting, isDeep);
       }
     }
-    for (const seen of claim.discovered) {
-      if ((given.get(key(this.#placeOf(seen)))?.count ?? 0) < seen.waiting) this.add(seen);
+    for (const waiting of exhausted) {
+      noteDepth(waiting, false);
+      this.#waiting.forget(waiting);
     }
-    this.#lastClaimed = claim.claimed.length;
+    for (const seen of claim.discovered) {
+      if (given.of(this.#placeOf(seen)).count < seen.waiting) this.add(seen);
+    }
     this.#turns.count(claim.claimed.length);
   }
 
   /** Notes that a lane has work due from a time on. */
-  add(seen: {
-    readonly lane: string;
-    readonly priority: number;
-    readonly dueMs: number;
-    readonly groups?: LaneGroups | undefined;
-  }): void {
-    const { lane, priority, dueMs, groups } = seen;
-    const fromMs = this.#owned.orderedFromMs(lane) ?? dueMs;
-    const place = this.#placeOf({ lane, priority });
-    this.#waiting.add({ ...place, groups, dueMs: Math.min(dueMs, fromMs) });
+  add(lane: Placed & { readonly priority: number; readonly dueMs: number }): void {
+    const fromMs = this.owned.orderedFromMs(lane.lane) ?? lane.dueMs;
+    this.#waiting.add({ ...this.#placeOf(lane), dueMs: Math.min(lane.dueMs, fromMs) });
   }
 
-  /** Notes that a lane may have work, whatever its priority and however old. */
+  /**
+   * Notes that a lane may have work, whatever its priority and however old. Without groups it keeps those that are known;
+   * if none are, it is a group of its own until it is seen.
+   */
   addAll(lane: string, groups?: LaneGroups): void {
-    for (const priority of priorities) this.add({ lane, priority, dueMs: 0, groups });
-    this.#waiting.unpark(lane);
+    const known = groups ?? this.#groupsOf(lane) ?? ownGroup(lane);
+    for (const priority of priorities) this.add({ lane, priority, dueMs: 0, groups: known });
+    this.#waiting.free(lane);
   }
 
-  /** A request of the lane begins; the epoch is to be given back when it ends. */
-  begin(lane: string, nowMs: number, tenant: string | null = null): number {
-    this.#owned.begin(lane, nowMs);
-    if (tenant !== null) {
-      this.#owned.begin(tenant, nowMs);
-      this.#ofTenants.set(tenant, this.#inFlightOf(tenant) + 1);
-    }
-    return this.#active.begin(lane, nowMs);
+  /** A request begins. */
+  begin(webhook: Placed, nowMs: number): Begun {
+    this.owned.begin(webhook.lane, nowMs);
+    if (webhook.groups.tenant !== null) this.owned.begin(webhook.groups.tenant, nowMs);
+    const lane = this.#active.begin(webhook, nowMs);
+    return { lane, ...this.#groups.begin(webhook.groups, nowMs) };
   }
 
-  /** A request of the lane ended. */
-  end(lane: string, end: LaneEnd, tenant: string | null = null): void {
-    this.#active.end(lane, end);
-    this.#waiting.unpark(lane);
-    if (tenant === null) return;
-    const left = this.#inFlightOf(tenant) - 1;
-    if (left > 0) this.#ofTenants.set(tenant, left);
-    else this.#ofTenants.delete(tenant);
-    this.#waiting.unpark(tenant);
+  /** A request ended. */
+  end({ lane, groups }: Placed, end: RequestEnd): void {
+    const { begun, verdict, answered, refusal, nowMs } = end;
+    this.#active.end(lane, { epoch: begun.lane, verdict, refusal, nowMs });
+    const hasFailed = verdict === 'overload' && !answered;
+    this.#groups.end(groups, { begun, answered, hasFailed, nowMs });
+    this.#waiting.free(lane);
+    this.#freeGroup(groups.origin);
+    if (groups.tenant !== null) this.#freeGroup(groups.tenant);
   }
 
   /** The receiver asks for a pause: the lane is looked at again when it is over. */
-  pause(lane: string, pause: { pauseMs: number; nowMs: number }): void {
+  pause({ lane, groups }: Placed, pause: { pauseMs: number; nowMs: number }): void {
     this.#active.pause(lane, pause);
-    this.addAll(lane);
+    this.addAll(lane, groups);
   }
 
   /** The lane is well again after its breaker was open: one request at first, and then as many more as succeed. */
@@ -184,179 +186,115 @@ export class LaneBook {
     this.#active.slowStart(lane, nowMs);
   }
 
+  /** The origin is well again: one request at first over all its lanes, and then as many more as are answered. */
+  slowStartOrigin(origin: string, nowMs: number): void {
+    this.#groups.slowStart(origin, nowMs);
+    this.#freeGroup(origin);
+  }
+
   /** Notes whether a lane works off a backlog: what it was given last had waited for long. */
   noteAge(lane: string, age: { isBehind: boolean }): void {
     this.#active.noteAge(lane, age);
+    const groups = this.#groupsOf(lane);
+    if (groups !== undefined) this.#groups.noteAge(groups, age);
   }
 
   /** After each round: whether backlogs have to hold back for what has just arrived. */
   setStrain(level: StrainLevel): void {
     this.#active.setStrain(level);
+    this.#groups.setStrain(level);
   }
 
-  /** Lanes with fewer free slots than usual: the claim must not give a lane it discovers more than these. */
+  /**
+   * The free slots of lanes that have fewer than usual, and of tenants and origins that have fewer or more: the claim must
+   * not give more than these to the lanes that it discovers itself.
+   */
   constrained(nowMs: number): Record<string, number> {
-    return this.#active.constrained(nowMs);
-  }
-
-  /** Whether this process keeps the limits of the lane or tenant. */
-  owns(lane: string): boolean {
-    return this.#owned.has(lane);
+    const constrained = this.#groups.constrained(nowMs);
+    // A lane whose groups are not known has the key of its own group.
+    for (const [lane, slots] of Object.entries(this.#active.constrained(nowMs))) {
+      constrained[lane] = Math.min(slots, constrained[lane] ?? slots);
+    }
+    return constrained;
   }
 
   /** Whether the lane is this process's, and is sent to in order. */
   isOrdered(lane: string): boolean {
-    return this.#owned.isOrdered(lane);
-  }
-
-  /** The limited lanes of a limited tenant whose limits this process keeps. */
-  ownedLanesOf(tenant: string): readonly string[] {
-    return this.#owned.lanesOf(tenant);
+    return this.owned.isOrdered(lane);
   }
 
   /** The lane or tenant is limited, and this process's: it keeps to the rule from now on. */
   own(lane: string, { rule, nowMs }: { rule: LaneRule; nowMs: number }): void {
-    this.#owned.own(lane, { rule, nowMs });
-    this.#waiting.unpark(lane);
+    this.owned.own(lane, { rule, nowMs });
+    this.#waiting.free(lane);
+    this.#freeGroup(lane);
     for (const priority of priorities) this.#keepInOnePlace({ lane, priority });
-  }
-
-  /** The tenant of the lane is another worker's: nothing more is sent from here, and the lane is given up. */
-  leave(lane: string): void {
-    this.#owned.leave(lane);
   }
 
   /** The lane or tenant is not limited any more, or another's. */
   disown(lane: string): void {
-    this.#owned.disown(lane);
-    this.#waiting.unpark(lane);
+    this.owned.disown(lane);
+    this.#waiting.free(lane);
+    this.#freeGroup(lane);
   }
 
   /** Gives up the limited lanes and tenants that have had no work for a while; says which. */
   releaseIdle(nowMs: number): string[] {
-    const waiting = this.ownsTenants ? this.#waiting.tenants : undefined;
-    const idle = this.#owned.names.filter(
+    const idle = this.owned.names.filter(
       (lane) =>
         !this.#waiting.hasLane(lane) &&
-        waiting?.has(lane) !== true &&
         this.#active.inFlight(lane) === 0 &&
-        this.#inFlightOf(lane) === 0 &&
-        this.#owned.isIdle(lane, { nowMs, afterMs: this.#releaseAfterMs }),
+        (this.#groups.find(lane)?.uses ?? 0) === 0 &&
+        this.owned.isIdle(lane, { nowMs, afterMs: this.#releaseAfterMs }),
     );
-    for (const lane of idle) this.#owned.disown(lane);
+    for (const lane of idle) this.owned.disown(lane);
     return idle;
   }
 
   /** Gives up the lanes that are to be left and have nothing in flight any more; says which. */
   releaseLeft(): string[] {
-    const left = [...this.#owned.leaving].filter((lane) => this.#active.inFlight(lane) === 0);
+    const left = [...this.owned.leaving].filter((lane) => this.#active.inFlight(lane) === 0);
     for (const lane of left) this.disown(lane);
     return left;
   }
 
-  /** Forgets what was learnt about lanes that have been idle for ten minutes. */
+  /** Forgets what was learnt about lanes and groups that have been idle for ten minutes. */
   sweep(nowMs: number): void {
     this.#active.sweep(nowMs);
+    this.#groups.sweep(nowMs);
   }
 
-  #take(share: {
-    priority: number;
-    room: number;
-    rank: number;
-    wishes: Map<WaitingLane, LaneWish>;
-    nowMs: number;
-  }): number {
-    const { priority, nowMs, wishes } = share;
-    const lanes = this.#waiting.inRing(priority);
-    const fair = Math.max(1, Math.ceil(share.room / Math.max(1, lanes)));
-    let left = share.room;
-    const wishedOf = new Map<string, number>();
-    for (const { groups, quota } of wishes.values()) {
-      if (groups.tenant !== null) {
-        wishedOf.set(groups.tenant, quota + (wishedOf.get(groups.tenant) ?? 0));
-      }
-    }
-    for (let looked = 0; looked < lanes && left > 0; looked += 1) {
-      const waiting = this.#waiting.next(priority);
-      if (waiting === undefined) break;
-      const free = this.#freeSlots(waiting.lane, nowMs);
-      if (free <= 0) {
-        this.#waiting.park(waiting, this.#readyAtMs(waiting.lane, nowMs));
-        continue;
-      }
-      const { tenant } = waiting.groups;
-      const ofTenant = this.#roomOf(tenant, nowMs);
-      if (tenant !== null && ofTenant <= 0) {
-        this.#waiting.park(waiting, this.#owned.readyAtMs(tenant, nowMs), tenant);
-        continue;
-      }
-      const most = waiting.isDeep ? Math.max(fair, leastShare) : fair;
-      const freeOfTenant = ofTenant - (wishedOf.get(tenant ?? '') ?? 0);
-      const freeOfLane = free - this.#wished(waiting.lane, wishes);
-      const quota = Math.min(freeOfLane, freeOfTenant, most, left);
-      if (quota <= 0) continue;
-      if (tenant !== null) wishedOf.set(tenant, quota + (wishedOf.get(tenant) ?? 0));
-      const wish = wishes.get(waiting);
-      wishes.set(waiting, {
-        lane: waiting.lane,
-        priority: waiting.priority,
-        quota: (wish?.quota ?? 0) + quota,
-        dueFromMs: waiting.dueFromMs,
-        groups: waiting.groups,
-        rank: wish?.rank ?? share.rank,
-        isOwned: this.#owned.has(waiting.lane) || (tenant !== null && this.#owned.has(tenant)),
-      });
-      left -= quota;
-    }
-    return share.room - left;
+  #groupsOf(lane: string): LaneGroups | undefined {
+    return this.#waiting.groupsOf(lane) ?? this.#active.groupsOf(lane);
+  }
+
+  #freeGroup(key: string): void {
+    const group = this.#groups.find(key);
+    if (group !== undefined) this.#waiting.rings.free(group);
   }
 
   #freeSlots(lane: string, nowMs: number): number {
     const inFlight = this.#active.inFlight(lane);
     return Math.min(
       this.#active.freeSlots(lane, nowMs),
-      this.#owned.room(lane, { inFlight, nowMs }),
+      this.owned.room(lane, { inFlight, nowMs }),
     );
   }
 
-  #inFlightOf(tenant: string): number {
-    return this.#ofTenants.get(tenant) ?? 0;
-  }
-
-  /** How many more requests a tenant's own limits allow. */
-  #roomOf(tenant: string | null, nowMs: number): number {
-    if (tenant === null) return Number.POSITIVE_INFINITY;
-    return this.#owned.room(tenant, { inFlight: this.#inFlightOf(tenant), nowMs });
-  }
-
-  /** When time alone will give the lane room; 0 when it is not time that it waits for. */
   #readyAtMs(lane: string, nowMs: number): number {
-    return Math.max(this.#owned.readyAtMs(lane, nowMs), this.#active.restUntilMs(lane, nowMs));
+    return Math.max(this.owned.readyAtMs(lane, nowMs), this.#active.restUntilMs(lane, nowMs));
   }
 
   /** Where a lane waits. An ordered one waits as a whole: a claim gives its first webhook, whatever its priority. */
-  #placeOf<Place extends { lane: string; priority: number }>(place: Place): Place {
-    return this.#owned.isOrdered(place.lane) ? { ...place, priority: orderedPriority } : place;
+  #placeOf<Known extends { lane: string; priority: number }>(place: Known): Known {
+    return this.owned.isOrdered(place.lane) ? { ...place, priority: orderedPriority } : place;
   }
 
   #keepInOnePlace(place: { lane: string; priority: number }): void {
     const waiting = this.#waiting.get(place);
     if (waiting === undefined || this.#placeOf(place).priority === place.priority) return;
+    const { groups } = waiting.of;
     this.#waiting.forget(waiting);
-    this.add({ ...place, groups: waiting.groups, dueMs: waiting.dueFromMs });
-  }
-
-  /** The same lane may already be wished for in another priority: its slots are one. */
-  #wished(lane: string, wishes: ReadonlyMap<WaitingLane, LaneWish>): number {
-    let wished = 0;
-    for (const priority of priorities) {
-      const other = this.#waiting.get({ lane, priority });
-      if (other !== undefined) wished += wishes.get(other)?.quota ?? 0;
-    }
-    return wished;
-  }
-
-  #isOutranked(priority: number): boolean {
-    return priorities.some((better) => better < priority && this.#waiting.inRing(better) > 0);
+    this.add({ ...place, groups, dueMs: waiting.dueFromMs });
   }
 }

@@ -113,7 +113,7 @@ export class LaneScan {
    */
   async #scanOrAsk(workerNumber: number): Promise<void> {
     const { cache, limited, book } = this.#options;
-    const isOwnScan = cache === undefined || this.#isWanted || book.ownsTenants;
+    const isOwnScan = cache === undefined || this.#isWanted || book.owned.hasTenants;
     if (isOwnScan || (await cache.mayScan())) return this.run(workerNumber);
     this.#lastMs = performance.now();
     // Another worker's scan costs nothing here.
@@ -126,7 +126,7 @@ export class LaneScan {
   /** The other worker does not share these lanes, because only their owner may claim them. */
   async #scanOwned(workerNumber: number): Promise<void> {
     const { pool, book } = this.#options;
-    const lanes = book.ownedLanes;
+    const lanes = book.owned.names;
     if (lanes.length === 0) return;
     const rows = await runSql<ScannedRow>(pool, scanOwnedSql, { workerNumber, lanes });
     for (const row of rows) this.#note(row);

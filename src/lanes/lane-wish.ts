@@ -3,7 +3,6 @@ import type { LaneGroups } from './lane.ts';
 /** A part of a claim: up to `quota` webhooks of one lane and priority that are due from `dueFromMs` on. */
 export interface LaneWish {
   readonly lane: string;
-  readonly groups: LaneGroups;
   readonly priority: number;
   readonly quota: number;
   readonly dueFromMs: number;
@@ -11,4 +10,5 @@ export interface LaneWish {
   readonly rank: number;
   /** This process owns the lane or its tenant, and the quota keeps the limits. */
   readonly isOwned: boolean;
+  readonly groups: LaneGroups;
 }

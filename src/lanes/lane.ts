@@ -1,10 +1,17 @@
 import type { Sighting } from '../domain/visibility.ts';
 
-/** Where a lane stands in the tree of shares: keys as posthorn.origin_of() and posthorn.tenant_key() compute them. */
+/**
+ * Whose a lane is: keys of the groups that share slots, decimal. The top group is the tenant if there is one, else the origin
+ * (scheme, host and port).
+ */
 export interface LaneGroups {
-  /** Null: the application's own. */
   readonly tenant: string | null;
   readonly origin: string;
+}
+
+/** A lane whose groups are not known is a group of its own. */
+export function ownGroup(lane: string): LaneGroups {
+  return { tenant: null, origin: lane };
 }
 
 /** A lane that was seen with due webhooks. */

@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import type { SeenLane, TenantAccess } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import { groupsOf, type RuleRow, ruleOf } from './rule-row.ts';
-import { priorities } from './waiting-lanes.ts';
+import { priorities } from './share-rings.ts';
 
 /*
  * Which limited lanes (rate, most in flight, ordered) and limited tenants are this worker's. Each has one owner at a time, so
@@ -72,7 +72,7 @@ export class LimitedLanes {
 
   /** Reads the rules of all that is this worker's again: what was told of them meanwhile has not been heard. */
   async takeOwnedAgain(workerNumber: number): Promise<void> {
-    for (const lane of this.#options.book.ownedLanes) this.want(lane);
+    for (const lane of this.#options.book.owned.names) this.want(lane);
     while (this.hasWanted) await this.take(workerNumber);
   }
 
@@ -174,7 +174,7 @@ export class LimitedLanes {
         row.access satisfies never;
     }
     // They are kept or given up with the tenant.
-    if (row.is_tenant) for (const owned of book.ownedLanesOf(lane)) this.want(owned);
+    if (row.is_tenant) for (const owned of book.owned.lanesOf(lane)) this.want(owned);
   }
 
   /** Claims from a lane as far as its tenant allows it. */
@@ -182,8 +182,8 @@ export class LimitedLanes {
     const { book } = this.#options;
     const { lane, tenant, tenant_access: access } = row;
     const isFree = tenant === null || access === null || access === 'anyone';
-    if (isFree || (access === 'mine' && book.owns(tenant))) book.addAll(lane, groupsOf(row));
-    else if (access === 'theirs') book.leave(lane);
+    if (isFree || (access === 'mine' && book.owned.has(tenant))) book.addAll(lane, groupsOf(row));
+    else if (access === 'theirs') book.owned.leave(lane);
     else this.#awaitTenantOf(row);
   }
 
@@ -214,11 +214,12 @@ export class LimitedLanes {
   }
 
   #isNew({ lane, access }: RuleRow): boolean {
-    return access === 'mine' && !this.#options.book.owns(lane);
+    return access === 'mine' && !this.#options.book.owned.has(lane);
   }
 
   #isReady(key: string, access: TenantAccess): boolean {
-    if (access === 'anyone' || (access === 'mine' && this.#options.book.owns(key))) return true;
+    if (access === 'anyone' || (access === 'mine' && this.#options.book.owned.has(key)))
+      return true;
     if (access !== 'theirs') this.want(key);
     return false;
   }

@@ -12,6 +12,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { ringOf } from '../support/key-rings.ts';
+import { of } from '../support/placed.ts';
 
 // Rows as no CHECK and no function of ours lets them in: made by hand, restored, damaged. Each costs its own webhook at most. A
 // webhook that comes after it is delivered, and everything that lists goes on listing.
@@ -376,12 +377,9 @@ describe('the isolation', () => {
     const events = createEvents();
     const found: string[] = [];
     events.on('poisoned', ({ webhookId }) => found.push(webhookId));
-    const isolation = new Isolation({ pool, events, log, book: new LaneBook({ maxSlots: 10 }) });
+    const isolation = new Isolation({ pool, events, log, book: new LaneBook({ most: 20 }) });
     const error = Object.assign(new Error('invalid byte sequence'), { code: '22021' });
-    const groups = { tenant: null, origin: lane };
-    const wishes = [
-      { lane, groups, priority: 1, quota: 10, dueFromMs: 0, rank: 1, isOwned: false },
-    ];
+    const wishes = [{ ...of(lane), priority: 1, quota: 10, dueFromMs: 0, rank: 1, isOwned: false }];
     expect(await isolation.overcome(error, { wishes, windowFromMs: undefined })).toBe(true);
     expect(found).toEqual([id]);
     const { rows } = await pool.query('select webhook_id, reason from posthorn.outcomes');
@@ -409,14 +407,11 @@ describe('the isolation', () => {
         return own.pool.connect();
       },
     } as unknown as pg.Pool;
-    const book = new LaneBook({ maxSlots: 10 });
+    const book = new LaneBook({ most: 20 });
     const isolation = new Isolation({ pool, log, events: createEvents(), book });
     const error = Object.assign(new Error('violates check constraint'), { code: '23514' });
     const lane = rows[0]?.lane ?? '';
-    const groups = { tenant: null, origin: lane };
-    const wishes = [
-      { lane, groups, priority: 1, quota: 10, dueFromMs: 0, rank: 1, isOwned: false },
-    ];
+    const wishes = [{ ...of(lane), priority: 1, quota: 10, dueFromMs: 0, rank: 1, isOwned: false }];
     expect(await isolation.overcome(error, { wishes, windowFromMs: undefined })).toBe(true);
     expect(connections).toBeGreaterThan(2);
     expect((await own.pool.query('select from posthorn.outcomes')).rows).toEqual([]);

@@ -56,7 +56,7 @@ describe('the slots of a lane', () => {
     [7, 7],
     [1, 1],
   ])('fall by a quarter to the usual ones while others wait: %i to %i', (slots, becomes) => {
-    expect(ease({ slots, epoch: 3 })).toEqual({ slots: becomes, epoch: 3 });
+    expect(ease({ slots, epoch: 3 }, 8)).toEqual({ slots: becomes, epoch: 3 });
   });
 });
 

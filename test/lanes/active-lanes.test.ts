@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { ActiveLanes } from '../../src/lanes/active-lanes.ts';
+import { ownGroup } from '../../src/lanes/lane.ts';
 
 // How much a lane may have in flight, one rule at a time. Times are literals, ms.
 
+const of = (lane: string) => ({ lane, groups: ownGroup(lane) });
 const refusal = { pauseMs: 1_000 };
 
 /** A lane with one slot: it failed three times, with 8, 4 and 2 slots, at this time. */
@@ -13,7 +15,7 @@ function weakened(nowMs = 0): ActiveLanes {
 }
 
 function send(lanes: ActiveLanes, verdict: 'ok' | 'overload' | 'other', nowMs = 0): void {
-  lanes.end('a', { epoch: lanes.begin('a', nowMs), verdict, nowMs });
+  lanes.end('a', { epoch: lanes.begin(of('a'), nowMs), verdict, nowMs });
 }
 
 describe('a lane that nobody told us about', () => {
@@ -35,8 +37,8 @@ describe('a lane that nobody told us about', () => {
 
   it('has one fewer free with each request that begins, and its own ones again', () => {
     const lanes = new ActiveLanes(8);
-    lanes.begin('a', 0);
-    lanes.begin('a', 0);
+    lanes.begin(of('a'), 0);
+    lanes.begin(of('a'), 0);
     expect([lanes.inFlight('a'), lanes.freeSlots('a', 0), lanes.freeSlots('b', 0)]).toEqual([
       2, 6, 8,
     ]);
@@ -55,7 +57,7 @@ describe('a lane that nobody told us about', () => {
 
   it('has none below zero for a claim to be told of', () => {
     const lanes = weakened();
-    for (let n = 0; n < 3; n += 1) lanes.begin('a', 5_000);
+    for (let n = 0; n < 3; n += 1) lanes.begin(of('a'), 5_000);
     expect(lanes.constrained(5_000)).toEqual({ a: 0 });
   });
 });
@@ -84,7 +86,7 @@ describe('a lane that fails', () => {
 
   it('is not forgotten while a request is under way', () => {
     const lanes = weakened();
-    lanes.begin('a', 0);
+    lanes.begin(of('a'), 0);
     lanes.sweep(9_999_999);
     expect([lanes.inFlight('a'), lanes.freeSlots('a', 9_999_999)]).toEqual([1, 0]);
   });
@@ -108,7 +110,7 @@ describe('a lane whose breaker has closed', () => {
     lanes.slowStart('a', 0);
     const slots = [1, 2, 3, 4].map(() => {
       const free = lanes.freeSlots('a', 0);
-      const epochs = Array.from({ length: free }, () => lanes.begin('a', 0));
+      const epochs = Array.from({ length: free }, () => lanes.begin(of('a'), 0));
       for (const epoch of epochs) lanes.end('a', { epoch, verdict: 'ok', nowMs: 0 });
       return free;
     });
@@ -117,10 +119,10 @@ describe('a lane whose breaker has closed', () => {
 
   it('keeps what is in flight, and hears no more of failures from before', () => {
     const lanes = new ActiveLanes(64);
-    const before = lanes.begin('a', 0);
+    const before = lanes.begin(of('a'), 0);
     lanes.slowStart('a', 10);
     expect([lanes.inFlight('a'), lanes.freeSlots('a', 10)]).toEqual([1, 0]);
-    const after = lanes.begin('a', 20);
+    const after = lanes.begin(of('a'), 20);
     expect(after).not.toBe(before);
     lanes.end('a', { epoch: before, verdict: 'other', refusal, nowMs: 30 });
     expect(lanes.restUntilMs('a', 30)).toBe(0);
@@ -151,7 +153,7 @@ describe('a lane whose breaker has closed', () => {
     const lanes = new ActiveLanes(64);
     for (let n = 0; n < 20_001; n += 1) lanes.slowStart(String(n), 0);
     expect([lanes.freeSlots('19999', 0), lanes.freeSlots('20000', 0)]).toEqual([1, 8]);
-    lanes.end('5', { epoch: lanes.begin('5', 0), verdict: 'ok', nowMs: 0 });
+    lanes.end('5', { epoch: lanes.begin(of('5'), 0), verdict: 'ok', nowMs: 0 });
     expect(lanes.freeSlots('5', 0)).toBe(2);
     lanes.slowStart('5', 1);
     expect(lanes.freeSlots('5', 1)).toBe(1);
@@ -180,7 +182,7 @@ describe('while backlogs hold back', () => {
     expect(lanes.freeSlots('a', 0)).toBe(2);
     lanes.setStrain('shared');
     for (let n = 0; n < 5; n += 1) {
-      const epochs = [lanes.begin('a', 0), lanes.begin('a', 0)];
+      const epochs = [lanes.begin(of('a'), 0), lanes.begin(of('a'), 0)];
       for (const epoch of epochs) lanes.end('a', { epoch, verdict: 'ok', nowMs: 0 });
     }
     expect(lanes.freeSlots('a', 0)).toBe(3);
@@ -192,7 +194,7 @@ describe('while backlogs hold back', () => {
     lanes.noteAge('a', { isBehind: false });
     lanes.setStrain('high');
     for (let n = 0; n < 20; n += 1) {
-      const epochs = Array.from({ length: lanes.freeSlots('a', 0) }, () => lanes.begin('a', 0));
+      const epochs = Array.from({ length: lanes.freeSlots('a', 0) }, () => lanes.begin(of('a'), 0));
       for (const epoch of epochs) lanes.end('a', { epoch, verdict: 'ok', nowMs: 0 });
     }
     lanes.setStrain('high');
@@ -203,7 +205,7 @@ describe('while backlogs hold back', () => {
 describe('a lane whose receiver refuses what is too much', () => {
   const refused = () => {
     const lanes = new ActiveLanes(64);
-    lanes.end('a', { epoch: lanes.begin('a', 0), verdict: 'other', refusal, nowMs: 0 });
+    lanes.end('a', { epoch: lanes.begin(of('a'), 0), verdict: 'other', refusal, nowMs: 0 });
     return lanes;
   };
 
@@ -211,34 +213,34 @@ describe('a lane whose receiver refuses what is too much', () => {
     const lanes = refused();
     expect([lanes.freeSlots('a', 990), lanes.freeSlots('a', 1_000)]).toEqual([0, 1]);
     expect([lanes.restUntilMs('a', 990), lanes.restUntilMs('a', 1_000)]).toEqual([1_000, 0]);
-    lanes.begin('a', 1_000);
+    lanes.begin(of('a'), 1_000);
     expect([lanes.freeSlots('a', 1_000), lanes.restUntilMs('a', 1_500)]).toEqual([0, 2_000]);
     expect(lanes.constrained(1_000)).toEqual({ a: 0 });
   });
 
   it('takes the refusal of a request that was begun without a turn for none', () => {
     const lanes = refused();
-    const early = lanes.begin('a', 500);
+    const early = lanes.begin(of('a'), 500);
     lanes.end('a', { epoch: early, verdict: 'other', refusal, nowMs: 600 });
     // The turn that it took is gone, and the rate is the same.
     expect([lanes.freeSlots('a', 1_990), lanes.freeSlots('a', 2_000)]).toEqual([0, 1]);
-    lanes.begin('a', 2_000);
+    lanes.begin(of('a'), 2_000);
     expect(lanes.restUntilMs('a', 2_000)).toBe(3_000);
   });
 
   it('takes the refusal of one that had its turn for a second one, and halves the rate', () => {
     const lanes = refused();
-    const inTurn = lanes.begin('a', 1_000);
+    const inTurn = lanes.begin(of('a'), 1_000);
     lanes.end('a', { epoch: inTurn, verdict: 'other', refusal: { pauseMs: 0 }, nowMs: 1_000 });
     expect(lanes.restUntilMs('a', 1_000)).toBe(3_000);
   });
 
   it('grows again with successes', () => {
     const lanes = refused();
-    lanes.end('a', { epoch: lanes.begin('a', 1_000), verdict: 'ok', nowMs: 1_000 });
+    lanes.end('a', { epoch: lanes.begin(of('a'), 1_000), verdict: 'ok', nowMs: 1_000 });
     // Two a second from then on.
     expect(lanes.restUntilMs('a', 1_500)).toBe(2_000);
-    lanes.begin('a', 2_000);
+    lanes.begin(of('a'), 2_000);
     expect(lanes.restUntilMs('a', 2_000)).toBe(2_500);
   });
 
@@ -247,7 +249,7 @@ describe('a lane whose receiver refuses what is too much', () => {
     lanes.pause('a', { pauseMs: 3_000, nowMs: 500 });
     expect(lanes.restUntilMs('a', 500)).toBe(3_500);
     const other = new ActiveLanes(64);
-    other.begin('b', 0);
+    other.begin(of('b'), 0);
     other.pause('b', { pauseMs: 3_000, nowMs: 0 });
     other.pause('nobody', { pauseMs: 3_000, nowMs: 0 });
     expect([other.restUntilMs('b', 1), other.restUntilMs('nobody', 1)]).toEqual([0, 0]);
@@ -256,7 +258,7 @@ describe('a lane whose receiver refuses what is too much', () => {
   it('is remembered for ten minutes after its pause', () => {
     const lanes = new ActiveLanes(64);
     const long = { pauseMs: 3_600_000 };
-    lanes.end('a', { epoch: lanes.begin('a', 0), verdict: 'other', refusal: long, nowMs: 0 });
+    lanes.end('a', { epoch: lanes.begin(of('a'), 0), verdict: 'other', refusal: long, nowMs: 0 });
     lanes.sweep(4_200_000);
     expect(lanes.freeSlots('a', 4_200_000)).toBe(1);
     lanes.sweep(4_200_001);

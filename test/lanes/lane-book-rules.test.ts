@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { ownGroup } from '../../src/lanes/lane.ts';
 import { LaneBook } from '../../src/lanes/lane-book.ts';
 import type { LaneRule } from '../../src/lanes/owned-lanes.ts';
+import { of } from '../support/placed.ts';
 
 // What the book asks for, field by field, and which limited lanes it gives up.
 
@@ -14,8 +16,8 @@ const rule = (given: Partial<LaneRule>): LaneRule => ({
 });
 
 function bookWith(...lanes: readonly string[]): LaneBook {
-  const book = new LaneBook({ maxSlots: 100 });
-  for (const lane of lanes) book.add({ lane, priority: 1, dueMs: 500 });
+  const book = new LaneBook({ most: 200 });
+  for (const lane of lanes) book.add({ lane, priority: 1, dueMs: 500, groups: ownGroup(lane) });
   return book;
 }
 
@@ -23,8 +25,13 @@ describe('a wish', () => {
   it('says what is asked for, from a ms before it is due', () => {
     expect(bookWith('a').choose(3, 0)).toEqual([
       {
-        ...{ lane: 'a', groups: { tenant: null, origin: 'a' }, priority: 1 },
-        ...{ quota: 3, dueFromMs: 499, rank: 1, isOwned: false },
+        lane: 'a',
+        priority: 1,
+        quota: 3,
+        dueFromMs: 499,
+        rank: 1,
+        isOwned: false,
+        groups: ownGroup('a'),
       },
     ]);
   });
@@ -58,7 +65,7 @@ describe('a wish', () => {
     const claimed = [{ lane: 'a', priority: 1, dueMs: 900 }];
     book.learn({ wishes: book.choose(2, 0), claimed, discovered: [], wasFull: false });
     book.learn({ wishes: book.choose(2, 0), claimed: [], discovered: [], wasFull: false });
-    book.add({ lane: 'a', priority: 2, dueMs: 2_000 });
+    book.add({ lane: 'a', priority: 2, dueMs: 2_000, groups: ownGroup('a') });
     expect(book.choose(2, 0)).toMatchObject([{ priority: 1, dueFromMs: 899 }]);
   });
 
@@ -66,7 +73,7 @@ describe('a wish', () => {
     const book = bookWith('a');
     book.own('a', { rule: rule({ maxInFlight: 3 }), nowMs: 0 });
     expect(book.choose(10, 0)).toMatchObject([{ quota: 3, isOwned: true }]);
-    book.begin('a', 0);
+    book.begin(of('a'), 0);
     expect(book.choose(10, 0)).toMatchObject([{ quota: 2 }]);
     book.own('a', { rule: rule({ maxInFlight: 1 }), nowMs: 0 });
     expect(book.choose(10, 0)).toEqual([]);
@@ -78,16 +85,16 @@ describe('a wish', () => {
     const book = bookWith('a');
     book.own('a', { rule: rule({ ratePerS: 1 }), nowMs: 0 });
     expect(book.choose(10, 0)).toMatchObject([{ quota: 1 }]);
-    book.begin('a', 0);
+    book.begin(of('a'), 0);
     expect([book.choose(10, 0), book.nextReadyMs]).toEqual([[], 1_000]);
     expect(book.choose(10, 990)).toEqual([]);
     expect(book.choose(10, 1_000)).toMatchObject([{ quota: 1 }]);
   });
 
   it('of an ordered lane is for one, in one place, whatever the priorities', () => {
-    const book = new LaneBook({ maxSlots: 100 });
-    book.add({ lane: 'a', priority: 0, dueMs: 500 });
-    book.add({ lane: 'a', priority: 2, dueMs: 300 });
+    const book = new LaneBook({ most: 200 });
+    book.add({ lane: 'a', priority: 0, dueMs: 500, groups: ownGroup('a') });
+    book.add({ lane: 'a', priority: 2, dueMs: 300, groups: ownGroup('a') });
     book.own('a', { rule: rule({ isOrdered: true }), nowMs: 0 });
     const wishes = book.choose(10, 0);
     expect(wishes).toMatchObject([{ priority: 1, quota: 1, isOwned: true }]);
@@ -105,7 +112,7 @@ describe('a wish', () => {
   });
 
   it('for all of a lane looks at each priority, however old', () => {
-    const book = new LaneBook({ maxSlots: 100 });
+    const book = new LaneBook({ most: 200 });
     book.addAll('a');
     const wishes = book.choose(9, 0);
     expect(wishes.map(({ priority, dueFromMs }) => [priority, dueFromMs])).toEqual([[0, -1]]);
@@ -114,13 +121,13 @@ describe('a wish', () => {
 });
 
 it('one turn in ten is reserved for a lesser priority, is claimed first, and is not given twice', () => {
-  const book = new LaneBook({ maxSlots: 100 });
+  const book = new LaneBook({ most: 200 });
   for (const [lane, priority] of [
     ['high', 0],
     ['normal', 1],
     ['low', 2],
   ] as const) {
-    book.add({ lane, priority, dueMs: 5 });
+    book.add({ lane, priority, dueMs: 5, groups: ownGroup(lane) });
   }
   expect(book.choose(10, 0)).toMatchObject([
     { lane: 'low', quota: 1, rank: 0 },
@@ -130,9 +137,9 @@ it('one turn in ten is reserved for a lesser priority, is claimed first, and is 
 });
 
 it('a reserved turn that low does not need goes to normal', () => {
-  const book = new LaneBook({ maxSlots: 100 });
-  book.add({ lane: 'high', priority: 0, dueMs: 5 });
-  book.add({ lane: 'normal', priority: 1, dueMs: 5 });
+  const book = new LaneBook({ most: 200 });
+  book.add({ lane: 'high', priority: 0, dueMs: 5, groups: ownGroup('high') });
+  book.add({ lane: 'normal', priority: 1, dueMs: 5, groups: ownGroup('normal') });
   expect(book.choose(10, 0)).toMatchObject([
     { lane: 'normal', quota: 2, rank: 0 },
     { lane: 'high', quota: 8, rank: 1 },
@@ -142,9 +149,10 @@ it('a reserved turn that low does not need goes to normal', () => {
 describe('a lane that had no room is asked for again', () => {
   it('when a request of it ends', () => {
     const book = bookWith('a');
-    const epochs = Array.from({ length: 8 }, () => book.begin('a', 0));
+    const [first] = Array.from({ length: 8 }, () => book.begin(of('a'), 0));
+    if (first === undefined) throw new Error('nothing began');
     expect(book.choose(10, 0)).toEqual([]);
-    book.end('a', { epoch: epochs[0] ?? 0, verdict: 'other', nowMs: 0 });
+    book.end(of('a'), { begun: first, answered: true, verdict: 'other', nowMs: 0 });
     expect(book.choose(10, 0)).toMatchObject([{ quota: 1 }]);
   });
 
@@ -171,21 +179,22 @@ describe('a lane that had no room is asked for again', () => {
 });
 
 describe('what the window sees', () => {
+  const groups = ownGroup('a');
   const seen = {
     lane: 'a',
+    groups,
     priority: 1,
     dueMs: 5,
     lastDueMs: 5,
     access: 'anyone',
     tenantAccess: 'anyone',
-    groups: { tenant: null, origin: 'a' },
   } as const;
 
   it.each([
     [1, 0],
     [2, 1],
   ])('is looked for if more waits than was claimed: %i wait, one was claimed', (waiting, left) => {
-    const book = new LaneBook({ maxSlots: 100 });
+    const book = new LaneBook({ most: 200 });
     const claimed = [{ lane: 'a', priority: 1, dueMs: 5 }];
     book.learn({ wishes: [], claimed, discovered: [{ ...seen, waiting }], wasFull: false });
     expect(book.waitingCount).toBe(left);
@@ -194,27 +203,31 @@ describe('what the window sees', () => {
 
 describe('a limited lane is given up', () => {
   const owning = () => {
-    const book = new LaneBook({ maxSlots: 100 });
+    const book = new LaneBook({ most: 200 });
     book.own('a', { rule: rule({ maxInFlight: 2 }), nowMs: 1_000 });
     return book;
   };
 
   it('five seconds after its last request', () => {
     const book = owning();
-    expect([book.owns('a'), book.ownedLanes]).toEqual([true, ['a']]);
+    expect([book.owned.has('a'), book.owned.names]).toEqual([true, ['a']]);
     expect(book.releaseIdle(5_999)).toEqual([]);
     expect(book.releaseIdle(6_000)).toEqual(['a']);
-    expect([book.owns('a'), book.ownedLanes, book.releaseIdle(6_000)]).toEqual([false, [], []]);
+    expect([book.owned.has('a'), book.owned.names, book.releaseIdle(6_000)]).toEqual([
+      false,
+      [],
+      [],
+    ]);
   });
 
   it('not while it waits, nor while a request is under way', () => {
     const waiting = owning();
-    waiting.add({ lane: 'a', priority: 2, dueMs: 0 });
+    waiting.add({ lane: 'a', priority: 2, dueMs: 0, groups: ownGroup('a') });
     expect(waiting.releaseIdle(60_000)).toEqual([]);
     const sending = owning();
-    const epoch = sending.begin('a', 2_000);
+    const begun = sending.begin(of('a'), 2_000);
     expect(sending.releaseIdle(60_000)).toEqual([]);
-    sending.end('a', { epoch, verdict: 'ok', nowMs: 60_000 });
+    sending.end(of('a'), { begun, answered: true, verdict: 'ok', nowMs: 60_000 });
     expect(sending.releaseIdle(60_000)).toEqual(['a']);
   });
 });

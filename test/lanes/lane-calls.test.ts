@@ -37,7 +37,7 @@ describe('lanes that notifications name', () => {
     const slow: string[] = [];
     let scans = 0;
     const calls = new LaneCalls({
-      book: { ownedLanes: owned, slowStart: (lane) => slow.push(lane) },
+      book: { owned: { names: [...owned] }, slowStart: (lane) => slow.push(lane) },
       limited: { want: (lane) => wanted.push(lane) },
       scan: {
         want: () => {

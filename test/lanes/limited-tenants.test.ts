@@ -5,6 +5,7 @@ import { LimitedLanes } from '../../src/lanes/limited-lanes.ts';
 import { createLog } from '../../src/log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
+import { of } from '../support/placed.ts';
 import { clear, plant } from '../support/rows.ts';
 import { limitTenant } from '../support/tenants.ts';
 
@@ -40,7 +41,7 @@ beforeEach(async () => {
 });
 
 function workerOf(number: number): TestWorker {
-  const book = new LaneBook({ maxSlots: 256, releaseAfterMs: 0 });
+  const book = new LaneBook({ most: 512, releaseAfterMs: 0 });
   const limited = new LimitedLanes({ pool: database.pool, book, log: createLog('silent') });
   return {
     book,
@@ -65,9 +66,10 @@ function seen(
   lane: string,
   { access = 'anyone', tenantAccess }: { access?: LaneAccess; tenantAccess: TenantAccess },
 ): SeenLane {
-  const groups = { tenant: acme, origin: '5' };
-  return { lane, access, tenantAccess, groups, priority: 1, dueMs: 0 };
+  return { ...of(lane, ofAcme()), access, tenantAccess, priority: 1, dueMs: 0 };
 }
+
+const ofAcme = () => ({ tenant: acme, origin: '5' });
 
 const lanesIn = ({ book }: TestWorker) =>
   [...new Set(book.choose(100, performance.now()).map(({ lane }) => lane))].toSorted();
@@ -103,7 +105,7 @@ describe('lanes that were seen before their tenant was taken', () => {
     await two.take(acme);
     one.limited.admits(seen(plain, { tenantAccess: 'unowned' }));
     await one.take();
-    expect([lanesIn(one), one.book.owns(acme)]).toEqual([[], false]);
+    expect([lanesIn(one), one.book.owned.has(acme)]).toEqual([[], false]);
   });
 
   it('have to be looked for if none was seen', async () => {
@@ -134,35 +136,35 @@ it('what others own is wanted on request, because they may be frozen', async () 
   await database.pool.query('update posthorn.lane_rules set owner = 3');
   one.limited.wantTheirs(seen(lane, { access: 'theirs', tenantAccess: 'theirs' }));
   await one.take();
-  expect([one.book.owns(acme), one.book.owns(lane)]).toEqual([true, false]);
+  expect([one.book.owned.has(acme), one.book.owned.has(lane)]).toEqual([true, false]);
   one.limited.wantTheirs(seen(lane, { access: 'theirs', tenantAccess: 'mine' }));
   await one.take();
-  expect(one.book.owns(lane)).toBe(true);
+  expect(one.book.owned.has(lane)).toBe(true);
 });
 
 describe('a limited lane whose tenant another worker takes', () => {
   it('is given up once nothing of it is in flight, and taken by that worker', async () => {
     const lane = await laneOf({ rate_limit_per_s: 0.1 });
     await one.take(lane);
-    const epoch = one.book.begin(lane, 0);
+    const begun = one.book.begin(of(lane, ofAcme()), 0);
     await limitTenant(database, { id: 'acme', max_in_flight: 9 });
     await two.take(acme);
     await one.take(acme);
     expect([await ownerOf(lane), lanesIn(one)]).toEqual([1, []]);
     await two.take(lane);
-    expect(two.book.owns(lane)).toBe(false);
-    one.book.end(lane, { epoch, verdict: 'ok', nowMs: 0 });
+    expect(two.book.owned.has(lane)).toBe(false);
+    one.book.end(of(lane, ofAcme()), { begun, answered: true, verdict: 'ok', nowMs: 0 });
     await one.take();
-    expect([await ownerOf(lane), one.book.owns(lane)]).toEqual([null, false]);
+    expect([await ownerOf(lane), one.book.owned.has(lane)]).toEqual([null, false]);
     await two.take(lane);
     // The rate that the former owner may have used is not used again.
-    expect([two.book.owns(lane), lanesIn(two)]).toEqual([true, []]);
+    expect([two.book.owned.has(lane), lanesIn(two)]).toEqual([true, []]);
   });
 
   it('is kept if the tenant comes back before that', async () => {
     const lane = await laneOf({ max_in_flight: 2 });
     await one.take(lane);
-    one.book.begin(lane, 0);
+    one.book.begin(of(lane, ofAcme()), 0);
     await limitTenant(database, { id: 'acme', max_in_flight: 9 });
     await two.take(acme);
     await one.take(acme);
@@ -193,9 +195,9 @@ it('a tenant is not given up while something of it is in flight or waits', async
   await limitTenant(database, { id: 'acme', max_in_flight: 9 });
   await one.take(acme);
   const nowMs = performance.now() + 60_000;
-  const epoch = one.book.begin('1', nowMs - 1, acme);
+  const begun = one.book.begin(of('1', ofAcme()), nowMs - 1);
   expect(one.book.releaseIdle(nowMs)).toEqual([]);
-  one.book.end('1', { epoch, verdict: 'ok', nowMs }, acme);
+  one.book.end(of('1', ofAcme()), { begun, answered: true, verdict: 'ok', nowMs });
   one.book.add(seen('1', { tenantAccess: 'mine' }));
   expect(one.book.releaseIdle(nowMs)).toEqual([]);
 });

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { ownGroup } from '../../src/lanes/lane.ts';
 import { LaneBook } from '../../src/lanes/lane-book.ts';
+import type { Begun } from '../../src/lanes/request.ts';
+import { of } from '../support/placed.ts';
 
 // The lanes as one process knows them, against a model of a queue: random arrivals, claims, ends, limits, retries of
 // ordered lanes, breakers that close. Nothing exceeds its limit, and whatever may be sent is sent.
@@ -71,9 +74,9 @@ const maxSlots = 12;
 
 /** What the book should know, kept in the plainest way. */
 class World {
-  readonly book = new LaneBook({ maxSlots });
+  readonly book = new LaneBook({ most: maxSlots * 2 });
   readonly #queue = new Map<string, number>();
-  readonly #flights: { readonly lane: Lane; readonly epoch: number }[] = [];
+  readonly #flights: { readonly lane: Lane; readonly begun: Begun }[] = [];
   readonly #most = new Map<Lane, number>();
   readonly #rate = new Map<Lane, number>();
   readonly #begun = new Map<Lane, number[]>();
@@ -155,8 +158,9 @@ class World {
 
   end(verdict: 'ok' | 'overload' | 'other'): void {
     const flight = this.#flights.shift();
-    if (flight !== undefined)
-      this.book.end(flight.lane, { epoch: flight.epoch, verdict, nowMs: this.nowMs });
+    if (flight === undefined) return;
+    const { lane, begun } = flight;
+    this.book.end(of(lane), { begun, answered: verdict === 'ok', verdict, nowMs: this.nowMs });
   }
 
   /** Of an ordered lane the first one, which may have any priority: it was enqueued before the lane became ordered. */
@@ -168,12 +172,12 @@ class World {
   #arrive({ lane, priority, count }: { lane: Lane; priority: number; count: number }): void {
     const name = `${lane}:${priority}`;
     this.#queue.set(name, (this.#queue.get(name) ?? 0) + count);
-    this.book.add({ lane, priority, dueMs: 1 });
+    this.book.add({ lane, priority, dueMs: 1, groups: ownGroup(lane) });
   }
 
   #begin(lane: Lane): void {
     expect(this.#heldUntilMs.get(lane) ?? 0).toBeLessThanOrEqual(this.nowMs);
-    this.#flights.push({ lane, epoch: this.book.begin(lane, this.nowMs) });
+    this.#flights.push({ lane, begun: this.book.begin(of(lane), this.nowMs) });
     const inFlight = this.#flights.filter((flight) => flight.lane === lane).length;
     expect(inFlight).toBeLessThanOrEqual(maxSlots);
     expect(inFlight).toBeLessThanOrEqual(this.#most.get(lane) ?? maxSlots);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Claim, type ClaimRequest, claimWebhooks } from '../../src/deliver/claim.ts';
 import type { LaneWish } from '../../src/lanes/lane-wish.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { of } from '../support/placed.ts';
 import { ask, clear, idOf, inS, plant, plantQueue, whileHeld } from '../support/rows.ts';
 
 // Which webhooks a claim takes, and which it leaves, by what their rows say.
@@ -31,15 +32,7 @@ function claim(
     },
     leaseS: 120,
     wishes: wishes.map((wish) => ({
-      ...{
-        groups: { tenant: null, origin: '1' },
-        lane: '1',
-        priority: 1,
-        quota: 100,
-        dueFromMs: 0,
-        rank: 1,
-        isOwned: false,
-      },
+      ...{ ...of('1'), priority: 1, quota: 100, dueFromMs: 0, rank: 1, isOwned: false },
       ...wish,
     })),
     ...request,
@@ -257,19 +250,7 @@ describe('of an ordered lane', () => {
           usualSlots: 1,
           usualGroupSlots: 500,
         },
-        ...{
-          leaseS: 120,
-          wishes: [
-            {
-              ...wish,
-              groups: { tenant: null, origin: '1' },
-              lane: '1',
-              priority: 1,
-              quota: 1,
-              rank: 1,
-            },
-          ],
-        },
+        ...{ leaseS: 120, wishes: [{ ...wish, ...of('1'), priority: 1, quota: 1, rank: 1 }] },
       }),
     );
     expect(namesOf(claimed)).toEqual([3]);

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createEnginePool } from '../../src/db/pools.ts';
 import { type Claim, claimWebhooks } from '../../src/deliver/claim.ts';
+import { ownGroup } from '../../src/lanes/lane.ts';
 import { LaneBook } from '../../src/lanes/lane-book.ts';
 import type { LaneWish } from '../../src/lanes/lane-wish.ts';
 import { createLog } from '../../src/log.ts';
@@ -35,7 +36,7 @@ function claim(
     limit,
     wishes: wishes.map((wish) => ({
       lane: '0',
-      groups: { tenant: null, origin: '0' },
+      groups: ownGroup('0'),
       priority: 1,
       quota: 1,
       dueFromMs: 0,
@@ -103,11 +104,11 @@ describe('an ordered lane', () => {
     await database.pool.query(
       `insert into posthorn.outbox (url, body) select 'http://new' || n || '.example/', '{}' from generate_series(1, 60) as n`,
     );
-    const book = new LaneBook({ maxSlots: 256 });
+    const book = new LaneBook({ most: 512 });
     const rule = { isOrdered: true, maxInFlight: null, ratePerS: null, rateInMs: 0, retryInMs: 0 };
     book.own(lane, { rule, nowMs: 0 });
     for (const known of [lane, ...lanes.map((row) => row.lane)]) {
-      book.add({ lane: known, priority: 1, dueMs: 0 });
+      book.add({ lane: known, priority: 1, dueMs: 0, groups: ownGroup(known) });
     }
     // The new lanes go first, and take all there is.
     const wishes = book.choose(20, 0).map((wish) => ({ ...wish, rank: 2 }));

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Claim, type ClaimRequest, claimWebhooks } from '../../src/deliver/claim.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { of } from '../support/placed.ts';
 import { ask, clear, idOf, inS, plant, plantQueue, runFile, whileHeld } from '../support/rows.ts';
 
 // Which lanes have work: what a claim discovers, what the scans find, and which webhooks a claim that failed may have met.
@@ -101,15 +102,7 @@ describe('a claim', () => {
 
   it('takes no more of a lane that it wishes for because it discovers it as well', async () => {
     await plantQueue(database, [{ n: 1 }, { n: 2 }, { n: 3, priority: 2 }]);
-    const wish = {
-      groups,
-      lane: '1',
-      priority: 1,
-      quota: 1,
-      dueFromMs: 0,
-      rank: 1,
-      isOwned: false,
-    };
+    const wish = { ...of('1'), priority: 1, quota: 1, dueFromMs: 0, rank: 1, isOwned: false };
     const { webhooks } = await discover({ wishes: [wish] });
     expect(webhooks.map(({ priority }) => priority).toSorted()).toEqual([1, 2]);
   });
@@ -118,8 +111,8 @@ describe('a claim', () => {
     await plantQueue(database, [{ n: 1 }, { n: 2, lane: 2 }, { n: 3, lane: 3 }]);
     const wish = { groups, priority: 1, quota: 1, dueFromMs: 0, isOwned: false };
     const wishes = [
-      { ...wish, lane: '3', rank: 2 },
-      { ...wish, lane: '1', rank: 0 },
+      { ...wish, ...of('3'), rank: 2 },
+      { ...wish, ...of('1'), rank: 0 },
     ];
     const { webhooks, isFull } = await discover({ wishes, limit: 2 });
     expect(webhooks.map(({ lane }) => lane).toSorted()).toEqual(['1', '2']);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { claimWebhooks } from '../../src/deliver/claim.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
+import { of } from '../support/placed.ts';
 import { ask, type Columns, clear, inS, plant, plantQueue, runFile } from '../support/rows.ts';
 
 // posthorn.lane_blocks defines why a lane is not sent to. The statements that send are planned around that question and say it
@@ -104,15 +105,7 @@ it('the claim takes of every lane that has no block, and says "blocked" of every
   const { webhooks } = await claimWebhooks(database.pool, {
     ...{ ...request, windowFromMs: undefined },
     wishes: lanes.map((lane) => ({
-      ...{
-        lane,
-        groups: { tenant: null, origin: lane },
-        priority: 1,
-        quota: 1,
-        dueFromMs: 0,
-        rank: 1,
-        isOwned: true,
-      },
+      ...{ ...of(lane), priority: 1, quota: 1, dueFromMs: 0, rank: 1, isOwned: true },
     })),
   });
   expect(sorted(webhooks.map(({ lane }) => lane))).toEqual(lanes.filter(isFree));

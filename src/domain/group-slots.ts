@@ -1,0 +1,51 @@
+// Pure: no I/O, no clock, no randomness.
+
+import type { LaneSlots } from './lane-slots.ts';
+
+/** The slots of a group that is not known yet: those of two lanes. */
+export const initialGroupSlots = 16;
+/** A group with requests in flight that has not answered for this long is silent. */
+const silentAfterMs = 2_000;
+/** A group that has answered within this time is trusted, so that one with little traffic is as well. */
+const latelyMs = 60_000;
+
+/** What a process knows of a tenant or an origin. Times are ms of any one clock. */
+export interface GroupState {
+  readonly state: LaneSlots;
+  readonly inFlight: number;
+  /** When it answered last; minus infinity if it never did. */
+  readonly answeredMs: number;
+  /** From when on it has had requests in flight without a break. */
+  readonly busyFromMs: number;
+  /** Until when it is left alone because it fails with its last slot. */
+  readonly restUntilMs: number;
+}
+
+/** How many requests all lanes of a group together may have in flight, of those of a process: three quarters. */
+export function mostOfGroup(most: number): number {
+  return Math.max(1, Math.ceil(most * 0.75));
+}
+
+/** Whether a group has requests in flight and answers none of them. */
+export function isSilent(group: GroupState, nowMs: number): boolean {
+  const heardMs = Math.max(group.answeredMs, group.busyFromMs);
+  return group.inFlight > 0 && nowMs - heardMs >= silentAfterMs;
+}
+
+/** How many more requests a group may have in flight; less than 0 if it has too many. One that hangs keeps few slots, however many it had earned. */
+export function freeGroupSlots(group: GroupState, nowMs: number): number {
+  if (group.restUntilMs > nowMs) return 0;
+  const { slots } = group.state;
+  const most = isSilent(group, nowMs) ? Math.min(slots, initialGroupSlots) : slots;
+  return most - group.inFlight;
+}
+
+/** Whether a group is trusted: those that are not never get the last quarter of the slots. */
+export function hasAnsweredLately(group: GroupState, nowMs: number): boolean {
+  return nowMs - group.answeredMs <= latelyMs && !isSilent(group, nowMs);
+}
+
+/** How many slots a group may hold while only the last quarter is left: those of the process, divided by the groups that have work. */
+export function equalShare(most: number, groups: number): number {
+  return Math.ceil(most / Math.max(1, groups));
+}
