@@ -21,7 +21,7 @@ import { runOperate } from './studies/operate/operate.ts';
 import { runProducers } from './studies/producers/producers.ts';
 
 /*
- * `npm run bench`: the drain of a backlog, the latency, how little endpoints cost each other, what a producer pays, or what
+ * `npm run bench`: the drain of a backlog, the latency, what the load of others costs healthy tenants, what a producer pays, or what
  * growth costs; see docs/benchmarks.md.
  *
  * Ends with exit code 1 when a webhook was not delivered exactly once, or a row is not as it must be. Whatever ends

@@ -16,8 +16,11 @@ export interface BenchOptions {
   readonly workers: number;
   /** Seconds at each rate of the latency mode, of the steady traffic of a scenario, or of a table's inserts. */
   readonly seconds: number;
-  /** The isolation scenarios to run, and what was said about them in place of their own defaults. */
-  readonly only: readonly Scenario[];
+  /** The rows of the isolation table, and how many percent of each load. */
+  readonly rows: readonly IsolationRow[];
+  readonly loadPercent: number;
+  /** The isolation scenario to run in place of the table, and what was said about it in place of its own defaults. */
+  readonly only: Scenario | undefined;
   readonly given: { readonly rounds?: number; readonly seconds?: number };
   /** Webhooks that wait: for the dead endpoint, or for their time. */
   readonly backlog: number;
@@ -30,8 +33,9 @@ export interface BenchOptions {
   /** Seconds for which a transaction has been open when the figures are taken, and minutes of churn before. */
   readonly pinnedS: number;
   readonly churnMinutes: number;
-  /** Of the memory mode: webhooks a second for each worker; of 100 webhooks how many go to a host never sent to before. */
+  /** Webhooks a second: for each worker of the memory mode, or for the healthy tenants of the isolation table together. */
   readonly rate: number;
+  /** Of the memory mode: of 100 webhooks how many go to a host never sent to before. */
   readonly newHostPercents: readonly number[];
   /** MB for Node's --max-semi-space-size; 0 leaves it to Node. A worker for each of them and each of the percents. */
   readonly semiSpaces: readonly number[];
@@ -65,6 +69,17 @@ const modes = [
 export type GrowthScenario = (typeof growthScenarios)[number];
 const growthScenarios = ['history', 'waiting', 'endpoints', 'pinned', 'churn'] as const;
 
+export type IsolationRow = (typeof isolationRows)[number];
+export const isolationRows = [
+  'paths',
+  'subdomains',
+  'failing',
+  'backlog',
+  'drip',
+  'unread',
+  'shares',
+] as const;
+
 export type Scenario = (typeof scenarios)[number];
 const scenarios = ['hang', 'dead', 'lanes', 'workers', 'priorities', 'limits', 'idle'] as const;
 
@@ -79,8 +94,10 @@ export const usage = `Usage: npm run bench -- [options]
   --seconds 10       of each rate of --latency
   --matrix           drain at every combination of a receiver that answers after 0 and 50 ms, 1, 100 and 5,000
                      endpoints, and 1, 2 and 4 workers; --delay, --endpoints and --workers leave only theirs
-  --isolation        measure how little endpoints, backlogs and workers cost each other instead;
-                     each scenario has its own --rounds, --seconds, --endpoints and --workers
+  --isolation        measure what the load of others costs healthy tenants instead: a table, 6 minutes with --rounds 1.
+                     --seconds 10 of traffic, --rate 100 to all healthy tenants together
+  --row NAME         only this row of the table, may be given again: ${isolationRows.join(', ')}
+  --load-percent 100 of each load of the table
   --producers        measure what inserting costs a producer instead, beside tables without trigger;
                      --seconds 3 for each table
   --events           measure what events cost beside direct sends instead: inserts, drain, 10,000 recipients, filters,
@@ -92,7 +109,8 @@ export const usage = `Usage: npm run bench -- [options]
                      and pruning; 10 minutes, of which --keep saves three the next time
   --memory           measure what a worker takes of memory instead while webhooks come for --minutes, one worker for each
                      of --new-hosts 10,100 (percent) and --semi-spaces 0,16 (MB; 0: as Node sizes it), --rate 100 each
-  --only NAME        hang, dead, lanes, workers, priorities, limits or idle of --isolation;
+  --only NAME        in place of the table of --isolation: hang, dead, lanes, workers, priorities, limits or idle, each with its
+                     own --rounds and --seconds;
                      history, waiting, endpoints, pinned or churn of --growth
   --backlog 1000000  webhooks that wait, for the dead endpoint or for their time
   --history 10000000 finished webhooks; takes 7 GB
@@ -141,6 +159,8 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       'semi-spaces': { type: 'string', default: '0,16' },
       keep: { type: 'boolean', default: false },
       only: { type: 'string' },
+      row: { type: 'string', multiple: true, default: [] },
+      'load-percent': { type: 'string', default: '100' },
       history: { type: 'string', default: '10000000' },
       pinned: { type: 'string', default: '300' },
       minutes: { type: 'string', default: '60' },
@@ -180,7 +200,15 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     workers: 1,
     ...fixed,
     fixed,
-    only: mode === 'growth' ? [] : chosen(scenarios, only),
+    rows:
+      values.row.length === 0
+        ? isolationRows
+        : isolationRows.filter((name) => values.row.map(rowOf).includes(name)),
+    loadPercent: wholeNumber(values['load-percent'], { option: 'load-percent', min: 1 }),
+    only:
+      mode === 'growth' || only === undefined
+        ? undefined
+        : oneOf(scenarios, { option: 'only', value: only }),
     grown: mode === 'growth' ? chosen(growthScenarios, only) : [],
     backlog: wholeNumber(values.backlog, { option: 'backlog', min: 100 }),
     history: wholeNumber(values.history, { option: 'history', min: 10_000 }),
@@ -208,6 +236,10 @@ function chosen<Name extends string>(
   only: string | undefined,
 ): readonly Name[] {
   return only === undefined ? names : [oneOf(names, { option: 'only', value: only })];
+}
+
+function rowOf(value: string): IsolationRow {
+  return oneOf(isolationRows, { option: 'row', value });
 }
 
 function peerOf(value: string): PeerName {

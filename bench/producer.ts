@@ -16,6 +16,8 @@ export interface ProducerRequest {
   readonly webhooks: number;
   readonly priority?: Priority;
   readonly newHosts?: NewHosts;
+  /** Each endpoint belongs to a tenant of its own and has a host of its own. */
+  readonly areTenants?: boolean;
 }
 
 /** Hosts that were never sent to before: each has a name, and with it a lane and a connection, of its own. */
@@ -32,7 +34,7 @@ answerParent<ProducerRequest>({ ready: true, answer: produce });
 
 async function produce(request: ProducerRequest): Promise<ProducerResult> {
   const { receiverPort, firstEndpoint = 0, endpoints, perSecond, webhooks } = request;
-  const { priority = 'normal', newHosts } = request;
+  const { priority = 'normal', newHosts, areTenants = false } = request;
   const pool = new pg.Pool({
     connectionString: request.databaseUrl,
     max: producerConnections,
@@ -46,12 +48,13 @@ async function produce(request: ProducerRequest): Promise<ProducerResult> {
         const endpoint = firstEndpoint + (sequence % endpoints);
         const { rows } = await client.query<{ id: string }>({
           name: 'insert',
-          text: 'insert into posthorn.outbox (url, body, secret, priority) values ($1, $2, $3, $4) returning id',
+          text: 'insert into posthorn.outbox (url, body, secret, priority, tenant) values ($1, $2, $3, $4, $5) returning id',
           values: [
-            `http://${hostOf(sequence, newHosts)}:${receiverPort}${pathOf(endpoint)}`,
+            `http://${areTenants ? `healthy-${endpoint}.localhost` : hostOf(sequence, newHosts)}:${receiverPort}${pathOf(endpoint)}`,
             bodyOf(sequence),
             secretOf(endpoint),
             priority,
+            areTenants ? `healthy-${endpoint}` : '',
           ],
         });
         return rows[0]?.id ?? '';

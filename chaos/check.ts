@@ -1,4 +1,5 @@
 import { checkExtras, checkReceiver, checkRecovery } from './check-deliveries.ts';
+import { checkIsolation } from './check-isolation.ts';
 import { checkLimits } from './check-limits.ts';
 import { checkOperator } from './check-operator.ts';
 import { checkOrder } from './check-order.ts';
@@ -35,6 +36,7 @@ export async function check(subject: Subject): Promise<Verdict> {
   checkLimits(finding);
   await checkOrder(finding);
   await checkOperator(finding);
+  await checkIsolation(finding);
   return { figures, violations };
 }
 

@@ -2,6 +2,7 @@ import pg from 'pg';
 import type { ProxyMode } from '../harness/line-proxy.ts';
 import type { Failpoint } from './failpoint.ts';
 import type { Stage } from './stage.ts';
+import type { Mood } from './traffic.ts';
 
 /*
  * What can be done to a running Posthorn. Each fault ends as it found things: what was taken away is there again.
@@ -13,6 +14,17 @@ export async function killWorker(stage: Stage): Promise<void> {
   if (death !== undefined) stage.deaths.push(death);
   stage.note(`kill -9 ${slot.name}`);
   slot.start();
+}
+
+/** The crowd is well again, and the workers need not wait for the next probes to see that. */
+export async function endTrouble(stage: Stage, mood: Mood): Promise<void> {
+  await stage.parts.setMood(mood);
+  stage.note('the crowd is well again');
+  // What hung is recorded as delivered, so that it opens no breaker any more.
+  await stage.wait(1_000);
+  await stage.withClient((client) =>
+    client.query('update posthorn.breakers set open_until = now() where open_until > now()'),
+  );
 }
 
 /** Stopped in order, and started again. */

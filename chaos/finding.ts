@@ -14,7 +14,10 @@ export interface Subject {
   readonly client: pg.Client;
   readonly books: Books;
   readonly stage: Notes;
-  readonly scenario: Pick<Scenario, 'name' | 'noExtras' | 'mostExtrasPercent' | 'longestGapS'>;
+  readonly scenario: Pick<
+    Scenario,
+    'name' | 'noExtras' | 'mostExtrasPercent' | 'longestGapS' | 'crowd'
+  >;
   /** Seconds before each retry, as the workers have it. */
   readonly retryS: readonly number[];
 }

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { answerParent } from '../harness/parent.ts';
 import { Random } from '../harness/random.ts';
+import { type Crowd, crowdTarget } from './crowd.ts';
 import { type Fans, tenant, webhooksOf } from './fans.ts';
 import {
   burstOf,
@@ -30,6 +31,8 @@ export interface ProducerTask {
   readonly receiverUrl: string;
   /** Where its events go. */
   readonly fans: Fans;
+  /** Where its other webhooks go in place of plain URLs. */
+  readonly crowd: Crowd | undefined;
   /** Ids of the registered endpoints; one producer has them, so that their order is known. */
   readonly endpoints: Readonly<Record<EndpointName, string>> | undefined;
   /** Webhooks a second for each of them. */
@@ -146,6 +149,7 @@ async function connect(url: string): Promise<pg.Client> {
 interface Row {
   readonly url: string | null;
   readonly endpointId: string | null;
+  readonly tenant: string;
   /** Of an event; null: it is none. */
   readonly n: number | null;
   readonly body: string;
@@ -157,7 +161,7 @@ function rowsOf(
   { random, count, tx }: { random: Random; count: number; tx: string },
 ): Row[] {
   const rows: Row[] = Array.from({ length: count }, (_, at) => ({
-    url: `${task.receiverUrl}/plain/${random.whole(0, plainLanes - 1)}`,
+    ...targetOf(task, random),
     endpointId: null,
     n: null,
     body: JSON.stringify({ tx, at, data: 'ä'.repeat(random.whole(0, 400)) }),
@@ -173,6 +177,7 @@ function rowsOf(
       rows.push({
         url: null,
         endpointId: id,
+        tenant: '',
         n: null,
         body: JSON.stringify({ tx, name, at }),
         priority: random.pick(['high', 'normal', 'low']),
@@ -185,12 +190,18 @@ function rowsOf(
     rows.push({
       url: null,
       endpointId: null,
+      tenant,
       n,
       body: JSON.stringify({ tx, n, even: n % 2 === 0 }),
       priority,
     });
   }
   return rows;
+}
+
+function targetOf({ crowd, receiverUrl }: ProducerTask, random: Random) {
+  if (crowd !== undefined) return crowdTarget(crowd, { receiverUrl, random });
+  return { url: `${receiverUrl}/plain/${random.whole(0, plainLanes - 1)}`, tenant: '' };
 }
 
 async function transact(
@@ -215,12 +226,11 @@ async function transact(
   await client.query(`begin; set local posthorn.fan_out_limit = ${fanOutLimit}`);
   const { rows: inserted } = await client.query<{ id: string }>(
     `insert into posthorn.outbox (url, endpoint_id, tenant, event_type, body, priority, secret)
-     select url, endpoint_id,
-       case when is_event then $7 else '' end,
+     select url, endpoint_id, tenant,
        case when is_event then 'chaos.done' end,
        body, priority,
        case when not is_event then $5 end
-     from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $6::boolean[]) as r (url, endpoint_id, body, priority, is_event)
+     from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $6::boolean[], $7::text[]) as r (url, endpoint_id, body, priority, is_event, tenant)
      returning id`,
     [
       rows.map((row) => row.url),
@@ -229,7 +239,7 @@ async function transact(
       rows.map((row) => row.priority),
       secret,
       rows.map((row) => row.n !== null),
-      tenant,
+      rows.map((row) => row.tenant),
     ],
   );
   log({

@@ -5,6 +5,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { answerParent } from '../harness/parent.ts';
 import { Random } from '../harness/random.ts';
 import { type ReceivedRequest, RequestParser } from '../harness/request-parser.ts';
+import { fails, hangs } from './crowd.ts';
 import { type Answer, type Arrival, hashOf, type Mood, secret, versionHeader } from './traffic.ts';
 
 /*
@@ -31,6 +32,8 @@ let logFile = '';
 let random = new Random(0);
 let mood: Mood = { failed: 0, reset: 0, delayMs: [0, 0] };
 let lines: string[] = [];
+/** Ends the requests that hang. */
+const held = new Set<() => void>();
 let requests = 0;
 let accepted = 0;
 const lag = monitorEventLoopDelay();
@@ -59,6 +62,7 @@ function reply(question: ReceiverQuestion): unknown {
       return true;
     case 'mood':
       mood = question.mood;
+      if (mood.hasTrouble !== true) for (const letGo of held) letGo();
       return true;
     case 'counters':
       return { requests, accepted, lagMs: lag.max / 1e6 } satisfies ReceiverCounters;
@@ -86,10 +90,14 @@ function serve(socket: Socket): void {
     const answer = () => {
       open.delete(life);
       const hungUp = life.untilMs !== undefined;
-      respond(socket, { ...arrival, untilMs: life.untilMs ?? Date.now(), hungUp });
+      // One that hung was not accepted when its sender gave up.
+      const answered =
+        hungUp && hangs(request.path) ? { ...arrival, answer: 'reset' as const } : arrival;
+      respond(socket, { ...answered, untilMs: life.untilMs ?? Date.now(), hungUp });
     };
     const delayMs = random.between(...mood.delayMs);
-    if (delayMs < 1) answer();
+    if (mood.hasTrouble === true && hangs(request.path)) hold(socket, answer);
+    else if (delayMs < 1) answer();
     else setTimeout(answer, delayMs);
   });
   const hangUp = () => {
@@ -99,6 +107,15 @@ function serve(socket: Socket): void {
   socket.on('end', hangUp);
   socket.on('error', () => socket.destroy());
   socket.on('close', hangUp);
+}
+
+/** Until the mood has no trouble any more, or the sender hangs up. */
+function hold(socket: Socket, answer: () => void): void {
+  const letGo = () => {
+    if (held.delete(letGo)) answer();
+  };
+  held.add(letGo);
+  socket.once('close', letGo);
 }
 
 function read(request: ReceivedRequest): Omit<Arrival, 'untilMs' | 'hungUp'> {
@@ -120,7 +137,8 @@ function read(request: ReceivedRequest): Omit<Arrival, 'untilMs' | 'hungUp'> {
     Math.abs(skewS) <= 300 && given.length === wanted.length && timingSafeEqual(given, wanted);
   const dice = random.next();
   let answer: Answer = 'accepted';
-  if (dice < mood.failed) answer = 'failed';
+  const isInTrouble = mood.hasTrouble === true && fails(request.path);
+  if (isInTrouble || dice < mood.failed) answer = 'failed';
   else if (dice < mood.failed + mood.reset) answer = 'reset';
   return {
     atMs: nowMs,

@@ -88,8 +88,13 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     },
   );
   stack.use(receiver);
-  const ask = (question: ReceiverQuestion) =>
-    receiver.ask(question, { signal, withinMs: answerMs });
+  // One question at a time: an answer does not say which one it is for.
+  let asked: Promise<unknown> = Promise.resolve();
+  const ask = (question: ReceiverQuestion) => {
+    const answer = asked.then(() => receiver.ask(question, { signal, withinMs: answerMs }));
+    asked = answer.catch(() => {});
+    return answer;
+  };
   await ask({ ask: 'open', logFile: receiverLog, seed, mood: scenario.mood });
   const receiverProxy = stack.use(
     await LineProxy.start({ host: '127.0.0.1', port: Number(ready) }),
@@ -133,6 +138,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     receiverProxy,
     redis,
     redisProxy,
+    setMood: (mood) => ask({ ask: 'mood', mood }),
     signal,
     onFault: options.onFault,
     untilMs:
@@ -257,6 +263,7 @@ async function startProducers(
         atLeast: Math.ceil(options.webhooks / producerCount),
         receiverUrl: run.receiverUrl,
         fans: run.fans,
+        crowd: scenario.crowd,
         endpoints: at === 0 ? run.endpointIds : undefined,
         endpointsPerS: endpointsPerS(scenario.mood),
       },

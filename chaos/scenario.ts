@@ -1,3 +1,4 @@
+import type { Crowd } from './crowd.ts';
 import type { Stage } from './stage.ts';
 import type { Mood, OperatorAct } from './traffic.ts';
 
@@ -13,6 +14,8 @@ export interface Scenario {
   readonly perSecond: number;
   readonly workers: number;
   readonly mood: Mood;
+  /** Traffic of many tenants in place of that to plain URLs. */
+  readonly crowd?: Crowd;
   /** How often the fault comes. */
   readonly repeats: number;
   /** Redis before the workers. */

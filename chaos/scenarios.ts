@@ -2,8 +2,10 @@ import { failpoints } from './failpoint.ts';
 import * as faults from './faults.ts';
 import type { Scenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
+import { operatorActs } from './traffic.ts';
 
 const usual = { failed: 0.05, reset: 0.01, delayMs: [2, 20] } as const;
+const calm = { failed: 0, reset: 0, delayMs: [5, 60] } as const;
 const minute = 60_000;
 
 async function times(stage: Stage, once: (number: number) => Promise<void>): Promise<void> {
@@ -232,6 +234,29 @@ export const scenarios: readonly Scenario[] = [
         await stage.wait(5_000);
       });
       await pinned;
+    },
+  },
+  {
+    name: 'isolation',
+    fault:
+      'a host that hangs on 400 paths, a tenant that gets 500 on 100; kill -9 of a random worker',
+    target: 'healthy tenants: 99 % within 1 s except around a kill (I10); 0 lost',
+    webhooks: 10_000,
+    perSecond: 150,
+    workers: 2,
+    crowd: { healthyTenants: 20, hangingPaths: 400, failingPaths: 100 },
+    mood: { ...calm, hasTrouble: true },
+    // So that the paths that hang could take all slots within seconds.
+    env: { POSTHORN_MAX_IN_FLIGHT: '64' },
+    without: operatorActs,
+    repeats: 10,
+    async inject(stage) {
+      await stage.wait(4_000);
+      await times(stage, async () => {
+        await faults.killWorker(stage);
+        await stage.waitBetween(4_000, 6_000);
+      });
+      await faults.endTrouble(stage, calm);
     },
   },
   {

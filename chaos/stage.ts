@@ -4,6 +4,7 @@ import type { LineProxy } from '../harness/line-proxy.ts';
 import type { Random } from '../harness/random.ts';
 import type { RedisServer } from '../harness/redis.ts';
 import type { ChaosPostgres } from './postgres.ts';
+import type { Mood } from './traffic.ts';
 import type { Death, Rescue, WorkerSlot } from './workers.ts';
 
 /** Something that was done to the run. */
@@ -26,6 +27,8 @@ interface StageParts {
   readonly receiverProxy: LineProxy;
   readonly redis: RedisServer | undefined;
   readonly redisProxy: LineProxy | undefined;
+  /** From now on the receiver answers like this. */
+  readonly setMood: (mood: Mood) => Promise<unknown>;
   readonly signal: AbortSignal;
   readonly onFault: (what: string) => void;
   /** performance.now() when a soak is over. */

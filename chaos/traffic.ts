@@ -57,6 +57,8 @@ export interface Mood {
   readonly reset: number;
   /** Ms until the answer, from and to. */
   readonly delayMs: readonly [number, number];
+  /** Of the crowd, some hang and some get 500. */
+  readonly hasTrouble?: boolean;
 }
 
 /** Webhooks a second that each registered endpoint gets: at most half of what it can take, so that it catches up after an outage. */

@@ -9,7 +9,7 @@ select
   r.lane::text,
   p.priority,
   (extract(epoch from head.due_at) * 1000)::float8 as due_ms,
-  e.origin,
+  coalesce(e.origin, r.lane)::text as origin,
   e.tenant_key,
   'mine' as access,
   case

@@ -2506,8 +2506,8 @@ revoke execute on function posthorn.ordered_recipients(uuid[]) from public;
 CREATE OR REPLACE FUNCTION posthorn.origin_of(url text)
  RETURNS bigint
  LANGUAGE sql
- IMMUTABLE PARALLEL SAFE STRICT
-RETURN posthorn.key_of(('origin '::text || CASE WHEN ("left"(lower((url COLLATE "C")), 6) = 'https:'::text) THEN replace((('https://'::text || lower((split_part(split_part(url, '/'::text, 3), '?'::text, 1) COLLATE "C"))) || '/'::text), ':443/'::text, '/'::text) ELSE replace((('http://'::text || lower((split_part(split_part(url, '/'::text, 3), '?'::text, 1) COLLATE "C"))) || '/'::text), ':80/'::text, '/'::text) END))
+ IMMUTABLE PARALLEL SAFE
+RETURN posthorn.key_of(CASE WHEN ("left"(url, 5) ~~* 'https'::text) THEN ('origin https://'::text || replace((lower((split_part(split_part(url, '/'::text, 3), '?'::text, 1) COLLATE "C")) || '/'::text), ':443/'::text, '/'::text)) ELSE ('origin http://'::text || replace((lower((split_part(split_part(url, '/'::text, 3), '?'::text, 1) COLLATE "C")) || '/'::text), ':80/'::text, '/'::text)) END)
 ;
 
 CREATE OR REPLACE FUNCTION posthorn.outbox_id_is_given()
@@ -3929,7 +3929,7 @@ revoke execute on function posthorn.tenant_changes() from public;
 CREATE OR REPLACE FUNCTION posthorn.tenant_key(tenant text)
  RETURNS bigint
  LANGUAGE sql
- IMMUTABLE PARALLEL SAFE STRICT
+ IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (tenant <> ''::text) THEN posthorn.key_of(('tenant '::text || tenant)) ELSE NULL::bigint END
 ;
 

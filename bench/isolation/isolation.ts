@@ -7,6 +7,7 @@ import { runIdle } from './idle.ts';
 import { runLanes } from './lanes.ts';
 import { runLimits } from './limits.ts';
 import { runPriorities } from './priorities.ts';
+import { runTable } from './table.ts';
 import { runWorkers } from './workers.ts';
 
 interface Plan {
@@ -26,22 +27,10 @@ const plans: Readonly<Record<Scenario, Plan>> = {
   idle: { run: runIdle, rounds: 2, seconds: 20 },
 };
 
-/** How little endpoints, backlogs and workers cost each other: one scenario after the other. */
-export async function runIsolation(bench: Bench): Promise<Result> {
-  const results: [Scenario, Result][] = [];
-  for (const scenario of bench.options.only) {
-    const { run, rounds, seconds } = plans[scenario];
-    const options = { ...bench.options, rounds, seconds, ...bench.options.given };
-    results.push([scenario, await run({ ...bench, options })]);
-  }
-  return {
-    title: results.map(([scenario, { title }]) => `${scenario}: ${title}`).join('\n'),
-    sections: results.flatMap(([scenario, { sections }]) =>
-      sections.map((section) => ({ ...section, title: `${scenario}: ${section.title}` })),
-    ),
-    violations: results.flatMap(([scenario, { violations }]) =>
-      violations.map((violation) => `${scenario}, ${violation}`),
-    ),
-    runs: Object.fromEntries(results.map(([scenario, { runs }]) => [scenario, runs])),
-  };
+/** The table of what the load of others costs healthy tenants, or one scenario of how little endpoints cost each other. */
+export function runIsolation(bench: Bench): Promise<Result> {
+  const { only } = bench.options;
+  if (only === undefined) return runTable(bench);
+  const { run, rounds, seconds } = plans[only];
+  return run({ ...bench, options: { ...bench.options, rounds, seconds, ...bench.options.given } });
 }

@@ -1,6 +1,6 @@
 -- Before the tables: one of their defaults, checks or generated columns calls it.
 --
--- The key of a tenant; null for the application itself.
+-- The key of a tenant; null for the application itself. Not "strict", as in origin_of().
 create or replace function posthorn.tenant_key(tenant text) returns bigint
-  language sql immutable strict parallel safe
+  language sql immutable parallel safe
   return case when tenant <> '' then posthorn.key_of('tenant ' || tenant) end;

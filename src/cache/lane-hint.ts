@@ -1,14 +1,13 @@
 // Pure: no I/O, no clock, no randomness.
 
-import { isLane } from '../domain/lane.ts';
+import { isLane, type LaneGroups } from '../domain/lane.ts';
 
 /** A lane with due work that one worker tells the others about. */
 export interface LaneHint {
   readonly lane: string;
   readonly priority: number;
   readonly dueMs: number;
-  /** Keys of the groups that share slots. */
-  readonly groups: { readonly tenant: string | null; readonly origin: string };
+  readonly groups: LaneGroups;
 }
 
 /** Larger than any time in ms until the year 2286, so that one number sorts by priority and then by age. */

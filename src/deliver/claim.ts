@@ -2,15 +2,15 @@ import type { Pool } from 'pg';
 import { plainArray } from '../db/plain-array.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { AttemptedWebhook } from '../domain/attempt.ts';
+import type { LaneGroups } from '../domain/lane.ts';
 import { nextXidOf, type Sighting } from '../domain/visibility.ts';
-import type { DiscoveredLane, LaneAccess, LaneGroups, TenantAccess } from '../lanes/lane.ts';
+import type { DiscoveredLane, LaneAccess, TenantAccess } from '../lanes/lane.ts';
 import type { LaneWish } from '../lanes/lane-wish.ts';
 
 /** A webhook that this process has leased: all that is needed to send it and to record how it ended. */
 export interface ClaimedWebhook extends AttemptedWebhook {
-  readonly dueMs: number;
-  /** Whose slots it takes. */
   readonly groups: LaneGroups;
+  readonly dueMs: number;
   readonly body: string;
   readonly headers: Readonly<Record<string, string>> | null;
   readonly contentType: string;

@@ -219,7 +219,7 @@ export class Sender {
     const answered = ended.result.kind === 'response';
     const endLane = () =>
       book.end(webhook, { begun, verdict, answered, refusal, nowMs: performance.now() });
-    const isOrdered = webhook.isOrdered || book.isOrdered(webhook.lane);
+    const isOrdered = webhook.isOrdered || book.owned.isOrdered(webhook.lane);
     if (!isOrdered) endLane();
     const onSettled = () => {
       if (isOrdered) endLane();

@@ -9,3 +9,17 @@ export function isLane(text: string): boolean {
   const number = BigInt(text);
   return number >= least && number <= most;
 }
+
+/**
+ * Whose a lane is: keys of the groups that share slots, as posthorn.tenant_key() and posthorn.origin_of() compute them, decimal. The top
+ * group is the tenant if there is one, else the origin.
+ */
+export interface LaneGroups {
+  readonly tenant: string | null;
+  readonly origin: string;
+}
+
+/** A lane whose groups are not known is a group of its own. */
+export function ownGroup(lane: string): LaneGroups {
+  return { tenant: null, origin: lane };
+}

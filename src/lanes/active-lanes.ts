@@ -1,3 +1,4 @@
+import type { LaneGroups } from '../domain/lane.ts';
 import {
   ease,
   grow,
@@ -18,7 +19,6 @@ import {
   type Throttle,
 } from '../domain/throttle.ts';
 import { forgetAfterMs, mostRemembered } from './groups.ts';
-import type { LaneGroups } from './lane.ts';
 
 interface ActiveLane {
   /** Undefined while it has no request in flight. */

@@ -1,7 +1,7 @@
 import type { GroupState } from '../domain/group-slots.ts';
+import type { LaneGroups } from '../domain/lane.ts';
 import { grow, halve, type LaneSlots, mayGrow, restMs } from '../domain/lane-slots.ts';
 import type { StrainLevel } from '../domain/strain.ts';
-import type { LaneGroups } from './lane.ts';
 import type { Timed } from './ready-times.ts';
 
 /** A tenant or an origin. The same origin may stand under several tenants, and above its lanes without one. */

@@ -5,11 +5,11 @@ import {
   initialGroupSlots,
   mostOfGroup,
 } from '../domain/group-slots.ts';
+import type { LaneGroups } from '../domain/lane.ts';
 import { ease } from '../domain/lane-slots.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import { AnsweringGroups } from './answering-groups.ts';
 import { answered, createGroup, failed, type Group, topOf } from './group.ts';
-import type { LaneGroups } from './lane.ts';
 
 /** The epochs in which a request began. */
 export interface GroupEpochs {

@@ -1,8 +1,9 @@
+import { type LaneGroups, ownGroup } from '../domain/lane.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import { ActiveLanes } from './active-lanes.ts';
 import { ClaimYield } from './claim-yield.ts';
 import { Groups } from './groups.ts';
-import { type DiscoveredLane, type LaneGroups, ownGroup } from './lane.ts';
+import type { DiscoveredLane } from './lane.ts';
 import { LaneChoice } from './lane-choice.ts';
 import type { LaneWish } from './lane-wish.ts';
 import { type LaneRule, OwnedLanes } from './owned-lanes.ts';
@@ -216,11 +217,6 @@ export class LaneBook {
       constrained[lane] = Math.min(slots, constrained[lane] ?? slots);
     }
     return constrained;
-  }
-
-  /** Whether the lane is this process's, and is sent to in order. */
-  isOrdered(lane: string): boolean {
-    return this.owned.isOrdered(lane);
   }
 
   /** The lane or tenant is limited, and this process's: it keeps to the rule from now on. */

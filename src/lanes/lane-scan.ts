@@ -1,9 +1,10 @@
 import type { Pool } from 'pg';
 import type { LaneCache } from '../cache/lane-cache.ts';
+import type { LaneHint } from '../cache/lane-hint.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import type { LaneAccess, LaneGroups, SeenLane, TenantAccess } from './lane.ts';
+import type { LaneAccess, TenantAccess } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LimitedLanes } from './limited-lanes.ts';
 
@@ -28,12 +29,16 @@ interface LaneScanOptions {
   readonly everyMs: number;
 }
 
-interface ScannedRow {
+/** As scan-owned.sql returns it. */
+interface OwnedRow {
   lane: string;
   priority: number;
   due_ms: number;
   origin: string | null;
   tenant_key: string | null;
+}
+
+interface ScannedRow extends OwnedRow {
   access: Exclude<LaneAccess, 'blocked'>;
   tenant_access: TenantAccess;
 }
@@ -84,17 +89,10 @@ export class LaneScan {
     this.#costMs = this.#lastMs - startedMs;
     events.emit('scanned', { lanes: rows.length, durationMs: this.#costMs });
     // Not waited for: it is for the others.
-    void cache?.share(
-      rows
-        .filter((row) => row.access === 'anyone' && row.tenant_access === 'anyone')
-        .map((row) => ({
-          lane: row.lane,
-          priority: row.priority,
-          dueMs: row.due_ms,
-          groups: groupsOf(row),
-        })),
-      { nextInMs: this.#pauseMs },
+    const forAnyone = rows.filter(
+      (row) => row.access === 'anyone' && row.tenant_access === 'anyone',
     );
+    void cache?.share(forAnyone.map(placeOf), { nextInMs: this.#pauseMs });
   }
 
   get #pauseMs(): number {
@@ -143,15 +141,14 @@ export class LaneScan {
 
   #note(row: ScannedRow): void {
     const { book, limited } = this.#options;
-    const seen: SeenLane = {
-      ...{ lane: row.lane, priority: row.priority, dueMs: row.due_ms, groups: groupsOf(row) },
-      ...{ access: row.access, tenantAccess: row.tenant_access },
-    };
+    const { access, tenant_access: tenantAccess } = row;
+    const seen = { ...placeOf(row), access, tenantAccess };
     if (limited.admits(seen)) book.add(seen);
     else limited.wantTheirs(seen);
   }
 }
 
-function groupsOf({ lane, origin, tenant_key: tenant }: ScannedRow): LaneGroups {
-  return { tenant, origin: origin ?? lane };
+function placeOf(row: OwnedRow): LaneHint {
+  const { lane, priority, due_ms: dueMs, origin, tenant_key: tenant } = row;
+  return { lane, priority, dueMs, groups: { tenant, origin: origin ?? lane } };
 }

@@ -1,4 +1,4 @@
-import type { LaneGroups } from './lane.ts';
+import type { LaneGroups } from '../domain/lane.ts';
 
 /** A part of a claim: up to `quota` webhooks of one lane and priority that are due from `dueFromMs` on. */
 export interface LaneWish {

@@ -1,18 +1,5 @@
+import type { LaneGroups } from '../domain/lane.ts';
 import type { Sighting } from '../domain/visibility.ts';
-
-/**
- * Whose a lane is: keys of the groups that share slots, decimal. The top group is the tenant if there is one, else the origin
- * (scheme, host and port).
- */
-export interface LaneGroups {
-  readonly tenant: string | null;
-  readonly origin: string;
-}
-
-/** A lane whose groups are not known is a group of its own. */
-export function ownGroup(lane: string): LaneGroups {
-  return { tenant: null, origin: lane };
-}
 
 /** A lane that was seen with due webhooks. */
 export interface SeenLane {

@@ -1,6 +1,6 @@
+import type { LaneGroups } from '../domain/lane.ts';
 import type { LaneEnd } from './active-lanes.ts';
 import type { GroupEpochs } from './groups.ts';
-import type { LaneGroups } from './lane.ts';
 
 /** What a request takes slots of. */
 export interface Placed {

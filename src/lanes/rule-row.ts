@@ -1,4 +1,5 @@
-import type { LaneGroups, TenantAccess } from './lane.ts';
+import type { LaneGroups } from '../domain/lane.ts';
+import type { TenantAccess } from './lane.ts';
 import type { LaneRule } from './owned-lanes.ts';
 
 /** A lane or tenant that is limited, or a lane of a limited tenant, as take-lanes.sql found it. */

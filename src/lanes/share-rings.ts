@@ -1,6 +1,6 @@
+import type { LaneGroups } from '../domain/lane.ts';
 import { type Group, topOf } from './group.ts';
 import type { Groups } from './groups.ts';
-import type { LaneGroups } from './lane.ts';
 import { ReadyTimes, type Timed } from './ready-times.ts';
 import { type Linked, Ring } from './ring.ts';
 

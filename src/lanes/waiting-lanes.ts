@@ -1,5 +1,5 @@
+import type { LaneGroups } from '../domain/lane.ts';
 import type { Groups } from './groups.ts';
-import type { LaneGroups } from './lane.ts';
 import { type KnownLane, ShareRings, type WaitingLane } from './share-rings.ts';
 
 interface NamedPlace {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { ownGroup } from '../../src/domain/lane.ts';
 import { ActiveLanes } from '../../src/lanes/active-lanes.ts';
-import { ownGroup } from '../../src/lanes/lane.ts';
 
 // How much a lane may have in flight, one rule at a time. Times are literals, ms.
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { LaneGroups } from '../../src/lanes/lane.ts';
+import type { LaneGroups } from '../../src/domain/lane.ts';
 import { LaneBook } from '../../src/lanes/lane-book.ts';
 import { Ring } from '../../src/lanes/ring.ts';
 import { of } from '../support/placed.ts';

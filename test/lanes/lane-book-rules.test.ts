@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ownGroup } from '../../src/lanes/lane.ts';
+import { ownGroup } from '../../src/domain/lane.ts';
 import { LaneBook } from '../../src/lanes/lane-book.ts';
 import type { LaneRule } from '../../src/lanes/owned-lanes.ts';
 import { of } from '../support/placed.ts';
@@ -98,7 +98,7 @@ describe('a wish', () => {
     book.own('a', { rule: rule({ isOrdered: true }), nowMs: 0 });
     const wishes = book.choose(10, 0);
     expect(wishes).toMatchObject([{ priority: 1, quota: 1, isOwned: true }]);
-    expect([book.isOrdered('a'), book.isOrdered('b')]).toEqual([true, false]);
+    expect([book.owned.isOrdered('a'), book.owned.isOrdered('b')]).toEqual([true, false]);
     // It is asked for again though a full claim gave it nothing: what is there comes first.
     book.learn({ wishes, claimed: [], discovered: [], wasFull: true });
     expect(book.choose(10, 0)).toEqual([]);

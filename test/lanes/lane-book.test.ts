@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ownGroup } from '../../src/lanes/lane.ts';
+import { ownGroup } from '../../src/domain/lane.ts';
 import { LaneBook } from '../../src/lanes/lane-book.ts';
 import type { LaneWish } from '../../src/lanes/lane-wish.ts';
 import { of } from '../support/placed.ts';

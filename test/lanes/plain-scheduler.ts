@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { LaneGroups } from '../../src/lanes/lane.ts';
+import type { LaneGroups } from '../../src/domain/lane.ts';
 import type { LaneWish } from '../../src/lanes/lane-wish.ts';
 import type { Begun, Placed } from '../../src/lanes/request.ts';
 

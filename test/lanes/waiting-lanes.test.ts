@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { type LaneGroups, ownGroup } from '../../src/domain/lane.ts';
 import { Groups } from '../../src/lanes/groups.ts';
-import { type LaneGroups, ownGroup } from '../../src/lanes/lane.ts';
 import { type Place, priorities, type WaitingLane } from '../../src/lanes/share-rings.ts';
 import { WaitingLanes } from '../../src/lanes/waiting-lanes.ts';
 

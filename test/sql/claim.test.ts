@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createEnginePool } from '../../src/db/pools.ts';
 import { type Claim, claimWebhooks } from '../../src/deliver/claim.ts';
-import { ownGroup } from '../../src/lanes/lane.ts';
+import { ownGroup } from '../../src/domain/lane.ts';
 import { LaneBook } from '../../src/lanes/lane-book.ts';
 import type { LaneWish } from '../../src/lanes/lane-wish.ts';
 import { createLog } from '../../src/log.ts';

@@ -18,7 +18,6 @@ beforeEach(() => clear(database));
 
 const leased = { leased_by: 2, lease_until: inS(3_600), attempts: 1 };
 const runOut = { leased_by: 2, lease_until: inS(-1), attempts: 1 };
-const groups = { tenant: null, origin: '1' };
 const rule = { is_held: false, is_ordered: false, max_in_flight: 5 };
 
 describe('a claim', () => {
@@ -55,16 +54,10 @@ describe('a claim', () => {
     };
     const byPlace = (a: { lane: string; priority: number }, b: typeof a) =>
       Number(a.lane) - Number(b.lane) || a.priority - b.priority;
+    const groups = { tenant: null, origin: '1' };
     expect(discovered.toSorted(byPlace)).toEqual([
-      { ...found, lane: '1', priority: 0, groups: { tenant: null, origin: '1' } },
-      {
-        ...found,
-        lane: '1',
-        priority: 1,
-        waiting: 2,
-        dueMs,
-        groups: { tenant: null, origin: '1' },
-      },
+      { ...found, groups, lane: '1', priority: 0 },
+      { ...found, groups, lane: '1', priority: 1, waiting: 2, dueMs },
       { ...found, lane: '2', priority: 2, groups: { tenant: '9', origin: '8' } },
     ]);
     expect(webhooks.map(({ webhookId }) => webhookId).toSorted()).toEqual([1, 2, 3, 4].map(idOf));
@@ -96,7 +89,10 @@ describe('a claim', () => {
       database,
       [1, 2, 3].flatMap((lane) => [1, 2, 3, 4].map((n) => ({ n: lane * 10 + n, lane }))),
     );
-    const { webhooks } = await discover({ usualSlots: 3, constrained: { '1': 1, '2': 0 } });
+    const { webhooks } = await discover({
+      usualSlots: 3,
+      constrained: { '1': 1, '2': 0 },
+    });
     expect(webhooks.map(({ lane }) => lane).toSorted()).toEqual(['1', '3', '3', '3']);
   });
 
@@ -109,7 +105,7 @@ describe('a claim', () => {
 
   it('serves what it wishes for with rank 0 before what it discovers, and that before rank 2', async () => {
     await plantQueue(database, [{ n: 1 }, { n: 2, lane: 2 }, { n: 3, lane: 3 }]);
-    const wish = { groups, priority: 1, quota: 1, dueFromMs: 0, isOwned: false };
+    const wish = { priority: 1, quota: 1, dueFromMs: 0, isOwned: false };
     const wishes = [
       { ...wish, ...of('3'), rank: 2 },
       { ...wish, ...of('1'), rank: 0 },
@@ -117,6 +113,67 @@ describe('a claim', () => {
     const { webhooks, isFull } = await discover({ wishes, limit: 2 });
     expect(webhooks.map(({ lane }) => lane).toSorted()).toEqual(['1', '2']);
     expect(isFull).toBe(true);
+  });
+});
+
+describe('a claim gives lanes that it discovers', () => {
+  const sevenEach = (places: readonly { lane: number; origin: number; tenant_key?: number }[]) =>
+    plantQueue(
+      database,
+      places.flatMap((place) =>
+        Array.from({ length: 7 }, (_, n) => ({ n: place.lane * 10 + n, ...place })),
+      ),
+    );
+  const claim = async (request: Partial<ClaimRequest>) => {
+    const { webhooks } = await claimWebhooks(database.pool, {
+      ...{
+        workerNumber: 1,
+        limit: 100,
+        windowFromMs: 0,
+        constrained: {},
+        usualSlots: 5,
+        leaseS: 120,
+      },
+      ...{ usualGroupSlots: 100, wishes: [] },
+      ...request,
+    });
+    const counts: Record<string, number> = {};
+    for (const { lane } of webhooks) counts[lane] = (counts[lane] ?? 0) + 1;
+    return counts;
+  };
+
+  it('no more than the free slots of their origin', async () => {
+    await sevenEach([
+      { lane: 1, origin: 50 },
+      { lane: 2, origin: 50 },
+      { lane: 3, origin: 50 },
+      { lane: 4, origin: 51 },
+      { lane: 5, origin: 52 },
+    ]);
+    const counts = await claim({ usualGroupSlots: 7, constrained: { '51': 2, '52': 0 } });
+    expect(counts).toEqual({ '1': 5, '2': 2, '4': 2 });
+  });
+
+  it('no more than the free slots of their tenant, whatever its origins have', async () => {
+    await sevenEach([
+      { lane: 1, origin: 50, tenant_key: 60 },
+      { lane: 2, origin: 51, tenant_key: 60 },
+      { lane: 3, origin: 52, tenant_key: 60 },
+      { lane: 4, origin: 50, tenant_key: 61 },
+    ]);
+    expect(await claim({ usualGroupSlots: 6 })).toEqual({ '1': 5, '2': 1, '4': 5 });
+  });
+
+  it('as many as a group that is known to have more can take', async () => {
+    await sevenEach([
+      { lane: 1, origin: 50 },
+      { lane: 2, origin: 50 },
+      { lane: 3, origin: 51 },
+    ]);
+    expect(await claim({ usualGroupSlots: 0, constrained: { '50': 9 } })).toEqual({
+      '1': 5,
+      '2': 4,
+    });
   });
 });
 
@@ -186,10 +243,9 @@ describe('the scan', () => {
     const due_ms = first.getTime();
     expect(found.filter(({ lane }) => lane === '1')).toEqual(
       expect.arrayContaining(
-        [0, 1, 2].map((priority) => ({
-          ...{ lane: '1', priority, due_ms, origin: null, tenant_key: null },
-          ...{ access: 'mine', tenant_access: 'anyone' },
-        })),
+        [0, 1, 2].map((priority) =>
+          expect.objectContaining({ lane: '1', priority, due_ms, tenant_access: 'anyone' }),
+        ),
       ),
     );
     expect(found.map(({ lane }) => lane).toSorted()).toEqual(['1', '1', '1', '5']);

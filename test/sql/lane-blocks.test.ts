@@ -97,7 +97,7 @@ it('the claim takes of every lane that has no block, and says "blocked" of every
     leaseS: 120,
   };
   const looked = await claimWebhooks(database.pool, {
-    ...{ ...request, usualSlots: 0 },
+    ...{ ...request, usualSlots: 0, usualGroupSlots: 500 },
     ...{ windowFromMs: 0, wishes: [] },
   });
   const blocked = looked.discovered.filter(({ access }) => access === 'blocked');

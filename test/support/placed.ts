@@ -1,4 +1,4 @@
-import { type LaneGroups, ownGroup } from '../../src/lanes/lane.ts';
+import { type LaneGroups, ownGroup } from '../../src/domain/lane.ts';
 import type { Placed } from '../../src/lanes/request.ts';
 
 /** A lane in these groups; without them in its own. */
