@@ -10,15 +10,15 @@
 -- A lane of a limited tenant is taken only by the owner of the tenant: if one worker owned the lane and another one the tenant,
 -- neither could send.
 --
--- Returns nothing for a lane without limits whose tenant has none either. "access" is 'anyone' (only its tenant has limits); 'mine',
--- with "was_own" if this worker owned it before; 'locked' (this worker could own it, but its row is locked); or 'other' (another
--- worker's, or held, or its tenant has to be taken first). The lane of an endpoint comes with its "origin", its "tenant" and
--- "tenant_access": 'anyone' (the tenant has no limits), 'mine', 'unowned' or 'theirs'.
+-- "access" is 'anyone' (it has no limits itself); 'mine', with "was_own" if this worker owned it before; 'locked' (this worker could
+-- own it, but its row is locked); or 'other' (another worker's, or held, or its tenant has to be taken first). The lane of an endpoint,
+-- and one to a URL with work, come with "origin", "tenant" and "tenant_access": 'anyone' (the tenant has no limits), 'mine', 'unowned'
+-- or 'theirs'. Returns nothing for a lane of which nothing is known.
 with tenants as materialized (
   select
-    e.lane,
-    e.tenant_key as tenant,
-    e.origin,
+    n.lane,
+    case when e.lane is null then q.tenant_key else e.tenant_key end as tenant,
+    coalesce(e.origin, q.origin) as origin,
     case
       when t.lane is null then 'anyone'
       when t.owner = :'worker_number'::integer then 'mine'
@@ -26,8 +26,21 @@ with tenants as materialized (
       else 'theirs'
     end as access
   from unnest(:'lanes'::bigint[]) as n (lane)
-  cross join lateral (select lane, tenant_key, origin from posthorn.endpoints where lane = n.lane limit 1) as e
-  left join lateral (select lane, owner from posthorn.lane_rules where lane = e.tenant_key limit 1) as t on true
+  left join lateral (select lane, tenant_key, origin from posthorn.endpoints where lane = n.lane limit 1) as e on true
+  left join lateral (
+    select tenant_key, origin
+    from posthorn.queue
+    where e.lane is null and priority < 1000 and lane = n.lane
+    order by priority, due_at
+    limit 1
+  ) as q on true
+  left join lateral (
+    select lane, owner
+    from posthorn.lane_rules
+    where lane = case when e.lane is null then q.tenant_key else e.tenant_key end
+    limit 1
+  ) as t on true
+  where coalesce(e.origin, q.origin) is not null
 ),
 -- By lane. A key of a jsonb object is found by binary search; as a join, each of n lanes would be compared with n others.
 known as materialized (
@@ -106,5 +119,4 @@ cross join known as l
 union all
 select t.lane::text, 'anyone', false, false, false, null, null, null, null, t.tenant::text, t.access, t.origin::text
 from tenants as t
-where t.access <> 'anyone'
-  and not exists (select from posthorn.lane_rules as r where r.lane = t.lane)
+where not exists (select from posthorn.lane_rules as r where r.lane = t.lane)

@@ -6,7 +6,7 @@ import { createLog } from '../../src/log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { of } from '../support/placed.ts';
-import { clear, plant } from '../support/rows.ts';
+import { clear, plant, plantQueue } from '../support/rows.ts';
 import { limitTenant } from '../support/tenants.ts';
 
 // Two workers and a limited tenant: who owns it, who owns its limited lanes, and what becomes of the lanes that were seen meanwhile.
@@ -113,6 +113,15 @@ describe('lanes that were seen before their tenant was taken', () => {
     expect(await one.take(acme)).toBe(true);
     expect(await one.take(acme)).toBe(false);
   });
+});
+
+it('what is sent to a URL is left to the owner of its tenant, whoever is told that it works again', async () => {
+  await limitTenant(database, { id: 'acme', max_in_flight: 9 });
+  await plantQueue(database, [{ n: 1, lane: 5, origin: 6, tenant_key: acme }]);
+  await two.take(acme);
+  await one.take('5');
+  await two.take('5');
+  expect([lanesIn(one), lanesIn(two)]).toEqual([[], ['5']]);
 });
 
 it.each([

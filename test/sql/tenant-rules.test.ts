@@ -166,12 +166,15 @@ describe('taking', () => {
     expect(rows).toEqual([{ owner: one.access === 'mine' ? 1 : one.lane }]);
   });
 
-  it('a lane without limits says who owns its tenant, if that has limits', async () => {
+  it('a lane without limits says whose it is, and who owns the limits of that tenant', async () => {
     await limitTenant(database, { id: 'acme', max_in_flight: 2 });
     const lane = await endpointOf();
-    const other = await registerEndpoint(database, { url, tenant: 'globex' });
-    expect(await take(lane, String((await other.row())['lane']))).toEqual({
+    const other = String((await (await registerEndpoint(database, { url })).row())['lane']);
+    await plantQueue(database, [{ n: 1, lane: 5, origin: 6, tenant_key: key }]);
+    expect(await take(lane, other, '5', '7')).toEqual({
       [lane]: ['anyone', key, 'unowned'],
+      [other]: ['anyone', null, 'anyone'],
+      '5': ['anyone', key, 'unowned'],
     });
   });
 });
