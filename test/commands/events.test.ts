@@ -149,6 +149,9 @@ it('tenants are limited, and their limits shown and taken away', async () => {
     const refused = await posthorn(...change, ...wrong);
     expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining(said)]);
   }
+  const all = await posthorn('tenants', 'change', '*', '--max-in-flight', '3');
+  expect(all.exitCode).not.toBe(0);
+  expect(all.stderr).toContain('the id of a tenant must not be "*"');
 });
 
 it('tenants are listed and renamed', async () => {
