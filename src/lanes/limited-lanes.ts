@@ -32,6 +32,8 @@ const lockedAgainMs = 100;
 export class LimitedLanes {
   readonly #options: LimitedLanesOptions;
   readonly #wanted = new Set<string>();
+  /** Those of them that somebody named: which lanes with work are behind them is not known. */
+  readonly #named = new Set<string>();
   /** Wanted as well, and not asked for again before a time. */
   readonly #locked = new Set<string>();
   /** By tenant: lanes that were seen with work and can be claimed once the tenant is this worker's. */
@@ -62,6 +64,7 @@ export class LimitedLanes {
   /** Notes that the rule of a lane or tenant has to be read, and that it is to be taken if it can be. */
   want(lane: string): void {
     this.#wanted.add(lane);
+    this.#named.add(lane);
   }
 
   /** Wants what another worker owns of a lane that was seen with work: that worker may be frozen. */
@@ -97,7 +100,9 @@ export class LimitedLanes {
     for (const lane of lanes) {
       const row = rules.get(lane);
       const isNewTenant = row !== 'unreadable' && row?.is_tenant === true && this.#isNew(row);
-      needsScan ||= isNewTenant && !this.#behind.has(lane);
+      // Other workers knew of lanes that they cannot claim from any more.
+      needsScan ||= isNewTenant && (this.#named.has(lane) || !this.#behind.has(lane));
+      this.#named.delete(lane);
       this.#learn(lane, row);
     }
     return needsScan;
@@ -193,7 +198,7 @@ export class LimitedLanes {
     const access = row.access === 'anyone' ? 'anyone' : 'unowned';
     const seen = { lane: row.lane, access, dueMs: 0, groups, tenantAccess: 'unowned' } as const;
     for (const priority of priorities) this.#await(groups.tenant, { ...seen, priority });
-    this.want(groups.tenant);
+    this.#wanted.add(groups.tenant);
   }
 
   #await(tenant: string, seen: SeenLane): void {
@@ -220,7 +225,7 @@ export class LimitedLanes {
   #isReady(key: string, access: TenantAccess): boolean {
     if (access === 'anyone' || (access === 'mine' && this.#options.book.owned.has(key)))
       return true;
-    if (access !== 'theirs') this.want(key);
+    if (access !== 'theirs') this.#wanted.add(key);
     return false;
   }
 
