@@ -4,9 +4,11 @@
 -- psql "$DATABASE_URL" -c begin -f sql/claim.sql -c rollback \
 --   -v worker_number=1 -v max_webhooks=10 -v window_from_ms=0 -v lanes='{1}' -v priorities='{1}' -v quotas='{5}' \
 --   -v due_from_ms='{0}' -v ranks='{1}' -v free_slots='{}' -v usual_slots=8 -v usual_group_slots=16 -v lease_s=90 \
---   -v are_owned='{false}' -v origins='{1}' -v tenants='{null}' -v aheads='{1}'
+--   -v are_owned='{false}' -v origins='{1}' -v tenants='{null}' -v aheads='{1}' \
+--   -v max_newest=0
 --
--- window_from_ms: the start of the discovery window; 'infinity' means no discovery.
+-- window_from_ms: the start of the discovery window; 'infinity' means no discovery. max_newest: how many of the latest webhooks to look
+-- at beyond the window, if it sees as many as it can.
 -- lanes, priorities, quotas, due_from_ms, ranks, are_owned, origins, tenants, aheads: the lanes to claim from. One element of each
 -- array describes one lane. Rank 0 goes first. are_owned: this worker owns the lane or its tenant, and keeps the limits. origins,
 -- tenants: as the worker knows them; those of an endpoint are read here, because they can change. aheads: how many webhooks to take
@@ -17,7 +19,8 @@
 -- Returns a row per claimed webhook, and one last row whose "discovered" is a JSON object:
 -- { now: ms, xmin, xmax: those of the snapshot, age: of transaction 3, from which the next transaction's id follows,
 --   full: the claim met its limit, so a lane may have more than it gave,
---   lanes: [[lane, priority, waiting, first due ms, last due ms, access, origin, tenant, tenant access], ...] }
+--   seen, seen_to: how many webhooks the window saw, at most 1,000, and when the last of them is due, ms,
+--   lanes: [[lane, priority, waiting, first due ms, access, origin, tenant, tenant access], ...] }
 -- access says who may claim the lane: 'anyone'; 'mine' (it has limits and this worker owns it); 'unowned' (it has limits and no
 -- owner); 'theirs' (another worker owns it); 'blocked' (by a breaker, or because its endpoint is paused or disabled); or 'probe'
 -- (by the breaker of its origin only, whose probe is due: one webhook of this lane can be that).
@@ -28,7 +31,28 @@
 -- or an IN-subquery, a nested loop ran it once per row and the limit was lost. Both lookups have a lower bound on due_at, so that
 -- they do not read the dead index entries that an old transaction keeps. Breakers and rules are read here, not from a worker's
 -- memory: what one worker opened, no other worker claims, and what a person paused is not sent.
-with discovered as materialized (
+with page as materialized (
+  select lane, priority, due_at, origin, tenant_key
+  from posthorn.queue
+  where priority > -1
+    and (lease_until is null or lease_until < now())
+    and due_at >= to_timestamp(:'window_from_ms'::float8 / 1000)
+    and due_at <= now()
+  order by due_at
+  limit 1000
+),
+-- Behind a page that is full: what has just come does not wait until all pages before it have been looked at.
+newest as (
+  select lane, priority, due_at, origin, tenant_key
+  from posthorn.queue
+  where priority > -1
+    and (lease_until is null or lease_until < now())
+    and due_at > (select max(due_at) from page)
+    and due_at <= now()
+  order by due_at desc
+  limit :'max_newest'::integer
+),
+discovered as materialized (
   select
     d.*,
     coalesce(d.own_origin, e.origin) as origin,
@@ -39,19 +63,9 @@ with discovered as materialized (
       priority,
       count(*)::integer as waiting,
       min(due_at) as first_due,
-      max(due_at) as last_due,
       min(origin) as own_origin,
       min(tenant_key) as own_tenant
-    from (
-      select lane, priority, due_at, origin, tenant_key
-      from posthorn.queue
-      where priority > -1
-        and (lease_until is null or lease_until < now())
-        and due_at >= to_timestamp(:'window_from_ms'::float8 / 1000)
-        and due_at <= now()
-      order by due_at
-      limit 1000
-    ) as page
+    from (select * from page union all select * from newest) as seen
     group by lane, priority
   ) as d
   left join lateral (
@@ -273,13 +287,14 @@ select
     'xmax', pg_snapshot_xmax(pg_current_snapshot())::text,
     'age', age('3'::xid),
     'full', (select count(*) from candidates) >= :'max_webhooks'::integer - (select count(*) from wanted where is_ordered),
+    'seen', (select count(*) from page),
+    'seen_to', (select (extract(epoch from max(due_at)) * 1000)::float8 from page),
     'lanes', (
       select json_agg(json_build_array(
         d.lane::text,
         d.priority,
         d.waiting,
         (extract(epoch from d.first_due) * 1000)::float8,
-        (extract(epoch from d.last_due) * 1000)::float8,
         case
           when rule.access = 'blocked' then 'blocked'
           when away.is_ripe and not coalesce(own.has_to_wait, false) then 'probe'

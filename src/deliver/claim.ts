@@ -4,7 +4,7 @@ import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { AttemptedWebhook } from '../domain/attempt.ts';
 import type { LaneGroups } from '../domain/lane.ts';
 import { nextXidOf, type Sighting } from '../domain/visibility.ts';
-import type { DiscoveredLane, LaneAccess, TenantAccess } from '../lanes/lane.ts';
+import type { DiscoveredLane, LaneAccess, SeenPage, TenantAccess } from '../lanes/lane.ts';
 import type { LaneWish } from '../lanes/lane-wish.ts';
 
 /** A webhook that this process has leased: all that is needed to send it and to record how it ended. */
@@ -39,6 +39,7 @@ export interface ClaimedWebhook extends AttemptedWebhook {
 export interface Claim {
   readonly webhooks: readonly ClaimedWebhook[];
   readonly discovered: readonly DiscoveredLane[];
+  readonly page: SeenPage;
   readonly look: Sighting;
   /** It met its limit: a lane that was wished for may have more than it gave. */
   readonly isFull: boolean;
@@ -50,6 +51,8 @@ export interface ClaimRequest {
   readonly wishes: readonly LaneWish[];
   /** Where the discovery window starts; undefined: do not discover. */
   readonly windowFromMs: number | undefined;
+  /** Beyond a full window; 0 if it is not said. */
+  readonly maxNewest?: number;
   /** Lanes that may get less than the usual slots when discovered. */
   readonly constrained: Readonly<Record<string, number>>;
   readonly usualSlots: number;
@@ -97,9 +100,11 @@ export interface ClaimRow {
     xmax: string;
     age: number;
     full: boolean;
+    seen: number;
+    seen_to: number | null;
     lanes:
       | [
-          ...[string, number, number, number, number, LaneAccess],
+          ...[string, number, number, number, LaneAccess],
           ...[string | null, string | null, TenantAccess],
         ][]
       | null;
@@ -120,6 +125,7 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
     workerNumber: request.workerNumber,
     maxWebhooks: request.limit,
     windowFromMs: request.windowFromMs ?? Number.POSITIVE_INFINITY,
+    maxNewest: request.maxNewest ?? 0,
     lanes: plainArray(wishes.map((wish) => wish.lane)),
     priorities: plainArray(wishes.map((wish) => wish.priority)),
     quotas: plainArray(wishes.map((wish) => wish.quota)),
@@ -142,17 +148,17 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
   return {
     webhooks: found.map((row) => toWebhook(row, { claimed, request, bodies })),
     discovered: (seen.lanes ?? []).map(
-      ([lane, priority, waiting, dueMs, lastDueMs, access, origin, tenant, tenantAccess]) => ({
+      ([lane, priority, waiting, dueMs, access, origin, tenant, tenantAccess]) => ({
         lane,
         priority,
         waiting,
         dueMs,
-        lastDueMs,
         access,
         tenantAccess,
         groups: { tenant, origin: origin ?? lane },
       }),
     ),
+    page: { webhooks: seen.seen, toMs: seen.seen_to ?? 0 },
     look: {
       nowMs: seen.now,
       xmin: Number(seen.xmin),

@@ -27,17 +27,16 @@ export class DiscoveryWindow {
    * Moves on after a claim that looked. True when it passes by webhooks that it cannot see: more than a page of them are due at one
    * instant, as after a bulk insert with one send_at, and a scan of all lanes must find them.
    */
-  move({ discovered, look }: Look): boolean {
+  move({ page, look }: Look): boolean {
     const next = this.#visibility.windowAfter(look) - 1;
-    const seen = discovered.reduce((sum, lane) => sum + lane.waiting, 0);
-    if (seen < discoveryPage) {
+    if (page.webhooks < discoveryPage) {
       this.#fromMs = this.#afterPagesMs ?? next;
       this.#afterPagesMs = undefined;
       return false;
     }
     // More than a page: go on where it ended, and afterwards where the first page would have had us go on.
     this.#afterPagesMs ??= next;
-    const lastDueMs = discovered.reduce((last, lane) => Math.max(last, lane.lastDueMs), 0);
+    const { toMs: lastDueMs } = page;
     const fromMs = this.#fromMs ?? 0;
     const hasPassed = lastDueMs > fromMs;
     this.#fromMs = hasPassed ? lastDueMs : fromMs + 0.001;

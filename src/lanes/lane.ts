@@ -14,7 +14,6 @@ export interface SeenLane {
 /** A lane with due webhooks in the discovery window. */
 export interface DiscoveredLane extends SeenLane {
   readonly waiting: number;
-  readonly lastDueMs: number;
 }
 
 /**
@@ -27,11 +26,17 @@ export type LaneAccess = 'anyone' | 'mine' | 'unowned' | 'theirs' | 'blocked' | 
 /** The same for its tenant: who may claim its lanes, as far as its own limits are concerned. */
 export type TenantAccess = Exclude<LaneAccess, 'blocked' | 'probe'>;
 
-/** What a claim saw of the queue. */
+/** What a claim saw of the queue in its window. */
 export interface Look {
-  readonly discovered: readonly DiscoveredLane[];
+  readonly page: SeenPage;
   readonly look: Sighting;
 }
 
-/** Discovers as many rows as the page of claim.sql holds. A full page means that there may be more. */
+export interface SeenPage {
+  readonly webhooks: number;
+  /** When the last of them is due; 0 if there is none. */
+  readonly toMs: number;
+}
+
+/** Sees as many rows as the page of claim.sql holds. A full page means that there may be more. */
 export const discoveryPage = 1_000;

@@ -27,6 +27,7 @@ const claim = () =>
     origins: [],
     tenants: [],
     usualGroupSlots: 500,
+    maxNewest: 0,
     ...{ freeSlots: '{}', usualSlots: 10 },
   });
 

@@ -107,6 +107,7 @@ function claiming(): Step {
         origins: [],
         tenants: [],
         usualGroupSlots: 500,
+        maxNewest: 0,
         ...{ freeSlots: '{}', usualSlots: 10 },
       });
     },

@@ -55,12 +55,33 @@ it('a page that ends within an instant goes on there, without a scan', async () 
   expect(seen.size).toBe(1_700);
 });
 
-async function look(window: DiscoveryWindow): Promise<{ lanes: string[]; needsScan: boolean }> {
+it('what has just come is seen beside pages of what came before, and the pages go on as they would', async () => {
+  const window = new DiscoveryWindow();
+  await look(window);
+  await enqueue(2_500, { microseconds: 1 });
+  await look(window);
+  await enqueue(300, { microseconds: 1 });
+  const { rows } = await database.pool.query<{ lane: string }>(
+    'select lane::text from posthorn.queue order by due_at desc limit 200',
+  );
+  const seen = await look(window, { maxNewest: 200 });
+  expect(seen.lanes).toEqual(expect.arrayContaining(rows.map(({ lane }) => lane)));
+  expect(seen.lanes).toHaveLength(1_200);
+  const others = new Set<string>();
+  while (window.hasMore) for (const lane of (await look(window)).lanes) others.add(lane);
+  expect(others.size).toBe(800);
+});
+
+async function look(
+  window: DiscoveryWindow,
+  more: { maxNewest?: number } = {},
+): Promise<{ lanes: string[]; needsScan: boolean }> {
   const claim = await claimWebhooks(database.pool, {
     workerNumber: 1,
     limit: 0,
     wishes: [],
     windowFromMs: window.fromMs,
+    ...more,
     constrained: {},
     usualSlots: 8,
     usualGroupSlots: 500,

@@ -241,7 +241,6 @@ describe('what the window sees', () => {
     groups,
     priority: 1,
     dueMs: 5,
-    lastDueMs: 5,
     access: 'anyone',
     tenantAccess: 'anyone',
   } as const;

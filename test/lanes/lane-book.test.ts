@@ -131,7 +131,6 @@ describe('learning from a claim', () => {
           priority: 1,
           waiting: 3,
           dueMs: 7,
-          lastDueMs: 9,
           access: 'anyone',
           tenantAccess: 'anyone',
           groups: ownGroup('a'),

@@ -50,7 +50,7 @@ describe('a claim', () => {
     const { discovered, webhooks } = await discover({ windowFromMs: from.getTime() });
     const [dueMs, lastDueMs] = [from.getTime(), late.getTime()];
     const found = {
-      ...{ waiting: 1, dueMs: lastDueMs, lastDueMs, access: 'anyone', tenantAccess: 'anyone' },
+      ...{ waiting: 1, dueMs: lastDueMs, access: 'anyone', tenantAccess: 'anyone' },
     };
     const byPlace = (a: { lane: string; priority: number }, b: typeof a) =>
       Number(a.lane) - Number(b.lane) || a.priority - b.priority;

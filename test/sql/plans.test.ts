@@ -138,6 +138,7 @@ async function claim(): Promise<{ webhook_id: string; number: number; lane: stri
     freeSlots: JSON.stringify({ [deadLane]: 0 }),
     usualSlots: 8,
     usualGroupSlots: 512,
+    maxNewest: 0,
     origins: lanes,
     tenants: lanes.map(() => null),
     leaseS: 90,

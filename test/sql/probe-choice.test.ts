@@ -279,6 +279,7 @@ it('what a probe gives is what a claim gives', async () => {
       freeSlots: '{}',
       usualSlots: 9,
       usualGroupSlots: 99,
+      maxNewest: 0,
       origins: [],
       tenants: [],
       leaseS: 300,
