@@ -85,6 +85,11 @@ export class Sender {
     return [...this.#inFlight.values()].map((webhook) => webhook.webhookId);
   }
 
+  /** What this process is sending now. */
+  get underWay(): Iterable<ClaimedWebhook> {
+    return this.#inFlight.values();
+  }
+
   /** Resolves as soon as nothing is in flight. */
   whenIdle(): Promise<void> {
     if (this.#inFlight.size === 0) return Promise.resolve();

@@ -3,6 +3,7 @@ import type { StrainLevel } from '../domain/strain.ts';
 import { ActiveLanes } from './active-lanes.ts';
 import { ClaimYield } from './claim-yield.ts';
 import { Groups } from './groups.ts';
+import type { HeldBackGroup } from './held-back.ts';
 import type { DiscoveredLane } from './lane.ts';
 import { LaneChoice } from './lane-choice.ts';
 import type { LaneWish } from './lane-wish.ts';
@@ -60,10 +61,7 @@ export class LaneBook {
     return this.#active.usualSlots;
   }
 
-  /**
-   * How many slots a tenant or an origin has that is not known yet; fewer, down to none, when those that do not answer
-   * hold three quarters of all slots. As of the latest choice.
-   */
+  /** How many slots a tenant or an origin has that is not known yet: none when those that do not answer hold three quarters of all. */
   get usualGroupSlots(): number {
     return this.#groups.usualSlots;
   }
@@ -151,10 +149,7 @@ export class LaneBook {
     this.#waiting.add({ ...this.#placeOf(lane), dueMs: Math.min(lane.dueMs, fromMs) });
   }
 
-  /**
-   * Notes that a lane may have work, whatever its priority and however old. Without groups it keeps those that are known;
-   * if none are, it is a group of its own until it is seen.
-   */
+  /** Notes that a lane may have work, whatever its priority and age. Without groups it keeps those that are known, or is one of its own. */
   addAll(lane: string, groups?: LaneGroups): void {
     const known = groups ?? this.#groupsOf(lane) ?? ownGroup(lane);
     for (const priority of priorities) this.add({ lane, priority, dueMs: 0, groups: known });
@@ -220,6 +215,11 @@ export class LaneBook {
       constrained[lane] = Math.min(slots, constrained[lane] ?? slots);
     }
     return constrained;
+  }
+
+  /** The tenants and origins that have waiting lanes and no room; at most 50. */
+  heldBack(nowMs: number): HeldBackGroup[] {
+    return this.#waiting.heldBack.look(nowMs);
   }
 
   /** Whether this process keeps the limits of the lane. */

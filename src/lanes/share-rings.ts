@@ -89,6 +89,16 @@ export class ShareRings {
     return this.#roots[priority]?.ring.next();
   }
 
+  /** All groups with waiting lanes, the tenants as well as their origins. One with several priorities comes several times. */
+  *waitingGroups(): Generator<WaitingGroup> {
+    for (const root of this.#roots) {
+      for (const top of root.groups?.values() ?? []) {
+        yield top;
+        yield* top.branch.groups?.values() ?? [];
+      }
+    }
+  }
+
   /** Where a lane of these groups stands; the branch is made if it is not there. */
   branchFor(groups: LaneGroups, priority: number): Branch {
     const root = this.#roots[priority];
