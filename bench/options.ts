@@ -81,7 +81,16 @@ export const isolationRows = [
 ] as const;
 
 export type Scenario = (typeof scenarios)[number];
-const scenarios = ['hang', 'dead', 'lanes', 'workers', 'priorities', 'limits', 'idle'] as const;
+const scenarios = [
+  'hang',
+  'dead',
+  'lanes',
+  'workers',
+  'priorities',
+  'limits',
+  'ordered',
+  'idle',
+] as const;
 
 export const usage = `Usage: npm run bench -- [options]
 
@@ -109,7 +118,7 @@ export const usage = `Usage: npm run bench -- [options]
                      and pruning; 10 minutes, of which --keep saves three the next time
   --memory           measure what a worker takes of memory instead while webhooks come for --minutes, one worker for each
                      of --new-hosts 10,100 (percent) and --semi-spaces 0,16 (MB; 0: as Node sizes it), --rate 100 each
-  --only NAME        in place of the table of --isolation: hang, dead, lanes, workers, priorities, limits or idle, each with its
+  --only NAME        in place of the table of --isolation: hang, dead, lanes, workers, priorities, limits, ordered or idle, each with its
                      own --rounds and --seconds;
                      history, waiting, endpoints, pinned or churn of --growth
   --backlog 1000000  webhooks that wait, for the dead endpoint or for their time

@@ -1,3 +1,4 @@
+import { mostUnrecorded } from '../src/deliver/train.ts';
 import { byEndpoint } from './check-limits.ts';
 import { type Finding, hasZombies, settleMs } from './finding.ts';
 import { SettingsHistory, type Span } from './settings.ts';
@@ -16,6 +17,8 @@ interface Life {
 
 /**
  * While an endpoint is ordered, a webhook never begins before an earlier one ended or was cancelled.
+ *
+ * After a worker died, those whose answers were not recorded come again: no more than the last few, before anything new.
  *
  * Only of webhooks whose first attempt is in the span: the place of those that were tried before depends on their retries. Ids
  * of one producer grow, so that the order of an endpoint is that of its ids.
@@ -38,6 +41,8 @@ export async function checkOrder({ subject, figures, expectNone }: Finding): Pro
     if (event === 'cancel' && took !== false && !cancelledMs.has(id)) cancelledMs.set(id, fromMs);
   }
   const overtaken: unknown[] = [];
+  const repeats: Repeat[] = [];
+  const operated = new Set(orders.map(({ id }) => id));
   let proved = 0;
   for (const name of endpointNames) {
     const history = new SettingsHistory(name, changes.get(name) ?? []);
@@ -49,6 +54,11 @@ export async function checkOrder({ subject, figures, expectNone }: Finding): Pro
         .filter((id) => !poison.has(id) && (startedMs.get(id) ?? span.fromMs) >= span.fromMs)
         .map((id) => lifeOf(id, { arrivals: arrivals.get(id) ?? [], cancelledMs, span }))
         .sort((a, b) => (a.id < b.id ? -1 : 1));
+      const checked = new Set(lives.map(({ id }) => id).filter((id) => !operated.has(id)));
+      const inSpan = (ofEndpoint.get(name) ?? []).filter(
+        ({ id, atMs }) => checked.has(id) && atMs <= span.toMs,
+      );
+      repeats.push(...repeatsOf(inSpan));
       proved += lives.filter(({ beganMs }) => beganMs !== undefined).length;
       overtaken.push(
         ...overtakersOf(lives).map((found) => ({
@@ -60,6 +70,7 @@ export async function checkOrder({ subject, figures, expectNone }: Finding): Pro
     }
   }
   figures['requests in an order'] = proved;
+  figures['of them sent twice'] = repeats.length;
   const { rows: how } = await client.query(
     `select a.webhook_id, o.created_at, a.number, a.worker, a.error, a.started_at, a.finished_at
      from posthorn.attempts as a
@@ -72,6 +83,11 @@ export async function checkOrder({ subject, figures, expectNone }: Finding): Pro
   expectNone(
     'an ordered endpoint is served in order',
     overtaken.map((found) => ({ ...(found as object), how })),
+  );
+
+  expectNone(
+    'an ordered endpoint gets again only what came last',
+    hasZombies(stage) ? [] : repeats.filter(({ later }) => later > mostUnrecorded),
   );
 
   function cancelledOf(name: EndpointName): string[] {
@@ -114,6 +130,29 @@ function overtakersOf(lives: readonly Life[]): object[] {
       });
     }
     if (last === undefined || life.endedMs > last.endedMs) last = life;
+  }
+  return found;
+}
+
+interface Repeat {
+  readonly again: string;
+  readonly at: string;
+  /** How many later webhooks had come by then. With many, its answer must have been recorded. */
+  readonly later: number;
+}
+
+/** Webhooks that came again although they had been accepted. */
+function repeatsOf(arrivals: readonly Arrival[]): Repeat[] {
+  const found: Repeat[] = [];
+  const begun = new Set<string>();
+  const accepted = new Set<string>();
+  for (const { id, atMs, answer, hungUp } of arrivals) {
+    if (accepted.has(id)) {
+      const later = [...begun].filter((other) => other > id).length;
+      found.push({ again: id, at: new Date(atMs).toISOString(), later });
+    }
+    begun.add(id);
+    if (answer === 'accepted' && !hungUp) accepted.add(id);
   }
   return found;
 }

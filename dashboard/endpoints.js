@@ -107,7 +107,7 @@ function Card({ endpoint, pulse, again, isAlone }) {
     </div>
     <p class="facts">
       ${count(backlog.waiting)}${backlog.is_at_least ? '+' : ''} waiting${backlog.oldest_due_at !== null && html`, the oldest ${Date.parse(backlog.oldest_due_at) > Date.now() ? `is due ${ago(backlog.oldest_due_at)}` : `has been due for ${age(backlog.oldest_due_at)}`}`}; ${count(backlog.delivering)} being sent
-      ${breaker.state === 'open' && html` · <b>failing for ${age(breaker.failing_since)}</b> (${breaker.last_error ?? 'unknown'}), next probe ${dueIn(breaker.next_probe_at)}`}
+      ${breaker.state === 'open' && html` · <b>${breaker.of_origin ? 'its host has not answered' : 'failing'} for ${age(breaker.failing_since)}</b> (${breaker.last_error ?? 'unknown'}), next probe ${dueIn(breaker.next_probe_at)}`}
       ${breaker.state !== 'open' && breaker.consecutive_failures > 0 && html` · ${count(breaker.consecutive_failures)} failures in a row (${breaker.last_error})`}
       ${breaker.throttled_until !== null && html` · told to wait by the receiver (429 or 503), next attempt ${dueIn(breaker.throttled_until)}`}
       ${status !== 'active' && html` · ${status} ${reasonText(endpoint)} ${ago(endpoint.status_since)}`}

@@ -72,8 +72,8 @@ export function verdictOf(stats) {
   for (const breaker of stats.breakers) {
     findings.push({
       level: 'warning',
-      what: `${breaker.url} has been failing for ${age(breaker.failing_since)}${breaker.last_error === null ? '' : ` (${breaker.last_error})`}.`,
-      todo: `Its webhooks wait and keep their attempts. Posthorn sends one of them as a probe ${dueIn(breaker.next_probe_at)}, and the others when that succeeds.`,
+      what: `${breaker.of_origin ? `Nothing at ${breaker.url} has answered` : `${breaker.url} has been failing`} for ${age(breaker.failing_since)}${breaker.last_error === null ? '' : ` (${breaker.last_error})`}.`,
+      todo: `${breaker.of_origin ? 'The webhooks of all its endpoints' : 'Its webhooks'} wait and keep their attempts. Posthorn sends one of them as a probe ${dueIn(breaker.next_probe_at)}, and the others when that succeeds.`,
     });
   }
   for (const alert of stats.alerts.filter(({ rule }) => !told.has(rule))) {

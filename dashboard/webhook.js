@@ -15,6 +15,8 @@ const waits = {
     'Waiting for a slot of its tenant, which a worker holds back so that others have room.',
   breaker:
     'Waiting for its endpoint, which failed several times in a row. Posthorn sends it one webhook at a time as a probe until one succeeds.',
+  origin_breaker:
+    'Waiting because nothing at its scheme, host and port answered several times in a row. Posthorn sends one webhook at a time there as a probe until one is answered.',
   retry_of_the_first:
     'Waiting for the webhook before it, because its endpoint takes webhooks in order.',
   endpoint_paused: 'Its endpoint is paused by you. Resume the endpoint to send it.',

@@ -3,7 +3,7 @@
 -- endpoints   URLs with their own settings; a webhook names an endpoint instead of a URL; changed rarely
 -- lane_rules  the settings that the claim needs: a narrow row per held or limited endpoint, written by a trigger. Other
 --             endpoints have none, and a webhook to them costs the claim no more than one to a plain URL
--- breakers    a narrow row per lane that fails. A healthy lane has none and costs no write
+-- breakers    a narrow row per lane or origin that fails. A healthy one has none and costs no write
 -- sealing     the progress of sealing the secrets of endpoints
 
 create type posthorn.endpoint_status as enum ('active', 'paused', 'disabled', 'deleted');
@@ -56,6 +56,9 @@ create table posthorn.endpoints (
 
 create index endpoints_for_tenants on posthorn.endpoints (tenant, id);
 
+-- The endpoints of an origin whose breaker is open.
+create index endpoints_for_origins on posthorn.endpoints (origin);
+
 create index endpoints_for_pruning on posthorn.endpoints (status_since) where status = 'deleted';
 
 -- Endpoints that Posthorn disabled: few, even if there are many endpoints.
@@ -87,10 +90,18 @@ create table posthorn.lane_rules (
 
 create type posthorn.breaker_state as enum ('closed', 'open');
 
--- A closed breaker with a row: failures are being counted. Open: nothing of the lane is claimed, and its backlog is not
--- touched, rescheduled or scanned; after open_until one worker may send one webhook as a probe.
+-- Answers that are failures count to their lane. Requests without an answer count to the origin as well, and every answer
+-- shows that the origin is alive.
+--
+-- A closed breaker with a row: failures are being counted. Open: nothing of the lane, or of all lanes of the origin, is
+-- claimed, and the backlog is not touched or rescheduled; after open_until one worker may send one webhook as a probe.
 create table posthorn.breakers (
-  lane bigint not null,
+  -- Of a lane, or of an origin.
+  key bigint not null,
+  -- For people. Of a lane: one of its URLs, without the query. Of an origin: scheme, host and port.
+  url text not null,
+  -- That of the lane. An origin's row has its own key here.
+  origin bigint not null generated always as (posthorn.origin_of(url)) stored,
   state posthorn.breaker_state not null default 'closed',
   -- Failures in a row, and how often the breaker opened since the last success.
   consecutive integer not null default 0,
@@ -106,9 +117,9 @@ create table posthorn.breakers (
   -- The receiver asked for this pause with 429 or 503 and Retry-After: nothing is sent before, whatever the state.
   throttled_until timestamptz,
   last_error text,
-  -- A URL of the lane, without its query, for people.
-  url text not null,
-  constraint breakers_pkey primary key (lane)
+  -- Of an origin: its only lane that has failed since it last answered. Null: several have.
+  only_lane bigint,
+  constraint breakers_pkey primary key (key)
 ) with (
   fillfactor = 50,
   autovacuum_vacuum_scale_factor = 0,
@@ -116,7 +127,10 @@ create table posthorn.breakers (
   autovacuum_vacuum_cost_delay = 0
 );
 
-create index breakers_for_probe on posthorn.breakers (open_until) where state = 'open';
+-- Of lanes. Those of origins are looked up by their keys.
+create index breakers_for_probe on posthorn.breakers (open_until) where state = 'open' and key <> origin;
+
+create index breakers_for_origins on posthorn.breakers (origin);
 
 -- The progress of sealing; one row, written by the task posthorn:secrets.
 create table posthorn.sealing (
@@ -140,5 +154,5 @@ create table posthorn.sealing (
 
 comment on table posthorn.endpoints is 'Registered endpoints: their URLs and settings.';
 comment on table posthorn.lane_rules is 'The settings of held or limited endpoints that the claim needs; written by a trigger.';
-comment on table posthorn.breakers is 'The failing lanes and the state of their breakers. A lane without a row is healthy.';
+comment on table posthorn.breakers is 'The failing lanes and origins and the state of their breakers. One without a row is healthy.';
 comment on table posthorn.sealing is 'The progress of sealing the secrets of endpoints with the current key.';

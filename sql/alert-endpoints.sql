@@ -12,8 +12,20 @@ with failing as (
     b.last_error,
     row_number() over (partition by a.id is not null order by b.failing_since) as place,
     a.id is not null as is_known
-  from posthorn.breakers as b
-  join posthorn.endpoints as e on e.lane = b.lane
+  from (
+    select b.failing_since, b.consecutive, b.last_error, e.id
+    from posthorn.breakers as b
+    join posthorn.endpoints as e on e.lane = b.key
+    union all
+    -- Nothing at its origin answers, and something waits for it.
+    select b.failing_since, b.consecutive, b.last_error, e.id
+    from posthorn.breakers as b
+    join posthorn.endpoints as e on e.origin = b.key
+    where b.state = 'open'
+      and exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = e.lane)
+      and not exists (select from posthorn.breakers as own where own.key = e.lane and own.failing_since <= b.failing_since)
+  ) as b
+  join posthorn.endpoints as e on e.id = b.id
   left join posthorn.alerts as a
     on a.rule = 'endpoint_failing' and a.subject = e.id::text and a.resolved_at is null
   where b.failing_since <= now() - :'failing_s'::float8 * interval '1 second'

@@ -10,11 +10,11 @@
 -- Nothing is looked up as long as no alert of a backlog has been told of. A lane is looked at priority by priority, as
 -- the index has it, and 2,000 lanes at most.
 with lanes as materialized (
-  select lane
+  select key as lane
   from posthorn.lane_blocks
   where exists (
     select from posthorn.alerts where rule in ('backlog', 'backlog_age') and resolved_at is null and fired_at is not null)
-  group by lane
+  group by key
   having bool_and(reason in ('throttled', 'retry_of_the_first')) and not bool_and(is_brief)
   limit 2000
 ),

@@ -4,12 +4,13 @@
 -- psql "$DATABASE_URL" -c begin -f sql/claim.sql -c rollback \
 --   -v worker_number=1 -v max_webhooks=10 -v window_from_ms=0 -v lanes='{1}' -v priorities='{1}' -v quotas='{5}' \
 --   -v due_from_ms='{0}' -v ranks='{1}' -v free_slots='{}' -v usual_slots=8 -v usual_group_slots=16 -v lease_s=90 \
---   -v are_owned='{false}' -v origins='{1}'
+--   -v are_owned='{false}' -v origins='{1}' -v aheads='{1}'
 --
 -- window_from_ms: the start of the discovery window; 'infinity' means no discovery.
--- lanes, priorities, quotas, due_from_ms, ranks, are_owned, origins: the lanes to claim from. One element of each array describes
+-- lanes, priorities, quotas, due_from_ms, ranks, are_owned, origins, aheads: the lanes to claim from. One element of each array describes
 -- one lane. Rank 0 goes first. are_owned: this worker owns the lane and keeps its limits. origins: as the worker knows them; that of
--- an endpoint is read here, because it changes with the URL.
+-- an endpoint is read here, because it changes with the URL. aheads: how many webhooks to take from it if it is ordered, whatever its
+-- quota.
 -- free_slots: { key: slots } for lanes with fewer free slots than usual, and for groups with fewer or more. A group is a tenant, or an
 -- origin. usual_slots: what all other lanes have. usual_group_slots: what all other groups have.
 --
@@ -18,7 +19,8 @@
 --   full: the claim met its limit, so a lane may have more than it gave,
 --   lanes: [[lane, priority, waiting, first due ms, last due ms, access, origin, tenant], ...] }
 -- access says who may claim the lane: 'anyone'; 'mine' (it has limits and this worker owns it); 'unowned' (it has limits and no
--- owner); 'theirs' (another worker owns it); or 'blocked' (by a breaker, or because its endpoint is paused or disabled).
+-- owner); 'theirs' (another worker owns it); 'blocked' (by a breaker, or because its endpoint is paused or disabled); or 'probe'
+-- (by the breaker of its origin only, whose probe is due: one webhook of this lane can be that).
 --
 -- Each odd part of the statement was measured, see docs/adr/0002. The always-true predicates on priority tie each lookup to its
 -- index, whatever the statistics say. The locking select is a materialized CTE and the update takes its ids as an array: as a join
@@ -80,12 +82,12 @@ offered as (
     and not coalesce((select names from known_names) ? (d.lane || ':' || d.priority), false)
 ),
 asked as (
-  select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from, is_owned, coalesce(e.origin, k.origin) as origin
-  from unnest(:'lanes'::bigint[], :'priorities'::smallint[], :'quotas'::integer[], :'due_from_ms'::float8[], :'ranks'::smallint[], :'are_owned'::boolean[], :'origins'::bigint[])
-    as k (lane, priority, quota, due_from, rank, is_owned, origin)
+  select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from, is_owned, ahead, coalesce(e.origin, k.origin) as origin
+  from unnest(:'lanes'::bigint[], :'priorities'::smallint[], :'quotas'::integer[], :'due_from_ms'::float8[], :'ranks'::smallint[], :'are_owned'::boolean[], :'origins'::bigint[], :'aheads'::integer[])
+    as k (lane, priority, quota, due_from, rank, is_owned, origin, ahead)
   left join lateral (select e.origin from posthorn.endpoints as e where e.lane = k.lane limit 1) as e on true
   union all
-  select o.lane, o.priority, o.wanted - room.missing, 1::smallint, o.first_due, false, o.origin
+  select o.lane, o.priority, o.wanted - room.missing, 1::smallint, o.first_due, false, 1, o.origin
   from offered as o
   cross join lateral (
     select greatest(
@@ -99,11 +101,13 @@ wanted as materialized (
   select a.*, coalesce(r.is_ordered, false) as is_ordered
   from asked as a
   left join posthorn.lane_rules as r on r.lane = a.lane
-  where not exists (
-      select
+  where (
+      select b.key
       from posthorn.breakers as b
-      where b.lane = a.lane and (b.state = 'open' or b.throttled_until > now())
-    )
+      where b.key in (a.lane, a.origin) and (b.state = 'open' or b.throttled_until > now())
+      -- Keeps it two lookups by primary key per lane.
+      limit 1
+    ) is null
     -- Only its owner claims a limited lane, as much as it wishes, and only if it knows of the limits: a wish that ignores them
     -- asks for too much.
     and (
@@ -131,32 +135,60 @@ candidates as materialized (
   where not wanted.is_ordered
   limit :'max_webhooks'::integer - (select count(*) from wanted where is_ordered)
 ),
--- From an ordered lane the first webhook, or none if that one is being sent or is locked by another claim. From all priorities,
--- because webhooks that were enqueued before the lane became ordered have their own.
-heads as materialized (
-  select q.webhook_id
+-- From an ordered lane the first webhooks, up to one that is being sent. From all priorities, because webhooks that were enqueued
+-- before the lane became ordered have their own. A webhook that a worker may have sent before it died goes alone: its result may
+-- still come, and it may be what the worker died of.
+firsts as materialized (
+  select wanted.lane, first.webhook_id, first.place
   from wanted
   cross join lateral (
-    select first.webhook_id
-    from unnest(array[0, 1, 2]::smallint[]) as p (priority)
-    cross join lateral (
-      select webhook_id, due_at
-      from posthorn.queue as q
-      where q.priority < 1000
-        and q.lane = wanted.lane
-        and q.priority = p.priority
-        and q.due_at >= wanted.due_from
-        and q.due_at <= now()
-      order by q.due_at, q.webhook_id
-      limit 1
-    ) as first
-    order by first.due_at, first.webhook_id
-    limit 1
-  ) as head
-  join posthorn.queue as q on q.webhook_id = head.webhook_id
+    select
+      webhook_id,
+      row_number() over in_order as place,
+      bool_and(is_free) over in_order as are_free,
+      bool_or(uncounted > 0) over in_order as is_doubtful
+    from (
+      select due.*
+      from unnest(array[0, 1, 2]::smallint[]) as p (priority)
+      cross join lateral (
+        select
+          q.webhook_id,
+          q.due_at,
+          q.uncounted + (q.lease_until is not null)::integer as uncounted,
+          (q.lease_until is null or q.lease_until < now()) as is_free
+        from posthorn.queue as q
+        where q.priority < 1000
+          and q.lane = wanted.lane
+          and q.priority = p.priority
+          and q.due_at >= wanted.due_from
+          and q.due_at <= now()
+        order by q.due_at, q.webhook_id
+        limit wanted.ahead
+      ) as due
+      order by due.due_at, due.webhook_id
+      limit wanted.ahead
+    ) as due
+    window in_order as (order by due_at, webhook_id rows unbounded preceding)
+  ) as first
   where wanted.is_ordered
-    and (q.lease_until is null or q.lease_until < now())
+    and first.are_free
+    and (first.place = 1 or not first.is_doubtful)
+),
+lockable as materialized (
+  select q.webhook_id
+  from firsts
+  join posthorn.queue as q on q.webhook_id = firsts.webhook_id
+  where q.lease_until is null or q.lease_until < now()
   for update of q skip locked
+),
+-- Up to one that another session has locked.
+heads as materialized (
+  select webhook_id
+  from (
+    select webhook_id, bool_and(webhook_id = any (array(select webhook_id from lockable))) over (partition by lane order by place) as are_locked
+    from firsts
+  ) as first
+  where are_locked
 ),
 claimed as (
   update posthorn.queue
@@ -236,17 +268,32 @@ select
         d.waiting,
         (extract(epoch from d.first_due) * 1000)::float8,
         (extract(epoch from d.last_due) * 1000)::float8,
-        case when blocked.lane is not null then 'blocked' else coalesce(rule.access, 'anyone') end,
+        case
+          when rule.access = 'blocked' then 'blocked'
+          when away.is_ripe and not coalesce(own.has_to_wait, false) then 'probe'
+          when away.is_ripe is not null or own.has_to_wait is not null then 'blocked'
+          else coalesce(rule.access, 'anyone')
+        end,
         d.origin::text,
         d.tenant_key::text))
       from discovered as d
       left join lateral (
-        select b.lane
+        select coalesce((b.state = 'open' and b.open_until > now()) or b.throttled_until > now(), false) as has_to_wait
         from posthorn.breakers as b
-        where b.lane = d.lane and (b.state = 'open' or b.throttled_until > now())
+        where b.key = d.lane and (b.state = 'open' or b.throttled_until > now())
         -- Keeps it a lookup by primary key per lane: as an EXISTS it became a hashed scan of all breakers.
         limit 1
-      ) as blocked on true
+      ) as own on true
+      left join lateral (
+        -- Null: it is not open.
+        select case
+            when b.state = 'open'
+            then coalesce(b.open_until <= now() and (b.probe_until is null or b.probe_until < now()), false)
+          end as is_ripe
+        from posthorn.breakers as b
+        where b.key = d.origin
+        limit 1
+      ) as away on true
       left join lateral (
         select
           case

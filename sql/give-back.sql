@@ -15,7 +15,7 @@ with returned as (
   where q.webhook_id = any (:'webhook_ids'::uuid[])
     and q.attempts = (:'numbers'::smallint[])[array_position(:'webhook_ids'::uuid[], q.webhook_id)]
     and q.leased_by = :'worker_number'::integer
-  returning q.webhook_id, q.lane
+  returning q.webhook_id, q.lane, q.origin
 ),
 forgotten as (
   delete from posthorn.attempts as a
@@ -31,14 +31,17 @@ closed as (
 ),
 -- A breaker whose row is locked keeps its probe until that lease runs out: this statement does not wait.
 probed as materialized (
-  select lane
+  select key
   from posthorn.breakers
-  where lane = any (array(select lane from returned))
+  where key = any (array(
+      select lane from returned
+      union
+      select coalesce(r.origin, (select e.origin from posthorn.endpoints as e where e.lane = r.lane limit 1)) from returned as r))
     and probe_webhook is not null
   for update skip locked
 )
 update posthorn.breakers as b
 set probe_until = null, probe_webhook = null, probe_attempt = null
-where b.lane = any (array(select lane from probed))
+where b.key = any (array(select key from probed))
   and b.probe_webhook = any (array(select webhook_id from returned))
   and b.probe_attempt = (:'numbers'::smallint[])[array_position(:'webhook_ids'::uuid[], b.probe_webhook)]

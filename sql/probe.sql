@@ -1,31 +1,72 @@
--- Takes the probes that are due: one webhook from each lane whose breaker has been open for long enough. The row lock and the
--- lease make sure that all workers together send one probe per open interval. When the worker of a probe dies, the rescue frees it.
+-- Takes the probes that are due: one webhook for each lane and each origin whose breaker has been open for long enough. The row
+-- lock and the lease make sure that all workers together send one probe per open interval. When the worker of a probe dies, the
+-- rescue frees it.
 --
 -- psql "$DATABASE_URL" -c begin -f sql/probe.sql -c rollback \
---   -v worker_number=1 -v max_probes=20 -v lease_s=90
+--   -v worker_number=1 -v max_probes=20 -v lease_s=90 -v origins='{1}' -v origin_lanes='{1}'
 --
 -- lease_s: of the webhook and of the probe.
+-- origins, origin_lanes: origins whose probe may be due, no two the same, and for each a lane that has work, as claim.sql and
+-- scan-lanes.sql have named them: the queue has no index by origin.
 --
 -- Returns the columns of claim.sql, without its last row. A breaker is leased only together with the webhook that is sent. A lane
 -- that has nothing due, or whose webhook is locked, is tried again later, so that it does not stand in front of the others
--- forever.
-with ripe as materialized (
-  select
-    b.lane,
-    coalesce((select r.is_ordered from posthorn.lane_rules as r where r.lane = b.lane), false) as is_ordered
+-- forever. For an origin, the caller names another lane the next time.
+with ripe_origins as materialized (
+  select b.key, (:'origin_lanes'::bigint[])[array_position(:'origins'::bigint[], b.key)] as lane
+  from posthorn.breakers as b
+  where b.key = any (:'origins'::bigint[])
+    and b.state = 'open'
+    and b.open_until <= now()
+    and (b.probe_until is null or b.probe_until < now())
+    and b.key = b.origin
+    -- The lane has come here by its endpoint's URL, and may have left.
+    and coalesce(
+      (
+        select e.origin
+        from posthorn.endpoints as e
+        where e.lane = (:'origin_lanes'::bigint[])[array_position(:'origins'::bigint[], b.key)]
+        limit 1
+      ),
+      b.key) = b.key
+    -- It has a breaker of its own, whose time has not come, or its receiver has asked for a pause.
+    and not exists (
+      select
+      from posthorn.breakers as own
+      where own.key = (:'origin_lanes'::bigint[])[array_position(:'origins'::bigint[], b.key)]
+        and ((own.state = 'open' and own.open_until > now()) or own.throttled_until > now())
+    )
+    and not exists (
+      select
+      from posthorn.lane_rules as r
+      where r.lane = (:'origin_lanes'::bigint[])[array_position(:'origins'::bigint[], b.key)]
+        and (r.is_held or r.retry_at > now())
+    )
+  limit :'max_probes'::integer
+  for update skip locked
+),
+ripe_lanes as materialized (
+  select b.key, b.key as lane
   from posthorn.breakers as b
   where b.state = 'open'
     and b.open_until <= now()
     and (b.probe_until is null or b.probe_until < now())
     and (b.throttled_until is null or b.throttled_until <= now())
+    and b.key <> b.origin
+    -- The probe of the origin comes first.
+    and coalesce((select o.state from posthorn.breakers as o where o.key = b.origin limit 1), 'closed') = 'closed'
     and not exists (
       select
       from posthorn.lane_rules as r
-      where r.lane = b.lane and (r.is_held or r.retry_at > now())
+      where r.lane = b.key and (r.is_held or r.retry_at > now())
     )
   order by b.open_until
-  limit :'max_probes'::integer
+  limit :'max_probes'::integer - (select count(*) from ripe_origins)
   for update skip locked
+),
+ripe as materialized (
+  select b.key, b.lane, coalesce((select r.is_ordered from posthorn.lane_rules as r where r.lane = b.lane), false) as is_ordered
+  from (select * from ripe_origins union all select * from ripe_lanes) as b
 ),
 candidates as materialized (
   select r.lane, p.priority, due.webhook_id
@@ -92,8 +133,9 @@ taken as (
     probe_webhook = c.webhook_id,
     probe_attempt = c.attempts
   from claimed as c
-  where b.lane = any (array(select lane from claimed))
-    and b.lane = c.lane
+  join ripe as r on r.lane = c.lane
+  where b.key = any (array(select key from ripe))
+    and b.key = r.key
 ),
 postponed as (
   update posthorn.breakers as b
@@ -106,7 +148,7 @@ postponed as (
           select
           from posthorn.queue as q
           where q.priority < 1000
-            and q.lane = b.lane
+            and q.lane = b.key
             and q.priority = p.priority
             and q.due_at <= now()
           limit 1
@@ -115,9 +157,9 @@ postponed as (
       then interval '5 seconds'
       else interval '30 seconds'
     end
-  from ripe as r
-  where b.lane = any (array(select lane from ripe))
-    and b.lane = r.lane
+  from ripe_lanes as r
+  where b.key = any (array(select key from ripe_lanes))
+    and b.key = r.key
     and not exists (select from claimed as c where c.lane = r.lane)
 ),
 begun as (

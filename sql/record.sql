@@ -4,16 +4,16 @@
 --   -v webhook_ids='{0199c0de-0000-7000-8000-000000000001}' -v numbers='{1}' -v became='{1}' \
 --   -v status_codes='{200}' -v errors='{null}' -v error_messages='{null}' -v response_bodies='{ok}' \
 --   -v are_truncated='{false}' -v durations_ms='{20}' -v ended_ago_ms='{5}' -v retry_in_s='{0}' -v reasons='{null}' \
---   -v uncounted='{0}' -v worker_numbers='{1}' -v alive_lanes='{1}' -v needed_lanes='{}'
+--   -v uncounted='{0}' -v worker_numbers='{1}' -v alive_keys='{1}' -v needed_lanes='{}'
 --
 -- One element of each array describes one result; webhook_ids has no two the same.
 -- became: 0 retry, 1 delivered, 2 failed. are_truncated: the response body was cut. reasons: why the webhook ended.
 -- uncounted: 1 if the attempt does not count, else 0.
--- alive_lanes: lanes that have shown to be alive.
+-- alive_keys: lanes and origins that have shown to be alive.
 -- needed_lanes: lanes of the webhooks that wait for a retry, and of results that were brought before and put off.
 --
 -- Returns the ids that were ours to record, with the number of the latest attempt if the webhook ended; and lanes with what is to be
--- said of them in "lane_is". 'closed': its breaker was open. 'held': it is ordered and waits for a retry. 'rule_locked',
+-- said of them in "lane_is". 'closed': its breaker was open; 'origin_closed': it is an origin, and its breaker was open. 'held': it is ordered and waits for a retry. 'rule_locked',
 -- 'breaker_locked': another session has locked that row, and nothing that needs it was done. The caller brings results that need it
 -- again, so that a person who changes an endpoint and does not commit holds up no other lane.
 --
@@ -159,8 +159,12 @@ outcome as (
 ),
 finished as (
   update posthorn.attempts as a
-  set (finished_at, duration_ms, status_code, error, error_message, response_body, response_truncated) = (
+  set (started_at, finished_at, duration_ms, status_code, error, error_message, response_body, response_truncated) = (
     select
+      -- Later than the claim if the webhook waited for its turn in an ordered lane.
+      greatest(
+        a.started_at,
+        now() - ((:'ended_ago_ms'::float8[])[place] + (:'durations_ms'::real[])[place]) * interval '1 millisecond'),
       now() - (:'ended_ago_ms'::float8[])[place] * interval '1 millisecond',
       (:'durations_ms'::real[])[place],
       (:'status_codes'::smallint[])[place],
@@ -176,40 +180,40 @@ finished as (
     and (a.finished_at is null or a.error = 'abandoned')
     and a.webhook_id <> all (array(select webhook_id from put_off))
 ),
--- No row, no write: that is every lane that is healthy.
+-- No row, no write: that is every lane and every origin that is healthy.
 failing as materialized (
-  select lane
+  select key
   from posthorn.breakers
-  where lane = any (:'alive_lanes'::bigint[])
+  where key = any (:'alive_keys'::bigint[])
 ),
 alive as materialized (
-  select lane, state, consecutive, coalesce(throttled_until > now(), false) as is_throttled
+  select key, origin, state, consecutive, coalesce(throttled_until > now(), false) as is_throttled
   from posthorn.breakers
-  where lane = any (array(select lane from failing))
+  where key = any (array(select key from failing))
   for update skip locked
 ),
 healed as (
   delete from posthorn.breakers
-  where lane = any (array(select lane from alive where not is_throttled))
+  where key = any (array(select key from alive where not is_throttled))
 ),
 -- A request that was in flight when the receiver asked for a pause was answered well: the pause stays.
 calmed as (
   update posthorn.breakers
   set state = 'closed', consecutive = 0, trips = 0, open_until = null, probe_until = null, probe_webhook = null,
     probe_attempt = null
-  where lane = any (array(select lane from alive where is_throttled and (state = 'open' or consecutive > 0)))
+  where key = any (array(select key from alive where is_throttled and (state = 'open' or consecutive > 0)))
 )
 select webhook_id, attempts, null::text as lane, null::text as lane_is from ended
 union all
 select webhook_id, null, null, null from waiting
 union all
-select null, null, lane::text, 'closed' from alive where state = 'open'
+select null, null, key::text, case when key = origin then 'origin_closed' else 'closed' end from alive where state = 'open'
 union all
 select null, null, lane::text, 'held' from held
 union all
 select null, null, lane::text, 'rule_locked' from rule_locked
 union all
-select null, null, lane::text, 'breaker_locked' from failing where lane <> all (array(select lane from alive))
+select null, null, key::text, 'breaker_locked' from failing where key <> all (array(select key from alive))
 union all
 -- Adds no row. It tells the workers, one of which owns the lane and holds it in memory.
 select null, null, null, null from freed where pg_notify('posthorn_wake', 'rules:' || lane) is null

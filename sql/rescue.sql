@@ -12,7 +12,7 @@
 -- Does not wait for rows that another session has locked, for example by changing an endpoint without a commit. What cannot be freed
 -- without such a row stays leased, and the worker's number stays known: the next rescue, two seconds later, tries again.
 with leased as materialized (
-  select webhook_id, lane, uncounted
+  select webhook_id, lane, origin, uncounted
   from posthorn.queue
   where leased_by = :'worker_number'::integer
     and webhook_id <> all (:'kept_ids'::uuid[])
@@ -32,15 +32,18 @@ ordered as materialized (
   for update skip locked
 ),
 probing as materialized (
-  select lane, probe_webhook
+  select key, probe_webhook
   from posthorn.breakers
-  where lane = any (array(select lane from leased))
+  where key = any (array(
+      select lane from leased
+      union
+      select coalesce(l.origin, (select e.origin from posthorn.endpoints as e where e.lane = l.lane limit 1)) from leased as l))
     and probe_webhook = any (array(select webhook_id from leased))
 ),
 probed as materialized (
-  select lane
+  select key
   from posthorn.breakers
-  where lane = any (array(select lane from probing))
+  where key = any (array(select key from probing))
   for update skip locked
 ),
 released as (
@@ -64,7 +67,7 @@ released as (
         and l.webhook_id <> all (array(
           select p.probe_webhook
           from probing as p
-          where p.lane <> all (array(select lane from probed))))))
+          where p.key <> all (array(select key from probed))))))
   -- Uncounted is 1 more here than before.
   returning webhook_id, lane, uncounted
 ),
@@ -92,7 +95,7 @@ closed as (
 unprobed as (
   update posthorn.breakers
   set probe_until = null, probe_webhook = null, probe_attempt = null
-  where lane = any (array(select lane from probed))
+  where key = any (array(select key from probed))
     and probe_webhook = any (array(select webhook_id from released))
 )
 select count(*)::integer as released from released

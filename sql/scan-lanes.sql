@@ -1,7 +1,8 @@
 -- Every lane that has work, found by a loose index scan: one index descent per (lane, priority), about 8 us each. This is the
 -- backstop of discovery, run at start, every 5 s or less often, and after a rescue. It finds what a producer committed long after
 -- its insert, webhooks that were given back, and lanes that are no longer throttled. It leaves out lanes whose breaker is open and
--- lanes that are held.
+-- lanes that are held. Of an origin whose breaker is open and whose probe is due, it names three lanes at random: a probe can be
+-- sent to one of them, and one that never answers cannot speak for the others for ever.
 --
 -- psql "$DATABASE_URL" -c begin -f sql/scan-lanes.sql -c rollback \
 --   -v worker_number=1
@@ -26,31 +27,58 @@ with recursive heads as (
     order by lane, priority, due_at
     limit 1
   ) as next
-)
-select
-  h.lane,
-  h.priority,
-  (extract(epoch from h.due_at) * 1000)::float8 as due_ms,
-  coalesce(h.origin, e.origin) as origin,
-  case when h.origin is null then e.tenant_key else h.tenant_key end as tenant_key,
-  case
-    when r.lane is null then 'anyone'
-    when r.owner = :'worker_number'::integer then 'mine'
-    when r.owner is null then 'unowned'
-    else 'theirs'
-  end as access
-from heads as h
-left join posthorn.lane_rules as r on r.lane = h.lane
-left join lateral (
-  select e.origin, e.tenant_key
-  from posthorn.endpoints as e
-  where h.origin is null and e.lane = h.lane
-  limit 1
-) as e on true
-where h.due_at <= now()
-  and not coalesce(r.is_held or r.retry_at > now(), false)
-  and not exists (
-    select
+),
+seen as materialized (
+  select
+    h.lane,
+    h.priority,
+    (extract(epoch from h.due_at) * 1000)::float8 as due_ms,
+    coalesce(h.origin, e.origin) as origin,
+    case when h.origin is null then e.tenant_key else h.tenant_key end as tenant_key,
+    case
+      when away.is_ripe then 'probe'
+      when r.lane is null then 'anyone'
+      when r.owner = :'worker_number'::integer then 'mine'
+      when r.owner is null then 'unowned'
+      else 'theirs'
+    end as access
+  from heads as h
+  left join posthorn.lane_rules as r on r.lane = h.lane
+  left join lateral (
+    select e.origin, e.tenant_key
+    from posthorn.endpoints as e
+    where h.origin is null and e.lane = h.lane
+    limit 1
+  ) as e on true
+  left join lateral (
+    select coalesce((b.state = 'open' and b.open_until > now()) or b.throttled_until > now(), false) as has_to_wait
     from posthorn.breakers as b
-    where b.lane = h.lane and (b.state = 'open' or b.throttled_until > now())
-  )
+    where b.key = h.lane and (b.state = 'open' or b.throttled_until > now())
+    -- Keeps it a lookup by primary key per lane.
+    limit 1
+  ) as own on true
+  left join lateral (
+    -- Null: it is not open.
+    select case
+        when b.state = 'open'
+        then coalesce(b.open_until <= now() and (b.probe_until is null or b.probe_until < now()), false)
+      end as is_ripe
+    from posthorn.breakers as b
+    where b.key = coalesce(h.origin, e.origin)
+    limit 1
+  ) as away on true
+  where h.due_at <= now()
+    and not coalesce(r.is_held or r.retry_at > now(), false)
+    and case when away.is_ripe is null then own.has_to_wait is null else away.is_ripe and not coalesce(own.has_to_wait, false) end
+)
+select lane, priority, due_ms, origin, tenant_key, access
+from seen
+where access <> 'probe'
+union all
+select lane, priority, due_ms, origin, tenant_key, access
+from (
+  select *, row_number() over (partition by origin order by random()) as place
+  from seen
+  where access = 'probe'
+) as probes
+where place <= 3

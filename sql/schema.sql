@@ -79,7 +79,9 @@ create table posthorn.attempts_default partition of posthorn.attempts DEFAULT wi
 );
 
 create table posthorn.breakers (
-  lane bigint not null,
+  key bigint not null,
+  url text not null,
+  origin bigint not null generated always as (posthorn.origin_of(url)) stored,
   state posthorn.breaker_state not null default 'closed'::posthorn.breaker_state,
   consecutive integer not null default 0,
   trips integer not null default 0,
@@ -91,8 +93,8 @@ create table posthorn.breakers (
   probe_attempt smallint,
   throttled_until timestamp with time zone,
   last_error text,
-  url text not null,
-  constraint breakers_pkey PRIMARY KEY (lane)
+  only_lane bigint,
+  constraint breakers_pkey PRIMARY KEY (key)
 ) with (
   autovacuum_vacuum_cost_delay=0,
   autovacuum_vacuum_scale_factor=0,
@@ -482,7 +484,8 @@ create table posthorn.workers (
 CREATE UNIQUE INDEX alerts_for_evaluation ON posthorn.alerts USING btree (rule, subject) WHERE (resolved_at IS NULL);
 CREATE INDEX alerts_for_prune ON posthorn.alerts USING btree (resolved_at) WHERE (resolved_at IS NOT NULL);
 
-CREATE INDEX breakers_for_probe ON posthorn.breakers USING btree (open_until) WHERE (state = 'open'::posthorn.breaker_state);
+CREATE INDEX breakers_for_origins ON posthorn.breakers USING btree (origin);
+CREATE INDEX breakers_for_probe ON posthorn.breakers USING btree (open_until) WHERE ((state = 'open'::posthorn.breaker_state) AND (key <> origin));
 
 CREATE INDEX brought_forward_for_replay ON posthorn.brought_forward USING btree (replay_id, webhook_id);
 
@@ -490,6 +493,7 @@ CREATE INDEX catch_ups_for_endpoints ON posthorn.catch_ups USING btree (endpoint
 CREATE UNIQUE INDEX catch_ups_for_work ON posthorn.catch_ups USING btree (endpoint_id) WHERE (status = 'running'::posthorn.catch_up_status);
 
 CREATE INDEX endpoints_for_alerts ON posthorn.endpoints USING btree (status_since) WHERE ((status = 'disabled'::posthorn.endpoint_status) AND (status_reason = ANY (ARRAY['failing'::text, 'gone'::text])));
+CREATE INDEX endpoints_for_origins ON posthorn.endpoints USING btree (origin);
 CREATE INDEX endpoints_for_pruning ON posthorn.endpoints USING btree (status_since) WHERE (status = 'deleted'::posthorn.endpoint_status);
 CREATE INDEX endpoints_for_tenants ON posthorn.endpoints USING btree (tenant, id);
 
@@ -1192,7 +1196,9 @@ CREATE OR REPLACE FUNCTION posthorn.endpoint_to_lane_rule()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  begins_anew boolean := false;
+  has_moved boolean;
+  is_enabled boolean;
+  away bigint;
   waits_until timestamptz;
   waiting_id uuid;
   is_held boolean;
@@ -1238,14 +1244,27 @@ begin
         retry_of = case when excluded.is_ordered then r.retry_of end;
   end if;
   if tg_op = 'UPDATE' then
-    begins_anew := new.status <> old.status and (new.status = 'deleted' or old.status = 'disabled');
-    if begins_anew then
-      delete from posthorn.breakers where lane = new.lane;
+    -- Its URL leads elsewhere now: what was counted and asked for there says nothing about the new place.
+    has_moved := new.origin is distinct from old.origin;
+    if has_moved or (new.status <> old.status and (new.status = 'deleted' or old.status = 'disabled')) then
+      -- Whoever enables an endpoint says that it can be reached: with the breaker of its origin open for days, it would be
+      -- disabled again.
+      is_enabled := old.status = 'disabled' and new.status not in ('disabled', 'deleted');
+      with gone as (
+        delete from posthorn.breakers
+        where key = any (array[new.lane, case when is_enabled then new.origin end])
+          and (key = new.lane or state = 'open')
+        returning key
+      )
+      select key into away from gone where key <> new.lane;
+      if away is not null then
+        perform pg_notify('posthorn_wake', 'origin:' || away);
+      end if;
     end if;
     perform pg_notify(
       'posthorn_wake',
       case
-        when not is_held and (old.status <> 'active' or (old.ordered and old.catching_up)) then 'closed:'
+        when not is_held and (has_moved or old.status <> 'active' or (old.ordered and old.catching_up)) then 'closed:'
         else 'rules:'
       end || new.lane);
   end if;
@@ -3600,6 +3619,7 @@ declare
   known posthorn.stats;
   pages bigint;
   share float8;
+  has_away boolean;
   counted_queue jsonb;
   oldest_of_lanes jsonb := '[]';
   rest jsonb;
@@ -3624,9 +3644,11 @@ begin
 
   pages := pg_relation_size('posthorn.queue') / current_setting('block_size')::integer;
   share := least(1, most_pages::float8 / greatest(pages, 1));
+  -- If no origin is blocked, the origin of no webhook is looked up.
+  has_away := exists (select from posthorn.lane_blocks where reason = 'origin_breaker');
 
   with blocked as materialized (
-    select lane from posthorn.lane_blocks where not is_brief
+    select key from posthorn.lane_blocks where not is_brief
   ),
   counted as (
     select priority, state, count(*) as seen, min(due_at) as first_due
@@ -3639,10 +3661,13 @@ begin
           when due_at > now() and attempts > 0 then 2
           when due_at > now() then 3
           -- Not a join, for which the planner may build a hash table of the queue.
-          when lane in (select lane from blocked) then 4
+          when lane in (select key from blocked) then 4
+          when has_away
+            and coalesce(origin, (select e.origin from posthorn.endpoints as e where e.lane = q.lane)) in (select key from blocked)
+            then 4
           else 5
         end as state
-      from posthorn.queue tablesample system (100 * share)
+      from posthorn.queue as q tablesample system (100 * share)
     ) as q
     group by priority, state
   )
@@ -3679,17 +3704,21 @@ begin
       ) as next
     ),
     blocked as materialized (
-      select lane from posthorn.lane_blocks where not is_brief
+      select key from posthorn.lane_blocks where not is_brief
     ),
     heads as (
       select
         l.priority,
         head.due_at,
         -- Not looked up lane by lane: the view has four parts, and there are 2,000 heads.
-        l.lane in (select lane from blocked) as is_held
+        l.lane in (select key from blocked)
+          or (
+            has_away
+            and coalesce(head.origin, (select e.origin from posthorn.endpoints as e where e.lane = l.lane)) in (select key from blocked)
+          ) as is_held
       from (select lane, priority from lanes limit most_heads) as l
       cross join lateral (
-        select due_at
+        select due_at, origin
         from posthorn.queue
         where priority < 1000
           and (lease_until is null or lease_until <= now())
@@ -3722,10 +3751,18 @@ begin
         select
           state,
           consecutive,
-          lane in (select lane from posthorn.lane_blocks where reason = 'throttled') as is_throttled,
+          key in (select key from posthorn.lane_blocks where reason = 'throttled') as is_throttled,
           coalesce(probe_until > now(), false) as is_probing
         from posthorn.breakers
+        where key <> origin
       ) as b),
+    'origins', (
+      select jsonb_build_object(
+        'failing', count(*) filter (where state = 'closed'),
+        'open', count(*) filter (where state = 'open' and not coalesce(probe_until > now(), false)),
+        'probing', count(*) filter (where state = 'open' and probe_until > now()))
+      from posthorn.breakers
+      where key = origin),
     'workers', (
       select jsonb_build_object('alive', count(l.number), 'dead', count(*) - count(l.number))
       from posthorn.workers as w
@@ -3966,7 +4003,7 @@ begin
   -- Lanes that a session has locked, for example by an uncommitted change of an endpoint, keep their times and wait
   -- longer; all others do not wait for them.
   lanes := array(
-    select lane from posthorn.breakers where greatest(failing_since, last_failure_at) > clock_timestamp() for update skip locked);
+    select key from posthorn.breakers where greatest(failing_since, last_failure_at) > clock_timestamp() for update skip locked);
   update posthorn.breakers
   set
     failing_since = least(failing_since, clock_timestamp()),
@@ -3974,7 +4011,7 @@ begin
     open_until = open_until - step,
     probe_until = probe_until - step,
     throttled_until = throttled_until - step
-  where lane = any (lanes);
+  where key = any (lanes);
   lanes := array(
     select lane from posthorn.lane_rules where greatest(retry_at, rate_from) > clock_timestamp() for update skip locked);
   -- The webhook at the head of the lane is not sent before its own due_at.
@@ -4066,6 +4103,7 @@ create view posthorn.events as
 create view posthorn.held_back as
  SELECT
         CASE
+            WHEN (b.key = b.origin) THEN 'origin'::text
             WHEN (e.id IS NOT NULL) THEN 'endpoint'::text
             ELSE 'url'::text
         END AS level,
@@ -4075,11 +4113,12 @@ create view posthorn.held_back as
     l.reason,
         CASE l.reason
             WHEN 'breaker'::text THEN b.failing_since
+            WHEN 'origin_breaker'::text THEN b.failing_since
             WHEN 'throttled'::text THEN b.last_failure_at
             WHEN 'retry_of_the_first'::text THEN ( SELECT a.started_at
                FROM (posthorn.lane_rules r
                  JOIN posthorn.attempts a ON ((a.webhook_id = r.retry_of)))
-              WHERE (r.lane = l.lane)
+              WHERE (r.lane = l.key)
               ORDER BY a.number DESC
              LIMIT 1)
             ELSE e.status_since
@@ -4090,8 +4129,8 @@ create view posthorn.held_back as
     NULL::integer AS slots,
     NULL::integer AS worker
    FROM ((posthorn.lane_blocks l
-     LEFT JOIN posthorn.breakers b ON ((b.lane = l.lane)))
-     LEFT JOIN posthorn.endpoints e ON ((e.lane = l.lane)))
+     LEFT JOIN posthorn.breakers b ON ((b.key = l.key)))
+     LEFT JOIN posthorn.endpoints e ON ((e.lane = l.key)))
 UNION ALL
  SELECT g.level,
     COALESCE(g.name,
@@ -4133,7 +4172,7 @@ UNION ALL
  LIMIT 1) n ON ((g.name IS NULL)));
 
 create view posthorn.lane_blocks as
- SELECT r.lane,
+ SELECT r.lane AS key,
         CASE
             WHEN (e.status = 'disabled'::posthorn.endpoint_status) THEN 'endpoint_disabled'::text
             WHEN ((e.status = 'active'::posthorn.endpoint_status) AND e.catching_up) THEN 'catching_up'::text
@@ -4146,7 +4185,7 @@ create view posthorn.lane_blocks as
      LEFT JOIN posthorn.endpoints e ON ((e.lane = r.lane)))
   WHERE r.is_held
 UNION ALL
- SELECT lane_rules.lane,
+ SELECT lane_rules.lane AS key,
     'retry_of_the_first'::text AS reason,
     lane_rules.retry_at AS until,
     false AS is_held,
@@ -4154,15 +4193,18 @@ UNION ALL
    FROM posthorn.lane_rules
   WHERE (lane_rules.retry_at > now())
 UNION ALL
- SELECT breakers.lane,
-    'breaker'::text AS reason,
+ SELECT breakers.key,
+        CASE
+            WHEN (breakers.key = breakers.origin) THEN 'origin_breaker'::text
+            ELSE 'breaker'::text
+        END AS reason,
     breakers.open_until AS until,
     false AS is_held,
     false AS is_brief
    FROM posthorn.breakers
   WHERE (breakers.state = 'open'::posthorn.breaker_state)
 UNION ALL
- SELECT breakers.lane,
+ SELECT breakers.key,
     'throttled'::text AS reason,
     breakers.throttled_until AS until,
     false AS is_held,
@@ -4246,7 +4288,8 @@ create view posthorn.redacted_endpoints as
             ELSE NULL::jsonb
         END), 0) AS former_secrets,
     tenant,
-    catching_up
+    catching_up,
+    origin
    FROM posthorn.endpoints;
 
 create view posthorn.redacted_events as
@@ -4365,13 +4408,13 @@ create view posthorn.webhooks as
                         ELSE NULL::timestamp with time zone
                     END AS "case"
                FROM posthorn.lane_blocks l
-              WHERE (l.lane = w.lane))
+              WHERE (l.key = ANY (ARRAY[w.lane, w.origin])))
             ELSE NULL::timestamp with time zone
         END AS next_attempt_at,
         CASE
             WHEN (w.status = 'pending'::posthorn.webhook_status) THEN COALESCE(( SELECT l.reason
                FROM posthorn.lane_blocks l
-              WHERE ((l.lane = w.lane) AND (l.is_held OR (w.due_at <= now())))
+              WHERE ((l.key = ANY (ARRAY[w.lane, w.origin])) AND (l.is_held OR (w.due_at <= now())))
               ORDER BY l.until DESC
              LIMIT 1),
             CASE
@@ -4466,7 +4509,7 @@ CREATE TRIGGER endpoint_to_lane_rule_on_delete AFTER DELETE ON posthorn.endpoint
 
 CREATE TRIGGER endpoint_to_lane_rule_on_insert AFTER INSERT ON posthorn.endpoints FOR EACH ROW WHEN (((new.status <> 'active'::posthorn.endpoint_status) OR (new.max_in_flight IS NOT NULL) OR (new.rate_limit_per_s IS NOT NULL) OR new.ordered)) EXECUTE FUNCTION posthorn.endpoint_to_lane_rule();
 
-CREATE TRIGGER endpoint_to_lane_rule_on_update AFTER UPDATE ON posthorn.endpoints FOR EACH ROW WHEN ((((((old.status IS DISTINCT FROM new.status) OR (old.max_in_flight IS DISTINCT FROM new.max_in_flight)) OR (old.rate_limit_per_s IS DISTINCT FROM new.rate_limit_per_s)) OR (old.ordered IS DISTINCT FROM new.ordered)) OR ((old.catching_up AND old.ordered) IS DISTINCT FROM (new.catching_up AND new.ordered)))) EXECUTE FUNCTION posthorn.endpoint_to_lane_rule();
+CREATE TRIGGER endpoint_to_lane_rule_on_update AFTER UPDATE ON posthorn.endpoints FOR EACH ROW WHEN (((((((old.status IS DISTINCT FROM new.status) OR (old.max_in_flight IS DISTINCT FROM new.max_in_flight)) OR (old.rate_limit_per_s IS DISTINCT FROM new.rate_limit_per_s)) OR (old.ordered IS DISTINCT FROM new.ordered)) OR ((old.catching_up AND old.ordered) IS DISTINCT FROM (new.catching_up AND new.ordered))) OR (old.origin IS DISTINCT FROM new.origin))) EXECUTE FUNCTION posthorn.endpoint_to_lane_rule();
 
 CREATE TRIGGER endpoint_to_subscriptions AFTER UPDATE ON posthorn.endpoints FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) OR (old.ordered IS DISTINCT FROM new.ordered))) EXECUTE FUNCTION posthorn.endpoint_to_subscriptions();
 
@@ -4502,7 +4545,7 @@ comment on table posthorn.api_keys is 'Keys of the HTTP API: their hashes and sc
 
 comment on table posthorn.attempts is 'The attempts: a row per HTTP request, written before the request.';
 
-comment on table posthorn.breakers is 'The failing lanes and the state of their breakers. A lane without a row is healthy.';
+comment on table posthorn.breakers is 'The failing lanes and origins and the state of their breakers. One without a row is healthy.';
 
 comment on table posthorn.brought_forward is 'The former due times of waiting webhooks that a replay made due.';
 
@@ -4558,7 +4601,7 @@ comment on view posthorn.events is 'The events. INSERT here, in your own transac
 
 comment on view posthorn.held_back is 'What is held back now, and why: endpoints, URLs, origins and tenants.';
 
-comment on view posthorn.lane_blocks is 'Why lanes are not sent to now, a row for each reason. A lane without a row may be sent to.';
+comment on view posthorn.lane_blocks is 'Why lanes are not sent to now, a row for each reason of a lane or of an origin. Those without a row may be sent to.';
 
 comment on view posthorn.live_workers is 'The workers that are alive now.';
 

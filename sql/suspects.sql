@@ -1,9 +1,9 @@
 -- The webhooks that a failed claim or probe would have taken: one of them may be at fault. Run only after such a failure.
 --
 -- psql "$DATABASE_URL" -c begin -f sql/suspects.sql -c rollback \
---   -v lanes='{1}' -v priorities='{1}' -v quotas='{5}' -v due_from_ms='{0}' -v window_from_ms=0
+--   -v lanes='{1}' -v priorities='{1}' -v quotas='{5}' -v due_from_ms='{0}' -v window_from_ms=0 -v probe_lanes='{}'
 --
--- The parameters are those of claim.sql. Reads only ids, so that no value of a row can make it fail.
+-- The parameters are those of claim.sql. probe_lanes: lanes that were to be probed for their origins. Reads only ids, so that no value of a row can make it fail.
 select wished.webhook_id
 from unnest(:'lanes'::bigint[], :'priorities'::smallint[], :'quotas'::integer[], :'due_from_ms'::float8[]) as w (lane, priority, quota, due_from)
 cross join lateral (
@@ -32,7 +32,15 @@ from (
 ) as discovered
 union
 select first.webhook_id
-from posthorn.breakers as b
+from (
+  select key as lane
+  from posthorn.breakers
+  where state = 'open'
+    and open_until <= now()
+    and key <> origin
+  union all
+  select unnest(:'probe_lanes'::bigint[])
+) as b
 cross join unnest(array[0, 1, 2]::smallint[]) as p (priority)
 cross join lateral (
   select webhook_id
@@ -45,5 +53,3 @@ cross join lateral (
   order by q.due_at
   limit 1
 ) as first
-where b.state = 'open'
-  and b.open_until <= now()

@@ -33,13 +33,13 @@ export interface PosthornEvents {
   recordLost: [{ results: number; error: string }];
   /** These ordered lanes wait until their first webhook is tried again. Emitted before its record is settled. */
   lanesDelayed: [{ lanes: readonly string[] }];
-  /** Breakers opened: these lanes get nothing but a probe now and then. */
-  breakersOpened: [{ lanes: readonly string[] }];
-  /** Breakers closed after a success. */
-  breakersClosed: [{ lanes: readonly string[] }];
+  /** Breakers opened: these lanes and origins get nothing but a probe now and then. */
+  breakersOpened: [{ lanes: readonly string[]; origins: readonly string[] }];
+  /** Breakers closed after a success of the lane, or any answer of the origin. */
+  breakersClosed: [{ lanes: readonly string[]; origins: readonly string[] }];
   /** Endpoints were disabled because they failed for days or answered 410 Gone twice; their webhooks are held. */
   endpointsDisabled: [{ ids: readonly string[]; reason: 'failing' | 'gone' }];
-  /** Most lanes fail with network errors, which points to an outage on our side; or that has ended. */
+  /** Most receivers fail with network errors, which points to an outage on our side; or that has ended. */
   egress: [{ isDown: boolean }];
   /** The worker has its number, is ready and claims. */
   workerReady: [{ number: number }];

@@ -126,7 +126,7 @@ describe('a lane that fails', () => {
     await enqueue(1);
     const { rows } = await database.pool.query(
       `select b.url, b.state, count(*)::integer as backlog
-       from posthorn.breakers as b join posthorn.queue as q using (lane)
+       from posthorn.breakers as b join posthorn.queue as q on q.lane = b.key
        group by b.url, b.state`,
     );
     expect(rows).toEqual([{ url: `${receiver.url}/hook`, state: 'open', backlog: 8 }]);
@@ -203,10 +203,10 @@ it('an outage of our own opens nothing', async () => {
   engine.events.on('recorded', ({ results }) => {
     counted += results;
   });
-  // Nobody listens there: refused, for twelve lanes at once.
+  // Nobody listens there: refused, by forty origins at once.
   await database.pool.query(
     `insert into posthorn.outbox (url, body)
-     select 'http://127.0.0.1:1/lane-' || n, '{}' from generate_series(1, 40) as n`,
+     select 'http://127.0.0.' || n || ':1/lane', '{}' from generate_series(1, 40) as n`,
   );
   const allCounted = (count: number) =>
     eventually(async () => counted === count, `${count} results are counted into breakers`);
@@ -217,7 +217,7 @@ it('an outage of our own opens nothing', async () => {
   );
   await database.pool.query(
     `insert into posthorn.outbox (url, body)
-     select 'http://127.0.0.1:1/lane-' || n, '{}' from generate_series(1, 40) as n`,
+     select 'http://127.0.0.' || n || ':1/lane', '{}' from generate_series(1, 40) as n`,
   );
   await allCounted(80);
   const { rows } = await database.pool.query(`select from posthorn.breakers where state = 'open'`);
@@ -231,18 +231,18 @@ it('an outage of our own asks each open lane once an interval, and costs its web
   const down = once(engine.events, 'egress');
   await database.pool.query(
     `insert into posthorn.outbox (url, body)
-     select 'http://127.0.0.1:1/first-' || n, '{}' from generate_series(1, 12) as n`,
+     select 'http://127.0.0.' || n || ':1/first', '{}' from generate_series(1, 12) as n`,
   );
   await down;
   await attempted(12);
   await database.pool.query(
-    `insert into posthorn.breakers (lane, url, state, trips, open_until)
+    `insert into posthorn.breakers (key, url, state, trips, open_until)
      select posthorn.lane_of(url), url, 'open', 1, now()
-     from (select 'http://127.0.0.1:1/open-' || n as url from generate_series(1, 14) as n) as lanes`,
+     from (select 'http://127.0.0.' || n || ':1/open' as url from generate_series(1, 14) as n) as lanes`,
   );
   await database.pool.query(
     `insert into posthorn.outbox (url, body)
-     select 'http://127.0.0.1:1/open-' || n, '{}' from generate_series(1, 14) as n, generate_series(1, 3)`,
+     select 'http://127.0.0.' || n || ':1/open', '{}' from generate_series(1, 14) as n, generate_series(1, 3)`,
   );
   // All have been asked, and none is asked again soon.
   await eventually(async () => {
@@ -256,7 +256,7 @@ it('an outage of our own asks each open lane once an interval, and costs its web
   const { rows } = await database.pool.query(
     `select count(*)::integer as probes, count(distinct q.lane)::integer as lanes, sum(q.uncounted)::integer as uncounted
      from posthorn.queue as q
-     join posthorn.breakers as b on b.lane = q.lane and b.state = 'open'
+     join posthorn.breakers as b on b.key = q.lane and b.state = 'open'
      join posthorn.attempts as a using (webhook_id)`,
   );
   expect(rows).toEqual([{ probes: 14, lanes: 14, uncounted: 14 }]);
@@ -310,7 +310,7 @@ async function breaker(): Promise<Record<string, unknown> | undefined> {
        extract(epoch from open_until - last_failure_at)::float8 as opens_for_s,
        extract(epoch from throttled_until - now())::float8 as throttled_for_s
      from posthorn.breakers
-     where lane = posthorn.lane_of($1)`,
+     where key = posthorn.lane_of($1)`,
     [`${receiver.url}/hook`],
   );
   return rows[0];
@@ -319,7 +319,7 @@ async function breaker(): Promise<Record<string, unknown> | undefined> {
 async function age(column: string, seconds: number): Promise<void> {
   await database.pool.query(
     `update posthorn.breakers set ${column} = ${column} - $1 * interval '1 second'
-     where lane = posthorn.lane_of($2)`,
+     where key = posthorn.lane_of($2)`,
     [seconds, `${receiver.url}/hook`],
   );
 }

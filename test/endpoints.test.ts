@@ -151,7 +151,7 @@ describe('an endpoint that is held', () => {
     await endpoint.set({ status: 'disabled' });
     await endpoint.enqueue(100);
     await database.pool.query(
-      `insert into posthorn.breakers (lane, url, state, consecutive, trips, open_until)
+      `insert into posthorn.breakers (key, url, state, consecutive, trips, open_until)
        select lane, url, 'open', 9, 1, now() - interval '1 minute' from posthorn.endpoints`,
     );
     const versions = () =>
@@ -235,7 +235,7 @@ describe('an endpoint is disabled', () => {
   it('after five days without a success, not after four', async () => {
     const endpoint = await registerEndpoint(database, { url: receiver.url });
     await database.pool.query(
-      `insert into posthorn.breakers (lane, url, state, consecutive, trips, failing_since, open_until)
+      `insert into posthorn.breakers (key, url, state, consecutive, trips, failing_since, open_until)
        select lane, url, 'open', 20, 9, now() - interval '4 days', now() + interval '1 hour'
        from posthorn.endpoints`,
     );

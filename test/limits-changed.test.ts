@@ -110,7 +110,7 @@ describe('an ordered endpoint', () => {
     const client = await hold();
     // What follows the record of a failure inserts this row as well, and waits.
     await client.query(
-      `insert into posthorn.breakers (lane, url) select lane, url from posthorn.endpoints`,
+      `insert into posthorn.breakers (key, url) select lane, url from posthorn.endpoints`,
     );
     await endpoint.enqueue(3);
     const first = await heldBy(endpoint);

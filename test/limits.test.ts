@@ -153,7 +153,7 @@ describe('an ordered endpoint', () => {
     });
     await endpoint.enqueue(5);
     await database.pool.query(
-      `insert into posthorn.breakers (lane, url, state, consecutive, trips, open_until)
+      `insert into posthorn.breakers (key, url, state, consecutive, trips, open_until)
        select lane, url, 'open', 9, 1, now() from posthorn.endpoints`,
     );
     await endpoint.set({ status: 'active' });

@@ -135,10 +135,10 @@ describe('while an endpoint is locked', () => {
   });
 
   it('its breaker is told of a success, and of failures, once it is free', async () => {
-    const insert = `insert into posthorn.breakers (lane, url, consecutive) select lane, url, 3 from posthorn.endpoints`;
+    const insert = `insert into posthorn.breakers (key, url, consecutive) select lane, url, 3 from posthorn.endpoints`;
     const count = () =>
       one<number>(
-        'select consecutive as value from posthorn.breakers join posthorn.endpoints using (lane)',
+        'select consecutive as value from posthorn.breakers join posthorn.endpoints on lane = key',
       );
     await sending({ retry_schedule_s: [3_600], max_in_flight: 1 });
     await database.pool.query(insert);
@@ -202,7 +202,7 @@ describe('the rescue of a dead worker', () => {
     },
     {
       what: 'its breaker, whose probe it was',
-      before: `insert into posthorn.breakers (lane, url, state, probe_until, probe_webhook, probe_attempt)
+      before: `insert into posthorn.breakers (key, url, state, probe_until, probe_webhook, probe_attempt)
         select lane, '', 'open', lease_until, webhook_id, attempts from posthorn.queue
         where lane in (select lane from posthorn.endpoints)`,
       locks: 'select from posthorn.breakers for update',

@@ -11,7 +11,7 @@ export interface BreakerRow {
 
 export async function readBreaker(client: pg.Client, url: string): Promise<BreakerRow | undefined> {
   const { rows } = await client.query<BreakerRow>(
-    'select state, trips from posthorn.breakers where lane = posthorn.lane_of($1::text)',
+    'select state, trips from posthorn.breakers where key = posthorn.lane_of($1::text)',
     [url],
   );
   return rows[0];
@@ -36,7 +36,7 @@ export async function whenOpen(
  */
 export async function makeProbeDue(client: pg.Client, url: string): Promise<void> {
   await client.query(
-    'update posthorn.breakers set open_until = now() where lane = posthorn.lane_of($1::text)',
+    'update posthorn.breakers set open_until = now() where key = posthorn.lane_of($1::text)',
     [url],
   );
 }

@@ -6,6 +6,7 @@ import { runHang } from './hang.ts';
 import { runIdle } from './idle.ts';
 import { runLanes } from './lanes.ts';
 import { runLimits } from './limits.ts';
+import { runOrdered } from './ordered.ts';
 import { runPriorities } from './priorities.ts';
 import { runTable } from './table.ts';
 import { runWorkers } from './workers.ts';
@@ -24,6 +25,7 @@ const plans: Readonly<Record<Scenario, Plan>> = {
   workers: { run: runWorkers, rounds: 3, seconds: 0 },
   priorities: { run: runPriorities, rounds: 2, seconds: 15 },
   limits: { run: runLimits, rounds: 3, seconds: 0 },
+  ordered: { run: runOrdered, rounds: 3, seconds: 0 },
   idle: { run: runIdle, rounds: 2, seconds: 20 },
 };
 

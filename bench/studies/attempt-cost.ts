@@ -25,6 +25,7 @@ const webhook = {
   tenant: '',
   eventType: null,
   lane: '-1234567890123456789',
+  groups: { tenant: null, origin: '-8765432109876543210' },
   url: 'https://hooks.example.com/path/of/it?key=value',
   priority: 1,
   number: 1,

@@ -5,7 +5,9 @@ create or replace function posthorn.endpoint_to_lane_rule() returns trigger
   set search_path = pg_catalog, pg_temp
   as $$
 declare
-  begins_anew boolean := false;
+  has_moved boolean;
+  is_enabled boolean;
+  away bigint;
   waits_until timestamptz;
   waiting_id uuid;
   is_held boolean;
@@ -51,14 +53,27 @@ begin
         retry_of = case when excluded.is_ordered then r.retry_of end;
   end if;
   if tg_op = 'UPDATE' then
-    begins_anew := new.status <> old.status and (new.status = 'deleted' or old.status = 'disabled');
-    if begins_anew then
-      delete from posthorn.breakers where lane = new.lane;
+    -- Its URL leads elsewhere now: what was counted and asked for there says nothing about the new place.
+    has_moved := new.origin is distinct from old.origin;
+    if has_moved or (new.status <> old.status and (new.status = 'deleted' or old.status = 'disabled')) then
+      -- Whoever enables an endpoint says that it can be reached: with the breaker of its origin open for days, it would be
+      -- disabled again.
+      is_enabled := old.status = 'disabled' and new.status not in ('disabled', 'deleted');
+      with gone as (
+        delete from posthorn.breakers
+        where key = any (array[new.lane, case when is_enabled then new.origin end])
+          and (key = new.lane or state = 'open')
+        returning key
+      )
+      select key into away from gone where key <> new.lane;
+      if away is not null then
+        perform pg_notify('posthorn_wake', 'origin:' || away);
+      end if;
     end if;
     perform pg_notify(
       'posthorn_wake',
       case
-        when not is_held and (old.status <> 'active' or (old.ordered and old.catching_up)) then 'closed:'
+        when not is_held and (has_moved or old.status <> 'active' or (old.ordered and old.catching_up)) then 'closed:'
         else 'rules:'
       end || new.lane);
   end if;
@@ -77,9 +92,9 @@ create or replace trigger endpoint_to_lane_rule_on_update
   after update on posthorn.endpoints
   for each row
   when (
-    (old.status, old.max_in_flight, old.rate_limit_per_s, old.ordered, old.catching_up and old.ordered)
+    (old.status, old.max_in_flight, old.rate_limit_per_s, old.ordered, old.catching_up and old.ordered, old.origin)
     is distinct from
-    (new.status, new.max_in_flight, new.rate_limit_per_s, new.ordered, new.catching_up and new.ordered))
+    (new.status, new.max_in_flight, new.rate_limit_per_s, new.ordered, new.catching_up and new.ordered, new.origin))
   execute function posthorn.endpoint_to_lane_rule();
 
 create or replace trigger endpoint_to_lane_rule_on_delete

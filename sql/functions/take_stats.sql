@@ -3,7 +3,7 @@
 --
 -- { queue: [{ priority: 0 high to 2 low, state, webhooks, oldest_due_s }, ...], without what there is none of
 --   is_estimated: the queue's numbers come from a sample,
---   lanes: { failing, open, probing, throttled, held }, workers: { alive, dead },
+--   lanes: { failing, open, probing, throttled, held }, origins: { failing, open, probing }, workers: { alive, dead },
 --   events: { fan_outs, oldest_fan_out_s, catch_ups }: those that jobs are working on,
 --   partitions_ahead, partitions_overdue: { unfinished, locked }, oldest_transaction_s,
 --   tasks: { name: { ended_at: unix time, duration_s } } }
@@ -34,6 +34,7 @@ declare
   known posthorn.stats;
   pages bigint;
   share float8;
+  has_away boolean;
   counted_queue jsonb;
   oldest_of_lanes jsonb := '[]';
   rest jsonb;
@@ -58,9 +59,11 @@ begin
 
   pages := pg_relation_size('posthorn.queue') / current_setting('block_size')::integer;
   share := least(1, most_pages::float8 / greatest(pages, 1));
+  -- If no origin is blocked, the origin of no webhook is looked up.
+  has_away := exists (select from posthorn.lane_blocks where reason = 'origin_breaker');
 
   with blocked as materialized (
-    select lane from posthorn.lane_blocks where not is_brief
+    select key from posthorn.lane_blocks where not is_brief
   ),
   counted as (
     select priority, state, count(*) as seen, min(due_at) as first_due
@@ -73,10 +76,13 @@ begin
           when due_at > now() and attempts > 0 then 2
           when due_at > now() then 3
           -- Not a join, for which the planner may build a hash table of the queue.
-          when lane in (select lane from blocked) then 4
+          when lane in (select key from blocked) then 4
+          when has_away
+            and coalesce(origin, (select e.origin from posthorn.endpoints as e where e.lane = q.lane)) in (select key from blocked)
+            then 4
           else 5
         end as state
-      from posthorn.queue tablesample system (100 * share)
+      from posthorn.queue as q tablesample system (100 * share)
     ) as q
     group by priority, state
   )
@@ -113,17 +119,21 @@ begin
       ) as next
     ),
     blocked as materialized (
-      select lane from posthorn.lane_blocks where not is_brief
+      select key from posthorn.lane_blocks where not is_brief
     ),
     heads as (
       select
         l.priority,
         head.due_at,
         -- Not looked up lane by lane: the view has four parts, and there are 2,000 heads.
-        l.lane in (select lane from blocked) as is_held
+        l.lane in (select key from blocked)
+          or (
+            has_away
+            and coalesce(head.origin, (select e.origin from posthorn.endpoints as e where e.lane = l.lane)) in (select key from blocked)
+          ) as is_held
       from (select lane, priority from lanes limit most_heads) as l
       cross join lateral (
-        select due_at
+        select due_at, origin
         from posthorn.queue
         where priority < 1000
           and (lease_until is null or lease_until <= now())
@@ -156,10 +166,18 @@ begin
         select
           state,
           consecutive,
-          lane in (select lane from posthorn.lane_blocks where reason = 'throttled') as is_throttled,
+          key in (select key from posthorn.lane_blocks where reason = 'throttled') as is_throttled,
           coalesce(probe_until > now(), false) as is_probing
         from posthorn.breakers
+        where key <> origin
       ) as b),
+    'origins', (
+      select jsonb_build_object(
+        'failing', count(*) filter (where state = 'closed'),
+        'open', count(*) filter (where state = 'open' and not coalesce(probe_until > now(), false)),
+        'probing', count(*) filter (where state = 'open' and probe_until > now()))
+      from posthorn.breakers
+      where key = origin),
     'workers', (
       select jsonb_build_object('alive', count(l.number), 'dead', count(*) - count(l.number))
       from posthorn.workers as w

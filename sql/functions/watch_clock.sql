@@ -71,7 +71,7 @@ begin
   -- Lanes that a session has locked, for example by an uncommitted change of an endpoint, keep their times and wait
   -- longer; all others do not wait for them.
   lanes := array(
-    select lane from posthorn.breakers where greatest(failing_since, last_failure_at) > clock_timestamp() for update skip locked);
+    select key from posthorn.breakers where greatest(failing_since, last_failure_at) > clock_timestamp() for update skip locked);
   update posthorn.breakers
   set
     failing_since = least(failing_since, clock_timestamp()),
@@ -79,7 +79,7 @@ begin
     open_until = open_until - step,
     probe_until = probe_until - step,
     throttled_until = throttled_until - step
-  where lane = any (lanes);
+  where key = any (lanes);
   lanes := array(
     select lane from posthorn.lane_rules where greatest(retry_at, rate_from) > clock_timestamp() for update skip locked);
   -- The webhook at the head of the lane is not sent before its own due_at.

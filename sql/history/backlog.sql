@@ -11,13 +11,14 @@
 with lanes as (
   select
     lane,
+    min(origin) as origin,
     count(*) filter (where not is_leased) as waiting,
     count(*) filter (where not is_leased and due_at <= now()) as due_now,
     min(due_at) filter (where not is_leased and due_at <= now()) as oldest_due_at,
     min(due_at) filter (where not is_leased and due_at > now()) as next_due_at,
     count(*) filter (where is_leased) as leased,
     min(outbox_id::text)::uuid as outbox_id
-  from (select lane, due_at, outbox_id, coalesce(lease_until > now(), false) as is_leased from posthorn.queue) as q
+  from (select lane, origin, due_at, outbox_id, coalesce(lease_until > now(), false) as is_leased from posthorn.queue) as q
   group by lane
   order by due_now desc, waiting desc
   limit :rows
@@ -40,7 +41,7 @@ left join posthorn.redacted_endpoints as p on p.lane = l.lane and o.url is null
 left join lateral (
   select reason, until, is_held
   from posthorn.lane_blocks
-  where lane = l.lane
+  where key in (l.lane, coalesce(l.origin, p.origin))
   order by until desc nulls first
   limit 1
 ) as k on true

@@ -12,6 +12,7 @@ with unwell as (
   select
     e.id,
     e.lane,
+    e.origin,
     e.url,
     e.tenant,
     e.status,
@@ -24,10 +25,17 @@ with unwell as (
     r.lane is not null and e.status = 'active' and not e.catching_up as is_limited,
     case when e.status = 'active' and not e.catching_up then b.failing_since else e.status_since end as since
   from posthorn.redacted_endpoints as e
-  left join posthorn.breakers as b on b.lane = e.lane
+  -- Its own, or that of its origin while that is open.
+  left join lateral (
+    select *
+    from posthorn.breakers
+    where key in (e.lane, e.origin) and (key = e.lane or state = 'open')
+    order by key = e.lane
+    limit 1
+  ) as b on true
   left join posthorn.lane_rules as r on r.lane = e.lane
   where e.status <> 'deleted'
-    and (e.status <> 'active' or b.lane is not null or r.lane is not null or e.catching_up)
+    and (e.status <> 'active' or b.key is not null or r.lane is not null or e.catching_up)
 )
 select
   u.id,
@@ -54,7 +62,7 @@ cross join lateral (
 left join lateral (
   select reason, until
   from posthorn.lane_blocks
-  where lane = u.lane
+  where key in (u.lane, u.origin)
   order by until desc nulls first
   limit 1
 ) as k on true

@@ -17,6 +17,7 @@ with webhook as (
     o.send_at,
     q.webhook_id is not null as is_live,
     q.lane,
+    coalesce(q.origin, p.origin) as origin,
     q.priority,
     q.due_at,
     q.lease_until,
@@ -109,6 +110,14 @@ select
     when workers.alive = 0 then
       format('It has been due for %s and no worker is alive: start one with "posthorn start" or "posthorn worker".',
         date_trunc('second', now() - w.due_at))
+    when k.reason = 'origin_breaker' then
+      format('It has been due for %s, but nothing at %s has answered since %s (%s times in a row, last with %s): %s.',
+        date_trunc('second', now() - w.due_at), b.url, date_trunc('second', b.failing_since), b.consecutive, b.last_error,
+        case
+          when b.probe_until > now() then 'another webhook is being sent there as a probe'
+          when b.open_until > now() then format('a probe is sent at %s', date_trunc('second', b.open_until))
+          else 'a probe is about to be sent'
+        end)
     when k.reason = 'breaker' then
       format('It has been due for %s, but its endpoint %s has failed since %s (%s times in a row, last with %s): %s.',
         date_trunc('second', now() - w.due_at), b.url, date_trunc('second', b.failing_since), b.consecutive, b.last_error,
@@ -138,14 +147,14 @@ select
   end as why
 from webhook as w
 left join last_attempt as a on true
-left join posthorn.breakers as b on b.lane = w.lane
 left join lateral (
   select reason, until, is_held
   from posthorn.lane_blocks
-  where lane = w.lane
+  where key in (w.lane, w.origin)
   order by until desc nulls first
   limit 1
 ) as k on true
+left join posthorn.breakers as b on b.key = case when k.reason = 'origin_breaker' then w.origin else w.lane end
 cross join lateral (
   select
     format('%s %s', w.attempts, case w.attempts when 1 then 'attempt' else 'attempts' end) as attempts,

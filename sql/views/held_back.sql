@@ -9,19 +9,20 @@
 -- worker     the one that holds it back, with its requests in flight and its slots. Null: all of them do
 create or replace view posthorn.held_back as
 select
-  case when e.id is not null then 'endpoint' else 'url' end as level,
+  case when b.key = b.origin then 'origin' when e.id is not null then 'endpoint' else 'url' end as level,
   coalesce(nullif(e.description, ''), split_part(coalesce(e.url, b.url), '?', 1)) as name,
   e.tenant,
   e.id as endpoint_id,
   l.reason,
   case l.reason
     when 'breaker' then b.failing_since
+    when 'origin_breaker' then b.failing_since
     when 'throttled' then b.last_failure_at
     when 'retry_of_the_first' then (
       select a.started_at
       from posthorn.lane_rules as r
       join posthorn.attempts as a on a.webhook_id = r.retry_of
-      where r.lane = l.lane
+      where r.lane = l.key
       order by a.number desc
       limit 1
     )
@@ -33,8 +34,8 @@ select
   null::integer as slots,
   null::integer as worker
 from posthorn.lane_blocks as l
-left join posthorn.breakers as b on b.lane = l.lane
-left join posthorn.endpoints as e on e.lane = l.lane
+left join posthorn.breakers as b on b.key = l.key
+left join posthorn.endpoints as e on e.lane = l.key
 union all
 select
   g.level,

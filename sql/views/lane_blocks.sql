@@ -1,5 +1,7 @@
--- Why a lane is not sent to: the one definition of it, a row for each reason there is now. A lane without a row may be sent to.
+-- Why a lane is not sent to: the one definition of it, a row for each reason there is now. A lane may be sent to if neither it nor
+-- its origin has a row.
 --
+-- key       of a lane, or of an origin, whose reason is that of all its lanes
 -- claim.sql, probe.sql and scan-lanes.sql say the same in their own words, because they are planned around it;
 -- test/sql/lane-blocks.test.ts compares them with this. Everything else reads it here, so that a new reason is added once.
 --
@@ -9,11 +11,11 @@
 -- is_brief  a receiver that asks for a few seconds again and again is slow and not away: what waits for it counts as due, and
 --           not as due in one count and held in the next
 --
--- Read it by lane in a subquery or a lateral one, "where lane = ...", and the planner looks two primary keys up. As a plain
--- join it reads all lanes that have a rule or fail.
+-- Read it by key in a subquery or a lateral one, "where key in (lane, origin)", and the planner looks primary keys up. As a
+-- plain join it reads all lanes that have a rule or fail.
 create or replace view posthorn.lane_blocks as
 select
-  r.lane,
+  r.lane as key,
   case
     when e.status = 'disabled' then 'endpoint_disabled'
     when e.status = 'active' and e.catching_up then 'catching_up'
@@ -30,12 +32,12 @@ select lane, 'retry_of_the_first', retry_at, false, false
 from posthorn.lane_rules
 where retry_at > now()
 union all
-select lane, 'breaker', open_until, false, false
+select key, case when key = origin then 'origin_breaker' else 'breaker' end, open_until, false, false
 from posthorn.breakers
 where state = 'open'
 union all
-select lane, 'throttled', throttled_until, false, coalesce(throttled_until - last_failure_at <= interval '1 minute', false)
+select key, 'throttled', throttled_until, false, coalesce(throttled_until - last_failure_at <= interval '1 minute', false)
 from posthorn.breakers
 where throttled_until > now();
 
-comment on view posthorn.lane_blocks is 'Why lanes are not sent to now, a row for each reason. A lane without a row may be sent to.';
+comment on view posthorn.lane_blocks is 'Why lanes are not sent to now, a row for each reason of a lane or of an origin. Those without a row may be sent to.';

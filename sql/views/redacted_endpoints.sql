@@ -23,7 +23,8 @@ select
   coalesce(jsonb_array_length(case jsonb_typeof(former_secrets) when 'array' then former_secrets end), 0)
     as former_secrets,
   tenant,
-  catching_up
+  catching_up,
+  origin
 from posthorn.endpoints;
 
 comment on view posthorn.redacted_endpoints is 'posthorn.endpoints without secrets and query strings.';

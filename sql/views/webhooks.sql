@@ -22,7 +22,7 @@ select
     when w.status = 'pending' then (
       select case when count(*) = count(l.until) then greatest(w.due_at, max(l.until)) end
       from posthorn.lane_blocks as l
-      where l.lane = w.lane
+      where l.key in (w.lane, w.origin)
     )
   end as next_attempt_at,
   case
@@ -31,7 +31,7 @@ select
       (
         select l.reason
         from posthorn.lane_blocks as l
-        where l.lane = w.lane and (l.is_held or w.due_at <= now())
+        where l.key in (w.lane, w.origin) and (l.is_held or w.due_at <= now())
         order by l.until desc nulls first
         limit 1
       ),

@@ -41,7 +41,8 @@ export async function readAlertFacts(
     queryOf(throttledSql, { maxCounted: thresholds.backlog }),
   );
   const breakers = await ask<{
-    lane: string;
+    key: string;
+    is_origin: boolean;
     url: string;
     failing_ms: number;
     failures: number;
@@ -90,7 +91,8 @@ export async function readAlertFacts(
       throttled: { due: throttled?.due ?? 0, oldestMs: throttled?.oldest_ms ?? null },
     },
     breakers: breakers.map((row) => ({
-      lane: row.lane,
+      key: row.key,
+      isOrigin: row.is_origin,
       url: row.url,
       failingMs: row.failing_ms,
       failures: row.failures,

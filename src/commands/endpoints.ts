@@ -58,7 +58,7 @@ export async function listEndpointsCommand(given: Given): Promise<void> {
 }
 
 function breakerCell({ breaker }: EndpointWithHealth): Cell {
-  if (breaker.state === 'open') return ['open', 'red'];
+  if (breaker.state === 'open') return [breaker.of_origin ? 'open, host' : 'open', 'red'];
   return breaker.consecutive_failures > 0 ? ['closed, failing', 'yellow'] : 'closed';
 }
 
@@ -229,7 +229,7 @@ function endpointText(endpoint: FoundEndpoint): string {
       'breaker',
       [
         breaker.state === 'open'
-          ? `open, next probe ${timeText(breaker.next_probe_at)}`
+          ? `open${breaker.of_origin ? ' for all endpoints of its host' : ''}, next probe ${timeText(breaker.next_probe_at)}`
           : `closed, ${breaker.consecutive_failures} failures in a row`,
         breaker.state === 'open' ? 'red' : undefined,
       ],

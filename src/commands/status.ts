@@ -107,7 +107,10 @@ function statusText(facts: Facts, terminal: Terminal): string {
       'breakers',
       overview.breakers.length === 0
         ? ['none open', 'green']
-        : [`${stats?.lanes.open ?? overview.breakers.length} open`, 'red'],
+        : [
+            `${stats === undefined ? overview.breakers.length : stats.lanes.open + stats.origins.open} open`,
+            'red',
+          ],
     ],
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
@@ -134,7 +137,7 @@ function alertLines({ alerts }: Overview, terminal: Terminal): string[] {
 function breakerLines({ breakers }: Overview, terminal: Terminal): string[] {
   if (breakers.length === 0) return [];
   const rows = breakers.map((breaker) => [
-    breaker.url,
+    breaker.of_origin ? `all of ${breaker.url}` : breaker.url,
     String(breaker.failures),
     breaker.last_error ?? '',
     timeText(new Date(breaker.failing_since).toISOString()),

@@ -24,7 +24,7 @@ export const putBackLock = -4;
 /** One process at a time seals the secrets of endpoints. */
 export const sealingLock = -5;
 
-/** The channel of wake-ups. The payload is empty, {@link scanPayload}, or one of the two below with a lane. */
+/** The channel of wake-ups. The payload is empty, {@link scanPayload}, or one of the three below with a lane or an origin. */
 export const wakeChannel = 'posthorn_wake';
 
 /** Webhooks were put back that were due long ago: look at all lanes, not only at new webhooks. */
@@ -32,6 +32,9 @@ export const scanPayload = 'scan';
 
 /** The lane after the colon is sent to again: its breaker is closed, or its endpoint was resumed or enabled. */
 export const closedPayload = 'closed:';
+
+/** The origin after the colon answers again: its breaker is closed. */
+export const originPayload = 'origin:';
 
 /** The limits or the hold of the lane after the colon have changed. */
 export const rulesPayload = 'rules:';

@@ -1,5 +1,5 @@
 import { isLane } from '../domain/lane.ts';
-import { closedPayload, rulesPayload, scanPayload } from './names.ts';
+import { closedPayload, originPayload, rulesPayload, scanPayload } from './names.ts';
 
 /** What a notification asks a worker to do. */
 export type WakeCall =
@@ -8,9 +8,11 @@ export type WakeCall =
   /** Look at all lanes. */
   | { readonly kind: 'scan' }
   /** The lane may be sent to again. */
-  | { readonly kind: 'closed'; readonly lane: string }
+  | { readonly kind: 'closed'; readonly key: string }
+  /** The lanes of the origin may be sent to again. */
+  | { readonly kind: 'origin'; readonly key: string }
   /** The rules of the lane have changed. */
-  | { readonly kind: 'rules'; readonly lane: string };
+  | { readonly kind: 'rules'; readonly key: string };
 
 /**
  * Reads the payload of a notification; undefined: Posthorn does not send such a payload. Every role that may connect to
@@ -21,11 +23,12 @@ export function parseWakeCall(payload: string): WakeCall | undefined {
   if (payload === scanPayload) return { kind: 'scan' };
   for (const [start, kind] of [
     [closedPayload, 'closed'],
+    [originPayload, 'origin'],
     [rulesPayload, 'rules'],
   ] as const) {
     if (!payload.startsWith(start)) continue;
-    const lane = payload.slice(start.length);
-    return isLane(lane) ? { kind, lane } : undefined;
+    const key = payload.slice(start.length);
+    return isLane(key) ? { kind, key } : undefined;
   }
   return undefined;
 }

@@ -3,7 +3,7 @@ import { plainArray } from '../db/plain-array.ts';
 import { runSql, type SqlValues, sqlFile } from '../db/sql-file.ts';
 import type { EndedAttempt } from '../domain/attempt.ts';
 import { statusCodeOf } from '../domain/attempt-result.ts';
-import type { LaneResult } from '../domain/breaker.ts';
+import { hasAnswered, type LaneResult } from '../domain/breaker.ts';
 import { responseText } from '../domain/response-text.ts';
 import type { SettledRow } from './late-results.ts';
 import type { AttemptTrace } from './tracing.ts';
@@ -18,6 +18,10 @@ export interface AttemptRecord extends EndedAttempt {
   readonly endedAtMs: number;
   /** Called when the result is in Postgres, or given up. */
   readonly onSettled?: (() => void) | undefined;
+  /** Somebody waits for that, so it must not wait for other results. */
+  readonly isAwaited?: boolean | undefined;
+  /** Of an ordered lane: not written before, nor at the same time as, the lane's results that were added earlier. */
+  readonly isInOrder?: boolean | undefined;
   /** Told then, too, but the recorder does not hurry for it. */
   readonly trace?: AttemptTrace | undefined;
   /**
@@ -30,22 +34,22 @@ export interface AttemptRecord extends EndedAttempt {
 }
 
 /** A webhook that was ours to record, or a lane and what is to be said of it. */
-interface RecordedRow extends SettledRow {
+export interface RecordedRow extends SettledRow {
   readonly lane: string | null;
   readonly lane_is: LaneIs | null;
 }
 
 /**
- * 'closed': its breaker was open. 'held': it is ordered and waits for a retry. 'rule_locked', 'breaker_locked': another session has
+ * 'closed': its breaker was open. 'origin_closed': it is an origin, and its breaker was open. 'held': it is ordered and waits for a retry. 'rule_locked', 'breaker_locked': another session has
  * locked the row of the rule or of the breaker, and nothing that needs it was written.
  */
-type LaneIs = 'closed' | 'held' | 'rule_locked' | 'breaker_locked';
+type LaneIs = 'closed' | 'origin_closed' | 'held' | 'rule_locked' | 'breaker_locked';
 
 const recordSql = sqlFile('record');
 /** As record.sql knows them. */
 export const becameCodes = { retry: 0, delivered: 1, failed: 2 } as const;
 
-/** Records results, and that lanes are alive. */
+/** Records results, and that lanes and origins are alive. */
 export function recordAttempts(
   pool: Pool,
   batch: readonly AttemptRecord[],
@@ -53,7 +57,7 @@ export function recordAttempts(
 ): Promise<RecordedRow[]> {
   return runSql<RecordedRow>(pool, recordSql, {
     ...columnsOf(batch, startedMs),
-    aliveLanes: plainArray(alive),
+    aliveKeys: plainArray(alive),
     neededLanes: plainArray(lanesNeededBy(batch)),
   });
 }
@@ -64,9 +68,12 @@ export function lanesThatAre(what: LaneIs, rows: readonly RecordedRow[]): string
 }
 
 /** What an attempt says about its lane. */
-export function laneResultOf({ webhook, verdict }: EndedAttempt): LaneResult {
-  const { lane, url, isProbe, webhookId, number } = webhook;
-  return { lane, url, verdict, probe: isProbe ? { webhookId, number } : undefined };
+export function laneResultOf({ webhook, result, verdict }: AttemptRecord): LaneResult {
+  const { lane, groups, url, isProbe, webhookId, number } = webhook;
+  return {
+    ...{ lane, origin: groups.origin, url, verdict, answered: hasAnswered(result, verdict) },
+    probe: isProbe ? { webhookId, number } : undefined,
+  };
 }
 
 /** Why an attempt failed; null if it did not. */

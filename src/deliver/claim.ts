@@ -27,7 +27,7 @@ export interface ClaimedWebhook extends AttemptedWebhook {
   readonly signedAs: string | null;
   /** Its endpoint was deleted: it is not sent. */
   readonly isEndpointDeleted: boolean;
-  /** It is the only one of its lane, and keeps its place when it is tried again. */
+  /** Those of its lane are sent one after another, and it keeps its place when it is tried again. */
   readonly isOrdered: boolean;
   /** The endpoint's own; null: the usual one. */
   readonly timeoutMs: number | null;
@@ -123,6 +123,7 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
     dueFromMs: plainArray(wishes.map((wish) => wish.dueFromMs)),
     ranks: plainArray(wishes.map((wish) => wish.rank)),
     areOwned: plainArray(wishes.map((wish) => wish.isOwned)),
+    aheads: plainArray(wishes.map((wish) => wish.ahead ?? 1)),
     freeSlots: JSON.stringify(request.constrained),
     usualSlots: request.usualSlots,
     usualGroupSlots: request.usualGroupSlots,

@@ -6,6 +6,7 @@ import { isFaultOfContent, isFaultOfRow } from '../db/sqlstate.ts';
 import type { Events } from '../events.ts';
 import type { LaneBook } from '../lanes/lane-book.ts';
 import type { LaneWish } from '../lanes/lane-wish.ts';
+import type { ProbeLane } from '../lanes/probe-lanes.ts';
 import type { Log } from '../log.ts';
 import { endPoisoned, poisonReason, setAside } from './poisoned.ts';
 
@@ -29,6 +30,8 @@ export interface FailedClaim {
   readonly wishes: readonly LaneWish[];
   /** Where the discovery window started; undefined: it did not discover. */
   readonly windowFromMs: number | undefined;
+  /** If it was a probe: lanes that were to be probed for their origins. */
+  readonly probeLanes: readonly ProbeLane[];
 }
 
 interface Found {
@@ -79,13 +82,14 @@ export class Isolation {
   }
 
   /** Finds the webhooks at fault and gets them out of the way; whether there were any. */
-  async #run({ wishes, windowFromMs }: FailedClaim): Promise<boolean> {
+  async #run({ wishes, windowFromMs, probeLanes }: FailedClaim): Promise<boolean> {
     const suspects = await runSql<{ webhook_id: string }>(this.#options.pool, suspectsSql, {
       lanes: plainArray(wishes.map((wish) => wish.lane)),
       priorities: plainArray(wishes.map((wish) => wish.priority)),
-      quotas: plainArray(wishes.map((wish) => wish.quota)),
+      quotas: plainArray(wishes.map(({ quota, ahead }) => Math.max(quota, ahead ?? 1))),
       dueFromMs: plainArray(wishes.map((wish) => wish.dueFromMs)),
       windowFromMs: windowFromMs ?? Number.POSITIVE_INFINITY,
+      probeLanes: plainArray(probeLanes.map(({ lane }) => lane)),
     });
     const found = await this.#try(suspects.map((row) => row.webhook_id));
     if (found.culprits.size === 0) return false;

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { LaneCache } from '../cache/lane-cache.ts';
 import { isFaultOfStatement } from '../db/sqlstate.ts';
+import { withinRoom } from '../domain/ahead.ts';
 import { ClaimRoom } from '../domain/claim-room.ts';
 import { behindAfterMs, Strain } from '../domain/strain.ts';
 import type { Events } from '../events.ts';
@@ -11,6 +12,7 @@ import { type LaneCall, LaneCalls } from '../lanes/lane-calls.ts';
 import { LaneScan } from '../lanes/lane-scan.ts';
 import type { LaneWish } from '../lanes/lane-wish.ts';
 import { LimitedLanes } from '../lanes/limited-lanes.ts';
+import { ProbeLanes } from '../lanes/probe-lanes.ts';
 import type { Log } from '../log.ts';
 import type { Breakers } from './breakers.ts';
 import { type Claim, claimWebhooks } from './claim.ts';
@@ -26,8 +28,8 @@ import { Wake } from './wake.ts';
  * The delivery loop: claims due webhooks, as many as there are free slots, and hands them to the sender.
  *
  * In: rows of posthorn.queue. Out: attempts begun and requests under way. The `deliver` job runs it a slice at a time; requests in
- * flight and the knowledge about lanes outlive a slice. It claims only what has a free slot, so that no webhook waits here while
- * its lease runs (I6, I9). After a crash the rescue frees leases and closes attempts (I7).
+ * flight and the knowledge about lanes outlive a slice. It claims only what has a free slot and, in an ordered lane, what follows
+ * soon, so that no lease runs long (I6, I9). After a crash the rescue frees leases and closes attempts (I7).
  */
 
 interface LoopOptions {
@@ -50,16 +52,14 @@ interface LoopOptions {
 const pollMs = 100;
 const idlePollMs = 250;
 const idleAfterMs = 5_000;
-/** Breakers are asked this often for probes that are due; the intervals begin with 24 s. */
-const probeEveryMs = 1_000;
-const mostProbes = 20;
-const noRequest: FailedClaim = { wishes: [], windowFromMs: undefined };
+const noRequest: FailedClaim = { wishes: [], windowFromMs: undefined, probeLanes: [] };
 
 export class DeliveryLoop {
   readonly #options: LoopOptions;
   readonly #book: LaneBook;
   readonly #limited: LimitedLanes;
   readonly #scan: LaneScan;
+  readonly #probeLanes = new ProbeLanes();
   readonly #window = new DiscoveryWindow();
   readonly #wake = new Wake();
   readonly #gather = new Gather(this.#wake);
@@ -76,7 +76,6 @@ export class DeliveryLoop {
   #lastLookMs = 0;
   #lastClaimMs = 0;
   #lastWorkMs = 0;
-  #lastProbeMs = 0;
   /** A claim whose answer was lost may have leased webhooks that this process does not know of. */
   #mayHoldUnknown = false;
   /** While waiting for a slot: call when no more than this many are in flight. */
@@ -89,12 +88,22 @@ export class DeliveryLoop {
     this.#gauge = new InFlightGauge({ most });
     this.#room = new ClaimRoom({ most });
     this.#limited = new LimitedLanes({ pool, book, log });
-    this.#scan = new LaneScan({ pool, book, limited: this.#limited, events, log, cache, everyMs });
+    const known = { book, limited: this.#limited, probeLanes: this.#probeLanes };
+    this.#scan = new LaneScan({ ...known, pool, events, log, cache, everyMs });
     this.#laneCalls = new LaneCalls({ book, limited: this.#limited, scan: this.#scan });
     this.#trouble = new ClaimTrouble({ events, log });
     this.#isolation = new Isolation({ pool, events, log, book });
-    const [slotFreed, laneFreed] = [() => this.#slotFreed(), () => this.#wake.call()];
-    this.#sentFrom = { book, slotFreed, laneFreed };
+    this.#sentFrom = {
+      book,
+      // Only if it waits for this slot: with hundreds in flight it needs few of the calls.
+      slotFreed: () => {
+        if (options.sender.inFlight <= this.#callAtInFlight) this.#wake.call();
+      },
+      laneFreed: () => this.#wake.call(),
+      lost: () => {
+        this.#mayHoldUnknown = true;
+      },
+    };
     events.on('lanesDelayed', ({ lanes }) => {
       for (const lane of lanes) this.laneCalled(lane, 'rules');
     });
@@ -118,14 +127,16 @@ export class DeliveryLoop {
   }
 
   /** The lane works again, so that its backlog is sent from now on, slowly at first; or its rules have changed. */
-  laneCalled(lane: string, call: LaneCall): void {
-    this.#laneCalls.add(lane, call);
+  laneCalled(key: string, call: LaneCall): void {
+    if (call === 'rules') this.#options.sender.endTrains(key);
+    this.#laneCalls.add(key, call);
     this.#wake.call();
   }
 
   /** No further claims; a slice under way ends soon. */
   stop(): void {
     this.#stopped = true;
+    this.#options.sender.stop();
     this.#wake.call();
   }
 
@@ -179,7 +190,7 @@ export class DeliveryLoop {
     const limit = room - (await this.#probeWhenDue(workerNumber, room));
     if (limit <= 0) return;
     const nowMs = performance.now();
-    const wishes = this.#book.choose(limit, nowMs);
+    const wishes = withinRoom(this.#book.choose(limit, nowMs), this.#options.sender.roomAhead);
     const pollAfterMs = nowMs - this.#lastWorkMs > idleAfterMs ? idlePollMs : pollMs;
     const untilPollMs = this.#lastLookMs + pollAfterMs - nowMs;
     const discover = this.#isWanted || this.#window.hasMore || untilPollMs <= 0;
@@ -216,11 +227,6 @@ export class DeliveryLoop {
     await this.#waitForSlot(hasBlockedLanes ? this.#options.sender.inFlight - 1 : -1, atMostMs);
   }
 
-  /** Wakes the loop only if it waits for this slot: with hundreds in flight it needs few of the calls. */
-  #slotFreed(): void {
-    if (this.#options.sender.inFlight <= this.#callAtInFlight) this.#wake.call();
-  }
-
   async #waitForSlot(atInFlight: number, atMostMs: number): Promise<void> {
     this.#callAtInFlight = atInFlight;
     await this.#wake.wait(atMostMs);
@@ -243,7 +249,7 @@ export class DeliveryLoop {
     const before = sender.inFlight;
     const { limit, wishes } = request;
     const windowFromMs = request.discover ? this.#window.fromMs : undefined;
-    this.#lastRequest = { wishes, windowFromMs };
+    this.#lastRequest = { ...noRequest, wishes, windowFromMs };
     const claim = await claimWebhooks(pool, {
       ...request,
       limit: request.discover ? this.#book.limitOf(wishes, limit) : limit,
@@ -261,11 +267,8 @@ export class DeliveryLoop {
     this.#trouble.succeeded();
     if (limit > 0) this.#room.noteClaim({ before, after: sender.inFlight });
     clock.note({ nowMs: claim.look.nowMs, askedMs: startedMs, answeredMs: performance.now() });
-    if (this.#stopped) {
-      await sender.giveBack(claim.webhooks);
-    } else {
-      for (const webhook of claim.webhooks) void sender.send(webhook, this.#sentFrom);
-    }
+    await sender.send(claim.webhooks, this.#sentFrom);
+    this.#probeLanes.noteSeen(claim.discovered);
     this.#book.learn({
       wishes,
       claimed: claim.webhooks,
@@ -275,25 +278,24 @@ export class DeliveryLoop {
     if (request.discover && this.#window.move(claim)) this.#scan.want();
     const durationMs = performance.now() - startedMs;
     const { length: webhooks } = claim.webhooks;
-    if (webhooks > 0) {
-      events.emit('claimed', { webhooks, lanesSeen: claim.discovered.length, durationMs });
-    }
+    const lanesSeen = claim.discovered.length;
+    if (webhooks > 0) events.emit('claimed', { webhooks, lanesSeen, durationMs });
     return claim;
   }
 
   /** Returns how many probes it sent. */
   async #probeWhenDue(workerNumber: number, room: number): Promise<number> {
     const { breakers, sender, leaseS } = this.#options;
-    if (performance.now() - this.#lastProbeMs < probeEveryMs) return 0;
-    this.#lastProbeMs = performance.now();
+    const due = this.#probeLanes.takeWhenDue(room, performance.now());
+    if (due === undefined) return 0;
+    this.#lastRequest = { ...noRequest, probeLanes: due.probeLanes };
     const probes = await breakers
-      .takeProbes({ workerNumber, limit: Math.min(mostProbes, room), leaseS })
+      .takeProbes({ workerNumber, leaseS, ...due })
       .catch((error: unknown) => {
         this.#mayHoldUnknown ||= !isFaultOfStatement(error);
         throw error;
       });
-    if (this.#stopped) await sender.giveBack(probes);
-    else for (const webhook of probes) void sender.send(webhook, this.#sentFrom);
+    await sender.send(probes, this.#sentFrom);
     return probes.length;
   }
 }

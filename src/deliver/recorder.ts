@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import { isFaultOfRow } from '../db/sqlstate.ts';
 import { isLockFailure } from '../db/transaction.ts';
-import { isAlive, laneNews } from '../domain/breaker.ts';
+import { breakerNews, isAlive } from '../domain/breaker.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import {
@@ -64,8 +64,7 @@ export class Recorder {
 
   add(record: AttemptRecord): void {
     this.#pending.push(record);
-    // The next webhook of an ordered lane waits for it.
-    this.#isAwaited ||= record.onSettled !== undefined;
+    this.#isAwaited ||= record.isAwaited === true;
     if (this.#isAwaited || this.#pending.length >= batchSize) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), lingerMs);
   }
@@ -92,6 +91,8 @@ export class Recorder {
     this.#timer = undefined;
     while (this.#isWorthOne()) {
       const batch = this.#takeBatch();
+      // Each of them waits for one that is being written, whose end flushes again.
+      if (batch.length === 0) return;
       this.#isAwaited &&= this.#pending.length > 0;
       this.#writing.add(batch);
       const run = this.#write(batch).finally(() => {
@@ -103,12 +104,17 @@ export class Recorder {
     }
   }
 
-  /** Takes one result per webhook. There may be two if a lease ran out during a slow request; they go into two batches. */
+  /**
+   * Takes one result per webhook. There may be two if a lease ran out during a slow request; they go into two batches. Those of an
+   * ordered lane are written in turn, so that what is not in Postgres when the worker dies is the last that was sent, without gaps.
+   */
   #takeBatch(): AttemptRecord[] {
     const batch = new Map<string, AttemptRecord>();
     const left: AttemptRecord[] = [];
+    const writing = new Set([...this.#writing].flat().filter(isInOrder).map(laneOf));
     for (const record of this.#pending) {
-      if (batch.size < batchSize && !batch.has(record.webhook.webhookId))
+      const hasRoom = batch.size < batchSize && !batch.has(record.webhook.webhookId);
+      if (hasRoom && !(isInOrder(record) && writing.has(laneOf(record))))
         batch.set(record.webhook.webhookId, record);
       else left.push(record);
     }
@@ -143,11 +149,11 @@ export class Recorder {
     const { pool, breakers, endpoints, events } = this.#options;
     const startedMs = performance.now();
     const fresh = batch.filter((record) => record.wasPutOff !== true);
-    const news = laneNews(fresh.map(laneResultOf));
+    const news = breakerNews(fresh.map(laneResultOf));
     const alive = news.filter(isAlive);
     await this.#closeAbandoned(batch);
     const rows = await recordAttempts(pool, batch, {
-      alive: alive.map(({ lane }) => lane),
+      alive: alive.map(({ key }) => key),
       startedMs,
     });
     const ours = rows.flatMap((row) => (row.webhook_id === null ? [] : [row.webhook_id]));
@@ -156,7 +162,7 @@ export class Recorder {
     if (delayed.length > 0) events.emit('lanesDelayed', { lanes: delayed });
     const late = await settleLate(pool, batch, rows);
     if (late.again.length > 0) await recordAttempts(pool, late.again, { alive: [], startedMs });
-    await breakers.tellClosed(lanesThatAre('closed', rows));
+    await breakers.tellClosed(rows);
     await breakers.count(news, new Set(lanesThatAre('breaker_locked', rows)));
     await endpoints.note(fresh);
     const lockedLanes = new Set(lanesThatAre('rule_locked', rows));
@@ -261,6 +267,8 @@ export class Recorder {
   }
 }
 
+const isInOrder = (record: AttemptRecord) => record.isInOrder === true;
+const laneOf = ({ webhook }: AttemptRecord) => webhook.lane;
 const keyOf = ({ webhook }: AttemptRecord) => `${webhook.webhookId}:${webhook.number}`;
 
 function settle(

@@ -1,14 +1,12 @@
 import type { Pool } from 'pg';
-import { scanPayload, wakeChannel } from '../db/names.ts';
-import { runSql, sqlFile } from '../db/sql-file.ts';
-import { type EndedAttempt, withoutPayload } from '../domain/attempt.ts';
+import { withoutPayload } from '../domain/attempt.ts';
 import type { AttemptResult } from '../domain/attempt-result.ts';
 import { classify, type Verdict } from '../domain/classify.ts';
 import { type Decision, decide } from '../domain/decide.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import { requestHeaders } from '../domain/request-headers.ts';
 import { refusalOf } from '../domain/throttle.ts';
-import type { Events } from '../events.ts';
+import type { Attempted, Events } from '../events.ts';
 import type { HttpClient } from '../http/http-client.ts';
 import type { LaneBook } from '../lanes/lane-book.ts';
 import type { Begun } from '../lanes/request.ts';
@@ -17,12 +15,16 @@ import type { Breakers } from './breakers.ts';
 import type { ClaimedWebhook } from './claim.ts';
 import { CredentialStore, type Credentials } from './credentials.ts';
 import type { DatabaseClock } from './database-clock.ts';
+import { giveBackPatiently, giveBackWebhooks } from './give-back.ts';
 import type { Recorder } from './recorder.ts';
 import type { AttemptTrace, Tracing } from './tracing.ts';
+import { inTrains, type Settling, Trains, type Turn } from './train.ts';
 import { triedForMs } from './tried-for.ts';
+import { endpointDeleted, payloadGone, requestInvalid } from './unsent.ts';
 
 /*
- * Sends one claimed webhook: begin, post, judge, decide, record, free.
+ * Sends claimed webhooks, each by itself: begin, post, judge, decide, record, free. Those of an ordered lane follow each other
+ * (train.ts).
  *
  * Each step is pure or belongs to another module; this file calls them in order. It never throws: what cannot be sent is a failed
  * attempt with a reason (I12). After a crash here the rescue closes the attempt as abandoned.
@@ -43,8 +45,6 @@ interface SenderOptions {
   readonly retryScheduleMs: readonly number[];
 }
 
-const giveBackSql = sqlFile('give-back');
-
 /** Who sends: it knows the lanes, and is told when there is room again. */
 export interface SentFrom {
   readonly book: LaneBook;
@@ -52,6 +52,8 @@ export interface SentFrom {
   slotFreed(): void;
   /** A result that its lane has waited for is in Postgres: that of an ordered webhook, or of one whose receiver asks for a pause. */
   laneFreed(): void;
+  /** Webhooks could not be given back, so this process has leases that it does not know. */
+  lost(): void;
 }
 
 /** A request under way. */
@@ -68,7 +70,9 @@ interface Flight {
 export class Sender {
   readonly #options: SenderOptions;
   readonly #inFlight = new Map<string, ClaimedWebhook>();
+  readonly #trains = new Trains();
   readonly #credentials: CredentialStore;
+  #isStopped = false;
   #idle: { resolve: () => void }[] = [];
 
   constructor(options: SenderOptions) {
@@ -80,9 +84,9 @@ export class Sender {
     return this.#inFlight.size;
   }
 
-  /** The webhooks that this process is sending now. */
-  get webhookIds(): string[] {
-    return [...this.#inFlight.values()].map((webhook) => webhook.webhookId);
+  /** How many webhooks of ordered lanes a claim may take to wait for their turn. */
+  get roomAhead(): number {
+    return this.#trains.room;
   }
 
   /** What this process is sending now. */
@@ -90,41 +94,95 @@ export class Sender {
     return this.#inFlight.values();
   }
 
-  /** Resolves as soon as nothing is in flight. */
+  /** The webhooks that this process is sending now, or has claimed to send. */
+  get webhookIds(): string[] {
+    const all = [...this.#inFlight.values(), ...this.#trains.waiting];
+    return all.map((webhook) => webhook.webhookId);
+  }
+
+  /** Resolves as soon as nothing is in flight or waits for its turn. */
   whenIdle(): Promise<void> {
-    if (this.#inFlight.size === 0) return Promise.resolve();
+    if (this.#isIdle) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push({ resolve }));
   }
 
-  /** Sends a claimed webhook and hands the result to the recorder. */
-  async send(webhook: ClaimedWebhook, from: SentFrom): Promise<void> {
+  /** Sends nothing from now on: what is claimed is given back, as if its attempts had never begun. */
+  stop(): void {
+    this.#isStopped = true;
+    this.endTrains();
+  }
+
+  /** Begins to send claimed webhooks. Their results go to the recorder. */
+  async send(webhooks: readonly ClaimedWebhook[], from: SentFrom): Promise<void> {
+    if (this.#isStopped) return giveBackWebhooks(this.#options.pool, webhooks, { tellAll: true });
+    const { book } = from;
+    const isOrdered = ({ isOrdered: is, lane }: ClaimedWebhook) => is || book.isOrdered(lane);
+    const { single, trains } = inTrains(webhooks, isOrdered);
+    for (const webhook of single) void this.#sendOne(webhook, from);
+    for (const train of trains) {
+      const options = {
+        begin: (webhook: ClaimedWebhook) => this.#turnOf(webhook, from),
+        giveBack: (some: readonly ClaimedWebhook[]) => this.#giveBackRest(some, from),
+      };
+      void this.#trains.send(train, options).then(() => this.#tellIdle());
+    }
+  }
+
+  /** The rules of a lane have changed, so nothing more is sent of what was claimed before. All lanes if none is named. */
+  endTrains(lane?: string): void {
+    if (lane === undefined) this.#trains.endAll();
+    else this.#trains.end(lane);
+  }
+
+  /** Gives back the rest of a train, whose lane is looked at again. */
+  async #giveBackRest(webhooks: readonly ClaimedWebhook[], from: SentFrom): Promise<void> {
+    const isBack = await giveBackPatiently(this.#options, webhooks, from.book);
+    if (!isBack) from.lost();
+    for (const lane of new Set(webhooks.map((webhook) => webhook.lane))) from.book.addAll(lane);
+    from.laneFreed();
+  }
+
+  async #sendOne(webhook: ClaimedWebhook, from: SentFrom): Promise<void> {
+    const turn = this.#turnOf(webhook, from);
+    const ended = await turn.ended;
+    turn.endLane(ended, { tookMs: 0 });
+    const isPaused = refusalOf(ended.verdict) !== undefined;
+    const onSettled = isPaused ? () => turn.settled(ended) : undefined;
+    turn.record(ended, { onSettled, isAwaited: isPaused, isInOrder: false });
+  }
+
+  #turnOf(webhook: ClaimedWebhook, from: SentFrom): Turn {
     const flight = this.#begin(webhook, from);
+    const { book } = from;
+    return {
+      beganMs: performance.now(),
+      ended: this.#attempt(flight),
+      record: (ended, settling) => this.#record(flight, ended, settling),
+      endLane: ({ verdict, result }, { tookMs }) =>
+        book.end(webhook, {
+          begun: flight.begun,
+          answered: result.kind === 'response',
+          verdict: loadOf(verdict),
+          refusal: refusalOf(verdict),
+          tookMs,
+          nowMs: performance.now(),
+        }),
+      settled: ({ verdict }) => {
+        const refusal = refusalOf(verdict);
+        if (refusal !== undefined) book.pause(webhook, { ...refusal, nowMs: performance.now() });
+        from.laneFreed();
+      },
+    };
+  }
+
+  async #attempt(flight: Flight): Promise<Attempted> {
+    const { webhook } = flight;
     const { result, traceparent } = await this.#post(flight);
     const endedAtMs = this.#options.clock.nowMs();
     const verdict = this.#judge(webhook, { result, nowMs: endedAtMs });
     const decision = await this.#decide(webhook, { verdict, nowMs: endedAtMs });
     const ended = { webhook: withoutPayload(webhook), result, verdict, decision };
-    this.#record(flight, ended);
-    this.#options.events.emit('attempted', {
-      ...ended,
-      waitMs: flight.waitMs,
-      endedAtMs,
-      traceparent,
-    });
-    this.#free(flight);
-  }
-
-  /** Gives back what was claimed while a stop was under way; the attempts never happened. */
-  async giveBack(webhooks: readonly ClaimedWebhook[]): Promise<void> {
-    const [first] = webhooks;
-    if (first === undefined) return;
-    await runSql(this.#options.pool, giveBackSql, {
-      webhookIds: webhooks.map((webhook) => webhook.webhookId),
-      numbers: webhooks.map((webhook) => webhook.number),
-      workerNumber: first.leasedBy,
-    });
-    // They are due since before the others' windows.
-    await this.#options.pool.query('select pg_notify($1, $2)', [wakeChannel, scanPayload]);
+    return { ...ended, waitMs: flight.waitMs, endedAtMs, traceparent };
   }
 
   #begin(webhook: ClaimedWebhook, from: SentFrom): Flight {
@@ -149,15 +207,7 @@ export class Sender {
       return { result: await (trace === undefined ? post() : trace.send(post)), traceparent };
     } catch (error) {
       // A row that the CHECKs let through and that cannot be sent must fail, not stop the loop.
-      const message = error instanceof Error ? error.message : 'unknown';
-      const result: AttemptResult = {
-        kind: 'error',
-        code: 'request_invalid',
-        message: `Cannot build the request: ${message}`,
-        durationMs: 0,
-        retriedConnection: false,
-      };
-      return { result, traceparent };
+      return { result: requestInvalid(error), traceparent };
     }
   }
 
@@ -213,37 +263,22 @@ export class Sender {
     });
   }
 
-  /**
-   * Frees the lane and hands the result to the recorder. An ordered lane is freed once the result is in Postgres, because the next
-   * webhook must not overtake this one.
-   */
-  #record({ webhook, from, begun, trace }: Flight, ended: EndedAttempt): void {
-    const { book } = from;
-    const refusal = refusalOf(ended.verdict);
-    const verdict = loadOf(ended.verdict);
-    const answered = ended.result.kind === 'response';
-    const endLane = () =>
-      book.end(webhook, { begun, verdict, answered, refusal, nowMs: performance.now() });
-    const isOrdered = webhook.isOrdered || book.isOrdered(webhook.lane);
-    if (!isOrdered) endLane();
-    const onSettled = () => {
-      if (isOrdered) endLane();
-      if (refusal !== undefined) book.pause(webhook, { ...refusal, nowMs: performance.now() });
-      from.laneFreed();
-    };
-    trace?.ended(ended);
-    this.#options.recorder.add({
-      ...ended,
-      endedAtMs: performance.now(),
-      onSettled: isOrdered || refusal !== undefined ? onSettled : undefined,
-      trace,
-    });
-  }
-
-  #free({ webhook, from }: Flight): void {
+  #record({ webhook, from, trace }: Flight, attempted: Attempted, settling: Settling): void {
+    const { recorder, events } = this.#options;
+    trace?.ended(attempted);
+    recorder.add({ ...attempted, endedAtMs: performance.now(), ...settling, trace });
+    events.emit('attempted', attempted);
     this.#inFlight.delete(keyOf(webhook));
     from.slotFreed();
-    if (this.#inFlight.size > 0) return;
+    this.#tellIdle();
+  }
+
+  get #isIdle(): boolean {
+    return this.#inFlight.size === 0 && this.#trains.size === 0;
+  }
+
+  #tellIdle(): void {
+    if (!this.#isIdle) return;
     for (const { resolve } of this.#idle.splice(0)) resolve();
   }
 }
@@ -254,25 +289,6 @@ const keyOf = ({ webhookId, number }: ClaimedWebhook) => `${webhookId}:${number}
 interface Posted {
   readonly result: AttemptResult;
   readonly traceparent: string | null;
-}
-
-const endpointDeleted = unsent(
-  'endpoint_deleted',
-  'the endpoint must be registered: it was deleted',
-);
-const payloadGone = unsent(
-  'payload_gone',
-  'its row of posthorn.outbox must be there: it was deleted',
-);
-
-function unsent(code: string, rule: string): AttemptResult {
-  return {
-    kind: 'error',
-    code,
-    message: `Cannot send as ${rule}`,
-    durationMs: 0,
-    retriedConnection: false,
-  };
 }
 
 function loadOf(verdict: Verdict): 'ok' | 'overload' | 'other' {

@@ -104,15 +104,19 @@ function backlogs(
 }
 
 function breakerOpen({
-  lane,
+  key,
+  isOrigin,
   url,
   failingMs,
   failures,
   lastError,
 }: AlertFacts['breakers'][number]): Finding {
+  const how = `for ${spoken(failingMs)}, ${failures} times in a row${last(lastError)}`;
   return finding('breaker_open', {
-    subject: lane,
-    summary: `${url} has failed for ${spoken(failingMs)}, ${failures} times in a row${last(lastError)}: its webhooks wait, and a probe is sent now and then.`,
+    subject: key,
+    summary: isOrigin
+      ? `Nothing at ${url} has answered ${how}: the webhooks of all its endpoints wait, and a probe is sent now and then.`
+      : `${url} has failed ${how}: its webhooks wait, and a probe is sent now and then.`,
     detail: { url, failures, last_error: lastError, failing_s: seconds(failingMs) },
   });
 }

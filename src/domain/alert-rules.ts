@@ -20,7 +20,9 @@ export const alertRules = {
   ),
   backlog: warning('Too many webhooks are due and wait to be sent.'),
   backlog_age: critical('A webhook has been due for too long.'),
-  breaker_open: warning('An endpoint has failed for a long time, and webhooks wait for it.'),
+  breaker_open: warning(
+    'An endpoint has failed for a long time, or nothing at a host has answered, and webhooks wait for it.',
+  ),
   endpoint_failing: warning(
     'A registered endpoint has had no success for so long that it will be disabled, or was disabled.',
   ),
@@ -82,7 +84,9 @@ export interface AlertFacts {
     readonly throttled: { readonly due: number; readonly oldestMs: number | null };
   };
   readonly breakers: readonly {
-    readonly lane: string;
+    /** Of a lane or of an origin. */
+    readonly key: string;
+    readonly isOrigin: boolean;
     readonly url: string;
     readonly failingMs: number;
     readonly failures: number;
@@ -115,7 +119,7 @@ export interface AlertFacts {
 /** Something that a rule has found. */
 export interface Finding {
   readonly rule: AlertRule;
-  /** The lane or endpoint that it concerns; empty: all of them. */
+  /** The lane, origin or endpoint that it concerns; empty: all of them. */
   readonly subject: string;
   readonly severity: Severity;
   /** False: not bad enough to fire, but not good enough to resolve. An alert then stays as it is. */

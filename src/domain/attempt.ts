@@ -3,6 +3,7 @@
 import type { AttemptResult } from './attempt-result.ts';
 import type { Verdict } from './classify.ts';
 import type { Decision } from './decide.ts';
+import type { LaneGroups } from './lane.ts';
 
 /** A webhook and the number of one of its attempts: all of it that may outlive the request. */
 export interface AttemptedWebhook {
@@ -16,6 +17,7 @@ export interface AttemptedWebhook {
   /** Null: it is no event's. */
   readonly eventType: string | null;
   readonly lane: string;
+  readonly groups: LaneGroups;
   /** As it was given, so with its query: do not log it as it is. */
   readonly url: string;
   /** 0 high, 1 normal, 2 low. */
@@ -51,6 +53,7 @@ export function withoutPayload(webhook: AttemptedWebhook): AttemptedWebhook {
     tenant: webhook.tenant,
     eventType: webhook.eventType,
     lane: webhook.lane,
+    groups: webhook.groups,
     url: webhook.url,
     priority: webhook.priority,
     number: webhook.number,

@@ -44,6 +44,8 @@ export interface LaneEnd {
   readonly verdict: 'ok' | 'overload' | 'other';
   /** The receiver said that it gets too many requests, and asks for a pause; 0 if it does not say for how long. */
   readonly refusal?: { readonly pauseMs: number } | undefined;
+  /** Of an ordered lane: from its start until the next one could begin. */
+  readonly tookMs?: number | undefined;
   readonly nowMs: number;
 }
 
@@ -89,6 +91,12 @@ export class ActiveLanes {
   freeSlots(lane: string, nowMs: number): number {
     const active = this.#lanes.get(lane);
     return active === undefined ? this.usualSlots : free(active, nowMs);
+  }
+
+  /** How many requests may begin now at the rate that its receiver accepts; infinite if it has refused none. */
+  acceptedNow(lane: string, nowMs: number): number {
+    const throttle = this.#lanes.get(lane)?.throttle;
+    return throttle === undefined ? Number.POSITIVE_INFINITY : roomOf(throttle, nowMs);
   }
 
   /** Until when a lane that fails, or sends as fast as its receiver takes it, is left alone; 0 when it is not. */

@@ -1,7 +1,7 @@
 import { type LaneGroups, ownGroup } from '../domain/lane.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import { ActiveLanes } from './active-lanes.ts';
-import { ClaimYield } from './claim-yield.ts';
+import { type Claimed, ClaimYield } from './claim-yield.ts';
 import { Groups } from './groups.ts';
 import type { HeldBackGroup } from './held-back.ts';
 import type { DiscoveredLane } from './lane.ts';
@@ -12,13 +12,6 @@ import { PriorityTurns } from './priority-turns.ts';
 import type { Begun, Placed, RequestEnd } from './request.ts';
 import { noteDepth, priorities, type WaitingLane } from './share-rings.ts';
 import { WaitingLanes } from './waiting-lanes.ts';
-
-/** What a claimed webhook says about its place in the queue. */
-interface Claimed {
-  readonly lane: string;
-  readonly priority: number;
-  readonly dueMs: number;
-}
 
 /** That of all webhooks to an ordered endpoint, as outbox_to_queue() has it. */
 const orderedPriority = 1;
@@ -90,6 +83,8 @@ export class LaneBook {
       freeSlots: (lane) => this.#freeSlots(lane, nowMs),
       readyAtMs: (lane) => this.#readyAtMs(lane, nowMs),
       isOwned: (lane) => this.#owned.has(lane),
+      ahead: (lane) =>
+        Math.min(this.#owned.ahead(lane, nowMs), this.#active.acceptedNow(lane, nowMs)),
     });
     this.#turns.divide(choice, { room, isShared: this.#active.isShared });
     return choice.end();
@@ -115,21 +110,23 @@ export class LaneBook {
     this.#groups.clearWishes();
     const given = new ClaimYield();
     for (const webhook of claim.claimed) {
-      given.add(this.#placeOf(webhook));
-      this.#owned.noteHead(webhook.lane, webhook.dueMs);
+      const place = this.#placeOf(webhook);
+      given.add(place);
+      this.#owned.noteHead(webhook.lane, given.of(place).firstDueMs);
     }
     const exhausted: WaitingLane[] = [];
     for (const wish of claim.wishes) {
       const waiting = this.#waiting.get(wish);
-      const { count, lastDueMs } = given.of(wish);
+      const { count, firstDueMs, lastDueMs } = given.of(wish);
       if (waiting === undefined) continue;
       const isDeep = count >= wish.quota;
       // Ordered lanes have places of their own in a claim, however full it is.
-      const mayHaveMore = isDeep || (claim.wasFull && !this.#owned.isOrdered(wish.lane));
+      const isOrdered = this.isOrdered(wish.lane);
+      const mayHaveMore = isDeep || (claim.wasFull && !isOrdered);
       if (!mayHaveMore) exhausted.push(waiting);
       else if (count > 0) {
-        // 1 ms back: the time is rounded on its way.
-        waiting.dueFromMs = lastDueMs - 1;
+        // 1 ms back: the time is rounded on its way. What was claimed of an ordered lane may come back.
+        waiting.dueFromMs = (isOrdered ? firstDueMs : lastDueMs) - 1;
         noteDepth(waiting, isDeep);
       }
     }
@@ -165,7 +162,8 @@ export class LaneBook {
 
   /** A request ended. */
   end({ lane, groups }: Placed, end: RequestEnd): void {
-    const { begun, verdict, answered, refusal, nowMs } = end;
+    const { begun, verdict, answered, refusal, tookMs, nowMs } = end;
+    this.#owned.noteTurn(lane, { isDelivered: verdict === 'ok', tookMs: tookMs ?? 0 });
     this.#active.end(lane, { epoch: begun.lane, verdict, refusal, nowMs });
     const hasFailed = verdict === 'overload' && !answered;
     this.#groups.end(groups, { begun, answered, hasFailed, nowMs });

@@ -2,8 +2,8 @@ import type { LaneBook } from './lane-book.ts';
 import type { LaneScan } from './lane-scan.ts';
 import type { LimitedLanes } from './limited-lanes.ts';
 
-/** Why a lane was called: it is sent to again, or its rules have changed. */
-export type LaneCall = 'closed' | 'rules';
+/** Why a lane was called: it is sent to again, or its rules have changed. Or it is an origin, and answers again. */
+export type LaneCall = 'closed' | 'rules' | 'origin';
 
 /** Calls that wait to be heard. Beyond these a scan of all lanes finds what they would have said. */
 const mostWaiting = 1_000;
@@ -11,13 +11,13 @@ const mostWaiting = 1_000;
 const pauseMsPerCall = 1;
 
 interface Listeners {
-  readonly book: Pick<LaneBook, 'slowStart' | 'ownedLanes'>;
+  readonly book: Pick<LaneBook, 'slowStart' | 'slowStartOrigin' | 'ownedLanes'>;
   readonly limited: Pick<LimitedLanes, 'want'>;
   readonly scan: Pick<LaneScan, 'want'>;
 }
 
 /**
- * The lanes that notifications have named and that the loop has not looked at yet.
+ * The lanes and origins that notifications have named and that the loop has not looked at yet.
  *
  * Every role that may connect can notify, as often as it likes: 0.8 million lanes in ten seconds took 400 MB. So only some
  * are kept. If there are more, the rules of all lanes of this worker are read again, and all lanes are looked at.
@@ -32,11 +32,11 @@ export class LaneCalls {
     this.#listeners = listeners;
   }
 
-  add(lane: string, call: LaneCall): void {
-    const known = this.#waiting.get(lane);
+  add(key: string, call: LaneCall): void {
+    const known = this.#waiting.get(key);
     if (known === undefined && this.#waiting.size >= mostWaiting) this.#hasMissed = true;
     // A lane that works again has its rules read as well.
-    else if (known !== 'closed') this.#waiting.set(lane, call);
+    else if (known !== 'closed') this.#waiting.set(key, call);
   }
 
   /** Passes on what waits, unless many calls were heard a moment ago. */
@@ -44,9 +44,14 @@ export class LaneCalls {
     if (nowMs < this.#nextMs || this.#waiting.size === 0) return;
     const { book, limited, scan } = this.#listeners;
     this.#nextMs = nowMs + this.#waiting.size * pauseMsPerCall;
-    for (const [lane, call] of this.#waiting) {
-      if (call === 'closed') book.slowStart(lane, nowMs);
-      limited.want(lane);
+    for (const [key, call] of this.#waiting) {
+      if (call === 'origin') {
+        book.slowStartOrigin(key, nowMs);
+        scan.want();
+        continue;
+      }
+      if (call === 'closed') book.slowStart(key, nowMs);
+      limited.want(key);
     }
     this.#waiting = new Map();
     if (!this.#hasMissed) return;

@@ -20,6 +20,8 @@ interface ChoiceOptions {
   /** When time alone will give the lane room; 0 when it is not time that it waits for. */
   readyAtMs(lane: string): number;
   isOwned(lane: string): boolean;
+  /** How many webhooks to take from it if it is ordered. */
+  ahead(lane: string): number;
 }
 
 /** What a place is to get. */
@@ -147,6 +149,7 @@ export class LaneChoice {
       dueFromMs: waiting.dueFromMs,
       rank: wish?.rank ?? rank,
       isOwned: this.#options.isOwned(lane),
+      ahead: this.#options.ahead(lane),
       groups,
     });
   }

@@ -7,12 +7,13 @@ import type { Log } from '../log.ts';
 import type { LaneAccess } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LimitedLanes } from './limited-lanes.ts';
+import type { ProbeLanes } from './probe-lanes.ts';
 
 /*
  * Scans all lanes: the backstop of discovery.
  *
  * In: the heads of all lanes. Out: lanes in the book. It finds what the window no longer sees: late commits, webhooks that were
- * given back, lanes that are no longer throttled. It runs at start, on request, and every 5 s. With a cache, the scan of one worker
+ * given back, lanes that are no longer throttled, and lanes to probe for their origins. It runs at start, on request, and every 5 s. With a cache, the scan of one worker
  * serves the others: they take hints from it, check the limited lanes that they own, and scan themselves if the cache does not
  * answer.
  */
@@ -21,6 +22,7 @@ interface LaneScanOptions {
   readonly pool: Pool;
   readonly book: LaneBook;
   readonly limited: LimitedLanes;
+  readonly probeLanes: ProbeLanes;
   readonly events: Events;
   readonly log: Log;
   /** Shared with the other workers: one scan for all. */
@@ -139,9 +141,11 @@ export class LaneScan {
   }
 
   #note(row: ScannedRow): void {
-    const { lane, access } = row;
-    const { book, limited } = this.#options;
-    if (limited.admits({ lane, access })) book.add(placeOf(row));
+    const { lane, origin, access } = row;
+    const { book, limited, probeLanes } = this.#options;
+    if (access === 'probe') {
+      if (origin !== null) probeLanes.note({ origin, lane }, { isRandom: true });
+    } else if (limited.admits({ lane, access })) book.add(placeOf(row));
     // One of the others may be frozen.
     else if (access === 'theirs') limited.want(lane);
   }

@@ -11,4 +11,6 @@ export interface LaneWish {
   /** This process owns the lane, and the quota keeps its limits. */
   readonly isOwned: boolean;
   readonly groups: LaneGroups;
+  /** How many webhooks are taken from an ordered lane, to be sent one after another; 1 if it is not said. */
+  readonly ahead?: number;
 }

@@ -14,9 +14,10 @@ export interface DiscoveredLane {
 
 /**
  * Who may claim a lane. 'anyone': it has no limits. 'mine', 'unowned', 'theirs': it has limits, and this worker, none or another
- * owns it. 'blocked': no worker now, because of its breaker or because its endpoint is held.
+ * owns it. 'blocked': no worker now, because of a breaker or because its endpoint is held. 'probe': blocked as well, by the breaker of
+ * its origin, whose probe is due and can be one of its webhooks.
  */
-export type LaneAccess = 'anyone' | 'mine' | 'unowned' | 'theirs' | 'blocked';
+export type LaneAccess = 'anyone' | 'mine' | 'unowned' | 'theirs' | 'blocked' | 'probe';
 
 /** What a claim saw of the queue. */
 export interface Look {

@@ -1,3 +1,4 @@
+import { type Ahead, delivered, lengthOf, undelivered, unknownAhead } from '../domain/ahead.ts';
 import { allowedBy, createPace, type Pace, readyAtMs, spend, usedUp } from '../domain/pace.ts';
 
 /** What this process must keep to with a lane that it owns. */
@@ -16,6 +17,7 @@ interface OwnedLane {
   pace: Pace | undefined;
   heldUntilMs: number;
   orderedFromMs: number | undefined;
+  ahead: Ahead;
   usedMs: number;
 }
 
@@ -42,6 +44,7 @@ export class OwnedLanes {
       pace: rule.ratePerS === null ? undefined : paceOf(rule.ratePerS, { rule, known, nowMs }),
       heldUntilMs: nowMs + rule.retryInMs,
       orderedFromMs: rule.isOrdered ? 0 : undefined,
+      ahead: known?.ahead ?? unknownAhead,
       usedMs: nowMs,
     });
   }
@@ -81,13 +84,29 @@ export class OwnedLanes {
   }
 
   /**
-   * Ordered lanes only: the due time of the last webhook begun. All that was due earlier has ended. Undefined for other lanes.
+   * Ordered lanes only: the due time of the first webhook of the last claim. All that was due earlier has ended. Undefined for other
+   * lanes.
    */
   orderedFromMs(lane: string): number | undefined {
     return this.#lanes.get(lane)?.orderedFromMs;
   }
 
-  /** A webhook of the lane that was due at this time begins. */
+  /** How many webhooks a claim may take from an ordered lane, to be sent one after another at once. */
+  ahead(lane: string, nowMs: number): number {
+    const owned = this.#lanes.get(lane);
+    if (owned?.orderedFromMs === undefined) return 1;
+    const length = lengthOf(owned.ahead);
+    return owned.pace === undefined ? length : Math.min(length, allowedBy(owned.pace, nowMs));
+  }
+
+  /** A request of an ordered lane ended. */
+  noteTurn(lane: string, { isDelivered, tookMs }: { isDelivered: boolean; tookMs: number }): void {
+    const owned = this.#lanes.get(lane);
+    if (owned === undefined) return;
+    owned.ahead = isDelivered ? delivered(owned.ahead, tookMs) : undelivered(owned.ahead);
+  }
+
+  /** A claim took webhooks of the lane, the first of which was due at this time. */
   noteHead(lane: string, dueMs: number): void {
     const owned = this.#lanes.get(lane);
     if (owned?.orderedFromMs !== undefined) owned.orderedFromMs = dueMs;

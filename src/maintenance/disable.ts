@@ -4,6 +4,18 @@ import type { Events } from '../events.ts';
 
 /** One blip followed by silence is not enough: there must have been this many failures in a row. */
 const minFailures = 20;
+/**
+ * The breakers that speak for an endpoint: its own; and that of its origin, if that is open and something waits for the
+ * endpoint. An origin opens only if several of its lanes got no answer.
+ */
+const speaksFor = `(
+  b.key = e.lane
+  or (
+    b.key = e.origin
+    and b.state = 'open'
+    and exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = e.lane)
+  )
+)`;
 
 /**
  * Disables the registered endpoints that have had no success for `disableAfterMs`. Their waiting webhooks are held, not
@@ -14,10 +26,11 @@ export async function disableFailing(
   { disableAfterMs, events }: { disableAfterMs: number; events: Events },
 ): Promise<string[]> {
   const { rows } = await pool.query<{ id: string }>(
-    `select e.id
-     from posthorn.endpoints as e
-     join posthorn.breakers as b on b.lane = e.lane
-     where b.consecutive >= $1
+    `select distinct e.id
+     from posthorn.breakers as b
+     join posthorn.endpoints as e on e.lane = b.key or e.origin = b.key
+     where ${speaksFor}
+       and b.consecutive >= $1
        and b.failing_since <= now() - $2::float8 * interval '1 millisecond'
        and e.status = 'active'`,
     [minFailures, disableAfterMs],
@@ -48,7 +61,7 @@ function disable(
          set status = 'disabled', status_reason = 'failing'
          from posthorn.breakers as b
          where e.id = $1
-           and b.lane = e.lane
+           and ${speaksFor}
            and b.consecutive >= $2
            and b.failing_since <= now() - $3::float8 * interval '1 millisecond'
            and e.status = 'active'`,

@@ -242,14 +242,14 @@ async function dropDay(
 async function pruneBreakers(pool: Pool): Promise<number> {
   const { rowCount } = await pool.query(
     `with idle as materialized (
-       select b.lane
+       select b.key
        from posthorn.breakers as b
        where greatest(b.failing_since, b.last_failure_at, b.throttled_until) < now() - interval '1 day'
-         and not exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = b.lane)
+         and not exists (select from posthorn.queue as q where q.priority < 1000 and q.lane = b.key)
        for update skip locked
      )
      delete from posthorn.breakers
-     where lane = any (array(select lane from idle))`,
+     where key = any (array(select key from idle))`,
   );
   return rowCount ?? 0;
 }

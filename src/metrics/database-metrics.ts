@@ -43,6 +43,10 @@ const databaseMetrics: readonly DatabaseMetric[] = [
     'state',
     (stats) => stats.lanes,
   ]),
+  byLabel('posthorn_origins', 'Origins that do not answer or are not sent to.', [
+    'state',
+    (stats) => stats.origins,
+  ]),
   byLabel('posthorn_workers', 'Workers that are alive, or dead and not rescued yet.', [
     'state',
     (stats) => stats.workers,

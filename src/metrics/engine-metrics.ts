@@ -89,13 +89,13 @@ function countLanes(events: Events, registry: Registry): void {
     'posthorn_breakers_opened_total',
     'Times that a breaker opened, including after failed probes.',
   );
-  events.on('breakersOpened', ({ lanes }) => opened.inc(lanes.length));
+  events.on('breakersOpened', ({ lanes, origins }) => opened.inc(lanes.length + origins.length));
   const closed = counter(
     registry,
     'posthorn_breakers_closed_total',
     'Times that an open breaker closed.',
   );
-  events.on('breakersClosed', ({ lanes }) => closed.inc(lanes.length));
+  events.on('breakersClosed', ({ lanes, origins }) => closed.inc(lanes.length + origins.length));
   const disabled = new Counter({
     name: 'posthorn_endpoints_disabled_total',
     help: 'Endpoints that were disabled.',

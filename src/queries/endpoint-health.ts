@@ -5,6 +5,9 @@ import { time } from './shapes.ts';
 
 const breaker = z.object({
   state: z.enum(['closed', 'open']),
+  of_origin: z
+    .boolean()
+    .describe('It is that of all endpoints with this scheme, host and port: none of them answers.'),
   consecutive_failures: z.int(),
   trips: z.int(),
   failing_since: time.nullable(),
@@ -58,7 +61,13 @@ export function endpointsWithHealth(options: {
       order by e.id desc
       limit ${limit}
     ) as e
-    left join posthorn.breakers as b on b.lane = e.lane
+    left join lateral (
+      select *
+      from posthorn.breakers
+      where key in (e.lane, e.origin) and (key = e.lane or state = 'open')
+      order by key = e.lane
+      limit 1
+    ) as b on true
     cross join lateral (${backlogOf(maxCounted)}) as backlog
     order by e.id desc`;
 }
@@ -71,13 +80,14 @@ export function withHealth(row: z.infer<typeof flat>): EndpointWithHealth {
 /** A healthy lane has no row. */
 const breakerColumns = sql.fragment`
   coalesce(b.state, 'closed') as state,
+  coalesce(b.key = b.origin, false) as of_origin,
   coalesce(b.consecutive, 0) as consecutive_failures,
   coalesce(b.trips, 0) as trips,
   case when b.consecutive > 0 then b.failing_since end as failing_since,
   b.last_failure_at,
   b.last_error,
-  (select l.until from posthorn.lane_blocks as l where l.lane = e.lane and l.reason = 'breaker') as next_probe_at,
-  (select l.until from posthorn.lane_blocks as l where l.lane = e.lane and l.reason = 'throttled') as throttled_until`;
+  (select max(l.until) from posthorn.lane_blocks as l where l.key in (e.lane, e.origin) and l.reason in ('breaker', 'origin_breaker')) as next_probe_at,
+  (select l.until from posthorn.lane_blocks as l where l.key = e.lane and l.reason = 'throttled') as throttled_until`;
 
 /**
  * Reads along the index queue_for_claim, as the claim does. The ORDER BY keeps the plan on it: without one, and with

@@ -21,6 +21,7 @@ export const figures = z.object({
     throttled: count,
     held: count,
   }),
+  origins: z.object({ failing: count, open: count, probing: count }),
   workers: z.object({ alive: count, dead: count }),
   events: z.object({ fan_outs: count, oldest_fan_out_s: z.number(), catch_ups: count }),
   partitions_ahead: count,

@@ -31,6 +31,9 @@ export const overview = z.object({
   breakers: z.array(
     z.object({
       url: z.string(),
+      of_origin: z
+        .boolean()
+        .describe('Nothing at this scheme, host and port answers, so it is of all its endpoints.'),
       failures: z.int(),
       last_error: z.string().nullable(),
       failing_since: time,
@@ -92,7 +95,7 @@ export async function readOverview(connection: Pick<CommonQueryMethods, 'one'>):
       (
         select coalesce(json_agg(b), '[]')
         from (
-          select url, consecutive as failures, last_error, failing_since, open_until as next_probe_at
+          select url, key = origin as of_origin, consecutive as failures, last_error, failing_since, open_until as next_probe_at
           from posthorn.breakers
           where state = 'open'
           order by failing_since

@@ -24,7 +24,7 @@ interface SessionOptions {
   /** Webhooks were put back: all lanes must be scanned. */
   readonly onScan: () => void;
   /** A lane may be sent to again, or its rules have changed. */
-  readonly onLaneCalled: (lane: string, call: LaneCall) => void;
+  readonly onLaneCalled: (key: string, call: LaneCall) => void;
   /** A notification has a payload that Posthorn does not send. */
   readonly onUnknownCall: () => void;
   /** Whether most endpoints cannot be reached from here; reported with each heartbeat. */
@@ -121,7 +121,7 @@ function hear(payload: string, options: SessionOptions): void {
   if (call === undefined) options.onUnknownCall();
   else if (call.kind === 'wake') options.onWake();
   else if (call.kind === 'scan') options.onScan();
-  else options.onLaneCalled(call.lane, call.kind);
+  else options.onLaneCalled(call.key, call.kind);
 }
 
 /**

@@ -157,7 +157,12 @@ export class Worker {
     const { timings } = this.#options;
     const over = new AbortController();
     const ended = new Promise<void>((resolve) => {
-      over.signal.addEventListener('abort', () => resolve(), { once: true });
+      const end = () => {
+        // The next owner of an ordered endpoint may be about to send the same webhooks.
+        sender.endTrains();
+        resolve();
+      };
+      over.signal.addEventListener('abort', end, { once: true });
     });
     let lostBecause: string | undefined;
     let isHeld = false;
@@ -167,7 +172,7 @@ export class Worker {
       timings,
       onWake: () => loop.wake(),
       onScan: () => loop.wakeAndScan(),
-      onLaneCalled: (lane, call) => loop.laneCalled(lane, call),
+      onLaneCalled: (key, call) => loop.laneCalled(key, call),
       onUnknownCall: () => events.emit('callIgnored'),
       isEgressDown: () => breakers.isEgressDown,
       claimsFailing: () => this.#claimsFailing,

@@ -175,7 +175,7 @@ describe('a breaker', () => {
       [`${alerts.url}/alerts`],
     );
     await database.pool.query(
-      `insert into posthorn.breakers (lane, url, state, consecutive, failing_since, open_until)
+      `insert into posthorn.breakers (key, url, state, consecutive, failing_since, open_until)
        values (posthorn.lane_of($1), $1, 'open', 9, now() - interval '1 hour', now() + interval '1 hour')`,
       [`${alerts.url}/alerts`],
     );
@@ -259,7 +259,7 @@ it('an endpoint that is disabled for answering 410 Gone is told of at once', asy
 it('an outage of our own network fires, and resolves when endpoints can be reached again', async () => {
   await database.pool.query(
     `insert into posthorn.outbox (url, body)
-     select 'http://127.0.0.1:1/lane-' || n, '{}' from generate_series(1, 12) as n`,
+     select 'http://127.0.0.' || n || ':1/', '{}' from generate_series(1, 12) as n`,
   );
   await egressIs('down');
   const alert = await expectFiresOnce(database, { rule: 'egress_down', evaluate });
@@ -267,7 +267,11 @@ it('an outage of our own network fires, and resolves when endpoints can be reach
     severity: 'critical',
     summary: 'Most endpoints cannot be reached from 1 of 1 workers: breakers are frozen there.',
   });
-  for (const lane of Array.from({ length: 40 }, (_, at) => at)) await enqueue(1, `/well-${lane}`);
+  await database.pool.query(
+    `insert into posthorn.outbox (url, tenant, body)
+     select $1, 'tenant-' || n, '{}' from generate_series(1, 20) as n`,
+    [receiver.url],
+  );
   await egressIs('up');
   await expectResolvesOnce(database, { rule: 'egress_down', evaluate });
 });

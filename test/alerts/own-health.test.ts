@@ -84,9 +84,9 @@ describe('a backlog', () => {
     const evaluate = evaluateHere(database, { env });
     const pauseUntil = (time: string) =>
       database.pool.query(
-        `insert into posthorn.breakers (lane, url, throttled_until)
+        `insert into posthorn.breakers (key, url, throttled_until)
          values (posthorn.lane_of($1), $1, ${time})
-         on conflict (lane) do update set throttled_until = excluded.throttled_until`,
+         on conflict (key) do update set throttled_until = excluded.throttled_until`,
         [url],
       );
     await enqueue(12, url);
@@ -125,7 +125,7 @@ describe('a backlog', () => {
       [rows[0]?.id],
     );
     await database.pool.query(
-      `insert into posthorn.breakers (lane, url, state, open_until, throttled_until)
+      `insert into posthorn.breakers (key, url, state, open_until, throttled_until)
        values
          (posthorn.lane_of('https://open.example/'), 'https://open.example/', 'open', now(), null),
          (posthorn.lane_of('https://paused.example/'), 'https://paused.example/', 'closed', null, now() + interval '1 h')`,

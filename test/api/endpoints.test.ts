@@ -148,7 +148,7 @@ describe('GET /endpoints/{id}', () => {
       [id],
     );
     await database.pool.query(
-      `insert into posthorn.breakers (lane, url, state, consecutive, trips, open_until, last_error)
+      `insert into posthorn.breakers (key, url, state, consecutive, trips, open_until, last_error)
        select lane, url, 'open', 9, 2, now() + interval '1 minute', 'timeout' from posthorn.endpoints`,
     );
     const { fields } = await get(`/endpoints/${id}`);
@@ -166,6 +166,25 @@ describe('GET /endpoints/{id}', () => {
       delivering: 0,
       is_at_least: false,
       oldest_due_at: expect.any(String),
+    });
+  });
+
+  it('tells the breaker of its origin while that is open', async () => {
+    const id = await register();
+    const setOrigin = (state: string) =>
+      database.pool.query(
+        `insert into posthorn.breakers (key, url, state, consecutive, trips, open_until, last_error)
+         select origin, 'https://customer.example', $1, 9, 2, now() + interval '1 minute', 'timeout' from posthorn.endpoints
+         on conflict (key) do update set state = excluded.state`,
+        [state],
+      );
+    const breaker = async () => (await get(`/endpoints/${id}`)).fields['breaker'];
+    await setOrigin('closed');
+    expect(await breaker()).toMatchObject({ of_origin: false, consecutive_failures: 0 });
+    await setOrigin('open');
+    expect(await breaker()).toMatchObject({
+      ...{ state: 'open', of_origin: true, consecutive_failures: 9, last_error: 'timeout' },
+      next_probe_at: expect.any(String),
     });
   });
 
@@ -384,7 +403,7 @@ describe('GET /endpoints', () => {
     await register();
     const failing = await register({ max_in_flight: 3, headers: { 'x-shop': '1' } });
     await database.pool.query(
-      `insert into posthorn.breakers (lane, state, consecutive, trips, open_until, throttled_until, last_failure_at, last_error, url)
+      `insert into posthorn.breakers (key, state, consecutive, trips, open_until, throttled_until, last_failure_at, last_error, url)
        select lane, 'open', 7, 2, now() + interval '1 min', now() + interval '2 min', now(), 'http_503', ''
        from posthorn.endpoints where id = $1`,
       [failing],

@@ -132,7 +132,7 @@ async function populate(database: TestDatabase): Promise<Record<string, string>>
   await paused.set({ status: 'paused' });
   await disabled.set({ status: 'disabled', status_reason: 'gone' });
   await database.pool.query(
-    `insert into posthorn.breakers (lane, url, state, consecutive, trips, open_until, last_error)
+    `insert into posthorn.breakers (key, url, state, consecutive, trips, open_until, last_error)
      select lane, url, 'open', 2, 1, now() + interval '1 day', 'http_410' from posthorn.endpoints where id = $1`,
     [disabled.id],
   );

@@ -28,6 +28,9 @@ const ids = [
   '01a20e8b-7718-7912-8026-e45150918601',
 ] as const;
 
+/** The first webhook's, or a later one's. */
+const idAfter = (n: number) => ids[0].slice(0, -2) + n.toString().padStart(2, '0');
+
 interface World {
   readonly arrivals: Arrival[];
   readonly changes: Map<EndpointName, Change[]>;
@@ -130,6 +133,7 @@ const kept = {
   settings: "a request has the endpoint's URL and headers of the time",
   order: 'an ordered endpoint is served in order',
   cancelled: 'nothing is sent of what was cancelled',
+  repeats: 'an ordered endpoint gets again only what came last',
 } as const;
 
 /** A burst of requests that do not overlap, evenly over some time. */
@@ -274,6 +278,14 @@ it.each<Settled>([
     },
   },
   {
+    what: 'an ordered endpoint got a webhook again long after it had accepted it',
+    rule: kept.repeats,
+    arrange: (world) => {
+      for (let n = 0; n < 18; n += 1) arrive(world, '/ordered', { at: n, id: idAfter(n) });
+      arrive(world, '/ordered', { at: 20 });
+    },
+  },
+  {
     what: 'an endpoint that became ordered got the second webhook first',
     rule: kept.order,
     arrange: (world) => {
@@ -296,6 +308,13 @@ it.each<Settled>([
 });
 
 it.each<Omit<Settled, 'rule'>>([
+  {
+    what: 'an ordered endpoint got its last sixteen webhooks again when a worker was killed',
+    arrange: (world) => {
+      for (let n = 0; n < 17; n += 1) arrive(world, '/ordered', { at: n, id: idAfter(n) });
+      for (let n = 0; n < 17; n += 1) arrive(world, '/ordered', { at: 20 + n, id: idAfter(n) });
+    },
+  },
   {
     what: 'as many are open as the limit allows',
     arrange: (world) =>

@@ -30,11 +30,11 @@ describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000
     expect(replayed.status).toBe(202);
     await world.database.pool.query(
       `insert into posthorn.endpoints (url, status, status_reason) values ('http://127.0.0.1:1/', 'disabled', 'gone');
-       insert into posthorn.breakers (lane, url, state, consecutive, trips, failing_since, open_until, last_error)
+       insert into posthorn.breakers (key, url, state, consecutive, trips, failing_since, open_until, last_error)
        select lane, url, 'open', 9, 1, now(), now() + interval '1 day', 'http_500'
        from posthorn.endpoints
        where url like '%/fails'
-       on conflict (lane) do update set state = 'open', open_until = excluded.open_until`,
+       on conflict (key) do update set state = 'open', open_until = excluded.open_until`,
     );
     await world.database.pool.query(
       `insert into posthorn.alerts (rule, severity, summary, since, fired_at)

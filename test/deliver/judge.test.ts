@@ -42,7 +42,13 @@ const unavailable: AttemptResult = {
 
 function judge(lane: string, result: AttemptResult, isProbe = false) {
   const verdict = classify(result, new Date());
-  return { verdict, judged: breakers.judge({ lane, isProbe }, { result, verdict }) };
+  return {
+    verdict,
+    judged: breakers.judge(
+      { lane, groups: { tenant: null, origin: lane }, isProbe },
+      { result, verdict },
+    ),
+  };
 }
 
 function goDown(): void {

@@ -120,7 +120,7 @@ describe('what is claimed while the loop stops', () => {
   it('is given back too when it is the probe of a lane, which may be asked at once by another worker', async () => {
     await enqueue(`${receiver.url}/never`, 2);
     await database.pool.query(
-      `insert into posthorn.breakers (lane, url, state, trips, open_until)
+      `insert into posthorn.breakers (key, url, state, trips, open_until)
        select posthorn.lane_of(url), url, 'open', 1, now() - interval '1 s'
        from (select $1::text as url) as one`,
       [`${receiver.url}/never`],
@@ -133,4 +133,31 @@ describe('what is claimed while the loop stops', () => {
     const free = { probe_until: null, probe_webhook: null, probe_attempt: null };
     expect(rows).toEqual([{ state: 'open', trips: 1, ...free }]);
   });
+});
+
+it('what cannot be given back of an ordered lane is freed like what nobody knows of', async () => {
+  await database.pool.query(
+    `create function public.refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
+     create trigger refuse before delete on posthorn.attempts for each row execute function public.refuse()`,
+  );
+  try {
+    await using test = createTestLoop(database.pool);
+    receiver.answer((_request, response) => {
+      response.statusCode = receiver.requests.length < 3 ? 200 : 500;
+      response.end();
+    });
+    await test.loop.warmUp(1);
+    const ran = test.run();
+    await database.pool.query(
+      `with endpoint as (insert into posthorn.endpoints (url, ordered) values ($1, true) returning id)
+       insert into posthorn.outbox (endpoint_id, body) select id, '' from endpoint, generate_series(1, 6)`,
+      [receiver.url],
+    );
+    await eventually(async () => test.released.length > 0, 'leases are to be freed');
+    expect([test.released, test.sender.webhookIds]).toEqual([[1], []]);
+    test.loop.stop();
+    await ran;
+  } finally {
+    await database.pool.query('drop function public.refuse cascade');
+  }
 });

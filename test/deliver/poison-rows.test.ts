@@ -216,14 +216,14 @@ const poisons: readonly Poison[] = [
   },
   {
     name: 'breakers: counts at their end and times that never come',
-    insert: `insert into posthorn.breakers (lane, url, state, consecutive, trips, failing_since, last_failure_at, open_until)
+    insert: `insert into posthorn.breakers (key, url, state, consecutive, trips, failing_since, last_failure_at, open_until)
        values (45, '', 'open', 2147483647, 2147483647, '-infinity', 'infinity', 'infinity')`,
   },
   {
     name: 'breakers: one whose probe cannot be claimed',
     spoil: [
       'insert into posthorn.attempts (webhook_id, number, worker) values ($1, 1, 1)',
-      `insert into posthorn.breakers (lane, url, state, consecutive, open_until)
+      `insert into posthorn.breakers (key, url, state, consecutive, open_until)
        select lane, 'http://spoilt.example', 'open', 5, '-infinity' from posthorn.queue where webhook_id = $1`,
     ],
     fate: 'failed: poison_row',
@@ -380,7 +380,9 @@ describe('the isolation', () => {
     const isolation = new Isolation({ pool, events, log, book: new LaneBook({ most: 20 }) });
     const error = Object.assign(new Error('invalid byte sequence'), { code: '22021' });
     const wishes = [{ ...of(lane), priority: 1, quota: 10, dueFromMs: 0, rank: 1, isOwned: false }];
-    expect(await isolation.overcome(error, { wishes, windowFromMs: undefined })).toBe(true);
+    expect(
+      await isolation.overcome(error, { wishes, windowFromMs: undefined, probeLanes: [] }),
+    ).toBe(true);
     expect(found).toEqual([id]);
     const { rows } = await pool.query('select webhook_id, reason from posthorn.outcomes');
     expect(rows).toEqual([{ webhook_id: id, reason: 'poison_row' }]);
@@ -412,7 +414,9 @@ describe('the isolation', () => {
     const error = Object.assign(new Error('violates check constraint'), { code: '23514' });
     const lane = rows[0]?.lane ?? '';
     const wishes = [{ ...of(lane), priority: 1, quota: 10, dueFromMs: 0, rank: 1, isOwned: false }];
-    expect(await isolation.overcome(error, { wishes, windowFromMs: undefined })).toBe(true);
+    expect(
+      await isolation.overcome(error, { wishes, windowFromMs: undefined, probeLanes: [] }),
+    ).toBe(true);
     expect(connections).toBeGreaterThan(2);
     expect((await own.pool.query('select from posthorn.outcomes')).rows).toEqual([]);
   });

@@ -86,6 +86,38 @@ it('the result of an ordered webhook waits for no other', async () => {
   await receiver.until((requests) => requests.length === 6);
 });
 
+it('results of an ordered lane are written one batch after another, and hold up no other lane', async () => {
+  await database.empty();
+  const { rows } = await database.pool.query<{ id: string }>(
+    `insert into posthorn.outbox (url, body) select 'http://receiver.example/', '{}' from generate_series(1, 3) returning id`,
+  );
+  const [first = '', second = '', other = ''] = rows.map(({ id }) => id);
+  for (const { id } of rows) await claimByHand(database, { id });
+  const locker = await database.pool.connect();
+  await locker.query('begin');
+  await locker.query('lock table posthorn.outcomes in exclusive mode');
+  const recorder = createRecorder(database.pool);
+  const settled: string[] = [];
+  const add = (id: string, lane: string, isInOrder: boolean) => {
+    const result = failure(id, { number: 1, statusCode: 500 });
+    const onSettled = () => void settled.push(id);
+    recorder.add({
+      ...{ ...result, webhook: { ...result.webhook, lane } },
+      ...{ isAwaited: true, isInOrder, onSettled },
+    });
+  };
+  add(first, '1', true);
+  await eventually(async () => (await waitingRecords()) === 1, 'the first is written');
+  add(second, '1', true);
+  add(other, '2', true);
+  await eventually(async () => (await waitingRecords()) === 2, 'that of another lane, too');
+  expect(recorder.webhookIds).toEqual([second, first, other]);
+  await locker.query('commit');
+  locker.release();
+  await recorder.drain();
+  expect(settled.indexOf(second)).toBeGreaterThan(settled.indexOf(first));
+});
+
 it('two results of one webhook that come at once are both recorded, each in its attempt', async () => {
   const { rows } = await database.pool.query<{ id: string }>(
     `insert into posthorn.outbox (url, body) values ('http://receiver.example/', '{}') returning id`,

@@ -43,7 +43,14 @@ describe('the rules', () => {
       endpoints: [{ id: 'a', url: 'https://a.example/', ...rate(100, 90) }],
       backlog: { due: 20_000, oldestMs: 3_600_000, throttled },
       breakers: [
-        { lane: '7', url: 'https://b.example/', failingMs: 900_000, failures: 9, lastError: null },
+        {
+          key: '7',
+          isOrigin: false,
+          url: 'https://b.example/',
+          failingMs: 900_000,
+          failures: 9,
+          lastError: null,
+        },
       ],
       failing: [
         {

@@ -49,7 +49,7 @@ it.each([
   [72 * hour, '3 days'],
   [96 * hour - 1, '3 days'],
 ])('%i ms are told as %s', (failingMs, told) => {
-  const breaker = { lane: '7', url, failingMs, failures: 9, lastError: 'timeout' };
+  const breaker = { key: '7', isOrigin: false, url, failingMs, failures: 9, lastError: 'timeout' };
   expect(find({ breakers: [breaker] })).toEqual([
     {
       rule: 'breaker_open',
@@ -67,6 +67,22 @@ it.each([
       },
     },
   ]);
+});
+
+it('an origin that does not answer is told as such', () => {
+  const [found] = find({
+    breakers: [
+      {
+        ...{ key: '-8', isOrigin: true, url: 'https://a.example', failingMs: 900_000 },
+        ...{ failures: 9, lastError: 'timeout' },
+      },
+    ],
+  });
+  expect(found).toMatchObject({
+    subject: '-8',
+    summary:
+      'Nothing at https://a.example has answered for 15 minutes, 9 times in a row, last with timeout: the webhooks of all its endpoints wait, and a probe is sent now and then.',
+  });
 });
 
 describe('an endpoint that fails', () => {

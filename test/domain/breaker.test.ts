@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { followedBy, isAlive, type LaneResult, laneNews } from '../../src/domain/breaker.ts';
+import { breakerNews, followedBy, isAlive, type LaneResult } from '../../src/domain/breaker.ts';
 import type { Verdict } from '../../src/domain/classify.ts';
 
 const probe = { webhookId: '0199c0de-0000-7000-8000-000000000001', number: 3 };
@@ -19,10 +19,13 @@ const throttled: Verdict = {
 const ours: Verdict = { kind: 'repeat', reason: 'out_of_ports' };
 
 function newsOf(...results: readonly (readonly [Verdict, LaneResult['probe']?])[]) {
-  const [news, ...others] = laneNews(
-    results.map(([verdict, of]) => ({ lane: '1', url: 'http://a.example/', verdict, probe: of })),
+  const [news, ...others] = breakerNews(
+    results.map(([verdict, of]) => ({
+      ...{ lane: '1', origin: '2', url: 'http://a.example/', verdict, probe: of },
+      answered: verdict === ours ? undefined : true,
+    })),
   );
-  if (news === undefined || others.length > 0) throw new Error('not one lane');
+  if (news === undefined || others.length > 1) throw new Error('not one lane and its origin');
   return news;
 }
 

@@ -23,6 +23,9 @@ const claim = () =>
   runFile<Claimed>(database, 'claim', {
     ...{ workerNumber: 1, maxWebhooks: 10, windowFromMs: 0, leaseS: 60 },
     ...{ lanes: [], priorities: [], quotas: [], dueFromMs: [], ranks: [], areOwned: [] },
+    aheads: [],
+    origins: [],
+    usualGroupSlots: 500,
     ...{ freeSlots: '{}', usualSlots: 10 },
   });
 

@@ -103,6 +103,9 @@ function claiming(): Step {
       return await runSql(client, sqlFile('claim'), {
         ...{ workerNumber: 1, maxWebhooks: 10, windowFromMs: 0, leaseS: 60 },
         ...{ lanes: [], priorities: [], quotas: [], dueFromMs: [], ranks: [], areOwned: [] },
+        aheads: [],
+        origins: [],
+        usualGroupSlots: 500,
         ...{ freeSlots: '{}', usualSlots: 10 },
       });
     },

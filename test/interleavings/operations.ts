@@ -61,7 +61,8 @@ const claims =
       const values = {
         ...{ workerNumber: worker, maxWebhooks: 20, windowFromMs: 'infinity', leaseS: 7_200 },
         ...{ lanes: [stage.lane], priorities: [1], quotas: [20], dueFromMs: [0], ranks: [1] },
-        ...{ areOwned: [worker === owner], freeSlots: '{}', usualSlots: 8 },
+        ...{ areOwned: [worker === owner], aheads: [1], origins: [null], freeSlots: '{}' },
+        ...{ usualSlots: 8, usualGroupSlots: 500 },
       };
       return stage.names(idsOf(await rowsOf(client, 'claim', values)));
     },
@@ -72,7 +73,10 @@ const probes =
   (stage) => ({
     neverWaits: true,
     run: async (client) => {
-      const values = { workerNumber: worker, maxProbes: 20, leaseS: 7_200 };
+      const values = {
+        ...{ workerNumber: worker, maxProbes: 20, leaseS: 7_200 },
+        ...{ origins: [stage.origin], originLanes: [stage.lane] },
+      };
       return stage.names(idsOf(await rowsOf(client, 'probe', values)));
     },
   });
@@ -92,7 +96,7 @@ const records =
     const record = async (client: pg.Client, wasPutOff: boolean) => {
       return await rowsOf(client, 'record', {
         ...recordValues({ ...result, id: stage.id(name), lane: stage.lane, wasPutOff }),
-        aliveLanes: result.became === 'delivered' ? [stage.lane] : [],
+        aliveKeys: result.became === 'delivered' ? [stage.lane, stage.origin] : [],
       });
     };
     let rows: Record<string, unknown>[] = [];
@@ -124,16 +128,28 @@ const records =
     };
   };
 
+/** Counts into the breaker of the lane, or of the origin. */
 const counts =
-  (failures: number, probe?: { name: string; number: number; failed: boolean }): Make =>
+  (
+    failures: number,
+    probe?: { name: string; number: number; failed: boolean },
+    of: 'lane' | 'origin' = 'lane',
+  ): Make =>
   (stage) => ({
     neverWaits: true,
     again: (result) => result === 'locked',
     run: async (client) => {
       const probed = probe === undefined ? [] : [probe];
       const values = {
-        ...{ lanes: [stage.lane], failures: [failures], succeeded: [false], errors: ['http_503'] },
-        ...{ pausesS: [null], openAfter: 5, openOverS: 10, firstOpenS: 30, maxOpenS: 900 },
+        ...{ keys: [stage[of]], failures: [failures], succeeded: [false], errors: ['http_503'] },
+        ...{
+          pausesS: [null],
+          onlyLanes: [null],
+          openAfter: 5,
+          openOverS: 10,
+          firstOpenS: 30,
+          maxOpenS: 900,
+        },
         probeIds: probed.map((one) => stage.id(one.name)),
         probeNumbers: probed.map(({ number }) => number),
         probeFailed: probed.map(({ failed }) => failed),
@@ -259,6 +275,8 @@ const made = {
   'count failures': counts(1),
   'count a failed probe': counts(1, { name: 'probe', number: 1, failed: true }),
   'count a probe that said nothing': counts(0, { name: 'probe', number: 1, failed: false }),
+  'count failures of the origin': counts(1, undefined, 'origin'),
+  'count its failed probe': counts(1, { name: 'probe', number: 1, failed: true }, 'origin'),
   'give back': does(
     'give-back',
     (stage) => ({ webhookIds: [stage.id('sending')], numbers: [1], workerNumber: owner }),
@@ -311,8 +329,13 @@ const made = {
     neverWaits: true,
   }),
   'watch the lane': does('watch-lanes', (stage) => ({
-    lanes: [stage.lane],
-    urls: ['http://a.example/'],
+    ...{
+      keys: [stage.lane],
+      urls: ['http://a.example/'],
+      failures: [0],
+      failingS: [0],
+      mostLanes: 100,
+    },
   })),
   enqueue: calls(
     `insert into posthorn.outbox (endpoint_id, body) values ($1, 'new') returning 1`,

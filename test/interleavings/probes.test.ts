@@ -87,3 +87,46 @@ describe('a probe that is under way', () => {
     },
   );
 });
+
+describe('a probe of the origin that is due', () => {
+  testPairs(
+    { origin: open, webhooks },
+    {
+      names: [
+        ...(['probe', 'probe by another', 'claim', 'cancel', 'send again'] as const),
+        ...(['count failures of the origin', 'pause', 'delete', 'watch the lane'] as const),
+      ],
+      nothing: ['claim', 'count failures of the origin', 'watch the lane'],
+    },
+  );
+});
+
+describe('a probe of the origin that is under way', () => {
+  testPairs(
+    {
+      origin: {
+        ...open,
+        probe_until: `now() + interval '2 hours'`,
+        probe_webhook: ':probe',
+        probe_attempt: '1',
+      },
+      webhooks: {
+        probe: { queue: { attempts: 1, leasedBy: owner }, tried: [[owner, undefined]] },
+        ...webhooks,
+      },
+    },
+    {
+      names: [
+        ...(['record 2xx of the probe', 'count its failed probe', 'give back the probe'] as const),
+        ...(['rescue', 'probe by another', 'count failures of the origin', 'cancel'] as const),
+      ],
+      nothing: ['probe by another', 'count failures of the origin'],
+      without: [
+        {
+          pair: ['give back the probe', 'count failures of the origin'],
+          because: 'a breaker that is locked then keeps its probe until the lease of that runs out',
+        },
+      ],
+    },
+  );
+});

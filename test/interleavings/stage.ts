@@ -38,6 +38,8 @@ export interface Scene {
   readonly rule?: Readonly<Record<string, string>>;
   /** Its breaker, as SQL; names of webhooks are known as :name. */
   readonly breaker?: Readonly<Record<string, string>>;
+  /** The same of its origin. */
+  readonly origin?: Readonly<Record<string, string>>;
   /** In the order of their ids and of their due times. */
   readonly webhooks: Readonly<Record<string, StageWebhook>>;
 }
@@ -84,6 +86,7 @@ export type Picture = Readonly<Record<string, string | null>>;
 export interface Stage extends AsyncDisposable {
   readonly database: TestDatabase;
   readonly lane: string;
+  readonly origin: string;
   readonly endpointId: string;
   /** The replay that runs, and the one that is being cancelled. */
   readonly running: string;
@@ -153,11 +156,11 @@ export async function setStage(
   const [endpointId = '', running = '', cancelling = ''] = all.slice(names.length);
   const ids = new Map(names.map((name, at) => [name, all[at] ?? '']));
   const known = new Map([...ids].map(([name, id]) => [id, name]));
-  const { rows: lanes } = await database.pool.query<{ lane: string }>(
-    'select posthorn.lane_of($1::uuid)::text as lane',
+  const { rows: lanes } = await database.pool.query<{ lane: string; origin: string }>(
+    `select posthorn.lane_of($1::uuid)::text as lane, posthorn.origin_of('http://a.example/')::text as origin`,
     [endpointId],
   );
-  const lane = lanes[0]?.lane ?? '';
+  const { lane = '', origin = '' } = lanes[0] ?? {};
   await database.pool.query(
     `create table public.names as select id, name from unnest($1::uuid[], $2::text[]) as n (id, name)`,
     [all, [...names, 'endpoint', 'running', 'cancelling']],
@@ -181,6 +184,7 @@ export async function setStage(
   return {
     database,
     lane,
+    origin,
     endpointId,
     running,
     cancelling,
@@ -243,8 +247,12 @@ function placing(scene: Scene, { ids, lane, endpointId, running, cancelling }: K
   }
   if (scene.breaker !== undefined) {
     statements.push(
-      insert('breakers', { lane: `'${lane}'`, url: `'http://a.example/'`, ...scene.breaker }),
+      insert('breakers', { key: `'${lane}'`, url: `'http://a.example/'`, ...scene.breaker }),
     );
+  }
+  if (scene.origin !== undefined) {
+    const key = `posthorn.origin_of('http://a.example/')`;
+    statements.push(insert('breakers', { key, url: `'http://a.example'`, ...scene.origin }));
   }
   [...ids].forEach(([name, id], at) => {
     const { queue, outcome, tried = [], former, forward } = scene.webhooks[name] ?? {};

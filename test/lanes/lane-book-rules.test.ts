@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ownGroup } from '../../src/domain/lane.ts';
+import type { LaneEnd } from '../../src/lanes/active-lanes.ts';
 import { LaneBook } from '../../src/lanes/lane-book.ts';
 import type { LaneRule } from '../../src/lanes/owned-lanes.ts';
 import { of } from '../support/placed.ts';
@@ -31,6 +32,7 @@ describe('a wish', () => {
         dueFromMs: 499,
         rank: 1,
         isOwned: false,
+        ahead: 1,
         groups: ownGroup('a'),
       },
     ]);
@@ -67,6 +69,48 @@ describe('a wish', () => {
     book.learn({ wishes: book.choose(2, 0), claimed: [], discovered: [], wasFull: false });
     book.add({ lane: 'a', priority: 2, dueMs: 2_000, groups: ownGroup('a') });
     expect(book.choose(2, 0)).toMatchObject([{ priority: 1, dueFromMs: 899 }]);
+  });
+
+  it('of an ordered lane goes back to the first of a train, because the others may come back', () => {
+    const book = bookWith('a');
+    book.own('a', { rule: rule({ isOrdered: true }), nowMs: 0 });
+    const claimed = [950, 900, 1_000].map((dueMs) => ({ lane: 'a', priority: 1, dueMs }));
+    book.learn({ wishes: book.choose(2, 0), claimed, discovered: [], wasFull: false });
+    expect(book.choose(2, 0)).toMatchObject([{ priority: 1, dueFromMs: 899 }]);
+    book.learn({ wishes: book.choose(2, 0), claimed: [], discovered: [], wasFull: false });
+    book.add({ ...of('a'), priority: 1, dueMs: 2_000 });
+    expect(book.choose(2, 0)).toMatchObject([{ dueFromMs: 899 }]);
+  });
+
+  it.each<{ what: string; given: Partial<LaneRule>; end: Partial<LaneEnd>; ahead: number }>([
+    { what: 'sends for 750 ms', given: {}, end: {}, ahead: 37 },
+    { what: 'keeps to a rate', given: { ratePerS: 100 }, end: {}, ahead: 9 },
+    { what: 'fails', given: {}, end: { verdict: 'overload' }, ahead: 1 },
+    { what: 'is not ordered', given: { isOrdered: false, maxInFlight: 2 }, end: {}, ahead: 1 },
+  ])('of a lane that $what is for $ahead ahead', ({ given, end, ahead }) => {
+    const book = bookWith('a');
+    const ordered = rule({ isOrdered: true, ...given });
+    book.own('a', { rule: ordered, nowMs: 0 });
+    const begun = book.begin(of('a'), 0);
+    const ended = { begun, answered: true, verdict: 'ok', tookMs: 20, nowMs: 0 } as const;
+    book.end(of('a'), { ...ended, ...end });
+    // What is known of it outlives a change of its rule.
+    book.own('a', { rule: ordered, nowMs: 0 });
+    expect(book.choose(1, 0)).toMatchObject([{ quota: 1, ahead }]);
+  });
+
+  it('of an ordered lane whose receiver has refused some is for no more than it accepts', () => {
+    const book = bookWith('a');
+    book.own('a', { rule: rule({ isOrdered: true }), nowMs: 0 });
+    const end = (more: Partial<LaneEnd>, nowMs: number) =>
+      book.end(of('a'), {
+        ...{ begun: book.begin(of('a'), nowMs), answered: true, verdict: 'ok', tookMs: 20, nowMs },
+        ...more,
+      });
+    end({}, 0);
+    end({ verdict: 'other', refusal: { pauseMs: 100 } }, 0);
+    end({}, 5_000);
+    expect(book.choose(1, 60_000)).toMatchObject([{ ahead: 1 }]);
   });
 
   it('of an owned lane says so, and keeps to its limits', () => {

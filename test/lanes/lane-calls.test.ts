@@ -6,9 +6,10 @@ describe('a notification', () => {
   it.each([
     ['', { kind: 'wake' }],
     ['scan', { kind: 'scan' }],
-    ['closed:0', { kind: 'closed', lane: '0' }],
-    ['closed:-9223372036854775808', { kind: 'closed', lane: '-9223372036854775808' }],
-    ['rules:9223372036854775807', { kind: 'rules', lane: '9223372036854775807' }],
+    ['closed:0', { kind: 'closed', key: '0' }],
+    ['closed:-9223372036854775808', { kind: 'closed', key: '-9223372036854775808' }],
+    ['rules:9223372036854775807', { kind: 'rules', key: '9223372036854775807' }],
+    ['origin:-7', { kind: 'origin', key: '-7' }],
   ])('%j is understood', (payload, call) => {
     expect(parseWakeCall(payload)).toEqual(call);
   });
@@ -37,7 +38,11 @@ describe('lanes that notifications name', () => {
     const slow: string[] = [];
     let scans = 0;
     const calls = new LaneCalls({
-      book: { ownedLanes: owned, slowStart: (lane) => slow.push(lane) },
+      book: {
+        ownedLanes: owned,
+        slowStart: (lane) => slow.push(lane),
+        slowStartOrigin: (origin) => slow.push(`origin ${origin}`),
+      },
       limited: { want: (lane) => wanted.push(lane) },
       scan: {
         want: () => {
@@ -59,6 +64,13 @@ describe('lanes that notifications name', () => {
     expect([wanted, slow, scans()]).toEqual([['1', '2', '3'], ['1', '3'], 0]);
     calls.hear(1_000);
     expect(wanted).toHaveLength(3);
+  });
+
+  it('that are origins begin slowly, and all lanes are looked at', () => {
+    const { calls, wanted, slow, scans } = ground();
+    calls.add('5', 'origin');
+    calls.hear(0);
+    expect([wanted, slow, scans()]).toEqual([[], ['origin 5'], 1]);
   });
 
   it('are kept up to a bound in a flood; the lanes of this worker and a scan stand in for the others', () => {

@@ -6,6 +6,7 @@ import { createEvents } from '../../src/events.ts';
 import { LaneBook } from '../../src/lanes/lane-book.ts';
 import { LaneScan } from '../../src/lanes/lane-scan.ts';
 import { LimitedLanes } from '../../src/lanes/limited-lanes.ts';
+import { ProbeLanes } from '../../src/lanes/probe-lanes.ts';
 import { createLog } from '../../src/log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -64,6 +65,7 @@ function scanWith({
     pool: pool as pg.Pool,
     book,
     limited,
+    probeLanes: new ProbeLanes(),
     events: createEvents(),
     log,
     cache: cache as LaneCache | undefined,

@@ -106,7 +106,7 @@ it('of what waits in the queue only what is due in time to come is moved, and lo
 });
 
 it('breakers that failed in time to come are moved, and no others', async () => {
-  const breaker = (lane: number, row: object) => ({ url, state: 'open', lane, ...row });
+  const breaker = (key: number, row: object) => ({ url, state: 'open', key, ...row });
   const times = {
     open_until: inS(3 * hour),
     probe_until: inS(3 * hour),
@@ -126,7 +126,7 @@ it('breakers that failed in time to come are moved, and no others', async () => 
     'probe_until',
     'throttled_until',
   ];
-  expect(await minutes('breakers', 'lane', ...columns)).toEqual([
+  expect(await minutes('breakers', 'key', ...columns)).toEqual([
     [0, null, 60, 60, 60],
     [-60, 0, 60, 60, 60],
     [-60, -60, 180, 180, 180],

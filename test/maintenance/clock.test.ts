@@ -100,7 +100,7 @@ it('what waits for a time waits for as much less, but not for a send_at, nor a r
 
 it('endpoints, replays, workers and jobs do not wait until the clock has caught up', async () => {
   await database.pool.query(
-    `insert into posthorn.breakers (lane, url, state, failing_since, last_failure_at, open_until, throttled_until)
+    `insert into posthorn.breakers (key, url, state, failing_since, last_failure_at, open_until, throttled_until)
      values
        (1, 'http://a.example/', 'open', now() + interval '1 hour', now() + interval '119 minutes', now() + interval '125 minutes', null),
        (2, 'http://b.example/', 'open', now() - interval '1 hour', now() - interval '1 minute', now() + interval '5 minutes', null);
@@ -120,7 +120,7 @@ it('endpoints, replays, workers and jobs do not wait until the clock has caught 
   await watch();
   const { rows } = await database.pool.query(
     `select
-       (select array_agg(round(extract(epoch from open_until - now()) / 60)::integer order by lane) from posthorn.breakers) as open,
+       (select array_agg(round(extract(epoch from open_until - now()) / 60)::integer order by key) from posthorn.breakers) as open,
        (select max(failing_since) <= clock_timestamp() and bool_and(probe_until is null) from posthorn.breakers) as fails,
        (select round(extract(epoch from retry_at - now()) / 60)::integer from posthorn.lane_rules) as retry,
        (select array[moved_at <= clock_timestamp(), paced_until < now() + interval '2 minutes'] from posthorn.replays) as replay,

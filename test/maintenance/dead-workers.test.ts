@@ -122,7 +122,7 @@ describe('an endpoint that has had no success for a day', () => {
     const other = await registerEndpoint(database, { url: 'http://a.example/' });
     const { lane } = await endpoint.row();
     await plant(database, 'breakers', [
-      { lane, url: '', consecutive: 20, failing_since: inS(-86_401), ...breaker },
+      { key: lane, url: '', consecutive: 20, failing_since: inS(-86_401), ...breaker },
     ]);
     const events = createEvents();
     const told: unknown[] = [];

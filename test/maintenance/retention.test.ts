@@ -98,19 +98,19 @@ it('of breakers those go that heard of nothing for a day and have nothing waitin
     last_failure_at: daysAgo(1.1),
   };
   await plant(database, 'breakers', [
-    { ...old, lane: 1 },
-    { ...old, lane: 2, state: 'open', open_until: daysAgo(1) },
-    { ...old, lane: 3, last_failure_at: null },
-    { ...old, lane: 11 },
-    { ...old, lane: 12, last_failure_at: daysAgo(0.9) },
-    { ...old, lane: 13, failing_since: daysAgo(0.9) },
-    { ...old, lane: 14, throttled_until: daysAgo(0.9) },
-    { ...old, lane: 15, throttled_until: inS(60) },
+    { ...old, key: 1 },
+    { ...old, key: 2, state: 'open', open_until: daysAgo(1) },
+    { ...old, key: 3, last_failure_at: null },
+    { ...old, key: 11 },
+    { ...old, key: 12, last_failure_at: daysAgo(0.9) },
+    { ...old, key: 13, failing_since: daysAgo(0.9) },
+    { ...old, key: 14, throttled_until: daysAgo(0.9) },
+    { ...old, key: 15, throttled_until: inS(60) },
   ]);
   await plantQueue(database, [{ n: 1, lane: 11, due_at: inS(9_999) }]);
   expect(await prune(database.pool, retention)).toMatchObject({ forgottenBreakers: 3 });
-  expect(await ask(database, 'select lane::integer from posthorn.breakers order by 1')).toEqual(
-    [11, 12, 13, 14, 15].map((lane) => ({ lane })),
+  expect(await ask(database, 'select key::integer from posthorn.breakers order by 1')).toEqual(
+    [11, 12, 13, 14, 15].map((key) => ({ key })),
   );
 });
 

@@ -107,7 +107,7 @@ it.each([
      values (posthorn.uuid_v7(), posthorn.uuid_v7(), 7, 1, now() - interval '5 minutes')`,
   );
   await database.pool.query(
-    `insert into posthorn.breakers (lane, url, last_failure_at, throttled_until)
+    `insert into posthorn.breakers (key, url, last_failure_at, throttled_until)
      values (7, 'http://127.0.0.1:1/', now(), now() + $1::interval)`,
     [pause],
   );

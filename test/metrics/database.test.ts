@@ -359,11 +359,11 @@ async function queue(url: string, changes: string): Promise<void> {
 
 async function breaker(url: string, changes: string): Promise<void> {
   await database.pool.query(
-    'insert into posthorn.breakers (lane, url) values (posthorn.lane_of($1), $1)',
+    'insert into posthorn.breakers (key, url) values (posthorn.lane_of($1), $1)',
     [url],
   );
   await database.pool.query(
-    `update posthorn.breakers set ${changes} where lane = posthorn.lane_of($1)`,
+    `update posthorn.breakers set ${changes} where key = posthorn.lane_of($1)`,
     [url],
   );
 }

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { startReceiver } from '../../harness/receiver.ts';
-import { closedPort } from '../../harness/receivers.ts';
 import { hasRedis, startRedis } from '../../harness/redis.ts';
 import { graphileSchema } from '../../src/db/names.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -123,10 +122,16 @@ it('endpoints that are disabled because they have failed for days are counted', 
 });
 
 it('an outage of our own network is shown as long as it lasts', async () => {
-  const nowhere = `http://127.0.0.1:${await closedPort()}`;
-  await enqueueLanes(nowhere, 12);
+  await database.pool.query(
+    `insert into posthorn.outbox (url, body)
+     select 'http://127.0.0.' || n || ':1/', '{}' from generate_series(1, 12) as n`,
+  );
   await metricsWith('posthorn_egress_down', 1);
-  await enqueueLanes(receiver.url, 12);
+  await database.pool.query(
+    `insert into posthorn.outbox (url, tenant, body)
+     select $1, 'tenant-' || n, '{}' from generate_series(1, 12) as n`,
+    [receiver.url],
+  );
   await metricsWith('posthorn_egress_down', 0);
 });
 
@@ -167,15 +172,6 @@ async function refuse(what: 'delete' | 'update', table: string): Promise<void> {
     `create function public.refuse() returns trigger language plpgsql
      as $$ begin raise 'refused' using errcode = '22003'; end $$;
      create trigger refuse before ${what} on ${table} for each row execute function public.refuse()`,
-  );
-}
-
-/** One webhook for each of so many lanes. */
-async function enqueueLanes(url: string, count: number): Promise<void> {
-  await database.pool.query(
-    `insert into posthorn.outbox (url, body)
-     select $1 || '/' || n, '{}' from generate_series(1, $2::integer) as n`,
-    [url, count],
   );
 }
 

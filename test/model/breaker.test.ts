@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeAll, expect, it } from 'vitest';
 import { runSql, type SqlValues, sqlFile } from '../../src/db/sql-file.ts';
 import { Breakers } from '../../src/deliver/breakers.ts';
-import type { LaneNews, ProbeAttempt } from '../../src/domain/breaker.ts';
+import type { BreakerNews, ProbeAttempt } from '../../src/domain/breaker.ts';
 import { createEvents } from '../../src/events.ts';
 import { createLog } from '../../src/log.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -174,7 +174,7 @@ it('during an outage of our own neither failures nor a probe that failed say any
   const refused = { reason: 'connection_refused', notBeforeMs: undefined } as const;
   for (let n = 0; n < 10; n += 1) {
     down.judge(
-      { lane: `lane ${n}`, isProbe: false },
+      { lane: `lane ${n}`, groups: { tenant: null, origin: `origin ${n}` }, isProbe: false },
       {
         result: { kind: 'error', code: refused.reason, message: '', ...unmeasured },
         verdict: { kind: 'retry', pressure: 'broken', ...refused },
@@ -185,17 +185,17 @@ it('during an outage of our own neither failures nor a probe that failed say any
   const probe = { webhookId: '0199c0de-0000-7000-8000-000000000001', number: 3 };
   await database.pool.query('delete from posthorn.breakers');
   await database.pool.query(
-    `insert into posthorn.breakers (lane, url, state, consecutive, trips, failing_since, open_until, probe_until, probe_webhook, probe_attempt)
+    `insert into posthorn.breakers (key, url, state, consecutive, trips, failing_since, open_until, probe_until, probe_webhook, probe_attempt)
      values ($1, '', 'open', 6, 1, now() - interval '1 hour', now(), now() + interval '1 minute', $2, $3),
        (43, '', 'closed', 4, 0, now() - interval '1 hour', null, null, null, null)`,
     [lane, probe.webhookId, probe.number],
   );
   await down.count([
     news({ failures: 1, probes: [{ ...probe, failed: true }] }),
-    { ...news({ failures: 9 }), lane: '43' },
+    { ...news({ failures: 9 }), key: '43' },
   ]);
   const { rows } = await database.pool.query(
-    'select lane::integer, state, consecutive, trips, probe_webhook from posthorn.breakers order by 1',
+    'select key::integer as lane, state, consecutive, trips, probe_webhook from posthorn.breakers order by 1',
   );
   expect(rows).toEqual([
     { lane: 42, state: 'open', consecutive: 6, trips: 1, probe_webhook: null },
@@ -277,7 +277,7 @@ function heal(model: Model): void {
 async function probe(model: Model): Promise<void> {
   // Both workers want it: together they get one at most.
   const asked = [1, 2].map((workerNumber) =>
-    breakers.takeProbes({ workerNumber, limit: 10, leaseS }),
+    breakers.takeProbes({ workerNumber, limit: 10, leaseS, probeLanes: [] }),
   );
   const { row, now } = model;
   const isRipe =
@@ -316,7 +316,6 @@ async function endProbe(
       }
       return;
     case 'released':
-      model.row ??= fresh(now);
       if (row?.state === 'open' && isAwaited) release(row, now);
       return;
     case 'given back':
@@ -376,7 +375,7 @@ async function compare(model: Model, after: Step): Promise<void> {
     open_in: number | null;
   }>(
     `select state, consecutive, trips, extract(epoch from open_until - clock_timestamp())::float8 as open_in
-     from posthorn.breakers where lane = $1`,
+     from posthorn.breakers where key = $1`,
     [lane],
   );
   const [real] = rows;
@@ -414,11 +413,14 @@ function fresh(failingSince: number): Row {
   };
 }
 
-function news(some: Partial<LaneNews>): LaneNews {
+function news(some: Partial<BreakerNews>): BreakerNews {
   return {
-    lane,
+    key: lane,
     url: 'http://a.example/',
+    isOrigin: false,
     failures: 0,
+    hasRefused: true,
+    onlyLane: null,
     succeeded: false,
     probeSucceeded: false,
     probes: [],
@@ -431,7 +433,7 @@ function news(some: Partial<LaneNews>): LaneNews {
 /** Records nothing but that the lane is alive, as a batch with a 2xx does. */
 async function succeed(): Promise<void> {
   const nothing = sqlFile('record').parameters.map((name) => [name, []]);
-  await run('record', { ...Object.fromEntries(nothing), aliveLanes: [lane] });
+  await run('record', { ...Object.fromEntries(nothing), aliveKeys: [lane] });
 }
 
 function run(name: string, values: SqlValues): Promise<unknown> {

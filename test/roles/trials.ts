@@ -299,7 +299,7 @@ export const trials: readonly Trial[] = [
   {
     what: 'write breakers, the lanes’ owners and the workers',
     sql: () =>
-      `insert into posthorn.breakers (lane, url) values (1, 'https://example.com');
+      `insert into posthorn.breakers (key, url) values (1, 'https://example.com');
        delete from posthorn.breakers;
        update posthorn.lane_rules set owner = 1;
        insert into posthorn.workers (number, host, pid, version) values (99, 'here', 1, '1');

@@ -344,7 +344,7 @@ describe('a key that is missing', () => {
     const paused = await eventually(async () => {
       const { rows } = await database.pool.query<{ in_s: number }>(
         `select extract(epoch from throttled_until - now())::integer as in_s
-         from posthorn.breakers as b join posthorn.endpoints as e using (lane)
+         from posthorn.breakers as b join posthorn.endpoints as e on e.lane = b.key
          where e.id = $1 and b.throttled_until is not null`,
         [json.id],
       );

@@ -96,7 +96,7 @@ async function fill(): Promise<void> {
      from (select n, lpad(to_hex(n), 32, '0')::uuid as id from generate_series(1, 300000) as n) as made`,
   );
   await client.query(
-    `insert into posthorn.breakers (lane, url, state, consecutive, failing_since, open_until)
+    `insert into posthorn.breakers (key, url, state, consecutive, failing_since, open_until)
      select case n when 1 then 1 else 10000 + n end, 'http://dead.example/' || n, 'open', 9, now() - interval '2 hours', now()
      from generate_series(1, 500) as n`,
   );
@@ -108,7 +108,7 @@ async function fill(): Promise<void> {
      from generate_series(1, 50000) as n`,
   );
   await client.query(
-    `insert into posthorn.breakers (lane, url, consecutive, failing_since)
+    `insert into posthorn.breakers (key, url, consecutive, failing_since)
      select lane, url, 9, now() - interval '2 hours' from posthorn.endpoints where status = 'active' limit 500`,
   );
   // A backlog that was told of, for 500 lanes whose receivers have throttled them.
@@ -116,7 +116,7 @@ async function fill(): Promise<void> {
     `insert into posthorn.alerts (rule, severity, summary, step, fired_at) values ('backlog_age', 'critical', '', 1, now())`,
   );
   await client.query(
-    `insert into posthorn.breakers (lane, url, throttled_until)
+    `insert into posthorn.breakers (key, url, throttled_until)
      select n, 'http://busy.example/' || n, now() + interval '1 hour' from generate_series(2, 501) as n`,
   );
   // Four workers, an hour: a row for all and 200 for endpoints that fail, four times a minute; and 2,000 for others, every five

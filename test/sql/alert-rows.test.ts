@@ -31,7 +31,7 @@ describe('breakers that are open for long', () => {
       database,
       'breakers',
       [1, 2, 3, 4, 5, 6].map((lane) => ({
-        ...{ ...breaker, lane },
+        ...{ ...breaker, key: lane },
         ...(lane === 2 && { state: 'closed' }),
         ...(lane === 3 && { failing_since: inS(-400) }),
       })),
@@ -44,11 +44,11 @@ describe('breakers that are open for long', () => {
       database,
       [1, 2, 3, 4, 6].map((lane) => ({ n: lane, lane, due_at: inS(9_000) })),
     );
-    const found = await runFile<{ failing_ms: number; lane: string }>(database, 'alert-breakers', {
+    const found = await runFile<{ failing_ms: number; key: string }>(database, 'alert-breakers', {
       failingS: 900,
       maxNew: 9,
     });
-    expect(found.map(({ lane }) => lane).toSorted()).toEqual(['1', '6']);
+    expect(found.map(({ key }) => key).toSorted()).toEqual(['1', '6']);
     expect(found[0]).toMatchObject({ url, failures: 7, last_error: 'why' });
     expect(found[0]?.failing_ms).toBeGreaterThanOrEqual(949_000);
     expect(found[0]?.failing_ms).toBeLessThan(1_100_000);
@@ -58,7 +58,7 @@ describe('breakers that are open for long', () => {
     await plant(
       database,
       'breakers',
-      [1, 2, 3, 4].map((lane) => ({ lane, url, state: 'open', failing_since: inS(-5_000 + lane) })),
+      [1, 2, 3, 4].map((key) => ({ key, url, state: 'open', failing_since: inS(-5_000 + key) })),
     );
     await plantQueue(
       database,
@@ -70,7 +70,7 @@ describe('breakers that are open for long', () => {
       { ...alert, rule: 'endpoint_failing', subject: '3' },
     ]);
     const found = await runFile(database, 'alert-breakers', { failingS: 900, maxNew: 1 });
-    expect(found.map(({ lane }) => lane).toSorted()).toEqual(['1', '4']);
+    expect(found.map(({ key }) => key).toSorted()).toEqual(['1', '4']);
   });
 });
 
@@ -85,7 +85,14 @@ describe('endpoints on the way to being disabled', () => {
       made[endpoint.id] = name;
       const { lane } = await endpoint.row();
       await plant(database, 'breakers', [
-        { lane, url, failing_since: inS(-4_000), consecutive: 5, last_error: 'why', ...breaker },
+        {
+          key: lane,
+          url,
+          failing_since: inS(-4_000),
+          consecutive: 5,
+          last_error: 'why',
+          ...breaker,
+        },
       ]);
       return endpoint;
     };
@@ -116,7 +123,7 @@ describe('endpoints on the way to being disabled', () => {
       ids.push(endpoint.id);
       const { lane } = await endpoint.row();
       await plant(database, 'breakers', [
-        { lane, url, failing_since: inS(-9_000 + n), consecutive: 9 },
+        { key: lane, url, failing_since: inS(-9_000 + n), consecutive: 9 },
       ]);
     }
     for (const n of [4, 5, 6]) {

@@ -31,14 +31,14 @@ describe('what waits for a throttled or delayed lane', () => {
   it('is what is due and free in lanes that are throttled or delayed, and not held or open', async () => {
     await plant(database, 'alerts', [backlog]);
     await plant(database, 'breakers', [
-      { ...throttle, lane: 1 },
-      { ...throttle, lane: 2, throttled_until: inS(-1) },
+      { ...throttle, key: 1 },
+      { ...throttle, key: 2, throttled_until: inS(-1) },
       // A short one does not count.
-      { ...throttle, lane: 3, last_failure_at: inS(870) },
-      { ...throttle, lane: 4, last_failure_at: null },
-      { ...throttle, lane: 5, state: 'open' },
-      { ...throttle, lane: 6 },
-      { lane: 8, url, state: 'open' },
+      { ...throttle, key: 3, last_failure_at: inS(870) },
+      { ...throttle, key: 4, last_failure_at: null },
+      { ...throttle, key: 5, state: 'open' },
+      { ...throttle, key: 6 },
+      { key: 8, url, state: 'open' },
     ]);
     const rule = { is_held: false, is_ordered: true };
     await plant(database, 'lane_rules', [
@@ -70,7 +70,7 @@ describe('what waits for a throttled or delayed lane', () => {
     { of: 'something else', row: { rule: 'breaker_open' }, looks: false },
   ])('is looked for while there is an alert of $of: $looks', async ({ row, looks }) => {
     await plant(database, 'alerts', [{ ...backlog, ...row }]);
-    await plant(database, 'breakers', [{ ...throttle, lane: 1 }]);
+    await plant(database, 'breakers', [{ ...throttle, key: 1 }]);
     await plant(database, 'lane_rules', [
       { lane: 2, is_held: false, is_ordered: true, retry_at: inS(900) },
     ]);

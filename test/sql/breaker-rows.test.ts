@@ -29,8 +29,14 @@ describe('counting failures', () => {
   }
   const count = (counts: Counts) => {
     const { failures = 1, succeeded = false, pauseS = null, probe, error = 'http_500' } = counts;
-    return runFile<{ lane: string; is_open: boolean | null }>(database, 'count-failures', {
-      ...{ lanes: [1], failures: [failures], succeeded: [succeeded], errors: [error] },
+    return runFile<{ key: string; is_open: boolean | null }>(database, 'count-failures', {
+      ...{
+        keys: [1],
+        onlyLanes: [null],
+        failures: [failures],
+        succeeded: [succeeded],
+        errors: [error],
+      },
       ...{ pausesS: [pauseS], ...rules },
       probeIds: probe === undefined ? [] : [idOf(probe.n)],
       probeNumbers: probe === undefined ? [] : [probe.number],
@@ -45,13 +51,13 @@ describe('counting failures', () => {
            extract(epoch from now() - failing_since)::float8 as failing_s,
            extract(epoch from now() - last_failure_at)::float8 as since_s,
            extract(epoch from throttled_until - now())::float8 as throttled_s
-         from posthorn.breakers where lane = 1`,
+         from posthorn.breakers where key = 1`,
       )
     )[0];
   const watched = (row: Columns = {}) =>
     plant(database, 'breakers', [
-      { lane: 1, url, ...row },
-      { lane: 2, url, consecutive: 7 },
+      { key: 1, url, ...row },
+      { key: 2, url, consecutive: 7 },
     ]);
 
   it.each([
@@ -64,13 +70,13 @@ describe('counting failures', () => {
     'to $consecutive failures since $since s, $failures more: opens $opens',
     async ({ consecutive, since, failures, opens }) => {
       await watched({ consecutive, failing_since: inS(since) });
-      expect(await count({ failures })).toEqual([{ lane: '1', is_open: opens }]);
+      expect(await count({ failures })).toEqual([{ key: '1', is_origin: false, is_open: opens }]);
       expect(await breaker()).toMatchObject({
         ...{ consecutive: consecutive + failures, state: opens ? 'open' : 'closed' },
         ...{ trips: opens ? 1 : 0, last_error: 'http_500' },
       });
       expect(
-        await ask(database, 'select consecutive from posthorn.breakers where lane = 2'),
+        await ask(database, 'select consecutive from posthorn.breakers where key = 2'),
       ).toEqual([{ consecutive: 7 }]);
     },
   );
@@ -148,7 +154,7 @@ describe('counting failures', () => {
         await watched(open);
         expect(
           await count({ failures: failed ? 1 : 0, probe: { n: 1, number: 4, failed } }),
-        ).toEqual([{ lane: '1', is_open: true }]);
+        ).toEqual([{ key: '1', is_origin: false, is_open: true }]);
         const row = await breaker();
         expect(row).toMatchObject({
           ...{ state: 'open', trips, probe_until: null, probe_webhook: null, probe_attempt: null },
@@ -175,10 +181,11 @@ describe('counting failures', () => {
     await watched();
     const said = await whileHeld(
       database,
-      'select from posthorn.breakers where lane = 1 for update',
+      'select from posthorn.breakers where key = 1 for update',
       (pool) =>
         runFile({ pool }, 'count-failures', {
-          lanes: [1, 2, 3],
+          keys: [1, 2, 3],
+          onlyLanes: [null, null, null],
           failures: [1, 1, 1],
           succeeded: [false, false, false],
           errors: ['a', 'b', 'c'],
@@ -187,26 +194,24 @@ describe('counting failures', () => {
         }),
     );
     expect(said).toEqual([
-      { lane: '2', is_open: false },
-      { lane: '1', is_open: null },
+      { key: '2', is_origin: false, is_open: false },
+      { key: '1', is_origin: null, is_open: null },
     ]);
   });
 });
 
 it('a lane that begins to fail gets a breaker, and one that has one keeps it', async () => {
-  await plant(database, 'breakers', [{ lane: 1, url, consecutive: 3 }]);
+  await plant(database, 'breakers', [{ key: 1, url, consecutive: 3 }]);
   await runFile(database, 'watch-lanes', {
-    lanes: [1, 2],
+    keys: [1, 2],
     urls: ['http://b.example/', 'http://c.example/'],
+    ...{ failures: [0, 0], failingS: [0, 0], mostLanes: 100 },
   });
   expect(
-    await ask(
-      database,
-      'select lane, url, consecutive, state from posthorn.breakers order by lane',
-    ),
+    await ask(database, 'select key, url, consecutive, state from posthorn.breakers order by key'),
   ).toEqual([
-    { lane: '1', url, consecutive: 3, state: 'closed' },
-    { lane: '2', url: 'http://c.example/', consecutive: 0, state: 'closed' },
+    { key: '1', url, consecutive: 3, state: 'closed' },
+    { key: '2', url: 'http://c.example/', consecutive: 0, state: 'closed' },
   ]);
 });
 

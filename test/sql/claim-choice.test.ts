@@ -154,8 +154,8 @@ describe('a breaker', () => {
     { is: 'closed', row: {}, claims: true },
   ])('that is $is lets its lane be claimed: $claims', async ({ claims, row }) => {
     await plant(database, 'breakers', [
-      { lane: 1, url: 'http://a.example/', ...row },
-      { lane: 2, url: 'http://b.example/', state: 'open' },
+      { key: 1, url: 'http://a.example/', ...row },
+      { key: 2, url: 'http://b.example/', state: 'open' },
     ]);
     await plantQueue(database, [{ n: 1 }]);
     const claimed = await claim([{ quota: 0 }], { windowFromMs: 0 });
@@ -217,6 +217,76 @@ describe('of an ordered lane', () => {
       { n: 3, due_at: inS(-7), priority: 0 },
     ]);
     expect(namesOf(await claim([wish]))).toEqual(claimed);
+  });
+
+  it.each([
+    { what: 'are due', row: {}, claimed: [1, 2, 3, 4] },
+    { what: 'go before one that is being sent', row: leased, claimed: [1, 2] },
+    // Its worker may have sent it, so that it goes alone, when it is the first.
+    { what: 'go before one whose lease ran out', row: runOut, claimed: [1, 2] },
+    {
+      what: 'go before one that was sent when its worker died',
+      row: { uncounted: 1 },
+      claimed: [1, 2],
+    },
+    {
+      what: 'are due, but for one that is not',
+      row: { due_at: inS(3_600) },
+      claimed: [1, 2, 4, 5],
+    },
+  ])('several are claimed ahead that $what', async ({ row, claimed }) => {
+    await plantQueue(database, [
+      { n: 1, due_at: inS(-9), priority: 2 },
+      { n: 2, due_at: inS(-8) },
+      { n: 3, due_at: inS(-7), priority: 0, ...row },
+      { n: 4, due_at: inS(-6) },
+      { n: 5, due_at: inS(-5) },
+    ]);
+    expect(namesOf(await claim([{ ...wish, quota: 1, ahead: 4 }]))).toEqual(claimed);
+  });
+
+  it('one that was sent when its worker died goes alone', async () => {
+    await plantQueue(database, [
+      { n: 1, due_at: inS(-9), uncounted: 1 },
+      { n: 2, due_at: inS(-8) },
+    ]);
+    expect(namesOf(await claim([{ ...wish, ahead: 4 }]))).toEqual([1]);
+  });
+
+  it('what is taken ahead takes no place of other lanes', async () => {
+    await plantQueue(database, [
+      ...[1, 2, 3].map((n) => ({ n, due_at: inS(-9 + n) })),
+      ...[11, 12, 13].map((n) => ({ n, lane: 2 })),
+    ]);
+    const wishes = [{ ...wish, ahead: 3 }, { lane: '2' }];
+    const { webhooks, isFull } = await claim(wishes, { limit: 3 });
+    expect([namesOf({ webhooks }).length, isFull]).toEqual([5, true]);
+  });
+
+  it('none is claimed ahead that comes after one that somebody has locked', async () => {
+    await plantQueue(
+      database,
+      [1, 2, 3, 4].map((n) => ({ n, due_at: inS(-9 + n) })),
+    );
+    const held = `select from posthorn.queue where webhook_id = '${idOf(3)}' for update`;
+    const claimed = await whileHeld(database, held, (pool) =>
+      claimWebhooks(pool, {
+        ...{ workerNumber: 1, limit: 9, windowFromMs: 0, constrained: {}, usualSlots: 1 },
+        ...{ usualGroupSlots: 500, leaseS: 120 },
+        wishes: [
+          {
+            ...wish,
+            groups: { tenant: null, origin: '1' },
+            lane: '1',
+            priority: 1,
+            quota: 1,
+            rank: 1,
+            ahead: 4,
+          },
+        ],
+      }),
+    );
+    expect(namesOf(claimed)).toEqual([1, 2]);
   });
 
   it('the least id goes first of those that are due at the same time, over all priorities', async () => {

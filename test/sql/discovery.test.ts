@@ -186,9 +186,9 @@ describe('the scan', () => {
       { ...rule, lane: 32, retry_at: inS(3_600) },
     ]);
     await plant(database, 'breakers', [
-      { lane: 25, url: 'http://a.example/', throttled_until: inS(-1) },
-      { lane: 33, url: 'http://a.example/', state: 'open' },
-      { lane: 34, url: 'http://a.example/', throttled_until: inS(3_600) },
+      { key: 25, url: 'http://a.example/', throttled_until: inS(-1) },
+      { key: 33, url: 'http://a.example/', state: 'open' },
+      { key: 34, url: 'http://a.example/', throttled_until: inS(3_600) },
     ]);
     const first = inS(-9);
     await plantQueue(database, [
@@ -251,9 +251,9 @@ describe('the scan', () => {
 it('the suspects of a claim that failed are what it may have taken, discovered or probed', async () => {
   const [from, window] = [inS(-60), inS(-30)];
   await plant(database, 'breakers', [
-    { lane: 5, url: 'http://a.example/', state: 'open', open_until: inS(-1) },
-    { lane: 6, url: 'http://a.example/', state: 'open', open_until: inS(3_600) },
-    { lane: 7, url: 'http://a.example/', state: 'closed', open_until: inS(-1) },
+    { key: 5, url: 'http://a.example/', state: 'open', open_until: inS(-1) },
+    { key: 6, url: 'http://a.example/', state: 'open', open_until: inS(3_600) },
+    { key: 7, url: 'http://a.example/', state: 'closed', open_until: inS(-1) },
   ]);
   const old = inS(-50);
   await plantQueue(database, [
@@ -278,13 +278,17 @@ it('the suspects of a claim that failed are what it may have taken, discovered o
     { n: 21, lane: 5, due_at: inS(-55), ...leased },
     { n: 22, lane: 6, due_at: old },
     { n: 23, lane: 7, due_at: old },
+    // Probed for its origin.
+    { n: 8, lane: 8, due_at: old },
+    { n: 24, lane: 8, due_at: inS(-48) },
   ]);
   const found = await runFile<{ webhook_id: string }>(database, 'suspects', {
     ...{ lanes: [1], priorities: [1], quotas: [2], dueFromMs: [from.getTime()] },
     windowFromMs: window.getTime(),
+    probeLanes: [8],
   });
   expect(found.map(({ webhook_id }) => webhook_id).toSorted()).toEqual(
-    [1, 2, 3, 4, 5, 6, 7].map(idOf),
+    [1, 2, 3, 4, 5, 6, 7, 8].map(idOf),
   );
 });
 

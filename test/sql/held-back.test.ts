@@ -17,12 +17,16 @@ const url = 'https://shop.example/hook?token=secret';
 const read = () =>
   ask<HeldBackRow>(database, 'select * from posthorn.held_back order by level, name, reason');
 const laneOf = async (endpoint: TestEndpoint) => String((await endpoint.row())['lane']);
+const originKey = async () => {
+  const [row] = await ask(database, 'select posthorn.origin_of($1)::text as key', [url]);
+  return row?.['key'];
+};
 const ofWorker = { in_flight: null, slots: null, worker: null };
 
 it('has no row while nothing is held back, though there are rules, breakers and a worker', async () => {
   await using _worker = await plantWorker(database, { number: 1, heldBack: [] });
   await registerEndpoint(database, { url, max_in_flight: 5 });
-  await plant(database, 'breakers', [{ lane: 7, url, state: 'closed', failing_since: before }]);
+  await plant(database, 'breakers', [{ key: 7, url, state: 'closed', failing_since: before }]);
   expect(await read()).toEqual([]);
 });
 
@@ -30,7 +34,7 @@ describe('a URL', () => {
   it('that fails has the times and the error of its breaker, and no query string', async () => {
     await plant(database, 'breakers', [
       {
-        lane: 7,
+        key: 7,
         url,
         state: 'open',
         failing_since: before,
@@ -48,12 +52,30 @@ describe('a URL', () => {
 
   it('that asked for a pause is throttled since then', async () => {
     await plant(database, 'breakers', [
-      { lane: 7, url, throttled_until: later, last_failure_at: before, last_error: 'http_429' },
+      { key: 7, url, throttled_until: later, last_failure_at: before, last_error: 'http_429' },
     ]);
     expect(await read()).toMatchObject([
       { level: 'url', reason: 'throttled', since: before, until: later },
     ]);
   });
+});
+
+it('an origin whose breaker is open is one, and not the URLs that fail there', async () => {
+  const origin = await originKey();
+  await plant(database, 'breakers', [
+    {
+      ...{ key: origin, url: 'https://shop.example', state: 'open', failing_since: before },
+      ...{ open_until: later, last_error: 'connect_timeout' },
+    },
+    { key: 7, url, state: 'closed', failing_since: before },
+  ]);
+  expect(await read()).toEqual([
+    {
+      ...{ level: 'origin', name: 'https://shop.example', tenant: null, endpoint_id: null },
+      ...{ reason: 'origin_breaker', since: before, until: later, last_error: 'connect_timeout' },
+      ...ofWorker,
+    },
+  ]);
 });
 
 describe('an endpoint', () => {
@@ -98,7 +120,7 @@ describe('an endpoint', () => {
 
   it('with two reasons has two rows', async () => {
     const lane = await laneOf(await registerEndpoint(database, { url, status: 'paused' }));
-    await plant(database, 'breakers', [{ lane, url, state: 'open', open_until: later }]);
+    await plant(database, 'breakers', [{ key: lane, url, state: 'open', open_until: later }]);
     expect((await read()).map(({ reason }) => reason)).toEqual(['breaker', 'endpoint_paused']);
   });
 });

@@ -178,7 +178,7 @@ describe.skipIf(!hasPsql)('the report', () => {
         /is the next of its endpoint: it waits for a free slot/,
       );
       await client.query(
-        `insert into posthorn.breakers (lane, url, state, consecutive, last_error, open_until)
+        `insert into posthorn.breakers (key, url, state, consecutive, last_error, open_until)
          values (posthorn.lane_of('https://due.example/'), 'https://due.example/', 'open', 7, 'http_503', now() + interval '20 s')`,
       );
       expect(why(ids['due'] ?? '')).toMatch(
@@ -191,6 +191,17 @@ describe.skipIf(!hasPsql)('the report', () => {
         `update posthorn.breakers set state = 'closed', open_until = null, throttled_until = now() + interval '1 h'`,
       );
       expect(why(ids['due'] ?? '')).toMatch(/has asked to be left alone until /);
+      await client.query('delete from posthorn.breakers');
+      await client.query(
+        `insert into posthorn.breakers (key, url, state, consecutive, last_error, open_until)
+         values (posthorn.origin_of('https://due.example/'), 'https://due.example', 'open', 7, 'timeout', now() + interval '20 s')`,
+      );
+      expect(why(ids['due'] ?? '')).toMatch(
+        /nothing at https:\/\/due\.example has answered since .* \(7 times in a row, last with timeout\): a probe is sent at /,
+      );
+      expect(report('backlog').find(([url]) => url === 'https://due.example/')?.[7]).toMatch(
+        /^origin_breaker until /,
+      );
       await client.query('delete from posthorn.breakers');
       expect(why(ids['stuck'] ?? '')).toMatch(
         /^Worker 7 began attempt 1 and .* ran out 00:0\d:\d\d ago/,

@@ -8,6 +8,7 @@ import { prepareFile } from '../support/rows.ts';
 
 let database: TestDatabase;
 let client: PoolClient;
+let prepared = 0;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -36,6 +37,14 @@ beforeAll(async () => {
     `insert into posthorn.endpoints (url, max_in_flight)
      select 'http://127.0.0.1/' || n, case when n % 2 = 0 then 5 end from generate_series(1, 2000) as n`,
   );
+  // Failing lanes of a few origins, and ten thousand origins.
+  await client.query(
+    `insert into posthorn.breakers (key, url, state)
+     select n, 'http://' || n % 10 || '.example/' || n, 'open'::posthorn.breaker_state from generate_series(1, 5000) as n
+     union all
+     select posthorn.origin_of(url), url, 'open'
+     from (select 'http://' || n || '.example' as url from generate_series(1, 10000) as n) as origins`,
+  );
   await client.query('analyze');
   // As the engine's connections are set.
   await client.query(
@@ -48,13 +57,15 @@ afterAll(async () => {
   await database.drop();
 });
 
+const claimValues = {
+  ...{ workerNumber: '1', maxWebhooks: '200', windowFromMs: '0', leaseS: '90' },
+  ...{ lanes: `'{7}'`, priorities: `'{1}'`, quotas: `'{5}'`, dueFromMs: `'{0}'`, ranks: `'{1}'` },
+  ...{ areOwned: `'{false}'`, aheads: `'{1}'`, freeSlots: `'{}'`, usualSlots: '8' },
+  ...{ usualGroupSlots: '16', origins: `'{7}'` },
+};
+
 it('claims by queue_for_discovery, queue_for_claim and primary keys alone', async () => {
-  const plan = await explain('claim', {
-    ...{ workerNumber: '1', maxWebhooks: '200', windowFromMs: '0', leaseS: '90' },
-    ...{ lanes: `'{7}'`, priorities: `'{1}'`, quotas: `'{5}'`, dueFromMs: `'{0}'`, ranks: `'{1}'` },
-    ...{ areOwned: `'{false}'`, freeSlots: `'{}'`, usualSlots: '8' },
-    ...{ usualGroupSlots: '16', origins: `'{7}'` },
-  });
+  const plan = await explain('claim', claimValues);
   expect(plan).toContain('queue_for_discovery');
   expect(plan).toContain('queue_for_claim');
   expect(plan).toContain('queue_pkey');
@@ -73,7 +84,7 @@ it('records by primary keys alone', async () => {
     ...{ statusCodes: `'{200}'`, errors: `'{null}'`, errorMessages: `'{null}'` },
     ...{ responseBodies: `'{ok}'`, areTruncated: `'{false}'`, durationsMs: `'{1}'` },
     ...{ endedAgoMs: `'{1}'`, retryInS: `'{0}'`, reasons: `'{null}'`, uncounted: `'{0}'` },
-    ...{ workerNumbers: `'{1}'`, aliveLanes: `'{7}'`, neededLanes: `'{}'` },
+    ...{ workerNumbers: `'{1}'`, aliveKeys: `'{7}'`, neededLanes: `'{}'` },
   });
   expect(plan).toContain('queue_pkey');
   expect(plan).toMatch(/attempts_\d{8}_pkey/);
@@ -88,8 +99,62 @@ it('scans the lanes by queue_for_claim alone', async () => {
   expect(plan).not.toContain('Seq Scan');
 });
 
+it.each([
+  [
+    'watch-lanes',
+    {
+      ...{
+        keys: `'{7,8}'`,
+        urls: `'{http://7.example/7,http://8.example/8}'`,
+        failures: `'{0,0}'`,
+      },
+      ...{ failingS: `'{0,0}'`, mostLanes: '100' },
+    },
+    ['breakers_pkey', 'breakers_for_origins', 'endpoints_lane_is_unique'],
+  ],
+  ['forget-lanes', { origins: `'{7}'` }, ['breakers_pkey', 'breakers_for_origins']],
+  [
+    'probe',
+    {
+      ...{ workerNumber: '1', maxProbes: '20', leaseS: '90' },
+      ...{ origins: `'{7}'`, originLanes: `'{8}'` },
+    },
+    ['breakers_pkey', 'breakers_for_probe', 'queue_for_claim', 'endpoints_lane_is_unique'],
+  ],
+] as const)('%s looks everything up by indexes', async (name, values, indexes) => {
+  const plan = await explain(name, values);
+  for (const index of indexes) expect(plan).toContain(index);
+  expect(plan).not.toContain('Seq Scan');
+});
+
+it.each(['as there are', 'as if there were none'])(
+  'claims and scans look breakers up by their keys, with statistics %s',
+  async (statistics) => {
+    if (statistics === 'as if there were none') {
+      // As it mostly is, until an outage.
+      await client.query('delete from posthorn.breakers');
+      await client.query('vacuum analyze posthorn.breakers');
+    }
+    for (const [name, values] of [
+      ['claim', claimValues],
+      ['scan-lanes', { workerNumber: '1' }],
+    ] as const) {
+      const lines = (await explain(name, values)).split('\n');
+      const reads = lines.flatMap((line, at) =>
+        /on breakers\b/.test(line) ? [lines.slice(at, at + 2)] : [],
+      );
+      expect(reads.length).toBeGreaterThan(1);
+      for (const [read, condition] of reads) {
+        expect(read).toContain('Index Scan using breakers_pkey');
+        expect(condition).toMatch(/Index Cond: \(?\(?key = /);
+      }
+    }
+  },
+);
+
 async function explain(name: string, values: Readonly<Record<string, string>>): Promise<string> {
-  const as = `statement_${name.replace('-', '_')}`;
+  prepared += 1;
+  const as = `statement_${prepared}`;
   const execute = await prepareFile(client, { name, as }, values);
   const { rows } = await client.query<Record<string, string>>(`explain (costs off) ${execute}`);
   return rows.map((row) => row['QUERY PLAN']).join('\n');

@@ -68,12 +68,12 @@ async function plantAll(): Promise<{ lanes: string[]; blocks: Map<string, Block[
     database,
     'breakers',
     columns.flatMap(({ lane, breaker }) =>
-      breaker === undefined ? [] : [{ lane, url: 'http://a.example/', ...breaker }],
+      breaker === undefined ? [] : [{ key: lane, url: 'http://a.example/', ...breaker }],
     ),
   );
   const found = await ask<Block>(
     database,
-    'select lane::text, reason, coalesce(until <= now(), false) as is_over from posthorn.lane_blocks',
+    'select key::text as lane, reason, coalesce(until <= now(), false) as is_over from posthorn.lane_blocks',
   );
   const names = columns.map(({ lane }) => String(lane));
   return {
@@ -125,6 +125,8 @@ it('a probe goes to every lane that only its breaker blocks, once its time has c
     workerNumber: me,
     maxProbes: 1_000,
     leaseS: 120,
+    origins: [],
+    originLanes: [],
   });
   const ripe = lanes.filter((lane) => {
     const found = blocks.get(lane) ?? [];
@@ -138,7 +140,9 @@ it.each(['paused', 'disabled'])('says which act holds an endpoint that is %s', a
   const endpoint = await registerEndpoint(database, { url: 'http://a.example/', status });
   const held = { reason: `endpoint_${status}`, until: null, is_held: true, is_brief: false };
   const { lane } = await endpoint.row();
-  expect(await ask(database, 'select * from posthorn.lane_blocks')).toEqual([{ lane, ...held }]);
+  expect(await ask(database, 'select * from posthorn.lane_blocks')).toEqual([
+    { key: lane, ...held },
+  ]);
   await endpoint.set({ status: 'active' });
   expect(await ask(database, 'select * from posthorn.lane_blocks')).toEqual([]);
 });
@@ -148,7 +152,7 @@ it('gives every reason there is, each with its time', async () => {
     { lane: 1, is_held: true, is_ordered: true, retry_at: later },
   ]);
   const breaker = { url: 'http://a.example/', state: 'open', open_until: before };
-  await plant(database, 'breakers', [{ ...breaker, lane: 1, throttled_until: later }]);
+  await plant(database, 'breakers', [{ ...breaker, key: 1, throttled_until: later }]);
   expect(
     await ask(database, 'select * from posthorn.lane_blocks order by until desc, reason'),
   ).toMatchObject([

@@ -168,7 +168,7 @@ describe('the settings of an endpoint', () => {
     const endpoint = await registerEndpoint(database, { url, ordered: true });
     await database.pool.query(
       `update posthorn.lane_rules set owner = 5, retry_at = now() + interval '1 h', retry_of = posthorn.uuid_v7();
-       insert into posthorn.breakers (lane, url) select lane, 'http://a.example/' from posthorn.lane_rules`,
+       insert into posthorn.breakers (key, url) select lane, 'http://a.example/' from posthorn.lane_rules`,
     );
     await endpoint.set({ max_in_flight: 9 });
     expect(await rules()).toEqual([

@@ -76,9 +76,9 @@ describe('giving back', () => {
       [1, 2, 3].map((n) => ({ n, lane: n, ...leasedBy(1), attempts: 3 })),
     );
     await plant(database, 'breakers', [
-      { ...breaker, lane: 1, probe_webhook: idOf(1), probe_attempt: 3 },
-      { ...breaker, lane: 2, probe_webhook: idOf(2), probe_attempt: 2 },
-      { ...breaker, lane: 3, probe_webhook: idOf(9), probe_attempt: 3 },
+      { ...breaker, key: 1, probe_webhook: idOf(1), probe_attempt: 3 },
+      { ...breaker, key: 2, probe_webhook: idOf(2), probe_attempt: 2 },
+      { ...breaker, key: 3, probe_webhook: idOf(9), probe_attempt: 3 },
     ]);
     await runFile(database, 'give-back', {
       webhookIds: [1, 2, 3].map(idOf),
@@ -86,8 +86,8 @@ describe('giving back', () => {
       workerNumber: 1,
     });
     expect(
-      await ask(database, 'select lane from posthorn.breakers where probe_until is null'),
-    ).toEqual([{ lane: '1' }]);
+      await ask(database, 'select key from posthorn.breakers where probe_until is null'),
+    ).toEqual([{ key: '1' }]);
   });
 });
 

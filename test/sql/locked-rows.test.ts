@@ -37,7 +37,7 @@ const results = (became: number, { alive }: { alive: boolean }) => ({
   ...{ errors: all(null), errorMessages: all(null), responseBodies: all(null) },
   ...{ areTruncated: all(false), durationsMs: all(1), endedAgoMs: all(0), retryInS: all(60) },
   ...{ reasons: all(null), uncounted: all(0), workerNumbers: all(1) },
-  ...{ aliveLanes: alive ? lanes : [], neededLanes: alive ? [] : lanes },
+  ...{ aliveKeys: alive ? lanes : [], neededLanes: alive ? [] : lanes },
 });
 
 const works: readonly (readonly [string, Work])[] = [
@@ -46,12 +46,28 @@ const works: readonly (readonly [string, Work])[] = [
   [
     'counts failures',
     statement('count-failures', () => ({
-      ...{ lanes, failures: all(1), succeeded: all(false), errors: all('http_500') },
-      ...{ pausesS: all(null), openAfter: 5, openOverS: 10, firstOpenS: 30, maxOpenS: 900 },
+      ...{ keys: lanes, failures: all(1), succeeded: all(false), errors: all('http_500') },
+      ...{
+        pausesS: all(null),
+        onlyLanes: all(null),
+        openAfter: 5,
+        openOverS: 10,
+        firstOpenS: 30,
+        maxOpenS: 900,
+      },
       ...{ probeIds: ids, probeNumbers: all(1), probeFailed: all(true) },
     })),
   ],
-  ['watches lanes', statement('watch-lanes', () => ({ lanes, urls: all('http://a.example/') }))],
+  [
+    'watches lanes',
+    statement('watch-lanes', () => ({
+      keys: lanes,
+      urls: all('http://a.example/'),
+      failures: all(0),
+      failingS: all(0),
+      mostLanes: 100,
+    })),
+  ],
   ['rescues', statement('rescue', () => ({ workerNumber: 1, keptIds: [] }))],
   [
     'gives webhooks back',
@@ -59,7 +75,16 @@ const works: readonly (readonly [string, Work])[] = [
   ],
   ['takes lanes', statement('take-lanes', () => ({ workerNumber: 2, lanes }))],
   ['releases lanes', statement('release-lanes', () => ({ workerNumber: 1, lanes }))],
-  ['probes', statement('probe', () => ({ workerNumber: 2, maxProbes: 20, leaseS: 60 }))],
+  [
+    'probes',
+    statement('probe', () => ({
+      workerNumber: 2,
+      maxProbes: 20,
+      leaseS: 60,
+      origins: [],
+      originLanes: [],
+    })),
+  ],
   [
     'keeps leases',
     statement('keep-leases', () => ({ webhookIds: ids, numbers: all(1), workerNumbers: all(1) })),
@@ -97,7 +122,7 @@ it('a breaker that somebody has locked does not keep others from being forgotten
   await database.pool.query('delete from posthorn.queue');
   await database.pool.query(`update posthorn.breakers set last_failure_at = failing_since`);
   await using _holder = await connect(
-    `select from posthorn.breakers where lane = ${lanes[0]} for update`,
+    `select from posthorn.breakers where key = ${lanes[0]} for update`,
   );
   await using worker = await connect(`set local lock_timeout = '200ms'`);
   const pruned = await prune(asPool(worker.client), { retentionMs: 86_400_000 });
@@ -135,7 +160,7 @@ async function reset(): Promise<void> {
        select id, id, lane, 1, now(), 1, 5, 1, now() + interval '1 hour' from posthorn.endpoints
      ), breakers as (
        insert into posthorn.breakers
-         (lane, state, url, open_until, consecutive, probe_until, probe_webhook, probe_attempt, failing_since, last_failure_at)
+         (key, state, url, open_until, consecutive, probe_until, probe_webhook, probe_attempt, failing_since, last_failure_at)
        select lane, 'open', url, now(), 30, now() + interval '1 hour', id, 1, now() - interval '3 days', now() + interval '1 min'
        from posthorn.endpoints
      )

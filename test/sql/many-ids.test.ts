@@ -99,15 +99,16 @@ const cases: readonly Case[] = [
   {
     what: 'count-failures.sql',
     settings: engine,
-    before: `insert into posthorn.breakers (lane, url) select unnest(${lanes}), '${url}'`,
+    before: `insert into posthorn.breakers (key, url) select unnest(${lanes}), '${url}'`,
     run: {
       name: 'count-failures',
       values: {
-        lanes,
+        keys: lanes,
         failures: ofAll('1'),
         succeeded: ofAll('false'),
         errors: ofAll(`''`),
         pausesS: ofAll('1'),
+        onlyLanes: ofAll('null::bigint'),
         openAfter: '5',
         openOverS: '5',
         firstOpenS: '5',

@@ -134,6 +134,7 @@ async function claim(): Promise<{ webhook_id: string; number: number; lane: stri
     dueFromMs: lanes.map(() => 0),
     ranks: lanes.map(() => 1),
     areOwned: lanes.map(() => false),
+    aheads: lanes.map(() => 1),
     freeSlots: JSON.stringify({ [deadLane]: 0 }),
     usualSlots: 8,
     usualGroupSlots: 512,
@@ -172,7 +173,7 @@ async function record(claimed: { webhook_id: string; number: number }[]): Promis
     ...{ statusCodes: all(200), errors: all(null), errorMessages: all(null) },
     ...{ responseBodies: all('ok'), areTruncated: all(false), durationsMs: all(1.5) },
     ...{ endedAgoMs: all(2), retryInS: all(60), reasons: all(null), uncounted: all(0) },
-    ...{ workerNumbers: all(1), aliveLanes: [deadLane], neededLanes: [deadLane, ...lanes] },
+    ...{ workerNumbers: all(1), aliveKeys: [deadLane], neededLanes: [deadLane, ...lanes] },
   });
   expect(rows).toHaveLength(claimed.length - 1);
   const counts = await client.query(

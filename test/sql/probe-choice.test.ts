@@ -14,7 +14,8 @@ afterAll(() => database.drop());
 
 beforeEach(() => clear(database));
 
-const breaker = { lane: 1, url: 'http://a.example/', state: 'open', open_until: inS(-1) };
+const noOrigins = { origins: [], originLanes: [] };
+const breaker = { key: 1, url: 'http://a.example/', state: 'open', open_until: inS(-1) };
 const rule = { lane: 1, is_held: false, is_ordered: false };
 
 const probe = async (worker = 1, limit = 20) =>
@@ -23,6 +24,7 @@ const probe = async (worker = 1, limit = 20) =>
       workerNumber: worker,
       maxProbes: limit,
       leaseS: 300,
+      ...noOrigins,
     })
   ).map(({ webhook_id }) => Number(webhook_id.slice(-12)));
 
@@ -35,16 +37,31 @@ it('two workers that probe at once send one webhook', async () => {
     await one.query('begin');
     const asPool = (client: unknown) => ({ pool: client as TestDatabase['pool'] });
     expect(
-      await runFile(asPool(one), 'probe', { workerNumber: 1, maxProbes: 20, leaseS: 300 }),
+      await runFile(asPool(one), 'probe', {
+        workerNumber: 1,
+        maxProbes: 20,
+        leaseS: 300,
+        ...noOrigins,
+      }),
     ).toHaveLength(1);
     // The first has not committed: only the lock of the breaker says that it probes.
     await other.query(`set lock_timeout = '2s'`);
     expect(
-      await runFile(asPool(other), 'probe', { workerNumber: 2, maxProbes: 20, leaseS: 300 }),
+      await runFile(asPool(other), 'probe', {
+        workerNumber: 2,
+        maxProbes: 20,
+        leaseS: 300,
+        ...noOrigins,
+      }),
     ).toEqual([]);
     await one.query('commit');
     expect(
-      await runFile(asPool(other), 'probe', { workerNumber: 2, maxProbes: 20, leaseS: 300 }),
+      await runFile(asPool(other), 'probe', {
+        workerNumber: 2,
+        maxProbes: 20,
+        leaseS: 300,
+        ...noOrigins,
+      }),
     ).toEqual([]);
   } finally {
     one.release(true);
@@ -87,7 +104,7 @@ it('lanes that have been ripe for longest are probed first, as many as may be', 
   await plant(
     database,
     'breakers',
-    [3, 1, 2].map((lane) => ({ ...breaker, lane, open_until: inS(-10 + lane) })),
+    [3, 1, 2].map((key) => ({ ...breaker, key, open_until: inS(-10 + key) })),
   );
   await plantQueue(
     database,
@@ -155,18 +172,23 @@ describe('of what waits', () => {
     ]);
     const held = `select from posthorn.queue where webhook_id = '${idOf(1)}' for update`;
     const probed = await whileHeld(database, held, (pool) =>
-      runFile({ pool }, 'probe', { workerNumber: 1, maxProbes: 20, leaseS: 300 }),
+      runFile({ pool }, 'probe', { workerNumber: 1, maxProbes: 20, leaseS: 300, ...noOrigins }),
     );
     expect(probed).toEqual([]);
   });
 });
 
 it('a probe is leased together with its webhook, and its attempt is begun', async () => {
-  await plant(database, 'breakers', [breaker, { ...breaker, lane: 2, open_until: inS(3_600) }]);
+  await plant(database, 'breakers', [breaker, { ...breaker, key: 2, open_until: inS(3_600) }]);
   await plantQueue(database, [
     { n: 1, attempts: 3, uncounted: 1, leased_by: 2, lease_until: inS(-1), past_attempts: 2 },
   ]);
-  const rows = await runFile(database, 'probe', { workerNumber: 9, maxProbes: 20, leaseS: 300 });
+  const rows = await runFile(database, 'probe', {
+    workerNumber: 9,
+    maxProbes: 20,
+    leaseS: 300,
+    ...noOrigins,
+  });
   expect(rows).toMatchObject([
     { webhook_id: idOf(1), number: 4, uncounted: 2, past_attempts: 2, url: '' },
   ]);
@@ -175,7 +197,7 @@ it('a probe is leased together with its webhook, and its attempt is begun', asyn
       database,
       `select q.attempts, q.uncounted, leased_by, number, worker, probe_webhook, probe_attempt,
          abs(extract(epoch from lease_until - probe_until)) < 1 and lease_until between now() + interval '200 s' and now() + interval '300 s' as is_leased
-       from posthorn.queue as q join posthorn.attempts using (webhook_id) join posthorn.breakers using (lane)`,
+       from posthorn.queue as q join posthorn.attempts using (webhook_id) join posthorn.breakers on key = lane`,
     ),
   ).toEqual([
     {
@@ -190,7 +212,7 @@ it('a lane that has nothing to probe with is looked at again in 30 s, and in 5 s
   await plant(
     database,
     'breakers',
-    [1, 2, 3, 4].map((lane) => ({ ...breaker, lane })),
+    [1, 2, 3, 4].map((key) => ({ ...breaker, key })),
   );
   await plantQueue(database, [
     { n: 1, lane: 1, due_at: inS(3_600) },
@@ -201,7 +223,7 @@ it('a lane that has nothing to probe with is looked at again in 30 s, and in 5 s
   expect(await probe()).toEqual([4]);
   const rows = await ask<{ in_s: number }>(
     database,
-    'select extract(epoch from open_until - now())::float8 as in_s from posthorn.breakers order by lane',
+    'select extract(epoch from open_until - now())::float8 as in_s from posthorn.breakers order by key',
   );
   const [first = 0, second = 0, third = 0, fourth = 0] = rows.map((row) => row.in_s);
   // Of one transaction, and read a moment later.
@@ -222,7 +244,7 @@ it('what a probe gives is what a claim gives', async () => {
      from posthorn.endpoints as e, generate_series(1, 3) as n`,
   );
   await database.pool.query(
-    `insert into posthorn.breakers (lane, url, state, open_until)
+    `insert into posthorn.breakers (key, url, state, open_until)
      select distinct lane, '', 'open'::posthorn.breaker_state, now() from posthorn.queue`,
   );
   const ofEndpoint = { former_secrets: expect.stringContaining('old'), endpoint_secret: 'planted' };
@@ -242,7 +264,8 @@ it('what a probe gives is what a claim gives', async () => {
       signed_as: expect.any(String),
     },
   };
-  const probed = () => runFile(database, 'probe', { workerNumber: 1, maxProbes: 20, leaseS: 300 });
+  const probed = () =>
+    runFile(database, 'probe', { workerNumber: 1, maxProbes: 20, leaseS: 300, ...noOrigins });
   const claimed = () =>
     runFile(database, 'claim', {
       workerNumber: 1,
@@ -259,6 +282,7 @@ it('what a probe gives is what a claim gives', async () => {
       origins: [],
       leaseS: 300,
       areOwned: [],
+      aheads: [],
     });
   const seen: string[] = [];
   for (const take of [probed, probed, claimed]) {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Breakers } from '../../src/deliver/breakers.ts';
 import type { ClaimedWebhook } from '../../src/deliver/claim.ts';
-import type { LaneNews } from '../../src/domain/breaker.ts';
+import type { BreakerNews } from '../../src/domain/breaker.ts';
 import { createEvents } from '../../src/events.ts';
 import { createLog } from '../../src/log.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -142,7 +142,7 @@ describe('in an ordered lane', () => {
 });
 
 function probes(workerNumber: number): Promise<ClaimedWebhook[]> {
-  return breakers.takeProbes({ workerNumber, limit: 20, leaseS: 120 });
+  return breakers.takeProbes({ workerNumber, limit: 20, leaseS: 120, probeLanes: [] });
 }
 
 /** Lanes whose breakers are open and due for a probe. */
@@ -163,7 +163,7 @@ async function openEndpoint(settings: EndpointSettings): Promise<void> {
 
 async function openAll(): Promise<void> {
   await database.pool.query(
-    `insert into posthorn.breakers (lane, url, state, consecutive, trips, open_until)
+    `insert into posthorn.breakers (key, url, state, consecutive, trips, open_until)
      select distinct lane, 'http://a.example/', 'open'::posthorn.breaker_state, 9, 2, now()
      from posthorn.queue`,
   );
@@ -180,11 +180,14 @@ async function breakerRows(): Promise<
   return rows;
 }
 
-function released({ lane, webhookId, number }: ClaimedWebhook): LaneNews {
+function released({ lane, webhookId, number }: ClaimedWebhook): BreakerNews {
   return {
-    lane,
+    key: lane,
     url: 'http://a.example/',
+    isOrigin: false,
     failures: 0,
+    hasRefused: true,
+    onlyLane: null,
     succeeded: false,
     probeSucceeded: false,
     probes: [{ webhookId, number, failed: false }],
@@ -193,7 +196,7 @@ function released({ lane, webhookId, number }: ClaimedWebhook): LaneNews {
   };
 }
 
-function failed(probe: ClaimedWebhook): LaneNews {
+function failed(probe: ClaimedWebhook): BreakerNews {
   const news = released(probe);
   return { ...news, failures: 1, probes: news.probes.map((ended) => ({ ...ended, failed: true })) };
 }

@@ -18,19 +18,19 @@ beforeEach(() => clear(database));
 describe('a lane that has shown to be alive', () => {
   const breaker = { url: 'http://a.example/', consecutive: 7, trips: 2, probe_attempt: 1 };
   const alive = async (lanes: readonly number[]) => {
-    const values = { ...recordValues({ id: idOf(1), became: 'delivered' }), aliveLanes: lanes };
+    const values = { ...recordValues({ id: idOf(1), became: 'delivered' }), aliveKeys: lanes };
     return await runFile<{ lane: string; lane_is: string }>(database, 'record', values);
   };
   const open = { state: 'open', open_until: inS(60), probe_until: inS(60), probe_webhook: idOf(1) };
 
   it('loses its breaker, and keeps a pause that it asked for', async () => {
     await plant(database, 'breakers', [
-      { ...breaker, lane: 1, ...open },
-      { ...breaker, lane: 2 },
-      { ...breaker, lane: 3, ...open, throttled_until: inS(3_600) },
-      { ...breaker, lane: 4, throttled_until: inS(3_600) },
-      { ...breaker, lane: 5, throttled_until: inS(-1) },
-      { ...breaker, lane: 9, ...open },
+      { ...breaker, key: 1, ...open },
+      { ...breaker, key: 2 },
+      { ...breaker, key: 3, ...open, throttled_until: inS(3_600) },
+      { ...breaker, key: 4, throttled_until: inS(3_600) },
+      { ...breaker, key: 5, throttled_until: inS(-1) },
+      { ...breaker, key: 9, ...open },
     ]);
     const said = await alive([1, 2, 3, 4, 5]);
     expect(said.map(({ lane, lane_is }) => `${lane} ${lane_is}`).toSorted()).toEqual([
@@ -39,16 +39,16 @@ describe('a lane that has shown to be alive', () => {
     ]);
     const healthy = { state: 'closed', consecutive: 0, trips: 0, open_until: null };
     const unprobed = { probe_until: null, probe_webhook: null, probe_attempt: null };
-    expect(await ask(database, 'select * from posthorn.breakers order by lane')).toMatchObject([
-      { lane: '3', ...healthy, ...unprobed, throttled_until: expect.any(Date) },
-      { lane: '4', ...healthy, ...unprobed, throttled_until: expect.any(Date) },
-      { lane: '9', state: 'open', consecutive: 7, trips: 2 },
+    expect(await ask(database, 'select * from posthorn.breakers order by key')).toMatchObject([
+      { key: '3', ...healthy, ...unprobed, throttled_until: expect.any(Date) },
+      { key: '4', ...healthy, ...unprobed, throttled_until: expect.any(Date) },
+      { key: '9', state: 'open', consecutive: 7, trips: 2 },
     ]);
   });
 
   it('is said to be locked when somebody has its breaker', async () => {
-    await plant(database, 'breakers', [{ ...breaker, lane: 1, ...open }]);
-    const values = { ...recordValues({ id: idOf(1), became: 'delivered' }), aliveLanes: [1, 2] };
+    await plant(database, 'breakers', [{ ...breaker, key: 1, ...open }]);
+    const values = { ...recordValues({ id: idOf(1), became: 'delivered' }), aliveKeys: [1, 2] };
     const rows = await whileHeld(database, 'select from posthorn.breakers for update', (pool) =>
       runFile({ pool }, 'record', values),
     );

@@ -205,7 +205,7 @@ describe('a retry', () => {
       ...{ statusCodes: [500, 410, 503], errors: ['a', 'b', 'c'], errorMessages: some(null) },
       ...{ responseBodies: some(null), areTruncated: some(false), durationsMs: [3, 1, 2] },
       ...{ endedAgoMs: some(0), retryInS: [3_000, 1_000, 2_000], reasons: ['x', 'gone', 'y'] },
-      ...{ uncounted: [1, 0, 0], workerNumbers: [3, 1, 2], aliveLanes: [], neededLanes: [] },
+      ...{ uncounted: [1, 0, 0], workerNumbers: [3, 1, 2], aliveKeys: [], neededLanes: [] },
     });
     expect(
       await ask(

@@ -137,20 +137,20 @@ describe('the rescue', () => {
       { n: 4, ...leasedBy(7), lane: 3 },
     ]);
     await plant(database, 'breakers', [
-      { ...breaker, lane: 1, probe_webhook: idOf(1) },
-      { ...breaker, lane: 2, probe_webhook: idOf(3) },
-      { ...breaker, lane: 3, probe_webhook: idOf(4) },
+      { ...breaker, key: 1, probe_webhook: idOf(1) },
+      { ...breaker, key: 2, probe_webhook: idOf(3) },
+      { ...breaker, key: 3, probe_webhook: idOf(4) },
     ]);
     await runFile(database, 'rescue', { workerNumber: 7, keptIds: [idOf(4)] });
     expect(
       await ask(
         database,
-        'select lane, probe_webhook, probe_attempt, probe_until is null as is_free from posthorn.breakers order by lane',
+        'select key, probe_webhook, probe_attempt, probe_until is null as is_free from posthorn.breakers order by key',
       ),
     ).toEqual([
-      { lane: '1', probe_webhook: null, probe_attempt: null, is_free: true },
-      { lane: '2', probe_webhook: idOf(3), probe_attempt: 1, is_free: false },
-      { lane: '3', probe_webhook: idOf(4), probe_attempt: 1, is_free: false },
+      { key: '1', probe_webhook: null, probe_attempt: null, is_free: true },
+      { key: '2', probe_webhook: idOf(3), probe_attempt: 1, is_free: false },
+      { key: '3', probe_webhook: idOf(4), probe_attempt: 1, is_free: false },
     ]);
   });
 });

@@ -39,12 +39,12 @@ it('webhooks are counted by priority and by what they wait for, with the age of 
   await database.pool.query(`update posthorn.stats set took_ms = 0, taken_at = '-infinity'`);
   const pause = { url, throttled_until: later };
   await plant(database, 'breakers', [
-    { lane: 11, url, state: 'open' },
-    { ...pause, lane: 12, last_failure_at: inS(-5) },
-    { ...pause, lane: 13 },
+    { key: 11, url, state: 'open' },
+    { ...pause, key: 12, last_failure_at: inS(-5) },
+    { ...pause, key: 13 },
     // Of a few seconds, or over.
-    { ...pause, lane: 21, last_failure_at: inS(8_970) },
-    { ...pause, lane: 22, throttled_until: inS(-5), last_failure_at: inS(-900) },
+    { ...pause, key: 21, last_failure_at: inS(8_970) },
+    { ...pause, key: 22, throttled_until: inS(-5), last_failure_at: inS(-900) },
   ]);
   const rule = { is_held: false, is_ordered: true };
   await plant(database, 'lane_rules', [
@@ -82,14 +82,14 @@ it('webhooks are counted by priority and by what they wait for, with the age of 
 it('lanes are counted by what is the matter with them', async () => {
   await database.pool.query(`update posthorn.stats set took_ms = 0, taken_at = '-infinity'`);
   await plant(database, 'breakers', [
-    { lane: 1, url, consecutive: 1 },
-    { lane: 2, url, consecutive: 0 },
-    { lane: 3, url, consecutive: 3, throttled_until: later },
-    { lane: 4, url, throttled_until: inS(-5), consecutive: 3 },
-    { lane: 5, url, state: 'open', consecutive: 9 },
-    { lane: 6, url, state: 'open', probe_until: inS(-5) },
-    { lane: 7, url, state: 'open', probe_until: later },
-    { lane: 8, url, state: 'open', throttled_until: later },
+    { key: 1, url, consecutive: 1 },
+    { key: 2, url, consecutive: 0 },
+    { key: 3, url, consecutive: 3, throttled_until: later },
+    { key: 4, url, throttled_until: inS(-5), consecutive: 3 },
+    { key: 5, url, state: 'open', consecutive: 9 },
+    { key: 6, url, state: 'open', probe_until: inS(-5) },
+    { key: 7, url, state: 'open', probe_until: later },
+    { key: 8, url, state: 'open', throttled_until: later },
   ]);
   await plant(database, 'lane_rules', [
     { lane: 1, is_held: true, is_ordered: false },

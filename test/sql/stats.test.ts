@@ -77,7 +77,7 @@ it('finds the one webhook that is stuck in it, of whatever priority', async () =
   expect(stuck).toMatchObject({ state: 'due' });
   expect(stuck?.oldest_due_s).toBeGreaterThan(3 * 86_400 - 1);
   await client.query(
-    "insert into posthorn.breakers (lane, state, url) values (-9, 'open', 'http://x/')",
+    "insert into posthorn.breakers (key, state, url) values (-9, 'open', 'http://x/')",
   );
   const later = await take();
   const high = later.figures.queue.filter(({ priority }) => priority === 0);

@@ -101,7 +101,7 @@ it.each([
   if ('rule' in one) {
     await plant(database, 'lane_rules', [{ lane, is_held: false, is_ordered: true, ...one.rule }]);
   }
-  if ('breaker' in one) await plant(database, 'breakers', [{ lane, url, ...one.breaker }]);
+  if ('breaker' in one) await plant(database, 'breakers', [{ key: lane, url, ...one.breaker }]);
   if ('queue' in one) {
     for (const [column, value] of Object.entries(one.queue ?? {})) {
       await database.pool.query(`update posthorn.queue set ${column} = $1`, [value]);

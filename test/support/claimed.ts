@@ -40,7 +40,7 @@ export function recordValues(result: TestResult): SqlValues {
     reasons: one(null),
     uncounted: one(0),
     workerNumbers: one(worker),
-    aliveLanes: '{}',
+    aliveKeys: '{}',
     neededLanes: plainArray(
       (became === 'retry' || result.wasPutOff === true) && lane !== undefined ? [lane] : [],
     ),

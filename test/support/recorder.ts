@@ -27,6 +27,7 @@ export function failure(
     webhook: {
       ...{ webhookId, outboxId: webhookId, number, leasedBy: 1 },
       ...{ lane: '1', url: 'http://receiver.example/', priority: 1, isProbe: false },
+      groups: { tenant: null, origin: '2' },
       ...{ tenant: '', eventType: null },
       ...{ endpointId: null, goneAnswers: 0, uncounted: 0, pastAttempts: 0 },
     },

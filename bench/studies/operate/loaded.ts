@@ -110,7 +110,7 @@ async function addPresent(client: pg.Client): Promise<void> {
     [mix.endpoints, waiting],
   );
   await client.query(
-    `insert into posthorn.breakers (lane, url, state, consecutive, failing_since, last_failure_at, last_error, open_until)
+    `insert into posthorn.breakers (key, url, state, consecutive, failing_since, last_failure_at, last_error, open_until)
      select lane, url, 'open', 9, now() - interval '2 hours', now(), 'http_503', now() + interval '1 hour'
      from posthorn.endpoints
      order by id
