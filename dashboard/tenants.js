@@ -1,7 +1,7 @@
 import { html } from '/dashboard/vendor/preact.js';
 import { query } from './api.js';
 import { clock, count, tenantText } from './format.js';
-import { Empty, Loading, Trouble, useAnswer } from './parts.js';
+import { Badge, Empty, Loading, Trouble, useAnswer } from './parts.js';
 
 /** @import { TenantRow } from './answers.ts' */
 
@@ -16,7 +16,7 @@ export function Tenants({ parameters, go }) {
       <label class="switch">Endpoints of tenant <input id="search" placeholder="its id" spellcheck="false"
         onChange=${(event) => go(`#/endpoints${query({ tenant: event.target.value.trim() })}`)} /></label>
     </div>
-    <p class="lead">A tenant is a customer of your application, named by your own id. Its events reach only its own endpoints. A tenant is listed when it has an endpoint or a name.</p>
+    <p class="lead">A tenant is a customer of your application, named by your own id. Its events reach only its own endpoints. A tenant is listed when it has an endpoint or settings.</p>
     <${Trouble} problem=${problem} />
     ${data === undefined && problem === undefined && html`<${Loading} />`}
     ${data !== undefined && rows.length === 0 && (after === null ? html`<${Empty} title="No tenant yet"><p>Give an endpoint a tenant when you register it.</p></${Empty}>` : html`<${Empty} title="There is no further tenant" />`)}
@@ -30,15 +30,26 @@ export function Tenants({ parameters, go }) {
 /** @param {{ rows: readonly TenantRow[] }} props */
 function Table({ rows }) {
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Tenants"><table class="list">
-    <thead><tr><th scope="col">Tenant</th><th scope="col">Name</th><th scope="col" class="number">Endpoints</th><th scope="col">Named</th><th scope="col">See its</th></tr></thead>
+    <thead><tr><th scope="col">Tenant</th><th scope="col">Name</th><th scope="col" class="number">Endpoints</th><th scope="col">Limits</th><th scope="col">See its</th></tr></thead>
     <tbody>${rows.map(
-      ({ id, name, endpoints, created_at: at }) => html`<tr key=${id}>
-        <th scope="row" class="url"><b>${tenantText(id)}</b></th>
-        <td class="url">${name}</td>
-        <td class="number" data-label="Endpoints">${count(endpoints)}</td>
-        <td>${at === null ? '' : clock(at)}</td>
-        <td class="links">${['events', 'webhooks', 'endpoints'].map((page) => html`<a href=${`#/${page}${query({ tenant: id })}`}>${page}</a> `)}</td>
+      (tenant) => html`<tr key=${tenant.id}>
+        <th scope="row" class="url"><b>${tenantText(tenant.id)}</b></th>
+        <td class="url">${tenant.name}</td>
+        <td class="number" data-label="Endpoints">${count(tenant.endpoints)}</td>
+        <td data-label="Limits"><${Limits} of=${tenant} /></td>
+        <td class="links">${['events', 'webhooks', 'endpoints'].map((page) => html`<a href=${`#/${page}${query({ tenant: tenant.id })}`}>${page}</a> `)}</td>
       </tr>`,
     )}</tbody>
   </table></div>`;
+}
+
+/** @param {{ of: TenantRow }} props */
+function Limits({ of: tenant }) {
+  const limits = [
+    tenant.max_in_flight !== null && `${count(tenant.max_in_flight)} in flight`,
+    tenant.rate_limit_per_s !== null && `${tenant.rate_limit_per_s} a second`,
+    tenant.max_waiting !== null && `${count(tenant.max_waiting)} waiting`,
+  ].filter((limit) => limit !== false);
+  return html`${limits.join(', ')}
+    ${tenant.full_since !== null && html` <${Badge} status="failed">full</${Badge}> since ${clock(tenant.full_since)}${tenant.refuse_when_full && ', refuses more'}`}`;
 }

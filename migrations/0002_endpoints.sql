@@ -1,8 +1,9 @@
 -- Registered endpoints, and the facts about lanes that the claim needs.
 --
 -- endpoints   URLs with their own settings; a webhook names an endpoint instead of a URL; changed rarely
--- lane_rules  the settings that the claim needs: a narrow row per held or limited endpoint, written by a trigger. Other
---             endpoints have none, and a webhook to them costs the claim no more than one to a plain URL
+-- lane_rules  the settings that the claim needs: a narrow row per held or limited endpoint, and one per limited tenant,
+--             written by triggers. Other endpoints have none, and a webhook to them costs the claim no more than one to
+--             a plain URL
 -- breakers    a narrow row per lane or origin that fails. A healthy one has none and costs no write
 -- sealing     the progress of sealing the secrets of endpoints
 
@@ -66,10 +67,13 @@ create index endpoints_for_alerts on posthorn.endpoints (status_since)
   where status = 'disabled' and status_reason in ('failing', 'gone');
 
 create table posthorn.lane_rules (
+  -- Or the key of a tenant. One key space, so that a tenant has an owner as a lane does.
   lane bigint not null,
   -- Paused, disabled, or ordered and catching up: nothing of the lane is claimed.
   is_held boolean not null,
   is_ordered boolean not null,
+  -- The limits hold for all lanes of a tenant together.
+  is_tenant boolean not null default false,
   max_in_flight integer,
   rate_limit_per_s double precision,
   -- The number of the only worker that sends to it, because a limit that one process enforces holds for all of them.
@@ -153,6 +157,6 @@ create table posthorn.sealing (
 );
 
 comment on table posthorn.endpoints is 'Registered endpoints: their URLs and settings.';
-comment on table posthorn.lane_rules is 'The settings of held or limited endpoints that the claim needs; written by a trigger.';
+comment on table posthorn.lane_rules is 'The settings of held or limited endpoints and of limited tenants that the claim needs; written by triggers.';
 comment on table posthorn.breakers is 'The failing lanes and origins and the state of their breakers. One without a row is healthy.';
 comment on table posthorn.sealing is 'The progress of sealing the secrets of endpoints with the current key.';

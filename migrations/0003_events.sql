@@ -12,14 +12,34 @@
 
 create table posthorn.tenants (
   id text not null,
+  -- Its name in lane_rules, and in the queue.
+  key bigint generated always as (posthorn.tenant_key(id)) stored,
   -- For people.
   name text not null default '',
+  -- For all of its endpoints and all workers together. Null: no limit.
+  max_in_flight integer,
+  rate_limit_per_s double precision,
+  -- It is full when it has this many unfinished webhooks, until it has less than 90 % of them. Null: it is never full.
+  max_waiting bigint,
+  -- Whether the inserts of its producers are refused while it is full.
+  refuse_when_full boolean not null default false,
+  -- Written by note_full_tenants(). Null: it is not full.
+  full_since timestamptz,
   created_at timestamptz not null default clock_timestamp(),
   constraint tenants_pkey primary key (id),
+  constraint tenants_key_is_unique unique (key),
   constraint tenants_id_is_1_to_255_bytes check (octet_length(id) between 1 and 255 and id !~ '[[:cntrl:]]'),
   constraint tenants_id_is_not_all_tenants check (id <> '*'),
-  constraint tenants_name_is_at_most_255_bytes check (octet_length(name) <= 255)
+  constraint tenants_name_is_at_most_255_bytes check (octet_length(name) <= 255),
+  constraint tenants_max_in_flight_is_1_to_10000 check (max_in_flight between 1 and 10000),
+  constraint tenants_rate_limit_per_s_is_0_001_to_10000 check (rate_limit_per_s between 0.001 and 10000),
+  constraint tenants_max_waiting_is_1_to_1000000000 check (max_waiting between 1 and 1000000000)
 );
+
+-- Usually empty: a producer's insert looks here.
+create index tenants_for_refusals on posthorn.tenants (id) where refuse_when_full and full_since is not null;
+create index tenants_for_alerts on posthorn.tenants (full_since) where full_since is not null;
+create index tenants_for_counting on posthorn.tenants (id) where max_waiting is not null;
 
 -- Only for people, documents and the HTTP API, which refuses a body that its schema does not allow if it is told to.
 create table posthorn.event_types (

@@ -117,10 +117,14 @@ export const sqlGrounds: readonly Ground[] = [
       'sql/take-lanes.sql',
       'sql/release-lanes.sql',
       'endpoint_to_lane_rule',
+      'tenant_to_lane_rule',
       'misruled_lanes',
       'repair_lane_rules',
     ],
-    tests: ['test/lanes/limited-lanes', 'test/interleavings/', 'test/limits', 'test/maintenance/'],
+    tests: [
+      ...['test/lanes/limited-', 'test/interleavings/', 'test/limits', 'test/maintenance/'],
+      ...['test/sql/tenant-rules', 'test/tenant-'],
+    ],
   },
   {
     of: [

@@ -4,23 +4,24 @@
 -- psql "$DATABASE_URL" -c begin -f sql/claim.sql -c rollback \
 --   -v worker_number=1 -v max_webhooks=10 -v window_from_ms=0 -v lanes='{1}' -v priorities='{1}' -v quotas='{5}' \
 --   -v due_from_ms='{0}' -v ranks='{1}' -v free_slots='{}' -v usual_slots=8 -v usual_group_slots=16 -v lease_s=90 \
---   -v are_owned='{false}' -v origins='{1}' -v aheads='{1}'
+--   -v are_owned='{false}' -v origins='{1}' -v tenants='{null}' -v aheads='{1}'
 --
 -- window_from_ms: the start of the discovery window; 'infinity' means no discovery.
--- lanes, priorities, quotas, due_from_ms, ranks, are_owned, origins, aheads: the lanes to claim from. One element of each array describes
--- one lane. Rank 0 goes first. are_owned: this worker owns the lane and keeps its limits. origins: as the worker knows them; that of
--- an endpoint is read here, because it changes with the URL. aheads: how many webhooks to take from it if it is ordered, whatever its
--- quota.
+-- lanes, priorities, quotas, due_from_ms, ranks, are_owned, origins, tenants, aheads: the lanes to claim from. One element of each
+-- array describes one lane. Rank 0 goes first. are_owned: this worker owns the lane or its tenant, and keeps the limits. origins,
+-- tenants: as the worker knows them; those of an endpoint are read here, because they can change. aheads: how many webhooks to take
+-- from it if it is ordered, whatever its quota.
 -- free_slots: { key: slots } for lanes with fewer free slots than usual, and for groups with fewer or more. A group is a tenant, or an
 -- origin. usual_slots: what all other lanes have. usual_group_slots: what all other groups have.
 --
 -- Returns a row per claimed webhook, and one last row whose "discovered" is a JSON object:
 -- { now: ms, xmin, xmax: those of the snapshot, age: of transaction 3, from which the next transaction's id follows,
 --   full: the claim met its limit, so a lane may have more than it gave,
---   lanes: [[lane, priority, waiting, first due ms, last due ms, access, origin, tenant], ...] }
+--   lanes: [[lane, priority, waiting, first due ms, last due ms, access, origin, tenant, tenant access], ...] }
 -- access says who may claim the lane: 'anyone'; 'mine' (it has limits and this worker owns it); 'unowned' (it has limits and no
 -- owner); 'theirs' (another worker owns it); 'blocked' (by a breaker, or because its endpoint is paused or disabled); or 'probe'
 -- (by the breaker of its origin only, whose probe is due: one webhook of this lane can be that).
+-- The tenant access says the same of its tenant, which is never blocked.
 --
 -- Each odd part of the statement was measured, see docs/adr/0002. The always-true predicates on priority tie each lookup to its
 -- index, whatever the statistics say. The locking select is a materialized CTE and the update takes its ids as an array: as a join
@@ -82,12 +83,21 @@ offered as (
     and not coalesce((select names from known_names) ? (d.lane || ':' || d.priority), false)
 ),
 asked as (
-  select lane, priority, quota, rank, to_timestamp(due_from / 1000) as due_from, is_owned, ahead, coalesce(e.origin, k.origin) as origin
-  from unnest(:'lanes'::bigint[], :'priorities'::smallint[], :'quotas'::integer[], :'due_from_ms'::float8[], :'ranks'::smallint[], :'are_owned'::boolean[], :'origins'::bigint[], :'aheads'::integer[])
-    as k (lane, priority, quota, due_from, rank, is_owned, origin, ahead)
-  left join lateral (select e.origin from posthorn.endpoints as e where e.lane = k.lane limit 1) as e on true
+  select
+    lane,
+    priority,
+    quota,
+    rank,
+    to_timestamp(due_from / 1000) as due_from,
+    is_owned,
+    ahead,
+    coalesce(e.origin, k.origin) as origin,
+    case when e.origin is null then k.tenant_key else e.tenant_key end as tenant_key
+  from unnest(:'lanes'::bigint[], :'priorities'::smallint[], :'quotas'::integer[], :'due_from_ms'::float8[], :'ranks'::smallint[], :'are_owned'::boolean[], :'origins'::bigint[], :'tenants'::bigint[], :'aheads'::integer[])
+    as k (lane, priority, quota, due_from, rank, is_owned, origin, tenant_key, ahead)
+  left join lateral (select e.origin, e.tenant_key from posthorn.endpoints as e where e.lane = k.lane limit 1) as e on true
   union all
-  select o.lane, o.priority, o.wanted - room.missing, 1::smallint, o.first_due, false, 1, o.origin
+  select o.lane, o.priority, o.wanted - room.missing, 1::smallint, o.first_due, false, 1, o.origin, o.tenant_key
   from offered as o
   cross join lateral (
     select greatest(
@@ -101,6 +111,7 @@ wanted as materialized (
   select a.*, coalesce(r.is_ordered, false) as is_ordered
   from asked as a
   left join posthorn.lane_rules as r on r.lane = a.lane
+  left join posthorn.lane_rules as t on t.lane = a.tenant_key
   where (
       select b.key
       from posthorn.breakers as b
@@ -109,7 +120,8 @@ wanted as materialized (
       limit 1
     ) is null
     -- Only its owner claims a limited lane, as much as it wishes, and only if it knows of the limits: a wish that ignores them
-    -- asks for too much.
+    -- asks for too much. The same holds for the lanes of a limited tenant.
+    and (t.lane is null or (a.is_owned and t.owner = :'worker_number'::integer))
     and (
       r.lane is null
       or (a.is_owned and r.owner = :'worker_number'::integer and not r.is_held and (r.retry_at is null or r.retry_at <= now()))
@@ -275,7 +287,8 @@ select
           else coalesce(rule.access, 'anyone')
         end,
         d.origin::text,
-        d.tenant_key::text))
+        d.tenant_key::text,
+        coalesce(tenant.access, 'anyone')))
       from discovered as d
       left join lateral (
         select coalesce((b.state = 'open' and b.open_until > now()) or b.throttled_until > now(), false) as has_to_wait
@@ -306,5 +319,16 @@ select
         where r.lane = d.lane
         limit 1
       ) as rule on true
+      left join lateral (
+        select
+          case
+            when t.owner = :'worker_number'::integer then 'mine'
+            when t.owner is null then 'unowned'
+            else 'theirs'
+          end as access
+        from posthorn.lane_rules as t
+        where t.lane = d.tenant_key
+        limit 1
+      ) as tenant on true
     )
   )

@@ -60,6 +60,16 @@ ripe_lanes as materialized (
       from posthorn.lane_rules as r
       where r.lane = b.key and (r.is_held or r.retry_at > now())
     )
+    -- A worker that works and owns the limits of its tenant sends the probe itself, and counts it.
+    and not exists (
+      select
+      from posthorn.endpoints as e
+      join posthorn.lane_rules as t on t.lane = e.tenant_key
+      join posthorn.workers as w on w.number = t.owner
+      where e.lane = b.key
+        and t.owner <> :'worker_number'::integer
+        and w.seen_at > now() - interval '20 seconds'
+    )
   order by b.open_until
   limit :'max_probes'::integer - (select count(*) from ripe_origins)
   for update skip locked

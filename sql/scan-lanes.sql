@@ -7,7 +7,7 @@
 -- psql "$DATABASE_URL" -c begin -f sql/scan-lanes.sql -c rollback \
 --   -v worker_number=1
 --
--- "access" means the same as in claim.sql.
+-- "access" and "tenant_access" mean the same as in claim.sql.
 with recursive heads as (
   (
     select lane, priority, due_at, origin, tenant_key
@@ -41,7 +41,13 @@ seen as materialized (
       when r.owner = :'worker_number'::integer then 'mine'
       when r.owner is null then 'unowned'
       else 'theirs'
-    end as access
+    end as access,
+    case
+      when t.lane is null then 'anyone'
+      when t.owner = :'worker_number'::integer then 'mine'
+      when t.owner is null then 'unowned'
+      else 'theirs'
+    end as tenant_access
   from heads as h
   left join posthorn.lane_rules as r on r.lane = h.lane
   left join lateral (
@@ -50,6 +56,8 @@ seen as materialized (
     where h.origin is null and e.lane = h.lane
     limit 1
   ) as e on true
+  left join posthorn.lane_rules as t
+    on t.lane = case when h.origin is null then e.tenant_key else h.tenant_key end
   left join lateral (
     select coalesce((b.state = 'open' and b.open_until > now()) or b.throttled_until > now(), false) as has_to_wait
     from posthorn.breakers as b
@@ -71,11 +79,11 @@ seen as materialized (
     and not coalesce(r.is_held or r.retry_at > now(), false)
     and case when away.is_ripe is null then own.has_to_wait is null else away.is_ripe and not coalesce(own.has_to_wait, false) end
 )
-select lane, priority, due_ms, origin, tenant_key, access
+select lane, priority, due_ms, origin, tenant_key, access, tenant_access
 from seen
 where access <> 'probe'
 union all
-select lane, priority, due_ms, origin, tenant_key, access
+select lane, priority, due_ms, origin, tenant_key, access, tenant_access
 from (
   select *, row_number() over (partition by origin order by random()) as place
   from seen

@@ -253,6 +253,7 @@ create table posthorn.lane_rules (
   lane bigint not null,
   is_held boolean not null,
   is_ordered boolean not null,
+  is_tenant boolean not null default false,
   max_in_flight integer,
   rate_limit_per_s double precision,
   owner integer,
@@ -451,12 +452,22 @@ create table posthorn.tallies (
 
 create table posthorn.tenants (
   id text not null,
+  key bigint generated always as (posthorn.tenant_key(id)) stored,
   name text not null default ''::text,
+  max_in_flight integer,
+  rate_limit_per_s double precision,
+  max_waiting bigint,
+  refuse_when_full boolean not null default false,
+  full_since timestamp with time zone,
   created_at timestamp with time zone not null default clock_timestamp(),
+  constraint tenants_key_is_unique UNIQUE (key),
   constraint tenants_pkey PRIMARY KEY (id),
   constraint tenants_id_is_1_to_255_bytes CHECK ((((octet_length(id) >= 1) AND (octet_length(id) <= 255)) AND (id !~ '[[:cntrl:]]'::text))),
   constraint tenants_id_is_not_all_tenants CHECK ((id <> '*'::text)),
-  constraint tenants_name_is_at_most_255_bytes CHECK ((octet_length(name) <= 255))
+  constraint tenants_max_in_flight_is_1_to_10000 CHECK (((max_in_flight >= 1) AND (max_in_flight <= 10000))),
+  constraint tenants_max_waiting_is_1_to_1000000000 CHECK (((max_waiting >= 1) AND (max_waiting <= 1000000000))),
+  constraint tenants_name_is_at_most_255_bytes CHECK ((octet_length(name) <= 255)),
+  constraint tenants_rate_limit_per_s_is_0_001_to_10000 CHECK (((rate_limit_per_s >= (0.001)::double precision) AND (rate_limit_per_s <= (10000)::double precision)))
 );
 
 create table posthorn.unmatched_events (
@@ -523,6 +534,10 @@ CREATE INDEX subscriptions_for_pruning ON posthorn.subscriptions USING btree (en
 
 CREATE INDEX tallies_for_alerts ON posthorn.tallies USING btree (counted_at) WHERE ((endpoint_id IS NULL) OR is_watched);
 CREATE INDEX tallies_for_endpoints ON posthorn.tallies USING btree (endpoint_id, counted_at) WHERE (endpoint_id IS NOT NULL);
+
+CREATE INDEX tenants_for_alerts ON posthorn.tenants USING btree (full_since) WHERE (full_since IS NOT NULL);
+CREATE INDEX tenants_for_counting ON posthorn.tenants USING btree (id) WHERE (max_waiting IS NOT NULL);
+CREATE INDEX tenants_for_refusals ON posthorn.tenants USING btree (id) WHERE (refuse_when_full AND (full_since IS NOT NULL));
 
 -- Functions
 
@@ -2398,6 +2413,75 @@ CREATE OR REPLACE FUNCTION posthorn.names_reserved_header(headers jsonb)
 RETURN jsonb_path_exists(headers, '$.keyvalue()?(@."key" like_regex "^(host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|content-type|content-encoding|accept-encoding|cookie|idempotency-key|traceparent|webhook-.*|x-webhook-.*)$" flag "is")'::jsonpath)
 ;
 
+CREATE OR REPLACE FUNCTION posthorn.note_full_tenants()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'on'
+ SET enable_hashjoin TO 'on'
+ SET enable_hashagg TO 'on'
+ SET jit TO 'off'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+declare
+  most_pages constant integer := 4096;
+  pages bigint := pg_relation_size('posthorn.queue') / current_setting('block_size')::integer;
+  share float8 := least(1, most_pages::float8 / greatest(pages, 1));
+begin
+  -- An index without entries says so, however many tenants have settings.
+  perform from posthorn.tenants where max_waiting is not null limit 1;
+  if not found then
+    return 0;
+  end if;
+  with limited as materialized (
+    select id, key, max_waiting
+    from posthorn.tenants
+    where max_waiting is not null
+  ),
+  -- The webhooks to an endpoint do not name its tenant, because that can be renamed.
+  queued as (
+    select tenant_key, case when origin is null then lane end as lane, count(*) as webhooks
+    from posthorn.queue tablesample system (100 * share)
+    group by 1, 2
+  ),
+  counted as materialized (
+    select l.id, round(sum(q.webhooks) / share) as webhooks
+    from (
+      select tenant_key as key, webhooks from queued where tenant_key is not null
+      union all
+      select o.key, q.webhooks
+      from queued as q
+      join (
+        select l.key, e.lane
+        from limited as l
+        join posthorn.endpoints as e on e.tenant = l.id
+      ) as o on o.lane = q.lane
+    ) as q
+    join limited as l on l.key = q.key
+    group by l.id
+  ),
+  changed as materialized (
+    select t.id, t.full_since is null as is_full
+    from posthorn.tenants as t
+    left join counted as c on c.id = t.id
+    where t.max_waiting is not null
+      and case
+        when t.full_since is null then coalesce(c.webhooks, 0) >= t.max_waiting
+        else coalesce(c.webhooks, 0) < 0.9 * t.max_waiting
+      end
+    for update of t skip locked
+  )
+  update posthorn.tenants as t
+  set full_since = case when c.is_full then clock_timestamp() end
+  from changed as c
+  where t.id = c.id;
+  return (select count(*) from posthorn.tenants where max_waiting is not null and full_since is not null);
+end
+$function$
+;
+revoke execute on function posthorn.note_full_tenants() from public;
+
 CREATE OR REPLACE FUNCTION posthorn.ordered_recipients(event_ids uuid[])
  RETURNS TABLE(event_id uuid, endpoint_id uuid)
  LANGUAGE sql
@@ -2557,9 +2641,10 @@ CREATE OR REPLACE FUNCTION posthorn.outbox_to_queue()
 AS $function$
 declare
   -- Set if any of the rows: 1 is due, 2 has an id that is not of today, 4 has a key, 8 goes to an endpoint, 16 goes to
-  -- a URL, 32 is an event.
+  -- a URL, 32 is an event, 64 names a tenant.
   traits integer;
   missing uuid;
+  full_tenant text;
   fan_out_limit integer;
   -- Events with too many recipients for this transaction.
   postponed uuid[];
@@ -2570,7 +2655,8 @@ begin
     case when send_at is null or send_at <= now() then 1 else 0 end
     | case when posthorn.uuid_time(id) between now() - interval '24 hours' and now() + interval '24 hours' then 0 else 2 end
     | case when idempotency_key is null then 0 else 4 end
-    | case when url is not null then 16 when endpoint_id is not null then 8 else 32 end)
+    | case when url is not null then 16 when endpoint_id is not null then 8 else 32 end
+    | case when tenant = '' then 0 else 64 end)
   into traits
   from new_rows;
 
@@ -2602,6 +2688,23 @@ begin
         message = format(
           'The endpoint_id of a row in posthorn.outbox must be that of a registered endpoint of its tenant: %s is not',
           missing);
+    end if;
+  end if;
+
+  -- A look at an index that is empty as long as no tenant refuses. Nothing is counted or locked here.
+  if traits & 72 > 0 and exists (select from posthorn.tenants where refuse_when_full and full_since is not null) then
+    select t.id
+    into full_tenant
+    from new_rows as r
+    left join posthorn.endpoints as e on e.id = r.endpoint_id
+    join posthorn.tenants as t on t.id = coalesce(e.tenant, r.tenant)
+    where t.refuse_when_full and t.full_since is not null
+    limit 1;
+    if found then
+      raise check_violation using
+        constraint = 'outbox_tenant_is_not_full', schema = 'posthorn', table = 'outbox', column = 'tenant',
+        message = format('The tenant "%s" has too many webhooks waiting, and refuses more until it has fewer', full_tenant),
+        hint = 'Try again later. posthorn.tenants has its max_waiting.';
     end if;
   end if;
 
@@ -3162,8 +3265,9 @@ AS $function$
 declare
   lanes bigint[] := array(select lane from posthorn.misruled_lanes);
 begin
-  -- In the order of the triggers: the endpoint first. A session that changes it in the meantime comes after us.
+  -- In the order of the triggers: the endpoint or tenant first. A session that changes it in the meantime comes after us.
   perform from posthorn.endpoints where lane = any (lanes) order by id for update;
+  perform from posthorn.tenants where key = any (lanes) order by id for update;
   perform from posthorn.lane_rules where lane = any (lanes) order by lane for update;
   delete from posthorn.lane_rules as r
   where r.lane = any (lanes)
@@ -3172,17 +3276,26 @@ begin
       from posthorn.endpoints as e
       where e.lane = r.lane
         and e.status <> 'deleted'
-        and (e.status <> 'active' or e.ordered or num_nonnulls(e.max_in_flight, e.rate_limit_per_s) > 0));
-  insert into posthorn.lane_rules as r (lane, is_held, is_ordered, max_in_flight, rate_limit_per_s)
-  select e.lane, e.status <> 'active' or (e.ordered and e.catching_up), e.ordered, e.max_in_flight, e.rate_limit_per_s
+        and (e.status <> 'active' or e.ordered or num_nonnulls(e.max_in_flight, e.rate_limit_per_s) > 0))
+    and not exists (
+      select from posthorn.tenants as t where t.key = r.lane and num_nonnulls(t.max_in_flight, t.rate_limit_per_s) > 0);
+  insert into posthorn.lane_rules as r (lane, is_held, is_ordered, is_tenant, max_in_flight, rate_limit_per_s)
+  select
+    e.lane, e.status <> 'active' or (e.ordered and e.catching_up), e.ordered, false, e.max_in_flight, e.rate_limit_per_s
   from posthorn.endpoints as e
   where e.lane = any (lanes)
     and e.status <> 'deleted'
     and (e.status <> 'active' or e.ordered or num_nonnulls(e.max_in_flight, e.rate_limit_per_s) > 0)
-  order by e.lane
+  union all
+  select t.key, false, false, true, t.max_in_flight, t.rate_limit_per_s
+  from posthorn.tenants as t
+  where t.key = any (lanes)
+    and num_nonnulls(t.max_in_flight, t.rate_limit_per_s) > 0
+  order by 1
   on conflict (lane) do update
     set is_held = excluded.is_held,
       is_ordered = excluded.is_ordered,
+      is_tenant = excluded.is_tenant,
       max_in_flight = excluded.max_in_flight,
       rate_limit_per_s = excluded.rate_limit_per_s;
   perform pg_notify('posthorn_wake', 'rules:' || lane) from unnest(lanes) as lane;
@@ -3838,12 +3951,53 @@ $function$
 ;
 revoke execute on function posthorn.take_stats(interval) from public;
 
+CREATE OR REPLACE FUNCTION posthorn.tenant_changes()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.full_since := null;
+  return new;
+end
+$function$
+;
+revoke execute on function posthorn.tenant_changes() from public;
+
 CREATE OR REPLACE FUNCTION posthorn.tenant_key(tenant text)
  RETURNS bigint
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (tenant <> ''::text) THEN posthorn.key_of(('tenant '::text || tenant)) ELSE NULL::bigint END
 ;
+
+CREATE OR REPLACE FUNCTION posthorn.tenant_to_lane_rule()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  former bigint := case when tg_op <> 'INSERT' then old.key end;
+  present bigint := case when tg_op <> 'DELETE' then new.key end;
+  former_owner integer;
+begin
+  if former is distinct from present or num_nonnulls(new.max_in_flight, new.rate_limit_per_s) = 0 then
+    delete from posthorn.lane_rules where lane = former returning owner into former_owner;
+  end if;
+  -- A tenant with another id keeps its owner, because that one also owns the limited endpoints.
+  if tg_op <> 'DELETE' and num_nonnulls(new.max_in_flight, new.rate_limit_per_s) > 0 then
+    insert into posthorn.lane_rules (lane, is_held, is_ordered, is_tenant, max_in_flight, rate_limit_per_s, owner)
+    values (present, false, false, true, new.max_in_flight, new.rate_limit_per_s, former_owner)
+    on conflict (lane) do update
+      set max_in_flight = excluded.max_in_flight, rate_limit_per_s = excluded.rate_limit_per_s;
+  end if;
+  perform pg_notify('posthorn_wake', 'rules:' || key) from unnest(array[former, present]) as key where key is not null;
+  return null;
+end
+$function$
+;
+revoke execute on function posthorn.tenant_to_lane_rule() from public;
 
 CREATE OR REPLACE FUNCTION posthorn.time_of(text text)
  RETURNS timestamp with time zone
@@ -4132,6 +4286,20 @@ create view posthorn.held_back as
      LEFT JOIN posthorn.breakers b ON ((b.key = l.key)))
      LEFT JOIN posthorn.endpoints e ON ((e.lane = l.key)))
 UNION ALL
+ SELECT 'tenant'::text AS level,
+    tenants.id AS name,
+    tenants.id AS tenant,
+    NULL::uuid AS endpoint_id,
+    'full'::text AS reason,
+    tenants.full_since AS since,
+    NULL::timestamp with time zone AS until,
+    NULL::text AS last_error,
+    NULL::integer AS in_flight,
+    NULL::integer AS slots,
+    NULL::integer AS worker
+   FROM posthorn.tenants
+  WHERE (tenants.full_since IS NOT NULL)
+UNION ALL
  SELECT g.level,
     COALESCE(g.name,
         CASE g.level
@@ -4227,21 +4395,35 @@ create view posthorn.live_workers as
 
 create view posthorn.misruled_lanes as
  SELECT COALESCE(e.lane, r.lane) AS lane,
-    e.id AS endpoint_id
+    e.id AS endpoint_id,
+    e.tenant
    FROM (( SELECT endpoints.id,
+            NULL::text AS tenant,
             endpoints.lane,
             ((endpoints.status <> 'active'::posthorn.endpoint_status) OR (endpoints.ordered AND endpoints.catching_up)) AS is_held,
             endpoints.ordered,
+            false AS is_tenant,
             endpoints.max_in_flight,
             endpoints.rate_limit_per_s,
             ((endpoints.status <> 'deleted'::posthorn.endpoint_status) AND ((endpoints.status <> 'active'::posthorn.endpoint_status) OR endpoints.ordered OR (num_nonnulls(endpoints.max_in_flight, endpoints.rate_limit_per_s) > 0))) AS has_rule
-           FROM posthorn.endpoints) e
+           FROM posthorn.endpoints
+        UNION ALL
+         SELECT NULL::uuid,
+            tenants.id,
+            tenants.key,
+            false,
+            false,
+            true,
+            tenants.max_in_flight,
+            tenants.rate_limit_per_s,
+            (num_nonnulls(tenants.max_in_flight, tenants.rate_limit_per_s) > 0)
+           FROM posthorn.tenants) e
      FULL JOIN posthorn.lane_rules r ON ((r.lane = e.lane)))
   WHERE
         CASE
-            WHEN (e.id IS NULL) THEN true
+            WHEN (e.lane IS NULL) THEN true
             WHEN (NOT e.has_rule) THEN (r.lane IS NOT NULL)
-            ELSE ((((e.is_held IS DISTINCT FROM r.is_held) OR (e.ordered IS DISTINCT FROM r.is_ordered)) OR (e.max_in_flight IS DISTINCT FROM r.max_in_flight)) OR (e.rate_limit_per_s IS DISTINCT FROM r.rate_limit_per_s))
+            ELSE (((((e.is_held IS DISTINCT FROM r.is_held) OR (e.ordered IS DISTINCT FROM r.is_ordered)) OR (e.is_tenant IS DISTINCT FROM r.is_tenant)) OR (e.max_in_flight IS DISTINCT FROM r.max_in_flight)) OR (e.rate_limit_per_s IS DISTINCT FROM r.rate_limit_per_s))
         END;
 
 create view posthorn.redacted_attempts as
@@ -4519,6 +4701,14 @@ CREATE TRIGGER outbox_id_is_given BEFORE INSERT ON posthorn.outbox_default FOR E
 
 CREATE TRIGGER subscription_changes BEFORE INSERT OR DELETE OR UPDATE ON posthorn.subscriptions FOR EACH ROW EXECUTE FUNCTION posthorn.subscription_changes();
 
+CREATE TRIGGER tenant_changes BEFORE UPDATE ON posthorn.tenants FOR EACH ROW WHEN ((old.max_waiting IS DISTINCT FROM new.max_waiting)) EXECUTE FUNCTION posthorn.tenant_changes();
+
+CREATE TRIGGER tenant_to_lane_rule_on_delete AFTER DELETE ON posthorn.tenants FOR EACH ROW WHEN (((old.max_in_flight IS NOT NULL) OR (old.rate_limit_per_s IS NOT NULL))) EXECUTE FUNCTION posthorn.tenant_to_lane_rule();
+
+CREATE TRIGGER tenant_to_lane_rule_on_insert AFTER INSERT ON posthorn.tenants FOR EACH ROW WHEN (((new.max_in_flight IS NOT NULL) OR (new.rate_limit_per_s IS NOT NULL))) EXECUTE FUNCTION posthorn.tenant_to_lane_rule();
+
+CREATE TRIGGER tenant_to_lane_rule_on_update AFTER UPDATE ON posthorn.tenants FOR EACH ROW WHEN ((((old.max_in_flight IS DISTINCT FROM new.max_in_flight) OR (old.rate_limit_per_s IS DISTINCT FROM new.rate_limit_per_s)) OR ((old.id <> new.id) AND ((new.max_in_flight IS NOT NULL) OR (new.rate_limit_per_s IS NOT NULL))))) EXECUTE FUNCTION posthorn.tenant_to_lane_rule();
+
 -- Comments
 
 comment on function posthorn.cancel_many(uuid[]) is 'Cancels webhooks that wait for their first or next attempt; returns how many.';
@@ -4569,7 +4759,7 @@ comment on table posthorn.idempotency_keys is 'The row of the outbox that each i
 
 comment on table posthorn.identity is 'The database from which webhooks are sent; a copy of it is held.';
 
-comment on table posthorn.lane_rules is 'The settings of held or limited endpoints that the claim needs; written by a trigger.';
+comment on table posthorn.lane_rules is 'The settings of held or limited endpoints and of limited tenants that the claim needs; written by triggers.';
 
 comment on table posthorn.maintenance_runs is 'The scheduled tasks: when each last succeeded, how long it took, and its result.';
 
@@ -4605,7 +4795,7 @@ comment on view posthorn.lane_blocks is 'Why lanes are not sent to now, a row fo
 
 comment on view posthorn.live_workers is 'The workers that are alive now.';
 
-comment on view posthorn.misruled_lanes is 'Endpoints whose lane_rules differ from their settings, because a trigger did not fire.';
+comment on view posthorn.misruled_lanes is 'Endpoints and tenants whose lane_rules differ from their settings, because a trigger did not fire.';
 
 comment on view posthorn.redacted_attempts is 'posthorn.attempts without the answers of receivers.';
 

@@ -19,9 +19,10 @@ create or replace function posthorn.outbox_to_queue() returns trigger
   as $$
 declare
   -- Set if any of the rows: 1 is due, 2 has an id that is not of today, 4 has a key, 8 goes to an endpoint, 16 goes to
-  -- a URL, 32 is an event.
+  -- a URL, 32 is an event, 64 names a tenant.
   traits integer;
   missing uuid;
+  full_tenant text;
   fan_out_limit integer;
   -- Events with too many recipients for this transaction.
   postponed uuid[];
@@ -32,7 +33,8 @@ begin
     case when send_at is null or send_at <= now() then 1 else 0 end
     | case when posthorn.uuid_time(id) between now() - interval '24 hours' and now() + interval '24 hours' then 0 else 2 end
     | case when idempotency_key is null then 0 else 4 end
-    | case when url is not null then 16 when endpoint_id is not null then 8 else 32 end)
+    | case when url is not null then 16 when endpoint_id is not null then 8 else 32 end
+    | case when tenant = '' then 0 else 64 end)
   into traits
   from new_rows;
 
@@ -64,6 +66,23 @@ begin
         message = format(
           'The endpoint_id of a row in posthorn.outbox must be that of a registered endpoint of its tenant: %s is not',
           missing);
+    end if;
+  end if;
+
+  -- A look at an index that is empty as long as no tenant refuses. Nothing is counted or locked here.
+  if traits & 72 > 0 and exists (select from posthorn.tenants where refuse_when_full and full_since is not null) then
+    select t.id
+    into full_tenant
+    from new_rows as r
+    left join posthorn.endpoints as e on e.id = r.endpoint_id
+    join posthorn.tenants as t on t.id = coalesce(e.tenant, r.tenant)
+    where t.refuse_when_full and t.full_since is not null
+    limit 1;
+    if found then
+      raise check_violation using
+        constraint = 'outbox_tenant_is_not_full', schema = 'posthorn', table = 'outbox', column = 'tenant',
+        message = format('The tenant "%s" has too many webhooks waiting, and refuses more until it has fewer', full_tenant),
+        hint = 'Try again later. posthorn.tenants has its max_waiting.';
     end if;
   end if;
 

@@ -3,8 +3,8 @@
 -- level      tenant, origin, endpoint or url. An origin or a tenant is held back with all that belongs to it
 -- name       for people: the tenant's id; scheme, host and port; the endpoint's description or its URL; the URL. No query strings.
 --            Null: nothing waits there any more
--- reason     as in lane_blocks. Of what a worker holds back so that others have room: no_answer, slots, share or unproven, which
---            src/lanes/held-back.ts explains
+-- reason     as in lane_blocks; full: a tenant has as many unfinished webhooks as its max_waiting allows. Of what a worker holds
+--            back: no_answer, limit, slots, share or unproven, which src/lanes/held-back.ts explains
 -- until      not before this time; for a breaker, when the next probe may be sent; null: not until something happens
 -- worker     the one that holds it back, with its requests in flight and its slots. Null: all of them do
 create or replace view posthorn.held_back as
@@ -36,6 +36,10 @@ select
 from posthorn.lane_blocks as l
 left join posthorn.breakers as b on b.key = l.key
 left join posthorn.endpoints as e on e.lane = l.key
+union all
+select 'tenant', id, id, null, 'full', full_since, null, null, null, null, null
+from posthorn.tenants
+where full_since is not null
 union all
 select
   g.level,

@@ -10,6 +10,7 @@ const maxNew = 100;
 const failuresSql = sqlFile('alert-failures');
 const breakersSql = sqlFile('alert-breakers');
 const endpointsSql = sqlFile('alert-endpoints');
+const tenantsSql = sqlFile('alert-tenants');
 const healthSql = sqlFile('alert-health');
 const horizonSql = sqlFile('alert-horizon');
 const throttledSql = sqlFile('alert-throttled');
@@ -62,6 +63,12 @@ export async function readAlertFacts(
       maxNew: maxNew,
     }),
   );
+  const fullTenants = await ask<{
+    id: string;
+    full_ms: number;
+    max_waiting: number;
+    refuses: boolean;
+  }>(client, queryOf(tenantsSql, { maxNew }));
   const [health] = await ask<{
     alive: number;
     without_egress: number;
@@ -104,6 +111,12 @@ export async function readAlertFacts(
       failingMs: row.failing_ms,
       lastError: row.last_error,
       disabledAs: row.disabled_as,
+    })),
+    fullTenants: fullTenants.map((row) => ({
+      id: row.id,
+      fullMs: row.full_ms,
+      maxWaiting: row.max_waiting,
+      refuses: row.refuses,
     })),
     workers: {
       alive: health?.alive ?? 0,

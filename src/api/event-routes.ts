@@ -51,7 +51,7 @@ export function eventRoutes(given: RouteOptions): readonly Route[] {
           },
         },
       },
-      problems: ['invalid_event', 'idempotency_conflict'],
+      problems: ['invalid_event', 'idempotency_conflict', 'tenant_full'],
       handle: (c) => publish(c, options),
     },
     {
@@ -81,7 +81,7 @@ export function eventRoutes(given: RouteOptions): readonly Route[] {
           told: 'all',
         },
       },
-      problems: ['invalid_event', 'idempotency_conflict'],
+      problems: ['invalid_event', 'idempotency_conflict', 'tenant_full'],
       handle: (c) => publishAll(c, options),
     },
     {

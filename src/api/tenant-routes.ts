@@ -2,12 +2,12 @@ import type { Context } from 'hono';
 import { UniqueIntegrityConstraintViolationError } from 'slonik';
 import { z } from 'zod';
 import { notFound, type Problem, shown } from '../input/problem.ts';
-import { tenantRename, tenantSettings } from '../input/tenant-fields.ts';
+import { tenantChange, tenantRename } from '../input/tenant-fields.ts';
 import {
+  changeTenant,
   findTenant,
   forgetTenant,
   listTenants,
-  nameTenant,
   renameTenant,
   tenantRow,
 } from '../queries/tenants.ts';
@@ -18,7 +18,7 @@ import type { Route } from './route.ts';
 import { readRequest } from './route-input.ts';
 import type { RouteOptions } from './route-options.ts';
 
-/** Look at tenants, name them, give their endpoints to another id. */
+/** Look at tenants, name and limit them, give their endpoints to another id. */
 export function tenantRoutes(options: RouteOptions): readonly Route[] {
   return [
     {
@@ -27,7 +27,7 @@ export function tenantRoutes(options: RouteOptions): readonly Route[] {
       name: 'listTenants',
       tag: 'tenants',
       summary: 'List tenants, in the order of their ids',
-      details: 'Those with an endpoint or a name. A tenant needs no registration.',
+      details: 'Those with an endpoint or settings. A tenant needs no registration.',
       parameters: listSet,
       answers: { 200: { description: 'A page of them.', schema: page } },
       problems: [],
@@ -44,26 +44,28 @@ export function tenantRoutes(options: RouteOptions): readonly Route[] {
       handle: (c, id) => show(c, { id, options }),
     },
     {
-      method: 'put',
+      method: 'patch',
       path: '/tenants/{tenant}',
-      name: 'nameTenant',
+      name: 'changeTenant',
       tag: 'tenants',
-      summary: 'Give a tenant a name',
+      summary: 'Change the name and the limits of a tenant',
+      details:
+        'What is left out stays, and null sets it to the default. The limits hold for all of its endpoints together, besides their own.',
       body: {
-        schema: tenantSettings.schema.meta({ id: 'TenantSettings' }),
+        schema: tenantChange.schema.meta({ id: 'TenantChange' }),
         isOptional: false,
-        example: { name: 'Acme Corporation' },
+        example: { name: 'Acme Corporation', max_in_flight: 20 },
       },
       answers: { 200: { description: 'As it is now.', schema: tenantRow } },
       problems: ['invalid_tenant'],
-      handle: (c, id) => name(c, { id, options }),
+      handle: (c, id) => change(c, { id, options }),
     },
     {
       method: 'post',
       path: '/tenants/{tenant}/rename',
       name: 'renameTenant',
       tag: 'tenants',
-      summary: 'Give the endpoints and the name of a tenant to another id',
+      summary: 'Give the endpoints and the settings of a tenant to another id',
       details:
         'If there are endpoints with that id, they become one tenant. Events and idempotency keys stay with the old id.',
       body: {
@@ -80,7 +82,7 @@ export function tenantRoutes(options: RouteOptions): readonly Route[] {
       path: '/tenants/{tenant}',
       name: 'forgetTenant',
       tag: 'tenants',
-      summary: 'Delete the name of a tenant',
+      summary: 'Delete the settings of a tenant',
       details: 'Its endpoints and its history stay.',
       answers: { 204: { description: 'Deleted.', schema: null } },
       problems: ['tenant_not_found'],
@@ -120,10 +122,14 @@ async function show(c: Context<ApiEnv>, { id, options }: Target): Promise<Respon
 
 const fields = { kind: 'invalid_tenant', maxBytes: 16_384, isOptional: false } as const;
 
-async function name(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
-  const read = await readRequest(c, tenantSettings, fields);
+async function change(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
+  const read = await readRequest(c, tenantChange, fields);
   if (!read.ok) return answerProblem(c, read.problem);
-  await nameTenant(options.pool, { id, name: read.fields.name });
+  if (Object.keys(read.fields).length === 0) {
+    const detail = `Nothing to change: give one of ${Object.keys(tenantChange.schema.shape).join(', ')}`;
+    return answerProblem(c, { kind: 'invalid_tenant', code: 'nothing_to_change', detail });
+  }
+  await changeTenant(options.pool, { id, values: read.fields });
   return show(c, { id, options });
 }
 
@@ -145,11 +151,11 @@ async function rename(c: Context<ApiEnv>, { id, options }: Target): Promise<Resp
 }
 
 function exists(id: string): Problem {
-  return { kind: 'tenant_exists', detail: `The tenant "${shown(id)}" has a name already` };
+  return { kind: 'tenant_exists', detail: `The tenant "${shown(id)}" has settings already` };
 }
 
 async function forget(c: Context<ApiEnv>, { id, options }: Target): Promise<Response> {
-  const hadName = await forgetTenant(options.pool, id);
-  if (hadName || (await findTenant(options.pool, id)) !== undefined) return c.body(null, 204);
+  const hadSettings = await forgetTenant(options.pool, id);
+  if (hadSettings || (await findTenant(options.pool, id)) !== undefined) return c.body(null, 204);
   return answerProblem(c, notFound('tenant', id));
 }

@@ -45,7 +45,7 @@ export function webhookRoutes(options: RouteOptions): readonly Route[] {
         },
       },
       answers: { 202: accepted },
-      problems: ['invalid_webhook', 'idempotency_conflict'],
+      problems: ['invalid_webhook', 'idempotency_conflict', 'tenant_full'],
       handle: (c) => send(c, options),
     },
     {

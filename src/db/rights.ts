@@ -159,6 +159,7 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   days_without_partition: ['worker', 'reader'],
   partition_days: 'anyone',
   take_sample: ['worker'],
+  note_full_tenants: ['worker'],
   take_stats: ['worker', 'reader'],
   uuid_v7: 'anyone',
   uuid_floor: 'anyone',
@@ -181,6 +182,8 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   endpoint_to_lane_rule: [],
   endpoint_to_subscriptions: [],
   subscription_changes: [],
+  tenant_changes: [],
+  tenant_to_lane_rule: [],
 };
 
 /** Which roles may use which schema. In Graphile Worker's, the reader sees only the list of migrations. */

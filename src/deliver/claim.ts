@@ -4,7 +4,7 @@ import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { AttemptedWebhook } from '../domain/attempt.ts';
 import type { LaneGroups } from '../domain/lane.ts';
 import { nextXidOf, type Sighting } from '../domain/visibility.ts';
-import type { DiscoveredLane, LaneAccess } from '../lanes/lane.ts';
+import type { DiscoveredLane, LaneAccess, TenantAccess } from '../lanes/lane.ts';
 import type { LaneWish } from '../lanes/lane-wish.ts';
 
 /** A webhook that this process has leased: all that is needed to send it and to record how it ended. */
@@ -98,7 +98,10 @@ export interface ClaimRow {
     age: number;
     full: boolean;
     lanes:
-      | [string, number, number, number, number, LaneAccess, string | null, string | null][]
+      | [
+          ...[string, number, number, number, number, LaneAccess],
+          ...[string | null, string | null, TenantAccess],
+        ][]
       | null;
   } | null;
 }
@@ -128,6 +131,7 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
     usualSlots: request.usualSlots,
     usualGroupSlots: request.usualGroupSlots,
     origins: plainArray(wishes.map((wish) => wish.groups.origin)),
+    tenants: plainArray(wishes.map((wish) => wish.groups.tenant)),
     leaseS: request.leaseS,
   });
   const seen = rows.at(-1)?.discovered;
@@ -138,13 +142,14 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
   return {
     webhooks: found.map((row) => toWebhook(row, { claimed, request, bodies })),
     discovered: (seen.lanes ?? []).map(
-      ([lane, priority, waiting, dueMs, lastDueMs, access, origin, tenant]) => ({
+      ([lane, priority, waiting, dueMs, lastDueMs, access, origin, tenant, tenantAccess]) => ({
         lane,
         priority,
         waiting,
         dueMs,
         lastDueMs,
         access,
+        tenantAccess,
         groups: { tenant, origin: origin ?? lane },
       }),
     ),

@@ -34,12 +34,12 @@ export async function giveBackWebhooks(
 export async function giveBackPatiently(
   { pool, log }: { readonly pool: Pool; readonly log: Log },
   webhooks: readonly ClaimedWebhook[],
-  book: Pick<LaneBook, 'owns'>,
+  book: Pick<LaneBook, 'owned'>,
 ): Promise<boolean> {
   for (let tries = 1; ; tries += 1) {
     try {
       // Its owner looks at it by itself.
-      const tellAll = webhooks.some(({ lane }) => !book.owns(lane));
+      const tellAll = webhooks.some(({ lane }) => !book.owned.has(lane));
       await giveBackWebhooks(pool, webhooks, { tellAll });
       return true;
     } catch (error) {

@@ -179,9 +179,9 @@ export class DeliveryLoop {
     this.#lastRequest = noRequest;
     this.#laneCalls.hear(performance.now());
     await this.#scan.runWhenDue(workerNumber);
-    await this.#limited.take(workerNumber);
-    const allowed = this.#gauge.limit();
-    const { room, fromInFlight } = this.#room.of(this.#options.sender.inFlight, { allowed });
+    if (await this.#limited.take(workerNumber)) this.#scan.want();
+    const { inFlight } = this.#options.sender;
+    const { room, fromInFlight } = this.#room.of(inFlight, { allowed: this.#gauge.limit() });
     if (room === 0) {
       await this.#waitForSlot(fromInFlight, pollMs);
       if (performance.now() - this.#lastClaimMs >= pollMs) this.#room.noteSlow();
@@ -221,10 +221,9 @@ export class DeliveryLoop {
 
   /** Waits for a slot if known lanes need one, else for the next wake-up or poll. */
   async #waitForWork(untilPollMs: number): Promise<void> {
-    const hasBlockedLanes = this.#book.waitingCount > 0;
+    const atInFlight = this.#book.waitingCount > 0 ? this.#options.sender.inFlight - 1 : -1;
     const untilReadyMs = Math.max(0, this.#book.nextReadyMs - performance.now());
-    const atMostMs = Math.min(untilPollMs, untilReadyMs);
-    await this.#waitForSlot(hasBlockedLanes ? this.#options.sender.inFlight - 1 : -1, atMostMs);
+    await this.#waitForSlot(atInFlight, Math.min(untilPollMs, untilReadyMs));
   }
 
   async #waitForSlot(atInFlight: number, atMostMs: number): Promise<void> {
@@ -276,10 +275,9 @@ export class DeliveryLoop {
       wasFull: claim.isFull,
     });
     if (request.discover && this.#window.move(claim)) this.#scan.want();
-    const durationMs = performance.now() - startedMs;
-    const { length: webhooks } = claim.webhooks;
-    const lanesSeen = claim.discovered.length;
-    if (webhooks > 0) events.emit('claimed', { webhooks, lanesSeen, durationMs });
+    const [webhooks, lanesSeen] = [claim.webhooks.length, claim.discovered.length];
+    const claimed = { webhooks, lanesSeen, durationMs: performance.now() - startedMs };
+    if (webhooks > 0) events.emit('claimed', claimed);
     return claim;
   }
 

@@ -116,7 +116,7 @@ export class Sender {
   async send(webhooks: readonly ClaimedWebhook[], from: SentFrom): Promise<void> {
     if (this.#isStopped) return giveBackWebhooks(this.#options.pool, webhooks, { tellAll: true });
     const { book } = from;
-    const isOrdered = ({ isOrdered: is, lane }: ClaimedWebhook) => is || book.isOrdered(lane);
+    const isOrdered = ({ isOrdered: is, lane }: ClaimedWebhook) => is || book.owned.isOrdered(lane);
     const { single, trains } = inTrains(webhooks, isOrdered);
     for (const webhook of single) void this.#sendOne(webhook, from);
     for (const train of trains) {

@@ -22,6 +22,7 @@ export function alertFindings(facts: AlertFacts, thresholds: AlertThresholds): F
     ...(facts.hold === null ? backlogs(facts, thresholds) : []),
     ...facts.breakers.map(breakerOpen),
     ...facts.failing.map((endpoint) => endpointFailing(endpoint, thresholds)),
+    ...facts.fullTenants.map(tenantFull),
     ...ourOwn(facts, thresholds),
   ];
   return findings.filter(({ rule }) => !thresholds.muted.includes(rule));
@@ -146,6 +147,20 @@ function endpointFailing(
       failing_s: seconds(failingMs),
       disabled_after_s: seconds(disableAfterMs),
     },
+  });
+}
+
+function tenantFull({
+  id,
+  fullMs,
+  maxWaiting,
+  refuses,
+}: AlertFacts['fullTenants'][number]): Finding {
+  const meanwhile = refuses ? 'its producers are refused' : 'it takes more all the same';
+  return finding('tenant_full', {
+    subject: id,
+    summary: `The tenant "${id}" has been full for ${spoken(fullMs)}, with ${maxWaiting} webhooks or more that are unfinished: ${meanwhile}.`,
+    detail: { full_s: seconds(fullMs), max_waiting: maxWaiting, refuses },
   });
 }
 

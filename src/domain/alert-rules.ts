@@ -26,6 +26,7 @@ export const alertRules = {
   endpoint_failing: warning(
     'A registered endpoint has had no success for so long that it will be disabled, or was disabled.',
   ),
+  tenant_full: warning('A tenant has as many webhooks waiting as it may have.'),
   held: critical(
     'The database is held: it is a copy, belongs to another environment, or an operator holds it. Nothing is sent.',
   ),
@@ -100,6 +101,13 @@ export interface AlertFacts {
     /** Set once it is disabled. */
     readonly disabledAs: 'failing' | 'gone' | null;
   }[];
+  readonly fullTenants: readonly {
+    readonly id: string;
+    readonly fullMs: number;
+    readonly maxWaiting: number;
+    /** Whether its producers are refused. */
+    readonly refuses: boolean;
+  }[];
   readonly workers: {
     readonly alive: number;
     readonly withoutEgress: number;
@@ -119,7 +127,7 @@ export interface AlertFacts {
 /** Something that a rule has found. */
 export interface Finding {
   readonly rule: AlertRule;
-  /** The lane, origin or endpoint that it concerns; empty: all of them. */
+  /** The lane, origin, endpoint or tenant that it concerns; empty: all of them. */
   readonly subject: string;
   readonly severity: Severity;
   /** False: not bad enough to fire, but not good enough to resolve. An alert then stays as it is. */

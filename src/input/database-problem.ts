@@ -62,6 +62,13 @@ const unavailable: Problem = {
   headers: { 'Retry-After': '5' },
 };
 
+/** It is counted every minute. */
+const tenantFull: Problem = {
+  kind: 'tenant_full',
+  detail: brokenOutboxRule('outbox_tenant_is_not_full').detail,
+  headers: { 'Retry-After': '60' },
+};
+
 /** Finds the error with the SQLSTATE, which slonik wraps in its own. */
 function sourceOf(error: unknown): unknown {
   let source = error;
@@ -89,6 +96,7 @@ const tables: Readonly<
 function brokenRule(source: unknown): Problem {
   const { constraint, table } = namesIn(source);
   if (constraint === '') return internalError;
+  if (constraint === 'outbox_tenant_is_not_full') return tenantFull;
   if (/^outbox(_|$)/.test(table)) {
     const part = brokenOutboxRule(constraint);
     return { kind: 'invalid_webhook', code: constraint, detail: part.detail, errors: [part] };

@@ -33,6 +33,10 @@ export const outboxRules = {
     field: 'tenant',
     rule: 'tenant must not be "*": only an event can go to all tenants',
   },
+  outbox_tenant_is_not_full: {
+    field: 'tenant',
+    rule: 'tenant must have fewer webhooks waiting: it is full, and refuses more until it has fewer',
+  },
   outbox_event_type_is_words: {
     field: 'event_type',
     rule: 'event_type must be 1 to 16 words of letters, digits, _ and - with dots between them, at most 128 characters, like order.paid',

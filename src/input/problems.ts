@@ -195,11 +195,17 @@ export const problemKinds = {
     title: 'The endpoint has this subscription already',
     whatToDo: 'Nothing: it receives these events. "detail" names the subscription.',
   },
+  tenant_full: {
+    status: 429,
+    title: 'The tenant has too many webhooks waiting',
+    whatToDo:
+      'Try again after Retry-After. The tenant has a max_waiting and refuse_when_full; look for the endpoint that does not keep up.',
+  },
   tenant_exists: {
     status: 409,
-    title: 'There is a tenant with this name already',
+    title: 'There is a tenant with this id already',
     whatToDo:
-      'Choose another name, or delete the settings of that tenant first; then its endpoints and these become one.',
+      'Choose another id, or delete the settings of that tenant first; then its endpoints and these become one.',
   },
   endpoint_state_conflict: {
     status: 409,

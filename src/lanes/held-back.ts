@@ -1,17 +1,19 @@
 import { freeGroupSlots, hasAnsweredLately, isSilent } from '../domain/group-slots.ts';
 import type { Group } from './group.ts';
 import type { Groups } from './groups.ts';
+import type { OwnedLanes } from './owned-lanes.ts';
 import type { ShareRings, WaitingGroup } from './share-rings.ts';
 
 /**
  * Why a group with waiting webhooks may begin no more requests.
  *
  * - no_answer: it has requests in flight and answers none of them, or gave no answer with its last slot
+ * - limit: a tenant uses all that its own limits allow
  * - slots: it uses all slots that it has earned
  * - share: the worker is nearly full, and it holds its equal share or more
  * - unproven: it has not answered lately, and groups like that hold all slots that they may have together
  */
-export type HeldBackReason = 'no_answer' | 'slots' | 'share' | 'unproven';
+export type HeldBackReason = 'no_answer' | 'limit' | 'slots' | 'share' | 'unproven';
 
 /** A tenant or an origin that is held back by this process. */
 export interface HeldBackGroup {
@@ -29,6 +31,8 @@ export interface HeldBackGroup {
 /** A group is held back all the time if it is at two looks that are no further apart: two heartbeats and some delay. */
 const longestBreakMs = 5_000;
 const mostTold = 50;
+
+type Limits = Pick<OwnedLanes, 'room'>;
 
 interface Known {
   readonly sinceMs: number;
@@ -48,8 +52,8 @@ export class HeldBackGroups {
   }
 
   /** Those with requests in flight first, because the others wait for them; of these the ones that are held back for longest. */
-  look(nowMs: number): HeldBackGroup[] {
-    const found = this.#find(nowMs);
+  look({ owned, nowMs }: { owned: Limits; nowMs: number }): HeldBackGroup[] {
+    const found = this.#find(owned, nowMs);
     const held: HeldBackGroup[] = [];
     for (const [key, { sinceMs }] of this.#remember(found, nowMs)) {
       const group = found.get(key);
@@ -60,11 +64,11 @@ export class HeldBackGroups {
     return [...held.filter(isBusy), ...idle].slice(0, mostTold);
   }
 
-  #find(nowMs: number): Map<string, Omit<HeldBackGroup, 'sinceMs'>> {
+  #find(owned: Limits, nowMs: number): Map<string, Omit<HeldBackGroup, 'sinceMs'>> {
     const found = new Map<string, Omit<HeldBackGroup, 'sinceMs'>>();
     for (const place of this.#rings.waitingGroups()) {
       const { group } = place;
-      const reason = this.#reasonOf(place, nowMs);
+      const reason = this.#reasonOf(place, { owned, nowMs });
       if (reason === undefined || found.has(group.key)) continue;
       const { key, inFlight, state } = group;
       const [level, lane] = [levelOf(place), laneIn(place)];
@@ -74,10 +78,14 @@ export class HeldBackGroups {
   }
 
   /** The rules are those of LaneChoice. */
-  #reasonOf(place: WaitingGroup, nowMs: number): HeldBackReason | undefined {
-    const { group, parent } = place;
+  #reasonOf(
+    { group, parent }: WaitingGroup,
+    { owned, nowMs }: { owned: Limits; nowMs: number },
+  ): HeldBackReason | undefined {
+    const { key, inFlight } = group;
     if (freeGroupSlots(group, nowMs) <= 0)
       return isUnanswered(group, nowMs) ? 'no_answer' : 'slots';
+    if (owned.room(key, { inFlight, nowMs }) <= 0) return 'limit';
     if (parent.owner !== undefined) return undefined;
     if (this.#groups.shareRoom(group) <= 0) return 'share';
     const isTrusted = hasAnsweredLately(group, nowMs);

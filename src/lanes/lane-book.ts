@@ -26,10 +26,11 @@ export const usualReleaseAfterMs = 5_000;
  * Memory only: what it does not know, the discovery window and the scan of all lanes tell it. Nothing is lost with it.
  */
 export class LaneBook {
+  /** The limited lanes and tenants whose limits this process keeps. */
+  readonly owned = new OwnedLanes();
   readonly #active: ActiveLanes;
   readonly #groups: Groups;
   readonly #waiting: WaitingLanes;
-  readonly #owned = new OwnedLanes();
   readonly #turns = new PriorityTurns();
   readonly #releaseAfterMs: number;
 
@@ -63,11 +64,6 @@ export class LaneBook {
     return this.#groups.size;
   }
 
-  /** The limited lanes whose limits this process keeps. */
-  get ownedLanes(): readonly string[] {
-    return this.#owned.names;
-  }
-
   /** When the next lane is ready that waits for nothing but a time; infinite when there is none. */
   get nextReadyMs(): number {
     return this.#waiting.rings.nextReadyMs;
@@ -81,10 +77,11 @@ export class LaneBook {
       room,
       nowMs,
       freeSlots: (lane) => this.#freeSlots(lane, nowMs),
-      readyAtMs: (lane) => this.#readyAtMs(lane, nowMs),
-      isOwned: (lane) => this.#owned.has(lane),
+      readyAtMs: (lane) =>
+        Math.max(this.owned.readyAtMs(lane, nowMs), this.#active.restUntilMs(lane, nowMs)),
+      owned: this.owned,
       ahead: (lane) =>
-        Math.min(this.#owned.ahead(lane, nowMs), this.#active.acceptedNow(lane, nowMs)),
+        Math.min(this.owned.ahead(lane, nowMs), this.#active.acceptedNow(lane, nowMs)),
     });
     this.#turns.divide(choice, { room, isShared: this.#active.isShared });
     return choice.end();
@@ -112,7 +109,7 @@ export class LaneBook {
     for (const webhook of claim.claimed) {
       const place = this.#placeOf(webhook);
       given.add(place);
-      this.#owned.noteHead(webhook.lane, given.of(place).firstDueMs);
+      this.owned.noteHead(webhook.lane, given.of(place).firstDueMs);
     }
     const exhausted: WaitingLane[] = [];
     for (const wish of claim.wishes) {
@@ -121,7 +118,7 @@ export class LaneBook {
       if (waiting === undefined) continue;
       const isDeep = count >= wish.quota;
       // Ordered lanes have places of their own in a claim, however full it is.
-      const isOrdered = this.isOrdered(wish.lane);
+      const isOrdered = this.owned.isOrdered(wish.lane);
       const mayHaveMore = isDeep || (claim.wasFull && !isOrdered);
       if (!mayHaveMore) exhausted.push(waiting);
       else if (count > 0) {
@@ -142,7 +139,7 @@ export class LaneBook {
 
   /** Notes that a lane has work due from a time on. */
   add(lane: Placed & { readonly priority: number; readonly dueMs: number }): void {
-    const fromMs = this.#owned.orderedFromMs(lane.lane) ?? lane.dueMs;
+    const fromMs = this.owned.orderedFromMs(lane.lane) ?? lane.dueMs;
     this.#waiting.add({ ...this.#placeOf(lane), dueMs: Math.min(lane.dueMs, fromMs) });
   }
 
@@ -155,7 +152,8 @@ export class LaneBook {
 
   /** A request begins. */
   begin(webhook: Placed, nowMs: number): Begun {
-    this.#owned.begin(webhook.lane, nowMs);
+    this.owned.begin(webhook.lane, nowMs);
+    if (webhook.groups.tenant !== null) this.owned.begin(webhook.groups.tenant, nowMs);
     const lane = this.#active.begin(webhook, nowMs);
     return { lane, ...this.#groups.begin(webhook.groups, nowMs) };
   }
@@ -163,7 +161,7 @@ export class LaneBook {
   /** A request ended. */
   end({ lane, groups }: Placed, end: RequestEnd): void {
     const { begun, verdict, answered, refusal, tookMs, nowMs } = end;
-    this.#owned.noteTurn(lane, { isDelivered: verdict === 'ok', tookMs: tookMs ?? 0 });
+    this.owned.noteTurn(lane, { isDelivered: verdict === 'ok', tookMs: tookMs ?? 0 });
     this.#active.end(lane, { epoch: begun.lane, verdict, refusal, nowMs });
     const hasFailed = verdict === 'overload' && !answered;
     this.#groups.end(groups, { begun, answered, hasFailed, nowMs });
@@ -217,42 +215,42 @@ export class LaneBook {
 
   /** The tenants and origins that have waiting lanes and no room; at most 50. */
   heldBack(nowMs: number): HeldBackGroup[] {
-    return this.#waiting.heldBack.look(nowMs);
+    return this.#waiting.heldBack.look({ owned: this.owned, nowMs });
   }
 
-  /** Whether this process keeps the limits of the lane. */
-  owns(lane: string): boolean {
-    return this.#owned.has(lane);
-  }
-
-  /** Whether the lane is this process's, and is sent to in order. */
-  isOrdered(lane: string): boolean {
-    return this.#owned.isOrdered(lane);
-  }
-
-  /** The lane is limited, and this process's: it keeps to the rule from now on. */
+  /** The lane or tenant is limited, and this process's: it keeps to the rule from now on. */
   own(lane: string, { rule, nowMs }: { rule: LaneRule; nowMs: number }): void {
-    this.#owned.own(lane, { rule, nowMs });
+    this.owned.own(lane, { rule, nowMs });
     this.#waiting.free(lane);
+    this.#freeGroup(lane);
     for (const priority of priorities) this.#keepInOnePlace({ lane, priority });
   }
 
-  /** The lane is not limited any more, or another's. */
+  /** The lane or tenant is not limited any more, or another's. */
   disown(lane: string): void {
-    this.#owned.disown(lane);
+    this.owned.disown(lane);
     this.#waiting.free(lane);
+    this.#freeGroup(lane);
   }
 
-  /** Gives up the limited lanes that have had no work for a while; says which. */
+  /** Gives up the limited lanes and tenants that have had no work for a while; says which. */
   releaseIdle(nowMs: number): string[] {
-    const idle = this.#owned.names.filter(
+    const idle = this.owned.names.filter(
       (lane) =>
         !this.#waiting.hasLane(lane) &&
         this.#active.inFlight(lane) === 0 &&
-        this.#owned.isIdle(lane, { nowMs, afterMs: this.#releaseAfterMs }),
+        (this.#groups.find(lane)?.uses ?? 0) === 0 &&
+        this.owned.isIdle(lane, { nowMs, afterMs: this.#releaseAfterMs }),
     );
-    for (const lane of idle) this.#owned.disown(lane);
+    for (const lane of idle) this.owned.disown(lane);
     return idle;
+  }
+
+  /** Gives up the lanes that are to be left and have nothing in flight any more; says which. */
+  releaseLeft(): string[] {
+    const left = [...this.owned.leaving].filter((lane) => this.#active.inFlight(lane) === 0);
+    for (const lane of left) this.disown(lane);
+    return left;
   }
 
   /** Forgets what was learnt about lanes and groups that have been idle for ten minutes. */
@@ -274,17 +272,13 @@ export class LaneBook {
     const inFlight = this.#active.inFlight(lane);
     return Math.min(
       this.#active.freeSlots(lane, nowMs),
-      this.#owned.room(lane, { inFlight, nowMs }),
+      this.owned.room(lane, { inFlight, nowMs }),
     );
-  }
-
-  #readyAtMs(lane: string, nowMs: number): number {
-    return Math.max(this.#owned.readyAtMs(lane, nowMs), this.#active.restUntilMs(lane, nowMs));
   }
 
   /** Where a lane waits. An ordered one waits as a whole: a claim gives its first webhook, whatever its priority. */
   #placeOf<Known extends { lane: string; priority: number }>(place: Known): Known {
-    return this.#owned.isOrdered(place.lane) ? { ...place, priority: orderedPriority } : place;
+    return this.owned.isOrdered(place.lane) ? { ...place, priority: orderedPriority } : place;
   }
 
   #keepInOnePlace(place: { lane: string; priority: number }): void {

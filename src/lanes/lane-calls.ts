@@ -1,6 +1,7 @@
 import type { LaneBook } from './lane-book.ts';
 import type { LaneScan } from './lane-scan.ts';
 import type { LimitedLanes } from './limited-lanes.ts';
+import type { OwnedLanes } from './owned-lanes.ts';
 
 /** Why a lane was called: it is sent to again, or its rules have changed. Or it is an origin, and answers again. */
 export type LaneCall = 'closed' | 'rules' | 'origin';
@@ -11,7 +12,9 @@ const mostWaiting = 1_000;
 const pauseMsPerCall = 1;
 
 interface Listeners {
-  readonly book: Pick<LaneBook, 'slowStart' | 'slowStartOrigin' | 'ownedLanes'>;
+  readonly book: Pick<LaneBook, 'slowStart' | 'slowStartOrigin'> & {
+    readonly owned: Pick<OwnedLanes, 'names'>;
+  };
   readonly limited: Pick<LimitedLanes, 'want'>;
   readonly scan: Pick<LaneScan, 'want'>;
 }
@@ -56,7 +59,7 @@ export class LaneCalls {
     this.#waiting = new Map();
     if (!this.#hasMissed) return;
     this.#hasMissed = false;
-    for (const lane of book.ownedLanes) limited.want(lane);
+    for (const lane of book.owned.names) limited.want(lane);
     scan.want();
   }
 }

@@ -2,6 +2,7 @@ import { freeGroupSlots, hasAnsweredLately } from '../domain/group-slots.ts';
 import type { Group } from './group.ts';
 import type { Groups } from './groups.ts';
 import type { LaneWish } from './lane-wish.ts';
+import type { OwnedLanes } from './owned-lanes.ts';
 import type { Place, ShareRings, WaitingGroup, WaitingLane } from './share-rings.ts';
 
 /**
@@ -19,7 +20,7 @@ interface ChoiceOptions {
   freeSlots(lane: string): number;
   /** When time alone will give the lane room; 0 when it is not time that it waits for. */
   readyAtMs(lane: string): number;
-  isOwned(lane: string): boolean;
+  readonly owned: OwnedLanes;
   /** How many webhooks to take from it if it is ordered. */
   ahead(lane: string): number;
 }
@@ -99,11 +100,13 @@ export class LaneChoice {
 
   /** How much a group may get now. If it is nothing, it leaves its ring. */
   #roomOf(place: WaitingGroup): number {
-    const { groups, rings, nowMs } = this.#options;
+    const { groups, owned, rings, nowMs } = this.#options;
     const { group } = place;
-    const free = freeGroupSlots(group, nowMs);
+    const { key, inFlight } = group;
+    const free = Math.min(freeGroupSlots(group, nowMs), owned.room(key, { inFlight, nowMs }));
     if (free <= 0) {
-      const readyAtMs = group.restUntilMs > nowMs ? group.restUntilMs : 0;
+      const restMs = group.restUntilMs > nowMs ? group.restUntilMs : 0;
+      const readyAtMs = Math.max(restMs, owned.readyAtMs(key, nowMs));
       rings.park(place, { until: group, readyAtMs });
       return 0;
     }
@@ -141,6 +144,7 @@ export class LaneChoice {
 
   #wish(waiting: WaitingLane, { quota, rank }: { quota: number; rank: number }): void {
     const { lane, groups } = waiting.of;
+    const { owned } = this.#options;
     const wish = this.#wishes.get(waiting);
     this.#wishes.set(waiting, {
       lane,
@@ -148,7 +152,7 @@ export class LaneChoice {
       quota: (wish?.quota ?? 0) + quota,
       dueFromMs: waiting.dueFromMs,
       rank: wish?.rank ?? rank,
-      isOwned: this.#options.isOwned(lane),
+      isOwned: owned.has(lane) || (groups.tenant !== null && owned.has(groups.tenant)),
       ahead: this.#options.ahead(lane),
       groups,
     });

@@ -4,7 +4,7 @@ import type { LaneHint } from '../cache/lane-hint.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import type { LaneAccess } from './lane.ts';
+import type { LaneAccess, TenantAccess } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LimitedLanes } from './limited-lanes.ts';
 import type { ProbeLanes } from './probe-lanes.ts';
@@ -42,6 +42,7 @@ interface OwnedRow {
 
 interface ScannedRow extends OwnedRow {
   access: Exclude<LaneAccess, 'blocked'>;
+  tenant_access: TenantAccess;
 }
 
 const scanSql = sqlFile('scan-lanes');
@@ -90,9 +91,10 @@ export class LaneScan {
     this.#costMs = this.#lastMs - startedMs;
     events.emit('scanned', { lanes: rows.length, durationMs: this.#costMs });
     // Not waited for: it is for the others.
-    void cache?.share(rows.filter(({ access }) => access === 'anyone').map(placeOf), {
-      nextInMs: this.#pauseMs,
-    });
+    const forAnyone = rows.filter(
+      (row) => row.access === 'anyone' && row.tenant_access === 'anyone',
+    );
+    void cache?.share(forAnyone.map(placeOf), { nextInMs: this.#pauseMs });
   }
 
   get #pauseMs(): number {
@@ -105,12 +107,14 @@ export class LaneScan {
     return restedMs >= (this.#isWanted ? this.#costMs : this.#pauseMs);
   }
 
-  /** A requested scan must be a new one: an earlier scan of another worker does not have what it is for. */
+  /**
+   * A requested scan must be a new one: an earlier scan of another worker does not have what it is for. The owner of a tenant scans by
+   * itself, because nobody else may claim the lanes of the tenant, and only a scan of all lanes finds them.
+   */
   async #scanOrAsk(workerNumber: number): Promise<void> {
-    const { cache, limited } = this.#options;
-    if (cache === undefined || this.#isWanted || (await cache.mayScan())) {
-      return this.run(workerNumber);
-    }
+    const { cache, limited, book } = this.#options;
+    const isOwnScan = cache === undefined || this.#isWanted || book.owned.hasTenants;
+    if (isOwnScan || (await cache.mayScan())) return this.run(workerNumber);
     this.#lastMs = performance.now();
     // Another worker's scan costs nothing here.
     this.#costMs = 0;
@@ -122,13 +126,10 @@ export class LaneScan {
   /** The other worker does not share these lanes, because only their owner may claim them. */
   async #scanOwned(workerNumber: number): Promise<void> {
     const { pool, book } = this.#options;
-    const lanes = book.ownedLanes;
+    const lanes = book.owned.names;
     if (lanes.length === 0) return;
-    const rows = await runSql<OwnedRow>(pool, scanOwnedSql, {
-      workerNumber,
-      lanes,
-    });
-    for (const row of rows) book.add(placeOf(row));
+    const rows = await runSql<ScannedRow>(pool, scanOwnedSql, { workerNumber, lanes });
+    for (const row of rows) this.#note(row);
   }
 
   /** More of them as soon as these are used up. */
@@ -141,13 +142,15 @@ export class LaneScan {
   }
 
   #note(row: ScannedRow): void {
-    const { lane, origin, access } = row;
     const { book, limited, probeLanes } = this.#options;
+    const { lane, origin, access, tenant_access: tenantAccess } = row;
     if (access === 'probe') {
       if (origin !== null) probeLanes.note({ origin, lane }, { isRandom: true });
-    } else if (limited.admits({ lane, access })) book.add(placeOf(row));
-    // One of the others may be frozen.
-    else if (access === 'theirs') limited.want(lane);
+      return;
+    }
+    const seen = { ...placeOf(row), access, tenantAccess };
+    if (limited.admits(seen)) book.add(seen);
+    else limited.wantTheirs(seen);
   }
 }
 

@@ -8,7 +8,7 @@ export interface LaneWish {
   readonly dueFromMs: number;
   /** 0 goes before 1: the turns reserved for lesser priorities. */
   readonly rank: number;
-  /** This process owns the lane, and the quota keeps its limits. */
+  /** This process owns the lane or its tenant, and the quota keeps the limits. */
   readonly isOwned: boolean;
   readonly groups: LaneGroups;
   /** How many webhooks are taken from an ordered lane, to be sent one after another; 1 if it is not said. */

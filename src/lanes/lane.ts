@@ -1,15 +1,20 @@
 import type { LaneGroups } from '../domain/lane.ts';
 import type { Sighting } from '../domain/visibility.ts';
 
-/** A lane with due webhooks in the discovery window. */
-export interface DiscoveredLane {
+/** A lane that was seen with due webhooks. */
+export interface SeenLane {
   readonly lane: string;
   readonly priority: number;
-  readonly waiting: number;
   readonly dueMs: number;
-  readonly lastDueMs: number;
   readonly access: LaneAccess;
+  readonly tenantAccess: TenantAccess;
   readonly groups: LaneGroups;
+}
+
+/** A lane with due webhooks in the discovery window. */
+export interface DiscoveredLane extends SeenLane {
+  readonly waiting: number;
+  readonly lastDueMs: number;
 }
 
 /**
@@ -18,6 +23,9 @@ export interface DiscoveredLane {
  * its origin, whose probe is due and can be one of its webhooks.
  */
 export type LaneAccess = 'anyone' | 'mine' | 'unowned' | 'theirs' | 'blocked' | 'probe';
+
+/** The same for its tenant: who may claim its lanes, as far as its own limits are concerned. */
+export type TenantAccess = Exclude<LaneAccess, 'blocked'>;
 
 /** What a claim saw of the queue. */
 export interface Look {

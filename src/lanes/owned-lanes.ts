@@ -1,9 +1,13 @@
 import { type Ahead, delivered, lengthOf, undelivered, unknownAhead } from '../domain/ahead.ts';
 import { allowedBy, createPace, type Pace, readyAtMs, spend, usedUp } from '../domain/pace.ts';
 
-/** What this process must keep to with a lane that it owns. */
+/** What this process must keep to with a lane or a tenant that it owns. */
 export interface LaneRule {
   readonly isOrdered: boolean;
+  /** The limits are those of a tenant, for all of its lanes together. */
+  readonly isTenant?: boolean;
+  /** Whose the lane is, whether that tenant is limited or not. */
+  readonly tenant?: string | null;
   readonly maxInFlight: number | null;
   readonly ratePerS: number | null;
   /** The rate may be used from now + this on; 0: nothing of it is used. */
@@ -13,6 +17,8 @@ export interface LaneRule {
 }
 
 interface OwnedLane {
+  readonly isTenant: boolean;
+  readonly tenant: string | null;
   readonly maxInFlight: number;
   pace: Pace | undefined;
   heldUntilMs: number;
@@ -22,24 +28,50 @@ interface OwnedLane {
 }
 
 /**
- * The limited lanes that are this process's alone (posthorn.lane_rules.owner): their limits are kept here, in memory, and
- * so hold over all workers. Times are ms of performance.now().
+ * The limited lanes and tenants that are this process's alone (posthorn.lane_rules.owner): their limits are kept here, in
+ * memory, and so hold over all workers. A tenant goes by its key. Times are ms of performance.now().
  */
 export class OwnedLanes {
   readonly #lanes = new Map<string, OwnedLane>();
+  /** Lanes whose tenant is another worker's now. */
+  readonly #leaving = new Set<string>();
+  #tenants = 0;
 
   get names(): string[] {
     return [...this.#lanes.keys()];
+  }
+
+  get hasTenants(): boolean {
+    return this.#tenants > 0;
+  }
+
+  /** Lanes that are to be given up as soon as none of their requests is in flight. */
+  get leaving(): ReadonlySet<string> {
+    return this.#leaving;
   }
 
   has(lane: string): boolean {
     return this.#lanes.has(lane);
   }
 
+  isTenant(key: string): boolean {
+    return this.#lanes.get(key)?.isTenant ?? false;
+  }
+
+  /** The limited lanes of a tenant. */
+  lanesOf(tenant: string): string[] {
+    const lanes: string[] = [];
+    for (const [lane, owned] of this.#lanes) if (owned.tenant === tenant) lanes.push(lane);
+    return lanes;
+  }
+
   /** Adopts the rule of a lane. Its pace continues, even if the rate has changed. */
   own(lane: string, { rule, nowMs }: { rule: LaneRule; nowMs: number }): void {
     const known = this.#lanes.get(lane);
+    this.disown(lane);
     this.#lanes.set(lane, {
+      isTenant: rule.isTenant ?? false,
+      tenant: rule.tenant ?? null,
       maxInFlight: rule.isOrdered ? 1 : (rule.maxInFlight ?? Number.POSITIVE_INFINITY),
       pace: rule.ratePerS === null ? undefined : paceOf(rule.ratePerS, { rule, known, nowMs }),
       heldUntilMs: nowMs + rule.retryInMs,
@@ -47,17 +79,25 @@ export class OwnedLanes {
       ahead: known?.ahead ?? unknownAhead,
       usedMs: nowMs,
     });
+    if (rule.isTenant === true) this.#tenants += 1;
+  }
+
+  /** No more of the lane is sent from here: its tenant is another worker's. */
+  leave(lane: string): void {
+    if (this.#lanes.has(lane)) this.#leaving.add(lane);
   }
 
   disown(lane: string): void {
+    if (this.isTenant(lane)) this.#tenants -= 1;
     this.#lanes.delete(lane);
+    this.#leaving.delete(lane);
   }
 
   /** How many more requests the rules allow; infinite for lanes without. */
   room(lane: string, { inFlight, nowMs }: { inFlight: number; nowMs: number }): number {
     const owned = this.#lanes.get(lane);
     if (owned === undefined) return Number.POSITIVE_INFINITY;
-    if (owned.heldUntilMs > nowMs) return 0;
+    if (owned.heldUntilMs > nowMs || this.#leaving.has(lane)) return 0;
     const slots = owned.maxInFlight - inFlight;
     return owned.pace === undefined ? slots : Math.min(slots, allowedBy(owned.pace, nowMs));
   }
@@ -95,8 +135,9 @@ export class OwnedLanes {
   ahead(lane: string, nowMs: number): number {
     const owned = this.#lanes.get(lane);
     if (owned?.orderedFromMs === undefined) return 1;
-    const length = lengthOf(owned.ahead);
-    return owned.pace === undefined ? length : Math.min(length, allowedBy(owned.pace, nowMs));
+    const ofTenant = owned.tenant === null ? undefined : this.#lanes.get(owned.tenant);
+    const paces = [owned.pace, ofTenant?.pace].filter((pace) => pace !== undefined);
+    return Math.min(lengthOf(owned.ahead), ...paces.map((pace) => allowedBy(pace, nowMs)));
   }
 
   /** A request of an ordered lane ended. */
@@ -112,10 +153,14 @@ export class OwnedLanes {
     if (owned?.orderedFromMs !== undefined) owned.orderedFromMs = dueMs;
   }
 
-  /** Whether the lane has had no request for so long that its next owner may use the whole rate. */
+  /**
+   * Whether the lane has had no request for so long that its next owner may use the whole rate. A tenant is not idle while one of
+   * its limited lanes is owned: another worker would own the tenant, and none could send to the lane.
+   */
   isIdle(lane: string, { nowMs, afterMs }: { nowMs: number; afterMs: number }): boolean {
     const owned = this.#lanes.get(lane);
     if (owned === undefined || nowMs - owned.usedMs < afterMs) return false;
+    if (owned.isTenant && this.lanesOf(lane).length > 0) return false;
     return owned.pace === undefined || owned.pace.nextMs <= nowMs;
   }
 }

@@ -71,6 +71,7 @@ const schedule: Readonly<Record<string, Schedule>> = {
       const { rows } = await maintenancePool.query<{ waiting: number }>(
         'select posthorn.take_sample()::float8 as waiting',
       );
+      await maintenancePool.query('select posthorn.note_full_tenants()');
       return { waiting: rows[0]?.waiting ?? 0 };
     },
   },

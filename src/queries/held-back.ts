@@ -20,7 +20,9 @@ export const heldBackRow = z
       .nullable()
       .describe('The tenant, or that of the endpoint. Empty: the application itself.'),
     endpoint_id: uuid.nullable(),
-    reason: z.string().describe('In the words of waits_for; no_answer, slots, share, unproven.'),
+    reason: z
+      .string()
+      .describe('In the words of waits_for; no_answer, limit, slots, share, unproven, full.'),
     since: time.nullable(),
     until: time.nullable().describe('Null: until something happens.'),
     last_error: z.string().nullable(),

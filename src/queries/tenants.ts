@@ -1,4 +1,9 @@
-import { type CommonQueryMethods, type FragmentSqlToken, sql } from 'slonik';
+import {
+  type CommonQueryMethods,
+  type FragmentSqlToken,
+  type IdentifierSqlToken,
+  sql,
+} from 'slonik';
 import { z } from 'zod';
 import { time } from './shapes.ts';
 
@@ -7,6 +12,22 @@ export const tenantRow = z
   .object({
     id: z.string().describe('The id that the application uses.'),
     name: z.string().describe('For people.'),
+    max_in_flight: z
+      .int()
+      .nullable()
+      .describe('Requests at the same time, to all of its endpoints. Null: no limit.'),
+    rate_limit_per_s: z
+      .number()
+      .nullable()
+      .describe('Requests a second, to all of its endpoints. Null: no limit.'),
+    max_waiting: z
+      .int()
+      .nullable()
+      .describe('It is full when it has this many unfinished webhooks. Null: it is never full.'),
+    refuse_when_full: z
+      .boolean()
+      .describe('Whether new webhooks and events of it are refused while it is full.'),
+    full_since: time.nullable().describe('Null: it is not full.'),
     endpoints: z.int().describe('Registered endpoints, without the deleted ones.'),
     created_at: time.nullable().describe('Of its settings; null: it has none, and needs none.'),
   })
@@ -60,6 +81,11 @@ export async function listTenants(
 /** The columns of {@link tenantRow} besides the id, from w (id) and posthorn.tenants as t. */
 const columns = sql.fragment`
   coalesce(t.name, '') as name,
+  t.max_in_flight,
+  t.rate_limit_per_s,
+  t.max_waiting::float8 as max_waiting,
+  coalesce(t.refuse_when_full, false) as refuse_when_full,
+  t.full_since,
   (select count(*)::integer from posthorn.endpoints as e where e.tenant = w.id and e.status <> 'deleted') as endpoints,
   t.created_at`;
 
@@ -77,15 +103,36 @@ export async function findTenant(
 
 const idRow = z.object({ id: z.string() });
 
-/** Sets the name of a tenant, whether it has settings or not. */
-export async function nameTenant(
+type Value = string | number | boolean | null;
+
+/** The columns that people set, and how a value is written; null is the default. */
+const settable = {
+  name: (value) => sql.fragment`coalesce(${value}::text, '')`,
+  max_in_flight: (value) => sql.fragment`${value}::integer`,
+  rate_limit_per_s: (value) => sql.fragment`${value}::double precision`,
+  max_waiting: (value) => sql.fragment`${value}::bigint`,
+  refuse_when_full: (value) => sql.fragment`coalesce(${value}::boolean, false)`,
+} as const satisfies Readonly<Record<string, (value: Value) => FragmentSqlToken>>;
+
+/** The settings to change, by name. One that is left out stays, and null sets it to the default. */
+export type TenantValues = { readonly [Column in keyof typeof settable]?: Value | undefined };
+
+/** Changes settings of a tenant, whether it has any or not. */
+export async function changeTenant(
   connection: Pick<CommonQueryMethods, 'oneFirst'>,
-  { id, name }: { readonly id: string; readonly name: string },
+  { id, values }: { readonly id: string; readonly values: TenantValues },
 ): Promise<void> {
+  const given = Object.entries(settable).flatMap(([name, toSql]) => {
+    const value: Value | undefined = Reflect.get(values, name);
+    return value === undefined ? [] : [{ name: sql.identifier([name]), value: toSql(value) }];
+  });
+  const list = (parts: readonly (FragmentSqlToken | IdentifierSqlToken)[]) =>
+    sql.join(parts, sql.fragment`, `);
   await connection.oneFirst(sql.type(idRow)`
-    insert into posthorn.tenants as t (id, name)
-    values (${id}, ${name})
-    on conflict (id) do update set name = excluded.name
+    insert into posthorn.tenants as t (id, ${list(given.map(({ name }) => name))})
+    values (${id}, ${list(given.map(({ value }) => value))})
+    on conflict (id) do update
+      set ${list(given.map(({ name }) => sql.fragment`${name} = excluded.${name}`))}
     returning t.id`);
 }
 

@@ -47,6 +47,7 @@ const raised = [
   'outbox_id_is_given',
   'outbox_id_is_of_today',
   'outbox_endpoint_id_is_registered',
+  'outbox_tenant_is_not_full',
   'endpoints_deleted_is_final',
   'endpoints_tenant_is_fixed',
 ];

@@ -60,7 +60,7 @@ export const takers = {
     'POST /events/batch',
     'POST /events/recipients',
     'POST /subscriptions',
-    'PUT /tenants/acme',
+    'PATCH /tenants/acme',
     'POST /tenants/acme/rename',
     'POST /endpoints/{endpoint}/catch-up',
   ],

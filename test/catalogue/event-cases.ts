@@ -183,14 +183,14 @@ const tenants: readonly Case[] = [
   [
     70,
     'a name for all tenants',
-    'PUT /tenants/*',
+    'PATCH /tenants/*',
     { json: { name: 'a' } },
     '400 tenants_id_is_not_all_tenants',
   ],
   [
     70,
     'a name of 256 bytes',
-    'PUT /tenants/a',
+    'PATCH /tenants/a',
     { json: { name: long } },
     '400 tenants_name_is_at_most_255_bytes /name',
   ],

@@ -126,6 +126,34 @@ it('subscriptions are added once, listed and ended', async () => {
   expect((await posthorn(...list)).stdout).toBe('No subscriptions.\n');
 });
 
+it('tenants are limited, and their limits shown and taken away', async () => {
+  const change = ['tenants', 'change', 'limited'];
+  const options = ['--max-in-flight', '3', '--rate-limit', '2.5', '--max-waiting', '9'];
+  expect((await posthorn(...change, ...options, '--refuse-when-full', 'true')).stdout).toBe(
+    'Changed: 3 in flight, 2.5 a second, 9 waiting, refuses when full.\n',
+  );
+  await database.pool.query(
+    `update posthorn.tenants set full_since = '2026-11-25T12:00Z' where id = 'limited'`,
+  );
+  expect((await posthorn('tenants', 'list')).stdout).toMatch(
+    /^limited +0 +3 in flight, .* when full +2026-11-25 \S+$/m,
+  );
+  expect(await json(...change, '--rate-limit', 'default', '--name', '7')).toMatchObject({
+    ...{ id: 'limited', name: '7', max_in_flight: 3, rate_limit_per_s: null, max_waiting: 9 },
+  });
+  for (const [wrong, said] of [
+    [[], 'Nothing to change: give one of --name, --max-in-flight'],
+    [['--max-in-flight', '0'], 'max_in_flight must be a whole number from 1 to 10000'],
+    [['--refuse-when-full', 'maybe'], 'refuse_when_full must be true or false'],
+  ] as const) {
+    const refused = await posthorn(...change, ...wrong);
+    expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining(said)]);
+  }
+  const all = await posthorn('tenants', 'change', '*', '--max-in-flight', '3');
+  expect(all.exitCode).not.toBe(0);
+  expect(all.stderr).toContain('the id of a tenant must not be "*"');
+});
+
 it('tenants are listed and renamed', async () => {
   await subscribedEndpoint(database, { tenant: 'Old Name', url });
   await database.pool.query(
@@ -135,7 +163,7 @@ it('tenants are listed and renamed', async () => {
   const taken = await posthorn('tenants', 'rename', 'Old Name', 'taken');
   expect([taken.exitCode, taken.stderr]).toEqual([
     1,
-    expect.stringContaining('has a name already'),
+    expect.stringContaining('has settings already'),
   ]);
   const renamed = await posthorn('tenants', 'rename', 'Old Name', 'new');
   expect(renamed.stdout).toBe('"new" has 1 endpoint of "Old Name".\n');
@@ -144,9 +172,11 @@ it('tenants are listed and renamed', async () => {
     id: 'new',
     name: 'Old',
     endpoints: 1,
+    ...{ max_in_flight: null, rate_limit_per_s: null, max_waiting: null },
+    ...{ refuse_when_full: false, full_since: null },
     created_at: expect.any(String),
   });
-  expect((await posthorn('tenants', 'list')).stdout).toMatch(/^taken +0 +\S+ \S+ +Taken Ltd$/m);
+  expect((await posthorn('tenants', 'list')).stdout).toMatch(/^taken +0 +no limits +Taken Ltd$/m);
   expect(await json('endpoints', 'list', '--tenant', 'new')).toMatchObject({
     endpoints: [{ tenant: 'new' }],
   });

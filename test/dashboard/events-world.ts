@@ -58,7 +58,9 @@ export async function startEventsWorld(): Promise<EventsWorld> {
       body,
     ]);
 
-  await pool.query(`insert into posthorn.tenants (id, name) values ('acme', 'Acme Ltd')`);
+  await pool.query(
+    `insert into posthorn.tenants (id, name, max_in_flight, max_waiting) values ('acme', 'Acme Ltd', 20, 5000)`,
+  );
   const endpoints = {
     all: await register('acme', '/all', ['*']),
     large: await register('acme', '/large', ['order.paid', '$.total >= 1000']),

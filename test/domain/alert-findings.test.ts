@@ -15,6 +15,7 @@ const well: AlertFacts = {
   backlog: { due: 0, oldestMs: null, throttled: { due: 0, oldestMs: null } },
   breakers: [],
   failing: [],
+  fullTenants: [],
   workers: { alive: 1, withoutEgress: 0, notClaiming: null },
   horizon: null,
   missingPartitions: [],
@@ -61,6 +62,7 @@ describe('the rules', () => {
           disabledAs: null,
         },
       ],
+      fullTenants: [{ id: 'acme', fullMs: 60_000, maxWaiting: 9, refuses: true }],
       workers: {
         alive: 0,
         withoutEgress: 1,

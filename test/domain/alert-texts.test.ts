@@ -28,6 +28,7 @@ const well: AlertFacts = {
   backlog: { due: 0, oldestMs: null, throttled: { due: 0, oldestMs: null } },
   breakers: [],
   failing: [],
+  fullTenants: [],
   workers: { alive: 3, withoutEgress: 0, notClaiming: null },
   horizon: null,
   missingPartitions: [],
@@ -139,6 +140,18 @@ describe('our own trouble', () => {
     [1_800_000, 1],
   ])('a horizon that is pinned for %i ms is found %i times', (pinnedMs, times) => {
     expect(find({ horizon: { pinnedMs, holder: 'somebody' } })).toHaveLength(times);
+  });
+
+  it('a full tenant is named, with what that means for it', () => {
+    const tenant = { id: 'acme', fullMs: 180_000, maxWaiting: 500 };
+    const found = find({
+      fullTenants: [true, false].map((refuses) => ({ ...tenant, refuses })),
+    });
+    const said = 'The tenant "acme" has been full for 3 minutes, with 500 webhooks or more';
+    expect(found.map(({ subject, summary }) => [subject, summary])).toEqual([
+      ['acme', `${said} that are unfinished: its producers are refused.`],
+      ['acme', `${said} that are unfinished: it takes more all the same.`],
+    ]);
   });
 
   it('a missing key and a missing partition are named, each of them', () => {

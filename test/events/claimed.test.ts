@@ -25,6 +25,7 @@ const claim = () =>
     ...{ lanes: [], priorities: [], quotas: [], dueFromMs: [], ranks: [], areOwned: [] },
     aheads: [],
     origins: [],
+    tenants: [],
     usualGroupSlots: 500,
     ...{ freeSlots: '{}', usualSlots: 10 },
   });

@@ -105,6 +105,7 @@ function claiming(): Step {
         ...{ lanes: [], priorities: [], quotas: [], dueFromMs: [], ranks: [], areOwned: [] },
         aheads: [],
         origins: [],
+        tenants: [],
         usualGroupSlots: 500,
         ...{ freeSlots: '{}', usualSlots: 10 },
       });

@@ -61,7 +61,13 @@ const claims =
       const values = {
         ...{ workerNumber: worker, maxWebhooks: 20, windowFromMs: 'infinity', leaseS: 7_200 },
         ...{ lanes: [stage.lane], priorities: [1], quotas: [20], dueFromMs: [0], ranks: [1] },
-        ...{ areOwned: [worker === owner], aheads: [1], origins: [null], freeSlots: '{}' },
+        ...{
+          areOwned: [worker === owner],
+          aheads: [1],
+          origins: [null],
+          tenants: [null],
+          freeSlots: '{}',
+        },
         ...{ usualSlots: 8, usualGroupSlots: 500 },
       };
       return stage.names(idsOf(await rowsOf(client, 'claim', values)));
@@ -325,9 +331,13 @@ const made = {
         (row) => `${row['access']} ${row['max_in_flight']} ${row['is_ordered']}`,
       ),
   }),
-  release: does('release-lanes', (stage) => ({ workerNumber: owner, lanes: [stage.lane] }), {
-    neverWaits: true,
-  }),
+  release: does(
+    'release-lanes',
+    (stage) => ({ workerNumber: owner, lanes: [stage.lane], isWanted: false }),
+    {
+      neverWaits: true,
+    },
+  ),
   'watch the lane': does('watch-lanes', (stage) => ({
     ...{
       keys: [stage.lane],

@@ -77,6 +77,21 @@ it('is a tenant with slots in use, and not its origins, which have room', () => 
   ]);
 });
 
+it('is a tenant that uses all that its limits allow', () => {
+  const book = new LaneBook({ most: 512 });
+  const groups = { tenant: 't', origin: 'a' };
+  const rule = {
+    ...{ isOrdered: false, isTenant: true, maxInFlight: 2, ratePerS: null },
+    ...{ rateInMs: 0, retryInMs: 0 },
+  };
+  book.own('t', { rule, nowMs: 0 });
+  waitIn(book, groups);
+  begin(book, groups, { count: 1 });
+  expect(found(book, 0)).toEqual([]);
+  begin(book, groups, { count: 1 });
+  expect(found(book, 0)).toEqual([['t', 'limit']]);
+});
+
 it('is a top group with its equal share while the worker is nearly full', () => {
   const book = new LaneBook({ most: 40 });
   const answering = begin(book, o, { count: 16 });

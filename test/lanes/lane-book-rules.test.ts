@@ -99,6 +99,18 @@ describe('a wish', () => {
     expect(book.choose(1, 0)).toMatchObject([{ quota: 1, ahead }]);
   });
 
+  it('of an ordered lane keeps to the rate of its tenant', () => {
+    const book = new LaneBook({ most: 200 });
+    const groups = { tenant: 't', origin: 'o' };
+    book.add({ lane: 'a', groups, priority: 1, dueMs: 500 });
+    book.own('a', { rule: rule({ isOrdered: true, tenant: 't' }), nowMs: 0 });
+    book.own('t', { rule: rule({ isTenant: true, ratePerS: 100 }), nowMs: 0 });
+    const begun = book.begin({ lane: 'a', groups }, 0);
+    const ended = { begun, answered: true, verdict: 'ok', tookMs: 20, nowMs: 0 } as const;
+    book.end({ lane: 'a', groups }, ended);
+    expect(book.choose(1, 0)).toMatchObject([{ quota: 1, ahead: 9 }]);
+  });
+
   it('of an ordered lane whose receiver has refused some is for no more than it accepts', () => {
     const book = bookWith('a');
     book.own('a', { rule: rule({ isOrdered: true }), nowMs: 0 });
@@ -142,7 +154,7 @@ describe('a wish', () => {
     book.own('a', { rule: rule({ isOrdered: true }), nowMs: 0 });
     const wishes = book.choose(10, 0);
     expect(wishes).toMatchObject([{ priority: 1, quota: 1, isOwned: true }]);
-    expect([book.isOrdered('a'), book.isOrdered('b')]).toEqual([true, false]);
+    expect([book.owned.isOrdered('a'), book.owned.isOrdered('b')]).toEqual([true, false]);
     // It is asked for again though a full claim gave it nothing: what is there comes first.
     book.learn({ wishes, claimed: [], discovered: [], wasFull: true });
     expect(book.choose(10, 0)).toEqual([]);
@@ -231,6 +243,7 @@ describe('what the window sees', () => {
     dueMs: 5,
     lastDueMs: 5,
     access: 'anyone',
+    tenantAccess: 'anyone',
   } as const;
 
   it.each([
@@ -253,10 +266,14 @@ describe('a limited lane is given up', () => {
 
   it('five seconds after its last request', () => {
     const book = owning();
-    expect([book.owns('a'), book.ownedLanes]).toEqual([true, ['a']]);
+    expect([book.owned.has('a'), book.owned.names]).toEqual([true, ['a']]);
     expect(book.releaseIdle(5_999)).toEqual([]);
     expect(book.releaseIdle(6_000)).toEqual(['a']);
-    expect([book.owns('a'), book.ownedLanes, book.releaseIdle(6_000)]).toEqual([false, [], []]);
+    expect([book.owned.has('a'), book.owned.names, book.releaseIdle(6_000)]).toEqual([
+      false,
+      [],
+      [],
+    ]);
   });
 
   it('not while it waits, nor while a request is under way', () => {

@@ -133,6 +133,7 @@ describe('learning from a claim', () => {
           dueMs: 7,
           lastDueMs: 9,
           access: 'anyone',
+          tenantAccess: 'anyone',
           groups: ownGroup('a'),
         },
       ],

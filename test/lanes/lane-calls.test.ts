@@ -39,7 +39,7 @@ describe('lanes that notifications name', () => {
     let scans = 0;
     const calls = new LaneCalls({
       book: {
-        ownedLanes: owned,
+        owned: { names: [...owned] },
         slowStart: (lane) => slow.push(lane),
         slowStartOrigin: (origin) => slow.push(`origin ${origin}`),
       },

@@ -97,7 +97,7 @@ it('finds the lanes that may be claimed, and shares those that any worker may cl
   // The lane of nobody is to be taken; the owner of the other one may be frozen.
   expect(limited.hasWanted).toBe(true);
   await limited.take(1);
-  expect([book.owns('3'), book.owns('4')]).toEqual([true, true]);
+  expect([book.owned.has('3'), book.owned.has('4')]).toEqual([true, true]);
 });
 
 it('of another worker gives hints, and the lanes of this worker are looked at as well', async () => {

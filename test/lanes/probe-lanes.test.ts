@@ -43,7 +43,7 @@ it('gives it again if a scan has found no other', () => {
 
 it('takes only what a claim says can be a probe', () => {
   const lanes = new ProbeLanes();
-  const seen = { priority: 1, waiting: 1, dueMs: 0, lastDueMs: 0 };
+  const seen = { priority: 1, waiting: 1, dueMs: 0, lastDueMs: 0, tenantAccess: 'anyone' as const };
   lanes.noteSeen([
     { ...seen, lane: '1', access: 'blocked', groups: { tenant: null, origin: 'a' } },
     { ...seen, lane: '2', access: 'probe', groups: { tenant: null, origin: 'b' } },

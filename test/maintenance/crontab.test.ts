@@ -32,6 +32,20 @@ describe('the crontab', () => {
     await database.pool.query(`select ${graphileSchema}.add_job($1)`, [task]);
     expect(await done).toMatchObject({ task });
   });
+
+  it('notes with each sample which tenants are full', async () => {
+    await database.pool.query(`
+      insert into posthorn.tenants (id, max_waiting) values ('acme', 1);
+      insert into posthorn.outbox (url, tenant, body, send_at)
+      values ('http://a.example/', 'acme', '', now() + interval '1 day')`);
+    const done = endOf('posthorn:sample');
+    await database.pool.query(`select ${graphileSchema}.add_job('posthorn:sample')`);
+    await done;
+    const { rowCount } = await database.pool.query(
+      'select from posthorn.tenants where full_since is not null',
+    );
+    expect(rowCount).toBe(1);
+  });
 });
 
 /** Others may end meanwhile: those that the crontab or a start brings. */

@@ -233,7 +233,8 @@ export const trials: readonly Trial[] = [
     sql: ({ endpointId }: Ground) =>
       ({
         subscriptions: `insert into posthorn.subscriptions (endpoint_id, event_type) values ('${endpointId}', '*')`,
-        tenants: `insert into posthorn.tenants (id) values ('acme')`,
+        // With the trigger that writes its rule.
+        tenants: `insert into posthorn.tenants (id, max_in_flight) values ('acme', 5)`,
         event_types: `insert into posthorn.event_types (name) values ('order.paid')`,
       })[table] ?? '',
     allowed: ['worker', 'owner'] as const,

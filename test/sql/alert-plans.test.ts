@@ -18,6 +18,7 @@ const statements: Readonly<
     values: { failingS: '3600', minFailures: '5', maxNew: '100' },
     pages: 10_000,
   },
+  'alert-tenants': { values: { maxNew: '100' }, pages: 600 },
   'alert-health': { values: {}, pages: 500 },
   'alert-horizon': { values: {}, pages: 500 },
   'alert-throttled': { values: { maxCounted: '10000' }, pages: 40_000 },
@@ -89,6 +90,10 @@ interface PlanNode {
 
 /** Lane 1 is dead, with 200,000 due webhooks and an open breaker; the other 100,000 are for 3,000 lanes. */
 async function fill(): Promise<void> {
+  await client.query(
+    `insert into posthorn.tenants (id, max_waiting, full_since)
+     select n, 9, case when n <= 100 then now() end from generate_series(1, 50000) as n`,
+  );
   await client.query(
     `insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
      select id, id, case when n <= 200000 then 1 else 2 + n % 3000 end, n / 3 % 2,

@@ -253,3 +253,22 @@ describe('failure rates', () => {
     },
   );
 });
+
+it('full tenants are found, for longest first, and those with an alert in any case', async () => {
+  await plant(
+    database,
+    'tenants',
+    [null, 50, 90, 70, 60].map((fullS, at) => ({
+      ...{ id: `t${at}`, max_waiting: 9, refuse_when_full: at === 2 },
+      full_since: fullS === null ? null : inS(-fullS),
+    })),
+  );
+  await plant(database, 'alerts', [{ ...alert, rule: 'tenant_full', subject: 't1' }]);
+  const found = await runFile<{ id: string; full_ms: number }>(database, 'alert-tenants', {
+    maxNew: 2,
+  });
+  expect(found.map(({ id }) => id).toSorted()).toEqual(['t1', 't2', 't3']);
+  const longest = found.find(({ id }) => id === 't2');
+  expect(longest).toMatchObject({ max_waiting: 9, refuses: true });
+  expect(longest?.full_ms).toBeGreaterThanOrEqual(89_000);
+});

@@ -49,7 +49,9 @@ describe('a claim', () => {
     ]);
     const { discovered, webhooks } = await discover({ windowFromMs: from.getTime() });
     const [dueMs, lastDueMs] = [from.getTime(), late.getTime()];
-    const found = { waiting: 1, dueMs: lastDueMs, lastDueMs, access: 'anyone' };
+    const found = {
+      ...{ waiting: 1, dueMs: lastDueMs, lastDueMs, access: 'anyone', tenantAccess: 'anyone' },
+    };
     const byPlace = (a: { lane: string; priority: number }, b: typeof a) =>
       Number(a.lane) - Number(b.lane) || a.priority - b.priority;
     const groups = { tenant: null, origin: '1' };
@@ -241,7 +243,9 @@ describe('the scan', () => {
     const due_ms = first.getTime();
     expect(found.filter(({ lane }) => lane === '1')).toEqual(
       expect.arrayContaining(
-        [0, 1, 2].map((priority) => expect.objectContaining({ lane: '1', priority, due_ms })),
+        [0, 1, 2].map((priority) =>
+          expect.objectContaining({ lane: '1', priority, due_ms, tenant_access: 'anyone' }),
+        ),
       ),
     );
     expect(found.map(({ lane }) => lane).toSorted()).toEqual(['1', '1', '1', '5']);

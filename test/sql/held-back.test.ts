@@ -125,6 +125,20 @@ describe('an endpoint', () => {
   });
 });
 
+it('a tenant with as many unfinished webhooks as it may have is full since then', async () => {
+  await plant(database, 'tenants', [{ id: 'acme', max_waiting: 10 }, { id: 'other' }]);
+  await database.pool.query(`update posthorn.tenants set full_since = $1 where id = 'acme'`, [
+    before,
+  ]);
+  expect(await read()).toEqual([
+    {
+      ...{ level: 'tenant', name: 'acme', tenant: 'acme', endpoint_id: null, reason: 'full' },
+      ...{ since: before, until: null, last_error: null, ...ofWorker },
+    },
+  ]);
+  await database.pool.query('delete from posthorn.tenants');
+});
+
 describe('a worker', () => {
   it('says what it holds back, as long as it is alive', async () => {
     const tenant = reported({

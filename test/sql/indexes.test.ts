@@ -61,7 +61,7 @@ const claimValues = {
   ...{ workerNumber: '1', maxWebhooks: '200', windowFromMs: '0', leaseS: '90' },
   ...{ lanes: `'{7}'`, priorities: `'{1}'`, quotas: `'{5}'`, dueFromMs: `'{0}'`, ranks: `'{1}'` },
   ...{ areOwned: `'{false}'`, aheads: `'{1}'`, freeSlots: `'{}'`, usualSlots: '8' },
-  ...{ usualGroupSlots: '16', origins: `'{7}'` },
+  ...{ usualGroupSlots: '16', origins: `'{7}'`, tenants: `'{8}'` },
 };
 
 it('claims by queue_for_discovery, queue_for_claim and primary keys alone', async () => {

@@ -117,7 +117,9 @@ describe('a limited lane', () => {
       'lane_rules',
       [1, 1, 2].map((owner, at) => ({ ...rule, lane: at + 1, owner })),
     );
-    await runFile(database, 'release-lanes', { workerNumber: 1, lanes: [1, 3] });
+    await runFile(database, 'release-lanes', {
+      ...{ workerNumber: 1, lanes: [1, 3], isWanted: false },
+    });
     expect(await ask(database, 'select owner from posthorn.lane_rules order by lane')).toEqual([
       { owner: null },
       { owner: 1 },

@@ -74,7 +74,10 @@ const works: readonly (readonly [string, Work])[] = [
     statement('give-back', () => ({ webhookIds: ids, numbers: all(1), workerNumber: 1 })),
   ],
   ['takes lanes', statement('take-lanes', () => ({ workerNumber: 2, lanes }))],
-  ['releases lanes', statement('release-lanes', () => ({ workerNumber: 1, lanes }))],
+  [
+    'releases lanes',
+    statement('release-lanes', () => ({ workerNumber: 1, lanes, isWanted: false })),
+  ],
   [
     'probes',
     statement('probe', () => ({

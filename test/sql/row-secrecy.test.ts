@@ -19,6 +19,10 @@ let database: TestDatabase;
 
 beforeAll(async () => {
   database = await createTestDatabase();
+  await database.pool.query(
+    `insert into posthorn.tenants (id, max_waiting, refuse_when_full, full_since)
+     values ('full', 1, true, now())`,
+  );
 });
 
 afterAll(() => database.drop());
@@ -60,6 +64,7 @@ const outboxFaults: Readonly<Record<keyof typeof outboxRules, Row>> = {
   outbox_defaults_are_not_null: { priority: null },
   outbox_tenant_is_at_most_255_bytes: { tenant: marker.repeat(100) },
   outbox_tenant_is_one_unless_it_is_an_event: { tenant: '*' },
+  outbox_tenant_is_not_full: { tenant: 'full' },
   outbox_event_type_is_words: { url: null, event_type: `${marker} ` },
   outbox_event_type_is_not_reserved: { url: null, event_type: `posthorn.${marker}` },
   outbox_event_has_no_secret: { url: null, event_type: marker },

@@ -49,7 +49,7 @@ export async function clear({ pool }: Pick<TestDatabase, 'pool'>): Promise<void>
   await pool.query(
     ['queue', 'outbox', 'attempts', 'outcomes', 'former_outcomes', 'brought_forward', 'replays']
       .concat(['idempotency_keys', 'endpoints', 'lane_rules', 'breakers', 'alerts', 'tallies'])
-      .concat(['unmatched_events', 'fan_outs'])
+      .concat(['unmatched_events', 'fan_outs', 'tenants'])
       .map((table) => `delete from posthorn.${table}`)
       .join(';'),
   );

@@ -6,7 +6,11 @@ const pageRow = z.object({
   walked: z.int(),
   walked_to: z.string().nullable(),
 });
-const misruledRow = z.object({ lane: z.string(), endpoint_id: z.string().nullable() });
+const misruledRow = z.object({
+  lane: z.string(),
+  endpoint_id: z.string().nullable(),
+  tenant: z.string().nullable(),
+});
 
 /** Webhooks and events among the newest that no trigger has enqueued. */
 export interface MissedFacts {
@@ -40,11 +44,14 @@ export async function readMissed(look: Look): Promise<MissedFacts> {
   }
 }
 
-/** Finds endpoints whose lane rules differ from their settings, and rules without an endpoint. */
+/** Finds endpoints and tenants whose lane rules differ from their settings, and rules that belong to none. */
 export async function readMisruled(look: Look): Promise<string[]> {
   const rows = await look.all(
     misruledRow,
-    'select lane::text, endpoint_id from posthorn.misruled_lanes order by endpoint_id limit 1000',
+    'select lane::text, endpoint_id, tenant from posthorn.misruled_lanes order by endpoint_id limit 1000',
   );
-  return rows.map(({ lane, endpoint_id: endpointId }) => endpointId ?? `lane ${lane}`);
+  return rows.map(
+    ({ lane, endpoint_id: endpointId, tenant }) =>
+      endpointId ?? (tenant === null ? `lane ${lane}` : `tenant "${tenant}"`),
+  );
 }

@@ -18,6 +18,9 @@ const triggers = [
   ['endpoints', 'endpoint_to_lane_rule_on_delete'],
   ['endpoints', 'endpoint_to_subscriptions'],
   ['subscriptions', 'subscription_changes'],
+  ['tenants', 'tenant_to_lane_rule_on_insert'],
+  ['tenants', 'tenant_to_lane_rule_on_update'],
+  ['tenants', 'tenant_to_lane_rule_on_delete'],
 ] as const;
 
 export async function readTables(look: Look): Promise<TableFacts> {
