@@ -33,76 +33,90 @@ const longestBreakMs = 5_000;
 const mostTold = 50;
 
 type Limits = Pick<OwnedLanes, 'room'>;
+type Rings = Pick<ShareRings, 'topGroup' | 'topGroups'>;
 
 interface Known {
   readonly sinceMs: number;
   readonly seenMs: number;
 }
 
-/** Which groups are held back, and since when. It learns that by looking now and then, so that choices cost nothing more. */
+interface Now {
+  readonly owned: Limits;
+  readonly nowMs: number;
+}
+
+/**
+ * Which groups are held back, and since when. It learns that by looking now and then, so that choices cost nothing more.
+ *
+ * A look takes no longer with 100,000 groups that wait: it takes in those with requests in flight, those that it found before, and some
+ * of the others, which are all held back for the same reason.
+ */
 export class HeldBackGroups {
-  readonly #rings: Pick<ShareRings, 'waitingGroups'>;
+  readonly #rings: Rings;
   readonly #groups: Groups;
   /** Those held back for longest first. */
   #known = new Map<string, Known>();
 
-  constructor({ rings, groups }: { rings: Pick<ShareRings, 'waitingGroups'>; groups: Groups }) {
+  constructor({ rings, groups }: { rings: Rings; groups: Groups }) {
     this.#rings = rings;
     this.#groups = groups;
   }
 
   /** Those with requests in flight first, because the others wait for them; of these the ones that are held back for longest. */
-  look({ owned, nowMs }: { owned: Limits; nowMs: number }): HeldBackGroup[] {
-    const found = this.#find(owned, nowMs);
+  look(now: Now): HeldBackGroup[] {
     const held: HeldBackGroup[] = [];
-    for (const [key, { sinceMs }] of this.#remember(found, nowMs)) {
-      const group = found.get(key);
-      if (group !== undefined) held.push({ ...group, sinceMs });
+    const known = new Map<string, Known>();
+    for (const group of this.#candidates()) {
+      const { key, inFlight, state } = group;
+      const before = this.#recent(key, now);
+      const place = this.#rings.topGroup(key);
+      const reason = this.#reasonOf(group, { ...now, place });
+      if (reason === undefined) {
+        if (before !== undefined) known.set(key, before);
+        continue;
+      }
+      const sinceMs = before?.sinceMs ?? now.nowMs;
+      known.set(key, { sinceMs, seenMs: now.nowMs });
+      const [level, lane] = [levelOf(place), laneIn(place)];
+      held.push({ key, level, reason, inFlight, slots: state.slots, lane, sinceMs });
     }
+    this.#known = known;
     const isBusy = ({ inFlight }: HeldBackGroup) => inFlight > 0;
     const idle = held.filter((group) => !isBusy(group));
     return [...held.filter(isBusy), ...idle].slice(0, mostTold);
   }
 
-  #find(owned: Limits, nowMs: number): Map<string, Omit<HeldBackGroup, 'sinceMs'>> {
-    const found = new Map<string, Omit<HeldBackGroup, 'sinceMs'>>();
-    for (const place of this.#rings.waitingGroups()) {
-      const { group } = place;
-      const reason = this.#reasonOf(place, { owned, nowMs });
-      if (reason === undefined || found.has(group.key)) continue;
-      const { key, inFlight, state } = group;
-      const [level, lane] = [levelOf(place), laneIn(place)];
-      found.set(key, { key, level, reason, inFlight, slots: state.slots, lane });
+  #candidates(): Set<Group> {
+    const found = new Set<Group>();
+    for (const key of this.#known.keys()) {
+      const group = this.#groups.find(key);
+      if (group !== undefined) found.add(group);
     }
+    for (const group of this.#groups.inFlightNow) found.add(group);
+    for (const { group } of this.#rings.topGroups(mostTold)) found.add(group);
     return found;
+  }
+
+  #recent(key: string, { nowMs }: Now): Known | undefined {
+    const known = this.#known.get(key);
+    return known === undefined || nowMs - known.seenMs > longestBreakMs ? undefined : known;
   }
 
   /** The rules are those of LaneChoice. */
   #reasonOf(
-    { group, parent }: WaitingGroup,
-    { owned, nowMs }: { owned: Limits; nowMs: number },
+    group: Group,
+    { owned, nowMs, place }: Now & { readonly place: WaitingGroup | undefined },
   ): HeldBackReason | undefined {
-    const { key, inFlight } = group;
+    const { key, inFlight, uses } = group;
+    // Each of its requests uses it once, and so does each place in the rings.
+    if (uses === inFlight) return undefined;
     if (freeGroupSlots(group, nowMs) <= 0)
       return isUnanswered(group, nowMs) ? 'no_answer' : 'slots';
     if (owned.room(key, { inFlight, nowMs }) <= 0) return 'limit';
-    if (parent.owner !== undefined) return undefined;
+    if (place === undefined) return undefined;
     if (this.#groups.shareRoom(group) <= 0) return 'share';
     const isTrusted = hasAnsweredLately(group, nowMs);
     return isTrusted || this.#groups.untrustedRoom > 0 ? undefined : 'unproven';
-  }
-
-  #remember(found: ReadonlyMap<string, unknown>, nowMs: number): Map<string, Known> {
-    const known = new Map<string, Known>();
-    for (const [key, { sinceMs, seenMs }] of this.#known) {
-      if (nowMs - seenMs > longestBreakMs) continue;
-      known.set(key, { sinceMs, seenMs: found.has(key) ? nowMs : seenMs });
-    }
-    for (const key of found.keys()) {
-      if (!known.has(key)) known.set(key, { sinceMs: nowMs, seenMs: nowMs });
-    }
-    this.#known = known;
-    return known;
   }
 }
 
@@ -111,12 +125,12 @@ function isUnanswered(group: Group, nowMs: number): boolean {
 }
 
 /** A tenant has origins below it, an origin has lanes. */
-function levelOf({ branch }: WaitingGroup): 'tenant' | 'origin' {
-  return branch.groups === undefined ? 'origin' : 'tenant';
+function levelOf(place: WaitingGroup | undefined): 'tenant' | 'origin' {
+  return place?.branch.groups === undefined ? 'origin' : 'tenant';
 }
 
-function laneIn({ branch }: WaitingGroup): string | null {
-  const { first } = branch.ring;
+function laneIn(place: WaitingGroup | undefined): string | null {
+  const first = place?.branch.ring.first;
   if (first === undefined) return null;
   return first.kind === 'lane' ? first.of.lane : laneIn(first);
 }

@@ -89,12 +89,23 @@ export class ShareRings {
     return this.#roots[priority]?.ring.next();
   }
 
-  /** All groups with waiting lanes, the tenants as well as their origins. One with several priorities comes several times. */
-  *waitingGroups(): Generator<WaitingGroup> {
-    for (const root of this.#roots) {
-      for (const top of root.groups?.values() ?? []) {
-        yield top;
-        yield* top.branch.groups?.values() ?? [];
+  /** A top group with waiting lanes, in the first of its priorities. */
+  topGroup(key: string): WaitingGroup | undefined {
+    for (const { groups } of this.#roots) {
+      const group = groups?.get(key);
+      if (group !== undefined) return group;
+    }
+    return undefined;
+  }
+
+  /** Some of the top groups with waiting lanes: at most so many of a priority. */
+  *topGroups(most: number): Generator<WaitingGroup> {
+    for (const { groups } of this.#roots) {
+      let left = most;
+      for (const group of groups?.values() ?? []) {
+        if (left === 0) break;
+        left -= 1;
+        yield group;
       }
     }
   }

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { LaneGroups } from '../../src/domain/lane.ts';
 import { LaneBook } from '../../src/lanes/lane-book.ts';
@@ -154,4 +155,51 @@ it('is at most 50, those with requests in flight first', () => {
   const keys = book.heldBack(4_000).map(({ key }) => key);
   expect(keys).toHaveLength(50);
   expect(keys.slice(0, 3)).toEqual(['hangs 0', 'hangs 1', 'waits 0']);
+});
+
+const operation = fc.record({
+  of: fc.constantFrom<LaneGroups>(
+    { tenant: 't', origin: 'a' },
+    { tenant: 't', origin: 'b' },
+    originOnly('c'),
+    originOnly('d'),
+    originOnly('e'),
+  ),
+  what: fc.constantFrom('begin', 'wait', 'answered', 'failed'),
+  count: fc.integer({ min: 1, max: 16 }),
+  afterMs: fc.constantFrom(0, 100, 2_000, 61_000),
+});
+
+it('is exactly what a choice gives nothing to, whatever happened before', () => {
+  let [given, refused] = [0, 0];
+  fc.assert(
+    fc.property(fc.array(operation, { minLength: 1, maxLength: 40 }), (operations) => {
+      const book = new LaneBook({ most: 40 });
+      const flights = new Map<LaneGroups, ReturnType<typeof begin>>();
+      const waiting = new Map<string, LaneGroups>();
+      let nowMs = 1_000;
+      for (const { of: groups, what, count, afterMs } of operations) {
+        nowMs += afterMs;
+        const known = flights.get(groups) ?? [];
+        flights.set(groups, known);
+        if (what === 'begin') known.push(...begin(book, groups, { count, nowMs }));
+        else if (what === 'wait') {
+          waitIn(book, groups, count);
+          waiting.set(groups.origin, groups);
+        } else end(book, known.splice(0, count), { answered: what === 'answered', nowMs });
+      }
+      // As the loop does: what is held back is what the latest choice knew.
+      book.choose(0, nowMs);
+      const held = new Set(book.heldBack(nowMs).map(({ key }) => key));
+      const isHeld = ({ tenant, origin }: LaneGroups) =>
+        held.has(tenant ?? origin) || held.has(origin);
+      const wishes = book.choose(1_000, nowMs);
+      for (const { groups } of wishes) expect(isHeld(groups)).toBe(false);
+      if (wishes.length === 0)
+        for (const groups of waiting.values()) expect(isHeld(groups)).toBe(true);
+      if (wishes.length > 0) given += 1;
+      if (held.size > 0) refused += 1;
+    }),
+  );
+  expect(Math.min(given, refused)).toBeGreaterThan(5);
 });
