@@ -25,7 +25,7 @@ export interface DiscoveredLane extends SeenLane {
 export type LaneAccess = 'anyone' | 'mine' | 'unowned' | 'theirs' | 'blocked' | 'probe';
 
 /** The same for its tenant: who may claim its lanes, as far as its own limits are concerned. */
-export type TenantAccess = Exclude<LaneAccess, 'blocked'>;
+export type TenantAccess = Exclude<LaneAccess, 'blocked' | 'probe'>;
 
 /** What a claim saw of the queue. */
 export interface Look {

@@ -51,7 +51,7 @@ export class LimitedLanes {
   /** Whether a lane that was seen with work may be claimed as it is; what has to be this worker's first is wanted. */
   admits(seen: SeenLane): boolean {
     const { lane, access, tenantAccess, groups } = seen;
-    if (access === 'blocked') return false;
+    if (access === 'blocked' || access === 'probe') return false;
     if (groups.tenant === null || this.#isReady(groups.tenant, tenantAccess)) {
       return this.#isReady(lane, access);
     }

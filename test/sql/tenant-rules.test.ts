@@ -122,8 +122,11 @@ it.each([
   await limitTenant(database, { id: 'acme', max_in_flight: 2 });
   await own(owner);
   const lane = await endpointOf();
-  await plant(database, 'breakers', [{ lane, url, state: 'open', open_until: inS(-1) }]);
-  const sent = await runFile(database, 'probe', { workerNumber: 1, maxProbes: 9, leaseS: 60 });
+  await plant(database, 'breakers', [{ key: lane, url, state: 'open', open_until: inS(-1) }]);
+  const sent = await runFile(database, 'probe', {
+    ...{ workerNumber: 1, maxProbes: 9, leaseS: 60 },
+    ...{ origins: [], originLanes: [] },
+  });
   expect(sent).toHaveLength(probes ? 1 : 0);
 });
 
