@@ -105,6 +105,20 @@ it('says it of a tenant, whose other origins wait with it', async () => {
   expect(waiting).toEqual([{ waits_for: 'tenant_slots' }]);
 });
 
+it('says of a receiver that asks to be left alone since when, and until when', async () => {
+  receiver.answer((_request, response) => {
+    response.writeHead(429, { 'retry-after': '600' }).end();
+  });
+  await enqueue({ paths: 1 });
+  const row = await eventually(async () => (await heldBack())[0], 'it is held back');
+  const { since, until, ...rest } = row;
+  expect(rest).toEqual({
+    ...{ level: 'url', name: `${receiver.url}/1`, tenant: null, endpoint_id: null },
+    ...{ reason: 'throttled', last_error: null, in_flight: null, slots: null, worker: null },
+  });
+  expect(Number(until) - since.getTime()).toBeGreaterThan(590_000);
+});
+
 it('forgets what a worker said when it stops', async () => {
   receiver.answer(() => {});
   await enqueue({ paths: 40 });
