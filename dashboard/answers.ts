@@ -13,6 +13,7 @@ import type { FoundEndpoint } from '../src/queries/find-endpoint.ts';
 import type { FoundEvent } from '../src/queries/find-event.ts';
 import type { RecipientRow } from '../src/queries/find-recipients.ts';
 import type { FoundWebhook } from '../src/queries/find-webhook.ts';
+import type { HeldBackList, HeldBackRow } from '../src/queries/held-back.ts';
 import type { pulses, Series, SeriesPoint } from '../src/queries/read-series.ts';
 import type { ReplayRow } from '../src/queries/replay-row.ts';
 import type { SubscriptionRow } from '../src/queries/subscriptions.ts';
@@ -42,6 +43,7 @@ export type {
   FoundEndpoint,
   FoundEvent,
   FoundWebhook,
+  HeldBackRow as HeldBack,
   RecipientRow,
   ReplayRow,
   Series,
@@ -99,8 +101,10 @@ export type AnswerTo<Path extends string> = Path extends '/stats'
                     ? TenantPage
                     : Path extends `/replays${Query}`
                       ? ReplayPage
-                      : Path extends '/settings'
-                        ? { readonly settings: readonly SettingInForce[] }
-                        : Path extends '/openapi.json'
-                          ? Document
-                          : never;
+                      : Path extends `/held-back${Query}`
+                        ? HeldBackList
+                        : Path extends '/settings'
+                          ? { readonly settings: readonly SettingInForce[] }
+                          : Path extends '/openapi.json'
+                            ? Document
+                            : never;

@@ -1,6 +1,7 @@
 import { html, useState } from '/dashboard/vendor/preact.js';
 import { Chart } from './charts.js';
 import { ago, count, milliseconds, percent, priorities, rate, seconds } from './format.js';
+import { HeldBack } from './held-back.js';
 import { Badge, Empty, Loading, Snippet, Trouble, useAnswer } from './parts.js';
 import { steps } from './scales.js';
 import { verdictOf } from './verdict.js';
@@ -67,6 +68,7 @@ export function Overview({ theme }) {
       <div><dt>Due now</dt><dd>${count(inState('due'))}</dd><dd class="note">${inState('due') === 0 ? 'no webhook is due' : `the oldest for ${seconds(oldest)}`}</dd></div>
       <div><dt>Unfinished</dt><dd>${stats.is_estimated ? '≈ ' : ''}${count(stats.queue.reduce((sum, { webhooks }) => sum + webhooks, 0))}</dd><dd class="note">${count(inState('retry'))} waiting for retry</dd></div>
     </dl>
+    <${HeldBack} />
     <div class="bar">
       <h2>How it went</h2>
       <div class="choices" role="group" aria-label="Period">

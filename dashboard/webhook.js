@@ -9,6 +9,10 @@ import { Action, Badge, Loading, Snippet, Trouble, useAnswer } from './parts.js'
 /** What a pending webhook waits for. @type {Record<string, string>} */
 const waits = {
   slot: 'Next in line. It is sent when its endpoint and a worker have a free slot.',
+  origin_slots:
+    'Waiting for a slot of its scheme, host and port, which a worker holds back so that others have room.',
+  tenant_slots:
+    'Waiting for a slot of its tenant, which a worker holds back so that others have room.',
   breaker:
     'Waiting for its endpoint, which failed several times in a row. Posthorn sends it one webhook at a time as a probe until one succeeds.',
   origin_breaker:

@@ -80,6 +80,7 @@ export async function recordSessions(options: {
     await posthorn('endpoints', 'pause', id);
     await posthorn('send', '--endpoint', id, '--body', '{}');
     await posthorn('endpoints', 'list');
+    await posthorn('held-back');
     await posthorn('cancel', '--endpoint', id);
   });
   await session('events', async (posthorn) => {

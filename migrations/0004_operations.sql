@@ -70,6 +70,8 @@ create table posthorn.workers (
   -- The time since which this worker cannot claim, and Postgres' error.
   claims_failing_since timestamptz,
   claim_error text,
+  -- The tenants and origins that this worker holds back, at most 50: see src/deliver/held-back-report.ts. Read them in held_back.
+  held_back jsonb not null default '[]',
   constraint workers_pkey primary key (number)
 );
 

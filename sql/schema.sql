@@ -486,6 +486,7 @@ create table posthorn.workers (
   egress_down_since timestamp with time zone,
   claims_failing_since timestamp with time zone,
   claim_error text,
+  held_back jsonb not null default '[]'::jsonb,
   constraint workers_pkey PRIMARY KEY (number)
 );
 
@@ -4253,6 +4254,91 @@ create view posthorn.events as
    FROM posthorn.outbox o
   WHERE (event_type IS NOT NULL);
 
+create view posthorn.held_back as
+ SELECT
+        CASE
+            WHEN (b.key = b.origin) THEN 'origin'::text
+            WHEN (e.id IS NOT NULL) THEN 'endpoint'::text
+            ELSE 'url'::text
+        END AS level,
+    COALESCE(NULLIF(e.description, ''::text), split_part(COALESCE(e.url, b.url), '?'::text, 1)) AS name,
+    e.tenant,
+    e.id AS endpoint_id,
+    l.reason,
+        CASE l.reason
+            WHEN 'breaker'::text THEN b.failing_since
+            WHEN 'origin_breaker'::text THEN b.failing_since
+            WHEN 'throttled'::text THEN b.last_failure_at
+            WHEN 'retry_of_the_first'::text THEN ( SELECT a.started_at
+               FROM (posthorn.lane_rules r
+                 JOIN posthorn.attempts a ON ((a.webhook_id = r.retry_of)))
+              WHERE (r.lane = l.key)
+              ORDER BY a.number DESC
+             LIMIT 1)
+            ELSE e.status_since
+        END AS since,
+    l.until,
+    b.last_error,
+    NULL::integer AS in_flight,
+    NULL::integer AS slots,
+    NULL::integer AS worker
+   FROM ((posthorn.lane_blocks l
+     LEFT JOIN posthorn.breakers b ON ((b.key = l.key)))
+     LEFT JOIN posthorn.endpoints e ON ((e.lane = l.key)))
+UNION ALL
+ SELECT 'tenant'::text AS level,
+    tenants.id AS name,
+    tenants.id AS tenant,
+    NULL::uuid AS endpoint_id,
+    'full'::text AS reason,
+    tenants.full_since AS since,
+    NULL::timestamp with time zone AS until,
+    NULL::text AS last_error,
+    NULL::integer AS in_flight,
+    NULL::integer AS slots,
+    NULL::integer AS worker
+   FROM posthorn.tenants
+  WHERE (tenants.full_since IS NOT NULL)
+UNION ALL
+ SELECT g.level,
+    COALESCE(g.name,
+        CASE g.level
+            WHEN 'tenant'::text THEN n.tenant
+            ELSE lower("substring"(n.url, '^[^/]*//[^/?]*'::text))
+        END) AS name,
+        CASE g.level
+            WHEN 'tenant'::text THEN COALESCE(g.name, n.tenant)
+            ELSE NULL::text
+        END AS tenant,
+    NULL::uuid AS endpoint_id,
+    g.reason,
+    g.since,
+    NULL::timestamp with time zone AS until,
+    NULL::text AS last_error,
+    g.in_flight,
+    g.slots,
+    w.number AS worker
+   FROM (((posthorn.workers w
+     JOIN posthorn.live_workers v ON ((v.number = w.number)))
+     CROSS JOIN LATERAL jsonb_to_recordset(w.held_back) g(level text, reason text, name text, lane bigint, since timestamp with time zone, in_flight integer, slots integer))
+     LEFT JOIN LATERAL ( SELECT e.tenant,
+            e.url
+           FROM posthorn.endpoints e
+          WHERE (e.lane = g.lane)
+        UNION ALL
+         SELECT o.tenant,
+            o.url
+           FROM (( SELECT q_1.outbox_id
+                   FROM posthorn.queue q_1
+                  WHERE ((q_1.priority < 1000) AND (q_1.lane = g.lane))
+                 LIMIT 1) q
+             CROSS JOIN LATERAL ( SELECT x.tenant,
+                    x.url
+                   FROM posthorn.outbox x
+                  WHERE (x.id = q.outbox_id)
+                 OFFSET 0) o)
+ LIMIT 1) n ON ((g.name IS NULL)));
+
 create view posthorn.lane_blocks as
  SELECT r.lane AS key,
         CASE
@@ -4515,8 +4601,13 @@ create view posthorn.webhooks as
              LIMIT 1),
             CASE
                 WHEN (w.due_at > now()) THEN 'due_time'::text
-                ELSE 'slot'::text
-            END)
+                ELSE NULL::text
+            END, ( SELECT (g.level || '_slots'::text)
+               FROM (posthorn.workers k
+                 CROSS JOIN LATERAL jsonb_to_recordset(k.held_back) g(key bigint, level text))
+              WHERE ((k.held_back <> '[]'::jsonb) AND (g.key = ANY (ARRAY[w.tenant_key, w.origin])))
+              ORDER BY g.level DESC
+             LIMIT 1), 'slot'::text)
             ELSE NULL::text
         END AS waits_for,
     w.finished_at,
@@ -4562,7 +4653,13 @@ create view posthorn.webhooks as
             NULL::text AS reason,
             COALESCE(queue.origin, ( SELECT p.origin
                    FROM posthorn.endpoints p
-                  WHERE (p.lane = queue.lane))) AS origin
+                  WHERE (p.lane = queue.lane))) AS origin,
+                CASE
+                    WHEN (queue.origin IS NULL) THEN ( SELECT p.tenant_key
+                       FROM posthorn.endpoints p
+                      WHERE (p.lane = queue.lane))
+                    ELSE queue.tenant_key
+                END AS tenant_key
            FROM posthorn.queue
         UNION ALL
          SELECT outcomes.webhook_id,
@@ -4574,6 +4671,7 @@ create view posthorn.webhooks as
             outcomes.finished_at,
             outcomes.last_status_code,
             outcomes.reason,
+            NULL::bigint,
             NULL::bigint
            FROM posthorn.outcomes) w
      JOIN posthorn.outbox o ON (((o.id >= w.outbox_id) AND (o.id <= w.outbox_id) AND (w.webhook_id >= posthorn.first_webhook_id(o.id)) AND (w.webhook_id <= posthorn.last_webhook_id(o.id)))));
@@ -4690,6 +4788,8 @@ comment on table posthorn.unmatched_events is 'The events that no endpoint recei
 comment on table posthorn.workers is 'The workers that were started; alive while their advisory lock is held.';
 
 comment on view posthorn.events is 'The events. INSERT here, in your own transaction: the webhooks to all who subscribe are enqueued in it.';
+
+comment on view posthorn.held_back is 'What is held back now, and why: endpoints, URLs, origins and tenants.';
 
 comment on view posthorn.lane_blocks is 'Why lanes are not sent to now, a row for each reason of a lane or of an origin. Those without a row may be sent to.';
 

@@ -62,6 +62,16 @@ it('gets nothing but one probe at a time while it is away, and everything when i
     `select distinct waits_for from posthorn.webhooks where url like '%/third-%'`,
   );
   expect(waiting).toEqual([{ waits_for: 'origin_breaker' }]);
+  const held = await ask(
+    database,
+    `select level, name, reason, until > now() as is_until, last_error from posthorn.held_back where worker is null`,
+  );
+  expect(held).toEqual([
+    {
+      ...{ level: 'origin', name: receiver.url, reason: 'origin_breaker', is_until: true },
+      last_error: expect.any(String),
+    },
+  ]);
   // All that is due waits; the probe fails, and the others stay as they are.
   const { length: before } = receiver.requests;
   await ask(database, 'update posthorn.queue set due_at = now()');

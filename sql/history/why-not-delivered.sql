@@ -18,6 +18,7 @@ with webhook as (
     q.webhook_id is not null as is_live,
     q.lane,
     coalesce(q.origin, p.origin) as origin,
+    case when q.origin is null then posthorn.tenant_key(p.tenant) else q.tenant_key end as tenant_key,
     q.priority,
     q.due_at,
     q.lease_until,
@@ -137,6 +138,16 @@ select
     when w.lease_until is not null then
       format('Worker %s began attempt %s and has not said how it ended; its lease ran out %s ago, so the next free worker takes it.',
         w.leased_by, w.attempts, date_trunc('second', now() - w.lease_until))
+    when h.reason is not null then
+      format('It has been due for %s, but worker %s has held back the %s since %s: %s.',
+        date_trunc('second', now() - w.due_at), h.worker, h.what, date_trunc('second', h.since),
+        case h.reason
+          when 'no_answer' then format('it has %s requests in flight there, and gets no answer', h.in_flight)
+          when 'limit' then 'it uses all that its own limits allow'
+          when 'slots' then format('it uses all %s slots that it has earned', h.slots)
+          when 'share' then 'the worker is nearly full, and it has its share of it'
+          else 'it has not answered lately, and others like it use the slots'
+        end)
     when before.leased + before.waiting = 0 then
       format('It has been due for %s and is the next of its endpoint: it waits for a free slot.',
         date_trunc('second', now() - w.due_at))
@@ -154,6 +165,22 @@ left join lateral (
   order by until desc nulls first
   limit 1
 ) as k on true
+left join lateral (
+  select
+    k.number as worker,
+    concat_ws(' ', g.level, g.name) as what,
+    g.reason,
+    g.since,
+    g.in_flight,
+    g.slots
+  from posthorn.workers as k
+  cross join lateral jsonb_to_recordset(k.held_back) as g (
+    key bigint, level text, name text, reason text, since timestamptz, in_flight integer, slots integer
+  )
+  where g.key in (w.tenant_key, w.origin)
+  order by g.level desc
+  limit 1
+) as h on true
 left join posthorn.breakers as b on b.key = case when k.reason = 'origin_breaker' then w.origin else w.lane end
 cross join lateral (
   select

@@ -35,7 +35,17 @@ select
         order by l.until desc nulls first
         limit 1
       ),
-      case when w.due_at > now() then 'due_time' else 'slot' end)
+      case when w.due_at > now() then 'due_time' end,
+      -- What a worker holds back so that others have room. The workers are few, and mostly hold nobody back.
+      (
+        select g.level || '_slots'
+        from posthorn.workers as k
+        cross join lateral jsonb_to_recordset(k.held_back) as g (key bigint, level text)
+        where k.held_back <> '[]' and g.key in (w.tenant_key, w.origin)
+        order by g.level desc
+        limit 1
+      ),
+      'slot')
   end as waits_for,
   w.finished_at,
   coalesce(
@@ -64,11 +74,13 @@ from (
     webhook_id, outbox_id, lane,
     case when lease_until > now() then 'delivering' else 'pending' end::posthorn.webhook_status as status,
     attempts, due_at, null::timestamptz as finished_at, null::smallint as last_status_code, null::text as reason,
-    coalesce(origin, (select p.origin from posthorn.endpoints as p where p.lane = queue.lane)) as origin
+    coalesce(origin, (select p.origin from posthorn.endpoints as p where p.lane = queue.lane)) as origin,
+    case when origin is null then (select p.tenant_key from posthorn.endpoints as p where p.lane = queue.lane) else tenant_key end
+      as tenant_key
   from posthorn.queue
   union all
   select
-    webhook_id, outbox_id, lane, status, attempts, null, finished_at, last_status_code, reason, null
+    webhook_id, outbox_id, lane, status, attempts, null, finished_at, last_status_code, reason, null, null
   from posthorn.outcomes
 ) as w
 join posthorn.outbox as o

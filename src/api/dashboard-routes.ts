@@ -50,6 +50,7 @@ const files: Readonly<Record<string, () => string>> = {
       'scales.js',
       'format.js',
       'overview.js',
+      'held-back.js',
       'verdict.js',
       'lists.js',
       'events.js',

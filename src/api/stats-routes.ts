@@ -3,6 +3,7 @@ import type { DatabasePool } from 'slonik';
 import { z } from 'zod';
 import type { SettingInForce } from '../config/settings-in-force.ts';
 import { canonicalUuid } from '../domain/uuid.ts';
+import { heldBackRow, listHeldBack } from '../queries/held-back.ts';
 import { pulses, readPulses, readSeries, series, seriesSteps } from '../queries/read-series.ts';
 import { figures, readStats } from '../queries/read-stats.ts';
 import { overview, readOverview } from '../queries/read-status.ts';
@@ -10,7 +11,7 @@ import { time } from '../queries/shapes.ts';
 import { version } from '../version.ts';
 import { answerProblem } from './answer-problem.ts';
 import type { ApiEnv } from './api-env.ts';
-import { amongWords, parameterProblem, readParameters } from './parameters.ts';
+import { amongWords, countUpTo, parameterProblem, readParameters } from './parameters.ts';
 import type { Route } from './route.ts';
 
 const setting = z.object({ name: z.string(), value: z.string() });
@@ -58,6 +59,19 @@ export function statsRoutes(options: StatsOptions): readonly Route[] {
     },
     {
       method: 'get',
+      path: '/held-back',
+      name: 'listHeldBack',
+      tag: 'operation',
+      summary: 'List what is held back now, and why',
+      details:
+        'Tenants and origins first, then endpoints and URLs; on each level those first that have been held back for longest. Something with two reasons comes twice.',
+      parameters: heldBackSet,
+      answers: { 200: { description: 'What is held back.', schema: heldBack } },
+      problems: [],
+      handle: (c) => showHeldBack(c, options),
+    },
+    {
+      method: 'get',
       path: '/settings',
       name: 'showSettings',
       tag: 'operation',
@@ -82,6 +96,10 @@ const stats = overview
 
 /** The answer of GET /stats. */
 export type StatsAnswer = z.infer<typeof stats>;
+
+const heldBack = z
+  .object({ held_back: z.array(heldBackRow), more: z.boolean().describe('There is more.') })
+  .meta({ id: 'HeldBackList' });
 
 const settings = z.object({ settings: z.array(setting) }).meta({ id: 'Settings' });
 
@@ -109,6 +127,16 @@ async function showSeries(c: Context<ApiEnv>, { pool }: StatsOptions): Promise<R
   const read = readParameters(searchParams, seriesSet);
   if (!read.ok) return answerProblem(c, parameterProblem(read.errors));
   return c.json(await readSeries(pool, { hours: read.values.hours ?? '1' }));
+}
+
+const heldBackSet = {
+  limit: countUpTo(1_000, { usual: 100, description: 'How many to list.' }),
+};
+
+async function showHeldBack(c: Context<ApiEnv>, { pool }: StatsOptions): Promise<Response> {
+  const read = readParameters(new URL(c.req.url).searchParams, heldBackSet);
+  if (!read.ok) return answerProblem(c, parameterProblem(read.errors));
+  return c.json(await listHeldBack(pool, read.values));
 }
 
 const mostIds = 200;

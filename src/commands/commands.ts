@@ -66,6 +66,15 @@ export const commands: readonly Command[] = [
     run: async (given) => (await import('./status.ts')).statusCommand(given),
   },
   {
+    name: 'held-back',
+    summary: 'list the tenants, origins, endpoints and URLs that are held back, and why',
+    options: {
+      limit: { type: 'string', value: 'N', help: 'at most this many, 1 to 1000; default: 100' },
+      ...jsonOption,
+    },
+    run: async (given) => (await import('./held-back.ts')).heldBackCommand(given),
+  },
+  {
     name: 'send',
     summary: 'send a webhook; prints its id',
     details:

@@ -92,6 +92,7 @@ export const relationRights: Readonly<Record<string, Rights>> = {
   stats: { worker: ['select'], reader: ['select'] },
   webhooks: { worker: ['select'] },
   lane_blocks: { worker: ['select'], reader: ['select'] },
+  held_back: { worker: ['select'], reader: ['select'] },
   secret_keys: { worker: ['select'], reader: ['select'] },
   misruled_lanes: { worker: ['select'], reader: ['select'] },
   stray_subscriptions: { worker: ['select'], reader: ['select'] },

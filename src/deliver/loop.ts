@@ -7,7 +7,7 @@ import { ClaimRoom } from '../domain/claim-room.ts';
 import { behindAfterMs, Strain } from '../domain/strain.ts';
 import type { Events } from '../events.ts';
 import { DiscoveryWindow } from '../lanes/discovery-window.ts';
-import { LaneBook } from '../lanes/lane-book.ts';
+import type { LaneBook } from '../lanes/lane-book.ts';
 import { type LaneCall, LaneCalls } from '../lanes/lane-calls.ts';
 import { LaneScan } from '../lanes/lane-scan.ts';
 import type { LaneWish } from '../lanes/lane-wish.ts';
@@ -34,6 +34,7 @@ import { Wake } from './wake.ts';
 
 interface LoopOptions {
   readonly pool: Pool;
+  readonly book: LaneBook;
   readonly sender: Sender;
   readonly breakers: Breakers;
   readonly clock: DatabaseClock;
@@ -42,7 +43,7 @@ interface LoopOptions {
   readonly log: Log;
   readonly maxInFlight: number;
   readonly leaseS: number;
-  readonly timings: { readonly scanEveryMs: number; readonly releaseAfterMs: number };
+  readonly scanEveryMs: number;
   /** Frees webhooks that this worker has leased without knowing it. */
   readonly releaseUnknown: (workerNumber: number) => Promise<void>;
 }
@@ -84,9 +85,7 @@ export class DeliveryLoop {
 
   constructor(options: LoopOptions) {
     this.#options = options;
-    const { pool, events, log, cache, maxInFlight: most, timings } = options;
-    const { scanEveryMs: everyMs, releaseAfterMs } = timings;
-    const book = new LaneBook({ most, releaseAfterMs });
+    const { pool, book, events, log, cache, maxInFlight: most, scanEveryMs: everyMs } = options;
     this.#book = book;
     this.#gauge = new InFlightGauge({ most });
     this.#room = new ClaimRoom({ most });

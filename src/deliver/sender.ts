@@ -89,6 +89,11 @@ export class Sender {
     return this.#trains.room;
   }
 
+  /** What this process is sending now. */
+  get underWay(): Iterable<ClaimedWebhook> {
+    return this.#inFlight.values();
+  }
+
   /** The webhooks that this process is sending now, or has claimed to send. */
   get webhookIds(): string[] {
     const all = [...this.#inFlight.values(), ...this.#trains.waiting];

@@ -4,6 +4,11 @@ interface Named {
   readonly priority: number;
 }
 
+/** What a claimed webhook says about its place in the queue. */
+export interface Claimed extends Named {
+  readonly dueMs: number;
+}
+
 interface Given {
   readonly count: number;
   readonly firstDueMs: number;
@@ -14,7 +19,7 @@ interface Given {
 export class ClaimYield {
   readonly #given = new Map<string, Given>();
 
-  add(webhook: Named & { readonly dueMs: number }): void {
+  add(webhook: Claimed): void {
     const name = nameOf(webhook);
     const known = this.#given.get(name);
     this.#given.set(name, {

@@ -46,7 +46,7 @@ export class Groups {
   readonly #known = new Map<string, Group>();
   /** Remembered without being used, longest first. */
   readonly #idle = new Set<Group>();
-  readonly #inFlightNow = new Set<Group>();
+  readonly inFlightNow = new Set<Group>();
   /** Others that have other slots than usual. */
   readonly #unusual = new Set<Group>();
   readonly #answering = new AnsweringGroups();
@@ -104,7 +104,7 @@ export class Groups {
     this.#untrusted = this.#inFlight;
     if (this.#inFlight + room <= this.#mostOfGroup) return;
     this.#untrusted = 0;
-    for (const group of this.#inFlightNow) {
+    for (const group of this.inFlightNow) {
       if (!hasAnsweredLately(group, nowMs)) this.#untrusted += group.held;
     }
   }
@@ -194,7 +194,7 @@ export class Groups {
     this.#strain = level;
     this.#round += 1;
     if (level !== 'high') return;
-    for (const groups of [this.#inFlightNow, this.#unusual]) {
+    for (const groups of [this.inFlightNow, this.#unusual]) {
       for (const group of groups) {
         if (group.isBehind) group.state = ease(group.state, this.#initial);
       }
@@ -206,7 +206,7 @@ export class Groups {
     const constrained: Record<string, number> = {};
     const usual = this.usualSlots;
     const trusted = usual < this.#initial ? this.#answering.latest(mostListed) : [];
-    for (const groups of [trusted, this.#wishedFor, this.#unusual, this.#inFlightNow]) {
+    for (const groups of [trusted, this.#wishedFor, this.#unusual, this.inFlightNow]) {
       for (const group of groups) {
         const slots = Math.max(0, this.#roomOf(group, nowMs));
         if (slots !== usual) constrained[group.key] = slots;
@@ -238,7 +238,7 @@ export class Groups {
     const group = this.hold(key, { isTop });
     if (group.inFlight === 0) {
       group.busyFromMs = nowMs;
-      this.#inFlightNow.add(group);
+      this.inFlightNow.add(group);
     }
     group.inFlight += 1;
     if (isTop) group.held += 1;
@@ -261,7 +261,7 @@ export class Groups {
     if (end.isTop) group.held -= 1;
     group.usedMs = end.nowMs;
     if (group.inFlight === 0) {
-      this.#inFlightNow.delete(group);
+      this.inFlightNow.delete(group);
       this.#note(group);
     }
     this.release(group, end);

@@ -1,8 +1,9 @@
 import { type LaneGroups, ownGroup } from '../domain/lane.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import { ActiveLanes } from './active-lanes.ts';
-import { ClaimYield } from './claim-yield.ts';
+import { type Claimed, ClaimYield } from './claim-yield.ts';
 import { Groups } from './groups.ts';
+import type { HeldBackGroup } from './held-back.ts';
 import type { DiscoveredLane } from './lane.ts';
 import { LaneChoice } from './lane-choice.ts';
 import type { LaneWish } from './lane-wish.ts';
@@ -11,13 +12,6 @@ import { PriorityTurns } from './priority-turns.ts';
 import type { Begun, Placed, RequestEnd } from './request.ts';
 import { noteDepth, priorities, type WaitingLane } from './share-rings.ts';
 import { WaitingLanes } from './waiting-lanes.ts';
-
-/** What a claimed webhook says about its place in the queue. */
-interface Claimed {
-  readonly lane: string;
-  readonly priority: number;
-  readonly dueMs: number;
-}
 
 /** That of all webhooks to an ordered endpoint, as outbox_to_queue() has it. */
 const orderedPriority = 1;
@@ -61,10 +55,7 @@ export class LaneBook {
     return this.#active.usualSlots;
   }
 
-  /**
-   * How many slots a tenant or an origin has that is not known yet; fewer, down to none, when those that do not answer
-   * hold three quarters of all slots. As of the latest choice.
-   */
+  /** How many slots a tenant or an origin has that is not known yet: none when those that do not answer hold three quarters of all. */
   get usualGroupSlots(): number {
     return this.#groups.usualSlots;
   }
@@ -152,10 +143,7 @@ export class LaneBook {
     this.#waiting.add({ ...this.#placeOf(lane), dueMs: Math.min(lane.dueMs, fromMs) });
   }
 
-  /**
-   * Notes that a lane may have work, whatever its priority and however old. Without groups it keeps those that are known;
-   * if none are, it is a group of its own until it is seen.
-   */
+  /** Notes that a lane may have work, whatever its priority and age. Without groups it keeps those that are known, or is one of its own. */
   addAll(lane: string, groups?: LaneGroups): void {
     const known = groups ?? this.#groupsOf(lane) ?? ownGroup(lane);
     for (const priority of priorities) this.add({ lane, priority, dueMs: 0, groups: known });
@@ -223,6 +211,11 @@ export class LaneBook {
       constrained[lane] = Math.min(slots, constrained[lane] ?? slots);
     }
     return constrained;
+  }
+
+  /** The tenants and origins that have waiting lanes and no room; at most 50. */
+  heldBack(nowMs: number): HeldBackGroup[] {
+    return this.#waiting.heldBack.look({ owned: this.owned, nowMs });
   }
 
   /** The lane or tenant is limited, and this process's: it keeps to the rule from now on. */

@@ -16,6 +16,11 @@ export class Ring<Item extends Linked<Item>> {
     return this.#size;
   }
 
+  /** Who has the next turn; nobody loses it by being looked at. */
+  get first(): Item | undefined {
+    return this.#turn;
+  }
+
   /** Puts an item behind all others. */
   add(item: Item): void {
     const first = this.#turn ?? item;

@@ -89,6 +89,27 @@ export class ShareRings {
     return this.#roots[priority]?.ring.next();
   }
 
+  /** A top group with waiting lanes, in the first of its priorities. */
+  topGroup(key: string): WaitingGroup | undefined {
+    for (const { groups } of this.#roots) {
+      const group = groups?.get(key);
+      if (group !== undefined) return group;
+    }
+    return undefined;
+  }
+
+  /** Some of the top groups with waiting lanes: at most so many of a priority. */
+  *topGroups(most: number): Generator<WaitingGroup> {
+    for (const { groups } of this.#roots) {
+      let left = most;
+      for (const group of groups?.values() ?? []) {
+        if (left === 0) break;
+        left -= 1;
+        yield group;
+      }
+    }
+  }
+
   /** Where a lane of these groups stands; the branch is made if it is not there. */
   branchFor(groups: LaneGroups, priority: number): Branch {
     const root = this.#roots[priority];

@@ -1,5 +1,6 @@
 import type { LaneGroups } from '../domain/lane.ts';
 import type { Groups } from './groups.ts';
+import { HeldBackGroups } from './held-back.ts';
 import { type KnownLane, ShareRings, type WaitingLane } from './share-rings.ts';
 
 interface NamedPlace {
@@ -10,11 +11,13 @@ interface NamedPlace {
 /** The lanes that wait, each under its groups. What is known of a lane and its groups is forgotten when it does not wait any more. */
 export class WaitingLanes {
   readonly rings: ShareRings;
+  readonly heldBack: HeldBackGroups;
   readonly #known = new Map<string, KnownLane>();
   #size = 0;
 
   constructor(groups: Groups) {
     this.rings = new ShareRings(groups);
+    this.heldBack = new HeldBackGroups({ rings: this.rings, groups });
   }
 
   /** How many lanes wait; one that waits with several priorities counts for each. */

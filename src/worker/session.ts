@@ -5,6 +5,7 @@ import { lockClass, wakeChannel } from '../db/names.ts';
 import { pinStatement } from '../db/session-settings.ts';
 import { parseWakeCall } from '../db/wake-call.ts';
 import type { ClaimsFailing } from '../deliver/claim-trouble.ts';
+import type { ReportedGroup } from '../deliver/held-back-report.ts';
 import type { LaneCall } from '../lanes/lane-calls.ts';
 import type { Timings } from './timings.ts';
 
@@ -30,6 +31,8 @@ interface SessionOptions {
   readonly isEgressDown: () => boolean;
   /** Whether claims have failed for a while; reported with each heartbeat. */
   readonly claimsFailing: () => ClaimsFailing | undefined;
+  /** The tenants and origins that are held back; reported with each heartbeat. */
+  readonly heldBack: () => readonly ReportedGroup[];
   /** The session was lost, and the number with it. Called once. */
   readonly onLost: (reason: string) => void;
 }
@@ -78,6 +81,7 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
     // One heartbeat at a time, so that queries do not pile up on a dead connection.
     const beat = async () => {
       const failing = options.claimsFailing();
+      const heldBack = JSON.stringify(options.heldBack());
       try {
         await client.query(
           `update posthorn.workers
@@ -85,9 +89,10 @@ export async function openSession(options: SessionOptions): Promise<WorkerSessio
              seen_at = clock_timestamp(),
              egress_down_since = case when $2 then coalesce(egress_down_since, clock_timestamp()) end,
              claims_failing_since = clock_timestamp() - $3::float8 * interval '1 millisecond',
-             claim_error = $4
+             claim_error = $4,
+             held_back = case when held_back = $5::jsonb then held_back else $5::jsonb end
            where number = $1`,
-          [number, options.isEgressDown(), failing?.forMs, failing?.reason],
+          [number, options.isEgressDown(), failing?.forMs, failing?.reason, heldBack],
         );
         if (!isOver) heartbeat = setTimeout(() => void beat(), heartbeatMs);
       } catch (error) {

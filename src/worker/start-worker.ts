@@ -8,6 +8,7 @@ import { createEnginePool, createMaintenancePool } from '../db/pools.ts';
 import { Breakers } from '../deliver/breakers.ts';
 import { DatabaseClock } from '../deliver/database-clock.ts';
 import { GoneEndpoints } from '../deliver/gone-endpoints.ts';
+import { HeldBackReport } from '../deliver/held-back-report.ts';
 import { DeliveryLoop } from '../deliver/loop.ts';
 import { Recorder } from '../deliver/recorder.ts';
 import { Sender } from '../deliver/sender.ts';
@@ -17,6 +18,7 @@ import type { Hold } from '../domain/hold.ts';
 import type { Events } from '../events.ts';
 import { createHttpClient } from '../http/http-client.ts';
 import { createNameResolver } from '../http/name-resolver.ts';
+import { LaneBook } from '../lanes/lane-book.ts';
 import type { Log } from '../log.ts';
 import { makePartitions, makePartitionsSoon } from '../maintenance/partitions.ts';
 import { version } from '../version.ts';
@@ -86,8 +88,10 @@ export function startWorker(options: {
     version,
     retryScheduleMs: config.retryScheduleMs,
   });
+  const book = new LaneBook({ most: config.maxInFlight, releaseAfterMs: timings.releaseAfterMs });
   const loop = new DeliveryLoop({
     pool: enginePool,
+    book,
     sender,
     breakers,
     clock,
@@ -95,7 +99,7 @@ export function startWorker(options: {
     events,
     log,
     maxInFlight: config.maxInFlight,
-    timings,
+    scanEveryMs: timings.scanEveryMs,
     // Longer than a request can take and than the recorder is patient, so that only the dead lose a lease.
     leaseS: (Math.max(config.timeoutMs, mostTimeoutMs) + 60_000) / 1_000,
     releaseUnknown: (number) => rescueOwn(maintenancePool, { number, keep: inHand(), events, log }),
@@ -119,6 +123,7 @@ export function startWorker(options: {
     breakers,
     sender,
     recorder,
+    heldBack: new HeldBackReport({ book, sender, clock }),
     events,
     log,
     version,

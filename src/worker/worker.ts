@@ -5,6 +5,7 @@ import type { Tallies } from '../alerts/tallies.ts';
 import { retireConnections } from '../db/pools.ts';
 import type { Breakers } from '../deliver/breakers.ts';
 import type { ClaimsFailing } from '../deliver/claim-trouble.ts';
+import type { HeldBackReport } from '../deliver/held-back-report.ts';
 import type { DeliveryLoop } from '../deliver/loop.ts';
 import type { Recorder } from '../deliver/recorder.ts';
 import type { Sender } from '../deliver/sender.ts';
@@ -34,6 +35,7 @@ interface WorkerOptions {
   readonly breakers: Breakers;
   readonly sender: Sender;
   readonly recorder: Recorder;
+  readonly heldBack: Pick<HeldBackReport, 'take'>;
   readonly events: Events;
   readonly log: Log;
   readonly version: string;
@@ -174,6 +176,7 @@ export class Worker {
       onUnknownCall: () => events.emit('callIgnored'),
       isEgressDown: () => breakers.isEgressDown,
       claimsFailing: () => this.#claimsFailing,
+      heldBack: () => this.#options.heldBack.take(),
       onLost: (reason) => {
         lostBecause = reason;
         this.#state = 'lost';
@@ -241,7 +244,7 @@ export class Worker {
        values ($1, $2, $3, $4)
        on conflict (number) do update
          set host = excluded.host, pid = excluded.pid, version = excluded.version, graphile_pool = null,
-           egress_down_since = null, claims_failing_since = null, claim_error = null,
+           egress_down_since = null, claims_failing_since = null, claim_error = null, held_back = '[]',
            started_at = clock_timestamp(), seen_at = clock_timestamp()`,
       [number, hostname(), process.pid, version],
     );

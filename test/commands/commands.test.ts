@@ -85,6 +85,7 @@ describe('what a command prints for programs', () => {
     const replay = await startReplay(database, { url });
     const calls: [string[], object][] = [
       [['status'], { alerts: [], workers: [], due: 1 }],
+      [['held-back'], { held_back: [], more: false }],
       [['list', '--status', 'failed'], { webhooks: [{}, {}, {}] }],
       [['show', failed], { id: failed, status: 'failed' }],
       [['retry', failed], { id: failed, status: 'pending' }],

@@ -99,9 +99,12 @@ async function enqueue(count: number): Promise<void> {
   );
 }
 
+/** Of the worker that came first: another one may send already what that one has no slots for. */
 async function countInFlight(): Promise<number> {
   const { rows } = await database.pool.query<{ count: number }>(
-    'select count(*)::integer as count from posthorn.queue where lease_until is not null',
+    `select count(*)::integer as count
+     from posthorn.queue
+     where lease_until is not null and leased_by = (select min(leased_by) from posthorn.queue)`,
   );
   return rows[0]?.count ?? 0;
 }

@@ -116,6 +116,8 @@ describe.skipIf(typeof started === 'string')('the dashboard', { timeout: 120_000
         await holds(page, `document.querySelector('main').textContent.includes(${text})`);
       }
       await expectNothingRan(page);
+      // A page with several questions may still ask one.
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
       expect(troubles).toEqual([]);
     });
   });

@@ -294,7 +294,7 @@ export const trials: readonly Trial[] = [
   {
     what: 'read the breakers, the lanes’ rules and the workers',
     sql: () =>
-      'table posthorn.breakers; table posthorn.lane_rules; table posthorn.lane_blocks; table posthorn.workers; table posthorn.live_workers',
+      'table posthorn.breakers; table posthorn.lane_rules; table posthorn.lane_blocks; table posthorn.held_back; table posthorn.workers; table posthorn.live_workers',
     allowed: ['reader', 'worker', 'owner'],
   },
   {

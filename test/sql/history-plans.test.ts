@@ -26,7 +26,7 @@ const readings: Readonly<Record<string, (id: string) => readonly string[]>> = {
     ]),
   ),
   ...Object.fromEntries(
-    ['backlog', 'endpoints', 'alerts', 'failed'].map((name) => [
+    ['backlog', 'held-back', 'endpoints', 'alerts', 'failed'].map((name) => [
       `the report ${name}`,
       () => ['-f', `${folder}${name}.sql`],
     ]),

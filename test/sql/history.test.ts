@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canRunPsql } from '../../harness/can-run.ts';
 import { lockClass } from '../../src/db/names.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { plantWorker, reported } from '../support/held-worker.ts';
 
 // The reports of sql/history, run as people run them: by psql. Where it is not installed these tests are skipped, as
 // nothing else understands the files' variables and conditions.
@@ -221,6 +222,32 @@ describe.skipIf(!hasPsql)('the report', () => {
       client.release();
     }
   });
+
+  it.each([
+    ['no_answer', 'it has 16 requests in flight there, and gets no answer'],
+    ['limit', 'it uses all that its own limits allow'],
+    ['slots', 'it uses all 16 slots that it has earned'],
+    ['share', 'the worker is nearly full, and it has its share of it'],
+    ['unproven', 'it has not answered lately, and others like it use the slots'],
+  ] as const)(
+    'why-not-delivered and held-back say what a worker holds back: %s',
+    async (reason, told) => {
+      const { rows } = await database.pool.query<{ key: string }>(
+        `select posthorn.origin_of('https://due.example/')::text as key`,
+      );
+      const group = reported({ key: rows[0]?.key ?? '', name: 'https://due.example', reason });
+      await using _worker = await plantWorker(database, { number: 8, heldBack: [group] });
+      expect(why(ids['due'] ?? '')).toMatch(
+        /^It has been due for \S+, but worker 8 has held back the origin https:\/\/due\.example since \S+ \S+: /,
+      );
+      expect(why(ids['due'] ?? '')).toContain(`: ${told}.`);
+      const [row] = report('held-back').filter(([, name]) => name === 'https://due.example');
+      expect(row).toEqual([
+        ...['origin', 'https://due.example', '', reason, '2026-12-01 07:00:00+00', ''],
+        ...['', '16', '16', '8'],
+      ]);
+    },
+  );
 
   it('tells of registered endpoints: their state, what waits for them, and why', async () => {
     const { rows } = await database.pool.query<{ id: string; webhook: string }>(

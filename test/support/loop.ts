@@ -9,6 +9,7 @@ import { Tracing } from '../../src/deliver/tracing.ts';
 import { createAddressPolicy } from '../../src/domain/address-policy.ts';
 import { createEvents, type Events } from '../../src/events.ts';
 import { createHttpClient } from '../../src/http/http-client.ts';
+import { LaneBook } from '../../src/lanes/lane-book.ts';
 import { createLog } from '../../src/log.ts';
 import { usualTimings } from '../../src/worker/timings.ts';
 
@@ -55,6 +56,7 @@ export function createTestLoop(
   const released: number[] = [];
   const loop = new DeliveryLoop({
     pool,
+    book: new LaneBook({ most: maxInFlight }),
     sender,
     breakers,
     clock,
@@ -63,7 +65,7 @@ export function createTestLoop(
     log,
     maxInFlight,
     leaseS: 90,
-    timings: usualTimings,
+    scanEveryMs: usualTimings.scanEveryMs,
     releaseUnknown: async (number) => {
       released.push(number);
     },
