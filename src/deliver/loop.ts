@@ -52,8 +52,6 @@ interface LoopOptions {
 const pollMs = 100;
 const idlePollMs = 250;
 const idleAfterMs = 5_000;
-/** Of what has just come, while older pages have to be looked at first. */
-const mostNewest = 200;
 const noRequest: FailedClaim = { wishes: [], windowFromMs: undefined, probeLanes: [] };
 
 export class DeliveryLoop {
@@ -255,7 +253,7 @@ export class DeliveryLoop {
       ...request,
       limit: request.discover ? this.#book.limitOf(wishes, limit) : limit,
       windowFromMs,
-      maxNewest: this.#window.hasMore ? mostNewest : 0,
+      maxNewest: this.#window.maxNewest,
       // Thousands of lanes, at times: only for what is discovered.
       constrained: request.discover ? this.#book.constrained(startedMs) : {},
       usualSlots: this.#book.usualSlots,

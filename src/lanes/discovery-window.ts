@@ -3,6 +3,7 @@ import { discoveryPage, type Look } from './lane.ts';
 
 /** How far back the window goes for producers that commit late. Those that hold on longer wait for a scan. */
 const lateCommitLimitMs = 10_000;
+const mostNewest = 200;
 
 /** From when on the next claim looks at the queue, so that it sees whatever may have appeared since the last one. */
 export class DiscoveryWindow {
@@ -16,6 +17,11 @@ export class DiscoveryWindow {
   /** Database time, ms; undefined until the first look, which only finds out where the window starts. */
   get fromMs(): number | undefined {
     return this.#fromMs;
+  }
+
+  /** While pages are full: how much of what has just come a claim looks at, so that it does not wait for them. */
+  get maxNewest(): number {
+    return this.hasMore ? mostNewest : 0;
   }
 
   /** The last page was full: there may be more. */
