@@ -27,9 +27,9 @@ import { Wake } from './wake.ts';
 /*
  * The delivery loop: claims due webhooks, as many as there are free slots, and hands them to the sender.
  *
- * In: rows of posthorn.queue. Out: attempts begun and requests under way. The `deliver` job runs it a slice at a time; requests in
- * flight and the knowledge about lanes outlive a slice. It claims only what has a free slot and, in an ordered lane, what follows
- * soon, so that no lease runs long (I6, I9). After a crash the rescue frees leases and closes attempts (I7).
+ * In: rows of posthorn.queue. Out: attempts begun, requests under way. The `deliver` job runs it a slice at a time; requests in flight
+ * and what is known of lanes outlive a slice. It claims only what has a free slot and, in an ordered lane, what follows soon, so that
+ * no lease runs long (I6, I9). After a crash the rescue frees leases and closes attempts (I7).
  */
 
 interface LoopOptions {
@@ -178,7 +178,7 @@ export class DeliveryLoop {
     }
     this.#lastRequest = noRequest;
     this.#laneCalls.hear(performance.now());
-    await this.#scan.runWhenDue(workerNumber);
+    await this.#scan.betweenClaims(workerNumber, this.#sentFrom.laneFreed);
     if (await this.#limited.take(workerNumber)) this.#scan.want();
     const { inFlight } = this.#options.sender;
     const { room, fromInFlight } = this.#room.of(inFlight, { allowed: this.#gauge.limit() });

@@ -51,6 +51,8 @@ const scanOwnedSql = sqlFile('scan-owned');
 const share = 50;
 /** Hints taken at once. */
 const hintsAtOnce = 500;
+/** Lanes noted between two claims. */
+const notedAtOnce = 500;
 
 export class LaneScan {
   readonly #options: LaneScanOptions;
@@ -58,6 +60,11 @@ export class LaneScan {
   #lastMs = 0;
   #costMs = 0;
   #hasHints = false;
+  #isUnderWay = false;
+  /** Found and not noted yet. */
+  #found: (ScannedRow | LaneHint)[] = [];
+  /** A scan has been made since idle lanes were given up. */
+  #mayBeIdle = false;
 
   constructor(options: LaneScanOptions) {
     this.#options = options;
@@ -68,25 +75,77 @@ export class LaneScan {
     this.#isWanted = true;
   }
 
+  /** Notes some of what was found, and begins the next scan if it is due; `found` is called when there is more to note. */
+  async betweenClaims(workerNumber: number, found: () => void): Promise<void> {
+    this.beginWhenDue(workerNumber, found);
+    if (this.noteSome()) found();
+    await this.#releaseIdle(workerNumber);
+  }
+
+  /**
+   * Begins the next one if it is due, without waiting for it: of 20,000 lanes it takes 200 ms, and what has just come must not wait for
+   * the lanes of others. `found` is called when there is something to note.
+   */
+  beginWhenDue(workerNumber: number, found: () => void): void {
+    if (this.#isUnderWay || this.#found.length > 0 || !(this.#hasHints || this.#isDue())) return;
+    this.#isUnderWay = true;
+    void this.#lookWhenDue(workerNumber).then(() => {
+      this.#isUnderWay = false;
+      if (this.#found.length > 0) found();
+    });
+  }
+
   /** Never throws: only a backstop, and tried again after the usual pause. */
   async runWhenDue(workerNumber: number): Promise<void> {
-    try {
-      if (this.#isDue()) await this.#scanOrAsk(workerNumber);
-      else if (this.#hasHints) await this.#takeHints();
-    } catch (error) {
-      this.#lastMs = performance.now();
-      this.#options.log.warn({ error: String(error) }, 'Cannot scan the lanes');
-    }
+    await this.#lookWhenDue(workerNumber);
+    while (this.noteSome());
   }
 
   async run(workerNumber: number): Promise<void> {
-    const { pool, book, limited, events, cache } = this.#options;
+    await this.#look(workerNumber);
+    while (this.noteSome());
+  }
+
+  /**
+   * Notes some of what was found; true if there is more. Not while a claim is under way: if it gives nothing of a lane, the lane is
+   * forgotten, and a scan may have seen later what was not there yet.
+   */
+  noteSome(): boolean {
+    for (const seen of this.#found.splice(0, notedAtOnce)) {
+      if ('access' in seen) this.#note(seen);
+      else this.#options.book.add(seen);
+    }
+    return this.#found.length > 0;
+  }
+
+  async #lookWhenDue(workerNumber: number): Promise<void> {
+    try {
+      if (this.#isDue()) await this.#lookOrAsk(workerNumber);
+      else if (this.#hasHints) await this.#takeHints();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** After a scan, gives up the limited lanes that have been idle. Never throws, and not at the same time as lanes are taken. */
+  async #releaseIdle(workerNumber: number): Promise<void> {
+    if (!this.#mayBeIdle || this.#found.length > 0) return;
+    this.#mayBeIdle = false;
+    try {
+      await this.#options.limited.releaseIdle(workerNumber);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #look(workerNumber: number): Promise<void> {
+    const { pool, book, events, cache } = this.#options;
     const startedMs = performance.now();
     this.#isWanted = false;
     const rows = await runSql<ScannedRow>(pool, scanSql, { workerNumber });
-    for (const row of rows) this.#note(row);
+    this.#found = this.#found.concat(rows);
     book.sweep(performance.now());
-    await limited.releaseIdle(workerNumber);
+    this.#mayBeIdle = true;
     this.#lastMs = performance.now();
     this.#costMs = this.#lastMs - startedMs;
     events.emit('scanned', { lanes: rows.length, durationMs: this.#costMs });
@@ -111,16 +170,16 @@ export class LaneScan {
    * A requested scan must be a new one: an earlier scan of another worker does not have what it is for. The owner of a tenant scans by
    * itself, because nobody else may claim the lanes of the tenant, and only a scan of all lanes finds them.
    */
-  async #scanOrAsk(workerNumber: number): Promise<void> {
-    const { cache, limited, book } = this.#options;
+  async #lookOrAsk(workerNumber: number): Promise<void> {
+    const { cache, book } = this.#options;
     const isOwnScan = cache === undefined || this.#isWanted || book.owned.hasTenants;
-    if (isOwnScan || (await cache.mayScan())) return this.run(workerNumber);
+    if (isOwnScan || (await cache.mayScan())) return this.#look(workerNumber);
     this.#lastMs = performance.now();
     // Another worker's scan costs nothing here.
     this.#costMs = 0;
     await this.#takeHints();
     await this.#scanOwned(workerNumber);
-    await limited.releaseIdle(workerNumber);
+    this.#mayBeIdle = true;
   }
 
   /** The other worker does not share these lanes, because only their owner may claim them. */
@@ -129,7 +188,7 @@ export class LaneScan {
     const lanes = book.owned.names;
     if (lanes.length === 0) return;
     const rows = await runSql<ScannedRow>(pool, scanOwnedSql, { workerNumber, lanes });
-    for (const row of rows) this.#note(row);
+    this.#found = this.#found.concat(rows);
   }
 
   /** More of them as soon as these are used up. */
@@ -137,8 +196,14 @@ export class LaneScan {
     const { cache, book } = this.#options;
     if (book.waitingCount >= hintsAtOnce) return;
     const hints = (await cache?.hints(hintsAtOnce)) ?? [];
-    for (const hint of hints) book.add(hint);
+    this.#found = this.#found.concat(hints);
     this.#hasHints = hints.length === hintsAtOnce;
+  }
+
+  #failed(error: unknown): void {
+    this.#lastMs = performance.now();
+    const { pool, log } = this.#options;
+    if (!pool.ending) log.warn({ error: String(error) }, 'Cannot scan the lanes');
   }
 
   #note(row: ScannedRow): void {

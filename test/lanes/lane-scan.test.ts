@@ -134,3 +134,15 @@ it('that fails is tried again after the usual pause', async () => {
   await scan.runWhenDue(1);
   expect(asked).toBe(1);
 });
+
+it('that runs beside claims is noted between them, so that a claim that gave nothing forgets none of it', async () => {
+  const scan = scanWith({ everyMs: 0 });
+  await enqueue();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  scan.beginWhenDue(1, resolve);
+  await promise;
+  // A claim was under way meanwhile, and saw the queue before.
+  expect(book.waitingCount).toBe(0);
+  expect(scan.noteSome()).toBe(false);
+  expect(lanesOfBook()).toEqual(['1', '2']);
+});
