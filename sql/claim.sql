@@ -19,7 +19,7 @@
 -- Returns a row per claimed webhook, and one last row whose "discovered" is a JSON object:
 -- { now: ms, xmin, xmax: those of the snapshot, age: of transaction 3, from which the next transaction's id follows,
 --   full: the claim met its limit, so a lane may have more than it gave,
---   seen, seen_to: how many webhooks the window saw, at most 1,000, and when the last of them is due, ms,
+--   seen, seen_to: how many webhooks the window saw, at most 250, and when the last of them is due, ms,
 --   lanes: [[lane, priority, waiting, first due ms, access, origin, tenant, tenant access], ...] }
 -- access says who may claim the lane: 'anyone'; 'mine' (it has limits and this worker owns it); 'unowned' (it has limits and no
 -- owner); 'theirs' (another worker owns it); 'blocked' (by a breaker, or because its endpoint is paused or disabled); or 'probe'
@@ -39,7 +39,7 @@ with page as materialized (
     and due_at >= to_timestamp(:'window_from_ms'::float8 / 1000)
     and due_at <= now()
   order by due_at
-  limit 1000
+  limit 250
 ),
 -- Behind a page that is full: what has just come does not wait until all pages before it have been looked at.
 newest as (

@@ -4,6 +4,8 @@ import type { LaneSlots } from './lane-slots.ts';
 
 /** The slots of a group that is not known yet: those of two lanes. */
 export const initialGroupSlots = 16;
+/** While something else has to wait, a group that works off a backlog gives up slots down to these. */
+export const easedGroupSlots = 64;
 /** A group with requests in flight that has not answered for this long is silent. */
 const silentAfterMs = 2_000;
 /** A group that has answered within this time is trusted, so that one with little traffic is as well. */

@@ -1,6 +1,6 @@
-import type { GroupState } from '../domain/group-slots.ts';
+import { easedGroupSlots, type GroupState } from '../domain/group-slots.ts';
 import type { LaneGroups } from '../domain/lane.ts';
-import { grow, halve, type LaneSlots, mayGrow, restMs } from '../domain/lane-slots.ts';
+import { ease, grow, halve, type LaneSlots, mayGrow, restMs } from '../domain/lane-slots.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import type { Timed } from './ready-times.ts';
 
@@ -85,4 +85,9 @@ export function failed(
   if (state.slots > 1 || !on.isOrigin) return;
   group.failures += 1;
   group.restUntilMs = on.nowMs + restMs(group.failures);
+}
+
+/** Something else has to wait for this group, which works off a backlog. */
+export function giveWay(group: Group): void {
+  group.state = ease(group.state, easedGroupSlots);
 }

@@ -6,10 +6,9 @@ import {
   mostOfGroup,
 } from '../domain/group-slots.ts';
 import type { LaneGroups } from '../domain/lane.ts';
-import { ease } from '../domain/lane-slots.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import { AnsweringGroups } from './answering-groups.ts';
-import { answered, createGroup, failed, type Group, topOf } from './group.ts';
+import { answered, createGroup, failed, type Group, giveWay, topOf } from './group.ts';
 
 /** The epochs in which a request began. */
 export interface GroupEpochs {
@@ -102,7 +101,7 @@ export class Groups {
     this.clearWishes();
     // Mostly there is room for all of them, whoever has answered: then it need not be known.
     this.#untrusted = this.#inFlight;
-    if (this.#inFlight + room <= this.#mostOfGroup) return;
+    if (this.#inFlight + room < this.#mostOfGroup) return;
     this.#untrusted = 0;
     for (const group of this.inFlightNow) {
       if (!hasAnsweredLately(group, nowMs)) this.#untrusted += group.held;
@@ -196,7 +195,7 @@ export class Groups {
     if (level !== 'high') return;
     for (const groups of [this.inFlightNow, this.#unusual]) {
       for (const group of groups) {
-        if (group.isBehind) group.state = ease(group.state, this.#initial);
+        if (group.isBehind) giveWay(group);
       }
     }
   }

@@ -39,4 +39,4 @@ export interface SeenPage {
 }
 
 /** Sees as many rows as the page of claim.sql holds. A full page means that there may be more. */
-export const discoveryPage = 1_000;
+export const discoveryPage = 250;

@@ -71,17 +71,17 @@ describe('a claim', () => {
     });
   });
 
-  it('looks at the 1,000 that are due first', async () => {
+  it('looks at the 250 that are due first', async () => {
     await database.pool.query(
       `insert into posthorn.queue (webhook_id, outbox_id, lane, priority, due_at)
-       select id, id, 1 + (n > 1000)::integer, 1, now() - interval '1 hour' + n * interval '1 ms'
+       select id, id, 1 + (n > 250)::integer, 1, now() - interval '1 hour' + n * interval '1 ms'
        from generate_series(1, 1010) as n
        cross join lateral (select overlay($1::text placing lpad(n::text, 12, '0') from 25)::uuid as id) as ids
        order by n desc`,
       [idOf(0)],
     );
     const { discovered } = await discover({ usualSlots: 0 });
-    expect(discovered).toMatchObject([{ lane: '1', waiting: 1_000 }]);
+    expect(discovered).toMatchObject([{ lane: '1', waiting: 250 }]);
   });
 
   it('takes no more of a lane that it discovers than the lane has free slots, and nothing without one', async () => {

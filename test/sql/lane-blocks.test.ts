@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { claimWebhooks } from '../../src/deliver/claim.ts';
+import type { DiscoveredLane } from '../../src/lanes/lane.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { of } from '../support/placed.ts';
@@ -96,11 +97,21 @@ it('the claim takes of every lane that has no block, and says "blocked" of every
     usualGroupSlots: 500,
     leaseS: 120,
   };
-  const looked = await claimWebhooks(database.pool, {
-    ...{ ...request, usualSlots: 0, usualGroupSlots: 500 },
-    ...{ windowFromMs: 0, wishes: [] },
-  });
-  const blocked = looked.discovered.filter(({ access }) => access === 'blocked');
+  const discovered: DiscoveredLane[] = [];
+  // A page at a time: what was seen is not due meanwhile.
+  for (let page = 0; discovered.length < lanes.length && page < 9; page += 1) {
+    const looked = await claimWebhooks(database.pool, {
+      ...{ ...request, usualSlots: 0, usualGroupSlots: 500 },
+      ...{ windowFromMs: 0, wishes: [] },
+    });
+    discovered.push(...looked.discovered);
+    await database.pool.query(
+      `update posthorn.queue set due_at = due_at + interval '1 day' where lane = any ($1)`,
+      [looked.discovered.map(({ lane }) => lane)],
+    );
+  }
+  await database.pool.query(`update posthorn.queue set due_at = due_at - interval '1 day'`);
+  const blocked = discovered.filter(({ access }) => access === 'blocked');
   expect(sorted(blocked.map(({ lane }) => lane))).toEqual(lanes.filter((lane) => !isFree(lane)));
   const { webhooks } = await claimWebhooks(database.pool, {
     ...{ ...request, windowFromMs: undefined },
