@@ -90,6 +90,6 @@ it('the API passes: 1,500 requests, most of them wrong', async () => {
   expect(reports.map((report) => reportText(report, { seed: 1, keys: [] }))).toEqual([]);
   // Had all been refused at the door, nothing would have been tried.
   expect(operations['POST /webhooks/send']?.statuses[202]).toBeGreaterThan(5);
-  expect(operations['PATCH /endpoints/{id}']?.statuses[200]).toBeGreaterThan(1);
+  expect(operations['PATCH /endpoints/{id}']?.statuses[200]).toBeGreaterThan(0);
   expect(Object.keys(problems).length).toBeGreaterThan(18);
 });
