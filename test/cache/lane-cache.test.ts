@@ -131,10 +131,14 @@ describe.skipIf(!hasRedis)('the lane cache', () => {
     const cache = await open();
     const lanes = Array.from({ length: 60_000 }, (_, n) => lane(60_000 - n));
     // On a busy machine, so many take longer than the cache waits for an answer.
-    await eventually(async () => {
-      await cache.share(lanes, soon);
-      return (await redis.client.zCard(key('lanes'))) === 50_000;
-    }, 'the best are shared');
+    await eventually(
+      async () => {
+        await cache.share(lanes, soon);
+        return (await redis.client.zCard(key('lanes'))) === 50_000;
+      },
+      'the best are shared',
+      150_000,
+    );
     await eventually(async () => (await cache.hints(1))[0]?.lane === '1', 'the best is a hint');
   });
 
