@@ -1,13 +1,5 @@
 import type { LaneGroups } from '../domain/lane.ts';
-import {
-  ease,
-  grow,
-  halve,
-  initialSlots,
-  type LaneSlots,
-  mayGrow,
-  restMs,
-} from '../domain/lane-slots.ts';
+import { ease, initialSlots } from '../domain/lane-slots.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import {
   begun,
@@ -19,20 +11,12 @@ import {
   type Throttle,
 } from '../domain/throttle.ts';
 import { forgetAfterMs, mostRemembered } from './groups.ts';
+import { gain, lose, type SlotHolder } from './slot-holder.ts';
 
-interface ActiveLane {
+interface ActiveLane extends SlotHolder {
   /** Undefined while it has no request in flight. */
   groups: LaneGroups | undefined;
-  state: LaneSlots;
-  inFlight: number;
   usedMs: number;
-  /** It works off a backlog. */
-  isBehind: boolean;
-  /** The round in which it last gained a slot. */
-  grewIn: number;
-  /** Failures in a row with the last slot, and until when it is left alone for them. */
-  failures: number;
-  restUntilMs: number;
   /** Its receiver has said that it gets too many requests. */
   throttle: Throttle | undefined;
 }
@@ -131,9 +115,12 @@ export class ActiveLanes {
   end(lane: string, { epoch, verdict, refusal, nowMs }: LaneEnd): void {
     const active = this.#lanes.get(lane);
     if (active === undefined) return;
-    if (verdict === 'ok') this.#succeed(active);
+    if (verdict === 'ok') {
+      if (active.throttle !== undefined) active.throttle = succeeded(active.throttle);
+      gain(active, { maxSlots: this.#maxSlots, strain: this.#strain, round: this.#round });
+    }
     if (refusal !== undefined) refuse(active, { epoch, nowMs, pauseMs: refusal.pauseMs });
-    if (verdict === 'overload') fail(active, { epoch, nowMs });
+    if (verdict === 'overload') lose(active, { epoch, nowMs, mayRest: true });
     active.inFlight -= 1;
     const isUsual =
       active.state.slots === this.usualSlots &&
@@ -201,16 +188,6 @@ export class ActiveLanes {
       if (inFlight === 0 && nowMs - idleFromMs > forgetAfterMs) this.#lanes.delete(lane);
     }
   }
-
-  #succeed(active: ActiveLane): void {
-    active.failures = 0;
-    active.restUntilMs = 0;
-    if (active.throttle !== undefined) active.throttle = succeeded(active.throttle);
-    if (!mayGrow(active, { strain: this.#strain, round: this.#round })) return;
-    const { state, inFlight } = active;
-    active.state = grow(state, { inFlight, maxSlots: this.#maxSlots });
-    if (active.state !== state) active.grewIn = this.#round;
-  }
 }
 
 function free({ state, inFlight, restUntilMs, throttle }: ActiveLane, nowMs: number): number {
@@ -226,12 +203,4 @@ function refuse(
 ): void {
   if (epoch !== active.state.epoch) return;
   active.throttle = refused(active.throttle, { nowMs, pauseMs });
-}
-
-function fail(active: ActiveLane, { epoch, nowMs }: { epoch: number; nowMs: number }): void {
-  const { state } = active;
-  active.state = halve(state, epoch);
-  if (state.slots > 1) return;
-  active.failures += 1;
-  active.restUntilMs = nowMs + restMs(active.failures);
 }

@@ -8,7 +8,8 @@ import {
 import type { LaneGroups } from '../domain/lane.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import { AnsweringGroups } from './answering-groups.ts';
-import { answered, createGroup, failed, type Group, giveWay, topOf } from './group.ts';
+import { createGroup, type Group, giveWay, topOf } from './group.ts';
+import { gain, lose } from './slot-holder.ts';
 
 /** The epochs in which a request began. */
 export interface GroupEpochs {
@@ -165,8 +166,9 @@ export class Groups {
   end({ tenant, origin }: LaneGroups, end: GroupEnd): void {
     this.#inFlight -= 1;
     const { top, origin: epoch } = end.begun;
-    if (tenant !== null) this.#end(tenant, { ...end, epoch: top, isTop: true, isOrigin: false });
-    this.#end(origin, { ...end, epoch, isTop: tenant === null, isOrigin: true });
+    // A tenant does not rest, because other origins of it may be well.
+    if (tenant !== null) this.#end(tenant, { ...end, epoch: top, isTop: true, mayRest: false });
+    this.#end(origin, { ...end, epoch, isTop: tenant === null, mayRest: true });
   }
 
   /** The origin is well again after its breaker was open: one request at first, and then as many more as are answered. */
@@ -194,9 +196,7 @@ export class Groups {
     this.#round += 1;
     if (level !== 'high') return;
     for (const groups of [this.inFlightNow, this.#unusual]) {
-      for (const group of groups) {
-        if (group.isBehind) giveWay(group);
-      }
+      for (const group of groups) if (group.isBehind) giveWay(group);
     }
   }
 
@@ -247,15 +247,15 @@ export class Groups {
 
   #end(
     key: string,
-    end: Omit<GroupEnd, 'begun'> & { epoch: number; isTop: boolean; isOrigin: boolean },
+    end: Omit<GroupEnd, 'begun'> & { epoch: number; isTop: boolean; mayRest: boolean },
   ): void {
     const group = this.#known.get(key);
     if (group === undefined) return;
     if (end.answered) {
-      const rules = { maxSlots: this.#mostOfGroup, strain: this.#strain, round: this.#round };
-      answered(group, { ...rules, nowMs: end.nowMs });
+      group.answeredMs = end.nowMs;
+      gain(group, { maxSlots: this.#mostOfGroup, strain: this.#strain, round: this.#round });
       this.#answering.add(group, end.nowMs);
-    } else if (end.hasFailed) failed(group, end);
+    } else if (end.hasFailed) lose(group, end);
     group.inFlight -= 1;
     if (end.isTop) group.held -= 1;
     group.usedMs = end.nowMs;

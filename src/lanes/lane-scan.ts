@@ -13,9 +13,9 @@ import type { ProbeLanes } from './probe-lanes.ts';
  * Scans all lanes: the backstop of discovery.
  *
  * In: the heads of all lanes. Out: lanes in the book. It finds what the window no longer sees: late commits, webhooks that were
- * given back, lanes that are no longer throttled, and lanes to probe for their origins. It runs at start, on request, and every 5 s. With a cache, the scan of one worker
- * serves the others: they take hints from it, check the limited lanes that they own, and scan themselves if the cache does not
- * answer.
+ * given back, lanes that are no longer throttled, and lanes to probe for their origins. It runs at start, on request, and every 5 s.
+ * With a cache, the scan of one worker serves the others: they take hints from it, check the limited lanes that they own, and scan
+ * themselves if the cache does not answer.
  */
 
 interface LaneScanOptions {
@@ -75,30 +75,30 @@ export class LaneScan {
     this.#isWanted = true;
   }
 
-  /** Notes some of what was found, and begins the next scan if it is due; `found` is called when there is more to note. */
+  /**
+   * Notes some of what was found, and begins the next scan if it is due, without waiting for it: of 20,000 lanes it takes 200 ms, and
+   * what has just come must not wait for the lanes of others. `found` is called when there is more to note.
+   */
   async betweenClaims(workerNumber: number, found: () => void): Promise<void> {
-    this.beginWhenDue(workerNumber, found);
+    void this.lookWhenDue(workerNumber).then((hasFound) => {
+      if (hasFound) found();
+    });
     if (this.noteSome()) found();
     await this.#releaseIdle(workerNumber);
   }
 
-  /**
-   * Begins the next one if it is due, without waiting for it: of 20,000 lanes it takes 200 ms, and what has just come must not wait for
-   * the lanes of others. `found` is called when there is something to note.
-   */
-  beginWhenDue(workerNumber: number, found: () => void): void {
-    if (this.#isUnderWay || this.#found.length > 0 || !(this.#hasHints || this.#isDue())) return;
+  /** Looks if it is time and nothing is left to note; whether that found anything. Never throws: only a backstop, and tried again. */
+  async lookWhenDue(workerNumber: number): Promise<boolean> {
+    if (this.#isUnderWay || this.#found.length > 0) return false;
     this.#isUnderWay = true;
-    void this.#lookWhenDue(workerNumber).then(() => {
-      this.#isUnderWay = false;
-      if (this.#found.length > 0) found();
-    });
-  }
-
-  /** Never throws: only a backstop, and tried again after the usual pause. */
-  async runWhenDue(workerNumber: number): Promise<void> {
-    await this.#lookWhenDue(workerNumber);
-    while (this.noteSome());
+    try {
+      if (this.#isDue()) await this.#lookOrAsk(workerNumber);
+      else if (this.#hasHints) await this.#takeHints();
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#isUnderWay = false;
+    return this.#found.length > 0;
   }
 
   async run(workerNumber: number): Promise<void> {
@@ -116,15 +116,6 @@ export class LaneScan {
       else this.#options.book.add(seen);
     }
     return this.#found.length > 0;
-  }
-
-  async #lookWhenDue(workerNumber: number): Promise<void> {
-    try {
-      if (this.#isDue()) await this.#lookOrAsk(workerNumber);
-      else if (this.#hasHints) await this.#takeHints();
-    } catch (error) {
-      this.#failed(error);
-    }
   }
 
   /** After a scan, gives up the limited lanes that have been idle. Never throws, and not at the same time as lanes are taken. */
