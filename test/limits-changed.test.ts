@@ -8,6 +8,7 @@ import { createTestDatabase } from './support/database.ts';
 import { registerEndpoint, type TestEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { measureLoad } from './support/load.ts';
 import { forEachTest, forFile } from './support/world.ts';
 
 // Limits and order of an endpoint that somebody changes, cancels or retries at an awkward moment.
@@ -61,7 +62,7 @@ function heldBy(endpoint: TestEndpoint): Promise<string> {
 
 describe('the limit of an endpoint', () => {
   it('holds while somebody has changed the endpoint and has not committed', async () => {
-    const load = measureLoad();
+    const load = measureLoad(receiver);
     const endpoint = await registerEndpoint(database, { url: receiver.url, max_in_flight: 2 });
     await endpoint.enqueue(300);
     await receiver.until((requests) => requests.length >= 10);
@@ -77,7 +78,7 @@ describe('the limit of an endpoint', () => {
   });
 
   it('is the new one though it was changed while the worker had no session', async () => {
-    const load = measureLoad();
+    const load = measureLoad(receiver);
     const endpoint = await registerEndpoint(database, { url: receiver.url, max_in_flight: 20 });
     await endpoint.enqueue(3_000);
     await receiver.until((requests) => requests.length >= 100);
@@ -170,18 +171,4 @@ function failOnce(): void {
 
 function bodies(): number[] {
   return receiver.requests.map(({ body }) => Number(body.toString()));
-}
-
-/** Answers after 15 ms, and counts how many requests are under way. */
-function measureLoad(): { now: number; most: number } {
-  const load = { now: 0, most: 0 };
-  receiver.answer((_request, response) => {
-    load.now += 1;
-    load.most = Math.max(load.most, load.now);
-    setTimeout(() => {
-      load.now -= 1;
-      response.end();
-    }, 15);
-  });
-  return load;
 }

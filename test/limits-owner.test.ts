@@ -11,6 +11,7 @@ import { createTestDatabase } from './support/database.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { measureLoad } from './support/load.ts';
 import { forEachTest, forFile } from './support/world.ts';
 
 // One worker keeps the limits of an endpoint, and another takes them over from it.
@@ -36,7 +37,7 @@ async function start(timings: Partial<Timings> = {}): Promise<Posthorn> {
 describe('when its worker is gone', () => {
   it('max_in_flight holds, as another goes on where it was stopped', async () => {
     const workers = [await start(), await start()];
-    const load = measureLoad();
+    const load = measureLoad(receiver);
     const endpoint = await registerEndpoint(database, { url: receiver.url, max_in_flight: 2 });
     await endpoint.enqueue(120);
     await receiver.until((requests) => requests.length >= 20);
@@ -148,18 +149,4 @@ function bodiesOf(requests: readonly Received[]): number[] {
 
 function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, at) => at + 1);
-}
-
-/** Answers after 15 ms, and counts how many requests are under way. */
-function measureLoad(): { now: number; most: number } {
-  const load = { now: 0, most: 0 };
-  receiver.answer((_request, response) => {
-    load.now += 1;
-    load.most = Math.max(load.most, load.now);
-    setTimeout(() => {
-      load.now -= 1;
-      response.end();
-    }, 15);
-  });
-  return load;
 }

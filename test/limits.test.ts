@@ -5,6 +5,7 @@ import { createTestDatabase } from './support/database.ts';
 import { registerEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { measureLoad } from './support/load.ts';
 import { forEachTest, forFile } from './support/world.ts';
 
 // The limits of registered endpoints, over three workers: most in flight, rate, order. How a limit goes from one worker to another
@@ -26,7 +27,7 @@ beforeEach(() => database.empty());
 
 describe('max_in_flight', () => {
   it('holds over all workers, and all of it is used', async () => {
-    const load = measureLoad();
+    const load = measureLoad(receiver);
     const endpoint = await registerEndpoint(database, { url: receiver.url, max_in_flight: 3 });
     await endpoint.enqueue(200);
     await receiver.until((requests) => requests.length === 200);
@@ -35,7 +36,7 @@ describe('max_in_flight', () => {
   });
 
   it('holds when it is changed while webhooks are on their way', async () => {
-    const load = measureLoad();
+    const load = measureLoad(receiver);
     const endpoint = await registerEndpoint(database, { url: receiver.url });
     await endpoint.enqueue(300);
     await receiver.until((requests) => requests.length >= 50);
@@ -73,7 +74,7 @@ describe('rate_limit_per_s', () => {
 
 describe('an ordered endpoint', () => {
   it('gets one at a time, in the order of sending, whatever the priorities', async () => {
-    const load = measureLoad();
+    const load = measureLoad(receiver);
     const endpoint = await registerEndpoint(database, { url: receiver.url, ordered: true });
     for (const priority of ['low', 'high', 'normal', 'high']) {
       await endpoint.enqueue(25, { priority });
@@ -186,18 +187,4 @@ function bodiesOf(requests: readonly Received[]): number[] {
 
 function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, at) => at + 1);
-}
-
-/** Answers after 15 ms, and counts how many requests are under way. */
-function measureLoad(): { now: number; most: number } {
-  const load = { now: 0, most: 0 };
-  receiver.answer((_request, response) => {
-    load.now += 1;
-    load.most = Math.max(load.most, load.now);
-    setTimeout(() => {
-      load.now -= 1;
-      response.end();
-    }, 15);
-  });
-  return load;
 }

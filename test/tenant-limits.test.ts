@@ -5,6 +5,7 @@ import { createTestDatabase } from './support/database.ts';
 import { registerEndpoint, type TestEndpoint } from './support/endpoints.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { measureLoad } from './support/load.ts';
 import { limitTenant } from './support/tenants.ts';
 import { forEachTest, forFile } from './support/world.ts';
 
@@ -37,7 +38,7 @@ async function flood(count: number, webhooks: number, tenant = 'acme'): Promise<
 
 describe('max_in_flight of a tenant', () => {
   it('holds over all of its endpoints and all workers, and all of it is used', async () => {
-    const load = measureLoad();
+    const load = measureLoad(receiver);
     await limitTenant(database, { id: 'acme', max_in_flight: 3 });
     await flood(5, 30);
     await receiver.until((requests) => requests.length === 150);
@@ -45,7 +46,7 @@ describe('max_in_flight of a tenant', () => {
   });
 
   it('holds for what is sent to URLs as well', async () => {
-    const load = measureLoad();
+    const load = measureLoad(receiver);
     await limitTenant(database, { id: 'acme', max_in_flight: 2 });
     await database.pool.query(
       `insert into posthorn.outbox (url, tenant, body)
@@ -57,7 +58,7 @@ describe('max_in_flight of a tenant', () => {
   });
 
   it('holds when it is set, lowered and lifted while webhooks are on their way', async () => {
-    const load = measureLoad();
+    const load = measureLoad(receiver);
     const acme = await limitTenant(database, { id: 'acme' });
     await flood(4, 100);
     await receiver.until((requests) => requests.length >= 40);
@@ -77,7 +78,7 @@ describe('max_in_flight of a tenant', () => {
   });
 
   it('holds besides those of its endpoints', async () => {
-    const load = measureLoad();
+    const load = measureLoad(receiver);
     await limitTenant(database, { id: 'acme', max_in_flight: 4 });
     const [first] = await flood(3, 20);
     await first?.set({ max_in_flight: 1 });
@@ -108,7 +109,7 @@ it('what limits a tenant costs the others nothing', async () => {
 });
 
 it('a renamed tenant keeps its limits', async () => {
-  const load = measureLoad();
+  const load = measureLoad(receiver);
   await limitTenant(database, { id: 'acme', max_in_flight: 2 });
   const endpoints = await flood(3, 20);
   await receiver.until((requests) => requests.length >= 10);
@@ -132,17 +133,3 @@ it('a tenant whose settings are deleted is not limited any more', async () => {
   await receiver.until((requests) => requests.length === 40);
   expect((await database.pool.query('select from posthorn.lane_rules')).rowCount).toBe(0);
 });
-
-/** Answers after 15 ms, and counts how many requests are under way. */
-function measureLoad(): { now: number; most: number } {
-  const load = { now: 0, most: 0 };
-  receiver.answer((_request, response) => {
-    load.now += 1;
-    load.most = Math.max(load.most, load.now);
-    setTimeout(() => {
-      load.now -= 1;
-      response.end();
-    }, 15);
-  });
-  return load;
-}

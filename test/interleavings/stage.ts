@@ -1,5 +1,6 @@
 import { isLockFailure } from '../../src/db/transaction.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
 import { lookSql } from './look.ts';
 
 // The rows that operations meet on: one endpoint, with a webhook of each kind that there is. They are put in place in one round trip
@@ -324,13 +325,16 @@ function placing(scene: Scene, { ids, lane, endpointId, running, cancelling }: K
 }
 
 /** A busy machine's autovacuum may hold a table for longer than a statement waits for its lock. */
-async function patiently(work: () => Promise<unknown>): Promise<void> {
-  for (let left = 20; ; left -= 1) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (left === 0 || !isLockFailure(error)) throw error;
-    }
-  }
+function patiently(work: () => Promise<unknown>): Promise<boolean> {
+  return eventually(
+    () =>
+      work().then(
+        () => true,
+        (error: unknown) => {
+          if (!isLockFailure(error)) throw error;
+          return false;
+        },
+      ),
+    'nobody else has a table locked',
+  );
 }

@@ -2,11 +2,9 @@ import { describe, expect, it, vi } from 'vitest';
 import type { LaneGroups } from '../../src/domain/lane.ts';
 import { LaneBook } from '../../src/lanes/lane-book.ts';
 import { Ring } from '../../src/lanes/ring.ts';
-import { of } from '../support/placed.ts';
+import { beginIn, endAll, originOnly } from '../support/placed.ts';
 
 // What tenants and origins may have in flight, rule by rule. test/lanes/tree-model.test.ts has them all together.
-
-const originOnly = (origin: string): LaneGroups => ({ tenant: null, origin });
 
 /** A book in which many lanes of these groups wait. */
 function bookWith(groups: readonly LaneGroups[], { most = 512, lanes = 40 } = {}): LaneBook {
@@ -25,66 +23,48 @@ const roomOf = (book: LaneBook, groups: LaneGroups, nowMs: number) =>
     .filter((wish) => wish.groups.origin === groups.origin && wish.groups.tenant === groups.tenant)
     .reduce((sum, { quota }) => sum + quota, 0);
 
-const begin = (
-  book: LaneBook,
-  groups: LaneGroups,
-  { count, nowMs = 0 }: { count: number; nowMs?: number },
-) =>
-  Array.from({ length: count }, (_, n) => {
-    const placed = of(`sent ${n}`, groups);
-    return { placed, begun: book.begin(placed, nowMs) };
-  });
-
-function end(
-  book: LaneBook,
-  flights: ReturnType<typeof begin>,
-  { answered, nowMs = 0 }: { answered: boolean; nowMs?: number },
-): void {
-  for (const { placed, begun } of flights) {
-    book.end(placed, { begun, verdict: 'overload', answered, nowMs });
-  }
-}
-
 const o = originOnly('o');
 
 describe('an origin', () => {
   it('has 16 slots over all its lanes, one more with each answer, and three quarters at most', () => {
     const book = bookWith([o], { most: 40 });
     expect(roomOf(book, o, 0)).toBe(16);
-    end(book, begin(book, o, { count: 16 }), { answered: true });
+    endAll(book, beginIn(book, o, { count: 16 }), { answered: true });
     // Less than half of 22 are in flight when the last ten end.
     expect(roomOf(book, o, 0)).toBe(22);
-    for (let n = 0; n < 3; n += 1) end(book, begin(book, o, { count: 30 }), { answered: true });
+    for (let n = 0; n < 3; n += 1)
+      endAll(book, beginIn(book, o, { count: 30 }), { answered: true });
     expect(roomOf(book, o, 0)).toBe(30);
   });
 
   it('has half of them after a failure without an answer, once for a burst, and rests at the last', () => {
     const book = bookWith([o]);
     for (const slots of [8, 4, 2, 1]) {
-      end(book, begin(book, o, { count: slots > 1 ? 3 : 1 }), { answered: false });
+      endAll(book, beginIn(book, o, { count: slots > 1 ? 3 : 1 }), { answered: false });
       expect(roomOf(book, o, 0)).toBe(slots);
     }
-    end(book, begin(book, o, { count: 1 }), { answered: false });
+    endAll(book, beginIn(book, o, { count: 1 }), { answered: false });
     expect([roomOf(book, o, 124), book.nextReadyMs, roomOf(book, o, 125)]).toEqual([0, 125, 1]);
   });
 
   it('has 16 at most while it has not answered for two seconds, and its own again with an answer', () => {
     const book = bookWith([o]);
-    for (let n = 0; n < 3; n += 1) end(book, begin(book, o, { count: 32 }), { answered: true });
-    const [first, ...others] = begin(book, o, { count: 18 });
+    for (let n = 0; n < 3; n += 1)
+      endAll(book, beginIn(book, o, { count: 32 }), { answered: true });
+    const [first, ...others] = beginIn(book, o, { count: 18 });
     const slots = roomOf(book, o, 1_999) + 18;
     expect(slots).toBeGreaterThan(40);
     expect(roomOf(book, o, 2_000)).toBe(0);
-    if (first !== undefined) end(book, [first], { answered: true, nowMs: 2_100 });
+    if (first !== undefined) endAll(book, [first], { answered: true, nowMs: 2_100 });
     expect(roomOf(book, o, 2_100)).toBe(slots - others.length);
   });
 
   it('begins with one slot when its breaker closes, and hears no more of failures from before', () => {
     const book = bookWith([o]);
-    const before = begin(book, o, { count: 1 });
+    const before = beginIn(book, o, { count: 1 });
     book.slowStartOrigin('o', 0);
     expect(roomOf(book, o, 0)).toBe(0);
-    end(book, before, { answered: true });
+    endAll(book, before, { answered: true });
     expect(roomOf(book, o, 0)).toBe(2);
   });
 
@@ -106,14 +86,15 @@ describe('a tenant', () => {
     const book = bookWith(groups);
     expect(book.choose(1_000, 0).reduce((sum, { quota }) => sum + quota, 0)).toBe(16);
     for (let n = 0; n < 6; n += 1) {
-      end(book, begin(book, { tenant: 't', origin: 'o' }, { count: 1 }), { answered: false });
+      endAll(book, beginIn(book, { tenant: 't', origin: 'o' }, { count: 1 }), { answered: false });
     }
     expect(book.choose(1_000, 1)).toHaveLength(1);
   });
 
   it('that works off a backlog gives slots back while others wait, down to four times the usual ones', () => {
     const book = bookWith([o]);
-    for (let n = 0; n < 9; n += 1) end(book, begin(book, o, { count: 64 }), { answered: true });
+    for (let n = 0; n < 9; n += 1)
+      endAll(book, beginIn(book, o, { count: 64 }), { answered: true });
     const before = roomOf(book, o, 0);
     expect(before).toBeGreaterThan(100);
     book.noteAge('0/0', { isBehind: true });
@@ -130,7 +111,7 @@ describe('the last quarter', () => {
   /** 24 groups hold 16 of 512 slots each, and do not answer. */
   function guarded() {
     const book = bookWith([...hanging, o]);
-    for (const groups of hanging.slice(0, 24)) begin(book, groups, { count: 16 });
+    for (const groups of hanging.slice(0, 24)) beginIn(book, groups, { count: 16 });
     return book;
   }
 
@@ -143,30 +124,31 @@ describe('the last quarter', () => {
 
   it('is for those that have answered lately, up to an equal share', () => {
     const book = bookWith([...hanging, o]);
-    end(book, begin(book, o, { count: 1 }), { answered: true });
-    for (const groups of hanging.slice(0, 24)) begin(book, groups, { count: 16 });
+    endAll(book, beginIn(book, o, { count: 1 }), { answered: true });
+    for (const groups of hanging.slice(0, 24)) beginIn(book, groups, { count: 16 });
     const share = Math.ceil(512 / 31);
     const wishes = book.choose(8, 10);
     expect(wishes.every(({ groups }) => groups.origin === 'o')).toBe(true);
     expect(book.constrained(10)).toEqual(expect.objectContaining({ o: 16 - 8 }));
-    begin(book, o, { count: share, nowMs: 10 });
+    beginIn(book, o, { count: share, nowMs: 10 });
     expect(book.choose(1_000, 10)).toEqual([]);
     expect(book.choose(1_000, 60_002)).toEqual([]);
   });
 
   it('comes free for one more group with each request that ends', () => {
     const book = bookWith([...hanging, o]);
-    const flights = hanging.slice(0, 24).flatMap((groups) => begin(book, groups, { count: 16 }));
+    const flights = hanging.slice(0, 24).flatMap((groups) => beginIn(book, groups, { count: 16 }));
     expect(book.choose(1_000, 10)).toEqual([]);
-    end(book, flights.slice(0, 3), { answered: false, nowMs: 20 });
+    endAll(book, flights.slice(0, 3), { answered: false, nowMs: 20 });
     expect(book.choose(1_000, 20).reduce((sum, { quota }) => sum + quota, 0)).toBe(3);
   });
 
   it('does not keep newcomers out when those who answer hold all other slots', () => {
     const well = Array.from({ length: 30 }, (_, n) => originOnly(`well ${n}`));
     const book = bookWith([...well, o]);
-    for (const groups of well) end(book, begin(book, groups, { count: 1 }), { answered: true });
-    for (const groups of well) begin(book, groups, { count: 16 });
+    for (const groups of well)
+      endAll(book, beginIn(book, groups, { count: 1 }), { answered: true });
+    for (const groups of well) beginIn(book, groups, { count: 16 });
     expect(roomOf(book, o, 10)).toBe(16);
   });
 });
@@ -182,9 +164,9 @@ describe('a choice', () => {
 
   it('does not look at what waits for a group that is full', () => {
     const book = bookWith([o], { lanes: 20_000 });
-    const flights = begin(book, o, { count: 16 });
+    const flights = beginIn(book, o, { count: 16 });
     expect(turnsOf(() => book.choose(100, 0))).toBeLessThan(5);
-    end(book, flights.slice(0, 1), { answered: true });
+    endAll(book, flights.slice(0, 1), { answered: true });
     expect(turnsOf(() => expect(book.choose(100, 0)).toHaveLength(2))).toBeLessThan(10);
   });
 
@@ -192,7 +174,7 @@ describe('a choice', () => {
     const groups = Array.from({ length: 1_000 }, (_, n) => originOnly(`o${n}`));
     const book = bookWith(groups, { most: 4_000, lanes: 5 });
     for (const group of groups.slice(10)) {
-      begin(book, group, { count: 1 });
+      beginIn(book, group, { count: 1 });
       book.slowStartOrigin(group.origin, 0);
     }
     book.choose(2_000, 0);
@@ -204,7 +186,7 @@ describe('what is known of groups', () => {
   it('is forgotten at once if nothing was learnt, and ten minutes after their last request', () => {
     const book = new LaneBook({ most: 512 });
     const t = { tenant: 't', origin: 'o' };
-    end(book, begin(book, t, { count: 1 }), { answered: false });
+    endAll(book, beginIn(book, t, { count: 1 }), { answered: false });
     expect(book.groupCount).toBe(2);
     book.sweep(600_000);
     expect(book.groupCount).toBe(2);
@@ -223,7 +205,7 @@ describe('what is known of groups', () => {
     const book = new LaneBook({ most: 512 });
     for (let n = 0; n < 20_001; n += 1) book.slowStartOrigin(`${n}`, 0);
     expect(book.groupCount).toBe(20_000);
-    end(book, begin(book, originOnly('new'), { count: 1 }), { answered: true });
+    endAll(book, beginIn(book, originOnly('new'), { count: 1 }), { answered: true });
     expect(book.groupCount).toBe(20_000);
     expect(book.constrained(0)['0']).toBeUndefined();
     expect(book.constrained(0)['1']).toBe(1);
@@ -231,7 +213,7 @@ describe('what is known of groups', () => {
 
   it('is kept for a lane that waits or is in flight, and it is a group of its own otherwise', () => {
     const book = new LaneBook({ most: 512 });
-    const [flight] = begin(book, o, { count: 1 });
+    const [flight] = beginIn(book, o, { count: 1 });
     book.addAll('sent 0');
     expect(book.choose(1, 0)).toMatchObject([{ lane: 'sent 0', groups: o }]);
     book.addAll('unknown');

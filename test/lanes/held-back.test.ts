@@ -2,37 +2,14 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { LaneGroups } from '../../src/domain/lane.ts';
 import { LaneBook } from '../../src/lanes/lane-book.ts';
-import { of } from '../support/placed.ts';
+import { beginIn, endAll, originOnly } from '../support/placed.ts';
 
 // Which tenants and origins a worker says it holds back, why, and since when.
-
-const originOnly = (origin: string): LaneGroups => ({ tenant: null, origin });
 
 function waitIn(book: LaneBook, groups: LaneGroups, lanes = 40): void {
   for (let n = 0; n < lanes; n += 1) {
     const lane = `${groups.tenant}/${groups.origin}/${n}`;
     book.add({ lane, priority: n % 2, dueMs: 1, groups });
-  }
-}
-
-const begin = (book: LaneBook, groups: LaneGroups, { count, nowMs = 0 }: Start) =>
-  Array.from({ length: count }, (_, n) => {
-    const placed = of(`${groups.origin} ${n}`, groups);
-    return { placed, begun: book.begin(placed, nowMs) };
-  });
-
-interface Start {
-  readonly count: number;
-  readonly nowMs?: number;
-}
-
-function end(
-  book: LaneBook,
-  flights: ReturnType<typeof begin>,
-  { answered, nowMs = 0 }: { answered: boolean; nowMs?: number },
-): void {
-  for (const { placed, begun } of flights) {
-    book.end(placed, { begun, verdict: 'overload', answered, nowMs });
   }
 }
 
@@ -43,16 +20,16 @@ const o = originOnly('o');
 
 it('is nobody while there is room, or nothing waits', () => {
   const book = new LaneBook({ most: 512 });
-  begin(book, originOnly('busy'), { count: 16 });
+  beginIn(book, originOnly('busy'), { count: 16 });
   waitIn(book, o);
-  begin(book, o, { count: 15 });
+  beginIn(book, o, { count: 15 });
   expect(book.heldBack(5_000)).toEqual([]);
 });
 
 it('is an origin that uses all its slots, and one that answers nothing after two seconds', () => {
   const book = new LaneBook({ most: 512 });
   waitIn(book, o);
-  begin(book, o, { count: 16 });
+  beginIn(book, o, { count: 16 });
   const one = { key: 'o', level: 'origin', inFlight: 16, slots: 16, sinceMs: 100 };
   book.choose(10, 100);
   expect(book.heldBack(100)).toMatchObject([{ ...one, reason: 'slots' }]);
@@ -62,7 +39,7 @@ it('is an origin that uses all its slots, and one that answers nothing after two
 it('is an origin that rests after it failed with its last slot, until it may try again', () => {
   const book = new LaneBook({ most: 512 });
   waitIn(book, o);
-  for (let n = 0; n < 5; n += 1) end(book, begin(book, o, { count: 1 }), { answered: false });
+  for (let n = 0; n < 5; n += 1) endAll(book, beginIn(book, o, { count: 1 }), { answered: false });
   expect(found(book, 124)).toEqual([['o', 'no_answer']]);
   expect(found(book, 125)).toEqual([]);
 });
@@ -71,7 +48,7 @@ it('is a tenant with slots in use, and not its origins, which have room', () => 
   const book = new LaneBook({ most: 512 });
   for (const origin of ['a', 'b']) {
     waitIn(book, { tenant: 't', origin });
-    begin(book, { tenant: 't', origin }, { count: 8 });
+    beginIn(book, { tenant: 't', origin }, { count: 8 });
   }
   expect(book.heldBack(0)).toMatchObject([
     { key: 't', level: 'tenant', reason: 'slots', inFlight: 16 },
@@ -87,32 +64,32 @@ it('is a tenant that uses all that its limits allow', () => {
   };
   book.own('t', { rule, nowMs: 0 });
   waitIn(book, groups);
-  begin(book, groups, { count: 1 });
+  beginIn(book, groups, { count: 1 });
   expect(found(book, 0)).toEqual([]);
-  begin(book, groups, { count: 1 });
+  beginIn(book, groups, { count: 1 });
   expect(found(book, 0)).toEqual([['t', 'limit']]);
 });
 
 it('is a top group with its equal share while the worker is nearly full', () => {
   const book = new LaneBook({ most: 40 });
-  const answering = begin(book, o, { count: 16 });
-  end(book, answering, { answered: true });
-  begin(book, o, { count: 22 });
-  for (let n = 0; n < 2; n += 1) begin(book, originOnly(`other ${n}`), { count: 4 });
+  const answering = beginIn(book, o, { count: 16 });
+  endAll(book, answering, { answered: true });
+  beginIn(book, o, { count: 22 });
+  for (let n = 0; n < 2; n += 1) beginIn(book, originOnly(`other ${n}`), { count: 4 });
   waitIn(book, o);
   // 30 of 40 are in flight, and three groups have work.
   expect(found(book, 0)).toEqual([['o', 'slots']]);
   const more = new LaneBook({ most: 40 });
-  end(more, begin(more, o, { count: 16 }), { answered: true });
-  begin(more, o, { count: 20 });
-  for (let n = 0; n < 2; n += 1) begin(more, originOnly(`other ${n}`), { count: 5 });
+  endAll(more, beginIn(more, o, { count: 16 }), { answered: true });
+  beginIn(more, o, { count: 20 });
+  for (let n = 0; n < 2; n += 1) beginIn(more, originOnly(`other ${n}`), { count: 5 });
   waitIn(more, o);
   expect(found(more, 0)).toEqual([['o', 'share']]);
 });
 
 it('is one that has not answered lately when groups like that hold all that they may, with a lane that waits', () => {
   const book = new LaneBook({ most: 40 });
-  for (let n = 0; n < 5; n += 1) begin(book, originOnly(`hangs ${n}`), { count: 6 });
+  for (let n = 0; n < 5; n += 1) beginIn(book, originOnly(`hangs ${n}`), { count: 6 });
   waitIn(book, o, 1);
   expect(book.choose(10, 3_000)).toEqual([]);
   expect(book.heldBack(3_000)).toEqual([
@@ -132,23 +109,23 @@ it('has been held back since the first look, unless it was not for more than two
   const book = new LaneBook({ most: 512 });
   waitIn(book, o);
   const since = (nowMs: number) => book.heldBack(nowMs).map(({ sinceMs }) => sinceMs);
-  let flights = begin(book, o, { count: 16 });
+  let flights = beginIn(book, o, { count: 16 });
   expect(since(1_000)).toEqual([1_000]);
   expect(since(3_000)).toEqual([1_000]);
-  end(book, flights, { answered: true, nowMs: 4_000 });
+  endAll(book, flights, { answered: true, nowMs: 4_000 });
   expect(since(5_000)).toEqual([]);
-  flights = begin(book, o, { count: 32, nowMs: 6_000 });
+  flights = beginIn(book, o, { count: 32, nowMs: 6_000 });
   expect(since(7_000)).toEqual([1_000]);
-  end(book, flights, { answered: true, nowMs: 8_000 });
+  endAll(book, flights, { answered: true, nowMs: 8_000 });
   expect(since(13_000)).toEqual([]);
-  begin(book, o, { count: 100, nowMs: 14_000 });
+  beginIn(book, o, { count: 100, nowMs: 14_000 });
   expect(since(14_000)).toEqual([14_000]);
 });
 
 it('is at most 50, those with requests in flight first', () => {
   const book = new LaneBook({ most: 40 });
   for (let n = 0; n < 60; n += 1) waitIn(book, originOnly(`waits ${n}`), 1);
-  for (let n = 0; n < 2; n += 1) begin(book, originOnly(`hangs ${n}`), { count: 16 });
+  for (let n = 0; n < 2; n += 1) beginIn(book, originOnly(`hangs ${n}`), { count: 16 });
   book.choose(10, 3_000);
   book.heldBack(3_000);
   for (let n = 0; n < 2; n += 1) waitIn(book, originOnly(`hangs ${n}`), 1);
@@ -175,18 +152,18 @@ it('is exactly what a choice gives nothing to, whatever happened before', () => 
   fc.assert(
     fc.property(fc.array(operation, { minLength: 1, maxLength: 40 }), (operations) => {
       const book = new LaneBook({ most: 40 });
-      const flights = new Map<LaneGroups, ReturnType<typeof begin>>();
+      const flights = new Map<LaneGroups, ReturnType<typeof beginIn>>();
       const waiting = new Map<string, LaneGroups>();
       let nowMs = 1_000;
       for (const { of: groups, what, count, afterMs } of operations) {
         nowMs += afterMs;
         const known = flights.get(groups) ?? [];
         flights.set(groups, known);
-        if (what === 'begin') known.push(...begin(book, groups, { count, nowMs }));
+        if (what === 'begin') known.push(...beginIn(book, groups, { count, nowMs }));
         else if (what === 'wait') {
           waitIn(book, groups, count);
           waiting.set(groups.origin, groups);
-        } else end(book, known.splice(0, count), { answered: what === 'answered', nowMs });
+        } else endAll(book, known.splice(0, count), { answered: what === 'answered', nowMs });
       }
       // As the loop does: what is held back is what the latest choice knew.
       book.choose(0, nowMs);

@@ -3,7 +3,17 @@ import { scanPayload, wakeChannel } from '../../src/db/names.ts';
 import { recordValues } from '../support/claimed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
-import { ask, type Columns, clear, idOf, inS, plant, runFile, whileHeld } from '../support/rows.ts';
+import {
+  ask,
+  type Columns,
+  clear,
+  idOf,
+  inS,
+  originOf,
+  plant,
+  runFile,
+  whileHeld,
+} from '../support/rows.ts';
 
 // Breakers of origins: what is counted into them, and which lanes of theirs have one.
 
@@ -16,10 +26,7 @@ let origin: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  const [row] = await ask<{ origin: string }>(database, 'select posthorn.origin_of($1) as origin', [
-    host,
-  ]);
-  origin = row?.origin ?? '';
+  origin = (await originOf(database, host)) ?? '';
 });
 
 afterAll(() => database.drop());

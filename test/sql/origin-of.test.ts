@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { originOf } from '../support/rows.ts';
 
 // Keys of origins and tenants, by which shares and breakers are counted.
 
@@ -11,14 +12,6 @@ beforeAll(async () => {
 
 afterAll(() => database.drop());
 
-async function originOf(url: string | null): Promise<string | null> {
-  const { rows } = await database.pool.query<{ origin: string | null }>(
-    'select posthorn.origin_of($1) as origin',
-    [url],
-  );
-  return rows[0]?.origin ?? null;
-}
-
 it.each([
   ['http://a.example/x', 'http://a.example/y/z?q=/'],
   ['http://a.example', 'http://a.example?q=1/2'],
@@ -27,7 +20,7 @@ it.each([
   ['HTTPS://A.Example/', 'https://a.example/'],
   ['http://[::1]:80/', 'http://[::1]/'],
 ])('of %s and %s is one', async (one, other) => {
-  expect(await originOf(one)).toBe(await originOf(other));
+  expect(await originOf(database, one)).toBe(await originOf(database, other));
 });
 
 it.each([
@@ -40,11 +33,11 @@ it.each([
   ['http://[::1]:80/', 'http://[::80]/'],
   ['http://a.example/b.example', 'http://b.example/'],
 ])('of %s and %s are two', async (one, other) => {
-  expect(await originOf(one)).not.toBe(await originOf(other));
+  expect(await originOf(database, one)).not.toBe(await originOf(database, other));
 });
 
 it('of no URL is null, and so is the key of no tenant', async () => {
-  expect(await originOf(null)).toBeNull();
+  expect(await originOf(database, null)).toBeNull();
   const { rows } = await database.pool.query(
     `select posthorn.tenant_key('') as own, posthorn.tenant_key(null) as none, posthorn.tenant_key('a') <> posthorn.tenant_key('b') as differ,
        posthorn.tenant_key('a') = posthorn.tenant_key('a') as is_same`,

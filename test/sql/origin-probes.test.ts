@@ -8,6 +8,7 @@ import {
   clear,
   idOf,
   inS,
+  originOf,
   plant,
   plantQueue,
   runFile,
@@ -25,10 +26,7 @@ let origin: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  const [row] = await ask<{ origin: string }>(database, 'select posthorn.origin_of($1) as origin', [
-    host,
-  ]);
-  origin = row?.origin ?? '';
+  origin = (await originOf(database, host)) ?? '';
 });
 
 afterAll(() => database.drop());

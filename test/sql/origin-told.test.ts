@@ -4,7 +4,7 @@ import { disableFailing } from '../../src/maintenance/disable.ts';
 import { prune } from '../../src/maintenance/prune.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint, type TestEndpoint } from '../support/endpoints.ts';
-import { ask, type Columns, clear, inS, plant, runFile } from '../support/rows.ts';
+import { type Columns, clear, inS, originOf, plant, runFile } from '../support/rows.ts';
 
 // What people are told of an origin that does not answer, and what it means for the endpoints there.
 
@@ -18,10 +18,7 @@ let idle: TestEndpoint;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  const [row] = await ask<{ origin: string }>(database, 'select posthorn.origin_of($1) as origin', [
-    host,
-  ]);
-  origin = row?.origin ?? '';
+  origin = (await originOf(database, host)) ?? '';
 });
 
 afterAll(() => database.drop());

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import program from '@sparticuz/chromium';
 import type { Browser, Page } from 'playwright-core';
 import { chromium } from 'playwright-core';
 import { canTest } from '../../harness/can-run.ts';
+import { eventually } from './eventually.ts';
 
 const screenshots = fileURLToPath(new URL('../../test-results/dashboard/', import.meta.url));
 
@@ -20,15 +20,12 @@ export async function startBrowser(): Promise<Browser | string> {
         headless: true,
       });
     // The program has just been unpacked, and a process that was forked meanwhile may hold it open for writing.
-    for (let left = 50; left > 0; left -= 1) {
-      try {
-        return await launch();
-      } catch (error) {
+    const launchIfFree = () =>
+      launch().catch((error: unknown) => {
         if (!String(error).includes('ETXTBSY')) throw error;
-        await delay(100);
-      }
-    }
-    return await launch();
+        return undefined;
+      });
+    return await eventually(launchIfFree, 'nobody has the browser open for writing');
   } catch (error) {
     const why = String(error).split('\n')[0] ?? 'unknown';
     canTest(false, `no browser can start here (${why}), which the tests of the dashboard need.`);

@@ -84,6 +84,19 @@ export async function ask<Row extends object = Record<string, unknown>>(
   return (await pool.query<Row & pg.QueryResultRow>(statement, [...values])).rows;
 }
 
+/** The key of the origin of a URL. */
+export async function originOf(
+  database: Pick<TestDatabase, 'pool'>,
+  url: string | null,
+): Promise<string | null> {
+  const [row] = await ask<{ origin: string | null }>(
+    database,
+    'select posthorn.origin_of($1) as origin',
+    [url],
+  );
+  return row?.origin ?? null;
+}
+
 /** Does the work while somebody else is in a transaction that has run the statement, and rolls that back. Fails if the work waits for it. */
 export async function whileHeld<Result>(
   { pool }: Pick<TestDatabase, 'pool'>,
