@@ -94,7 +94,10 @@ async function runOne(example: Example, world: World): Promise<Result> {
   try {
     await install(example);
   } catch (error) {
-    const verdict = { kind: 'bad', why: error instanceof Error ? error.message : String(error) } as const;
+    const verdict = {
+      kind: 'bad',
+      why: error instanceof Error ? error.message : String(error),
+    } as const;
     return example.receiver ? { example, verdict } : { example, verdicts: { commit: verdict } };
   }
   return example.receiver

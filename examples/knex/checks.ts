@@ -36,8 +36,10 @@ await answer({
 
   bulk: async () => {
     const rows = Array.from({ length: 1_000 }, (_, n) => ({ url: `${hooks}/bulk`, body: { n } }));
-    const added = await knex.batchInsert('posthorn.new_webhooks', rows, 500).returning('id');
-    return { count: added.length };
+    const ids = await knex
+      .batchInsert<NewWebhook & { id: string }>('posthorn.new_webhooks', rows, 500)
+      .returning('id');
+    return { count: ids.length };
   },
 
   illegal: async () => {

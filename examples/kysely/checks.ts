@@ -58,7 +58,11 @@ await answer({
 
   event: async () => {
     const event = { tenant: 'acme', event_type: 'order.created', body: { total: order.total } };
-    const added = await db.insertInto('posthorn.new_events').values(event).returning('id').execute();
+    const added = await db
+      .insertInto('posthorn.new_events')
+      .values(event)
+      .returning('id')
+      .execute();
     return { ids: idsOf(added) };
   },
 

@@ -1,6 +1,6 @@
 import { defineConfig } from '@mikro-orm/postgresql';
-import { NewEvent, NewWebhook } from './posthorn.ts';
 import { Order } from './order.ts';
+import { NewEvent, NewWebhook } from './posthorn.ts';
 
 export default defineConfig({
   clientUrl: process.env['DATABASE_URL'] ?? '',

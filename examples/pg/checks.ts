@@ -31,7 +31,9 @@ await answer({
     const text = `insert into posthorn.outbox (url, body, headers) values ($1, '{}', $2) returning id`;
     const url = `${hooks}/headers`;
     // pg sends an object as JSON.
-    return { ids: [...(await ids(text, [url, { 'X-Shop': 'a' }])), ...(await ids(text, [url, null]))] };
+    return {
+      ids: [...(await ids(text, [url, { 'X-Shop': 'a' }])), ...(await ids(text, [url, null]))],
+    };
   },
 
   bulk: async () => {

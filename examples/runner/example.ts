@@ -89,7 +89,8 @@ function filesNamed(name: string, folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isFile()) return entry.name === name ? [path] : [];
-    if (!entry.isDirectory() || entry.name.startsWith('.') || ignored.includes(entry.name)) return [];
+    if (!entry.isDirectory() || entry.name.startsWith('.') || ignored.includes(entry.name))
+      return [];
     return filesNamed(name, path);
   });
 }

@@ -142,7 +142,9 @@ const judges: Readonly<Record<Check, Judge>> = {
     const [id] = idsOf(answer);
     // At all endpoints that receive it, webhook-id is the event's id.
     const got = subscribed.filter(({ headers }) => headers['webhook-id'] === id);
-    return got.length === 1 ? good : bad(`${got.length} requests arrived with the event's id, not 1`);
+    return got.length === 1
+      ? good
+      : bad(`${got.length} requests arrived with the event's id, not 1`);
   },
   migration: ({ statements, unavailable }) => {
     if (typeof unavailable === 'string') return { kind: 'none', why: unavailable };

@@ -38,9 +38,17 @@ export async function install(example: Example): Promise<void> {
 /** Runs an example's program to its end. */
 export function runProgram(
   example: Example,
-  { args, env }: { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> },
+  {
+    args,
+    env,
+  }: { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> },
 ): Promise<Ended> {
-  return runToEnd([...example.run, ...args], { example, env, cwd: example.folder, withinMs: runMs });
+  return runToEnd([...example.run, ...args], {
+    example,
+    env,
+    cwd: example.folder,
+    withinMs: runMs,
+  });
 }
 
 /** Starts an example's program, in a process group of its own. Disposing ends the group. */
@@ -167,7 +175,8 @@ function killGroup(child: ChildProcess): void {
 function ourEnvironment(example: Example): Record<string, string | undefined> {
   const { PATH = '', ...others } = process.env;
   const kept = Object.entries(others).filter(
-    ([name]) => !/^(?:PG|POSTHORN_|npm_(?!config_(?:cache|registry|userconfig))|[A-Z]+_URL$)/.test(name),
+    ([name]) =>
+      !/^(?:PG|POSTHORN_|npm_(?!config_(?:cache|registry|userconfig))|[A-Z]+_URL$)/.test(name),
   );
   const packages = packagesOf(example);
   const path = packages === undefined ? [PATH] : [join(packages, 'node_modules/.bin'), PATH];

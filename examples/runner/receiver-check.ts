@@ -25,8 +25,13 @@ export async function checkReceiver(example: Example, world: World): Promise<Ver
     return bad(`It does not listen on PORT:\n${lastLines(program.output())}`);
   }
   const genuine = await send(world, { url, secret: `whsec_${key}` });
-  if (genuine !== 204) return bad(`It answers ${genuine ?? 'nothing'} to a genuine webhook, not 204`);
-  const strange = await post(url, { signed: '{}', sent: '{}', key: randomBytes(24).toString('base64') });
+  if (genuine !== 204)
+    return bad(`It answers ${genuine ?? 'nothing'} to a genuine webhook, not 204`);
+  const strange = await post(url, {
+    signed: '{}',
+    sent: '{}',
+    key: randomBytes(24).toString('base64'),
+  });
   if (strange !== 401) return bad(`It answers ${strange} to a signature of nobody, not 401`);
   const changed = await post(url, { signed: '{"total": 1}', sent: '{"total": 1000}', key });
   if (changed !== 401) return bad(`It answers ${changed} to a changed body, not 401`);

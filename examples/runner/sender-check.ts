@@ -65,7 +65,7 @@ function answersIn(stdout: string): {
   const lines = stdout.split('\n').filter((line) => line.trim() !== '');
   const parsed = lines.map((line) => ({ line, answer: asObject(line) }));
   return {
-    answers: parsed.flatMap(({ answer }) => answer ?? []),
+    answers: parsed.flatMap(({ answer }) => (answer === undefined ? [] : [answer])),
     strange: parsed.find(({ answer }) => answer === undefined)?.line,
   };
 }

@@ -37,15 +37,24 @@ export function asText(rows: readonly Row[]): string {
     Math.max(...cells.map((row) => row[index]?.length ?? 0)),
   );
   const lines = cells.map((row) =>
-    row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ').trimEnd(),
+    row
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .join('  ')
+      .trimEnd(),
   );
-  const troubles = rows.flatMap(({ title, verdicts }) =>
-    columns.flatMap((column) => {
-      const verdict = verdicts[column];
-      return verdict?.kind === 'bad' ? [`${title}, ${headings[column]}: ${verdict.why}`] : [];
-    }),
-  );
+  const troubles = rows.flatMap(troublesOf);
   return [...lines, ...(troubles.length > 0 ? ['', ...troubles] : [])].join('\n');
+}
+
+/** What went wrong, each once: a program that ended too soon leaves many columns without an answer. */
+function troublesOf({ title, verdicts }: Row): string[] {
+  const columnsOf = Map.groupBy(columns, (column) => {
+    const verdict = verdicts[column];
+    return verdict?.kind === 'bad' ? verdict.why : undefined;
+  });
+  return [...columnsOf].flatMap(([why, names]) =>
+    why === undefined ? [] : [`${title}, ${names.join(', ')}: ${why}`],
+  );
 }
 
 /**

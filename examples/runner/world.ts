@@ -36,7 +36,9 @@ const settledWithinMs = 120_000;
 export async function openWorld(signal: AbortSignal): Promise<World> {
   const log = createLog('warn');
   await using stack = new AsyncDisposableStack();
-  const server = stack.use(await startTemporaryPostgres({ name: 'examples', settings: testSettings, log }));
+  const server = stack.use(
+    await startTemporaryPostgres({ name: 'examples', settings: testSettings, log }),
+  );
   await migrate({ databaseUrl: server.url, log });
   await makeRoles({ databaseUrl: server.url, log, prefix: 'posthorn' });
   const admin = new pg.Client({ connectionString: server.url });
@@ -110,8 +112,12 @@ async function settle(admin: pg.Client, signal: AbortSignal): Promise<boolean> {
 }
 
 async function countOrders(admin: pg.Client): Promise<number | undefined> {
-  const { rows: tables } = await admin.query(`select where to_regclass('public.orders') is not null`);
+  const { rows: tables } = await admin.query(
+    `select where to_regclass('public.orders') is not null`,
+  );
   if (tables.length === 0) return undefined;
-  const { rows } = await admin.query<{ n: number }>('select count(*)::integer as n from public.orders');
+  const { rows } = await admin.query<{ n: number }>(
+    'select count(*)::integer as n from public.orders',
+  );
   return rows[0]?.n;
 }

@@ -47,7 +47,8 @@ await answer({
 
   key: async () => {
     const webhook = { url: `${hooks}/key`, body: {}, idempotencyKey: randomUUID() };
-    const first = await webhooks.insert(webhook);
+    // insert() writes the id into the object that it gets.
+    const first = await webhooks.insert({ ...webhook });
     const second = await webhooks
       .createQueryBuilder()
       .insert()

@@ -12,7 +12,7 @@ export const Order = new EntitySchema<Order>({
   name: 'Order',
   tableName: 'orders',
   columns: {
-    id: { type: 'bigint', primary: true, generated: 'identity', generatedIdentity: 'ALWAYS' },
+    id: { type: 'bigint', primary: true, generated: 'increment' },
     customer: { type: 'integer' },
     total: { type: 'numeric', precision: 12, scale: 2 },
   },

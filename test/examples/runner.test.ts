@@ -73,16 +73,33 @@ describe('an example', () => {
     ['id', 'is another', answering({ check: 'commit', ids: ['other'] })],
     ['id', 'is missing', answering({ check: 'commit' })],
     ['rollback', 'is sent', receiving(to('/rollback', 'r'))],
-    ['headers', 'are not sent', { arrived: good.arrived.map(({ path, headers }) => ({ path, headers: { ...headers, 'x-shop': undefined } })) }],
+    [
+      'headers',
+      'are not sent',
+      {
+        arrived: good.arrived.map(({ path, headers }) => ({
+          path,
+          headers: { ...headers, 'x-shop': undefined },
+        })),
+      },
+    ],
     ['headers', 'are sent once too often', receiving(to('/headers', 'h3'))],
-    ['bulk', 'is one short', { arrived: good.arrived.filter(({ headers }) => headers['x-webhook-id'] !== 'b7') }],
+    [
+      'bulk',
+      'is one short',
+      { arrived: good.arrived.filter(({ headers }) => headers['x-webhook-id'] !== 'b7') },
+    ],
     ['bulk', 'says another number', answering({ check: 'bulk', count: 999 })],
     ['illegal', 'does not name the rule', answering({ check: 'illegal', message: 'Failed' })],
     ['illegal', 'shows the secret', { output: `params: ftp://x,${secret}` }],
     ['key', 'has two ids', answering({ check: 'key', ids: ['k', 'l'] })],
     ['key', 'is sent twice', receiving(to('/key', 'k'))],
     ['event', 'reaches no endpoint', { subscribed: [] }],
-    ['migration', 'drops our table', answering({ check: 'migration', statements: ['DROP TABLE "posthorn"."outbox"'] })],
+    [
+      'migration',
+      'drops our table',
+      answering({ check: 'migration', statements: ['DROP TABLE "posthorn"."outbox"'] }),
+    ],
     ['producer', 'sends what was rolled back', receiving(to('/producer-rollback', 'x'))],
     ['key', 'prints nothing', { answers: [], trouble: 'It ended with 1' }],
   ])('whose %s %s is bad', (column, _how, over) => {
@@ -93,7 +110,10 @@ describe('an example', () => {
 
   it('says what a tool lacks that cannot be had here', () => {
     const answers = [{ check: 'migration', unavailable: 'no engine' }];
-    expect(judge(['migration'], { ...good, answers }).migration).toEqual({ kind: 'none', why: 'no engine' });
+    expect(judge(['migration'], { ...good, answers }).migration).toEqual({
+      kind: 'none',
+      why: 'no engine',
+    });
   });
 });
 
@@ -128,10 +148,13 @@ describe('the examples', () => {
     expect(() => chosen(examples, ['dizzle'])).toThrow('"dizzle" is none of');
   });
 
-  it.each(examples)('$name has a README, and does what its rows promise', ({ folder, checks, receiver }) => {
-    expect(existsSync(join(folder, 'README.md'))).toBe(true);
-    expect(checks.length > 0).toBe(!receiver);
-  });
+  it.each(examples)(
+    '$name has a README, and does what its rows promise',
+    ({ folder, checks, receiver }) => {
+      expect(existsSync(join(folder, 'README.md'))).toBe(true);
+      expect(checks.length > 0).toBe(!receiver);
+    },
+  );
 
   it('stand in docs/orms.md', () => {
     const text = readFileSync(new URL('../../docs/orms.md', import.meta.url), 'utf8');
