@@ -167,7 +167,8 @@ it('the rules fire', () => {
     'db/pools.ts',
   ]);
   expect(layerOf('db')).toBeGreaterThan(layerOf('domain'));
-  const foreign = "import pg from 'pg'; import type { A } from '../domain/a.ts'; export * from './b.ts';";
+  const foreign =
+    "import pg from 'pg'; import type { A } from '../domain/a.ts'; export * from './b.ts';";
   expect(foreignTo('producer', { name: 'producer/a.ts', text: foreign })).toEqual([
     'producer/a.ts imports pg',
     'producer/a.ts imports ../domain/a.ts',

@@ -70,8 +70,9 @@ function refusalIn(
   if (link === undefined) return undefined;
   const said = hide(textOf(link['originalMessage']) ?? textOf(link['message']) ?? '');
   const [hint] = firstOf(innermost, (one) => textOf(one['hint']));
-  const [named] = firstOf(innermost, (one) =>
-    textOf(one['constraint']) ?? textOf(one['constraint_name']),
+  const [named] = firstOf(
+    innermost,
+    (one) => textOf(one['constraint']) ?? textOf(one['constraint_name']),
   );
   const quoted = quotedRule.exec(said);
   return new RefusedError(hint === undefined ? said : `${said}. ${hint}`, {
