@@ -85,7 +85,7 @@ describe.each(Object.keys(receivers))('the receiver with %s', (name) => {
 
   it('refuses a body that is too large, and answers on', async () => {
     const { url } = theOne(name);
-    const { headers } = signedAsSent({ secrets: [secret] });
+    const { headers, body } = signedAsSent({ secrets: [secret] });
     const large = 'x'.repeat(1_048_577);
     const post = async (text: string | ReadableStream) =>
       (await fetch(url, { method: 'POST', headers, body: text, duplex: 'half' } as RequestInit))
@@ -93,13 +93,7 @@ describe.each(Object.keys(receivers))('the receiver with %s', (name) => {
     expect(await post(large)).toBe(413);
     // Without a Content-Length.
     expect(await post(new Blob([large]).stream())).toBe(413);
-    const good = signedAsSent({ secrets: [secret] });
-    const { status } = await fetch(url, {
-      method: 'POST',
-      headers: { ...good.headers, 'x-test': '1' },
-      body: good.body,
-    });
-    expect(status).toBe(204);
+    expect(await post(body)).toBe(204);
   });
 });
 

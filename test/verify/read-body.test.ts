@@ -153,9 +153,11 @@ describe('a request of fetch', () => {
 describe('a request of Node', () => {
   it('that breaks off is not taken for a whole one', async () => {
     const reason = Promise.withResolvers<string>();
-    const server = listen((request) => {
+    const server = createServer((request) => {
       reason.resolve(reasonOf(verifyNodeRequest(request, { secret })));
-    });
+    }).listen(0, '127.0.0.1');
+    servers.push(server);
+    await once(server, 'listening');
     const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
     socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"or', () =>
       socket.destroy(),
@@ -183,12 +185,6 @@ async function postTo(server: Server): Promise<{ status: number; text: string }>
   const signed = signedAsSent({ secrets: [secret] });
   const answer = await fetch(`http://127.0.0.1:${port}/hook`, { method: 'POST', ...signed });
   return { status: answer.status, text: await answer.text() };
-}
-
-function listen(onRequest: (request: NodeRequest) => void): Server {
-  const server = createServer((request) => onRequest(request)).listen(0, '127.0.0.1');
-  servers.push(server);
-  return server;
 }
 
 async function reasonOf(verifying: Promise<unknown>): Promise<string> {
