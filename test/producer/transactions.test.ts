@@ -16,7 +16,7 @@ import { type Library, libraries } from './libraries.ts';
 // What enqueue() and publish() do in the transactions of each library, with the rights of a producer and no others.
 
 const url = 'https://example.com/hooks';
-const secret = 'whsec_dGhpcyBpcyBub3QgYSBzZWNyZXQhISE=';
+const secret = 'whsec_dGhpcyBpcyBub3QgYSBzZWNyZXQgISEh';
 /** With all that one of the libraries could take for something of its own. */
 const odd = 'it\'s ? ?? :a ::b $1 $$ %s \\ \\? " 𝄞\n\t';
 
@@ -128,7 +128,8 @@ describe.each(Object.entries(libraries))('%s', (name, open) => {
     const error: unknown = await outcome.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(Error);
     expect(error).not.toBeInstanceOf(RefusedError);
-    expect(whole(error)).toContain('25P02');
+    // postgres.js throws the first error of a transaction, whoever has caught it.
+    expect(whole(error)).toMatch(name.includes('postgres.js') ? /25P02|23514/ : /25P02/);
     expect(whole(error)).not.toMatch(/4111|whsec_|dGhpcyB/);
   });
 });
@@ -262,7 +263,7 @@ describe('what is no transaction is refused, and the error says what it is:', ()
     await expect(refused).rejects.toThrow(TypeError);
     await expect(refused).rejects.toThrow(`enqueue() needs a transaction, but got ${kind}`);
     await expect(refused).rejects.toThrow('It takes a Client, PoolClient or Pool of pg; an sql of');
-    await expect(refused).rejects.not.toThrow('hush');
+    await expect(refused.catch((error: unknown) => `${error}`)).resolves.not.toContain('hush');
   });
 
   it('also for an empty list', async () => {
