@@ -1,0 +1,73 @@
+import { openServer } from '../../../harness/postgres.ts';
+import { readWal } from '../../counters.ts';
+
+/*
+ * `node bench/studies/producers/ways.ts [rounds]`: what 1,000 webhooks cost in one transaction, by each way to insert them:
+ * time, and bytes of WAL. docs/sending.md quotes it.
+ */
+
+const rows = 1_000;
+const url = `'https://example.com/hook'`;
+const body = `repeat('x', 200)`;
+const series = `from generate_series(1, ${rows}) as n`;
+const loop = (statement: string) =>
+  `do $$ begin for n in 1..${rows} loop ${statement}; end loop; end $$`;
+
+/** Loops run in the server, so that no round trip is measured. */
+const ways = {
+  'outbox, one statement': `insert into posthorn.outbox (url, body) select ${url}, ${body} ${series}`,
+  'outbox, a statement per row': loop(
+    `insert into posthorn.outbox (url, body) values (${url}, ${body})`,
+  ),
+  'enqueue(), one statement': `select posthorn.enqueue(url => ${url}, body => ${body}) ${series}`,
+  'enqueue(body jsonb), one statement': `select posthorn.enqueue(url => ${url}, body => to_jsonb(${body})) ${series}`,
+  'new_webhooks, one statement': `insert into posthorn.new_webhooks (url, body) select ${url}, ${body} ${series}`,
+  'new_webhooks with ids, one statement': `insert into posthorn.new_webhooks (id, url, body) select posthorn.uuid_v7(), ${url}, ${body} ${series}`,
+  'new_webhooks, a statement per row': loop(
+    `insert into posthorn.new_webhooks (url, body) values (${url}, ${body})`,
+  ),
+  'enqueue() with keys': `select posthorn.enqueue(url => ${url}, body => ${body}, idempotency_key => gen_random_uuid()::text) ${series}`,
+  'new_webhooks with keys': `insert into posthorn.new_webhooks (url, body, idempotency_key) select ${url}, ${body}, gen_random_uuid()::text ${series}`,
+} as const satisfies Readonly<Record<string, string>>;
+
+type Way = keyof typeof ways;
+
+const rounds = Number(process.argv[2] ?? 15);
+await using server = await openServer(process.env['DATABASE_URL'], { autovacuum: 'off' });
+await using database = await server.createDatabase();
+const { client } = database;
+const times = new Map<Way, number[]>();
+const wal = new Map<Way, number[]>();
+
+// The first round plans; it is not counted. No round finds the rows of another in the queue's pages.
+for (let round = 0; round <= rounds; round += 1) {
+  for (const [way, statement] of Object.entries(ways) as [Way, string][]) {
+    await client.query(
+      'truncate posthorn.outbox, posthorn.queue, posthorn.idempotency_keys; checkpoint',
+    );
+    await client.query('insert into posthorn.outbox (url, body) values ($1, $2)', [
+      'https://example.com/',
+      '{}',
+    ]);
+    const bytes = await readWal(client);
+    const began = performance.now();
+    await client.query(statement);
+    const took = performance.now() - began;
+    if (round === 0) continue;
+    times.set(way, [...(times.get(way) ?? []), took]);
+    wal.set(way, [...(wal.get(way) ?? []), (await readWal(client)) - bytes]);
+  }
+}
+
+for (const way of Object.keys(ways) as Way[]) {
+  const [ms, least, most] = [0.5, 0, 1].map((share) => at(times.get(way) ?? [], share));
+  const kb = Math.round(at(wal.get(way) ?? [], 0.5) / 1_000);
+  console.log(
+    `${way.padEnd(38)} ${ms?.toFixed(0).padStart(5)} ms (${least?.toFixed(0)} to ${most?.toFixed(0)})  ${kb} kB of WAL`,
+  );
+}
+
+function at(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.round(share * (sorted.length - 1))] ?? Number.NaN;
+}
