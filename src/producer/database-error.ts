@@ -23,8 +23,9 @@ export function databaseError(
   const chain = chainOf(error);
   const hide = hiding({ statement, secrets });
   const refusal = refusalIn(chain, hide);
-  if (refusal !== undefined) return refusal;
+  // Also of a refusal, because the library may throw its own error at the end of the transaction, as postgres.js does.
   for (const link of chain) clean(link, { hide, seen: new Set(chain) });
+  if (refusal !== undefined) return refusal;
   return error;
 }
 
@@ -70,8 +71,9 @@ function refusalIn(
   if (link === undefined) return undefined;
   const said = hide(textOf(link['originalMessage']) ?? textOf(link['message']) ?? '');
   const [hint] = firstOf(innermost, (one) => textOf(one['hint']));
-  const [named] = firstOf(innermost, (one) =>
-    textOf(one['constraint']) ?? textOf(one['constraint_name']),
+  const [named] = firstOf(
+    innermost,
+    (one) => textOf(one['constraint']) ?? textOf(one['constraint_name']),
   );
   const quoted = quotedRule.exec(said);
   return new RefusedError(hint === undefined ? said : `${said}. ${hint}`, {

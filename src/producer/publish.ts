@@ -19,7 +19,8 @@ import type { Transaction } from './transaction.ts';
  */
 export async function publish<Events extends object = KnownEvents>(
   tx: Transaction,
-  event: NewEvent<Events>,
+  // Without NoInfer, the types would follow from the event, which would then always fit.
+  event: NewEvent<NoInfer<Events>>,
 ): Promise<string> {
   const [id = ''] = await run(tx, {
     caller: 'publish',
@@ -35,7 +36,7 @@ export async function publish<Events extends object = KnownEvents>(
  */
 export async function publishMany<Events extends object = KnownEvents>(
   tx: Transaction,
-  events: readonly NewEvent<Events>[],
+  events: readonly NewEvent<NoInfer<Events>>[],
 ): Promise<string[]> {
   return await run(tx, {
     caller: 'publishMany',

@@ -174,8 +174,9 @@ const kinds: readonly Kind[] = [
   sequelize,
   sequelizeItself,
   knex,
-  postgresJs,
+  // The functions of some drivers have an unsafe() that does something else.
   queryMethod,
+  postgresJs,
 ];
 
 function runBySequelize(

@@ -13,7 +13,9 @@ const accepted = [
 
 /** Makes the error for something that is no transaction. It says what was given and what would be taken. */
 export function unknownTransaction(caller: string, given: unknown): TypeError {
-  return new TypeError(`${caller}() needs a transaction, but got ${described(given)}. It takes ${accepted}`);
+  return new TypeError(
+    `${caller}() needs a transaction, but got ${described(given)}. It takes ${accepted}`,
+  );
 }
 
 /** Its kind and the names of its methods. Never a value, because connections hold passwords. */

@@ -218,9 +218,9 @@ it('leaves the other rules to Postgres, which names the one that is broken', asy
 
 it('takes null for what is left out, as SQL does', async () => {
   const webhook = { url, body: '1', headers: null, secret: null, priority: null, endpointId: null };
-  expect(await stored(await enqueue(database.pool, webhook as unknown as NewWebhook))).toMatchObject(
-    { headers: null, secret: null, priority: 'normal' },
-  );
+  expect(
+    await stored(await enqueue(database.pool, webhook as unknown as NewWebhook)),
+  ).toMatchObject({ headers: null, secret: null, priority: 'normal' });
 });
 
 it('says so when the query of a client resolves to something else than rows with ids', async () => {
@@ -228,7 +228,9 @@ it('says so when the query of a client resolves to something else than rows with
   expect(await enqueue(own, { url, body: '1' })).toBe('x');
   for (const rows of [[], [{}], [{ id: 1 }], [{ id: 'x' }, { id: 'y' }], undefined]) {
     const odd = { query: async () => ({ rows }) };
-    await expect(enqueue(odd, { url, body: '1' })).rejects.toThrow('but it resolved to something else');
+    await expect(enqueue(odd, { url, body: '1' })).rejects.toThrow(
+      'but it resolved to something else',
+    );
   }
 });
 
@@ -271,7 +273,15 @@ describe('many webhooks', () => {
   it('have each what was said of it', async () => {
     const sendAt = new Date(Date.now() + 60_000);
     const [first = '', second = ''] = await enqueueMany(database.pool, [
-      { url, body: 'a', tenant: 'acme', headers: { a: 'b' }, secret: 'one', sendAt, maxAttempts: 2 },
+      {
+        url,
+        body: 'a',
+        tenant: 'acme',
+        headers: { a: 'b' },
+        secret: 'one',
+        sendAt,
+        maxAttempts: 2,
+      },
       { url: `${url}?2`, body: 'b', contentType: 'text/plain', priority: 'low' },
     ]);
     expect(await stored(first)).toMatchObject({
@@ -297,7 +307,10 @@ describe('many webhooks', () => {
   });
 
   it('are refused with the place of the one that is wrong', async () => {
-    const wrong = [{ url, body: '1' }, { url, body: '2', maxAttempts: 1.5 }];
+    const wrong = [
+      { url, body: '1' },
+      { url, body: '2', maxAttempts: 1.5 },
+    ];
     await expect(enqueueMany(database.pool, wrong)).rejects.toThrow(
       'webhooks[1]: The maxAttempts must be an integer',
     );

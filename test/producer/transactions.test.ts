@@ -11,14 +11,14 @@ import {
 } from '../../src/producer/index.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createTestRoles, type TestRoles } from '../support/roles.ts';
-import { libraries, type Library } from './libraries.ts';
+import { type Library, libraries } from './libraries.ts';
 
 // What enqueue() and publish() do in the transactions of each library, with the rights of a producer and no others.
 
 const url = 'https://example.com/hooks';
-const secret = 'whsec_dGhpcyBpcyBub3QgYSBzZWNyZXQhISE=';
+const secret = 'whsec_dGhpcyBpcyBub3QgYSBzZWNyZXQgISEh';
 /** With all that one of the libraries could take for something of its own. */
-const odd = "it's ? ?? :a ::b $1 $$ %s \\ \\? \" 𝄞\n\t";
+const odd = 'it\'s ? ?? :a ::b $1 $$ %s \\ \\? " 𝄞\n\t';
 
 let database: TestDatabase;
 let roles: TestRoles;
@@ -53,7 +53,7 @@ describe.each(Object.entries(libraries))('%s', (name, open) => {
 
   it('commits webhooks and events, byte for byte', async () => {
     const ids = await library.transaction(async (tx) => [
-      await enqueue(tx, { url, body: odd, headers: { 'X-Shop': "a'b\"c" }, secret }),
+      await enqueue(tx, { url, body: odd, headers: { 'X-Shop': 'a\'b"c' }, secret }),
       await publish(tx, { eventType: 'order.created', body: { odd }, tenant: 'acme' }),
       ...(await enqueueMany(tx, [
         { url, body: { n: 1 } },
@@ -65,7 +65,7 @@ describe.each(Object.entries(libraries))('%s', (name, open) => {
       ])),
     ]);
     expect(await stored(ids)).toEqual([
-      [odd, { 'X-Shop': "a'b\"c" }, null],
+      [odd, { 'X-Shop': 'a\'b"c' }, null],
       [JSON.stringify({ odd }), null, 'order.created'],
       ['{"n":1}', null, null],
       [odd, { a: 'b' }, null],
@@ -78,7 +78,12 @@ describe.each(Object.entries(libraries))('%s', (name, open) => {
     const ids: string[] = [];
     const rolledBack = library.transaction(async (tx) => {
       ids.push(await enqueue(tx, { url, body: '1', idempotencyKey: `${name} back` }));
-      ids.push(...(await enqueueMany(tx, [{ url, body: '2' }, { url, body: '3' }])));
+      ids.push(
+        ...(await enqueueMany(tx, [
+          { url, body: '2' },
+          { url, body: '3' },
+        ])),
+      );
       throw new Error('no');
     });
     await expect(rolledBack).rejects.toThrow('no');
@@ -123,7 +128,8 @@ describe.each(Object.entries(libraries))('%s', (name, open) => {
     const error: unknown = await outcome.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(Error);
     expect(error).not.toBeInstanceOf(RefusedError);
-    expect(whole(error)).toContain('25P02');
+    // postgres.js throws the first error of a transaction, whoever has caught it.
+    expect(whole(error)).toMatch(name.includes('postgres.js') ? /25P02|23514/ : /25P02/);
     expect(whole(error)).not.toMatch(/4111|whsec_|dGhpcyB/);
   });
 });
@@ -156,7 +162,10 @@ describe('libraries that are no dependency of the tests', () => {
   };
   const knexOnly = Object.assign(() => {}, {
     raw: async (text: string, bindings: string[]) => ({
-      rows: await rowsFor(text.replaceAll('?', () => '$1'), bindings),
+      rows: await rowsFor(
+        text.replaceAll('?', () => '$1'),
+        bindings,
+      ),
     }),
   });
   const kyselyOnly = {
@@ -208,7 +217,8 @@ describe('libraries that are no dependency of the tests', () => {
   it("reads the rule in Prisma's error", async () => {
     const cause = {
       originalCode: '23514',
-      originalMessage: 'new row for relation "outbox" violates check constraint "outbox_url_is_http"',
+      originalMessage:
+        'new row for relation "outbox" violates check constraint "outbox_url_is_http"',
     };
     const error = Object.assign(new Error('Invalid invocation'), {
       code: 'P2010',
@@ -237,15 +247,23 @@ describe('what is no transaction is refused, and the error says what it is:', ()
     ['a URL', 'postgres://app:hush@localhost/app', 'a value of type string'],
     ['a Promise', Promise.resolve({}), 'a Promise or a query: await it first'],
     ['an empty object', {}, 'an object without methods'],
-    ['an object of a class', new Repository(), 'an instance of Repository with the methods find, save'],
+    [
+      'an object of a class',
+      new Repository(),
+      'an instance of Repository with the methods find, save',
+    ],
     ['a function', () => {}, 'a function without methods'],
-    ['an object with a wrapped transaction', { tx: {}, run() {} }, 'an object with the methods run'],
+    [
+      'an object with a wrapped transaction',
+      { tx: {}, run() {} },
+      'an object with the methods run',
+    ],
   ])('%s', async (_what, tx, kind) => {
     const refused = enqueue(tx as unknown as Transaction, { url, body: '1' });
     await expect(refused).rejects.toThrow(TypeError);
     await expect(refused).rejects.toThrow(`enqueue() needs a transaction, but got ${kind}`);
     await expect(refused).rejects.toThrow('It takes a Client, PoolClient or Pool of pg; an sql of');
-    await expect(refused).rejects.not.toThrow('hush');
+    await expect(refused.catch((error: unknown) => `${error}`)).resolves.not.toContain('hush');
   });
 
   it('also for an empty list', async () => {

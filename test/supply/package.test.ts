@@ -146,7 +146,9 @@ describe('what the package has apart from its root', () => {
     for (const file of own) {
       const code = readFileSync(join(installed, file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '');
       const imported = [...code.matchAll(/(?:\bfrom|\bimport|\brequire)\s*\(?['"]([^'"]+)/g)];
-      expect(imported.map(([, path]) => path).filter((path) => !path?.startsWith('./'))).toEqual([]);
+      expect(imported.map(([, path]) => path).filter((path) => !path?.startsWith('./'))).toEqual(
+        [],
+      );
     }
   });
 

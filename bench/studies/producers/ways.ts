@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { openServer } from '../../../harness/postgres.ts';
 import { readWal } from '../../counters.ts';
 
 /*
  * `node bench/studies/producers/ways.ts [rounds]`: what 1,000 webhooks cost in one transaction, by each way to insert them:
- * time, and bytes of WAL. docs/sending.md quotes it.
+ * CPU time of the Postgres process, which other programs on the machine change little, time, and bytes of WAL. Linux only.
+ * docs/sending.md quotes it.
  */
 
 const rows = 1_000;
@@ -36,7 +38,9 @@ const rounds = Number(process.argv[2] ?? 15);
 await using server = await openServer(process.env['DATABASE_URL'], { autovacuum: 'off' });
 await using database = await server.createDatabase();
 const { client } = database;
+const { rows: pids } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
 const times = new Map<Way, number[]>();
+const cpu = new Map<Way, number[]>();
 const wal = new Map<Way, number[]>();
 
 // The first round plans; it is not counted. No round finds the rows of another in the queue's pages.
@@ -50,24 +54,35 @@ for (let round = 0; round <= rounds; round += 1) {
       '{}',
     ]);
     const bytes = await readWal(client);
-    const began = performance.now();
+    const [began, beganCpu] = [performance.now(), cpuMs()];
     await client.query(statement);
-    const took = performance.now() - began;
+    const [took, tookCpu] = [performance.now() - began, cpuMs() - beganCpu];
     if (round === 0) continue;
+    cpu.set(way, [...(cpu.get(way) ?? []), tookCpu]);
     times.set(way, [...(times.get(way) ?? []), took]);
     wal.set(way, [...(wal.get(way) ?? []), (await readWal(client)) - bytes]);
   }
 }
 
 for (const way of Object.keys(ways) as Way[]) {
-  const [ms, least, most] = [0.5, 0, 1].map((share) => at(times.get(way) ?? [], share));
-  const kb = Math.round(at(wal.get(way) ?? [], 0.5) / 1_000);
+  const kb = Math.round(at(wal.get(way), 0.5) / 1_000);
   console.log(
-    `${way.padEnd(38)} ${ms?.toFixed(0).padStart(5)} ms (${least?.toFixed(0)} to ${most?.toFixed(0)})  ${kb} kB of WAL`,
+    `${way.padEnd(38)} CPU ${rangeOf(cpu.get(way))}  time ${rangeOf(times.get(way))}  ${kb} kB of WAL`,
   );
 }
 
-function at(values: readonly number[], share: number): number {
+/** On the CPU so far, of the process that serves the connection. */
+function cpuMs(): number {
+  return Number(readFileSync(`/proc/${pids[0]?.pid}/schedstat`, 'utf8').split(' ')[0]) / 1_000_000;
+}
+
+/** Median, least and most. */
+function rangeOf(values: readonly number[] | undefined): string {
+  const [median, least, most] = [0.5, 0, 1].map((share) => at(values, share).toFixed(0));
+  return `${median?.padStart(4)} ms (${least} to ${most})`;
+}
+
+function at(values: readonly number[] = [], share = 0.5): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.round(share * (sorted.length - 1))] ?? Number.NaN;
 }
