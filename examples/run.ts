@@ -125,14 +125,23 @@ function report(results: readonly Result[], skipped: number): void {
 
 async function writePage(results: readonly Result[], examples: readonly Example[]): Promise<void> {
   const text = await readFile(page, 'utf8');
-  const titles = examples.filter(({ receiver }) => !receiver).map(({ title }) => title);
+  const titles = examples
+    .filter(({ receiver }) => !receiver)
+    .map(({ title }) => title)
+    .toSorted(byName);
   await writeFile(page, withRows(text, { rows: rowsOf(results), titles }));
 }
 
+/** In the order of their titles, so that those of a language stand together. */
 function rowsOf(results: readonly Result[]): Row[] {
-  return results.flatMap((result) =>
+  const rows = results.flatMap((result) =>
     'verdicts' in result
       ? [{ title: result.example.title, verdicts: result.verdicts, notes: result.example.notes }]
       : [],
   );
+  return rows.toSorted((a, b) => byName(a.title, b.title));
+}
+
+function byName(a: string, b: string): number {
+  return a.localeCompare(b, 'en');
 }
