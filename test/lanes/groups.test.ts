@@ -129,7 +129,7 @@ describe('the last quarter', () => {
     const share = Math.ceil(512 / 31);
     const wishes = book.choose(8, 10);
     expect(wishes.every(({ groups }) => groups.origin === 'o')).toBe(true);
-    expect(book.constrained(10)).toEqual(expect.objectContaining({ o: 16 - 8 }));
+    expect(book.offer(10).constrained).toEqual(expect.objectContaining({ o: 16 - 8 }));
     beginIn(book, o, { count: share, nowMs: 10 });
     expect(book.choose(1_000, 10)).toEqual([]);
     expect(book.choose(1_000, 60_002)).toEqual([]);
@@ -207,8 +207,8 @@ describe('what is known of groups', () => {
     expect(book.groupCount).toBe(20_000);
     endAll(book, beginIn(book, originOnly('new'), { count: 1 }), { answered: true });
     expect(book.groupCount).toBe(20_000);
-    expect(book.constrained(0)['0']).toBeUndefined();
-    expect(book.constrained(0)['1']).toBe(1);
+    expect(book.offer(0).constrained['0']).toBeUndefined();
+    expect(book.offer(0).constrained['1']).toBe(1);
   });
 
   it('is kept for a lane that waits or is in flight, and it is a group of its own otherwise', () => {

@@ -84,7 +84,8 @@ export class PlainScheduler {
       const rests = key === flight.groups.origin;
       if (ending === 'timeout') this.#fail(key, { flight, nowMs, rests });
       if (ending !== 'delivered' && ending !== 'http_500') continue;
-      this.#grow(key, this.#mostOfGroup);
+      // What answers only with failures gets back no more than it began with.
+      this.#grow(key, Math.min(ending === 'delivered' ? this.most : 16, this.#mostOfGroup));
       this.#of(key).answeredMs = nowMs;
     }
     this.flights.splice(this.flights.indexOf(flight), 1);
