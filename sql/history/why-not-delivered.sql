@@ -143,6 +143,7 @@ select
         date_trunc('second', now() - w.due_at), h.worker, h.what, date_trunc('second', h.since),
         case h.reason
           when 'no_answer' then format('it has %s requests in flight there, and gets no answer', h.in_flight)
+          when 'failing' then 'all answers lately were failures, so it keeps few slots'
           when 'limit' then 'it uses all that its own limits allow'
           when 'slots' then format('it uses all %s slots that it has earned', h.slots)
           when 'share' then 'the worker is nearly full, and it has its share of it'

@@ -1,5 +1,6 @@
 import {
   equalShare,
+  failingAfter,
   freeGroupSlots,
   hasAnsweredLately,
   initialGroupSlots,
@@ -253,6 +254,7 @@ export class Groups {
     if (group === undefined) return;
     if (end.answered) {
       group.answeredMs = end.nowMs;
+      group.failing = failingAfter(group.failing, end.isOverload);
       // What answers only with failures gets back what silence has cost it, but needs no more slots than any other.
       const maxSlots = end.isOverload ? this.#initial : this.#mostOfGroup;
       gain(group, { maxSlots, strain: this.#strain, round: this.#round });

@@ -59,6 +59,21 @@ describe('an origin', () => {
     expect(roomOf(book, o, 2_100)).toBe(slots - others.length);
   });
 
+  it('has four while it answers nothing but failures, and its own again with a success', () => {
+    const book = bookWith([o]);
+    const fail = (flights: ReturnType<typeof beginIn>) => {
+      for (const { placed, begun } of flights)
+        book.end(placed, { begun, verdict: 'overload', answered: true, nowMs: 0 });
+    };
+    // 1 - 0.95 ** 59 is the first beyond 0.95.
+    for (let n = 0; n < 58; n += 1) fail(beginIn(book, o, { count: 1 }));
+    expect(roomOf(book, o, 0)).toBe(16);
+    fail(beginIn(book, o, { count: 1 }));
+    expect(roomOf(book, o, 0)).toBe(4);
+    endAll(book, beginIn(book, o, { count: 1 }), { answered: true });
+    expect(roomOf(book, o, 0)).toBe(16);
+  });
+
   it('begins with one slot when its breaker closes, and hears no more of failures from before', () => {
     const book = bookWith([o]);
     const before = beginIn(book, o, { count: 1 });
