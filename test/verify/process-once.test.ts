@@ -1,0 +1,161 @@
+import { readFileSync } from 'node:fs';
+import type pg from 'pg';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { processOnce, receivedWebhooksTable, type SqlClient } from '../../src/verify/index.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { forFile } from '../support/world.ts';
+
+const database = forFile(createTestDatabase);
+
+beforeAll(async () => {
+  await database.pool.query(receivedWebhooksTable);
+  await database.pool.query('create table done (id text)');
+});
+
+it('has the table that the documentation has', () => {
+  const page = readFileSync(new URL('../../docs/receiving.md', import.meta.url), 'utf8');
+  expect(page).toContain(receivedWebhooksTable);
+});
+
+describe('work for a webhook', () => {
+  it('is done once, with its result', async () => {
+    expect(await committed('a')).toEqual({ isDuplicate: false, result: 'done a' });
+    expect(await committed('a')).toEqual({ isDuplicate: true });
+    expect(await doneOf('a')).toBe(1);
+  });
+
+  it('is done again when its transaction was rolled back', async () => {
+    const failing = inTransaction((client) =>
+      processOnce(client, 'b', async () => {
+        await client.query(`insert into done values ('b')`);
+        throw new Error('no');
+      }),
+    );
+    await expect(failing).rejects.toThrow('no');
+    expect(await doneOf('b')).toBe(0);
+    expect(await committed('b')).toEqual({ isDuplicate: false, result: 'done b' });
+    expect(await doneOf('b')).toBe(1);
+  });
+
+  it.each([
+    ['commits', 1, true],
+    ['rolls back', 1, false],
+  ] as const)(
+    'waits while another transaction has the same id, which %s',
+    async (how, times, isDuplicate) => {
+      const name = `c ${how}`;
+      const first = await database.pool.connect();
+      await first.query('begin');
+      await work(first, name);
+      const second = committed(name);
+      await eventually(async () => {
+        const { rows } = await database.pool.query(
+          `select from pg_stat_activity where wait_event_type = 'Lock' and query like 'insert into received%'`,
+        );
+        return rows.length > 0;
+      }, 'the second one waits');
+      await first.query(how === 'commits' ? 'commit' : 'rollback');
+      first.release();
+      expect((await second).isDuplicate).toBe(isDuplicate);
+      expect(await doneOf(name)).toBe(times);
+    },
+  );
+
+  it('is refused outside a transaction, and nothing is recorded', async () => {
+    let isDone = false;
+    const processing = processOnce(database.pool, 'd', () => {
+      isDone = true;
+    });
+    await expect(processing).rejects.toThrow(/must be in a transaction/);
+    expect(isDone).toBe(false);
+    expect((await committed('d')).isDuplicate).toBe(false);
+  });
+
+  it('is recorded in another table if that is asked for', async () => {
+    await database.pool.query(`create schema app`);
+    await database.pool.query(
+      receivedWebhooksTable.replace('received_webhooks', 'app.seen_webhooks'),
+    );
+    const options = { table: 'app.seen_webhooks' };
+    const once = () => inTransaction((client) => processOnce(client, 'a', () => 1, options));
+    expect(await once()).toEqual({ isDuplicate: false, result: 1 });
+    expect(await once()).toEqual({ isDuplicate: true });
+    const strange = { table: 'a; drop table done' };
+    await expect(processOnce(database.pool, 'a', () => 1, strange)).rejects.toThrow(
+      /table must be/,
+    );
+  });
+
+  it('needs an id', async () => {
+    await expect(processOnce(database.pool, '', () => 1)).rejects.toThrow(/webhook-id/);
+  });
+});
+
+describe('a client', () => {
+  const kinds: Readonly<Record<string, (client: pg.PoolClient) => SqlClient>> = {
+    'of pg': (client) => client,
+    'that gives rows': (client) => ({
+      query: async (text, values) => (await client.query(text, values)).rows,
+    }),
+    'that is a function': (client) => async (text, values) =>
+      (await client.query(text, values)).rows,
+    'like that of postgres.js': (client) =>
+      Object.assign(() => {}, {
+        unsafe: async (text: string, values: string[]) => (await client.query(text, values)).rows,
+      }) as unknown as SqlClient,
+    'like that of Prisma': (client) => ({
+      $queryRawUnsafe: async (text, ...values) => (await client.query(text, values)).rows,
+    }),
+  };
+
+  it.each(Object.entries(kinds))('%s is taken', async (kind, wrap) => {
+    const once = () =>
+      inTransaction((client) => processOnce(wrap(client), `by a client ${kind}`, () => 1));
+    expect(await once()).toEqual({ isDuplicate: false, result: 1 });
+    expect(await once()).toEqual({ isDuplicate: true });
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['nothing', undefined, /this is of type undefined/],
+    ['null', null, /this is null/],
+    ['an object of something else', new Map(), /an object \(Map\)/],
+    ['Knex', Object.assign(() => {}, { raw: () => {} }), /as in Knex/],
+    ['what gives no rows', async () => 1, /must resolve to rows/],
+  ])('that is none is refused: %s', async (_, client, message) => {
+    await expect(processOnce(client as SqlClient, 'x', () => 1)).rejects.toThrow(message);
+  });
+});
+
+function work(client: pg.PoolClient, id: string) {
+  return processOnce(client, id, async () => {
+    await client.query('insert into done values ($1)', [id]);
+    return `done ${id}`;
+  });
+}
+
+function committed(id: string) {
+  return inTransaction((client) => work(client, id));
+}
+
+async function inTransaction<Result>(
+  run: (client: pg.PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await database.pool.connect();
+  try {
+    await client.query('begin');
+    const result = await run(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
+  } finally {
+    client.release();
+  }
+}
+
+async function doneOf(id: string): Promise<number> {
+  const { rows } = await database.pool.query('select from done where id = $1', [id]);
+  return rows.length;
+}
