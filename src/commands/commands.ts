@@ -16,6 +16,7 @@ import {
   replayCommand,
   showReplayCommand,
 } from './replays.ts';
+import { reportCommand } from './report-command.ts';
 import { subscriptionCommands } from './subscription-commands.ts';
 import { tenantCommands } from './tenant-commands.ts';
 import { print } from './terminal.ts';
@@ -118,6 +119,7 @@ export const commands: readonly Command[] = [
     },
     run: async (given) => (await import('./tail.ts')).tailCommand(given),
   },
+  reportCommand,
   {
     name: 'retry',
     summary: 'resend a webhook that has ended, or send a waiting one now',
