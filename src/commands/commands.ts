@@ -10,6 +10,7 @@ import { eventTypeCommands } from './event-type-commands.ts';
 import { filterOptions, listOptions, statusOption } from './filter-options.ts';
 import { holdCommands } from './hold-commands.ts';
 import { keyCommands } from './keys.ts';
+import { listenCommand } from './listen-command.ts';
 import {
   cancelReplayCommand,
   listReplaysCommand,
@@ -119,6 +120,7 @@ export const commands: readonly Command[] = [
     },
     run: async (given) => (await import('./tail.ts')).tailCommand(given),
   },
+  listenCommand,
   reportCommand,
   {
     name: 'retry',
