@@ -9,6 +9,7 @@ import { eventCommands, publishCommand } from './event-commands.ts';
 import { eventTypeCommands } from './event-type-commands.ts';
 import { filterOptions, listOptions, statusOption } from './filter-options.ts';
 import { holdCommands } from './hold-commands.ts';
+import { initCommand } from './init-command.ts';
 import { keyCommands } from './keys.ts';
 import { listenCommand } from './listen-command.ts';
 import {
@@ -45,6 +46,7 @@ function running(
  * loading them takes longer than most commands do.
  */
 export const commands: readonly Command[] = [
+  initCommand,
   running('start', {
     worker: true,
     api: true,
