@@ -46,7 +46,6 @@ function running(
  * loading them takes longer than most commands do.
  */
 export const commands: readonly Command[] = [
-  initCommand,
   running('start', {
     worker: true,
     api: true,
@@ -54,6 +53,7 @@ export const commands: readonly Command[] = [
   }),
   running('worker', { worker: true, api: false, summary: 'only the worker' }),
   running('api', { worker: false, api: true, summary: 'only the API' }),
+  initCommand,
   {
     name: 'migrate',
     summary: 'bring the schema up to date and exit',
