@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { publish } from '../src/outbox/publish.ts';
+import { publish } from '../src/producer/index.ts';
 import { type Happening, happenings } from './arrivals.ts';
 import type { ShopEvents } from './event-types.ts';
 

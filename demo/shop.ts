@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { publish } from '../src/outbox/publish.ts';
+import { publish } from '../src/producer/index.ts';
 import { refusedShare, reminderShare } from './arrivals.ts';
 import type { Customer, Receiving, SideEndpoint } from './customers.ts';
 import { eventTypes, type ShopEvents } from './event-types.ts';

@@ -59,7 +59,14 @@ export interface Posthorn {
 }
 
 /**
- * Composes and starts Posthorn: database, migrations, worker, API.
+ * Starts Posthorn in this process: opens and migrates the database, then starts a worker, the API, or both.
+ *
+ *     const posthorn = await startPosthorn({ config: readConfig(env), log: createLog('info'), worker: true, api: false });
+ *     process.once('SIGTERM', () => posthorn.stop());
+ *
+ * It installs no signal handlers, and does not read the environment: that is for the program that embeds it. The worker
+ * shares the event loop with that program, so what blocks the one delays the other. A port is taken even without the API,
+ * for health and metrics (`config.port`; 0 is any free one).
  *
  * @throws when the database cannot be opened or migrated, or the port is taken. Nothing keeps running then.
  */

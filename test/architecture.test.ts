@@ -12,7 +12,7 @@ const instruments = ['bench', 'chaos', 'fuzz', 'mutate', 'demo', 'test'];
 
 /** What stands in a later row may import from earlier ones and from its own folder, never the other way. */
 const layers: readonly (readonly string[])[] = [
-  ['domain'],
+  ['domain', 'producer'],
   ['version.ts'],
   ['config'],
   ['events.ts', 'log.ts'],
@@ -21,7 +21,7 @@ const layers: readonly (readonly string[])[] = [
   ['queries'],
   ['cache'],
   ['metrics'],
-  ['outbox', 'input', 'lanes', 'http'],
+  ['input', 'lanes', 'http'],
   ['catalogue'],
   ['deliver'],
   ['alerts'],
@@ -137,6 +137,28 @@ it.each([
   expect(importers.filter(({ name }) => !name.startsWith(place))).toEqual([]);
 });
 
+describe('what the package has apart from its root', () => {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    exports: Readonly<Record<string, unknown>>;
+  };
+  const folders = Object.keys(exports)
+    .filter((name) => name !== '.')
+    .map((name) => name.slice('./'.length));
+
+  // Programs in any Node, in Bun, Deno or a browser load it, so it must not bring the server along.
+  it.each(folders)('%s imports only from its own folder', (folder) => {
+    const own = files.filter(({ name }) => name.startsWith(`${folder}/`));
+    expect(own.flatMap(({ name, text }) => foreignTo(folder, { name, text }))).toEqual([]);
+  });
+
+  it('is compiled to CommonJS too', () => {
+    const { include } = JSON.parse(readFileSync(join(root, 'tsconfig.cjs.json'), 'utf8')) as {
+      include: readonly string[];
+    };
+    expect(include).toEqual(folders.map((folder) => `src/${folder}`));
+  });
+});
+
 it('the rules fire', () => {
   expect(impure.test('const now = Date.now();')).toBe(true);
   expect(impure.test("import { readFile } from 'node:fs';")).toBe(true);
@@ -145,6 +167,12 @@ it('the rules fire', () => {
     'db/pools.ts',
   ]);
   expect(layerOf('db')).toBeGreaterThan(layerOf('domain'));
+  const foreign =
+    "import pg from 'pg'; import type { A } from '../domain/a.ts'; export * from './b.ts';";
+  expect(foreignTo('producer', { name: 'producer/a.ts', text: foreign })).toEqual([
+    'producer/a.ts imports pg',
+    'producer/a.ts imports ../domain/a.ts',
+  ]);
   const circle = new Map([
     ['a.ts', ['b.ts']],
     ['b.ts', ['c.ts']],
@@ -184,6 +212,15 @@ function importsOf({
   return [...text.matchAll(/(?:from|import)\s*\(?'(\.[^']+)'/g)].map(([, path = '']) =>
     relative(join(root, folder), resolve(here, path)),
   );
+}
+
+/** What a file imports that is not in its folder: files of ours and packages. */
+function foreignTo(folder: string, { name, text }: { name: string; text: string }): string[] {
+  const code = text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
+  return [...code.matchAll(/(?:\bfrom|\bimport|\brequire)\s*\(?'([^']+)'/g)]
+    .map(([, path = '']) => path)
+    .filter((path) => !path.startsWith('.') || !join(dirname(name), path).startsWith(`${folder}/`))
+    .map((path) => `${name} imports ${path}`);
 }
 
 /** A circle of imports, its first file again at its end; none: nothing. */

@@ -9,9 +9,8 @@ import { migrate } from '../src/db/migrate.ts';
 import { graphileMigration } from '../src/db/names.ts';
 import { makeRoles } from '../src/db/roles.ts';
 import { createLog } from '../src/log.ts';
-import { enqueue } from '../src/outbox/enqueue.ts';
-import { enqueueWithSlonik } from '../src/outbox/enqueue-with-slonik.ts';
 import type { Posthorn } from '../src/posthorn.ts';
+import { enqueue } from '../src/producer/index.ts';
 import { createQueryPool } from '../src/queries/pool.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
@@ -228,7 +227,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
       });
       ids.push(
         await slonik.transaction((connection) =>
-          enqueueWithSlonik(connection, { url: receiver.url, body: {} }),
+          enqueue(connection, { url: receiver.url, body: {} }),
         ),
       );
       await slonik.end();

@@ -60,15 +60,16 @@ const wrong = [
 
 /** Programs that publish, by the name of the right or the wrong thing in them. */
 const publishing = [
-  `import type { publish } from '${root}src/outbox/publish.ts';
-import type { Queryable } from '${root}src/outbox/run-statement.ts';
+  `import type { publish, publishMany, Transaction } from '${root}src/producer/index.ts';
 import type { PosthornEvents as E } from './posthorn-events.d.ts';
-declare const client: Queryable;
-declare const send: typeof publish;`,
+declare const client: Transaction;
+declare const send: typeof publish;
+declare const sendMany: typeof publishMany;`,
   `send<E>(client, { eventType: 'Point_moved-2', body: [1, 2], tenant: 'acme', priority: 'low' });`,
   `send<E>(client, { eventType: 'tree.grown', body: { value: 1 } });`,
   `send<E>(client, { eventType: 'any.thing', body: 'sent as it is' });`,
   `send(client, { eventType: 'order.paid', body: { anything: 1 } });`,
+  `sendMany<E>(client, [{ eventType: 'tree.grown', body: { value: 1 } }, { eventType: 'any.thing', body: [] }]);`,
   ...[
     `send<E>(client, { eventType: 'tree.grown', body: [1, 2] });`,
     `send<E>(client, { eventType: 'tree.grown', body: { valeu: 1 } });`,
@@ -76,6 +77,7 @@ declare const send: typeof publish;`,
     `send<E>(client, { eventType: 'tree.grown', body: '{"value":1}' });`,
     `send<E>(client, { eventType: 'tree.grown', body: { value: 1 }, priorty: 'low' });`,
     `send(client, { eventType: 'order.paid' });`,
+    `sendMany<E>(client, [{ eventType: 'tree.grown', body: { valeu: 1 } }]);`,
   ].map((line) => `// @ts-expect-error\n${line}`),
 ];
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { cp, mkdir, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,12 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
   dependencies: Record<string, string>;
   devDependencies: Record<string, string>;
+  exports: Record<string, unknown>;
 };
+/** What a program can import of the package without its server, such as "posthorn/producer". */
+const subpaths = Object.keys(manifest.exports)
+  .filter((name) => name !== '.')
+  .map((name) => `posthorn${name.slice(1)}`);
 const lock = JSON.parse(readFileSync(`${root}package-lock.json`, 'utf8')) as {
   packages: Record<
     string,
@@ -118,6 +123,67 @@ describe('the packed package', () => {
     } finally {
       await database.drop();
     }
+  });
+});
+
+describe('what the package has apart from its root', () => {
+  test.each(subpaths)('%s is the same for import and for require', async (name) => {
+    const load = async (type: string, all: string) => {
+      const code = `${all}; console.log(Object.keys(all).toSorted().join());`;
+      const args = [`--input-type=${type}`, '--eval', code];
+      return (await run(process.execPath, args, { cwd: directory })).stdout.trim();
+    };
+    const imported = await load('module', `import * as all from '${name}'`);
+    const required = await load('commonjs', `const all = require('${name}')`);
+    expect(imported).toMatch(/^\w+(,\w+)*$/);
+    expect(required).toBe(imported);
+  });
+
+  test.each(subpaths)('%s needs no other package', (name) => {
+    const folder = name.slice('posthorn/'.length);
+    const own = files.filter((file) => /^dist\/(?:cjs\/)?(\w+)\/.*js$/.exec(file)?.[1] === folder);
+    expect(own.length).toBeGreaterThan(1);
+    for (const file of own) {
+      const code = readFileSync(join(installed, file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '');
+      const imported = [...code.matchAll(/(?:\bfrom|\bimport|\brequire)\s*\(?['"]([^'"]+)/g)];
+      expect(imported.map(([, path]) => path).filter((path) => !path?.startsWith('./'))).toEqual(
+        [],
+      );
+    }
+  });
+
+  test('has types for programs of both kinds, in the strictest TypeScript', async () => {
+    const program = [
+      ...subpaths.map((name, at) => `export * as all${at} from '${name}';`),
+      `import { enqueue, enqueueMany, publish, RefusedError, type Transaction } from 'posthorn/producer';`,
+      `declare module 'posthorn/producer' { interface EventTypes { 'order.paid': { order: number } } }`,
+      `declare const tx: Transaction;`,
+      `export const webhook: Promise<string> = enqueue(tx, { url: 'https://a.example/', body: {} });`,
+      `export const ids: Promise<string[]> = enqueueMany(tx, [{ endpointId: 'x', body: 'y' }]);`,
+      `export const event = publish(tx, { eventType: 'order.paid', body: { order: 1 } });`,
+      `export const rule = (error: RefusedError): string | undefined => error.constraint;`,
+      ...[
+        `enqueue(tx, { url: 'https://a.example/' });`,
+        `enqueue({ run() {} }, { url: 'https://a.example/', body: {} });`,
+        `publish(tx, { eventType: 'order.paid', body: { order: '1' } });`,
+        `publish(tx, { eventType: 'order.payed', body: { order: 1 } });`,
+      ].map((line) => `// @ts-expect-error\n${line}`),
+    ].join('\n');
+    for (const type of ['module', 'commonjs']) {
+      await mkdir(join(directory, type));
+      await writeFile(join(directory, type, 'package.json'), JSON.stringify({ type }));
+      await writeFile(join(directory, type, 'program.ts'), program);
+    }
+    const compilerOptions = {
+      ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
+      ...{ module: 'nodenext', target: 'es2022', types: [], noEmit: true, skipLibCheck: false },
+    };
+    const config = { compilerOptions, include: ['*/program.ts'] };
+    await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(config));
+    const said = await run(join(root, 'node_modules/.bin/tsc'), ['-p', directory]).catch(
+      (error: { stdout: string }) => error,
+    );
+    expect(said.stdout).toBe('');
   });
 });
 

@@ -1,8 +1,6 @@
-import type { Client, PoolClient } from 'pg';
-import { describe, expect, expectTypeOf, it } from 'vitest';
-import { enqueue } from '../../src/outbox/enqueue.ts';
-import type { Queryable } from '../../src/outbox/run-statement.ts';
-import type { NewWebhook } from '../../src/outbox/webhook.ts';
+import type { PoolClient } from 'pg';
+import { describe, expect, it } from 'vitest';
+import { enqueue, enqueueMany, type NewWebhook } from '../../src/producer/index.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { forFile } from '../support/world.ts';
 
@@ -198,6 +196,8 @@ describe('is refused, and the transaction goes on,', () => {
     ['a BigInt in the body', { body: { a: 1n } }, 'body must be a JSON value'],
     ['a cycle in the body', { body: cycle }, 'body must be a JSON value'],
     ['an invalid date', { sendAt: new Date('no') }, 'sendAt must be a valid Date'],
+    ['NaN attempts', { maxAttempts: Number.NaN }, 'maxAttempts must be an integer'],
+    ['a list of headers', { headers: [] }, 'headers must be an object: this is an array'],
   ])('%s', async (_what, part, message) => {
     let id = '';
     await inTransaction(async (client) => {
@@ -216,13 +216,107 @@ it('leaves the other rules to Postgres, which names the one that is broken', asy
   await expect(refused).rejects.toMatchObject({ code: '23514', constraint: 'outbox_url_is_http' });
 });
 
-it('takes whatever has a query() like that of pg', async () => {
-  expectTypeOf<Client>().toExtend<Queryable>();
-  expectTypeOf<PoolClient>().toExtend<Queryable>();
+it('takes null for what is left out, as SQL does', async () => {
+  const webhook = { url, body: '1', headers: null, secret: null, priority: null, endpointId: null };
+  expect(
+    await stored(await enqueue(database.pool, webhook as unknown as NewWebhook)),
+  ).toMatchObject({ headers: null, secret: null, priority: 'normal' });
+});
+
+it('says so when the query of a client resolves to something else than rows with ids', async () => {
   const own = { query: async () => ({ rows: [{ id: 'x' }] }) };
   expect(await enqueue(own, { url, body: '1' })).toBe('x');
-  const odd = { query: async () => ({ rows: [] }) };
-  await expect(enqueue(odd, { url, body: '1' })).rejects.toThrow('query() must resolve to');
+  for (const rows of [[], [{}], [{ id: 1 }], [{ id: 'x' }, { id: 'y' }], undefined]) {
+    const odd = { query: async () => ({ rows }) };
+    await expect(enqueue(odd, { url, body: '1' })).rejects.toThrow(
+      'but it resolved to something else',
+    );
+  }
+});
+
+describe('many webhooks', () => {
+  const bodies = (ids: readonly string[]) =>
+    Promise.all(ids.map(async (id) => (await stored(id))?.['body']));
+
+  it('are enqueued by one statement, and their ids are in their order', async () => {
+    let statements = 0;
+    const counting = {
+      query: (text: string, values: unknown[]) => {
+        statements += 1;
+        return database.pool.query(text, values);
+      },
+    };
+    const webhooks = Array.from({ length: 1_000 }, (_, n) => ({ url, body: { n } }));
+    const ids = await enqueueMany(counting, webhooks);
+    const { rows } = await database.pool.query(
+      `select o.body
+       from unnest($1::uuid[]) with ordinality as n (id, place) join posthorn.outbox as o using (id)
+       order by n.place`,
+      [ids],
+    );
+    expect(rows.map(({ body }) => body)).toEqual(webhooks.map(({ body }) => JSON.stringify(body)));
+    expect(statements).toBe(1);
+  });
+
+  it('with the same idempotency key are one, also in one list', async () => {
+    const webhook = (body: string, idempotencyKey?: string) => ({ url, body, idempotencyKey });
+    const [first = '', second = '', third = '', fourth = ''] = await enqueueMany(database.pool, [
+      webhook('1', 'list a'),
+      webhook('2', 'list b'),
+      webhook('3', 'list a'),
+      webhook('4'),
+    ]);
+    expect(third).toBe(first);
+    expect(await bodies([first, second, fourth])).toEqual(['1', '2', '4']);
+  });
+
+  it('have each what was said of it', async () => {
+    const sendAt = new Date(Date.now() + 60_000);
+    const [first = '', second = ''] = await enqueueMany(database.pool, [
+      {
+        url,
+        body: 'a',
+        tenant: 'acme',
+        headers: { a: 'b' },
+        secret: 'one',
+        sendAt,
+        maxAttempts: 2,
+      },
+      { url: `${url}?2`, body: 'b', contentType: 'text/plain', priority: 'low' },
+    ]);
+    expect(await stored(first)).toMatchObject({
+      url,
+      tenant: 'acme',
+      headers: { a: 'b' },
+      secret: 'one',
+      content_type: 'application/json',
+      priority: 'normal',
+      send_at: sendAt,
+      max_attempts: 2,
+    });
+    expect(await stored(second)).toMatchObject({
+      url: `${url}?2`,
+      tenant: '',
+      headers: null,
+      secret: null,
+      content_type: 'text/plain',
+      priority: 'low',
+      send_at: null,
+      max_attempts: null,
+    });
+  });
+
+  it('are refused with the place of the one that is wrong', async () => {
+    const wrong = [
+      { url, body: '1' },
+      { url, body: '2', maxAttempts: 1.5 },
+    ];
+    await expect(enqueueMany(database.pool, wrong)).rejects.toThrow(
+      'webhooks[1]: The maxAttempts must be an integer',
+    );
+    const all = { url, body: '1' } as unknown as NewWebhook[];
+    await expect(enqueueMany(database.pool, all)).rejects.toThrow('The webhooks must be an array');
+  });
 });
 
 async function countWithKey(key: string): Promise<number> {

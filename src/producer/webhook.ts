@@ -1,5 +1,3 @@
-import type { Priority } from '../domain/priority.ts';
-
 /** A webhook to deliver to a URL or to a registered endpoint. Omitted fields get the defaults of posthorn.outbox. */
 export type NewWebhook = WebhookContent & (ToUrl | ToEndpoint);
 
@@ -20,24 +18,8 @@ interface WebhookContent extends Content<string | object> {
   readonly secret?: string | undefined;
 }
 
-/**
- * An event, for all endpoints of the tenant that subscribe to it. Omitted fields get the defaults of posthorn.outbox.
- *
- * With the interface that "posthorn types" generates, the compiler checks that the type is in the catalogue and the body
- * fits it: NewEvent<PosthornEvents>. A body that is a JSON string by itself has no such type, because a string is sent as
- * its text.
- */
-export type NewEvent<Events extends object = AnyEvents> = {
-  readonly [Type in keyof Events & string]: Content<BodyOf<Events[Type]>> & {
-    /** What happened, in words of letters, digits, "_" and "-" with dots between them, such as "order.paid". */
-    readonly eventType: Type;
-  };
-}[keyof Events & string];
-
-/** Events of all types, of whose bodies nothing is known. */
-export type AnyEvents = Readonly<Record<string, unknown>>;
-
-type BodyOf<Known> = unknown extends Known ? string | object : Exclude<Known, string>;
+/** Which of the webhooks that are due goes first. */
+export type Priority = 'high' | 'normal' | 'low';
 
 /** What webhooks and events have in common. */
 export interface Content<Body> {

@@ -1,7 +1,5 @@
-import { createPool } from 'slonik';
 import { describe, expect, it } from 'vitest';
-import { enqueue, publish, publishWithSlonik } from '../../src/index.ts';
-import type { NewEvent } from '../../src/outbox/webhook.ts';
+import { enqueue, type NewEvent, publish, publishMany } from '../../src/producer/index.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { forFile } from '../support/world.ts';
@@ -134,24 +132,25 @@ describe('an event', () => {
     );
   });
 
-  it('is published in the transaction of a slonik connection', async () => {
-    const pool = await createPool(database.url);
-    const ids: string[] = [];
-    await expect(
-      pool.transaction(async (transaction) => {
-        ids.push(await publishWithSlonik(transaction, event));
-        throw new Error('no');
-      }),
-    ).rejects.toThrow('no');
-    await pool.transaction(async (transaction) => {
-      ids.push(await publishWithSlonik(transaction, event));
-    });
-    await pool.end();
-    const [gone = '', there = ''] = ids;
-    expect([await stored(gone), await stored(there)]).toMatchObject([
-      undefined,
-      { event_type: 'order.paid', tenant: 'acme' },
-    ]);
+  it('is published along with others by one statement, the keyed ones once', async () => {
+    const endpoint_id = await subscriber('initech');
+    const events = ['order.paid', 'order.sent', 'other'].map((eventType) => ({
+      tenant: 'initech',
+      eventType,
+      body: { eventType },
+    }));
+    for (const more of [{}, { idempotencyKey: 'many' }]) {
+      const ids = await publishMany(
+        database.pool,
+        events.map((one) => ({ ...one, ...more })),
+      );
+      expect(await Promise.all(ids.map(webhooksOf))).toEqual(
+        'idempotencyKey' in more
+          ? [[{ endpoint_id }], [{ endpoint_id }], [{ endpoint_id }]]
+          : [[{ endpoint_id }], [{ endpoint_id }], []],
+      );
+      expect(new Set(ids).size).toBe('idempotencyKey' in more ? 1 : 3);
+    }
   });
 });
 
