@@ -35,7 +35,9 @@ describe('an outbox of one’s own', () => {
     select 'acme', 'order.paid', jsonb_build_object('id', id) from generate_series(1, 5) as id`;
 
   afterEach(async () => {
-    await database.pool.query('drop table if exists app_outbox; drop function if exists forward_to_posthorn()');
+    await database.pool.query(
+      'drop table if exists app_outbox; drop function if exists forward_to_posthorn()',
+    );
     await database.empty();
   });
 
@@ -69,7 +71,9 @@ describe('an outbox of one’s own', () => {
     await database.pool.query(block('create table app_outbox'));
     await database.pool.query(insert);
     await database.pool.query(block('create trigger forward_to_posthorn'));
-    await database.pool.query(`insert into app_outbox (tenant, event_type, payload) values ('acme', 'order.paid', '{"id": 6}')`);
+    await database.pool.query(
+      `insert into app_outbox (tenant, event_type, payload) values ('acme', 'order.paid', '{"id": 6}')`,
+    );
     expect(await rowsOf('select from app_outbox where sent_at is null')).toHaveLength(5);
     expect(await rowsOf('select body, idempotency_key from posthorn.events')).toEqual([
       { body: '{"id": 6}', idempotency_key: 'app-outbox-6' },
@@ -80,8 +84,20 @@ describe('an outbox of one’s own', () => {
 describe('the script that copies endpoints from Svix', () => {
   const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
   const endpoints = [
-    { id: 'ep_1', url: 'https://acme.example/one', description: 'Shop', filterTypes: ['order.paid', 'order.sent'], throttleRate: 20 },
-    { id: 'ep_2', url: 'https://acme.example/two', description: '', filterTypes: null, disabled: true },
+    {
+      id: 'ep_1',
+      url: 'https://acme.example/one',
+      description: 'Shop',
+      filterTypes: ['order.paid', 'order.sent'],
+      throttleRate: 20,
+    },
+    {
+      id: 'ep_2',
+      url: 'https://acme.example/two',
+      description: '',
+      filterTypes: null,
+      disabled: true,
+    },
     { id: 'ep_3', url: 'https://acme.example/three', description: '', channels: ['project_1'] },
     { id: 'ep_4', url: 'https://acme.example/four', description: '', filterTypes: ['not..words'] },
   ];
@@ -89,17 +105,26 @@ describe('the script that copies endpoints from Svix', () => {
   /** Answers as the OpenAPI document of Svix says, a page of two endpoints at a time. */
   async function startSvix(): Promise<{ url: string } & AsyncDisposable> {
     const answer = (path: string, iterator: string | null): unknown => {
-      if (path === '/api/v1/app') return { data: [{ id: 'app_1', uid: 'acme' }], done: true, iterator: 'end' };
+      if (path === '/api/v1/app')
+        return { data: [{ id: 'app_1', uid: 'acme' }], done: true, iterator: 'end' };
       if (path.endsWith('/secret')) return { key: secret };
       if (path.endsWith('/headers')) return { headers: { 'X-Shop': 'a' }, sensitive: [] };
       const from = Number(iterator ?? 0);
-      return { data: endpoints.slice(from, from + 2), done: from + 2 >= endpoints.length, iterator: `${from + 2}` };
+      return {
+        data: endpoints.slice(from, from + 2),
+        done: from + 2 >= endpoints.length,
+        iterator: `${from + 2}`,
+      };
     };
     const server = createServer((request, response) => {
       const { pathname, searchParams } = new URL(request.url ?? '', 'http://svix');
       const isAllowed = request.headers.authorization === 'Bearer token';
       response.writeHead(isAllowed ? 200 : 401, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(isAllowed ? answer(pathname, searchParams.get('iterator')) : { detail: 'no token' }));
+      response.end(
+        JSON.stringify(
+          isAllowed ? answer(pathname, searchParams.get('iterator')) : { detail: 'no token' },
+        ),
+      );
     });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const { port } = server.address() as AddressInfo;
@@ -121,7 +146,13 @@ describe('the script that copies endpoints from Svix', () => {
       await writeFile(script, block('// import-svix.mjs'));
       const run = async () => {
         const { stdout } = await promisify(execFile)(process.execPath, [script], {
-          env: { ...process.env, SVIX_URL: svix.url, SVIX_TOKEN: 'token', POSTHORN_URL: posthorn.address, POSTHORN_API_KEY: '' },
+          env: {
+            ...process.env,
+            SVIX_URL: svix.url,
+            SVIX_TOKEN: 'token',
+            POSTHORN_URL: posthorn.address,
+            POSTHORN_API_KEY: '',
+          },
         });
         return stdout.trimEnd().split('\n');
       };
@@ -140,8 +171,22 @@ describe('the script that copies endpoints from Svix', () => {
       );
       const common = { tenant: 'acme', secret, headers: { 'X-Shop': 'a' } };
       expect(rows).toEqual([
-        { ...common, url: 'https://acme.example/one', description: 'Shop ep_1', status: 'active', rate_limit_per_s: 20, types: ['order.paid', 'order.sent'] },
-        { ...common, url: 'https://acme.example/two', description: 'ep_2', status: 'disabled', rate_limit_per_s: null, types: ['*'] },
+        {
+          ...common,
+          url: 'https://acme.example/one',
+          description: 'Shop ep_1',
+          status: 'active',
+          rate_limit_per_s: 20,
+          types: ['order.paid', 'order.sent'],
+        },
+        {
+          ...common,
+          url: 'https://acme.example/two',
+          description: 'ep_2',
+          status: 'disabled',
+          rate_limit_per_s: null,
+          types: ['*'],
+        },
       ]);
     } finally {
       await rm(folder, { recursive: true });
