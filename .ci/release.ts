@@ -74,7 +74,8 @@ export function releaseOf(
 export function notesOf(changelog: string, version: string): string | undefined {
   const heading = `## [${version}] - `;
   const section = changelog.split(/^(?=## \[)/m).find((part) => part.startsWith(heading));
-  const [, date = '', text = ''] = /^(.*)\n([\s\S]*)$/.exec(section?.slice(heading.length) ?? '') ?? [];
+  const [, date = '', text = ''] =
+    /^(.*)\n([\s\S]*)$/.exec(section?.slice(heading.length) ?? '') ?? [];
   if (!/^\d{4}-\d{2}-\d{2}$/.test(date.trim())) return undefined;
   // Links of a Keep a Changelog stand at the end of the file, under the last section.
   const notes = text.replaceAll(/^\[[^\]]+\]: \S+$/gm, '').trim();
@@ -91,9 +92,10 @@ function isHigher(tag: string, than: string): boolean {
 
 function main([command, tag = '']: readonly string[]): void {
   const read = (name: string) => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8');
-  const files = Object.fromEntries(
-    Object.keys(places).map((name) => [name, read(name)]),
-  ) as Record<ReleaseFile, string>;
+  const files = Object.fromEntries(Object.keys(places).map((name) => [name, read(name)])) as Record<
+    ReleaseFile,
+    string
+  >;
   const tags = execFileSync('git', ['tag', '--list', 'v*'], { encoding: 'utf8' }).split('\n');
   const release = releaseOf(tag, { files, tags });
   if (command === 'check') {

@@ -77,7 +77,9 @@ async function copy(
   },
 ): Promise<void> {
   const words = text.split(/\s+/);
-  const stage = words[0]?.startsWith('--from=') ? words.shift()?.slice('--from='.length) : undefined;
+  const stage = words[0]?.startsWith('--from=')
+    ? words.shift()?.slice('--from='.length)
+    : undefined;
   const to = words.pop() ?? '';
   const target = to.startsWith('/') ? join(place, to) : resolve(workdir, to);
   for (const word of words) {

@@ -85,7 +85,9 @@ describe('the values', () => {
   it('have the settings of the manifests, and Posthorn takes them', () => {
     expect(values.settings).toEqual(find(manifests, 'ConfigMap', 'posthorn').data);
     readConfig(values.settings);
-    expect(values.image.repository).toBe(parse(read('kubernetes/kustomization.yaml')).images[0].newName);
+    expect(values.image.repository).toBe(
+      parse(read('kubernetes/kustomization.yaml')).images[0].newName,
+    );
   });
 });
 
@@ -256,7 +258,9 @@ describe.skipIf(!hasHelm)('the chart', () => {
         ...['install', 'posthorn', chart, '--dry-run=client', '--namespace', 'hooks'],
         ...['--set', `existingSecret=posthorn${set}`],
       ]).replace(/^[\s\S]*NOTES:\n/, '');
-    expect(notes('')).toMatch(/exec --namespace hooks deployment\/posthorn-worker -- posthorn keys/);
+    expect(notes('')).toMatch(
+      /exec --namespace hooks deployment\/posthorn-worker -- posthorn keys/,
+    );
     expect(notes(',api.enabled=false,worker.replicas=1')).toMatch(/One worker alone/);
   });
 });
@@ -282,7 +286,8 @@ function isPartOf(part: Record<string, string>, whole: Record<string, string>): 
 
 /** The names of values that are no maps of values: worker.replicas, but not what is in worker.resources. */
 function pathsOf(given: object, prefix = ''): string[] {
-  const open = /^(settings|podSecurityContext|securityContext)$|(resources|Probe|podDisruptionBudget)$/;
+  const open =
+    /^(settings|podSecurityContext|securityContext)$|(resources|Probe|podDisruptionBudget)$/;
   return Object.entries(given).flatMap(([name, value]) => {
     const path = `${prefix}${name}`;
     const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);

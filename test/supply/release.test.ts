@@ -21,7 +21,10 @@ function filesOf(wanted: string): Record<ReleaseFile, string> {
   const files = Object.fromEntries(
     names.map((name) => [name, here[name].replaceAll(version, wanted)]),
   ) as Record<ReleaseFile, string>;
-  return { ...files, 'CHANGELOG.md': `# Changelog\n\n## [${wanted}] - 2026-12-01\n\n- It works.\n` };
+  return {
+    ...files,
+    'CHANGELOG.md': `# Changelog\n\n## [${wanted}] - 2026-12-01\n\n- It works.\n`,
+  };
 }
 
 describe('a tag', () => {
@@ -45,7 +48,10 @@ describe('a tag', () => {
   it('is refused with everything that is not ready', () => {
     const files = { ...filesOf('1.2.3'), 'CHANGELOG.md': '## [Unreleased]\n\n- Something.\n' };
     const ofChart = files['ops/helm/posthorn/Chart.yaml'];
-    files['ops/helm/posthorn/Chart.yaml'] = ofChart.replace('appVersion: 1.2.3', 'appVersion: 1.2.2');
+    files['ops/helm/posthorn/Chart.yaml'] = ofChart.replace(
+      'appVersion: 1.2.3',
+      'appVersion: 1.2.2',
+    );
     expect(() => releaseOf('v1.2.3', { files, tags: [] })).toThrow(
       'ops/helm/posthorn/Chart.yaml must be of version 1.2.3: it is of 1.2.2\n' +
         'CHANGELOG.md must have a section "## [1.2.3] - YYYY-MM-DD" with some text',
@@ -78,9 +84,7 @@ describe('the text of a release', () => {
 `;
 
   it('is its section of the changelog', () => {
-    expect(notesOf(changelog, '1.1.0')).toBe(
-      '### Added\n\n- It works, see [the docs](docs/).',
-    );
+    expect(notesOf(changelog, '1.1.0')).toBe('### Added\n\n- It works, see [the docs](docs/).');
     expect(notesOf(changelog, '1.0.0')).toBe('- The first.');
   });
 

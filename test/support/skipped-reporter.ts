@@ -34,7 +34,9 @@ export default class SkippedReporter implements Reporter {
     if ((process.env['POSTHORN_TEST_COMPLETE'] ?? '') === '') return;
     const without = (process.env['POSTHORN_TEST_WITHOUT'] ?? '').split(' ');
     const isExcused = (reason: string) =>
-      without.includes(/(?:Debian has it in|See CONTRIBUTING\.md for) (\S+)\.$/.exec(reason)?.[1] ?? '-');
+      without.includes(
+        /(?:Debian has it in|See CONTRIBUTING\.md for) (\S+)\.$/.exec(reason)?.[1] ?? '-',
+      );
     const isNoted = modules.some((module) => notesIn(module).length > 0);
     if (this.#reasons.size > 0 && [...this.#reasons].every(isExcused) && !isNoted) return;
     console.error('The run fails because POSTHORN_TEST_COMPLETE is set: no test may be skipped.');
