@@ -16,7 +16,8 @@ COPY . .
 RUN npm pack --pack-destination /tmp && mkdir /app && tar -xzf /tmp/posthorn-*.tgz -C /app --strip-components=1 && cp package-lock.json /app
 WORKDIR /app
 # The versions of the lockfile. The embedded Postgres is a dev dependency, so the image holds none: it needs DATABASE_URL.
-RUN npm ci --omit=dev --no-audit --no-fund
+# Without what is optional, too: npm counts the TypeScript compiler, an optional peer of a library of a library, among that.
+RUN npm ci --omit=dev --omit=optional --no-audit --no-fund
 # As npm makes a command of a package that it installs, so that "docker exec … posthorn status" works as well.
 RUN mkdir bin && chmod 755 dist/cli.js && ln -s ../dist/cli.js bin/posthorn
 
