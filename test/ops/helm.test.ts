@@ -5,7 +5,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { canRun } from '../../harness/can-run.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { settingNames } from '../../src/config/settings.ts';
-import { chart, type Document, renderChart, runHelm } from '../support/helm.ts';
+import { chart, type Document, renderChart, renderNotes, runHelm } from '../support/helm.ts';
 import { validateManifest } from '../support/kubernetes.ts';
 
 // The Helm chart: what it makes by default is what ops/kubernetes has, and everything it can make fits the published schemas.
@@ -252,16 +252,12 @@ describe.skipIf(!hasHelm)('the chart', () => {
     expect(refusal).not.toThrow('geheim');
   });
 
-  it('says what comes next', () => {
-    const notes = (set: string) =>
-      runHelm([
-        ...['install', 'posthorn', chart, '--dry-run=client', '--namespace', 'hooks'],
-        ...['--set', `existingSecret=posthorn${set}`],
-      ]).replace(/^[\s\S]*NOTES:\n/, '');
-    expect(notes('')).toMatch(
-      /exec --namespace hooks deployment\/posthorn-worker -- posthorn keys/,
+  it('says what comes next', async () => {
+    expect(await renderNotes(least)).toMatch(
+      /2 workers, 2 APIs\.[\s\S]* exec --namespace posthorn deployment\/posthorn-worker -- posthorn keys create --name admin\n/,
     );
-    expect(notes(',api.enabled=false,worker.replicas=1')).toMatch(/One worker alone/);
+    const alone = { ...least, api: { enabled: false }, worker: { replicas: 1 } };
+    expect(await renderNotes(alone)).toMatch(/One worker alone/);
   });
 });
 
