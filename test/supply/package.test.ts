@@ -56,7 +56,8 @@ describe('the packed package', () => {
   test('has what is read at run time', () => {
     const needed = ['sql', 'migrations'].flatMap((folder) =>
       readdirSync(root + folder, { recursive: true, encoding: 'utf8' })
-        .filter((name) => name.endsWith('.sql'))
+        // The dump of the schema is for those who read the repository.
+        .filter((name) => name.endsWith('.sql') && name !== 'schema.sql')
         .map((name) => `${folder}/${name}`),
     );
     expect(files).toEqual(
@@ -79,6 +80,7 @@ describe('the packed package', () => {
     expect(files.filter((file) => /^dashboard\/.*(?<!\.(?:html|js|css|svg))$/.test(file))).toEqual(
       [],
     );
+    expect(files.filter((file) => /\.(png|svg)$/.test(file))).toEqual(['dashboard/icon.svg']);
     expect(
       files.filter((file) => /\.test\.[jt]s|(?<!\.d)\.ts$|(?:^|\/)\.|\.pem$|\.key$/.test(file)),
     ).toEqual([]);
