@@ -24,7 +24,7 @@ const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
 const lock = JSON.parse(readFileSync(`${root}package-lock.json`, 'utf8')) as {
   packages: Record<
     string,
-    { integrity?: string; resolved?: string; dev?: boolean; link?: boolean }
+    { integrity?: string; resolved?: string; dev?: boolean; devOptional?: boolean; link?: boolean }
   >;
 };
 let directory: string;
@@ -151,9 +151,11 @@ describe('the dependencies', () => {
       expect(listed.get(name), name).toBe(wanted);
     }
     for (const name of Object.keys(manifest.devDependencies)) {
-      if (lock.packages[`node_modules/${name}`]?.dev === true)
-        expect(listed.has(name), name).toBe(false);
+      const { dev, devOptional } = lock.packages[`node_modules/${name}`] ?? {};
+      if (dev === true || devOptional === true) expect(listed.has(name), name).toBe(false);
     }
+    // Nor do those that only they need.
+    expect([...listed.keys()].filter((name) => name.startsWith('@typescript/'))).toEqual([]);
   });
 });
 
