@@ -83,6 +83,17 @@ describe('a webhook', () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  it('is not sent again because the caller throws when an answer is seen', async () => {
+    await using server = await answering([accepted]);
+    const onAnswer = () => {
+      throw new Error('of the caller');
+    };
+    await expect(clientOf(server).sendWebhook({ url, body: 1 }, { onAnswer })).rejects.toThrow(
+      'of the caller',
+    );
+    expect(server.requests).toHaveLength(1);
+  });
+
   it('is given up after the last retry', async () => {
     await using server = await answering([problem(503, 'too_busy')]);
     const error = await errorOf(clientOf(server, { retries: 3 }).sendWebhook({ url, body: 1 }));

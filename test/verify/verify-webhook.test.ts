@@ -195,6 +195,42 @@ describe('a request that is not genuine', () => {
     expect(await reasonOf(request, { secret: whsec })).toBe(reason);
   });
 
+  it.each<[string, VerificationReason]>([
+    ['nonsense', 'malformed_header'],
+    ['t=now,v1=00', 'malformed_header'],
+    [`t=${nowS()}`, 'malformed_header'],
+    [`t=${nowS()},v1=é,v2=00`, 'malformed_header'],
+    [`t=${nowS()},v1=00,v1=`, 'wrong_signature'],
+    [`t=${nowS()}${',v1=00'.repeat(11)}`, 'malformed_header'],
+  ])('is refused with a reason when X-Webhook-Signature is %s', async (value, reason) => {
+    const options = { secret: whsec, header: 'x-webhook-signature' } as const;
+    expect(await reasonOf(withHeader('x-webhook-signature', value), options)).toBe(reason);
+  });
+
+  it('is refused by a WebhookVerificationError and nothing else, whatever it holds', async () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('v1,', 'v1a,AAAA', `v1a,${'A'.repeat(86)}==`, `t=${nowS()},v1=00`),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({
+          'webhook-id': text,
+          'webhook-timestamp': fc.oneof(text, fc.constant(String(nowS()))),
+          'webhook-signature': text,
+          'x-webhook-signature': text,
+        }),
+        text,
+        fc.constantFrom('webhook-signature' as const, 'x-webhook-signature' as const),
+        async (headers, given, header) => {
+          const options = { secret: [whsec, whpk], header };
+          expect(await reasonOf({ headers, body: given }, options)).not.toBe('accepted');
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
   it('is refused with words that hold no secret, and a status that makes Posthorn retry what may pass', async () => {
     const error = await refusalOf(signedAsSent({ secrets: [ed25519] }), { secret: whsec });
     expect(error).toMatchObject({ name: 'WebhookVerificationError', status: 401 });
