@@ -150,7 +150,7 @@ describe('the published libraries', () => {
           expect(ours === 'accepted').toBe(theirs);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 });
@@ -227,7 +227,7 @@ describe('a request that is not genuine', () => {
           expect(await reasonOf({ headers, body: given }, options)).not.toBe('accepted');
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 150 },
     );
   });
 
