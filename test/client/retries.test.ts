@@ -247,10 +247,17 @@ describe('an answer that is not one of Posthorn', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('is text of metrics', async () => {
+  it('is text of metrics, and of nothing else', async () => {
     const headers = { 'content-type': 'text/plain; version=0.0.4' };
-    await using server = await answering([answer(200, { body: 'up 1\n', headers })]);
-    expect(await clientOf(server).showMetrics()).toBe('up 1\n');
+    await using server = await answering([
+      answer(200, { body: 'up 1\n', headers }),
+      answer(404, { body: 'nothing here', headers }),
+      answer(200, { body: 'hello', headers }),
+    ]);
+    const client = clientOf(server);
+    expect(await client.showMetrics()).toBe('up 1\n');
+    expect((await errorOf(client.showMetrics())).detail).toContain('404 with text/plain');
+    expect((await errorOf(client.listWebhooks())).detail).toContain('200 with text/plain');
   });
 });
 

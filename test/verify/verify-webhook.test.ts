@@ -237,6 +237,17 @@ describe('a request that is not genuine', () => {
     expect(error.message).toBe(
       'No signature in webhook-signature fits: they are Ed25519 signatures (v1a), which need the public key (whpk_…)',
     );
+    const parts = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map(async (name) => {
+      const { message } = await refusalOf(without(name), { secret: whsec });
+      return message;
+    });
+    const removed =
+      'is missing: the request does not come from Posthorn, or something on the way has removed it';
+    expect(await Promise.all(parts)).toEqual([
+      `webhook-id ${removed}`,
+      `webhook-timestamp ${removed}`,
+      'webhook-signature is missing: the webhook has no secret, or the request does not come from Posthorn',
+    ]);
     const old = await refusalOf(signedAsSent({ secrets: [whsec], ageS: 400 }), { secret: whsec });
     expect(old.status).toBe(503);
     expect(old.message).toMatch(
