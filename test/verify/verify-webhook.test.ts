@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
 import { Webhook as SvixWebhook } from 'svix';
@@ -85,6 +86,18 @@ describe('a webhook that Posthorn has signed', () => {
     const { payload } = await verifyWebhook<string>(request, { secret: whsec, json: false });
     expect(payload).toBe('a=1&b=2');
     expect(await reasonOf(request, { secret: whsec })).toBe('unreadable_body');
+  });
+
+  it('has to be UTF-8', async () => {
+    const bytes = Uint8Array.of(0x22, 0xff, 0x22);
+    const t = String(nowS());
+    const hmac = createHmac('sha256', 'x').update(`${id}.${t}.`).update(bytes).digest('base64');
+    const made = { 'webhook-id': id, 'webhook-timestamp': t, 'webhook-signature': `v1,${hmac}` };
+    const refusal = await refusalOf({ headers: made, body: bytes }, { secret: 'x' });
+    expect([refusal.reason, refusal.message]).toEqual([
+      'unreadable_body',
+      'The signature is right, but the body must be UTF-8: it is not',
+    ]);
   });
 });
 
@@ -199,7 +212,7 @@ describe('a request that is not genuine', () => {
     ['nonsense', 'malformed_header'],
     ['t=now,v1=00', 'malformed_header'],
     [`t=${nowS()}`, 'malformed_header'],
-    [`t=${nowS()},v1=é,v2=00`, 'malformed_header'],
+    [`t=${nowS()},v1=é,v2=00,v1=000`, 'malformed_header'],
     [`t=${nowS()},v1=00,v1=`, 'wrong_signature'],
     [`t=${nowS()}${',v1=00'.repeat(11)}`, 'malformed_header'],
   ])('is refused with a reason when X-Webhook-Signature is %s', async (value, reason) => {
