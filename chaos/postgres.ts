@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findBinaries } from '../src/embedded/binaries.ts';
-import { prepareCluster, readPassword, type Site } from '../src/embedded/cluster.ts';
+import { prepareCluster, readPassword, type Site, superuser } from '../src/embedded/cluster.ts';
 import { choosePort } from '../src/embedded/port.ts';
 import { findPostmaster, launchPostmaster, stopPostmaster } from '../src/embedded/postmaster.ts';
 import { untilReady } from '../src/embedded/readiness.ts';
@@ -96,7 +96,7 @@ export class ChaosPostgres implements AsyncDisposable {
     this.#parts = parts;
     this.#cleanUp = cleanUp;
     this.port = parts.port;
-    this.url = `postgres://posthorn:${parts.password}@127.0.0.1:${parts.port}/posthorn`;
+    this.url = `postgres://${superuser}:${parts.password}@127.0.0.1:${parts.port}/posthorn`;
   }
 
   /** The same database through another port, as of a proxy. */

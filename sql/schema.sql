@@ -758,12 +758,14 @@ begin
   if not exists (select from posthorn.endpoints as e where e.id = catch_up.endpoint_id and e.status <> 'deleted') then
     raise foreign_key_violation using
       constraint = 'catch_ups_endpoint_is_registered', schema = 'posthorn', table = 'catch_ups', column = 'endpoint_id',
-      message = format('The endpoint_id must be that of a registered endpoint: %s is not', catch_up.endpoint_id);
+      message = 'insert or update on table "catch_ups" violates foreign key constraint "catch_ups_endpoint_is_registered"',
+      detail = format('Key (endpoint_id)=(%s) is not present in table "endpoints".', catch_up.endpoint_id);
   end if;
   if catch_up.since is null or not isfinite(catch_up.since) then
     raise check_violation using
       constraint = 'catch_ups_since_is_finite', schema = 'posthorn', table = 'catch_ups', column = 'since',
-      message = 'The time from which an endpoint catches up must be finite and not null';
+      message = 'new row for relation "catch_ups" violates check constraint "catch_ups_since_is_finite"',
+      detail = 'The time from which an endpoint catches up must be finite and not null.';
   end if;
   walked_to := posthorn.uuid_floor(catch_up.since);
   loop
@@ -1059,7 +1061,8 @@ begin
   if old.status = 'deleted' then
     raise check_violation using
       constraint = 'endpoints_deleted_is_final', schema = 'posthorn', table = 'endpoints', column = 'status',
-      message = 'The endpoint was deleted and cannot be changed';
+      message = 'new row for relation "endpoints" violates check constraint "endpoints_deleted_is_final"',
+      detail = 'The endpoint was deleted and cannot be changed.';
   end if;
   if (
       new.gone_answers = old.gone_answers
@@ -1073,7 +1076,8 @@ begin
   if new.tenant <> old.tenant and coalesce(current_setting('posthorn.is_renaming', true), '') <> 'on' then
     raise check_violation using
       constraint = 'endpoints_tenant_is_fixed', schema = 'posthorn', table = 'endpoints', column = 'tenant',
-      message = 'The tenant of an endpoint cannot be changed',
+      message = 'new row for relation "endpoints" violates check constraint "endpoints_tenant_is_fixed"',
+      detail = 'The tenant of an endpoint cannot be changed.',
       hint = 'posthorn.rename_tenant() gives all endpoints of a tenant to another.';
   end if;
   if new.status <> old.status then
@@ -1182,7 +1186,16 @@ begin
   end if;
   raise check_violation using
     constraint = broken, schema = 'posthorn', table = 'endpoints',
-    message = format('The endpoint breaks the rule %s; its values are not shown', broken);
+    message = format('new row for relation "endpoints" violates check constraint "%s"', broken),
+    detail = 'The values of the row are not shown, because they may be secret.',
+    hint = case
+      when broken in ('endpoints_id_is_given', 'endpoints_id_is_uuid_v7') then 'Leave id out: it has a default.'
+      when broken = 'endpoints_defaults_are_not_null' then 'Leave the columns out: they have defaults.'
+      when broken = 'endpoints_headers_is_object'
+        then 'Give a JSON object such as {"X-Shop": "a"}, as jsonb and not as a JSON string; NULL means no headers.'
+      when broken = 'endpoints_headers_values_are_strings' then 'Write a number as a string: {"X-Count": "1"}.'
+      else 'docs/endpoints.md has the settings of an endpoint.'
+    end;
 end
 $function$
 ;
@@ -1323,6 +1336,20 @@ end
 $function$
 ;
 revoke execute on function posthorn.endpoint_to_subscriptions() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.enqueue(url text DEFAULT NULL::text, body jsonb DEFAULT NULL::jsonb, headers jsonb DEFAULT NULL::jsonb, secret text DEFAULT NULL::text, content_type text DEFAULT 'application/json'::text, priority text DEFAULT 'normal'::text, send_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_attempts integer DEFAULT NULL::integer, idempotency_key text DEFAULT NULL::text, traceparent text DEFAULT NULL::text, endpoint_id uuid DEFAULT NULL::uuid, tenant text DEFAULT ''::text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return posthorn.enqueue(
+    url, body::text, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key, traceparent, endpoint_id,
+    tenant);
+end
+$function$
+;
+revoke execute on function posthorn.enqueue(text,jsonb,jsonb,text,text,text,timestamp with time zone,integer,text,text,uuid,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.enqueue(url text DEFAULT NULL::text, body text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, secret text DEFAULT NULL::text, content_type text DEFAULT 'application/json'::text, priority text DEFAULT 'normal'::text, send_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_attempts integer DEFAULT NULL::integer, idempotency_key text DEFAULT NULL::text, traceparent text DEFAULT NULL::text, endpoint_id uuid DEFAULT NULL::uuid, tenant text DEFAULT ''::text)
  RETURNS uuid
@@ -1898,6 +1925,108 @@ AS $function$
   $function$
 ;
 revoke execute on function posthorn.hold(text) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.id_to_take(given uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  if get_byte(uuid_send(given), 6) >> 4 = 7
+    and posthorn.uuid_time(given) between now() - interval '24 hours' and now() + interval '24 hours'
+    and current_setting('transaction_isolation') in ('read committed', 'read uncommitted')
+    and not exists (
+      select
+      from posthorn.outbox as o
+      where o.id >= posthorn.first_webhook_id(given)
+        and o.id <= posthorn.last_webhook_id(given)
+        and o.event_type is not null
+        and o.id <> given
+    )
+  then
+    return given;
+  end if;
+  return posthorn.uuid_v7();
+end
+$function$
+;
+revoke execute on function posthorn.id_to_take(uuid) from public;
+
+CREATE OR REPLACE FUNCTION posthorn.insert_new_event()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  new_id uuid := case when new.id is null then posthorn.uuid_v7() else posthorn.id_to_take(new.id) end;
+begin
+  new.tenant := coalesce(new.tenant, '');
+  new.content_type := coalesce(new.content_type, 'application/json');
+  new.priority := coalesce(new.priority, 'normal');
+  if new.headers in ('null', '[]') then
+    new.headers := null;
+  end if;
+
+  if new.idempotency_key is not null then
+    new.id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
+    if new.id <> new_id then
+      new.created_at := posthorn.uuid_time(new.id);
+      return new;
+    end if;
+  end if;
+
+  insert into posthorn.outbox as o
+    (id, tenant, event_type, body, headers, content_type, priority, send_at, max_attempts, idempotency_key, traceparent)
+  values (
+    new_id, new.tenant, new.event_type, new.body, new.headers, new.content_type, new.priority, new.send_at, new.max_attempts,
+    new.idempotency_key, new.traceparent)
+  returning o.id, o.created_at
+  into new.id, new.created_at;
+  return new;
+end
+$function$
+;
+revoke execute on function posthorn.insert_new_event() from public;
+
+CREATE OR REPLACE FUNCTION posthorn.insert_new_webhook()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  new_id uuid := case when new.id is null then posthorn.uuid_v7() else posthorn.id_to_take(new.id) end;
+begin
+  new.tenant := coalesce(new.tenant, '');
+  new.content_type := coalesce(new.content_type, 'application/json');
+  new.priority := coalesce(new.priority, 'normal');
+  if new.headers in ('null', '[]') then
+    new.headers := null;
+  end if;
+
+  if new.idempotency_key is not null then
+    new.id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
+    if new.id <> new_id then
+      new.created_at := posthorn.uuid_time(new.id);
+      return new;
+    end if;
+  end if;
+
+  insert into posthorn.outbox as o
+    (id, url, endpoint_id, tenant, body, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key,
+      traceparent)
+  values (
+    new_id, new.url, new.endpoint_id, new.tenant, new.body, new.headers, new.secret, new.content_type, new.priority, new.send_at,
+    new.max_attempts, new.idempotency_key, new.traceparent)
+  returning o.id, o.created_at
+  into new.id, new.created_at;
+  return new;
+end
+$function$
+;
+revoke execute on function posthorn.insert_new_webhook() from public;
 
 CREATE OR REPLACE FUNCTION posthorn.is_dropped(webhook_id uuid)
  RETURNS boolean
@@ -2538,8 +2667,9 @@ AS $function$
 begin
   raise check_violation using
     constraint = 'outbox_id_is_given', schema = 'posthorn', table = 'outbox', column = 'id',
-    message = 'The id of a row in posthorn.outbox must not be null',
-    hint = 'Leave id out: it has a default.';
+    message = 'new row for relation "outbox" violates check constraint "outbox_id_is_given"',
+    detail = 'The id must not be null. The values of the row are not shown, because they may be secret.',
+    hint = 'Leave id out: it has a default. In posthorn.new_webhooks and posthorn.new_events, NULL means the default.';
 end
 $function$
 ;
@@ -2627,7 +2757,54 @@ begin
   end if;
   raise check_violation using
     constraint = broken, schema = 'posthorn', table = 'outbox',
-    message = format('The row of posthorn.outbox breaks the rule %s; its values are not shown', broken);
+    message = format('new row for relation "outbox" violates check constraint "%s"', broken),
+    detail = 'The values of the row are not shown, because they may be secret.',
+    hint = case broken
+      when 'outbox_id_is_uuid_v7'
+        then 'Leave id out: it has a default. posthorn.new_webhooks and posthorn.new_events replace an id that is no UUID v7 of today.'
+      when 'outbox_has_a_url_an_endpoint_id_or_an_event_type' then 'Give exactly one of url, endpoint_id and event_type.'
+      when 'outbox_body_is_given' then 'Give a body; an empty text sends an empty one.'
+      when 'outbox_defaults_are_not_null'
+        then 'Leave tenant, content_type, priority and created_at out: they have defaults. In posthorn.new_webhooks and posthorn.new_events, NULL means the default.'
+      when 'outbox_url_is_at_most_2048_bytes' then 'The url must be at most 2048 bytes in UTF-8.'
+      when 'outbox_url_is_http'
+        then 'The url must be an absolute http or https URL without blanks, backslashes, user name, password and fragment.'
+      when 'outbox_body_is_at_most_1_mib' then 'The body must be at most 1 MiB (1048576 bytes) in UTF-8.'
+      when 'outbox_secret_is_1_to_512_bytes' then 'The secret must be 1 to 512 bytes in UTF-8.'
+      when 'outbox_secret_is_base64_after_whsec'
+        then 'The secret must be whsec_ and 24 to 64 bytes in base64, or a text that does not begin with whsec_.'
+      when 'outbox_secret_is_ed25519_after_whsk'
+        then 'A secret that begins with whsk_ must go on with an Ed25519 seed and its public key (64 bytes) in base64.'
+      when 'outbox_content_type_is_media_type'
+        then 'The content_type must be a media type such as application/json, of at most 255 bytes of ASCII.'
+      when 'outbox_priority_is_high_normal_or_low' then 'The priority must be high, normal or low.'
+      when 'outbox_created_at_is_finite' then 'Leave created_at out: it has a default, and must be finite.'
+      when 'outbox_tenant_is_at_most_255_bytes'
+        then 'The tenant must be at most 255 bytes in UTF-8, without control characters.'
+      when 'outbox_tenant_is_one_unless_it_is_an_event' then 'Only an event can go to the tenant *, which is all tenants.'
+      when 'outbox_event_type_is_words'
+        then 'The event_type must be 1 to 16 words of letters, digits, _ and - with dots between them, at most 128 characters, like order.paid.'
+      when 'outbox_event_type_is_not_reserved'
+        then 'The event_type must not begin with posthorn., as those of Posthorn itself do.'
+      when 'outbox_event_has_no_secret' then 'Leave secret out: each endpoint signs with its own.'
+      when 'outbox_send_at_is_within_a_year' then 'The send_at must be less than 366 days after created_at.'
+      when 'outbox_max_attempts_is_1_to_100' then 'The max_attempts must be 1 to 100.'
+      when 'outbox_idempotency_key_is_1_to_255_printable_ascii'
+        then 'The idempotency_key must be 1 to 255 printable ASCII characters.'
+      when 'outbox_traceparent_is_w3c' then 'The traceparent must be that of W3C Trace Context, in lower-case hex.'
+      when 'outbox_headers_is_object'
+        then 'Give headers as a JSON object such as {"X-Shop": "a"}, as jsonb and not as a JSON string; NULL means none.'
+      when 'outbox_headers_are_at_most_8_kib' then 'The headers must be at most 8 KiB (8192 bytes) together, as JSON.'
+      when 'outbox_headers_values_are_strings' then 'Header values must be strings: {"X-Count": "1"} and not {"X-Count": 1}.'
+      when 'outbox_headers_values_are_printable_ascii'
+        then 'Header values must be printable ASCII without line breaks and tabs.'
+      when 'outbox_headers_names_are_tokens'
+        then 'Header names must be 1 to 128 letters, digits and characters of -!#$%&''*+.^_`|~.'
+      when 'outbox_headers_names_are_unique' then 'Header names must differ in more than their case.'
+      when 'outbox_headers_names_are_not_reserved'
+        then 'Leave out the headers that the connection or Posthorn sets itself, such as Host, Content-Type and webhook-id.'
+      else 'The name of the constraint says the rule.'
+    end;
 end
 $function$
 ;
@@ -2645,6 +2822,8 @@ declare
   traits integer;
   missing uuid;
   full_tenant text;
+  -- An idempotency key of another row.
+  known record;
   fan_out_limit integer;
   -- Events with too many recipients for this transaction.
   postponed uuid[];
@@ -2663,8 +2842,9 @@ begin
   if traits & 2 > 0 then
     raise check_violation using
       constraint = 'outbox_id_is_of_today', schema = 'posthorn', table = 'outbox', column = 'id',
-      message = 'The id of a row in posthorn.outbox must be a UUID v7 whose time is within a day of now',
-      hint = 'Leave id out: it has a default.';
+      message = 'new row for relation "outbox" violates check constraint "outbox_id_is_of_today"',
+      detail = 'The id must be a UUID v7 whose time is within a day of now.',
+      hint = 'Leave id out: it has a default. posthorn.new_webhooks and posthorn.new_events replace other ids.';
   end if;
 
   if traits & 8 > 0 then
@@ -2685,9 +2865,9 @@ begin
     if found then
       raise foreign_key_violation using
         constraint = 'outbox_endpoint_id_is_registered', schema = 'posthorn', table = 'outbox', column = 'endpoint_id',
-        message = format(
-          'The endpoint_id of a row in posthorn.outbox must be that of a registered endpoint of its tenant: %s is not',
-          missing);
+        message = 'insert or update on table "outbox" violates foreign key constraint "outbox_endpoint_id_is_registered"',
+        detail = format('Key (endpoint_id)=(%s) is not present in table "endpoints", or is of another tenant or deleted.', missing),
+        hint = 'Give the id of a registered endpoint that is not deleted, of the same tenant if the row has one.';
     end if;
   end if;
 
@@ -2703,7 +2883,8 @@ begin
     if found then
       raise check_violation using
         constraint = 'outbox_tenant_is_not_full', schema = 'posthorn', table = 'outbox', column = 'tenant',
-        message = format('The tenant "%s" has too many webhooks waiting, and refuses more until it has fewer', full_tenant),
+        message = 'new row for relation "outbox" violates check constraint "outbox_tenant_is_not_full"',
+        detail = format('The tenant "%s" has too many webhooks waiting, and refuses more until it has fewer.', full_tenant),
         hint = 'Try again later. posthorn.tenants has its max_waiting.';
     end if;
   end if;
@@ -2717,16 +2898,18 @@ begin
     on conflict (tenant, key) do update
       set outbox_id = excluded.outbox_id, expires_at = excluded.expires_at
       where k.expires_at <= now();
-    if exists (
-      select
-      from new_rows as r
-      join posthorn.idempotency_keys as k on k.tenant = r.tenant and k.key = r.idempotency_key
-      where k.outbox_id <> r.id
-    ) then
+    select k.tenant, k.key
+    into known
+    from new_rows as r
+    join posthorn.idempotency_keys as k on k.tenant = r.tenant and k.key = r.idempotency_key
+    where k.outbox_id <> r.id
+    limit 1;
+    if found then
       raise unique_violation using
         constraint = 'outbox_idempotency_key_is_unique', schema = 'posthorn', table = 'outbox', column = 'idempotency_key',
-        message = 'An idempotency_key in posthorn.outbox may belong to one webhook or event of a tenant only',
-        hint = 'posthorn.enqueue() and posthorn.publish() return the id of the row that is already there.';
+        message = 'duplicate key value violates unique constraint "outbox_idempotency_key_is_unique"',
+        detail = format('Key (tenant, idempotency_key)=(%s, %s) already exists.', known.tenant, known.key),
+        hint = 'posthorn.new_webhooks, posthorn.new_events, enqueue() and publish() return the id of the row that is already there.';
     end if;
   end if;
 
@@ -2897,6 +3080,19 @@ CREATE OR REPLACE FUNCTION posthorn.priority_of(word text)
  IMMUTABLE PARALLEL SAFE
 RETURN CASE word WHEN 'high'::text THEN (0)::smallint WHEN 'normal'::text THEN (1)::smallint WHEN 'low'::text THEN (2)::smallint ELSE NULL::smallint END
 ;
+
+CREATE OR REPLACE FUNCTION posthorn.publish(tenant text, event_type text, body jsonb, headers jsonb DEFAULT NULL::jsonb, content_type text DEFAULT 'application/json'::text, priority text DEFAULT 'normal'::text, send_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_attempts integer DEFAULT NULL::integer, idempotency_key text DEFAULT NULL::text, traceparent text DEFAULT NULL::text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return posthorn.publish(
+    tenant, event_type, body::text, headers, content_type, priority, send_at, max_attempts, idempotency_key, traceparent);
+end
+$function$
+;
+revoke execute on function posthorn.publish(text,text,jsonb,jsonb,text,text,timestamp with time zone,integer,text,text) from public;
 
 CREATE OR REPLACE FUNCTION posthorn.publish(tenant text, event_type text, body text, headers jsonb DEFAULT NULL::jsonb, content_type text DEFAULT 'application/json'::text, priority text DEFAULT 'normal'::text, send_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_attempts integer DEFAULT NULL::integer, idempotency_key text DEFAULT NULL::text, traceparent text DEFAULT NULL::text)
  RETURNS uuid
@@ -3424,7 +3620,8 @@ begin
     if old.ended_at is null and exists (select from posthorn.endpoints as e where e.id = old.endpoint_id) then
       raise check_violation using
         constraint = 'subscriptions_are_ended_before_they_are_deleted', schema = 'posthorn', table = 'subscriptions',
-        message = 'A subscription must be ended before it is deleted',
+        message = 'delete on table "subscriptions" violates check constraint "subscriptions_are_ended_before_they_are_deleted"',
+        detail = 'A subscription must be ended before it is deleted.',
         hint = 'update posthorn.subscriptions set ended_at = now() where id = ...';
     end if;
     return old;
@@ -3476,7 +3673,7 @@ begin
   if broken is not null then
     raise check_violation using
       constraint = broken, schema = 'posthorn', table = 'subscriptions',
-      message = format('The row of posthorn.subscriptions breaks the rule %s', broken);
+      message = format('new row for relation "subscriptions" violates check constraint "%s"', broken);
   end if;
   return new;
 end
@@ -4426,6 +4623,38 @@ create view posthorn.misruled_lanes as
             ELSE (((((e.is_held IS DISTINCT FROM r.is_held) OR (e.ordered IS DISTINCT FROM r.is_ordered)) OR (e.is_tenant IS DISTINCT FROM r.is_tenant)) OR (e.max_in_flight IS DISTINCT FROM r.max_in_flight)) OR (e.rate_limit_per_s IS DISTINCT FROM r.rate_limit_per_s))
         END;
 
+create view posthorn.new_events as
+ SELECT NULL::uuid AS id,
+    NULL::text AS tenant,
+    NULL::text AS event_type,
+    NULL::text AS body,
+    NULL::jsonb AS headers,
+    NULL::text AS content_type,
+    NULL::text AS priority,
+    NULL::timestamp with time zone AS send_at,
+    NULL::integer AS max_attempts,
+    NULL::text AS idempotency_key,
+    NULL::text AS traceparent,
+    NULL::timestamp with time zone AS created_at
+  WHERE false;
+
+create view posthorn.new_webhooks as
+ SELECT NULL::uuid AS id,
+    NULL::text AS url,
+    NULL::uuid AS endpoint_id,
+    NULL::text AS tenant,
+    NULL::text AS body,
+    NULL::jsonb AS headers,
+    NULL::text AS secret,
+    NULL::text AS content_type,
+    NULL::text AS priority,
+    NULL::timestamp with time zone AS send_at,
+    NULL::integer AS max_attempts,
+    NULL::text AS idempotency_key,
+    NULL::text AS traceparent,
+    NULL::timestamp with time zone AS created_at
+  WHERE false;
+
 create view posthorn.redacted_attempts as
  SELECT webhook_id,
     number,
@@ -4695,6 +4924,10 @@ CREATE TRIGGER endpoint_to_lane_rule_on_update AFTER UPDATE ON posthorn.endpoint
 
 CREATE TRIGGER endpoint_to_subscriptions AFTER UPDATE ON posthorn.endpoints FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) OR (old.ordered IS DISTINCT FROM new.ordered))) EXECUTE FUNCTION posthorn.endpoint_to_subscriptions();
 
+CREATE TRIGGER insert_new_event INSTEAD OF INSERT ON posthorn.new_events FOR EACH ROW EXECUTE FUNCTION posthorn.insert_new_event();
+
+CREATE TRIGGER insert_new_webhook INSTEAD OF INSERT ON posthorn.new_webhooks FOR EACH ROW EXECUTE FUNCTION posthorn.insert_new_webhook();
+
 CREATE TRIGGER outbox_to_queue AFTER INSERT ON posthorn.outbox REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION posthorn.outbox_to_queue();
 
 CREATE TRIGGER outbox_id_is_given BEFORE INSERT ON posthorn.outbox_default FOR EACH ROW WHEN ((new.id IS NULL)) EXECUTE FUNCTION posthorn.outbox_id_is_given();
@@ -4711,13 +4944,995 @@ CREATE TRIGGER tenant_to_lane_rule_on_update AFTER UPDATE ON posthorn.tenants FO
 
 -- Comments
 
+comment on column posthorn.alert_watch.evaluated_at is 'When the rules were last evaluated.';
+
+comment on column posthorn.alert_watch.is_only is 'Always true: the table has one row.';
+
+comment on column posthorn.alert_watch.oldest_xmin is 'The oldest transaction whose rows vacuum must keep.';
+
+comment on column posthorn.alert_watch.oldest_xmin_since is 'Since when it is this one.';
+
+comment on column posthorn.alerts.clear_since is 'Since when the rule is no longer true. Null: it is.';
+
+comment on column posthorn.alerts.detail is 'For programs.';
+
+comment on column posthorn.alerts.fired_at is 'When it fired. Null: not yet, because it may pass by itself.';
+
+comment on column posthorn.alerts.id is 'UUID v7 of the alert.';
+
+comment on column posthorn.alerts.resolved_at is 'When it ended. Null: it has not.';
+
+comment on column posthorn.alerts.rule is 'The name of the rule, as in docs/alerts.md.';
+
+comment on column posthorn.alerts.severity is 'warning or critical.';
+
+comment on column posthorn.alerts.since is 'When the rule was first true.';
+
+comment on column posthorn.alerts.step is 'How often it was announced.';
+
+comment on column posthorn.alerts.subject is 'What it is about: the id of an endpoint, a lane, or empty.';
+
+comment on column posthorn.alerts.summary is 'For people. Without query strings, bodies and secrets.';
+
+comment on column posthorn.alerts.told_at is 'When it was last announced.';
+
+comment on column posthorn.api_keys.created_at is 'When it was made.';
+
+comment on column posthorn.api_keys.expires_at is 'From when on it is refused. Null: never.';
+
+comment on column posthorn.api_keys.hash is 'The SHA-256 of the key.';
+
+comment on column posthorn.api_keys.id is 'UUID v7 of the key.';
+
+comment on column posthorn.api_keys.last_used_at is 'When it was last used, to about a minute.';
+
+comment on column posthorn.api_keys.name is 'For people: who has it.';
+
+comment on column posthorn.api_keys.prefix is 'The beginning of the key, by which people recognise it.';
+
+comment on column posthorn.api_keys.revoked_at is 'When it was revoked. Null: it was not.';
+
+comment on column posthorn.api_keys.scopes is 'What it may do: read, send, manage.';
+
+comment on column posthorn.attempts.created_at is 'When the row was written, before the request.';
+
+comment on column posthorn.attempts.duration_ms is 'How long the request took.';
+
+comment on column posthorn.attempts.error is 'Why it failed, as a code. Null: it succeeded, or has not ended.';
+
+comment on column posthorn.attempts.error_message is 'The same for people.';
+
+comment on column posthorn.attempts.finished_at is 'When it ended. Null: it has not ended, or its end is not known yet.';
+
+comment on column posthorn.attempts.number is 'The first attempt of a webhook is 1.';
+
+comment on column posthorn.attempts.response_body is 'The beginning of the answer, at most 16 KiB.';
+
+comment on column posthorn.attempts.response_truncated is 'Whether the answer was longer than response_body shows.';
+
+comment on column posthorn.attempts.started_at is 'When the request began.';
+
+comment on column posthorn.attempts.status_code is 'The status of the answer. Null: there was none.';
+
+comment on column posthorn.attempts.webhook_id is 'The id of the webhook.';
+
+comment on column posthorn.attempts.worker is 'The number of the worker.';
+
+comment on column posthorn.breakers.consecutive is 'Failures in a row.';
+
+comment on column posthorn.breakers.failing_since is 'When the first of these failures happened.';
+
+comment on column posthorn.breakers.key is 'The key of a lane or of an origin.';
+
+comment on column posthorn.breakers.last_error is 'The code of the latest failure.';
+
+comment on column posthorn.breakers.last_failure_at is 'When the latest failure happened.';
+
+comment on column posthorn.breakers.only_lane is 'Of an origin: the only lane that has failed since it last answered. Null: several have.';
+
+comment on column posthorn.breakers.open_until is 'From when on one webhook is sent as a probe.';
+
+comment on column posthorn.breakers.origin is 'The key of the origin of the lane. Of an origin: its own key.';
+
+comment on column posthorn.breakers.probe_attempt is 'The number of its attempt.';
+
+comment on column posthorn.breakers.probe_until is 'Until when a probe is on its way, and no other is sent.';
+
+comment on column posthorn.breakers.probe_webhook is 'The webhook that is the probe.';
+
+comment on column posthorn.breakers.state is 'closed: failures are being counted. open: nothing is sent but probes.';
+
+comment on column posthorn.breakers.throttled_until is 'Nothing at all is sent before this time, because the receiver answered 429 or 503 with Retry-After.';
+
+comment on column posthorn.breakers.trips is 'How often it has opened since the last success.';
+
+comment on column posthorn.breakers.url is 'For people: a URL of the lane without its query, or scheme, host and port of the origin.';
+
+comment on column posthorn.brought_forward.attempts is 'Its attempts after the change.';
+
+comment on column posthorn.brought_forward.brought_to is 'When it was due after the change.';
+
+comment on column posthorn.brought_forward.due_at is 'When the webhook was due before.';
+
+comment on column posthorn.brought_forward.replay_id is 'The replay.';
+
+comment on column posthorn.brought_forward.retry_at is 'Until when its ordered lane waited before. Null: the replay did not change it.';
+
+comment on column posthorn.brought_forward.webhook_id is 'The webhook that it made due.';
+
+comment on column posthorn.catch_ups.awaited is 'Transactions that ran at the start. Once they have ended, the events are read once more.';
+
+comment on column posthorn.catch_ups.by_present_subscriptions is 'Whether a subscription that was made after an event counts as well.';
+
+comment on column posthorn.catch_ups.created_at is 'When it began.';
+
+comment on column posthorn.catch_ups.endpoint_id is 'The endpoint that catches up.';
+
+comment on column posthorn.catch_ups.finished_at is 'When it ended. Null: it is running.';
+
+comment on column posthorn.catch_ups.id is 'UUID v7 of the catch-up.';
+
+comment on column posthorn.catch_ups.moved_at is 'When a worker last worked on it.';
+
+comment on column posthorn.catch_ups.paced_until is 'Until when the webhooks added so far fill the rate.';
+
+comment on column posthorn.catch_ups.rate_limit_per_s is 'The most webhooks a second. Null: as fast as the job is.';
+
+comment on column posthorn.catch_ups.read_count is 'How many events were looked at.';
+
+comment on column posthorn.catch_ups.since is 'Events that were published from this time on.';
+
+comment on column posthorn.catch_ups.status is 'running, finished or cancelled.';
+
+comment on column posthorn.catch_ups.walked_to is 'The last event that was looked at.';
+
+comment on column posthorn.catch_ups.webhooks is 'How many webhooks were added to the queue.';
+
+comment on column posthorn.clock.is_only is 'Always true: the table has one row.';
+
+comment on column posthorn.clock.seen_at is 'The time when the clock was last checked. It is close to now unless the clock was set back.';
+
+comment on column posthorn.definitions.created_at is 'When it was created.';
+
+comment on column posthorn.definitions.hash is 'The SHA-256 of the file, in hex.';
+
+comment on column posthorn.definitions.name is 'The name of the function or view, and of its file.';
+
+comment on column posthorn.definitions.version is 'The version of Posthorn that the file is from.';
+
+comment on column posthorn.endpoints.catching_up is 'Whether it is getting the events that it has missed.';
+
+comment on column posthorn.endpoints.created_at is 'When it was registered.';
+
+comment on column posthorn.endpoints.description is 'For people: its name, for example.';
+
+comment on column posthorn.endpoints.former_secrets is 'Secrets that were replaced and still sign until their expires_at, newest first. Written by the rotation.';
+
+comment on column posthorn.endpoints.gone_answers is 'Answers 410 since its last success. The second one disables it.';
+
+comment on column posthorn.endpoints.headers is 'Sent with each of its webhooks: a JSON object of strings. Headers of a webhook override them.';
+
+comment on column posthorn.endpoints.id is 'UUID v7. Leave it out: it has a default.';
+
+comment on column posthorn.endpoints.lane is 'The key by which the queue names it.';
+
+comment on column posthorn.endpoints.max_in_flight is 'The most requests at a time, of all workers together. Null: as many as it turns out to handle.';
+
+comment on column posthorn.endpoints.ordered is 'Whether its webhooks are sent one at a time, in the order of sending.';
+
+comment on column posthorn.endpoints.origin is 'The key of scheme, host and port of its URL.';
+
+comment on column posthorn.endpoints.public_key is 'The public key of an Ed25519 secret, for receivers. It is not secret.';
+
+comment on column posthorn.endpoints.rate_limit_per_s is 'The most requests a second, of all workers together. Null: no limit.';
+
+comment on column posthorn.endpoints.retry_schedule_s is 'Seconds before each retry. Null: POSTHORN_RETRY_SCHEDULE. Empty: no retry.';
+
+comment on column posthorn.endpoints.secret is 'Signs its webhooks. An encrypted one begins with sealed:. Null: they are not signed.';
+
+comment on column posthorn.endpoints.status is 'active, paused, disabled or deleted. Nothing is sent unless it is active.';
+
+comment on column posthorn.endpoints.status_reason is 'Why it is not active: by_request, failing or gone.';
+
+comment on column posthorn.endpoints.status_since is 'When its status last changed.';
+
+comment on column posthorn.endpoints.tenant is 'The customer whose events it can receive. It cannot be changed. Empty: the application itself.';
+
+comment on column posthorn.endpoints.tenant_key is 'The key of its tenant. Null: the application itself.';
+
+comment on column posthorn.endpoints.timeout_ms is 'How long a request may take. Null: POSTHORN_TIMEOUT.';
+
+comment on column posthorn.endpoints.updated_at is 'When its settings last changed.';
+
+comment on column posthorn.endpoints.url is 'Where its webhooks go: an http or https URL.';
+
+comment on column posthorn.event_types.created_at is 'When the row was written.';
+
+comment on column posthorn.event_types.deprecated_at is 'Since when it is deprecated. Null: it is not.';
+
+comment on column posthorn.event_types.description is 'For people: what it means, and when it is published.';
+
+comment on column posthorn.event_types.example is 'An example of the body.';
+
+comment on column posthorn.event_types.name is 'The type, such as order.paid.';
+
+comment on column posthorn.event_types.schema is 'A JSON Schema (2020-12) of the body.';
+
+comment on column posthorn.event_types.updated_at is 'When it last changed.';
+
+comment on column posthorn.events.body is 'What is sent, byte for byte: text up to 1 MiB.';
+
+comment on column posthorn.events.content_type is 'The media type of the body.';
+
+comment on column posthorn.events.created_at is 'When it was published.';
+
+comment on column posthorn.events.event_type is 'Words with dots between them, such as order.paid.';
+
+comment on column posthorn.events.headers is 'Request headers: a JSON object of strings.';
+
+comment on column posthorn.events.id is 'UUID v7. It is what the header webhook-id says. Leave it out in INSERT: it has a default.';
+
+comment on column posthorn.events.idempotency_key is 'At most one webhook or event per key of a tenant, for 7 days.';
+
+comment on column posthorn.events.max_attempts is '1 to 100. Null: as many as the retry schedule has.';
+
+comment on column posthorn.events.priority is 'high, normal or low.';
+
+comment on column posthorn.events.recipients is 'How many endpoints it went to. Null: a job is still adding them.';
+
+comment on column posthorn.events.send_at is 'The earliest time to send it. Null: at once.';
+
+comment on column posthorn.events.tenant is 'Your own id of the customer. Empty: the application itself. * means all tenants.';
+
+comment on column posthorn.events.traceparent is 'W3C Trace Context, passed on to the receivers.';
+
+comment on column posthorn.fan_outs.event_id is 'The event.';
+
+comment on column posthorn.fan_outs.moved_at is 'When a worker last worked on it.';
+
+comment on column posthorn.fan_outs.published_at is 'When it was published.';
+
+comment on column posthorn.fan_outs.published_in is 'The transaction that published it.';
+
+comment on column posthorn.fan_outs.recipients is 'How many webhooks have been added to the queue so far.';
+
+comment on column posthorn.fan_outs.seen is 'The snapshot of the statement that published it: its recipients had subscribed then.';
+
+comment on column posthorn.fan_outs.walked_to is 'The last endpoint that was looked at.';
+
+comment on column posthorn.former_outcomes.attempts is 'How many attempts it had taken.';
+
+comment on column posthorn.former_outcomes.finished_at is 'When it had ended.';
+
+comment on column posthorn.former_outcomes.lane is 'The key of the endpoint, or of the URL without its query.';
+
+comment on column posthorn.former_outcomes.last_status_code is 'The status of the last answer then. Null: there was none.';
+
+comment on column posthorn.former_outcomes.outbox_id is 'The row of the outbox: the event, or the webhook itself.';
+
+comment on column posthorn.former_outcomes.reason is 'Why it had ended so, as a code.';
+
+comment on column posthorn.former_outcomes.replay_id is 'The replay that resent it. Null: it was resent by itself.';
+
+comment on column posthorn.former_outcomes.replayed_at is 'When it was resent.';
+
+comment on column posthorn.former_outcomes.status is 'How it had ended: delivered, failed or cancelled.';
+
+comment on column posthorn.former_outcomes.webhook_id is 'The id of the webhook.';
+
+comment on column posthorn.held_back.endpoint_id is 'The registered endpoint. Null: it is none.';
+
+comment on column posthorn.held_back.in_flight is 'How many requests a worker has to it now.';
+
+comment on column posthorn.held_back.last_error is 'The code of the latest failure.';
+
+comment on column posthorn.held_back.level is 'What is held back: endpoint, url, origin or tenant.';
+
+comment on column posthorn.held_back.name is 'Its name: the description of an endpoint or its URL, the URL, the origin or the tenant.';
+
+comment on column posthorn.held_back.reason is 'Why, as a code: docs/history.md lists the reasons.';
+
+comment on column posthorn.held_back.since is 'Since when.';
+
+comment on column posthorn.held_back.slots is 'How many it may have.';
+
+comment on column posthorn.held_back.tenant is 'The tenant that it belongs to. Null: none, or not known.';
+
+comment on column posthorn.held_back.until is 'Until when. Null: not known, or until somebody acts.';
+
+comment on column posthorn.held_back.worker is 'The worker that holds it back. Null: all of them.';
+
+comment on column posthorn.history.is_only is 'Always true: the table has one row.';
+
+comment on column posthorn.history.whole_from is 'The first day (UTC) of which the history is complete.';
+
+comment on column posthorn.idempotency_keys.expires_at is 'From when on it is free again.';
+
+comment on column posthorn.idempotency_keys.key is 'The key.';
+
+comment on column posthorn.idempotency_keys.outbox_id is 'The webhook or event that it stands for.';
+
+comment on column posthorn.idempotency_keys.tenant is 'Each tenant has its own keys. Empty: the application itself.';
+
+comment on column posthorn.identity.database_oid is 'The oid of the database.';
+
+comment on column posthorn.identity.environment is 'POSTHORN_ENVIRONMENT of the workers. Null: not set.';
+
+comment on column posthorn.identity.held_because is 'The reason that was given.';
+
+comment on column posthorn.identity.held_since is 'Since when posthorn.hold() holds the database. Null: it does not.';
+
+comment on column posthorn.identity.is_only is 'Always true: the table has one row.';
+
+comment on column posthorn.identity.recorded_at is 'When a worker recorded it.';
+
+comment on column posthorn.identity.system_identifier is 'The identifier of the server. Null: not recorded yet, or not visible.';
+
+comment on column posthorn.lane_blocks.is_brief is 'Whether the receiver asked for a pause of at most a minute.';
+
+comment on column posthorn.lane_blocks.is_held is 'Whether somebody must act, or a catch-up must end.';
+
+comment on column posthorn.lane_blocks.key is 'The key of the lane or of the origin.';
+
+comment on column posthorn.lane_blocks.reason is 'Why nothing is sent: endpoint_paused, endpoint_disabled, catching_up, retry_of_the_first, breaker, origin_breaker or throttled.';
+
+comment on column posthorn.lane_blocks.until is 'Until when. Null: until somebody acts, or it has caught up.';
+
+comment on column posthorn.lane_rules.is_held is 'Whether nothing is sent: it is paused, disabled, or ordered and catching up.';
+
+comment on column posthorn.lane_rules.is_ordered is 'Whether it is ordered.';
+
+comment on column posthorn.lane_rules.is_tenant is 'Whether it is a tenant, for all of whose endpoints the limits hold.';
+
+comment on column posthorn.lane_rules.lane is 'The key of the endpoint or of the tenant.';
+
+comment on column posthorn.lane_rules.max_in_flight is 'The most requests at a time. Null: no limit.';
+
+comment on column posthorn.lane_rules.owner is 'The number of the only worker that sends to it. Null: none owns it.';
+
+comment on column posthorn.lane_rules.rate_from is 'Nothing is sent before this time, because the recent requests of the former owner are not known.';
+
+comment on column posthorn.lane_rules.rate_limit_per_s is 'The most requests a second. Null: no limit.';
+
+comment on column posthorn.lane_rules.retry_at is 'Of an ordered endpoint: when its first webhook is tried again.';
+
+comment on column posthorn.lane_rules.retry_of is 'That webhook.';
+
+comment on column posthorn.live_workers.backend_pid is 'The Postgres process of its session.';
+
+comment on column posthorn.live_workers.host is 'The name of its machine.';
+
+comment on column posthorn.live_workers.number is 'The number of the worker.';
+
+comment on column posthorn.live_workers.pid is 'The id of its process.';
+
+comment on column posthorn.live_workers.seen_at is 'When it last reported.';
+
+comment on column posthorn.live_workers.started_at is 'When it started.';
+
+comment on column posthorn.live_workers.version is 'Its version of Posthorn.';
+
+comment on column posthorn.maintenance_runs.detail is 'Its result.';
+
+comment on column posthorn.maintenance_runs.duration_ms is 'How long it took.';
+
+comment on column posthorn.maintenance_runs.ended_at is 'When it last succeeded.';
+
+comment on column posthorn.maintenance_runs.task is 'The name of the task.';
+
+comment on column posthorn.misruled_lanes.endpoint_id is 'The endpoint. Null: it is a tenant, or the endpoint is gone.';
+
+comment on column posthorn.misruled_lanes.lane is 'The key of the endpoint or of the tenant.';
+
+comment on column posthorn.misruled_lanes.tenant is 'The tenant. Null: it is an endpoint, or the tenant is gone.';
+
+comment on column posthorn.new_events.body is 'What is sent, byte for byte: text up to 1 MiB. Required.';
+
+comment on column posthorn.new_events.content_type is 'NULL: application/json.';
+
+comment on column posthorn.new_events.created_at is 'Ignored in INSERT. RETURNING shows when it was created.';
+
+comment on column posthorn.new_events.event_type is 'Words with dots between them, such as order.paid. Required.';
+
+comment on column posthorn.new_events.headers is 'Request headers: a JSON object of strings. NULL, JSON null and [] mean none.';
+
+comment on column posthorn.new_events.id is 'Leave it out or NULL. A UUID v7 of today is taken; any other id is replaced, and RETURNING shows which it became.';
+
+comment on column posthorn.new_events.idempotency_key is 'At most one webhook or event per key of a tenant, for 7 days: a known key inserts nothing, and RETURNING shows the id of the first.';
+
+comment on column posthorn.new_events.max_attempts is '1 to 100. NULL: as many as the retry schedule has.';
+
+comment on column posthorn.new_events.priority is 'high, normal or low. NULL: normal.';
+
+comment on column posthorn.new_events.send_at is 'The earliest time to send it, less than 366 days ahead. NULL: at once.';
+
+comment on column posthorn.new_events.tenant is 'Your own id of the customer whose endpoints receive it; * is all tenants. NULL or empty: the application itself.';
+
+comment on column posthorn.new_events.traceparent is 'W3C Trace Context, passed on to the receivers.';
+
+comment on column posthorn.new_webhooks.body is 'What is sent, byte for byte: text up to 1 MiB. Required.';
+
+comment on column posthorn.new_webhooks.content_type is 'NULL: application/json.';
+
+comment on column posthorn.new_webhooks.created_at is 'Ignored in INSERT. RETURNING shows when it was created.';
+
+comment on column posthorn.new_webhooks.endpoint_id is 'A registered endpoint (posthorn.endpoints) instead of a url.';
+
+comment on column posthorn.new_webhooks.headers is 'Request headers: a JSON object of strings. NULL, JSON null and [] mean none.';
+
+comment on column posthorn.new_webhooks.id is 'Leave it out or NULL. A UUID v7 of today is taken; any other id is replaced, and RETURNING shows which it became.';
+
+comment on column posthorn.new_webhooks.idempotency_key is 'At most one webhook or event per key of a tenant, for 7 days: a known key inserts nothing, and RETURNING shows the id of the first.';
+
+comment on column posthorn.new_webhooks.max_attempts is '1 to 100. NULL: as many as the retry schedule has.';
+
+comment on column posthorn.new_webhooks.priority is 'high, normal or low. NULL: normal.';
+
+comment on column posthorn.new_webhooks.secret is 'Signs the request. NULL: the secret of the endpoint.';
+
+comment on column posthorn.new_webhooks.send_at is 'The earliest time to send it, less than 366 days ahead. NULL: at once.';
+
+comment on column posthorn.new_webhooks.tenant is 'Your own id of the customer. NULL or empty: the application itself.';
+
+comment on column posthorn.new_webhooks.traceparent is 'W3C Trace Context, passed on to the receiver.';
+
+comment on column posthorn.new_webhooks.url is 'An http or https URL. Each row has either a url or an endpoint_id.';
+
+comment on column posthorn.outbox.body is 'What is sent, byte for byte: text up to 1 MiB. Required.';
+
+comment on column posthorn.outbox.content_type is 'The media type of the body.';
+
+comment on column posthorn.outbox.created_at is 'When it was inserted. It has a default.';
+
+comment on column posthorn.outbox.endpoint_id is 'The registered endpoint that a webhook goes to, instead of a url.';
+
+comment on column posthorn.outbox.event_type is 'The type of an event, such as order.paid. It goes to all endpoints of the tenant that subscribe to it.';
+
+comment on column posthorn.outbox.headers is 'Request headers: a JSON object of strings.';
+
+comment on column posthorn.outbox.id is 'UUID v7. Leave it out: it has a default.';
+
+comment on column posthorn.outbox.idempotency_key is 'At most one webhook or event per key of a tenant, for 7 days.';
+
+comment on column posthorn.outbox.max_attempts is '1 to 100. Null: as many as the retry schedule has.';
+
+comment on column posthorn.outbox.priority is 'high, normal or low.';
+
+comment on column posthorn.outbox.secret is 'Signs the request, instead of the secret of the endpoint. Not for events.';
+
+comment on column posthorn.outbox.send_at is 'The earliest time to send it, less than 366 days ahead. Null: at once.';
+
+comment on column posthorn.outbox.signed_as is 'The endpoint whose secret signs a test that goes directly to its URL. Not for producers.';
+
+comment on column posthorn.outbox.tenant is 'Your own id of the customer. Empty: the application itself. For an event, * means all tenants.';
+
+comment on column posthorn.outbox.traceparent is 'W3C Trace Context, passed on to the receiver.';
+
+comment on column posthorn.outbox.url is 'Where a webhook goes: an http or https URL. Each row has one of url, endpoint_id and event_type.';
+
+comment on column posthorn.outcomes.attempts is 'How many attempts it took.';
+
+comment on column posthorn.outcomes.finished_at is 'When it ended.';
+
+comment on column posthorn.outcomes.lane is 'The key of the endpoint, or of the URL without its query.';
+
+comment on column posthorn.outcomes.last_status_code is 'The status of the last answer. Null: there was none.';
+
+comment on column posthorn.outcomes.outbox_id is 'The row of the outbox: the event, or the webhook itself.';
+
+comment on column posthorn.outcomes.reason is 'Why it ended so, as a code.';
+
+comment on column posthorn.outcomes.status is 'delivered, failed or cancelled.';
+
+comment on column posthorn.outcomes.webhook_id is 'The id of the webhook.';
+
+comment on column posthorn.queue.attempts is 'The attempts so far.';
+
+comment on column posthorn.queue.due_at is 'When it may be sent next.';
+
+comment on column posthorn.queue.lane is 'The key of the endpoint, or of the URL without its query.';
+
+comment on column posthorn.queue.lease_until is 'Until when a worker may send it. In the past or null: it is free.';
+
+comment on column posthorn.queue.leased_by is 'The number of the worker that has the lease.';
+
+comment on column posthorn.queue.origin is 'The key of scheme, host and port of a URL. Null: the one of the registered endpoint.';
+
+comment on column posthorn.queue.outbox_id is 'The row of the outbox: the event, or the webhook itself.';
+
+comment on column posthorn.queue.past_attempts is 'Attempts before it was resent. They do not count for the retry schedule.';
+
+comment on column posthorn.queue.priority is '0 high, 1 normal, 2 low.';
+
+comment on column posthorn.queue.tenant_key is 'The key of the tenant of a webhook to a URL. Null: the one of the registered endpoint, or none.';
+
+comment on column posthorn.queue.uncounted is 'Attempts that were not the fault of the webhook or its receiver, such as those of a killed worker. They do not count.';
+
+comment on column posthorn.queue.webhook_id is 'The id of the webhook.';
+
+comment on column posthorn.redacted_attempts.created_at is 'When the row was written, before the request.';
+
+comment on column posthorn.redacted_attempts.duration_ms is 'How long the request took.';
+
+comment on column posthorn.redacted_attempts.error is 'Why it failed, as a code. Null: it succeeded, or has not ended.';
+
+comment on column posthorn.redacted_attempts.error_message is 'The same for people.';
+
+comment on column posthorn.redacted_attempts.finished_at is 'When it ended. Null: it has not ended, or its end is not known yet.';
+
+comment on column posthorn.redacted_attempts.number is 'The first attempt of a webhook is 1.';
+
+comment on column posthorn.redacted_attempts.response_body_bytes is 'The size of the part of the answer that was kept.';
+
+comment on column posthorn.redacted_attempts.response_truncated is 'Whether the answer was longer than that part.';
+
+comment on column posthorn.redacted_attempts.started_at is 'When the request began.';
+
+comment on column posthorn.redacted_attempts.status_code is 'The status of the answer. Null: there was none.';
+
+comment on column posthorn.redacted_attempts.webhook_id is 'The id of the webhook.';
+
+comment on column posthorn.redacted_attempts.worker is 'The number of the worker.';
+
+comment on column posthorn.redacted_endpoints.catching_up is 'Whether it is getting the events that it has missed.';
+
+comment on column posthorn.redacted_endpoints.created_at is 'When it was registered.';
+
+comment on column posthorn.redacted_endpoints.description is 'For people: its name, for example.';
+
+comment on column posthorn.redacted_endpoints.former_secrets is 'How many secrets were replaced and still sign.';
+
+comment on column posthorn.redacted_endpoints.gone_answers is 'Answers 410 since its last success. The second one disables it.';
+
+comment on column posthorn.redacted_endpoints.has_headers is 'Whether it has headers of its own.';
+
+comment on column posthorn.redacted_endpoints.has_secret is 'Whether it has a secret, which signs its webhooks.';
+
+comment on column posthorn.redacted_endpoints.id is 'UUID v7 of the endpoint.';
+
+comment on column posthorn.redacted_endpoints.lane is 'The key by which the queue names it.';
+
+comment on column posthorn.redacted_endpoints.max_in_flight is 'The most requests at a time, of all workers together. Null: as many as it turns out to handle.';
+
+comment on column posthorn.redacted_endpoints.ordered is 'Whether its webhooks are sent one at a time, in the order of sending.';
+
+comment on column posthorn.redacted_endpoints.origin is 'The key of scheme, host and port of its URL.';
+
+comment on column posthorn.redacted_endpoints.public_key is 'The public key of an Ed25519 secret, for receivers. It is not secret.';
+
+comment on column posthorn.redacted_endpoints.rate_limit_per_s is 'The most requests a second, of all workers together. Null: no limit.';
+
+comment on column posthorn.redacted_endpoints.retry_schedule_s is 'Seconds before each retry. Null: POSTHORN_RETRY_SCHEDULE. Empty: no retry.';
+
+comment on column posthorn.redacted_endpoints.sealed_with is 'The id of the key that its secret is encrypted with. Null: plain text, or no secret.';
+
+comment on column posthorn.redacted_endpoints.status is 'active, paused, disabled or deleted. Nothing is sent unless it is active.';
+
+comment on column posthorn.redacted_endpoints.status_reason is 'Why it is not active: by_request, failing or gone.';
+
+comment on column posthorn.redacted_endpoints.status_since is 'When its status last changed.';
+
+comment on column posthorn.redacted_endpoints.tenant is 'The customer whose events it can receive. Empty: the application itself.';
+
+comment on column posthorn.redacted_endpoints.timeout_ms is 'How long a request may take. Null: POSTHORN_TIMEOUT.';
+
+comment on column posthorn.redacted_endpoints.updated_at is 'When its settings last changed.';
+
+comment on column posthorn.redacted_endpoints.url is 'Where its webhooks go, without the query string.';
+
+comment on column posthorn.redacted_events.body_bytes is 'The size of the body.';
+
+comment on column posthorn.redacted_events.content_type is 'The media type of the body.';
+
+comment on column posthorn.redacted_events.created_at is 'When it was published.';
+
+comment on column posthorn.redacted_events.event_type is 'Its type, such as order.paid.';
+
+comment on column posthorn.redacted_events.id is 'UUID v7. It is what the header webhook-id says.';
+
+comment on column posthorn.redacted_events.idempotency_key is 'The key that its producer gave it.';
+
+comment on column posthorn.redacted_events.max_attempts is '1 to 100. Null: as many as the retry schedule has.';
+
+comment on column posthorn.redacted_events.priority is 'high, normal or low.';
+
+comment on column posthorn.redacted_events.recipients is 'How many endpoints it went to. Null: a job is still adding them.';
+
+comment on column posthorn.redacted_events.send_at is 'The earliest time to send it. Null: at once.';
+
+comment on column posthorn.redacted_events.tenant is 'The customer that it belongs to. Empty: the application itself. * means all tenants.';
+
+comment on column posthorn.redacted_events.traceparent is 'W3C Trace Context, passed on to the receivers.';
+
+comment on column posthorn.redacted_outbox.body_bytes is 'The size of the body.';
+
+comment on column posthorn.redacted_outbox.content_type is 'The media type of the body.';
+
+comment on column posthorn.redacted_outbox.created_at is 'When it was inserted.';
+
+comment on column posthorn.redacted_outbox.endpoint_id is 'The registered endpoint that a webhook goes to, instead of a url.';
+
+comment on column posthorn.redacted_outbox.event_type is 'The type of an event. Null: it is a webhook to one address.';
+
+comment on column posthorn.redacted_outbox.has_secret is 'Whether it has a secret of its own.';
+
+comment on column posthorn.redacted_outbox.id is 'UUID v7 of the webhook or event.';
+
+comment on column posthorn.redacted_outbox.idempotency_key is 'The key that its producer gave it.';
+
+comment on column posthorn.redacted_outbox.max_attempts is '1 to 100. Null: as many as the retry schedule has.';
+
+comment on column posthorn.redacted_outbox.priority is 'high, normal or low.';
+
+comment on column posthorn.redacted_outbox.send_at is 'The earliest time to send it. Null: at once.';
+
+comment on column posthorn.redacted_outbox.tenant is 'The customer that it belongs to. Empty: the application itself.';
+
+comment on column posthorn.redacted_outbox.traceparent is 'W3C Trace Context, passed on to the receiver.';
+
+comment on column posthorn.redacted_outbox.url is 'Where a webhook goes, without the query string.';
+
+comment on column posthorn.redacted_webhooks.attempts is 'The attempts so far.';
+
+comment on column posthorn.redacted_webhooks.body_bytes is 'The size of the body.';
+
+comment on column posthorn.redacted_webhooks.content_type is 'The media type of the body.';
+
+comment on column posthorn.redacted_webhooks.created_at is 'When it was inserted, or its event was published.';
+
+comment on column posthorn.redacted_webhooks.endpoint_id is 'The registered endpoint that it goes to. Null: it goes to a URL.';
+
+comment on column posthorn.redacted_webhooks.event_id is 'The row of the outbox: the event, or the webhook itself. It is what the header webhook-id says.';
+
+comment on column posthorn.redacted_webhooks.event_type is 'The type of its event. Null: it has none.';
+
+comment on column posthorn.redacted_webhooks.finished_at is 'When it ended. Null: it has not.';
+
+comment on column posthorn.redacted_webhooks.id is 'UUID v7. It is what the header X-Webhook-ID says.';
+
+comment on column posthorn.redacted_webhooks.idempotency_key is 'The key that its producer gave it.';
+
+comment on column posthorn.redacted_webhooks.lane is 'The key of the endpoint, or of the URL without its query.';
+
+comment on column posthorn.redacted_webhooks.last_error is 'Why the last attempt failed, as a code.';
+
+comment on column posthorn.redacted_webhooks.last_status_code is 'The status of the last answer. Null: there was none.';
+
+comment on column posthorn.redacted_webhooks.max_attempts is '1 to 100. Null: as many as the retry schedule has.';
+
+comment on column posthorn.redacted_webhooks.next_attempt_at is 'It is sent no sooner than this. Null: it is being sent, has ended, or somebody must first resume its endpoint.';
+
+comment on column posthorn.redacted_webhooks.priority is 'high, normal or low.';
+
+comment on column posthorn.redacted_webhooks.reason is 'Why it ended so, as a code.';
+
+comment on column posthorn.redacted_webhooks.send_at is 'The earliest time to send it. Null: at once.';
+
+comment on column posthorn.redacted_webhooks.status is 'pending, delivering, delivered, failed or cancelled.';
+
+comment on column posthorn.redacted_webhooks.tenant is 'The customer that it belongs to. Empty: the application itself.';
+
+comment on column posthorn.redacted_webhooks.url is 'Where it goes, without the query string.';
+
+comment on column posthorn.redacted_webhooks.waits_for is 'What a pending webhook waits for: docs/api.md lists the reasons.';
+
+comment on column posthorn.replays.created_at is 'When it began.';
+
+comment on column posthorn.replays.endpoint_id is 'Webhooks to this registered endpoint.';
+
+comment on column posthorn.replays.event_id is 'Webhooks of this event.';
+
+comment on column posthorn.replays.event_type is 'Webhooks of events of this type.';
+
+comment on column posthorn.replays.finished_at is 'When it ended. Null: it has not.';
+
+comment on column posthorn.replays.from_at is 'Webhooks that were enqueued from this time on.';
+
+comment on column posthorn.replays.id is 'UUID v7 of the replay.';
+
+comment on column posthorn.replays.ids is 'These webhooks.';
+
+comment on column posthorn.replays.is_at_least is 'Whether more may match than were counted.';
+
+comment on column posthorn.replays.is_walked is 'Whether all were looked at.';
+
+comment on column posthorn.replays.matched is 'How many match, counted at the start.';
+
+comment on column posthorn.replays.moved_at is 'When a worker last worked on it.';
+
+comment on column posthorn.replays.normalised_url is 'The same URL in the form that the API and the CLI store, if it differs.';
+
+comment on column posthorn.replays.paced_until is 'Until when the webhooks resent so far fill the rate.';
+
+comment on column posthorn.replays.priority is '0 high, 1 normal, 2 low. Null: each webhook keeps its own.';
+
+comment on column posthorn.replays.rate_limit_per_s is 'The most webhooks a second. Null: no limit.';
+
+comment on column posthorn.replays.replayed is 'How many were resent or made due.';
+
+comment on column posthorn.replays.skipped is 'How many were not, by reason.';
+
+comment on column posthorn.replays.status is 'running, finished, cancelling or cancelled.';
+
+comment on column posthorn.replays.statuses is 'Webhooks with these statuses: failed, cancelled, delivered or pending.';
+
+comment on column posthorn.replays.taken_back is 'How many were taken back after it was cancelled.';
+
+comment on column posthorn.replays.taken_back_to is 'The last one that was looked at in taking back.';
+
+comment on column posthorn.replays.tenant is 'Webhooks of this tenant.';
+
+comment on column posthorn.replays.until_at is 'Webhooks that were enqueued before this time.';
+
+comment on column posthorn.replays.url is 'Direct sends to this URL without its query.';
+
+comment on column posthorn.replays.walked_to is 'The last webhook that was looked at.';
+
+comment on column posthorn.samples.attempts is 'Attempts that ended since the sample before.';
+
+comment on column posthorn.samples.due is 'Those that could be sent at once. An estimate if there are very many.';
+
+comment on column posthorn.samples.failures is 'How many of them failed.';
+
+comment on column posthorn.samples.oldest_due_s is 'How long the oldest of them has been due. Null: none is due.';
+
+comment on column posthorn.samples.p50_ms is 'Half of the recent deliveries took at most this long, from the insert or the send_at on. Null: there were none.';
+
+comment on column posthorn.samples.p95_ms is '95 % of the recent deliveries took at most this long.';
+
+comment on column posthorn.samples.p99_ms is '99 % of the recent deliveries took at most this long.';
+
+comment on column posthorn.samples.seconds is 'The time since the sample before.';
+
+comment on column posthorn.samples.taken_at is 'When it was taken.';
+
+comment on column posthorn.samples.waiting is 'Unfinished webhooks. An estimate if there are very many.';
+
+comment on column posthorn.sealing.done is 'How many of them are encrypted.';
+
+comment on column posthorn.sealing.finished_at is 'When all secrets were encrypted with it. Null: not yet.';
+
+comment on column posthorn.sealing.is_only_row is 'Always true: the table has one row.';
+
+comment on column posthorn.sealing.key_id is 'The key that encrypts now. Null: there is none.';
+
+comment on column posthorn.sealing.missing_keys is 'Keys that are needed, but that the key ring does not have.';
+
+comment on column posthorn.sealing.plain is 'Endpoints with a secret in plain text.';
+
+comment on column posthorn.sealing.removable_keys is 'Keys of the key ring that are no longer needed.';
+
+comment on column posthorn.sealing.started_at is 'When this key began to be used.';
+
+comment on column posthorn.sealing.total is 'Endpoints with something to encrypt, counted at the start, and later ones.';
+
+comment on column posthorn.sealing.updated_at is 'When a worker last worked on it.';
+
+comment on column posthorn.secret_keys.endpoints is 'How many endpoints have a secret or headers that are kept so.';
+
+comment on column posthorn.secret_keys.key_id is 'The id of the key. Null: plain text.';
+
+comment on column posthorn.stats.figures is 'The figures, as posthorn.take_stats() describes them.';
+
+comment on column posthorn.stats.is_only is 'Always true: the table has one row.';
+
+comment on column posthorn.stats.taken_at is 'When the figures were counted.';
+
+comment on column posthorn.stats.took_ms is 'How long counting took.';
+
+comment on column posthorn.stray_subscriptions.endpoint_id is 'Its endpoint.';
+
+comment on column posthorn.stray_subscriptions.id is 'The subscription.';
+
+comment on column posthorn.subscriptions.created_at is 'When it was made.';
+
+comment on column posthorn.subscriptions.created_in is 'The transaction that made it.';
+
+comment on column posthorn.subscriptions.ended_at is 'When it was ended. Null: it is in force.';
+
+comment on column posthorn.subscriptions.ended_in is 'The transaction that ended it.';
+
+comment on column posthorn.subscriptions.endpoint_id is 'The endpoint that receives the events.';
+
+comment on column posthorn.subscriptions.event_type is 'A type such as order.paid, order.* for all types below order, or * for all types.';
+
+comment on column posthorn.subscriptions.filter is 'A jsonpath predicate on the body, such as $.total >= 1000. Null: all events of the type.';
+
+comment on column posthorn.subscriptions.id is 'UUID v7. Leave it out: it has a default.';
+
+comment on column posthorn.subscriptions.is_live is 'Whether it is in force and its endpoint active or paused. A trigger writes it.';
+
+comment on column posthorn.subscriptions.is_ordered is 'Whether the endpoint is ordered. A trigger writes it.';
+
+comment on column posthorn.subscriptions.lane is 'The key of the endpoint.';
+
+comment on column posthorn.subscriptions.tenant is 'The tenant of the endpoint. Leave it out: a trigger writes it.';
+
+comment on column posthorn.tallies.attempts is 'How many attempts ended.';
+
+comment on column posthorn.tallies.counted_at is 'When it was written.';
+
+comment on column posthorn.tallies.endpoint_id is 'Attempts at this endpoint. Null: all attempts.';
+
+comment on column posthorn.tallies.failures is 'How many of them failed.';
+
+comment on column posthorn.tallies.id is 'UUID v7 of the row.';
+
+comment on column posthorn.tallies.is_watched is 'Whether the endpoint has failed lately.';
+
+comment on column posthorn.tallies.worker is 'The number of the worker that counted.';
+
+comment on column posthorn.tenants.created_at is 'When the row was written.';
+
+comment on column posthorn.tenants.full_since is 'Since when it is full. Null: it is not.';
+
+comment on column posthorn.tenants.id is 'Your own id of the customer.';
+
+comment on column posthorn.tenants.key is 'The key by which the queue and lane_rules name it.';
+
+comment on column posthorn.tenants.max_in_flight is 'The most requests at a time, to all of its endpoints, of all workers together. Null: no limit.';
+
+comment on column posthorn.tenants.max_waiting is 'It is full with this many unfinished webhooks, until it has less than 90 % of them. Null: it is never full.';
+
+comment on column posthorn.tenants.name is 'For people.';
+
+comment on column posthorn.tenants.rate_limit_per_s is 'The most requests a second, to all of its endpoints, of all workers together. Null: no limit.';
+
+comment on column posthorn.tenants.refuse_when_full is 'Whether inserts are refused while it is full.';
+
+comment on column posthorn.unmatched_events.event_id is 'The event.';
+
+comment on column posthorn.webhooks.attempts is 'The attempts so far.';
+
+comment on column posthorn.webhooks.body_bytes is 'The size of the body.';
+
+comment on column posthorn.webhooks.content_type is 'The media type of the body.';
+
+comment on column posthorn.webhooks.created_at is 'When it was inserted, or its event was published.';
+
+comment on column posthorn.webhooks.endpoint_id is 'The registered endpoint that it goes to. Null: it goes to a URL.';
+
+comment on column posthorn.webhooks.event_id is 'The row of the outbox: the event, or the webhook itself. It is what the header webhook-id says.';
+
+comment on column posthorn.webhooks.event_type is 'The type of its event. Null: it has none.';
+
+comment on column posthorn.webhooks.finished_at is 'When it ended. Null: it has not.';
+
+comment on column posthorn.webhooks.id is 'UUID v7. It is what the header X-Webhook-ID says.';
+
+comment on column posthorn.webhooks.idempotency_key is 'The key that its producer gave it.';
+
+comment on column posthorn.webhooks.lane is 'The key of the endpoint, or of the URL without its query.';
+
+comment on column posthorn.webhooks.last_error is 'Why the last attempt failed, as a code.';
+
+comment on column posthorn.webhooks.last_status_code is 'The status of the last answer. Null: there was none.';
+
+comment on column posthorn.webhooks.max_attempts is '1 to 100. Null: as many as the retry schedule has.';
+
+comment on column posthorn.webhooks.next_attempt_at is 'It is sent no sooner than this. Null: it is being sent, has ended, or somebody must first resume its endpoint.';
+
+comment on column posthorn.webhooks.priority is 'high, normal or low.';
+
+comment on column posthorn.webhooks.reason is 'Why it ended so, as a code.';
+
+comment on column posthorn.webhooks.send_at is 'The earliest time to send it. Null: at once.';
+
+comment on column posthorn.webhooks.status is 'pending, delivering, delivered, failed or cancelled.';
+
+comment on column posthorn.webhooks.tenant is 'The customer that it belongs to. Empty: the application itself.';
+
+comment on column posthorn.webhooks.url is 'Where it goes.';
+
+comment on column posthorn.webhooks.waits_for is 'What a pending webhook waits for: docs/api.md lists the reasons.';
+
+comment on column posthorn.workers.claim_error is 'The error of Postgres that keeps it from claiming.';
+
+comment on column posthorn.workers.claims_failing_since is 'Since when it cannot claim webhooks. Null: it can.';
+
+comment on column posthorn.workers.egress_down_since is 'Since when it cannot reach most endpoints, which points to its own network. Null: it can.';
+
+comment on column posthorn.workers.graphile_pool is 'Its name at Graphile Worker.';
+
+comment on column posthorn.workers.held_back is 'The tenants and origins that it holds back. Read them in posthorn.held_back.';
+
+comment on column posthorn.workers.host is 'The name of its machine.';
+
+comment on column posthorn.workers.number is 'The number of the worker, whose advisory lock it holds.';
+
+comment on column posthorn.workers.pid is 'The id of its process.';
+
+comment on column posthorn.workers.seen_at is 'When it last reported.';
+
+comment on column posthorn.workers.started_at is 'When it started.';
+
+comment on column posthorn.workers.version is 'Its version of Posthorn.';
+
+comment on function posthorn.cancel(uuid) is 'Cancels a webhook that waits for its first or next attempt. Returns false when it is being sent, has ended or is unknown.';
+
+comment on function posthorn.cancel_catch_up(uuid) is 'Ends the catch-up of an endpoint. Returns whether there was one.';
+
 comment on function posthorn.cancel_many(uuid[]) is 'Cancels webhooks that wait for their first or next attempt; returns how many.';
+
+comment on function posthorn.catch_up(uuid,timestamp with time zone,boolean,double precision) is 'Lets an endpoint get the events since a time that match its subscriptions and that it has not received. Returns how many there are. A dry run only counts.';
+
+comment on function posthorn.check_in(text) is 'The same as posthorn.held(), for a worker that starts: the first one records the identity of the database.';
+
+comment on function posthorn.continue_catch_up(uuid,integer,integer) is 'Makes one step of a catch-up. For the worker.';
+
+comment on function posthorn.days_without_partition() is 'The days with rows in the default partitions because their own partitions are missing.';
+
+comment on function posthorn.drop_partitions(date) is 'Drops a day (UTC) of history. Its unfinished webhooks stay. Returns whether it did.';
+
+comment on function posthorn.enqueue(text,jsonb,jsonb,text,text,text,timestamp with time zone,integer,text,text,uuid,text) is 'The same with a body of type jsonb.';
+
+comment on function posthorn.enqueue(text,text,jsonb,text,text,text,timestamp with time zone,integer,text,text,uuid,text) is 'Enqueues a webhook to a URL or to a registered endpoint, in your transaction. Returns its id, or for an idempotency key of the last 7 days the id of the first.';
+
+comment on function posthorn.enqueue_missed(uuid[]) is 'Enqueues webhooks that posthorn.missed() has found. Returns their ids.';
 
 comment on function posthorn.explain_event(uuid) is 'Why each endpoint of the tenant received an event, or did not.';
 
+comment on function posthorn.fan_out(uuid,integer) is 'Adds webhooks for the next recipients of an event to the queue. For the worker.';
+
+comment on function posthorn.filter_rule(jsonpath) is 'The rule that a filter of a subscription breaks. Null: it may be used.';
+
+comment on function posthorn.first_webhook_id(uuid) is 'The lower bound of the ids of the webhooks of an event.';
+
+comment on function posthorn.forget_kept(interval,integer) is 'Deletes webhooks of dropped days that have ended since, longer ago than the retention. Returns how many.';
+
+comment on function posthorn.header_names_are_unique(jsonb) is 'Whether the names of headers differ in more than their case.';
+
 comment on function posthorn.held(text) is 'Why this database is held; no row: webhooks are sent.';
 
+comment on function posthorn.history_floor() is 'The smallest id of the complete history.';
+
 comment on function posthorn.hold(text) is 'Holds the database until posthorn.resume().';
+
+comment on function posthorn.is_dropped(uuid) is 'Whether the history of the day of a webhook was dropped.';
+
+comment on function posthorn.json_of(text) is 'A body as JSON. Null: it is not JSON.';
+
+comment on function posthorn.key_of(text) is 'The key of a name: 8 bytes of its SHA-256.';
+
+comment on function posthorn.lane_of(text) is 'The lane of a URL.';
+
+comment on function posthorn.lane_of(uuid) is 'The lane of a registered endpoint.';
+
+comment on function posthorn.last_webhook_id(uuid) is 'The upper bound of the ids of the webhooks of an event.';
+
+comment on function posthorn.make_partitions(date) is 'Makes the partitions of a day (UTC) that are missing. Returns how many.';
+
+comment on function posthorn.matching(posthorn.webhook_status[],uuid,text[],uuid[],uuid,uuid,timestamp with time zone,integer,integer,uuid,text,text) is 'Finds the webhooks that match a filter, a page at a time. For replays.';
+
+comment on function posthorn.missed(uuid,integer) is 'Finds webhooks and events that were not enqueued, because a trigger did not fire.';
+
+comment on function posthorn.missed_events(uuid,uuid,uuid,boolean,integer,integer) is 'Finds events that an endpoint has not received although it subscribes to them. For the worker.';
+
+comment on function posthorn.names_reserved_header(jsonb) is 'Whether one of the headers is set by the connection or by Posthorn itself.';
+
+comment on function posthorn.note_full_tenants() is 'Counts the unfinished webhooks of tenants that have a max_waiting, and notes which are full. Returns how many.';
+
+comment on function posthorn.origin_of(text) is 'The key of the origin of a URL: its scheme, host and port.';
+
+comment on function posthorn.outbox_keeps_rules(uuid,text,uuid,text,text,text,jsonb,text,text,text,timestamp with time zone,integer,text,text,timestamp with time zone) is 'Checks a row of the outbox: returns true, or raises an error that names the broken rule.';
+
+comment on function posthorn.partition_days() is 'The days (UTC) that have a partition, oldest first.';
+
+comment on function posthorn.priority_of(text) is 'The number of a priority in the queue: 0 high, 1 normal, 2 low. Null: the word is none.';
+
+comment on function posthorn.publish(text,text,jsonb,jsonb,text,text,timestamp with time zone,integer,text,text) is 'The same with a body of type jsonb.';
+
+comment on function posthorn.publish(text,text,text,jsonb,text,text,timestamp with time zone,integer,text,text) is 'Publishes an event of a tenant to all endpoints that subscribe to it, in your transaction. Returns its id, or for an idempotency key of the last 7 days the id of the first.';
+
+comment on function posthorn.put_back(uuid[],posthorn.webhook_status[],timestamp with time zone,uuid,smallint,timestamp with time zone,interval) is 'Resends webhooks that have ended with one of these statuses. Returns what was done with each. For replays.';
+
+comment on function posthorn.recipients(text,text,text) is 'Explains who would receive an event now, and why: a row for each endpoint of the tenant.';
+
+comment on function posthorn.rename_tenant(text,text) is 'Gives all endpoints of a tenant to another tenant id. Returns how many.';
+
+comment on function posthorn.repair_lane_rules() is 'Rebuilds the rules that posthorn.misruled_lanes shows. Returns the lanes.';
+
+comment on function posthorn.repair_subscriptions() is 'Makes the subscriptions that posthorn.stray_subscriptions shows agree with their endpoints. Returns their ids.';
 
 comment on function posthorn.resume(text) is 'Ends every hold: from now on this database sends.';
 
@@ -4725,7 +5940,29 @@ comment on function posthorn.retry(uuid,boolean) is 'Resends a webhook that has 
 
 comment on function posthorn.retry_many(uuid[],boolean) is 'Resends webhooks that have ended, or sends waiting ones now; returns how many.';
 
+comment on function posthorn.system_identifier() is 'The identifier of the server. Null: the role may not read it.';
+
+comment on function posthorn.take_back(uuid,uuid,integer) is 'Takes back what a replay has resent and what has not been sent since. For replays.';
+
+comment on function posthorn.take_sample() is 'Adds the sample of this minute to posthorn.samples. For the worker.';
+
 comment on function posthorn.take_stats(interval) is 'The current figures: the row of posthorn.stats, counted again if it is older than max_age.';
+
+comment on function posthorn.tenant_key(text) is 'The key of a tenant. Null: the application itself.';
+
+comment on function posthorn.time_of(text) is 'A time in JSON. Null: it is none.';
+
+comment on function posthorn.type_and_above(text) is 'What a subscription can name to receive a type of event: the type, all that stand for types below one, and *.';
+
+comment on function posthorn.uuid_floor(timestamp with time zone) is 'The smallest UUID v7 of a time: for id >= posthorn.uuid_floor(now() - interval ''1 day'').';
+
+comment on function posthorn.uuid_time(uuid) is 'The time in a UUID v7.';
+
+comment on function posthorn.uuid_v7() is 'A new UUID v7.';
+
+comment on function posthorn.watch_clock() is 'Notices that the clock was set back, and moves due times by the same amount. For the worker.';
+
+comment on function posthorn.webhook_id(uuid,uuid) is 'The id of the webhook that takes an event to an endpoint.';
 
 comment on table posthorn.alert_watch is 'When the alert rules were last evaluated.';
 
@@ -4763,7 +6000,7 @@ comment on table posthorn.lane_rules is 'The settings of held or limited endpoin
 
 comment on table posthorn.maintenance_runs is 'The scheduled tasks: when each last succeeded, how long it took, and its result.';
 
-comment on table posthorn.outbox is 'The webhooks and events of producers. INSERT here, in your own transaction; nothing else is needed.';
+comment on table posthorn.outbox is 'The webhooks and events of producers. INSERT here, in your own transaction; nothing else is needed. ORMs: posthorn.new_webhooks and posthorn.new_events.';
 
 comment on table posthorn.outcomes is 'How webhooks ended: a row per finished webhook.';
 
@@ -4796,6 +6033,10 @@ comment on view posthorn.lane_blocks is 'Why lanes are not sent to now, a row fo
 comment on view posthorn.live_workers is 'The workers that are alive now.';
 
 comment on view posthorn.misruled_lanes is 'Endpoints and tenants whose lane_rules differ from their settings, because a trigger did not fire.';
+
+comment on view posthorn.new_events is 'For ORMs: INSERT events here, in your own transaction. Shows no rows; read posthorn.events.';
+
+comment on view posthorn.new_webhooks is 'For ORMs: INSERT webhooks to one address here, in your own transaction. Shows no rows; read posthorn.webhooks.';
 
 comment on view posthorn.redacted_attempts is 'posthorn.attempts without the answers of receivers.';
 

@@ -91,7 +91,7 @@ it.each(standalone)('%s imports nothing but itself', (folder) => {
 });
 
 describe('files', () => {
-  it.each(['src', 'harness', 'bench', 'chaos', 'fuzz', 'mutate', 'demo'])(
+  it.each(['src', 'harness', 'bench', 'chaos', 'fuzz', 'mutate', 'demo', 'examples/runner'])(
     'of %s import each other in no circle',
     (folder) => {
       const graph = new Map(
@@ -102,7 +102,7 @@ describe('files', () => {
   );
 
   // A test looks at all of them. What two of the others need is for harness/.
-  it.each(['harness', 'bench', 'chaos', 'fuzz', 'mutate', 'demo'])(
+  it.each(['harness', 'bench', 'chaos', 'fuzz', 'mutate', 'demo', 'examples/runner'])(
     'of %s import nothing of another program',
     (folder) => {
       const others = instruments.filter((name) => name !== folder);

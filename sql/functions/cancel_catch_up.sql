@@ -19,4 +19,6 @@ begin
 end
 $$;
 
+comment on function posthorn.cancel_catch_up(uuid) is 'Ends the catch-up of an endpoint. Returns whether there was one.';
+
 revoke execute on function posthorn.cancel_catch_up(uuid) from public;

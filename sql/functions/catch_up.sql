@@ -22,12 +22,14 @@ begin
   if not exists (select from posthorn.endpoints as e where e.id = catch_up.endpoint_id and e.status <> 'deleted') then
     raise foreign_key_violation using
       constraint = 'catch_ups_endpoint_is_registered', schema = 'posthorn', table = 'catch_ups', column = 'endpoint_id',
-      message = format('The endpoint_id must be that of a registered endpoint: %s is not', catch_up.endpoint_id);
+      message = 'insert or update on table "catch_ups" violates foreign key constraint "catch_ups_endpoint_is_registered"',
+      detail = format('Key (endpoint_id)=(%s) is not present in table "endpoints".', catch_up.endpoint_id);
   end if;
   if catch_up.since is null or not isfinite(catch_up.since) then
     raise check_violation using
       constraint = 'catch_ups_since_is_finite', schema = 'posthorn', table = 'catch_ups', column = 'since',
-      message = 'The time from which an endpoint catches up must be finite and not null';
+      message = 'new row for relation "catch_ups" violates check constraint "catch_ups_since_is_finite"',
+      detail = 'The time from which an endpoint catches up must be finite and not null.';
   end if;
   walked_to := posthorn.uuid_floor(catch_up.since);
   loop
@@ -45,5 +47,7 @@ begin
   return total;
 end
 $$;
+
+comment on function posthorn.catch_up(uuid, timestamptz, boolean, double precision) is 'Lets an endpoint get the events since a time that match its subscriptions and that it has not received. Returns how many there are. A dry run only counts.';
 
 revoke execute on function posthorn.catch_up(uuid, timestamptz, boolean, double precision) from public;

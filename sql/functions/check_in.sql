@@ -30,4 +30,6 @@ begin
 end
 $$;
 
+comment on function posthorn.check_in(text) is 'The same as posthorn.held(), for a worker that starts: the first one records the identity of the database.';
+
 revoke execute on function posthorn.check_in(text) from public;

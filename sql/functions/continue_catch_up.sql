@@ -117,4 +117,6 @@ begin
 end
 $$;
 
+comment on function posthorn.continue_catch_up(uuid, integer, integer) is 'Makes one step of a catch-up. For the worker.';
+
 revoke execute on function posthorn.continue_catch_up(uuid, integer, integer) from public;

@@ -40,4 +40,6 @@ create or replace function posthorn.days_without_partition() returns setof date
     order by day
   $$;
 
+comment on function posthorn.days_without_partition() is 'The days with rows in the default partitions because their own partitions are missing.';
+
 revoke execute on function posthorn.days_without_partition() from public;

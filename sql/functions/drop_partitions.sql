@@ -85,4 +85,6 @@ begin
 end
 $$;
 
+comment on function posthorn.drop_partitions(date) is 'Drops a day (UTC) of history. Its unfinished webhooks stay. Returns whether it did.';
+
 revoke execute on function posthorn.drop_partitions(date) from public;

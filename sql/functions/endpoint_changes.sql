@@ -8,7 +8,8 @@ begin
   if old.status = 'deleted' then
     raise check_violation using
       constraint = 'endpoints_deleted_is_final', schema = 'posthorn', table = 'endpoints', column = 'status',
-      message = 'The endpoint was deleted and cannot be changed';
+      message = 'new row for relation "endpoints" violates check constraint "endpoints_deleted_is_final"',
+      detail = 'The endpoint was deleted and cannot be changed.';
   end if;
   if (
       new.gone_answers = old.gone_answers
@@ -22,7 +23,8 @@ begin
   if new.tenant <> old.tenant and coalesce(current_setting('posthorn.is_renaming', true), '') <> 'on' then
     raise check_violation using
       constraint = 'endpoints_tenant_is_fixed', schema = 'posthorn', table = 'endpoints', column = 'tenant',
-      message = 'The tenant of an endpoint cannot be changed',
+      message = 'new row for relation "endpoints" violates check constraint "endpoints_tenant_is_fixed"',
+      detail = 'The tenant of an endpoint cannot be changed.',
       hint = 'posthorn.rename_tenant() gives all endpoints of a tenant to another.';
   end if;
   if new.status <> old.status then

@@ -71,7 +71,16 @@ begin
   end if;
   raise check_violation using
     constraint = broken, schema = 'posthorn', table = 'endpoints',
-    message = format('The endpoint breaks the rule %s; its values are not shown', broken);
+    message = format('new row for relation "endpoints" violates check constraint "%s"', broken),
+    detail = 'The values of the row are not shown, because they may be secret.',
+    hint = case
+      when broken in ('endpoints_id_is_given', 'endpoints_id_is_uuid_v7') then 'Leave id out: it has a default.'
+      when broken = 'endpoints_defaults_are_not_null' then 'Leave the columns out: they have defaults.'
+      when broken = 'endpoints_headers_is_object'
+        then 'Give a JSON object such as {"X-Shop": "a"}, as jsonb and not as a JSON string; NULL means no headers.'
+      when broken = 'endpoints_headers_values_are_strings' then 'Write a number as a string: {"X-Count": "1"}.'
+      else 'docs/endpoints.md has the settings of an endpoint.'
+    end;
 end
 $$;
 

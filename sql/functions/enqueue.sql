@@ -1,5 +1,7 @@
 -- Enqueues a webhook to a URL or to a registered endpoint, and returns its id. If the idempotency key was used before,
 -- returns the existing webhook's id and enqueues nothing; a key is remembered for 7 days.
+--
+-- The second one takes JSON that was built in SQL. An argument of unknown type is text: Postgres prefers it.
 create or replace function posthorn.enqueue(
   url text default null,
   body text default null,
@@ -52,4 +54,34 @@ begin
 end
 $$;
 
+create or replace function posthorn.enqueue(
+  url text default null,
+  body jsonb default null,
+  headers jsonb default null,
+  secret text default null,
+  content_type text default 'application/json',
+  priority text default 'normal',
+  send_at timestamptz default null,
+  max_attempts integer default null,
+  idempotency_key text default null,
+  traceparent text default null,
+  endpoint_id uuid default null,
+  tenant text default ''
+) returns uuid
+  language plpgsql
+  set search_path = pg_catalog, pg_temp
+  as $$
+begin
+  return posthorn.enqueue(
+    url, body::text, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key, traceparent, endpoint_id,
+    tenant);
+end
+$$;
+
+comment on function posthorn.enqueue(text, text, jsonb, text, text, text, timestamptz, integer, text, text, uuid, text) is
+  'Enqueues a webhook to a URL or to a registered endpoint, in your transaction. Returns its id, or for an idempotency key of the last 7 days the id of the first.';
+comment on function posthorn.enqueue(text, jsonb, jsonb, text, text, text, timestamptz, integer, text, text, uuid, text) is
+  'The same with a body of type jsonb.';
+
 revoke execute on function posthorn.enqueue(text, text, jsonb, text, text, text, timestamptz, integer, text, text, uuid, text) from public;
+revoke execute on function posthorn.enqueue(text, jsonb, jsonb, text, text, text, timestamptz, integer, text, text, uuid, text) from public;

@@ -53,4 +53,6 @@ begin
 end
 $$;
 
+comment on function posthorn.enqueue_missed(uuid[]) is 'Enqueues webhooks that posthorn.missed() has found. Returns their ids.';
+
 revoke execute on function posthorn.enqueue_missed(uuid[]) from public;

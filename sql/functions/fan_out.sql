@@ -147,4 +147,6 @@ begin
 end
 $$;
 
+comment on function posthorn.fan_out(uuid, integer) is 'Adds webhooks for the next recipients of an event to the queue. For the worker.';
+
 revoke execute on function posthorn.fan_out(uuid, integer) from public;

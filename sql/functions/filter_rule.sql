@@ -78,3 +78,5 @@ begin
   return null;
 end
 $$;
+
+comment on function posthorn.filter_rule(jsonpath) is 'The rule that a filter of a subscription breaks. Null: it may be used.';

@@ -47,4 +47,6 @@ create or replace function posthorn.forget_kept(retention interval, most integer
     select count(*)::integer from ended
   $$;
 
+comment on function posthorn.forget_kept(interval, integer) is 'Deletes webhooks of dropped days that have ended since, longer ago than the retention. Returns how many.';
+
 revoke execute on function posthorn.forget_kept(interval, integer) from public;

@@ -10,3 +10,5 @@ create or replace function posthorn.header_names_are_unique(headers jsonb) retur
     from pg_catalog.jsonb_object_keys(
       case when pg_catalog.jsonb_typeof(headers) = 'object' then headers else '{}' end) as name;
   end;
+
+comment on function posthorn.header_names_are_unique(jsonb) is 'Whether the names of headers differ in more than their case.';

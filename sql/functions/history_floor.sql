@@ -9,4 +9,6 @@ create or replace function posthorn.history_floor() returns uuid
     from posthorn.history as h
   $$;
 
+comment on function posthorn.history_floor() is 'The smallest id of the complete history.';
+
 revoke execute on function posthorn.history_floor() from public;

@@ -12,4 +12,6 @@ create or replace function posthorn.is_dropped(webhook_id uuid) returns boolean
       false)
   $$;
 
+comment on function posthorn.is_dropped(uuid) is 'Whether the history of the day of a webhook was dropped.';
+
 revoke execute on function posthorn.is_dropped(uuid) from public;

@@ -11,3 +11,5 @@ exception
     return null;
 end
 $$;
+
+comment on function posthorn.json_of(text) is 'A body as JSON. Null: it is not JSON.';

@@ -11,3 +11,5 @@ create or replace function posthorn.key_of(name text) returns bigint
       pg_catalog.sha256(pg_catalog.decode(pg_catalog.replace(name, e'\\', e'\\\\'), 'escape')),
       'hex'),
     16))::bit(64)::bigint;
+
+comment on function posthorn.key_of(text) is 'The key of a name: 8 bytes of its SHA-256.';

@@ -11,3 +11,6 @@ create or replace function posthorn.lane_of(endpoint_id uuid) returns bigint
   return ('x' || pg_catalog.left(
     pg_catalog.encode(pg_catalog.sha256('endpoint '::bytea || pg_catalog.uuid_send(endpoint_id)), 'hex'),
     16))::bit(64)::bigint;
+
+comment on function posthorn.lane_of(text) is 'The lane of a URL.';
+comment on function posthorn.lane_of(uuid) is 'The lane of a registered endpoint.';

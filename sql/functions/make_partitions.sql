@@ -112,4 +112,6 @@ begin
 end
 $$;
 
+comment on function posthorn.make_partitions(date) is 'Makes the partitions of a day (UTC) that are missing. Returns how many.';
+
 revoke execute on function posthorn.make_partitions(date) from public;

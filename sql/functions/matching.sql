@@ -185,4 +185,6 @@ create or replace function posthorn.matching(
     cross join horizon as h
   $$;
 
+comment on function posthorn.matching(posthorn.webhook_status[], uuid, text[], uuid[], uuid, uuid, timestamptz, integer, integer, uuid, text, text) is 'Finds the webhooks that match a filter, a page at a time. For replays.';
+
 revoke execute on function posthorn.matching(posthorn.webhook_status[], uuid, text[], uuid[], uuid, uuid, timestamptz, integer, integer, uuid, text, text) from public;

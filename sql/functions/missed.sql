@@ -53,4 +53,6 @@ create or replace function posthorn.missed(
       case when (select count(*) from walked) = missed.walk then (select id from walked order by id limit 1) end
   $$;
 
+comment on function posthorn.missed(uuid, integer) is 'Finds webhooks and events that were not enqueued, because a trigger did not fire.';
+
 revoke execute on function posthorn.missed(uuid, integer) from public;

@@ -98,4 +98,6 @@ create or replace function posthorn.missed_events(
     cross join seen as s
   $$;
 
+comment on function posthorn.missed_events(uuid, uuid, uuid, boolean, integer, integer) is 'Finds events that an endpoint has not received although it subscribes to them. For the worker.';
+
 revoke execute on function posthorn.missed_events(uuid, uuid, uuid, boolean, integer, integer) from public;

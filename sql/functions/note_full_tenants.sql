@@ -70,4 +70,6 @@ begin
 end
 $$;
 
+comment on function posthorn.note_full_tenants() is 'Counts the unfinished webhooks of tenants that have a max_waiting, and notes which are full. Returns how many.';
+
 revoke execute on function posthorn.note_full_tenants() from public;

@@ -13,3 +13,5 @@ create or replace function posthorn.origin_of(url text) returns bigint
     else 'origin http://' || pg_catalog.replace(
         pg_catalog.lower(pg_catalog.split_part(pg_catalog.split_part(url, '/', 3), '?', 1) collate "C") || '/', ':80/', '/')
   end);
+
+comment on function posthorn.origin_of(text) is 'The key of the origin of a URL: its scheme, host and port.';

@@ -7,8 +7,9 @@ create or replace function posthorn.outbox_id_is_given() returns trigger
 begin
   raise check_violation using
     constraint = 'outbox_id_is_given', schema = 'posthorn', table = 'outbox', column = 'id',
-    message = 'The id of a row in posthorn.outbox must not be null',
-    hint = 'Leave id out: it has a default.';
+    message = 'new row for relation "outbox" violates check constraint "outbox_id_is_given"',
+    detail = 'The id must not be null. The values of the row are not shown, because they may be secret.',
+    hint = 'Leave id out: it has a default. In posthorn.new_webhooks and posthorn.new_events, NULL means the default.';
 end
 $$;
 

@@ -23,6 +23,8 @@ declare
   traits integer;
   missing uuid;
   full_tenant text;
+  -- An idempotency key of another row.
+  known record;
   fan_out_limit integer;
   -- Events with too many recipients for this transaction.
   postponed uuid[];
@@ -41,8 +43,9 @@ begin
   if traits & 2 > 0 then
     raise check_violation using
       constraint = 'outbox_id_is_of_today', schema = 'posthorn', table = 'outbox', column = 'id',
-      message = 'The id of a row in posthorn.outbox must be a UUID v7 whose time is within a day of now',
-      hint = 'Leave id out: it has a default.';
+      message = 'new row for relation "outbox" violates check constraint "outbox_id_is_of_today"',
+      detail = 'The id must be a UUID v7 whose time is within a day of now.',
+      hint = 'Leave id out: it has a default. posthorn.new_webhooks and posthorn.new_events replace other ids.';
   end if;
 
   if traits & 8 > 0 then
@@ -63,9 +66,9 @@ begin
     if found then
       raise foreign_key_violation using
         constraint = 'outbox_endpoint_id_is_registered', schema = 'posthorn', table = 'outbox', column = 'endpoint_id',
-        message = format(
-          'The endpoint_id of a row in posthorn.outbox must be that of a registered endpoint of its tenant: %s is not',
-          missing);
+        message = 'insert or update on table "outbox" violates foreign key constraint "outbox_endpoint_id_is_registered"',
+        detail = format('Key (endpoint_id)=(%s) is not present in table "endpoints", or is of another tenant or deleted.', missing),
+        hint = 'Give the id of a registered endpoint that is not deleted, of the same tenant if the row has one.';
     end if;
   end if;
 
@@ -81,7 +84,8 @@ begin
     if found then
       raise check_violation using
         constraint = 'outbox_tenant_is_not_full', schema = 'posthorn', table = 'outbox', column = 'tenant',
-        message = format('The tenant "%s" has too many webhooks waiting, and refuses more until it has fewer', full_tenant),
+        message = 'new row for relation "outbox" violates check constraint "outbox_tenant_is_not_full"',
+        detail = format('The tenant "%s" has too many webhooks waiting, and refuses more until it has fewer.', full_tenant),
         hint = 'Try again later. posthorn.tenants has its max_waiting.';
     end if;
   end if;
@@ -95,16 +99,18 @@ begin
     on conflict (tenant, key) do update
       set outbox_id = excluded.outbox_id, expires_at = excluded.expires_at
       where k.expires_at <= now();
-    if exists (
-      select
-      from new_rows as r
-      join posthorn.idempotency_keys as k on k.tenant = r.tenant and k.key = r.idempotency_key
-      where k.outbox_id <> r.id
-    ) then
+    select k.tenant, k.key
+    into known
+    from new_rows as r
+    join posthorn.idempotency_keys as k on k.tenant = r.tenant and k.key = r.idempotency_key
+    where k.outbox_id <> r.id
+    limit 1;
+    if found then
       raise unique_violation using
         constraint = 'outbox_idempotency_key_is_unique', schema = 'posthorn', table = 'outbox', column = 'idempotency_key',
-        message = 'An idempotency_key in posthorn.outbox may belong to one webhook or event of a tenant only',
-        hint = 'posthorn.enqueue() and posthorn.publish() return the id of the row that is already there.';
+        message = 'duplicate key value violates unique constraint "outbox_idempotency_key_is_unique"',
+        detail = format('Key (tenant, idempotency_key)=(%s, %s) already exists.', known.tenant, known.key),
+        hint = 'posthorn.new_webhooks, posthorn.new_events, enqueue() and publish() return the id of the row that is already there.';
     end if;
   end if;
 

@@ -10,3 +10,5 @@ create or replace function posthorn.partition_days() returns setof date
       and child.relname ~ '_[0-9]{8}$'
     order by day
   $$;
+
+comment on function posthorn.partition_days() is 'The days (UTC) that have a partition, oldest first.';

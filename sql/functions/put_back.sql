@@ -246,4 +246,6 @@ begin
 end
 $$;
 
+comment on function posthorn.put_back(uuid[], posthorn.webhook_status[], timestamptz, uuid, smallint, timestamptz, interval) is 'Resends webhooks that have ended with one of these statuses. Returns what was done with each. For replays.';
+
 revoke execute on function posthorn.put_back(uuid[], posthorn.webhook_status[], timestamptz, uuid, smallint, timestamptz, interval) from public;

@@ -61,4 +61,6 @@ create or replace function posthorn.recipients(tenant text, event_type text, bod
     order by e.id
   $$;
 
+comment on function posthorn.recipients(text, text, text) is 'Explains who would receive an event now, and why: a row for each endpoint of the tenant.';
+
 revoke execute on function posthorn.recipients(text, text, text) from public;

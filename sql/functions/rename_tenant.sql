@@ -38,4 +38,6 @@ begin
 end
 $$;
 
+comment on function posthorn.rename_tenant(text, text) is 'Gives all endpoints of a tenant to another tenant id. Returns how many.';
+
 revoke execute on function posthorn.rename_tenant(text, text) from public;

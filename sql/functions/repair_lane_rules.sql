@@ -45,4 +45,6 @@ begin
 end
 $$;
 
+comment on function posthorn.repair_lane_rules() is 'Rebuilds the rules that posthorn.misruled_lanes shows. Returns the lanes.';
+
 revoke execute on function posthorn.repair_lane_rules() from public;

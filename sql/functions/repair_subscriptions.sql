@@ -49,4 +49,6 @@ begin
 end
 $$;
 
+comment on function posthorn.repair_subscriptions() is 'Makes the subscriptions that posthorn.stray_subscriptions shows agree with their endpoints. Returns their ids.';
+
 revoke execute on function posthorn.repair_subscriptions() from public;

@@ -17,7 +17,8 @@ begin
     if old.ended_at is null and exists (select from posthorn.endpoints as e where e.id = old.endpoint_id) then
       raise check_violation using
         constraint = 'subscriptions_are_ended_before_they_are_deleted', schema = 'posthorn', table = 'subscriptions',
-        message = 'A subscription must be ended before it is deleted',
+        message = 'delete on table "subscriptions" violates check constraint "subscriptions_are_ended_before_they_are_deleted"',
+        detail = 'A subscription must be ended before it is deleted.',
         hint = 'update posthorn.subscriptions set ended_at = now() where id = ...';
     end if;
     return old;
@@ -69,7 +70,7 @@ begin
   if broken is not null then
     raise check_violation using
       constraint = broken, schema = 'posthorn', table = 'subscriptions',
-      message = format('The row of posthorn.subscriptions breaks the rule %s', broken);
+      message = format('new row for relation "subscriptions" violates check constraint "%s"', broken);
   end if;
   return new;
 end

@@ -12,4 +12,6 @@ exception
 end
 $$;
 
+comment on function posthorn.system_identifier() is 'The identifier of the server. Null: the role may not read it.';
+
 revoke execute on function posthorn.system_identifier() from public;

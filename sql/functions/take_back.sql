@@ -156,4 +156,6 @@ begin
 end
 $$;
 
+comment on function posthorn.take_back(uuid, uuid, integer) is 'Takes back what a replay has resent and what has not been sent since. For replays.';
+
 revoke execute on function posthorn.take_back(uuid, uuid, integer) from public;

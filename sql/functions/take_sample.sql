@@ -56,4 +56,6 @@ create or replace function posthorn.take_sample() returns bigint
     returning waiting
   $$;
 
+comment on function posthorn.take_sample() is 'Adds the sample of this minute to posthorn.samples. For the worker.';
+
 revoke execute on function posthorn.take_sample() from public;

@@ -4,3 +4,5 @@
 create or replace function posthorn.tenant_key(tenant text) returns bigint
   language sql immutable parallel safe
   return case when tenant <> '' then posthorn.key_of('tenant ' || tenant) end;
+
+comment on function posthorn.tenant_key(text) is 'The key of a tenant. Null: the application itself.';

@@ -10,3 +10,5 @@ exception
     return null;
 end
 $$;
+
+comment on function posthorn.time_of(text) is 'A time in JSON. Null: it is none.';

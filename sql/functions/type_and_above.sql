@@ -15,3 +15,5 @@ begin
   return types;
 end
 $$;
+
+comment on function posthorn.type_and_above(text) is 'What a subscription can name to receive a type of event: the type, all that stand for types below one, and *.';

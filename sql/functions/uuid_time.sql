@@ -16,3 +16,5 @@ begin
   end if;
 end
 $do$;
+
+comment on function posthorn.uuid_time(uuid) is 'The time in a UUID v7.';

@@ -34,3 +34,5 @@ begin
   end if;
 end
 $do$;
+
+comment on function posthorn.uuid_v7() is 'A new UUID v7.';

@@ -128,4 +128,6 @@ begin
 end
 $$;
 
+comment on function posthorn.watch_clock() is 'Notices that the clock was set back, and moves due times by the same amount. For the worker.';
+
 revoke execute on function posthorn.watch_clock() from public;

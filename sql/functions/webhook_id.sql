@@ -11,3 +11,5 @@ create or replace function posthorn.webhook_id(event_id uuid, endpoint_id uuid) 
     || pg_catalog.left(
       pg_catalog.encode(pg_catalog.sha256(pg_catalog.uuid_send(event_id) || pg_catalog.uuid_send(endpoint_id)), 'hex'),
       15))::uuid;
+
+comment on function posthorn.webhook_id(uuid, uuid) is 'The id of the webhook that takes an event to an endpoint.';

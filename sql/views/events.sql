@@ -37,3 +37,16 @@ from posthorn.outbox as o
 where o.event_type is not null;
 
 comment on view posthorn.events is 'The events. INSERT here, in your own transaction: the webhooks to all who subscribe are enqueued in it.';
+comment on column posthorn.events.id is 'UUID v7. It is what the header webhook-id says. Leave it out in INSERT: it has a default.';
+comment on column posthorn.events.tenant is 'Your own id of the customer. Empty: the application itself. * means all tenants.';
+comment on column posthorn.events.event_type is 'Words with dots between them, such as order.paid.';
+comment on column posthorn.events.body is 'What is sent, byte for byte: text up to 1 MiB.';
+comment on column posthorn.events.headers is 'Request headers: a JSON object of strings.';
+comment on column posthorn.events.content_type is 'The media type of the body.';
+comment on column posthorn.events.priority is 'high, normal or low.';
+comment on column posthorn.events.send_at is 'The earliest time to send it. Null: at once.';
+comment on column posthorn.events.max_attempts is '1 to 100. Null: as many as the retry schedule has.';
+comment on column posthorn.events.idempotency_key is 'At most one webhook or event per key of a tenant, for 7 days.';
+comment on column posthorn.events.traceparent is 'W3C Trace Context, passed on to the receivers.';
+comment on column posthorn.events.created_at is 'When it was published.';
+comment on column posthorn.events.recipients is 'How many endpoints it went to. Null: a job is still adding them.';

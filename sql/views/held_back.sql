@@ -4,7 +4,7 @@
 -- name       for people: the tenant's id; scheme, host and port; the endpoint's description or its URL; the URL. No query strings.
 --            Null: nothing waits there any more
 -- reason     as in lane_blocks; full: a tenant has as many unfinished webhooks as its max_waiting allows. Of what a worker holds
---            back: no_answer, limit, slots, share or unproven, which src/lanes/held-back.ts explains
+--            back: no_answer, failing, limit, slots, share or unproven, which src/lanes/held-back.ts explains
 -- until      not before this time; for a breaker, when the next probe may be sent; null: not until something happens
 -- worker     the one that holds it back, with its requests in flight and its slots. Null: all of them do
 create or replace view posthorn.held_back as
@@ -71,3 +71,14 @@ left join lateral (
 ) as n on g.name is null;
 
 comment on view posthorn.held_back is 'What is held back now, and why: endpoints, URLs, origins and tenants.';
+comment on column posthorn.held_back.level is 'What is held back: endpoint, url, origin or tenant.';
+comment on column posthorn.held_back.name is 'Its name: the description of an endpoint or its URL, the URL, the origin or the tenant.';
+comment on column posthorn.held_back.tenant is 'The tenant that it belongs to. Null: none, or not known.';
+comment on column posthorn.held_back.endpoint_id is 'The registered endpoint. Null: it is none.';
+comment on column posthorn.held_back.reason is 'Why, as a code: docs/history.md lists the reasons.';
+comment on column posthorn.held_back.since is 'Since when.';
+comment on column posthorn.held_back.until is 'Until when. Null: not known, or until somebody acts.';
+comment on column posthorn.held_back.last_error is 'The code of the latest failure.';
+comment on column posthorn.held_back.in_flight is 'How many requests a worker has to it now.';
+comment on column posthorn.held_back.slots is 'How many it may have.';
+comment on column posthorn.held_back.worker is 'The worker that holds it back. Null: all of them.';

@@ -41,3 +41,8 @@ from posthorn.breakers
 where throttled_until > now();
 
 comment on view posthorn.lane_blocks is 'Why lanes are not sent to now, a row for each reason of a lane or of an origin. Those without a row may be sent to.';
+comment on column posthorn.lane_blocks.key is 'The key of the lane or of the origin.';
+comment on column posthorn.lane_blocks.reason is 'Why nothing is sent: endpoint_paused, endpoint_disabled, catching_up, retry_of_the_first, breaker, origin_breaker or throttled.';
+comment on column posthorn.lane_blocks.until is 'Until when. Null: until somebody acts, or it has caught up.';
+comment on column posthorn.lane_blocks.is_held is 'Whether somebody must act, or a catch-up must end.';
+comment on column posthorn.lane_blocks.is_brief is 'Whether the receiver asked for a pause of at most a minute.';

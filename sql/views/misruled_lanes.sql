@@ -29,3 +29,6 @@ where case
 end;
 
 comment on view posthorn.misruled_lanes is 'Endpoints and tenants whose lane_rules differ from their settings, because a trigger did not fire.';
+comment on column posthorn.misruled_lanes.lane is 'The key of the endpoint or of the tenant.';
+comment on column posthorn.misruled_lanes.endpoint_id is 'The endpoint. Null: it is a tenant, or the endpoint is gone.';
+comment on column posthorn.misruled_lanes.tenant is 'The tenant. Null: it is an endpoint, or the tenant is gone.';

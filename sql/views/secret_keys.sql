@@ -22,3 +22,5 @@ cross join lateral (
 group by key_id;
 
 comment on view posthorn.secret_keys is 'The keys that seal the secrets of endpoints; null: plain text.';
+comment on column posthorn.secret_keys.key_id is 'The id of the key. Null: plain text.';
+comment on column posthorn.secret_keys.endpoints is 'How many endpoints have a secret or headers that are kept so.';

@@ -12,3 +12,5 @@ where e.id is null
   );
 
 comment on view posthorn.stray_subscriptions is 'Subscriptions that differ from their endpoint, because a trigger did not fire.';
+comment on column posthorn.stray_subscriptions.id is 'The subscription.';
+comment on column posthorn.stray_subscriptions.endpoint_id is 'Its endpoint.';

@@ -90,3 +90,25 @@ join posthorn.outbox as o
   and w.webhook_id <= posthorn.last_webhook_id(o.id);
 
 comment on view posthorn.webhooks is 'Every webhook with its state: pending, delivering, delivered, failed or cancelled.';
+comment on column posthorn.webhooks.id is 'UUID v7. It is what the header X-Webhook-ID says.';
+comment on column posthorn.webhooks.url is 'Where it goes.';
+comment on column posthorn.webhooks.endpoint_id is 'The registered endpoint that it goes to. Null: it goes to a URL.';
+comment on column posthorn.webhooks.status is 'pending, delivering, delivered, failed or cancelled.';
+comment on column posthorn.webhooks.attempts is 'The attempts so far.';
+comment on column posthorn.webhooks.created_at is 'When it was inserted, or its event was published.';
+comment on column posthorn.webhooks.next_attempt_at is 'It is sent no sooner than this. Null: it is being sent, has ended, or somebody must first resume its endpoint.';
+comment on column posthorn.webhooks.waits_for is 'What a pending webhook waits for: docs/api.md lists the reasons.';
+comment on column posthorn.webhooks.finished_at is 'When it ended. Null: it has not.';
+comment on column posthorn.webhooks.last_status_code is 'The status of the last answer. Null: there was none.';
+comment on column posthorn.webhooks.last_error is 'Why the last attempt failed, as a code.';
+comment on column posthorn.webhooks.reason is 'Why it ended so, as a code.';
+comment on column posthorn.webhooks.priority is 'high, normal or low.';
+comment on column posthorn.webhooks.send_at is 'The earliest time to send it. Null: at once.';
+comment on column posthorn.webhooks.max_attempts is '1 to 100. Null: as many as the retry schedule has.';
+comment on column posthorn.webhooks.idempotency_key is 'The key that its producer gave it.';
+comment on column posthorn.webhooks.content_type is 'The media type of the body.';
+comment on column posthorn.webhooks.body_bytes is 'The size of the body.';
+comment on column posthorn.webhooks.lane is 'The key of the endpoint, or of the URL without its query.';
+comment on column posthorn.webhooks.tenant is 'The customer that it belongs to. Empty: the application itself.';
+comment on column posthorn.webhooks.event_id is 'The row of the outbox: the event, or the webhook itself. It is what the header webhook-id says.';
+comment on column posthorn.webhooks.event_type is 'The type of its event. Null: it has none.';

@@ -56,7 +56,10 @@ export async function createDefinitions(
   { names, log }: { names: readonly string[]; log: Log },
 ): Promise<void> {
   const all = ownDefinitions();
-  const outdated = all.filter(({ name }) => names.includes(name));
+  const outdated = withTriggers(
+    all.filter(({ name }) => names.includes(name)),
+    all,
+  );
   if (outdated.length === 0) return;
   const step = { what: 'functions and views', log };
   try {
@@ -70,7 +73,7 @@ export async function createDefinitions(
     );
     const script = [
       `drop view if exists ${dropped.map(({ name }) => `posthorn.${name}`).join(', ')};`,
-      scriptOf(all.filter((one) => outdated.includes(one) || dropped.includes(one))),
+      scriptOf(withTriggers([...outdated, ...dropped], all)),
       ...(await grantsOn(client, dropped)),
     ].join('\n');
     try {
@@ -142,6 +145,15 @@ function withReaders(views: readonly Definition[], all: readonly Definition[]): 
     if (views.includes(one) || found.some((other) => reads(one, other))) found.push(one);
   }
   return found;
+}
+
+/** Returns these definitions in order, with those of the triggers of their views: a view that was dropped has lost them. */
+function withTriggers(some: readonly Definition[], all: readonly Definition[]): Definition[] {
+  const views = some.filter(({ kind }) => kind === 'view');
+  const isOfView = ({ text }: Definition) =>
+    text.includes('create or replace trigger') &&
+    views.some(({ name }) => new RegExp(`\\bon posthorn\\.${name}\\b`).test(text));
+  return all.filter((one) => some.includes(one) || isOfView(one));
 }
 
 function reads(view: Definition, other: Definition): boolean {

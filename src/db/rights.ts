@@ -51,6 +51,9 @@ export const relationRights: Readonly<Record<string, Rights>> = {
     producer: [`insert (${publisherColumns.join(', ')})`, 'select (id)'],
     worker: ['select', `insert (${publisherColumns.join(', ')})`],
   },
+  // They show no rows. Their triggers insert only what a producer may insert, and choose the id: see id_to_take().
+  new_webhooks: { producer: ['select', 'insert'], worker: ['select', 'insert'] },
+  new_events: { producer: ['select', 'insert'], worker: ['select', 'insert'] },
   redacted_events: { worker: ['select'], reader: ['select'] },
   tenants: { worker: anyRow, reader: ['select'] },
   event_types: { worker: anyRow, reader: ['select'] },
@@ -115,6 +118,7 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   enqueue: ['producer', 'worker'],
   publish: ['producer', 'worker'],
   use_idempotency_key: [],
+  id_to_take: [],
   recipients: ['worker'],
   // Shows no body, header or query string.
   explain_event: ['worker', 'reader'],
@@ -176,6 +180,8 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   // Triggers fire without a right to call them.
   outbox_to_queue: [],
   outbox_id_is_given: [],
+  insert_new_webhook: [],
+  insert_new_event: [],
   endpoint_changes: [],
   endpoint_keeps_rules: [],
   endpoint_public_key: [],
@@ -184,6 +190,17 @@ export const functionRights: Readonly<Record<string, readonly Grantee[] | 'anyon
   subscription_changes: [],
   tenant_changes: [],
   tenant_to_lane_rule: [],
+};
+
+/** The arguments of functions that have overloads, which GRANT must name. */
+export const overloads: Readonly<Record<string, readonly string[]>> = {
+  enqueue: ['text', 'jsonb'].map(
+    (body) =>
+      `text, ${body}, jsonb, text, text, text, timestamptz, integer, text, text, uuid, text`,
+  ),
+  publish: ['text', 'jsonb'].map(
+    (body) => `text, text, ${body}, jsonb, text, text, timestamptz, integer, text, text`,
+  ),
 };
 
 /** Which roles may use which schema. In Graphile Worker's, the reader sees only the list of migrations. */

@@ -6,6 +6,7 @@ import {
   type Grantee,
   grantees,
   graphileRights,
+  overloads,
   type Rights,
   relationRights,
   roleNames,
@@ -47,7 +48,7 @@ export function rightsScript(prefix: string): string {
     ...Object.entries(functionRights).flatMap(([name, who]) =>
       who === 'anyone' || who.length === 0
         ? []
-        : [`grant execute on function posthorn.${name} to ${namesOf(who, prefix)};`],
+        : [`grant execute on function ${signaturesOf(name)} to ${namesOf(who, prefix)};`],
     ),
     graphilePart(prefix),
   ].join('\n');
@@ -178,6 +179,12 @@ function grantsOn(
       ? []
       : [`grant ${privileges.join(', ')} on ${relation} to ${names[grantee]};`];
   });
+}
+
+function signaturesOf(name: string): string {
+  const all = overloads[name] ?? [];
+  if (all.length === 0) return `posthorn.${name}`;
+  return all.map((parameters) => `posthorn.${name}(${parameters})`).join(', ');
 }
 
 function namesOf(who: readonly Grantee[], prefix: string): string {

@@ -16,6 +16,7 @@ import type { ClaimedWebhook } from './claim.ts';
 import { CredentialStore, type Credentials } from './credentials.ts';
 import type { DatabaseClock } from './database-clock.ts';
 import { giveBackPatiently, giveBackWebhooks } from './give-back.ts';
+import { inHaste } from './haste.ts';
 import type { Recorder } from './recorder.ts';
 import type { AttemptTrace, Tracing } from './tracing.ts';
 import { inTrains, type Settling, Trains, type Turn } from './train.ts';
@@ -118,7 +119,8 @@ export class Sender {
     const { book } = from;
     const isOrdered = ({ isOrdered: is, lane }: ClaimedWebhook) => is || book.owned.isOrdered(lane);
     const { single, trains } = inTrains(webhooks, isOrdered);
-    for (const webhook of single) void this.#sendOne(webhook, from);
+    for (const webhook of inHaste(single, this.#options.clock.nowMs()))
+      void this.#sendOne(webhook, from);
     for (const train of trains) {
       const options = {
         begin: (webhook: ClaimedWebhook) => this.#turnOf(webhook, from),

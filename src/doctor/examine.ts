@@ -10,6 +10,7 @@ import { readCatchUps, readFanOuts, readStrays } from './facts/events.ts';
 import { readHold } from './facts/hold.ts';
 import { readHorizon } from './facts/horizon.ts';
 import { readMisruled, readMissed } from './facts/missed.ts';
+import { readForeignTables, readMixedOwners, readPath } from './facts/neighbours.ts';
 import { askRedis } from './facts/redis.ts';
 import { allRights, readGrants, readHeldRights, readOwner, readSeesJobs } from './facts/rights.ts';
 import {
@@ -36,6 +37,7 @@ import { judgeCatchUps, judgeFanOuts, judgeStrays } from './judge/events.ts';
 import { judgeHold } from './judge/hold.ts';
 import { judgeHorizon } from './judge/horizon.ts';
 import { judgeMisruled, judgeMissed } from './judge/missed.ts';
+import { judgeForeignTables, judgeOwners, judgePath } from './judge/neighbours.ts';
 import {
   judgeClock,
   judgeConnections,
@@ -149,7 +151,7 @@ async function examineServer(context: Context): Promise<Finding[]> {
     ['fsync', async () => judgeDurability(server, overrides)],
     ['migrations', async () => judgeMigrations(state)],
     ['graphile worker', async () => judgeJobs(context, state)],
-    ...schemaSteps({ ...context, overrides }),
+    ...schemaSteps({ ...context, overrides, state }),
     ['sight', async () => judgeSight(server)],
     [
       'open transactions',
@@ -163,8 +165,14 @@ async function examineServer(context: Context): Promise<Finding[]> {
 }
 
 /** The checks of a schema that is up to date. */
-function stepsInSchema(context: Context & { readonly overrides: readonly Override[] }): Step[] {
-  const { look } = context;
+function stepsInSchema(
+  context: Context & {
+    readonly overrides: readonly Override[];
+    readonly state: SchemaState | undefined;
+  },
+): Step[] {
+  const { look, server, state } = context;
+  const isNewer = state !== undefined && (state.newer !== undefined || state.unknown.length > 0);
   return [
     ['logged tables', async () => judgeTables(await readTables(look), context)],
     ['partitions', async () => judgePartitions(await readPartitions(look))],
@@ -179,6 +187,12 @@ function stepsInSchema(context: Context & { readonly overrides: readonly Overrid
     ['secrets', async () => judgeSecrets(await readSecretKeys(look), context.keyRing)],
     ['role', async () => judgeRole(await roleFacts(context))],
     ['roles', async () => judgeRoles(context)],
+    ['search path', async () => judgePath(await readPath(look), server)],
+    [
+      'foreign tables',
+      async () => judgeForeignTables({ names: await readForeignTables(look), isNewer }),
+    ],
+    ['table owner', async () => judgeOwners(await readMixedOwners(look))],
   ];
 }
 

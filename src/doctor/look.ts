@@ -11,7 +11,7 @@ export interface Look {
 /**
  * Separate transactions have three reasons: the doctor pins no xmin, a query that fails does not spoil the others, and
  * it works behind any pooler. On an overloaded server it gives up instead of waiting. The search path has nothing of
- * Posthorn's, because the embedded Postgres' role has the schema's name; so names are written with their schema.
+ * Posthorn's or an application's, so names are written with their schema.
  */
 const preamble = [
   'begin transaction read only',

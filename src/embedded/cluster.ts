@@ -9,6 +9,12 @@ import type { Binaries } from './binaries.ts';
 
 const run = promisify(execFile);
 
+/**
+ * The superuser. It is not named posthorn: the search path of a role begins with the schema of its name, so applications
+ * would make their tables among Posthorn's, and migration tools would propose to drop Posthorn's.
+ */
+export const superuser = 'postgres';
+
 /** The paths below the data directory, absolute. */
 export interface Site {
   readonly dataDir: string;
@@ -75,7 +81,14 @@ export async function readPassword(site: Site): Promise<string> {
   });
   if (line === undefined) return createPassword(site);
   const { mode } = await stat(site.passfile);
-  const password = line.trim().split(':').at(-1) ?? '';
+  const [user, password = ''] = line.trim().split(':').slice(-2);
+  if (user === 'posthorn') {
+    throw new Error(
+      `Cannot start the embedded Postgres: ${site.cluster} was made by a version before the first release, ` +
+        `whose superuser was posthorn instead of ${superuser}; delete it and ${site.passfile}, ` +
+        'or choose another POSTHORN_DATA_DIR',
+    );
+  }
   if (!/^[0-9a-f]{64}$/.test(password) || (process.platform !== 'win32' && mode & 0o077)) {
     throw new Error(
       `Cannot start the embedded Postgres: its password file must hold one line and be private ` +
@@ -96,7 +109,7 @@ async function createPassword(site: Site): Promise<string> {
   const password = randomBytes(32).toString('hex');
   const draft = `${site.passfile}.new`;
   await rm(draft, { force: true });
-  await writeFile(draft, `*:*:*:posthorn:${password}\n`, { mode: 0o600, flag: 'wx' });
+  await writeFile(draft, `*:*:*:${superuser}:${password}\n`, { mode: 0o600, flag: 'wx' });
   await rename(draft, site.passfile);
   return password;
 }
@@ -118,7 +131,7 @@ async function initialise(options: {
     options: spawn,
   } = launcher.command(options.initdb, [
     `--pgdata=${join(directory, 'data')}`,
-    '--username=posthorn',
+    `--username=${superuser}`,
     `--pwfile=${passwordFile}`,
     '--auth=scram-sha-256',
     '--encoding=UTF8',

@@ -5,7 +5,7 @@ import { join, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { findBinaries } from './binaries.ts';
-import { readPassword, type Site } from './cluster.ts';
+import { readPassword, type Site, superuser } from './cluster.ts';
 import { explained, openDataDirectory } from './data-directory.ts';
 import { ensureServer, leaveServer, type Standing, type User } from './ensure-server.ts';
 import { lookForPostmaster } from './postmaster.ts';
@@ -80,7 +80,7 @@ export async function findEmbeddedPostgres(dataDir: string): Promise<string | un
 }
 
 function urlOf(port: number, password: string): string {
-  return `postgres://posthorn:${password}@127.0.0.1:${port}/posthorn`;
+  return `postgres://${superuser}:${password}@127.0.0.1:${port}/posthorn`;
 }
 
 /** How often the server and its owner are checked. Outside Linux each check starts `ps`. */
@@ -199,6 +199,6 @@ async function firstStanding(user: User): Promise<Standing> {
 function psqlCommand(port: number, passfile: string): string {
   const path = passfile.split(sep).map(encodeURIComponent).join('/').replaceAll("'", '%27');
   const quote = process.platform === 'win32' ? '"' : "'";
-  const uri = `postgres://posthorn@127.0.0.1:${port}/posthorn?passfile=${path}`;
+  const uri = `postgres://${superuser}@127.0.0.1:${port}/posthorn?passfile=${path}`;
   return `psql ${quote}${uri}${quote}`;
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { superuser } from './cluster.ts';
 import type { Postmaster } from './postmaster.ts';
 import { isAlive } from './process-identity.ts';
 
@@ -43,7 +44,7 @@ async function tryToServe({ postmaster, password, cluster }: Target): Promise<st
   const client = new pg.Client({
     host: '127.0.0.1',
     port: postmaster.port,
-    user: 'posthorn',
+    user: superuser,
     password,
     database: 'postgres',
     connectionTimeoutMillis: 5000,
@@ -79,7 +80,13 @@ async function checkIdentity(client: pg.Client, cluster: string): Promise<void> 
 
 async function createDatabase(client: pg.Client): Promise<void> {
   const { rowCount } = await client.query(`select from pg_database where datname = 'posthorn'`);
-  if (rowCount === 0) await client.query('create database posthorn');
+  if (rowCount !== 0) return;
+  // Under another name until it is complete, because this process may be killed in between.
+  await client.query('drop database if exists posthorn_new');
+  await client.query('create database posthorn_new');
+  // Whatever the name of a login: tables without a schema are the application's.
+  await client.query('alter database posthorn_new set search_path = public');
+  await client.query('alter database posthorn_new rename to posthorn');
 }
 
 /** Class 28: wrong password. All other errors may pass while a server starts or recovers. */

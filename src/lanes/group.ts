@@ -10,6 +10,7 @@ export interface Group extends GroupState, SlotHolder, Timed {
   state: SlotHolder['state'];
   inFlight: number;
   answeredMs: number;
+  failing: number;
   busyFromMs: number;
   restUntilMs: number;
   usedMs: number;
@@ -33,6 +34,7 @@ export function createGroup(key: string, { slots }: { slots: number }): Group {
     state: { slots, epoch: 0 },
     inFlight: 0,
     answeredMs: Number.NEGATIVE_INFINITY,
+    failing: 0,
     busyFromMs: 0,
     restUntilMs: 0,
     readyAtMs: 0,

@@ -1,5 +1,6 @@
 import {
   equalShare,
+  failingAfter,
   freeGroupSlots,
   hasAnsweredLately,
   initialGroupSlots,
@@ -22,8 +23,8 @@ export interface GroupEnd {
   readonly begun: GroupEpochs;
   /** The receiver gave an HTTP answer, whatever its status. */
   readonly answered: boolean;
-  /** It gave none, and that was not our own fault. */
-  readonly hasFailed: boolean;
+  /** It gave none, or one that says "too much", and that was not our own fault. */
+  readonly isOverload: boolean;
   readonly nowMs: number;
 }
 
@@ -253,9 +254,12 @@ export class Groups {
     if (group === undefined) return;
     if (end.answered) {
       group.answeredMs = end.nowMs;
-      gain(group, { maxSlots: this.#mostOfGroup, strain: this.#strain, round: this.#round });
+      group.failing = failingAfter(group.failing, end.isOverload);
+      // What answers only with failures gets back what silence has cost it, but needs no more slots than any other.
+      const maxSlots = end.isOverload ? this.#initial : this.#mostOfGroup;
+      gain(group, { maxSlots, strain: this.#strain, round: this.#round });
       this.#answering.add(group, end.nowMs);
-    } else if (end.hasFailed) lose(group, end);
+    } else if (end.isOverload) lose(group, end);
     group.inFlight -= 1;
     if (end.isTop) group.held -= 1;
     group.usedMs = end.nowMs;

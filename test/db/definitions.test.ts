@@ -80,12 +80,18 @@ describe('a function whose text has changed', () => {
   });
 
   it('is created again with all its overloads and rights when a migration has dropped it', async () => {
-    await run('drop function posthorn.retry, posthorn.enqueue');
-    expect(await migrated()).toMatchObject({ defined: ['enqueue', 'retry'] });
-    const { rows } = await run(
-      `select has_function_privilege('public', 'posthorn.retry(uuid, boolean)', 'execute') as is_public`,
+    const overloads = `select oid::regprocedure as signature, has_function_privilege('public', oid, 'execute') as is_public
+      from pg_proc where proname in ('retry', 'enqueue') and pronamespace = 'posthorn'::regnamespace order by 1`;
+    const { rows: before } = await run(overloads);
+    expect(before).toHaveLength(3);
+    await run(
+      `do $$ declare one regprocedure; begin
+         for one in select signature from (${overloads}) as o loop execute format('drop function %s', one); end loop;
+       end $$`,
     );
-    expect(rows).toEqual([{ is_public: false }]);
+    expect(await migrated()).toMatchObject({ defined: ['enqueue', 'retry'] });
+    expect((await run(overloads)).rows).toEqual(before);
+    expect(before.map(({ is_public }) => is_public)).toEqual([false, false, false]);
   });
 
   it('stays as a newer version has left it', async () => {
@@ -171,6 +177,19 @@ describe('a view', () => {
          has_table_privilege('public', 'posthorn.webhooks', 'select') as added`,
     );
     expect(rows).toEqual([{ kept: true, keptToo: true, added: false }]);
+  });
+
+  it('has its trigger again after it was dropped', async () => {
+    const insert = `insert into posthorn.new_webhooks (url, body) values ('https://example.com/a', '{}') returning priority`;
+    await run('drop view posthorn.new_webhooks');
+    expect(await migrated()).toMatchObject({ defined: ['new_webhooks'] });
+    expect((await run(insert)).rows).toEqual([{ priority: 'normal' }]);
+    await run(
+      'drop view posthorn.new_webhooks; create view posthorn.new_webhooks as select 1 as old_name',
+    );
+    await outdate('new_webhooks');
+    expect(await migrated()).toMatchObject({ defined: ['new_webhooks'] });
+    expect((await run(insert)).rows).toEqual([{ priority: 'normal' }]);
   });
 
   it('that somebody else’s view uses is replaced when its columns are the same', async () => {

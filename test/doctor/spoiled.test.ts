@@ -225,6 +225,77 @@ describe('the schema', () => {
   });
 });
 
+describe('an application in the same database', () => {
+  it('whose tables would land in the schema posthorn, because a login has its name, is a warning', async () => {
+    expect(await finding('search path')).toMatchObject({
+      status: 'ok',
+      found: 'begins with public',
+    });
+    await database.pool.query(`create role posthorn login superuser password 'secret'`);
+    try {
+      const url = urlAs(database.url, 'posthorn');
+      const path = await finding('search path', url);
+      const name = new URL(database.url).pathname.slice(1);
+      expect(path).toMatchObject({
+        status: 'warn',
+        found: 'begins with posthorn, for the role posthorn',
+        remedy: `alter database ${name} set search_path = public;`,
+      });
+      await database.pool.query(path?.remedy ?? '');
+      expect(await finding('search path', url)).toMatchObject({ status: 'ok' });
+      await database.pool.query(`alter role posthorn set search_path = posthorn, public`);
+      const ofRole = await finding('search path', url);
+      expect(ofRole).toMatchObject({
+        status: 'warn',
+        remedy: `alter role posthorn in database ${name} set search_path = public;`,
+      });
+      await database.pool.query(ofRole?.remedy ?? '');
+      expect(await finding('search path', url)).toMatchObject({ status: 'ok' });
+    } finally {
+      await database.pool.query('drop role posthorn');
+    }
+  });
+
+  it('with tables in the schema posthorn is a warning', async () => {
+    expect(await finding('foreign tables')).toMatchObject({ status: 'ok', found: 'none' });
+    await database.pool.query(
+      `create table posthorn."Orders" (id integer); create view posthorn.totals as select 1 as one`,
+    );
+    const foreign = await finding('foreign tables');
+    expect(foreign).toMatchObject({ status: 'warn', found: 'Orders, totals' });
+    await database.pool.query(/alter table [^;]+;/.exec(foreign?.remedy ?? '')?.[0] ?? '');
+    expect(await finding('foreign tables')).toMatchObject({ found: 'totals' });
+  });
+
+  it('whose tables belong to a role that can drop those of Posthorn is a warning', async () => {
+    expect(await finding('table owner')).toMatchObject({ status: 'ok' });
+    await database.pool.query('create table public.orders (id integer)');
+    expect(await finding('table owner')).toMatchObject({
+      status: 'warn',
+      found: 'postgres also owns 1 table, such as public.orders',
+      remedy: expect.stringContaining('"posthorn roles"'),
+    });
+    await database.pool.query(
+      `create role shop login password 'secret'; alter table public.orders owner to shop`,
+    );
+    try {
+      expect(await finding('table owner')).toMatchObject({ status: 'ok' });
+      // As the former owner, once "posthorn roles" has given the schema to another.
+      await database.pool.query(
+        'create role keeper; alter schema posthorn owner to keeper; grant keeper to shop',
+      );
+      expect(await finding('table owner')).toMatchObject({
+        status: 'warn',
+        found: 'shop also owns 1 table, such as public.orders',
+      });
+    } finally {
+      await database.pool.query(
+        'alter schema posthorn owner to postgres; drop table public.orders; drop role shop; drop role keeper',
+      );
+    }
+  });
+});
+
 describe('vacuum', () => {
   it('that is off for a table, or no longer tuned, is noticed', async () => {
     // On a server that has its autovacuum.
@@ -292,7 +363,7 @@ describe('what holds vacuum back', () => {
     const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
     expect(await horizonIn(400, 'open transactions')).toMatchObject({
       status: 'warn',
-      found: `idle in transaction for 7 min (pid ${rows[0]?.pid}, posthorn)`,
+      found: `idle in transaction for 7 min (pid ${rows[0]?.pid}, postgres)`,
       remedy: expect.stringContaining(`pg_terminate_backend(${rows[0]?.pid})`),
     });
     expect(await horizonIn(4_000, 'open transactions')).toMatchObject({ status: 'fail' });
@@ -315,7 +386,7 @@ describe('what holds vacuum back', () => {
     const forgotten = await horizonIn(400, 'prepared transactions');
     expect(forgotten).toMatchObject({
       status: 'warn',
-      found: '1 transaction, forgotten of posthorn for 7 min',
+      found: '1 transaction, forgotten of postgres for 7 min',
     });
     expect(await horizonIn(4_000, 'prepared transactions')).toMatchObject({ status: 'fail' });
     await client.query(`rollback prepared 'forgotten'`);
@@ -405,7 +476,7 @@ describe('roles', () => {
     });
     expect(found.filter(({ found: text }) => text.startsWith('cannot be told'))).toEqual([]);
     await database.pool.query('drop role stranger');
-    expect(await finding('role')).toMatchObject({ status: 'warn', found: 'posthorn, a superuser' });
+    expect(await finding('role')).toMatchObject({ status: 'warn', found: 'postgres, a superuser' });
     const embedded = await examine({ ...patient(database.url), isEmbedded: true });
     expect(embedded.find(({ check }) => check === 'role')).toMatchObject({ status: 'ok' });
   });

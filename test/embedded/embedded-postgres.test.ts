@@ -39,6 +39,43 @@ test('the database is UTF8 and orders text the same on every machine', async () 
   ).toEqual([{ encoding: 'UTF8', locale: 'C.UTF-8', by_locale: false }]);
 });
 
+test('what an application makes without a schema lands in public, even by a login named posthorn', async () => {
+  const { url } = await directory.start();
+  await query(
+    url,
+    `create schema posthorn; create role posthorn login superuser password 'secret'`,
+  );
+  const other = new URL(url);
+  other.username = 'posthorn';
+  other.password = 'secret';
+  for (const each of [url, other.href]) {
+    expect(await query(each, 'select current_schema() as schema')).toEqual([{ schema: 'public' }]);
+  }
+});
+
+test('a database of which only the draft was made is made again', async () => {
+  const first = await directory.start();
+  const admin = new URL(first.url);
+  admin.pathname = '/postgres';
+  await query(admin.href, 'alter database posthorn rename to posthorn_new');
+  await first.stop();
+  const { url } = await directory.start();
+  expect(await query(url, 'select current_schema() as schema')).toEqual([{ schema: 'public' }]);
+});
+
+test('a cluster of before the first release, whose superuser was posthorn, is refused with what to do', async () => {
+  const passfile = join(directory.path, 'pgpass');
+  const line = await readFile(passfile, 'utf8');
+  await writeFile(passfile, line.replace('*:postgres:', '*:posthorn:'));
+  try {
+    await expect(directory.start()).rejects.toThrow(
+      /made by a version before the first release, whose superuser was posthorn instead of postgres; delete it and .*pgpass, or choose another POSTHORN_DATA_DIR$/,
+    );
+  } finally {
+    await writeFile(passfile, line);
+  }
+});
+
 test('a server killed under us comes back on the same port with all that was committed', async () => {
   const server = await directory.start();
   await query(server.url, 'create table kept as select 7 as seven');
@@ -174,7 +211,7 @@ test.skipIf(!hasPsql)('the psql command line works, and holds no password', asyn
     '-c',
     `${server.psql} --no-password -At -c 'select current_user, current_database()'`,
   ]);
-  expect(stdout.trim()).toBe('posthorn|posthorn');
+  expect(stdout.trim()).toBe('postgres|posthorn');
 });
 
 test('the password is asked for, and only in files that nobody else may read', async () => {

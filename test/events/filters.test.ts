@@ -101,7 +101,7 @@ it('the error of a refused filter names the rule, and that of a text that is non
     ...{ code: '23514', schema: 'posthorn', table: 'subscriptions' },
     constraint: 'subscriptions_filter_has_no_like_regex',
     message:
-      'The row of posthorn.subscriptions breaks the rule subscriptions_filter_has_no_like_regex',
+      'new row for relation "subscriptions" violates check constraint "subscriptions_filter_has_no_like_regex"',
   });
   await expect(subscribe(database.pool, { endpointId, to, filter: '$.a = 1' })).rejects.toThrow(
     'syntax error at or near "=" of jsonpath input',

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { graphileMigration } from '../../src/db/names.ts';
-import { functionRights, producerColumns, relationRights } from '../../src/db/rights.ts';
+import { functionRights, overloads, producerColumns, relationRights } from '../../src/db/rights.ts';
 import { makeRoles } from '../../src/db/roles.ts';
 import { sqlFile } from '../../src/db/sql-file.ts';
 import { createLog } from '../../src/log.ts';
@@ -49,6 +49,33 @@ describe('src/db/rights.ts decides', () => {
     expect(decided.toSorted()).toEqual(
       rows.map(({ name, isForAnyone }) => [name, isForAnyone]).toSorted(),
     );
+  });
+
+  it('on all overloads of a function that is granted', async () => {
+    const granted = Object.keys(functionRights).filter(
+      (name) => functionRights[name] !== 'anyone' && functionRights[name]?.length !== 0,
+    );
+    const { rows } = await database.pool.query<{ name: string; count: number }>(
+      `select proname::text as name, count(*)::integer as count
+       from pg_proc
+       where pronamespace = 'posthorn'::regnamespace and proname = any ($1)
+       group by proname
+       having count(*) > 1
+       order by 1`,
+      [granted],
+    );
+    expect(rows).toEqual(
+      Object.entries(overloads).map(([name, { length }]) => ({ name, count: length })),
+    );
+    const { rows: denied } = await database.pool.query(
+      `select oid::regprocedure as signature
+       from pg_proc
+       where pronamespace = 'posthorn'::regnamespace
+         and proname = any ($1)
+         and not has_function_privilege($2, oid, 'execute')`,
+      [Object.keys(overloads), roles.names.producer],
+    );
+    expect(denied).toEqual([]);
   });
 
   it('that a producer may insert all columns of the outbox but id, created_at and signed_as', async () => {

@@ -60,6 +60,38 @@ export const trials: readonly Trial[] = [
     allowed: ['producer', 'worker', 'owner'],
   },
   {
+    what: 'call both with a body of type jsonb',
+    sql: () =>
+      `select posthorn.enqueue(url => 'https://example.com', body => ${body}::jsonb);
+       select posthorn.publish('acme', 'order.paid', ${body}::jsonb)`,
+    allowed: ['producer', 'worker', 'owner'],
+  },
+  {
+    what: 'insert a webhook into `new_webhooks`, with any of its columns, `returning *`',
+    sql: () =>
+      `insert into posthorn.new_webhooks
+         (id, url, tenant, body, headers, secret, content_type, priority, send_at, max_attempts, idempotency_key, traceparent, created_at)
+       values (posthorn.uuid_v7(), 'https://example.com', 'acme', ${body}, '{"X-Note": "1"}', 'a secret', 'text/plain', 'high', now(), 3,
+         'a trial', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', now())
+       returning *`,
+    allowed: ['producer', 'worker', 'owner'],
+  },
+  {
+    what: 'insert an event into `new_events`, with any of its columns, `returning *`',
+    sql: () =>
+      `insert into posthorn.new_events
+         (id, tenant, event_type, body, headers, content_type, priority, send_at, max_attempts, idempotency_key, traceparent, created_at)
+       values (posthorn.uuid_v7(), 'acme', 'order.paid', ${body}, '{"X-Note": "1"}', 'text/plain', 'high', now(), 3, 'a trial',
+         '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', now())
+       returning *`,
+    allowed: ['producer', 'worker', 'owner'],
+  },
+  {
+    what: 'read `new_webhooks` and `new_events`, which show no rows',
+    sql: () => 'table posthorn.new_webhooks; table posthorn.new_events',
+    allowed: ['producer', 'worker', 'owner'],
+  },
+  {
     what: 'call `posthorn.cancel()`',
     sql: ({ webhookId }) => `select posthorn.cancel('${webhookId}')`,
     allowed: ['worker', 'owner'],
@@ -92,7 +124,7 @@ export const trials: readonly Trial[] = [
     allowed: nobodyElse,
   },
   {
-    what: 'choose `id` or `created_at` of a webhook',
+    what: 'choose `id` or `created_at` of a row of `outbox`',
     sql: () =>
       `insert into posthorn.outbox (id, url, body) values (posthorn.uuid_v7(), 'https://example.com', ${body})`,
     allowed: nobodyElse,
@@ -110,7 +142,7 @@ export const trials: readonly Trial[] = [
     allowed: ['worker', 'owner'],
   },
   {
-    what: 'choose `id` or `created_at` of an event',
+    what: 'choose `id` or `created_at` of a row of `events`',
     sql: () =>
       `insert into posthorn.events (id, event_type, body) values (posthorn.uuid_v7(), 'order.paid', ${body})`,
     allowed: nobodyElse,

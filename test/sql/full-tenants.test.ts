@@ -143,7 +143,7 @@ describe('a full tenant', () => {
   it.each(ways)('refuses %s, and nothing is left of it', async (_, send) => {
     await expect(send()).rejects.toMatchObject({
       ...{ code: '23514', constraint: 'outbox_tenant_is_not_full', table: 'outbox' },
-      message: expect.stringContaining('"acme" has too many webhooks waiting'),
+      detail: expect.stringContaining('"acme" has too many webhooks waiting'),
     });
     expect(await ask(database, 'select count(*)::integer as n from posthorn.outbox')).toEqual([
       { n: 1 },

@@ -58,6 +58,12 @@ it.each([
   ],
   ['a trigger', 'alter table posthorn.outbox disable trigger outbox_to_queue', 'disable trigger'],
   ['a comment', `comment on table posthorn.queue is 'None.'`, `'None.'`],
+  ['a comment of a column', `comment on column posthorn.queue.lane is 'None.'`, `'None.'`],
+  [
+    'a trigger of a view',
+    'drop trigger insert_new_event on posthorn.new_events',
+    'TRIGGER insert_new_event',
+  ],
   ['a type', `alter type posthorn.endpoint_status add value 'odd'`, `'odd'`],
 ])('a change of %s is seen', async (_what, change, line) => {
   const before = await schemaText(client);

@@ -101,7 +101,7 @@ const sections = {
       end) as text
     from pg_trigger as t
     join pg_class as c on c.oid = t.tgrelid
-    where ${ofTables} and not t.tgisinternal
+    where (${ofTables} or c.relnamespace = ${schema} and c.relkind = 'v') and not t.tgisinternal
     order by c.relname collate "C", t.tgname collate "C"`,
 
   Comments: `
@@ -114,6 +114,11 @@ const sections = {
       select 'view ' || c.oid::regclass, obj_description(c.oid, 'pg_class')
       from pg_class as c
       where c.relnamespace = ${schema} and c.relkind = 'v'
+      union all
+      select 'column ' || c.oid::regclass || '.' || quote_ident(a.attname), col_description(c.oid, a.attnum)
+      from pg_class as c
+      join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+      where ${ofTables} or c.relnamespace = ${schema} and c.relkind = 'v'
       union all
       select 'function ' || p.oid::regprocedure, obj_description(p.oid, 'pg_proc')
       from pg_proc as p

@@ -28,6 +28,7 @@ export async function readHeldRights(
 ): Promise<ReadonlySet<Right>> {
   const rows = await look.all(
     heldRow,
+    // Of a function, all overloads.
     `select asked.at::integer as at
      from unnest($1::text[], $2::text[], $3::text[]) with ordinality as asked (object, privilege, column_name, at)
      left join pg_namespace as n on asked.privilege = 'usage' and n.nspname = asked.object
@@ -35,12 +36,13 @@ export async function readHeldRights(
        on asked.privilege = 'execute' and p.pronamespace = 'posthorn'::regnamespace and p.proname = asked.object
      -- By its oid: to look a name up in a schema takes a right on that.
      left join pg_class as c on c.relnamespace = 'posthorn'::regnamespace and c.relname = asked.object
-     where case
+     group by asked.at
+     having coalesce(bool_and(case
        when asked.privilege = 'usage' then has_schema_privilege(n.oid, 'usage')
        when asked.privilege = 'execute' then has_function_privilege(p.oid, 'execute')
        when asked.column_name is not null then has_column_privilege(c.oid, asked.column_name, asked.privilege)
        else has_table_privilege(c.oid, asked.privilege)
-     end`,
+     end), false)`,
     [
       rights.map(({ object }) => object),
       rights.map(({ privilege }) => privilege),
@@ -74,6 +76,11 @@ export async function readGrants(
        select p.proname, null, a.grantee, a.privilege_type
        from pg_proc as p, aclexplode(p.proacl) as a
        where p.pronamespace = 'posthorn'::regnamespace
+       group by 1, 3, 4
+       having count(*) = (
+         select count(*)
+         from pg_proc as same
+         where same.pronamespace = 'posthorn'::regnamespace and same.proname = p.proname)
        union all
        select n.nspname, null, a.grantee, a.privilege_type
        from pg_namespace as n, aclexplode(n.nspacl) as a

@@ -1,0 +1,5 @@
+package springdata;
+
+import org.springframework.data.repository.CrudRepository;
+
+interface Orders extends CrudRepository<Order, Long> {}

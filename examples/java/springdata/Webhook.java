@@ -1,0 +1,24 @@
+package springdata;
+
+import jakarta.persistence.Entity;
+import jakarta.persistence.GeneratedValue;
+import jakarta.persistence.GenerationType;
+import jakarta.persistence.Id;
+import jakarta.persistence.Table;
+import java.util.Map;
+import java.util.UUID;
+
+/** A row for Posthorn's insert-only view. Posthorn makes the id, and Hibernate reads it back. */
+@Entity
+@Table(schema = "posthorn", name = "new_webhooks")
+class Webhook extends NewWebhook {
+  @Id
+  @GeneratedValue(strategy = GenerationType.IDENTITY)
+  UUID id;
+
+  protected Webhook() {}
+
+  Webhook(String url, Map<String, Object> body) {
+    super(url, body);
+  }
+}
