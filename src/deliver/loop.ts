@@ -89,11 +89,8 @@ export class DeliveryLoop {
     this.#room = new ClaimRoom({ most });
     this.#limited = new LimitedLanes({ pool, book, log });
     const known = { book, limited: this.#limited, probeLanes: this.#probeLanes };
-    this.#scan = new LaneScan({
-      ...known,
-      ...{ pool, events, log, cache, everyMs },
-      found: () => this.#wake.call(),
-    });
+    const found = () => this.#wake.call();
+    this.#scan = new LaneScan({ ...known, pool, events, log, cache, everyMs, found });
     this.#laneCalls = new LaneCalls({ book, limited: this.#limited, scan: this.#scan });
     this.#trouble = new ClaimTrouble({ events, log });
     this.#isolation = new Isolation({ pool, events, log, book });

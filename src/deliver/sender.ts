@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { withoutPayload } from '../domain/attempt.ts';
 import type { AttemptResult } from '../domain/attempt-result.ts';
-import { classify, type Verdict } from '../domain/classify.ts';
+import { classify, loadOf, type Verdict } from '../domain/classify.ts';
 import { type Decision, decide } from '../domain/decide.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import { requestHeaders } from '../domain/request-headers.ts';
@@ -291,11 +291,4 @@ const keyOf = ({ webhookId, number }: ClaimedWebhook) => `${webhookId}:${number}
 interface Posted {
   readonly result: AttemptResult;
   readonly traceparent: string | null;
-}
-
-function loadOf(verdict: Verdict): 'ok' | 'overload' | 'other' {
-  if (verdict.kind === 'delivered') return 'ok';
-  if (verdict.kind === 'repeat') return 'other';
-  // What cannot be reached cannot take more either: after an outage the lane begins with few slots.
-  return verdict.pressure === 'neutral' ? 'other' : 'overload';
 }

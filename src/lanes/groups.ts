@@ -1,6 +1,5 @@
 import {
   equalShare,
-  failingAfter,
   freeGroupSlots,
   hasAnsweredLately,
   initialGroupSlots,
@@ -9,7 +8,7 @@ import {
 import type { LaneGroups } from '../domain/lane.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import { AnsweringGroups } from './answering-groups.ts';
-import { createGroup, type Group, giveWay, topOf } from './group.ts';
+import { createGroup, type Group, giveWay, noteAnswer, topOf } from './group.ts';
 import { gain, lose } from './slot-holder.ts';
 
 /** The epochs in which a request began. */
@@ -253,8 +252,7 @@ export class Groups {
     const group = this.#known.get(key);
     if (group === undefined) return;
     if (end.answered) {
-      group.answeredMs = end.nowMs;
-      group.failing = failingAfter(group.failing, end.isOverload);
+      noteAnswer(group, end);
       // What answers only with failures gets back what silence has cost it, but needs no more slots than any other.
       const maxSlots = end.isOverload ? this.#initial : this.#mostOfGroup;
       gain(group, { maxSlots, strain: this.#strain, round: this.#round });
