@@ -1,19 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { canRun } from '../../harness/can-run.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { settingNames } from '../../src/config/settings.ts';
-import { chart, type Document, renderChart, runHelm } from '../support/helm.ts';
+import { chart, type Document, renderChart, renderNotes, runHelm } from '../support/helm.ts';
 import { validateManifest } from '../support/kubernetes.ts';
 
 // The Helm chart: what it makes by default is what ops/kubernetes has, and everything it can make fits the published schemas.
 
 const ops = new URL('../../ops/', import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, ops), 'utf8');
-const values = parse(read('helm/posthorn/values.yaml'));
-const schema = JSON.parse(read('helm/posthorn/values.schema.json'));
 const hasHelm = canRun('helm', {
   why: 'the tests of the chart of ops/helm',
   args: ['version', '--short'],
@@ -62,42 +58,6 @@ const everything = {
   volumes: [{ name: 'certificates', secret: { secretName: 'certificates' } }],
   volumeMounts: [{ name: 'certificates', mountPath: '/certificates', readOnly: true }],
 };
-
-describe('the values', () => {
-  const validate = new Ajv({ strict: false }).compile(schema);
-
-  it('fit their schema, which knows no others', () => {
-    expect(validate(values), JSON.stringify(validate.errors)).toBe(true);
-    const misspelt = structuredClone(values);
-    misspelt.worker.replica = 3;
-    expect(validate(misspelt)).toBe(false);
-    const known = Object.keys(schema.properties).filter((name) => name !== 'global');
-    expect(Object.keys(values).toSorted()).toEqual(known.toSorted());
-  });
-
-  it('are all named by the README', () => {
-    const readme = read('helm/posthorn/README.md');
-    for (const path of pathsOf(values)) {
-      expect(readme, path).toMatch(new RegExp(`\`${path}\`|\`${path.split('.').at(-1)}\``));
-    }
-  });
-
-  it('have the settings of the manifests, and Posthorn takes them', () => {
-    expect(values.settings).toEqual(find(manifests, 'ConfigMap', 'posthorn').data);
-    readConfig(values.settings);
-    expect(values.image.repository).toBe(
-      parse(read('kubernetes/kustomization.yaml')).images[0].newName,
-    );
-  });
-});
-
-it('the chart has the alert rules of ops/prometheus, and refuses settings that Posthorn has', () => {
-  expect(read('helm/posthorn/files/alerts.yml')).toBe(read('prometheus/alerts.yml'));
-  const lists = [...read('helm/posthorn/templates/_checks.tpl').matchAll(/:= list (.*) -\}\}/g)];
-  const refused = lists.flatMap(([, names = '']) => names.split(' ').map((name) => parse(name)));
-  expect(refused.length).toBeGreaterThan(10);
-  expect(refused.filter((name) => !settingNames.includes(name))).toEqual([]);
-});
 
 describe.skipIf(!hasHelm)('the chart', () => {
   it('passes the linter', () => {
@@ -221,6 +181,20 @@ describe.skipIf(!hasHelm)('the chart', () => {
     expect(spec.terminationGracePeriodSeconds).toBe(seconds);
   });
 
+  it('gives no disruption budget to a single pod, whose node could never be drained', () => {
+    const budgetsWith = (given: object) =>
+      renderChart({ ...least, ...given })
+        .filter(({ kind }) => kind === 'PodDisruptionBudget')
+        .map(({ metadata }) => metadata.name);
+    expect(budgetsWith({ api: { replicas: 1 } })).toEqual(['posthorn-worker']);
+    expect(budgetsWith({ worker: { replicas: 1 } })).toEqual(['posthorn-api']);
+    const keda = { enabled: true, minReplicas: 1 };
+    expect(budgetsWith({ worker: { keda } })).toEqual(['posthorn-api']);
+    expect(budgetsWith({ worker: { podDisruptionBudget: { enabled: false } } })).toEqual([
+      'posthorn-api',
+    ]);
+  });
+
   it('starts pods again when a setting changes', () => {
     const sums = ['info', 'warn'].map((level) => {
       const documents = renderChart({ ...least, settings: { POSTHORN_LOG_LEVEL: level } });
@@ -246,22 +220,22 @@ describe.skipIf(!hasHelm)('the chart', () => {
       /worker\.keda\.secretName/,
     ],
     [{ ...least, api: { ingress: { enabled: true } } }, /api\.ingress\.hosts is empty/],
+    [
+      { ...least, api: { podDisruptionBudget: { minAvailable: null } } },
+      /api\.podDisruptionBudget has neither/,
+    ],
   ])('refuses %j and says why', (given, message) => {
     const refusal = () => renderChart(given);
     expect(refusal).toThrow(message);
     expect(refusal).not.toThrow('geheim');
   });
 
-  it('says what comes next', () => {
-    const notes = (set: string) =>
-      runHelm([
-        ...['install', 'posthorn', chart, '--dry-run=client', '--namespace', 'hooks'],
-        ...['--set', `existingSecret=posthorn${set}`],
-      ]).replace(/^[\s\S]*NOTES:\n/, '');
-    expect(notes('')).toMatch(
-      /exec --namespace hooks deployment\/posthorn-worker -- posthorn keys/,
+  it('says what comes next', async () => {
+    expect(await renderNotes(least)).toMatch(
+      /2 workers, 2 APIs\.[\s\S]* exec --namespace posthorn deployment\/posthorn-worker -- posthorn keys create --name admin\n/,
     );
-    expect(notes(',api.enabled=false,worker.replicas=1')).toMatch(/One worker alone/);
+    const alone = { ...least, api: { enabled: false }, worker: { replicas: 1 } };
+    expect(await renderNotes(alone)).toMatch(/One worker alone/);
   });
 });
 
@@ -282,17 +256,4 @@ function podOf(deployment: Document): Document {
 
 function isPartOf(part: Record<string, string>, whole: Record<string, string>): boolean {
   return Object.entries(part).every(([name, value]) => whole[name] === value);
-}
-
-/** The names of values that are no maps of values: worker.replicas, but not what is in worker.resources. */
-function pathsOf(given: object, prefix = ''): string[] {
-  const open =
-    /^(settings|podSecurityContext|securityContext)$|(resources|Probe|podDisruptionBudget)$/;
-  return Object.entries(given).flatMap(([name, value]) => {
-    const path = `${prefix}${name}`;
-    const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isMap && Object.keys(value).length > 0 && !open.test(path)
-      ? pathsOf(value, `${path}.`)
-      : [path];
-  });
 }

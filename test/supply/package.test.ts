@@ -29,7 +29,7 @@ const subpaths = Object.keys(manifest.exports)
 const lock = JSON.parse(readFileSync(`${root}package-lock.json`, 'utf8')) as {
   packages: Record<
     string,
-    { integrity?: string; resolved?: string; dev?: boolean; link?: boolean }
+    { integrity?: string; resolved?: string; dev?: boolean; devOptional?: boolean; link?: boolean }
   >;
 };
 let directory: string;
@@ -61,7 +61,8 @@ describe('the packed package', () => {
   test('has what is read at run time', () => {
     const needed = ['sql', 'migrations'].flatMap((folder) =>
       readdirSync(root + folder, { recursive: true, encoding: 'utf8' })
-        .filter((name) => name.endsWith('.sql'))
+        // The dump of the schema is for those who read the repository.
+        .filter((name) => name.endsWith('.sql') && name !== 'schema.sql')
         .map((name) => `${folder}/${name}`),
     );
     expect(files).toEqual(
@@ -84,6 +85,7 @@ describe('the packed package', () => {
     expect(files.filter((file) => /^dashboard\/.*(?<!\.(?:html|js|css|svg))$/.test(file))).toEqual(
       [],
     );
+    expect(files.filter((file) => /\.(png|svg)$/.test(file))).toEqual(['dashboard/icon.svg']);
     expect(
       files.filter((file) => /\.test\.[jt]s|(?<!\.d)\.ts$|(?:^|\/)\.|\.pem$|\.key$/.test(file)),
     ).toEqual([]);
@@ -215,9 +217,11 @@ describe('the dependencies', () => {
       expect(listed.get(name), name).toBe(wanted);
     }
     for (const name of Object.keys(manifest.devDependencies)) {
-      if (lock.packages[`node_modules/${name}`]?.dev === true)
-        expect(listed.has(name), name).toBe(false);
+      const { dev, devOptional } = lock.packages[`node_modules/${name}`] ?? {};
+      if (dev === true || devOptional === true) expect(listed.has(name), name).toBe(false);
     }
+    // Nor do those that only they need.
+    expect([...listed.keys()].filter((name) => name.startsWith('@typescript/'))).toEqual([]);
   });
 });
 

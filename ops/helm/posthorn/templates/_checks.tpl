@@ -13,6 +13,12 @@
 {{- fail (printf "\n\nsettings.%s cannot be set: the chart sets it\n" $name) -}}
 {{- end -}}
 {{- end -}}
+{{- range $component := list "worker" "api" -}}
+{{- $budget := (get $.Values $component).podDisruptionBudget -}}
+{{- if and $budget.enabled (kindIs "invalid" $budget.minAvailable) (kindIs "invalid" $budget.maxUnavailable) -}}
+{{- fail (printf "\n\n%s.podDisruptionBudget has neither minAvailable nor maxUnavailable: set one, or enabled to false\n" $component) -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.networkPolicy.enabled (empty .Values.networkPolicy.postgresTo) -}}
 {{- fail "\n\nnetworkPolicy.postgresTo is empty: no pod could reach Postgres. Name its peers, such as [{ ipBlock: { cidr: 10.0.0.5/32 } }]\n" -}}
 {{- end -}}

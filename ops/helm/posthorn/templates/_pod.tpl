@@ -114,9 +114,13 @@ labels:
   {{- end }}
 {{- end -}}
 
-{{- /* A disruption budget of a component. Takes { root, component, own }. */ -}}
+{{- /* A disruption budget of a component, unless it has one pod alone: a node with that could never be drained. Takes { root, component, own }. */ -}}
 {{- define "posthorn.disruptionBudget" -}}
 {{- $budget := .own.podDisruptionBudget -}}
+{{- $keda := default dict .own.keda -}}
+{{- $pods := ternary $keda.minReplicas .own.replicas (eq true $keda.enabled) -}}
+{{- if and $budget.enabled (gt (int $pods) 1) -}}
+---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
@@ -133,6 +137,7 @@ spec:
   selector:
     matchLabels:
       {{- include "posthorn.selectorLabels" . | nindent 6 }}
+{{- end -}}
 {{- end -}}
 
 {{- /* How long a worker may take to stop, in seconds: what is said, or POSTHORN_GRACE and 25 s for the last results. */ -}}
