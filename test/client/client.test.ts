@@ -180,6 +180,16 @@ describe('an error', () => {
     expect(error.message).toBe(`sendWebhook: 400 ${error.code}: ${error.detail}`);
   });
 
+  it('names events that are no list, and ignores parameters that are undefined', async () => {
+    const wrong = { events: 'all' } as unknown as Operations['publishEvents']['request'];
+    expect(await errorOf(client.publishEvents(wrong))).toMatchObject({
+      problem: 'invalid_event',
+      errors: [{ pointer: '/events' }],
+    });
+    const open = { limit: undefined, tenant: undefined } as unknown as { limit: number };
+    expect((await client.listWebhooks(open)).webhooks).toBeInstanceOf(Array);
+  });
+
   it('names an unknown query parameter, and a thing that does not exist', async () => {
     const strange = { stat: 'failed' } as unknown as Operations['listWebhooks']['request'];
     expect((await errorOf(client.listWebhooks(strange))).code).toBe('unknown_parameter');

@@ -148,10 +148,11 @@ describe('what the package has apart from its root', () => {
     expect(own.length).toBeGreaterThan(1);
     for (const file of own) {
       const code = readFileSync(join(installed, file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '');
-      const imported = [...code.matchAll(/(?:\bfrom|\bimport|\brequire)\s*\(?['"]([^'"]+)/g)];
-      expect(imported.map(([, path]) => path).filter((path) => !path?.startsWith('./'))).toEqual(
-        [],
+      const imported = code.matchAll(
+        /(?:^(?:import|export)\b[^'";]*\bfrom |^import |\b(?:require|import)\()['"]([^'"]+)/gm,
       );
+      const paths = [...imported].map(([, path]) => path);
+      expect(paths.filter((path) => !path?.startsWith('./'))).toEqual([]);
     }
   });
 

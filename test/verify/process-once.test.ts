@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import vm from 'node:vm';
 import type pg from 'pg';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { processOnce, receivedWebhooksTable, type SqlClient } from '../../src/verify/index.ts';
@@ -13,9 +14,31 @@ beforeAll(async () => {
   await database.pool.query('create table done (id text)');
 });
 
+const page = readFileSync(new URL('../../docs/receiving.md', import.meta.url), 'utf8');
+
 it('has the table that the documentation has', () => {
-  const page = readFileSync(new URL('../../docs/receiving.md', import.meta.url), 'utf8');
   expect(page).toContain(receivedWebhooksTable);
+});
+
+it('works as the documentation has it', async () => {
+  await database.pool.query(`create table orders (id int, state text)`);
+  await database.pool.query(`insert into orders values (1, 'new')`);
+  const [, code = ''] = /^```ts\nimport \{ processOnce \} .*\n([\s\S]*?)^```$/m.exec(page) ?? [];
+  const webhook = { id: 'documented', payload: { order: 1 } };
+  const said: unknown[] = [];
+  const run = () =>
+    vm.runInNewContext(`(async () => { ${code} })()`, {
+      ...{ processOnce, webhook, pool: database.pool },
+      console: { log: (...words: unknown[]) => said.push(words) },
+    });
+  await run();
+  await run();
+  expect(said).toEqual([
+    ['done', 'documented'],
+    ['seen before', 'documented'],
+  ]);
+  const { rows } = await database.pool.query('select state from orders');
+  expect(rows).toEqual([{ state: 'paid' }]);
 });
 
 describe('work for a webhook', () => {
