@@ -37,8 +37,8 @@ const sightingRow = z.object({
 const pageSize = 500;
 /** A transaction that commits later than this after it inserted a webhook is missed. */
 const latestCommitMs = 600_000;
-/** An id is made a moment before its transaction gets one: before it waits for an idempotency key, for example. */
-const slackMs = 5_000;
+/** The id of a webhook is made a moment before its transaction gets one. */
+const slackMs = 1_000;
 
 const lowestId = '00000000-0000-0000-0000-000000000000';
 
@@ -75,13 +75,17 @@ export class WebhookFollower {
   /** Returns the webhooks that have appeared since the last look, in the order of their ids, and if there are more right now. */
   async look(): Promise<{ readonly webhooks: FollowedWebhook[]; readonly hasMore: boolean }> {
     this.#nextFromMs ??= await this.#sight();
+    const nextFromMs = this.#nextFromMs;
     const rows = await this.#connection.any(
       webhooksFrom({ fromMs: this.#fromMs, after: this.#after, filter: this.#filter }),
     );
     const webhooks = rows.filter(({ webhook_id: id }) => !this.#seen.has(id));
-    for (const { webhook_id: id } of webhooks) this.#seen.add(id);
+    // Only those that the next look reads again.
+    for (const { webhook_id: id } of webhooks) {
+      if (uuidTimeMs(id) >= nextFromMs) this.#seen.add(id);
+    }
     const last = rows.length < pageSize ? undefined : rows.at(-1);
-    if (last === undefined) this.#endLook(this.#nextFromMs);
+    if (last === undefined) this.#endLook(nextFromMs);
     else this.#after = last.webhook_id;
     return { webhooks: [...webhooks], hasMore: last !== undefined };
   }
