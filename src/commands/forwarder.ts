@@ -61,9 +61,10 @@ export class Forwarder {
     stop.removeEventListener('abort', onAbort);
   }
 
-  /** Begins nothing more. */
-  stop(): void {
+  /** Begins nothing more, and resolves once what is being sent has ended. */
+  async stop(): Promise<void> {
     this.#waiting.length = 0;
+    while (this.#busy.size > 0) await this.#changed.promise;
   }
 
   #start(): void {

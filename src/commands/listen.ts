@@ -110,8 +110,9 @@ async function forwardAll(
       found = await database.ask(() => follower.look());
     }
   } finally {
-    forwarder.stop();
+    const stopped = forwarder.stop();
     await http.destroy();
+    await stopped;
   }
 }
 

@@ -29,6 +29,7 @@ export class Reconnecting {
         this.#isAway = false;
         return answer;
       } catch (error) {
+        this.#stop.throwIfAborted();
         const { kind } = problemOfError(error);
         if (kind !== 'database_unavailable' && kind !== 'timeout') throw error;
         if (!this.#isAway)

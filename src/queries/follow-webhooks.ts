@@ -37,10 +37,8 @@ const sightingRow = z.object({
 const pageSize = 500;
 /** A transaction that commits later than this after it inserted a webhook is missed. */
 const latestCommitMs = 600_000;
-/** An id is made a moment before its transaction gets one: before it waits for an idempotency key, for example. */
-const slackMs = 5_000;
-
-const lowestId = '00000000-0000-0000-0000-000000000000';
+/** The id of a webhook is made a moment before its transaction gets one. */
+const slackMs = 1_000;
 
 /**
  * Follows the webhooks that are enqueued, by their ids, which begin with the time. It only reads.
@@ -57,9 +55,9 @@ export class WebhookFollower {
   readonly #seen = new Set<string>();
   /** Nothing enqueued before this is of interest. */
   #startMs: number | undefined;
-  #fromMs = 0;
-  /** The rest of a look that found more than a page. */
-  #after = lowestId;
+  /** The last id that this look has read. */
+  #after = lowestIdOf(0);
+  /** Where the next look begins; undefined: the last one has ended. */
   #nextFromMs: number | undefined;
 
   /** `agoMs`: how far before now it begins. */
@@ -75,20 +73,32 @@ export class WebhookFollower {
   /** Returns the webhooks that have appeared since the last look, in the order of their ids, and if there are more right now. */
   async look(): Promise<{ readonly webhooks: FollowedWebhook[]; readonly hasMore: boolean }> {
     this.#nextFromMs ??= await this.#sight();
+    const nextFromMs = this.#nextFromMs;
     const rows = await this.#connection.any(
-      webhooksFrom({ fromMs: this.#fromMs, after: this.#after, filter: this.#filter }),
+      statement(sql.fragment`w.webhook_id > ${this.#after}::uuid`),
     );
-    const webhooks = rows.filter(({ webhook_id: id }) => !this.#seen.has(id));
-    for (const { webhook_id: id } of webhooks) this.#seen.add(id);
+    const webhooks = rows.filter((row) => this.#isAskedFor(row) && !this.#seen.has(row.webhook_id));
+    // Only those that the next look reads again.
+    for (const { webhook_id: id } of webhooks) {
+      if (uuidTimeMs(id) >= nextFromMs) this.#seen.add(id);
+    }
     const last = rows.length < pageSize ? undefined : rows.at(-1);
-    if (last === undefined) this.#endLook(this.#nextFromMs);
+    if (last === undefined) this.#endLook(nextFromMs);
     else this.#after = last.webhook_id;
-    return { webhooks: [...webhooks], hasMore: last !== undefined };
+    return { webhooks, hasMore: last !== undefined };
+  }
+
+  #isAskedFor(webhook: FollowedWebhook): boolean {
+    const { endpointId, tenant, eventType } = this.#filter;
+    return (
+      (endpointId === undefined || webhook.endpoint_id === endpointId) &&
+      (tenant === undefined || webhook.tenant === tenant) &&
+      (eventType === undefined || webhook.event_type === eventType)
+    );
   }
 
   #endLook(nextFromMs: number): void {
-    this.#fromMs = nextFromMs;
-    this.#after = lowestId;
+    this.#after = lowestIdOf(nextFromMs);
     this.#nextFromMs = undefined;
     for (const id of this.#seen) if (uuidTimeMs(id) < nextFromMs) this.#seen.delete(id);
   }
@@ -105,7 +115,7 @@ export class WebhookFollower {
     const nowMs = row.now_ms;
     if (this.#startMs === undefined) {
       this.#startMs = Math.max(0, Math.floor(nowMs - this.#agoMs));
-      this.#fromMs = this.#startMs;
+      this.#after = lowestIdOf(this.#startMs);
     }
     const xmax = Number(row.xmax);
     const nextXid = nextXidOf({ ageOfThree: row.age, xmax });
@@ -120,66 +130,52 @@ export async function findFollowed(
   connection: Pick<CommonQueryMethods, 'any'>,
   ids: readonly string[],
 ): Promise<readonly FollowedWebhook[]> {
-  const isOne = sql.fragment`w.webhook_id = any(${sql.array([...ids], 'uuid')})`;
-  return connection.any(statement({ bound: isOne, filter: {} }));
+  return connection.any(
+    statement(sql.fragment`w.webhook_id = any(${sql.array([...ids], 'uuid')})`),
+  );
 }
 
-function webhooksFrom(options: {
-  readonly fromMs: number;
-  readonly after: string;
-  readonly filter: FollowFilter;
-}) {
-  const { fromMs, after, filter } = options;
-  const bound = sql.fragment`w.webhook_id >= ${lowestIdOf(fromMs)}::uuid and w.webhook_id > ${after}::uuid`;
-  return statement({ bound, filter });
-}
-
-/** As in the view posthorn.webhooks: that of the endpoint, also for a broadcast. */
-const tenantOf = sql.fragment`coalesce(nullif(case when o.event_type is null then o.tenant end, ''), e.tenant, o.tenant)`;
-
-/** Webhooks in the order of their ids. Cancelled ones are left out: nobody wants to have them sent. */
-function statement({
-  bound,
-  filter: { endpointId, tenant, eventType },
-}: {
-  readonly bound: FragmentSqlToken;
-  readonly filter: FollowFilter;
-}) {
-  const conditions = [
-    bound,
-    ...(endpointId === undefined
-      ? []
-      : [sql.fragment`w.lane = posthorn.lane_of(${endpointId}::uuid)`]),
-  ];
-  const where = sql.join(conditions, sql.fragment` and `);
-  const rest = [
-    sql.fragment`true`,
-    ...(tenant === undefined ? [] : [sql.fragment`${tenantOf} = ${tenant}`]),
-    ...(eventType === undefined ? [] : [sql.fragment`o.event_type = ${eventType}`]),
-  ];
+/**
+ * A page of webhooks in the order of their ids. Cancelled ones are left out: nobody wants to have them sent.
+ *
+ * What a page costs does not depend on how many follow: the first so many of each table, and then a look-up for each.
+ */
+function statement(where: FragmentSqlToken) {
   return sql.type(followed)`
     select
       w.webhook_id,
       w.outbox_id,
       o.event_type,
-      ${tenantOf} as tenant,
+      -- As in the view posthorn.webhooks: that of the endpoint, also for a broadcast.
+      coalesce(nullif(case when o.event_type is null then o.tenant end, ''), e.tenant, o.tenant, '') as tenant,
       e.id as endpoint_id,
       w.lane::text as lane,
       split_part(coalesce(o.url, e.url, ''), '?', 1) as url
     from (
-      select w.webhook_id, w.outbox_id, w.lane
-      from posthorn.queue as w
-      where ${where}
-      union all
-      select w.webhook_id, w.outbox_id, w.lane
-      from posthorn.outcomes as w
-      where ${where} and w.status <> 'cancelled'
+      select *
+      from (
+        (
+          select w.webhook_id, w.outbox_id, w.lane
+          from posthorn.queue as w
+          where ${where}
+          order by w.webhook_id
+          limit ${pageSize}
+        )
+        union all
+        (
+          select w.webhook_id, w.outbox_id, w.lane
+          from posthorn.outcomes as w
+          where ${where} and w.status <> 'cancelled'
+          order by w.webhook_id
+          limit ${pageSize}
+        )
+      ) as both_tables
+      order by webhook_id
+      limit ${pageSize}
     ) as w
-    cross join lateral (
+    left join lateral (
       select x.url, x.tenant, x.event_type from posthorn.outbox as x where x.id = w.outbox_id offset 0
-    ) as o
+    ) as o on true
     left join posthorn.endpoints as e on e.lane = w.lane and o.url is null
-    where ${sql.join(rest, sql.fragment` and `)}
-    order by w.webhook_id
-    limit ${pageSize}`;
+    order by w.webhook_id`;
 }

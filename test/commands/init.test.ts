@@ -292,6 +292,9 @@ describe('what is written', () => {
     expect(alembic?.text).toContain('down_revision = "bbb"');
     const [prisma] = texts(/first-webhook\.mts$/).filter(({ name }) => name === 'prisma');
     expect(prisma?.text).toContain("from '../src/generated/prisma/client.ts'");
+    expect(written.get('prisma')?.answer.next[2]).toBe(
+      'npm install posthorn @prisma/adapter-pg && node posthorn/first-webhook.mts',
+    );
     const [spring] = texts(/com\/shop\/FirstWebhook\.java$/);
     expect(spring?.text).toContain('package com.shop;');
   });

@@ -119,6 +119,17 @@ it('says what the local program answered, and when there is none', async () => {
   expect([away.exitCode, away.stdout]).toEqual([0, expect.stringContaining('connection_refused')]);
 });
 
+it('ends after so many, also if more are being sent', async () => {
+  for (let n = 0; n < 12; n += 1) await enqueue({ url: `https://away.example/${n}`, body: '{}' });
+  const args = ['--to', receiver.url, '--since', '1m', '--lines', '2'];
+  const { exitCode, stdout, stderr } = await listen(args);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(stdout.trimEnd().split('\n').slice(1)).toEqual([
+    expect.stringMatching(/ 200 /),
+    expect.stringMatching(/ 200 /),
+  ]);
+});
+
 describe('a secret', () => {
   it('whose key is not in the ring is told, and nothing is sent without a signature', async () => {
     const { id, enqueue: add } = await registerEndpoint(database, { url: 'https://away.example/' });

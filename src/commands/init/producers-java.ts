@@ -26,8 +26,10 @@ import java.sql.SQLException;
 public final class FirstWebhook {
     public static void main(String[] arguments) throws SQLException {
         URI address = URI.create(setting("DATABASE_URL", "${databaseUrl}"));
-        String[] login = address.getUserInfo().split(":", 2);
-        String url = "jdbc:postgresql://" + address.getAuthority().replaceFirst(".*@", "") + address.getPath();
+        String[] login = (address.getUserInfo() == null ? "" : address.getUserInfo()).split(":", 2);
+        String query = address.getQuery() == null ? "" : "?" + address.getQuery();
+        String host = address.getAuthority().replaceFirst(".*@", "");
+        String url = "jdbc:postgresql://" + host + address.getPath() + query;
         try (Connection connection = DriverManager.getConnection(url, login[0], login.length > 1 ? login[1] : "")) {
             connection.setAutoCommit(false);
             // ${yours}

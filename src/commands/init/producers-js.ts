@@ -140,7 +140,11 @@ try {
   await ${end};
 }
 `;
-  return program(path, text, `npm install posthorn && node ${path}`);
+  const missing = imports
+    .map((line) => /from '((?:@[^/']+\/)?[^./'][^/']*)/.exec(line)?.[1])
+    .filter((name) => name !== undefined && !Object.hasOwn(options.packages, name));
+  const wanted = [...new Set(['posthorn', ...missing])].join(' ');
+  return program(path, text, `npm install ${wanted} && node ${path}`);
 }
 
 /** A transaction that is a function's: `await begin(async (tx) => …)`. */
