@@ -10,8 +10,7 @@ import {
   succeeded,
   type Throttle,
 } from '../domain/throttle.ts';
-import { forgetAfterMs, mostRemembered } from './groups.ts';
-import { gain, lose, type SlotHolder } from './slot-holder.ts';
+import { forgetAfterMs, gain, lose, mostRemembered, type SlotHolder } from './slot-holder.ts';
 
 interface ActiveLane extends SlotHolder {
   /** Undefined while it has no request in flight. */

@@ -9,7 +9,7 @@ import type { LaneGroups } from '../domain/lane.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import { AnsweringGroups } from './answering-groups.ts';
 import { createGroup, type Group, giveWay, noteAnswer, topOf } from './group.ts';
-import { gain, lose } from './slot-holder.ts';
+import { forgetAfterMs, gain, lose, mostRemembered } from './slot-holder.ts';
 
 /** The epochs in which a request began. */
 export interface GroupEpochs {
@@ -27,10 +27,6 @@ export interface GroupEnd {
   readonly nowMs: number;
 }
 
-/** What was learnt about a lane or group that is not used is forgotten after this time. */
-export const forgetAfterMs = 600_000;
-/** How many lanes or groups without requests are remembered: any client that can notify can name as many as there are numbers. */
-export const mostRemembered = 20_000;
 /** How many groups a claim is told of because their answers entitle them to guarded slots. */
 const mostListed = 1_000;
 
