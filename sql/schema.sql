@@ -2760,14 +2760,50 @@ begin
     message = format('new row for relation "outbox" violates check constraint "%s"', broken),
     detail = 'The values of the row are not shown, because they may be secret.',
     hint = case broken
-      when 'outbox_id_is_uuid_v7' then 'Leave id out: it has a default. posthorn.new_webhooks and posthorn.new_events replace other ids.'
-      when 'outbox_body_is_given' then 'Give an empty text to send an empty body.'
+      when 'outbox_id_is_uuid_v7'
+        then 'Leave id out: it has a default. posthorn.new_webhooks and posthorn.new_events replace an id that is no UUID v7 of today.'
+      when 'outbox_has_a_url_an_endpoint_id_or_an_event_type' then 'Give exactly one of url, endpoint_id and event_type.'
+      when 'outbox_body_is_given' then 'Give a body; an empty text sends an empty one.'
       when 'outbox_defaults_are_not_null'
-        then 'Leave the columns out: they have defaults. In posthorn.new_webhooks and posthorn.new_events, NULL means the default.'
+        then 'Leave tenant, content_type, priority and created_at out: they have defaults. In posthorn.new_webhooks and posthorn.new_events, NULL means the default.'
+      when 'outbox_url_is_at_most_2048_bytes' then 'The url must be at most 2048 bytes in UTF-8.'
+      when 'outbox_url_is_http'
+        then 'The url must be an absolute http or https URL without blanks, backslashes, user name, password and fragment.'
+      when 'outbox_body_is_at_most_1_mib' then 'The body must be at most 1 MiB (1048576 bytes) in UTF-8.'
+      when 'outbox_secret_is_1_to_512_bytes' then 'The secret must be 1 to 512 bytes in UTF-8.'
+      when 'outbox_secret_is_base64_after_whsec'
+        then 'The secret must be whsec_ and 24 to 64 bytes in base64, or a text that does not begin with whsec_.'
+      when 'outbox_secret_is_ed25519_after_whsk'
+        then 'A secret that begins with whsk_ must go on with an Ed25519 seed and its public key (64 bytes) in base64.'
+      when 'outbox_content_type_is_media_type'
+        then 'The content_type must be a media type such as application/json, of at most 255 bytes of ASCII.'
+      when 'outbox_priority_is_high_normal_or_low' then 'The priority must be high, normal or low.'
+      when 'outbox_created_at_is_finite' then 'Leave created_at out: it has a default, and must be finite.'
+      when 'outbox_tenant_is_at_most_255_bytes'
+        then 'The tenant must be at most 255 bytes in UTF-8, without control characters.'
+      when 'outbox_tenant_is_one_unless_it_is_an_event' then 'Only an event can go to the tenant *, which is all tenants.'
+      when 'outbox_event_type_is_words'
+        then 'The event_type must be 1 to 16 words of letters, digits, _ and - with dots between them, at most 128 characters, like order.paid.'
+      when 'outbox_event_type_is_not_reserved'
+        then 'The event_type must not begin with posthorn., as those of Posthorn itself do.'
+      when 'outbox_event_has_no_secret' then 'Leave secret out: each endpoint signs with its own.'
+      when 'outbox_send_at_is_within_a_year' then 'The send_at must be less than 366 days after created_at.'
+      when 'outbox_max_attempts_is_1_to_100' then 'The max_attempts must be 1 to 100.'
+      when 'outbox_idempotency_key_is_1_to_255_printable_ascii'
+        then 'The idempotency_key must be 1 to 255 printable ASCII characters.'
+      when 'outbox_traceparent_is_w3c' then 'The traceparent must be that of W3C Trace Context, in lower-case hex.'
       when 'outbox_headers_is_object'
-        then 'Give a JSON object such as {"X-Shop": "a"}, as jsonb and not as a JSON string; NULL means no headers.'
-      when 'outbox_headers_values_are_strings' then 'Write a number as a string: {"X-Count": "1"}.'
-      else 'docs/sending.md lists the rules.'
+        then 'Give headers as a JSON object such as {"X-Shop": "a"}, as jsonb and not as a JSON string; NULL means none.'
+      when 'outbox_headers_are_at_most_8_kib' then 'The headers must be at most 8 KiB (8192 bytes) together, as JSON.'
+      when 'outbox_headers_values_are_strings' then 'Header values must be strings: {"X-Count": "1"} and not {"X-Count": 1}.'
+      when 'outbox_headers_values_are_printable_ascii'
+        then 'Header values must be printable ASCII without line breaks and tabs.'
+      when 'outbox_headers_names_are_tokens'
+        then 'Header names must be 1 to 128 letters, digits and characters of -!#$%&''*+.^_`|~.'
+      when 'outbox_headers_names_are_unique' then 'Header names must differ in more than their case.'
+      when 'outbox_headers_names_are_not_reserved'
+        then 'Leave out the headers that the connection or Posthorn sets itself, such as Host, Content-Type and webhook-id.'
+      else 'The name of the constraint says the rule.'
     end;
 end
 $function$
@@ -2830,7 +2866,8 @@ begin
       raise foreign_key_violation using
         constraint = 'outbox_endpoint_id_is_registered', schema = 'posthorn', table = 'outbox', column = 'endpoint_id',
         message = 'insert or update on table "outbox" violates foreign key constraint "outbox_endpoint_id_is_registered"',
-        detail = format('Key (endpoint_id)=(%s) is not present in table "endpoints", or is of another tenant or deleted.', missing);
+        detail = format('Key (endpoint_id)=(%s) is not present in table "endpoints", or is of another tenant or deleted.', missing),
+        hint = 'Give the id of a registered endpoint that is not deleted, of the same tenant if the row has one.';
     end if;
   end if;
 

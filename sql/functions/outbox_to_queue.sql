@@ -67,7 +67,8 @@ begin
       raise foreign_key_violation using
         constraint = 'outbox_endpoint_id_is_registered', schema = 'posthorn', table = 'outbox', column = 'endpoint_id',
         message = 'insert or update on table "outbox" violates foreign key constraint "outbox_endpoint_id_is_registered"',
-        detail = format('Key (endpoint_id)=(%s) is not present in table "endpoints", or is of another tenant or deleted.', missing);
+        detail = format('Key (endpoint_id)=(%s) is not present in table "endpoints", or is of another tenant or deleted.', missing),
+        hint = 'Give the id of a registered endpoint that is not deleted, of the same tenant if the row has one.';
     end if;
   end if;
 

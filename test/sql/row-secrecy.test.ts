@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { endpointRules } from '../../src/input/endpoint-rules.ts';
-import type { outboxRules } from '../../src/input/outbox-rules.ts';
+import { outboxRules } from '../../src/input/outbox-rules.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // Postgres' own error for a broken CHECK or NOT NULL repeats the row. No rule of a table with secrets may be broken that way.
@@ -27,6 +28,9 @@ beforeAll(async () => {
 
 afterAll(() => database.drop());
 
+/** What Postgres said beside the names of the rules of the outbox. */
+const hints = new Map<string, string>();
+
 type Row = Readonly<Record<string, unknown>>;
 
 async function insert(table: string, row: Row): Promise<void> {
@@ -47,7 +51,9 @@ async function brokenRule(table: string, row: Row): Promise<string | undefined> 
     const said = JSON.stringify({ ...(error as object), message: String(error) });
     expect(said).not.toContain(marker);
     expect(said).not.toContain('Failing row');
-    return Reflect.get(error as object, 'constraint');
+    const { constraint, hint } = error as { constraint?: string; hint?: string };
+    if (table === 'outbox' && constraint !== undefined) hints.set(constraint, hint ?? '');
+    return constraint;
   }
 }
 
@@ -162,6 +168,26 @@ describe.each([
     expect(await brokenRule(table, { ...row, id: id.rows[0]?.id ?? none })).toMatch(/_pkey$/);
   });
 });
+
+it('docs/sending.md has every rule of the outbox with its hint', () => {
+  const page = readFileSync(new URL('../../docs/sending.md', import.meta.url), 'utf8');
+  const rows = [...page.matchAll(/^\| `(outbox_\w+)` \| (.*) \|$/gm)].map(
+    ([, rule = '', text = '']) => [rule, plain(text)] as const,
+  );
+  const documented = new Map(rows);
+  expect([...documented.keys()].toSorted()).toEqual(
+    [...Object.keys(outboxRules), 'outbox_idempotency_key_is_unique'].toSorted(),
+  );
+  for (const rule of Object.keys(outboxRules)) {
+    const hint = hints.get(rule);
+    if (hint !== undefined) expect([rule, plain(hint)]).toEqual([rule, documented.get(rule)]);
+  }
+});
+
+/** Without the marks of Markdown. */
+function plain(text: string): string {
+  return text.replaceAll(/[`\\]/g, '');
+}
 
 it('nor does an error about a change of an endpoint', async () => {
   await insert('endpoints', endpoint);
