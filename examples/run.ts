@@ -60,7 +60,7 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     const results = await runAll(wanted, signal);
-    report(results);
+    report(results, wanted.length - results.length);
     if (values.write) await writePage(results, examples);
     return results.some(hasFailed) ? 1 : 0;
   } catch (error) {
@@ -110,7 +110,7 @@ function hasFailed(result: Result): boolean {
   return verdicts.some(({ kind }) => kind === 'bad');
 }
 
-function report(results: readonly Result[]): void {
+function report(results: readonly Result[], skipped: number): void {
   const rows = rowsOf(results);
   if (rows.length > 0) console.log(`\n${asText(rows)}`);
   const receivers = results.flatMap((result) => ('verdict' in result ? [result] : []));
@@ -120,7 +120,7 @@ function report(results: readonly Result[]): void {
     console.log(`${verdict.kind === 'good' ? '✔' : '✘'}  ${example.title}${why}`);
   }
   const failed = results.filter(hasFailed).length;
-  console.log(`\n${results.length - failed} passed, ${failed} failed`);
+  console.log(`\n${results.length - failed} passed, ${failed} failed, ${skipped} skipped`);
 }
 
 async function writePage(results: readonly Result[], examples: readonly Example[]): Promise<void> {

@@ -57,6 +57,8 @@ export interface Evidence {
   readonly answers: readonly Readonly<Record<string, unknown>>[];
   /** How it ended, if not well. */
   readonly trouble: string | undefined;
+  /** The first line that it printed which is no JSON, such as a tool's progress. */
+  readonly strange: string | undefined;
   /** All that it printed. */
   readonly output: string;
   /** The path of its WEBHOOK_URL. */
@@ -77,15 +79,24 @@ export function judge(asked: readonly Check[], evidence: Evidence): Verdicts {
     asked.map((check) => [check, judgeOne(check, evidence)]),
   ) as Partial<Record<Column, Verdict>>;
   if (asked.includes('commit')) verdicts.id = ifAnswered('commit', evidence, judgeId);
+  // It answered everything, and yet it did not end well.
+  const last = asked.at(-1);
+  if (evidence.trouble !== undefined && last !== undefined && areAllGood(verdicts)) {
+    verdicts[last] = bad(evidence.trouble);
+  }
   return verdicts;
 }
 
-/** One verdict for all that was repeated through the pooler. */
-export function judgePooled(verdicts: Verdicts): Verdict {
+/** One verdict for all that was repeated in another way. */
+export function judgeRepeated(verdicts: Verdicts): Verdict {
   for (const [column, verdict] of Object.entries(verdicts)) {
     if (verdict.kind === 'bad') return bad(`${column}: ${verdict.why}`);
   }
   return good;
+}
+
+function areAllGood(verdicts: Verdicts): boolean {
+  return Object.values(verdicts).every(({ kind }) => kind !== 'bad');
 }
 
 type Answer = Readonly<Record<string, unknown>>;
@@ -98,7 +109,9 @@ function judgeOne(check: Check, evidence: Evidence): Verdict {
 function ifAnswered(check: Check, evidence: Evidence, by: Judge): Verdict {
   const answer = evidence.answers.find((one) => one['check'] === check);
   if (answer !== undefined) return by(answer, evidence);
-  return bad(evidence.trouble ?? 'The program printed no line for it');
+  const { trouble, strange } = evidence;
+  const hint = strange === undefined ? '' : `, but this, which is not JSON: ${strange}`;
+  return bad(trouble ?? `The program printed no line for it${hint}`);
 }
 
 const judges: Readonly<Record<Check, Judge>> = {

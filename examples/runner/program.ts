@@ -18,6 +18,7 @@ export interface Ended {
 const installMs = 600_000;
 const runMs = 180_000;
 
+const npmCi = ['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund'];
 const installed = new Set<string>();
 
 /**
@@ -27,11 +28,13 @@ const installed = new Set<string>();
  */
 export async function install(example: Example): Promise<void> {
   const packages = packagesOf(example);
-  if (packages !== undefined && !installed.has(packages) && !isInstalled(packages)) {
-    await mustRun(['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], example, packages);
+  if (packages !== undefined && !installed.has(packages)) {
+    const building = buildPosthorn();
+    if (!isInstalled(packages)) await mustRun(npmCi, example, packages);
+    await building;
+    await linkPosthorn(packages);
+    installed.add(packages);
   }
-  if (packages !== undefined && !installed.has(packages)) await linkPosthorn(packages);
-  if (packages !== undefined) installed.add(packages);
   for (const command of example.install) await mustRun(command, example, example.folder);
 }
 
@@ -83,11 +86,17 @@ export function lastLines(text: string, count = 12): string {
 
 /** Makes `import 'posthorn/producer'` mean this checkout, as after `npm install posthorn`: its build, by a link. */
 async function linkPosthorn(packages: string): Promise<void> {
-  built ??= promisify(execFile)('npm', ['run', '--silent', 'build'], { cwd: checkout });
-  await built;
   const link = join(packages, 'node_modules/posthorn');
   await rm(link, { recursive: true, force: true });
   await symlink(relative(dirname(link), checkout), link);
+}
+
+/** Builds the package once a run. */
+function buildPosthorn(): Promise<unknown> {
+  built ??= promisify(execFile)('npm', ['run', '--silent', 'build'], { cwd: checkout });
+  // Whoever waits for it is told; nobody may wait yet.
+  built.catch(() => {});
+  return built;
 }
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,25 +1,40 @@
 import type { Example } from './example.ts';
-import { type Check, judge, judgePooled, pooledChecks, type Verdicts } from './judge.ts';
+import {
+  type Check,
+  type Column,
+  judge,
+  judgeRepeated,
+  pooledChecks,
+  type Verdict,
+  type Verdicts,
+} from './judge.ts';
 import { runProgram } from './program.ts';
 import type { World } from './world.ts';
 
-/** Has an example send its webhooks, and judges what arrived; what it can do through PgBouncer, it does once more. */
+/**
+ * Has an example send its webhooks, and judges what arrived. What it can do through PgBouncer, it does once more, and its
+ * migration tool compares once more as a superuser, from whom no right hides or protects anything.
+ */
 export async function checkSender(example: Example, world: World): Promise<Verdicts> {
   await world.empty();
   const base = `/${example.name}`;
-  const verdicts = await tryChecks(example, { world, asked: example.checks, base, url: world.url });
-  if (!example.pgbouncer) return verdicts;
-  if (world.pooledUrl === undefined) {
-    return { ...verdicts, pgbouncer: { kind: 'none', why: 'no pgbouncer here' } };
+  const verdicts: Partial<Record<Column, Verdict>> = {
+    ...(await tryChecks(example, { world, asked: example.checks, base, url: world.url })),
+  };
+  if (verdicts.migration?.kind === 'good') {
+    const url = world.superuserUrl;
+    const again = await tryChecks(example, { world, asked: ['migration'], base, url });
+    verdicts.migration = judgeRepeated(again);
   }
+  if (example.pgbouncer) verdicts.pgbouncer = await tryPooled(example, world);
+  return verdicts;
+}
+
+async function tryPooled(example: Example, world: World): Promise<Verdict> {
+  if (world.pooledUrl === undefined) return { kind: 'none', why: 'no pgbouncer here' };
   const asked = pooledChecks.filter((check) => example.checks.includes(check));
-  const pooled = await tryChecks(example, {
-    world,
-    asked,
-    base: `${base}/pooled`,
-    url: world.pooledUrl,
-  });
-  return { ...verdicts, pgbouncer: judgePooled(pooled) };
+  const base = `/${example.name}/pooled`;
+  return judgeRepeated(await tryChecks(example, { world, asked, base, url: world.pooledUrl }));
 }
 
 async function tryChecks(
@@ -45,10 +60,8 @@ async function tryChecks(
   const { answers, strange } = answersIn(stdout);
   return judge(asked, {
     answers,
-    trouble:
-      trouble ??
-      (strange === undefined ? undefined : `It printed a line that is not JSON: ${strange}`) ??
-      (isSettled ? undefined : 'Not all webhooks were delivered'),
+    trouble: trouble ?? (isSettled ? undefined : 'Not all webhooks were delivered'),
+    strange,
     output: stdout + stderr,
     base,
     arrived: receiver.requests,

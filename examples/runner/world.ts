@@ -17,6 +17,8 @@ export interface World extends AsyncDisposable {
   readonly url: string;
   /** The same through PgBouncer in transaction mode; undefined: this machine has none. */
   readonly pooledUrl: string | undefined;
+  /** The same as a superuser, who sees and may change everything, as many a developer's login does. */
+  readonly superuserUrl: string;
   /** The path of the endpoint of the tenant "acme" that has subscribed to order.created. */
   readonly endpointPath: string;
   /** A superuser's connection. */
@@ -60,6 +62,7 @@ export async function openWorld(signal: AbortSignal): Promise<World> {
     receiver,
     url,
     pooledUrl: pooler?.urlFor(url),
+    superuserUrl: server.url,
     endpointPath,
     admin,
     empty: () => empty(admin),

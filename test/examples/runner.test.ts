@@ -7,7 +7,7 @@ import {
   type Check,
   type Evidence,
   judge,
-  judgePooled,
+  judgeRepeated,
   secret,
 } from '../../examples/runner/judge.ts';
 import { asText, withRows } from '../../examples/runner/table.ts';
@@ -35,6 +35,7 @@ const good: Evidence = {
     { check: 'producer', ids: ['p'] },
   ],
   trouble: undefined,
+  strange: undefined,
   output: '',
   base: '/drizzle',
   arrived: [
@@ -56,7 +57,7 @@ describe('an example', () => {
     const verdicts = judge(all, good);
     expect(new Set(Object.values(verdicts).map(({ kind }) => kind))).toEqual(new Set(['good']));
     expect(Object.keys(verdicts)).toHaveLength(10);
-    expect(judgePooled(verdicts)).toEqual({ kind: 'good' });
+    expect(judgeRepeated(verdicts)).toEqual({ kind: 'good' });
   });
 
   const answering = (answer: Record<string, unknown>): Partial<Evidence> => ({
@@ -101,11 +102,12 @@ describe('an example', () => {
       answering({ check: 'migration', statements: ['DROP TABLE "posthorn"."outbox"'] }),
     ],
     ['producer', 'sends what was rolled back', receiving(to('/producer-rollback', 'x'))],
+    ['producer', 'ends badly after all answers', { trouble: 'It ended with 1' }],
     ['key', 'prints nothing', { answers: [], trouble: 'It ended with 1' }],
   ])('whose %s %s is bad', (column, _how, over) => {
     const verdicts = judge(all, { ...good, ...over });
     expect(verdicts[column as 'commit']).toMatchObject({ kind: 'bad' });
-    expect(judgePooled(verdicts)).toMatchObject({ kind: 'bad' });
+    expect(judgeRepeated(verdicts)).toMatchObject({ kind: 'bad' });
   });
 
   it('says what a tool lacks that cannot be had here', () => {

@@ -5,6 +5,7 @@ import jakarta.persistence.Id;
 import jakarta.persistence.Table;
 import java.util.Map;
 import java.util.UUID;
+import org.hibernate.annotations.Immutable;
 import org.hibernate.annotations.UuidGenerator;
 
 /**
@@ -12,6 +13,7 @@ import org.hibernate.annotations.UuidGenerator;
  * Posthorn replaces the ids of other versions.
  */
 @Entity
+@Immutable
 @Table(schema = "posthorn", name = "new_webhooks")
 class BatchedWebhook extends NewWebhook {
   @Id

@@ -8,11 +8,13 @@ import jakarta.persistence.Id;
 import jakarta.persistence.Table;
 import java.util.Map;
 import java.util.UUID;
+import org.hibernate.annotations.Immutable;
 import org.hibernate.annotations.JdbcTypeCode;
 import org.hibernate.type.SqlTypes;
 
 /** A row for Posthorn's insert-only view: each endpoint of the tenant that subscribes to the type gets a webhook. */
 @Entity
+@Immutable
 @Table(schema = "posthorn", name = "new_events")
 class Event {
   @Id
@@ -25,6 +27,7 @@ class Event {
   String eventType;
 
   @JdbcTypeCode(SqlTypes.JSON)
+  @Column(columnDefinition = "text")
   Map<String, Object> body;
 
   protected Event() {}

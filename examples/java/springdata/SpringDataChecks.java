@@ -5,32 +5,32 @@ import static checks.Checks.hook;
 import checks.Checks;
 import checks.Database;
 import jakarta.persistence.EntityManagerFactory;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
+import java.io.StringWriter;
 import java.math.BigDecimal;
-import java.nio.charset.StandardCharsets;
-import java.util.EnumSet;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.Statement;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.stream.IntStream;
-import org.hibernate.boot.MetadataSources;
-import org.hibernate.boot.registry.StandardServiceRegistryBuilder;
+import org.hibernate.cfg.Configuration;
 import org.hibernate.exception.ConstraintViolationException;
-import org.hibernate.tool.hbm2ddl.SchemaUpdate;
-import org.hibernate.tool.schema.TargetType;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.dao.DataIntegrityViolationException;
-import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.transaction.support.TransactionTemplate;
 
 @SpringBootApplication
 public class SpringDataChecks {
   public static void main(String[] names) throws Exception {
     Database database = Database.fromEnvironment();
+    try (Connection db = DriverManager.getConnection(database.url(), database.user(), database.password());
+        Statement statement = db.createStatement()) {
+      statement.execute(Checks.ORDERS);
+    }
     try (ConfigurableApplicationContext shop = new SpringApplicationBuilder(SpringDataChecks.class)
         .web(WebApplicationType.NONE)
         .logStartupInfo(false)
@@ -40,10 +40,9 @@ public class SpringDataChecks {
             "spring.datasource.url", database.url(),
             "spring.datasource.username", database.user(),
             "spring.datasource.password", database.password(),
-            "spring.jpa.hibernate.ddl-auto", "none",
+            "spring.jpa.hibernate.ddl-auto", "validate",
             "spring.jpa.properties.hibernate.jdbc.batch_size", "500"))
         .run()) {
-      shop.getBean(JdbcTemplate.class).execute(Checks.ORDERS);
       checks(shop, database).run(names);
     }
   }
@@ -107,22 +106,16 @@ public class SpringDataChecks {
 
   /** What `ddl-auto=update` would do, written down and not carried out. */
   private static List<String> schemaUpdate(Database database, List<Class<?>> entities) {
-    var registry = new StandardServiceRegistryBuilder()
-        .applySetting("jakarta.persistence.jdbc.url", database.url())
-        .applySetting("jakarta.persistence.jdbc.user", database.user())
-        .applySetting("jakarta.persistence.jdbc.password", database.password())
-        .build();
-    MetadataSources sources = new MetadataSources(registry);
-    entities.forEach(sources::addAnnotatedClass);
-    PrintStream stdout = System.out;
-    ByteArrayOutputStream script = new ByteArrayOutputStream();
-    System.setOut(new PrintStream(script, true, StandardCharsets.UTF_8));
-    try {
-      new SchemaUpdate().execute(EnumSet.of(TargetType.STDOUT), sources.buildMetadata());
-    } finally {
-      System.setOut(stdout);
-      StandardServiceRegistryBuilder.destroy(registry);
-    }
-    return script.toString(StandardCharsets.UTF_8).lines().filter(line -> !line.isBlank()).toList();
+    StringWriter script = new StringWriter();
+    Configuration configuration = new Configuration();
+    entities.forEach(configuration::addAnnotatedClass);
+    configuration.getProperties().putAll(Map.of(
+        "jakarta.persistence.jdbc.url", database.url(),
+        "jakarta.persistence.jdbc.user", database.user(),
+        "jakarta.persistence.jdbc.password", database.password(),
+        "jakarta.persistence.schema-generation.scripts.action", "update",
+        "jakarta.persistence.schema-generation.scripts.create-target", script));
+    configuration.buildSessionFactory().close();
+    return script.toString().lines().filter(line -> !line.isBlank()).toList();
   }
 }

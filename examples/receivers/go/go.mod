@@ -2,4 +2,4 @@ module example.com/receiver
 
 go 1.25.0
 
-require github.com/standard-webhooks/standard-webhooks/libraries v0.0.0-20260707171143-59104160f108
+require github.com/standard-webhooks/standard-webhooks/libraries v0.0.1

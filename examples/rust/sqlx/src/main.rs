@@ -15,8 +15,8 @@ async fn main() -> Result<()> {
     let options: PgConnectOptions = env::var("DATABASE_URL")
         .expect("DATABASE_URL must be set")
         .parse()?;
-    // Without a cache, sqlx names no prepared statements: for PgBouncer in transaction mode.
-    let options = options.statement_cache_capacity(0);
+    // PgBouncer refuses this parameter.
+    let options = options.extra_float_digits(None);
     let pool = PgPoolOptions::new()
         .max_connections(2)
         .connect_with(options)
@@ -118,6 +118,7 @@ async fn key(pool: &PgPool) -> Result<Value> {
     let plain = "insert into posthorn.new_webhooks (url, body, idempotency_key) values ($1, '{}', $2) returning id";
     let mut tx = pool.begin().await?;
     let first: Uuid = sqlx::query_scalar(plain)
+        .persistent(false)
         .bind(hook("key"))
         .bind(&key)
         .fetch_one(&mut *tx)

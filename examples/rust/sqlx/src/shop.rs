@@ -1,4 +1,6 @@
 //! A shop that tells its customers about each order by a webhook.
+//!
+//! `persistent(false)` is for PgBouncer in transaction mode: sqlx then names no prepared statements.
 
 use serde_json::{Value, json};
 use sqlx::{PgConnection, Result, query, query_scalar};
@@ -13,6 +15,7 @@ pub async fn place_order(
 ) -> Result<Uuid> {
     let order: i64 =
         query_scalar("insert into orders (customer, total) values ($1, $2::numeric) returning id")
+            .persistent(false)
             .bind(customer)
             .bind(total)
             .fetch_one(&mut *tx)
@@ -48,6 +51,7 @@ pub async fn send(tx: &mut PgConnection, webhook: &Webhook<'_>) -> Result<Uuid> 
          on conflict do nothing
          returning id",
     )
+    .persistent(false)
     .bind(webhook.url)
     .bind(webhook.body.to_string())
     .bind(&webhook.headers)
@@ -65,6 +69,7 @@ pub async fn publish(
     body: &Value,
 ) -> Result<Uuid> {
     query_scalar("insert into posthorn.new_events (tenant, event_type, body) values ($1, $2, $3) returning id")
+        .persistent(false)
         .bind(tenant)
         .bind(event_type)
         .bind(body.to_string())
@@ -77,6 +82,7 @@ pub async fn send_many(tx: &mut PgConnection, url: &str, bodies: &[String]) -> R
     let sent = query(
         "insert into posthorn.outbox (url, body) select $1, body from unnest($2::text[]) as body",
     )
+    .persistent(false)
     .bind(url)
     .bind(bodies)
     .execute(tx)
