@@ -10,7 +10,8 @@ import { problemKinds } from '../src/input/problems.ts';
 
 /*
  * Makes src/client/operations.ts: the types of all requests and answers of the API and the table that the client sends requests
- * by. It reads the OpenAPI document, so what the document says and what the client does are the same.
+ * by. It reads the OpenAPI document, so what the document says and what the client does are the same. The types are written by the
+ * same functions as those of "posthorn types"; openapi-typescript needs the compiler's API of TypeScript 5.
  */
 
 const root = fileURLToPath(new URL('..', import.meta.url));

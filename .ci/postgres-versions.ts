@@ -21,7 +21,7 @@ import { type Binaries, findBinaries } from '../src/embedded/binaries.ts';
 const run = promisify(execFile);
 const versions = ['15', '16', '17'];
 /** What lives in SQL: the road of a webhook, plans, functions, producers; on the oldest version also replays and partitions. */
-const tests = ['test/sql', 'test/events', 'test/road', 'test/producers'];
+const tests = ['test/sql', 'test/events', 'test/road', 'test/producers', 'test/new-rows'];
 const testsOfOldest = [...tests, 'test/replays', 'test/maintenance'];
 const root = fileURLToPath(new URL('..', import.meta.url));
 const packages = fileURLToPath(new URL('postgres/package.json', import.meta.url));

@@ -15,6 +15,7 @@ const reasons = {
   endpoint_disabled: 'disabled',
   catching_up: 'takes webhooks in order, and first gets what it missed',
   no_answer: 'gives no answer, so it keeps few slots',
+  failing: 'answers with nothing but failures, so it keeps few slots',
   limit: 'uses all that its own limits allow',
   full: 'has as many unfinished webhooks as its own limit allows',
   slots: 'uses all slots that it has earned',

@@ -22,6 +22,7 @@ export function canRun(
     why,
     args = ['--version'],
     debian = command,
+    isInDebian = true,
   }: {
     /** The tests that need it. */
     readonly why: string;
@@ -29,6 +30,8 @@ export function canRun(
     readonly args?: readonly string[];
     /** The package that has it. */
     readonly debian?: string;
+    /** Whether a package has it. If not, CONTRIBUTING.md says where it is from. */
+    readonly isInDebian?: boolean;
   },
 ): boolean {
   let isHere = true;
@@ -38,7 +41,8 @@ export function canRun(
     isHere = false;
   }
   const line = args.includes('--version') ? command : [command, ...args].join(' ');
-  return canTest(isHere, `${why} cannot run "${line}". Debian has it in ${debian}.`);
+  const source = isInDebian ? `Debian has it in ${debian}.` : `See CONTRIBUTING.md for ${command}.`;
+  return canTest(isHere, `${why} cannot run "${line}". ${source}`);
 }
 
 export const canRunPsql = (why: string) => canRun('psql', { why, debian: 'postgresql-client' });

@@ -61,6 +61,10 @@ export async function recordSessions(options: {
     failed = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(listed)?.[0] ?? '';
     await posthorn('list', '--status', 'failed', '--limit', '1', '--json');
   });
+  await session('report', async (posthorn) => {
+    await posthorn('report', 'failures', '--since', '2h');
+    await posthorn('report', 'why-not-delivered', '--id', failed);
+  });
   isMended = true;
   await session('retry', async (posthorn) => {
     await posthorn('retry', failed);
@@ -103,6 +107,10 @@ export async function recordSessions(options: {
   await session('tail', async (posthorn) => {
     await options.run(['send', '--url', hook, '--body', '{}']);
     await posthorn('tail', '--lines', '1');
+  });
+  await session('listen', async (posthorn) => {
+    const paid = ['--event-type', 'order.paid', '--since', '10m'];
+    await posthorn('listen', '--to', hook, ...paid, '--lines', '1');
   });
   return sessions;
 }

@@ -176,7 +176,7 @@ create table posthorn.history (
 
 insert into posthorn.history default values;
 
-comment on table posthorn.outbox is 'The webhooks and events of producers. INSERT here, in your own transaction; nothing else is needed.';
+comment on table posthorn.outbox is 'The webhooks and events of producers. INSERT here, in your own transaction; nothing else is needed. ORMs: posthorn.new_webhooks and posthorn.new_events.';
 comment on table posthorn.queue is 'The work that is left: a row per unfinished webhook.';
 comment on table posthorn.attempts is 'The attempts: a row per HTTP request, written before the request.';
 comment on table posthorn.outcomes is 'How webhooks ended: a row per finished webhook.';

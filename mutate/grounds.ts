@@ -31,6 +31,9 @@ export const pureFolders: readonly string[] = ['src/domain/'];
 
 export const typescriptGrounds: readonly Ground[] = [
   { of: ['src/domain/'], tests: ['test/domain/'] },
+  { of: ['src/producer/'], tests: ['test/producer/'] },
+  { of: ['src/verify/'], tests: ['test/verify/'] },
+  { of: ['src/client/'], tests: ['test/client/'] },
   {
     of: ['src/deliver/'],
     tests: [

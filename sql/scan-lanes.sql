@@ -1,23 +1,28 @@
--- Every lane that has work, found by a loose index scan: one index descent per (lane, priority), about 8 us each. This is the
--- backstop of discovery, run at start, every 5 s or less often, and after a rescue. It finds what a producer committed long after
+-- The next lanes that have work, found by a loose index scan: one index descent per (lane, priority), about 8 us each. This is the
+-- backstop of discovery: all lanes are scanned page by page at start, every 5 s or less often, and after a rescue. It finds what a producer committed long after
 -- its insert, webhooks that were given back, and lanes that are no longer throttled. It leaves out lanes whose breaker is open and
--- lanes that are held. Of an origin whose breaker is open and whose probe is due, it names three lanes at random: a probe can be
+-- lanes that are held. Of an origin whose breaker is open and whose probe is due, a page names three lanes at random: a probe can be
 -- sent to one of them, and one that never answers cannot speak for the others for ever.
 --
 -- psql "$DATABASE_URL" -c begin -f sql/scan-lanes.sql -c rollback \
---   -v worker_number=1
+--   -v worker_number=1 -v after_lane=-9223372036854775808 -v after_priority=0 -v max_heads=500
 --
+-- after_lane, after_priority: where the page before this one ended. max_heads: how many (lane, priority) the page has at most, one
+-- webhook each. In one statement, 20,000 lanes took 290 ms, and reading its answer kept the worker from all else for 100 ms.
+--
+-- Returns the lanes, and if the page is full one row without "access", where it ended.
 -- "access" and "tenant_access" mean the same as in claim.sql.
 with recursive heads as (
   (
-    select lane, priority, due_at, origin, tenant_key
+    select lane, priority, due_at, origin, tenant_key, 1 as place
     from posthorn.queue
     where priority < 1000
+      and (lane, priority) > (:'after_lane'::bigint, :'after_priority'::smallint)
     order by lane, priority, due_at
     limit 1
   )
   union all
-  select next.lane, next.priority, next.due_at, next.origin, next.tenant_key
+  select next.lane, next.priority, next.due_at, next.origin, next.tenant_key, heads.place + 1
   from heads
   cross join lateral (
     select lane, priority, due_at, origin, tenant_key
@@ -27,6 +32,7 @@ with recursive heads as (
     order by lane, priority, due_at
     limit 1
   ) as next
+  where heads.place < :'max_heads'::integer
 ),
 seen as materialized (
   select
@@ -90,3 +96,7 @@ from (
   where access = 'probe'
 ) as probes
 where place <= 3
+union all
+select lane, priority, null, null, null, null, null
+from heads
+where place = :'max_heads'::integer

@@ -6000,7 +6000,7 @@ comment on table posthorn.lane_rules is 'The settings of held or limited endpoin
 
 comment on table posthorn.maintenance_runs is 'The scheduled tasks: when each last succeeded, how long it took, and its result.';
 
-comment on table posthorn.outbox is 'The webhooks and events of producers. INSERT here, in your own transaction; nothing else is needed.';
+comment on table posthorn.outbox is 'The webhooks and events of producers. INSERT here, in your own transaction; nothing else is needed. ORMs: posthorn.new_webhooks and posthorn.new_events.';
 
 comment on table posthorn.outcomes is 'How webhooks ended: a row per finished webhook.';
 

@@ -149,6 +149,23 @@ describe.each(views)('%s', (view, needed) => {
     expect(new Set(rows.map(({ id }) => id)).size).toBe(500);
   });
 
+  it('takes DEFAULT for any column, and jsonb for the body', async () => {
+    const names = Object.keys(needed).filter((name) => name !== 'body');
+    const values = names.map((_, at) => `$${at + 1}`).join(', ');
+    const { rows } = await shop.query<{ body: string; priority: string }>(
+      `insert into posthorn.${view} (id, priority, created_at, headers, body, ${names.join(', ')})
+       values
+         (default, default, default, default, jsonb_build_object('a', 1), ${values}),
+         (default, 'low', default, default, '{"a": 2}', ${values})
+       returning body, priority`,
+      names.map((name) => needed[name]),
+    );
+    expect(rows).toEqual([
+      { body: '{"a": 1}', priority: 'normal' },
+      { body: '{"a": 2}', priority: 'low' },
+    ]);
+  });
+
   it('is filled by COPY, too', async () => {
     const names = Object.keys(needed);
     const line = names.map((name) => needed[name]).join('\\t');

@@ -1,5 +1,6 @@
 -- What is wrong now, and what was in the last 7 days: what fires first, then the latest.
 --
+-- posthorn report alerts --since '30 days' --rows 100
 -- psql "$DATABASE_URL" -f sql/history/alerts.sql -v since='30 days' -v rows=100
 --
 -- Reads posthorn.alerts alone, which has a row per alert.

@@ -1,5 +1,6 @@
 -- What waits, endpoint by endpoint: the 20 with the most webhooks due now.
 --
+-- posthorn report backlog --rows 100
 -- psql "$DATABASE_URL" -f sql/history/backlog.sql -v rows=100
 --
 -- Reads the queue alone, which holds nothing but unfinished webhooks, and then one URL per row shown.

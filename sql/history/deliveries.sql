@@ -1,5 +1,6 @@
 -- How deliveries went, hour by hour of enqueueing, for the last 24 hours.
 --
+-- posthorn report deliveries --since '7 days'
 -- psql "$DATABASE_URL" -f sql/history/deliveries.sql -v since='7 days'
 --
 -- Every webhook has a row in outcomes or in queue, and its id holds the time it was enqueued: the outbox, where the bodies

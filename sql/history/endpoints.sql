@@ -1,5 +1,6 @@
 -- Which registered endpoints are not simply well: held, failing, catching up, or limited and behind; the longest first.
 --
+-- posthorn report endpoints --rows 100
 -- psql "$DATABASE_URL" -f sql/history/endpoints.sql -v rows=100
 --
 -- Reads endpoints, their rules and breakers, and of each one's queue at most 10,000 entries.

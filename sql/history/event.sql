@@ -1,5 +1,6 @@
 -- Who received an event, and why the others did not: each endpoint of its tenant, with the webhook if it has one.
 --
+-- posthorn report event --id 01a20a3b-2900-72ae-a455-000000049293 --rows 100
 -- psql "$DATABASE_URL" -f sql/history/event.sql -v id=01a20a3b-2900-72ae-a455-000000049293 -v rows=100
 --
 -- For a broadcast it has the endpoints of all tenants: those without a webhook come first, and rows is 1000 unless it is

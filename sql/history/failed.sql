@@ -1,5 +1,6 @@
 -- Which webhooks failed last, and why: the last 20, the latest first.
 --
+-- posthorn report failed --rows 100
 -- psql "$DATABASE_URL" -f sql/history/failed.sql -v rows=100
 --
 -- Reads so many entries of outcomes_for_failures_by_end, however rarely webhooks fail. In posthorn.webhooks one would have to

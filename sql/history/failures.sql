@@ -1,5 +1,6 @@
 -- What failed in the last 24 hours, and why: a row per reason, the most frequent first.
 --
+-- posthorn report failures --since '7 days'
 -- psql "$DATABASE_URL" -f sql/history/failures.sql -v since='7 days'
 --
 -- By when it failed, whenever it was enqueued: outcomes_for_failures_by_end holds the failures alone, in that order.

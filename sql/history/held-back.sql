@@ -1,5 +1,6 @@
 -- What is held back now, why and since when: tenants and origins first, then endpoints and URLs.
 --
+-- posthorn report held-back --rows 100
 -- psql "$DATABASE_URL" -f sql/history/held-back.sql -v rows=100
 --
 -- Reads the rules, the breakers and the workers, which have rows for nothing that is well.

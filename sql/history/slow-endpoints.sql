@@ -1,5 +1,6 @@
 -- Which endpoints are slow: of the webhooks enqueued in the last 24 hours, the 20 with the greatest p95 duration.
 --
+-- posthorn report slow-endpoints --since '1 hour' --rows 50
 -- psql "$DATABASE_URL" -f sql/history/slow-endpoints.sql -v since='1 hour' -v rows=50
 --
 -- The endpoint of an attempt is the lane of its webhook, which outcomes and queue have beside the id. The outbox, where

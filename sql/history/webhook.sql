@@ -1,5 +1,6 @@
 -- The life of one webhook: when it was enqueued, each attempt and how it ended, and what comes next or how it ended.
 --
+-- posthorn report webhook --id 01a20a3b-2900-72ae-a455-000000049293
 -- psql "$DATABASE_URL" -f sql/history/webhook.sql -v id=01a20a3b-2900-72ae-a455-000000049293
 \if :{?id}
 

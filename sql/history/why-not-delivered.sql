@@ -1,5 +1,6 @@
 -- Why a webhook is not delivered, in one sentence; or what became of an event.
 --
+-- posthorn report why-not-delivered --id 01a20a3b-2900-72ae-a455-000000049293
 -- psql "$DATABASE_URL" -f sql/history/why-not-delivered.sql -v id=01a20a3b-2900-72ae-a455-000000049293
 \if :{?id}
 
@@ -56,12 +57,12 @@ select
     when w.is_event and event.is_fanned_out then
       format('The event %s goes to so many endpoints that a job adds its webhooks: %s so far.', named.event, event.webhooks)
     when w.is_event and event.webhooks > 0 then
-      format('The event %s went to %s: %s delivered, %s failed, %s cancelled, %s not finished. sql/history/event.sql shows each.',
+      format('The event %s went to %s: %s delivered, %s failed, %s cancelled, %s not finished. "posthorn report event --id %s" shows each.',
         named.event, event.webhooks || case event.webhooks when 1 then ' endpoint' else ' endpoints' end,
-        event.delivered, event.failed, event.cancelled, event.unfinished)
+        event.delivered, event.failed, event.cancelled, event.unfinished, w.id)
     when w.is_event and event.is_unmatched then
-      format('No endpoint received the event %s: none had subscribed to it, or was enabled. sql/history/event.sql says why for each endpoint.',
-        named.event)
+      format('No endpoint received the event %s: none had subscribed to it, or was enabled. "posthorn report event --id %s" says why for each endpoint.',
+        named.event, w.id)
     when w.status = 'delivered' then
       format('It was delivered at %s by attempt %s.', date_trunc('second', w.finished_at), w.attempts)
     when w.status = 'cancelled' then
@@ -143,6 +144,7 @@ select
         date_trunc('second', now() - w.due_at), h.worker, h.what, date_trunc('second', h.since),
         case h.reason
           when 'no_answer' then format('it has %s requests in flight there, and gets no answer', h.in_flight)
+          when 'failing' then 'all answers lately were failures, so it keeps few slots'
           when 'limit' then 'it uses all that its own limits allow'
           when 'slots' then format('it uses all %s slots that it has earned', h.slots)
           when 'share' then 'the worker is nearly full, and it has its share of it'

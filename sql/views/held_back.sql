@@ -4,7 +4,7 @@
 -- name       for people: the tenant's id; scheme, host and port; the endpoint's description or its URL; the URL. No query strings.
 --            Null: nothing waits there any more
 -- reason     as in lane_blocks; full: a tenant has as many unfinished webhooks as its max_waiting allows. Of what a worker holds
---            back: no_answer, limit, slots, share or unproven, which src/lanes/held-back.ts explains
+--            back: no_answer, failing, limit, slots, share or unproven, which src/lanes/held-back.ts explains
 -- until      not before this time; for a breaker, when the next probe may be sent; null: not until something happens
 -- worker     the one that holds it back, with its requests in flight and its slots. Null: all of them do
 create or replace view posthorn.held_back as

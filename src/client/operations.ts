@@ -1480,7 +1480,7 @@ export type HeldBack = {
   /** The tenant, or that of the endpoint. Empty: the application itself. */
   tenant: string | null;
   endpoint_id: string | null;
-  /** In the words of waits_for; no_answer, limit, slots, share, unproven, full. */
+  /** In the words of waits_for; no_answer, failing, limit, slots, share, unproven, full. */
   reason: string;
   since: string | null;
   /** Null: until something happens. */

@@ -26,10 +26,28 @@ export type Outcome =
 /** Sends a request once, and reads the answer. @throws the reason of the caller's signal. */
 export async function tryOnce(
   operation: Operation,
-  { request, ...options }: TryOptions & { readonly request: HttpRequest },
+  { request, onAnswer, ...options }: TryOptions & { readonly request: HttpRequest },
 ): Promise<Outcome> {
-  const { method, url, headers, body } = request;
-  const { signal, timeoutMs } = options;
+  const received = await exchange(request, options);
+  if ('why' in received) {
+    const { why, cause } = received;
+    const detail = `${operation.method} ${operation.path} was not answered${why}`;
+    return { kind: 'failed', failure: { problem: 'no_answer', code: 'no_answer', detail, cause } };
+  }
+  const { status, headers } = received.response;
+  onAnswer?.({ status, headers });
+  return read(operation, received);
+}
+
+interface Received {
+  readonly response: Response;
+  readonly text: string;
+}
+
+async function exchange(
+  { method, url, headers, body }: HttpRequest,
+  { fetch, timeoutMs, signal }: Omit<TryOptions, 'onAnswer'>,
+): Promise<Received | { readonly why: string; readonly cause: unknown }> {
   signal?.throwIfAborted();
   const limit = new AbortController();
   const onAbort = () => limit.abort();
@@ -40,31 +58,24 @@ export async function tryOnce(
   }, timeoutMs);
   signal?.addEventListener('abort', onAbort);
   try {
-    const response = await options.fetch(url, {
+    const response = await fetch(url, {
       method,
       headers: { ...headers },
       ...(body === undefined ? {} : { body }),
       redirect: 'manual',
       signal: limit.signal,
     });
-    options.onAnswer?.({ status: response.status, headers: response.headers });
-    return read(operation, { response, text: await response.text() });
+    return { response, text: await response.text() };
   } catch (cause) {
     signal?.throwIfAborted();
-    const detail = isLate
-      ? `${method} ${operation.path} was not answered within ${timeoutMs} ms`
-      : `${method} ${operation.path} was not answered: ${reasonOf(cause)}`;
-    return { kind: 'failed', failure: { problem: 'no_answer', code: 'no_answer', detail, cause } };
+    return { why: isLate ? ` within ${timeoutMs} ms` : `: ${reasonOf(cause)}`, cause };
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
   }
 }
 
-function read(
-  operation: Operation,
-  { response, text }: { readonly response: Response; readonly text: string },
-): Outcome {
+function read(operation: Operation, { response, text }: Received): Outcome {
   const { status, headers } = response;
   const type = headers.get('content-type')?.split(';')[0]?.trim() ?? '';
   const isAnswer = response.ok || operation.alsoAnswers?.includes(status) === true;

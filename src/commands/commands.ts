@@ -9,13 +9,16 @@ import { eventCommands, publishCommand } from './event-commands.ts';
 import { eventTypeCommands } from './event-type-commands.ts';
 import { filterOptions, listOptions, statusOption } from './filter-options.ts';
 import { holdCommands } from './hold-commands.ts';
+import { initCommand } from './init-command.ts';
 import { keyCommands } from './keys.ts';
+import { listenCommand } from './listen-command.ts';
 import {
   cancelReplayCommand,
   listReplaysCommand,
   replayCommand,
   showReplayCommand,
 } from './replays.ts';
+import { reportCommand } from './report-command.ts';
 import { subscriptionCommands } from './subscription-commands.ts';
 import { tenantCommands } from './tenant-commands.ts';
 import { print } from './terminal.ts';
@@ -50,6 +53,7 @@ export const commands: readonly Command[] = [
   }),
   running('worker', { worker: true, api: false, summary: 'only the worker' }),
   running('api', { worker: false, api: true, summary: 'only the API' }),
+  initCommand,
   {
     name: 'migrate',
     summary: 'bring the schema up to date and exit',
@@ -118,6 +122,8 @@ export const commands: readonly Command[] = [
     },
     run: async (given) => (await import('./tail.ts')).tailCommand(given),
   },
+  listenCommand,
+  reportCommand,
   {
     name: 'retry',
     summary: 'resend a webhook that has ended, or send a waiting one now',

@@ -89,7 +89,8 @@ export class DeliveryLoop {
     this.#room = new ClaimRoom({ most });
     this.#limited = new LimitedLanes({ pool, book, log });
     const known = { book, limited: this.#limited, probeLanes: this.#probeLanes };
-    this.#scan = new LaneScan({ ...known, pool, events, log, cache, everyMs });
+    const found = () => this.#wake.call();
+    this.#scan = new LaneScan({ ...known, pool, events, log, cache, everyMs, found });
     this.#laneCalls = new LaneCalls({ book, limited: this.#limited, scan: this.#scan });
     this.#trouble = new ClaimTrouble({ events, log });
     this.#isolation = new Isolation({ pool, events, log, book });
@@ -178,7 +179,7 @@ export class DeliveryLoop {
     }
     this.#lastRequest = noRequest;
     this.#laneCalls.hear(performance.now());
-    await this.#scan.betweenClaims(workerNumber, this.#sentFrom.laneFreed);
+    await this.#scan.betweenClaims(workerNumber);
     if (await this.#limited.take(workerNumber)) this.#scan.want();
     const { inFlight } = this.#options.sender;
     const { room, fromInFlight } = this.#room.of(inFlight, { allowed: this.#gauge.limit() });
@@ -254,9 +255,8 @@ export class DeliveryLoop {
       limit: request.discover ? this.#book.limitOf(wishes, limit) : limit,
       windowFromMs,
       maxNewest: this.#window.maxNewest,
-      // Thousands of lanes, at times: only for what is discovered.
-      constrained: request.discover ? this.#book.constrained(startedMs) : {},
-      usualSlots: this.#book.usualSlots,
+      // Only for what is discovered.
+      ...(request.discover ? this.#book.offer(startedMs) : { constrained: {}, usualSlots: 0 }),
       usualGroupSlots: this.#book.usualGroupSlots,
       leaseS,
     }).catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { withoutPayload } from '../domain/attempt.ts';
 import type { AttemptResult } from '../domain/attempt-result.ts';
-import { classify, type Verdict } from '../domain/classify.ts';
+import { classify, loadOf, type Verdict } from '../domain/classify.ts';
 import { type Decision, decide } from '../domain/decide.ts';
 import type { KeyRing } from '../domain/key-ring.ts';
 import { requestHeaders } from '../domain/request-headers.ts';
@@ -16,6 +16,7 @@ import type { ClaimedWebhook } from './claim.ts';
 import { CredentialStore, type Credentials } from './credentials.ts';
 import type { DatabaseClock } from './database-clock.ts';
 import { giveBackPatiently, giveBackWebhooks } from './give-back.ts';
+import { inHaste } from './haste.ts';
 import type { Recorder } from './recorder.ts';
 import type { AttemptTrace, Tracing } from './tracing.ts';
 import { inTrains, type Settling, Trains, type Turn } from './train.ts';
@@ -118,7 +119,8 @@ export class Sender {
     const { book } = from;
     const isOrdered = ({ isOrdered: is, lane }: ClaimedWebhook) => is || book.owned.isOrdered(lane);
     const { single, trains } = inTrains(webhooks, isOrdered);
-    for (const webhook of single) void this.#sendOne(webhook, from);
+    for (const webhook of inHaste(single, this.#options.clock.nowMs()))
+      void this.#sendOne(webhook, from);
     for (const train of trains) {
       const options = {
         begin: (webhook: ClaimedWebhook) => this.#turnOf(webhook, from),
@@ -289,11 +291,4 @@ const keyOf = ({ webhookId, number }: ClaimedWebhook) => `${webhookId}:${number}
 interface Posted {
   readonly result: AttemptResult;
   readonly traceparent: string | null;
-}
-
-function loadOf(verdict: Verdict): 'ok' | 'overload' | 'other' {
-  if (verdict.kind === 'delivered') return 'ok';
-  if (verdict.kind === 'repeat') return 'other';
-  // What cannot be reached cannot take more either: after an outage the lane begins with few slots.
-  return verdict.pressure === 'neutral' ? 'other' : 'overload';
 }

@@ -80,3 +80,11 @@ function pressureOf(statusCode: number): Pressure {
   if (statusCode < 400 || misconfigured.has(statusCode)) return 'broken';
   return 'neutral';
 }
+
+/** What a verdict says about how much the receiver can take. */
+export function loadOf(verdict: Verdict): 'ok' | 'overload' | 'other' {
+  if (verdict.kind === 'delivered') return 'ok';
+  if (verdict.kind === 'repeat') return 'other';
+  // What cannot be reached cannot take more either: after an outage the lane begins with few slots.
+  return verdict.pressure === 'neutral' ? 'other' : 'overload';
+}

@@ -6,6 +6,11 @@ import type { LaneSlots } from './lane-slots.ts';
 export const initialGroupSlots = 16;
 /** While something else has to wait, a group that works off a backlog gives up slots down to these. */
 export const easedGroupSlots = 64;
+/** Those of a group that has answered nothing but failures: enough to see that it is well again. */
+export const failingGroupSlots = 4;
+/** The weight of the latest request in the share of failures. */
+const weight = 0.05;
+const mostlyFailing = 0.95;
 /** A group with requests in flight that has not answered for this long is silent. */
 const silentAfterMs = 2_000;
 /** A group that has answered within this time is trusted, so that one with little traffic is as well. */
@@ -17,6 +22,8 @@ export interface GroupState {
   readonly inFlight: number;
   /** When it answered last; minus infinity if it never did. */
   readonly answeredMs: number;
+  /** How many of its latest requests failed with an answer, as a moving average from 0 to 1. */
+  readonly failing: number;
   /** From when on it has had requests in flight without a break. */
   readonly busyFromMs: number;
   /** Until when it is left alone because it fails with its last slot. */
@@ -34,12 +41,26 @@ export function isSilent(group: GroupState, nowMs: number): boolean {
   return group.inFlight > 0 && nowMs - heardMs >= silentAfterMs;
 }
 
-/** How many more requests a group may have in flight; less than 0 if it has too many. One that hangs keeps few slots, however many it had earned. */
-export function freeGroupSlots(group: GroupState, nowMs: number): number {
-  if (group.restUntilMs > nowMs) return 0;
+/** Whether a group has answered nothing but failures lately. */
+export function isFailing({ failing }: GroupState): boolean {
+  return failing > mostlyFailing;
+}
+
+/** How many requests a group may have in flight. One that hangs or fails keeps few slots, however many it had earned. */
+export function slotsOfGroup(group: GroupState, nowMs: number): number {
   const { slots } = group.state;
-  const most = isSilent(group, nowMs) ? Math.min(slots, initialGroupSlots) : slots;
-  return most - group.inFlight;
+  if (isFailing(group)) return Math.min(slots, failingGroupSlots);
+  return isSilent(group, nowMs) ? Math.min(slots, initialGroupSlots) : slots;
+}
+
+/** How many more requests a group may have in flight; less than 0 if it has too many. */
+export function freeGroupSlots(group: GroupState, nowMs: number): number {
+  return group.restUntilMs > nowMs ? 0 : slotsOfGroup(group, nowMs) - group.inFlight;
+}
+
+/** The share of failures after one more answer. */
+export function failingAfter(failing: number, hasFailed: boolean): number {
+  return failing + ((hasFailed ? 1 : 0) - failing) * weight;
 }
 
 /** Whether a group is trusted: those that are not never get the last quarter of the slots. */

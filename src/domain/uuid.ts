@@ -11,3 +11,9 @@ export function isCanonicalUuid(text: string): boolean {
 export function uuidTimeMs(id: string): number {
   return Number.parseInt(id.slice(0, 8), 16) * 65_536 + Number.parseInt(id.slice(9, 13), 16);
 }
+
+/** No UUID v7 of this time or later is below it. */
+export function lowestIdOf(timeMs: number): string {
+  const hex = timeMs.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}

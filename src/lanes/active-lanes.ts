@@ -10,8 +10,7 @@ import {
   succeeded,
   type Throttle,
 } from '../domain/throttle.ts';
-import { forgetAfterMs, mostRemembered } from './groups.ts';
-import { gain, lose, type SlotHolder } from './slot-holder.ts';
+import { forgetAfterMs, gain, lose, mostRemembered, type SlotHolder } from './slot-holder.ts';
 
 interface ActiveLane extends SlotHolder {
   /** Undefined while it has no request in flight. */
@@ -33,6 +32,17 @@ export interface LaneEnd {
   readonly nowMs: number;
 }
 
+/** What a claim may give to lanes that it discovers itself. */
+export interface LaneOffer {
+  /** The free slots of the lanes and groups named here. */
+  readonly constrained: Record<string, number>;
+  /** Those of any other lane. */
+  readonly usualSlots: number;
+}
+
+/** How many lanes with fewer slots than usual a claim is told of. */
+const mostListed = 256;
+
 const unknown = {
   groups: undefined,
   isBehind: false,
@@ -46,6 +56,12 @@ const unknown = {
 export class ActiveLanes {
   readonly #maxSlots: number;
   readonly #lanes = new Map<string, ActiveLane>();
+  /** Those with requests in flight. */
+  readonly #busy = new Map<string, ActiveLane>();
+  /** Those that have fewer slots than usual. */
+  readonly #weak = new Map<string, ActiveLane>();
+  /** Those that rest, or whose receiver has said that it gets too many requests; some of them no longer. */
+  readonly #slowed = new Map<string, ActiveLane>();
   #strain: StrainLevel = 'none';
   #round = 0;
 
@@ -97,6 +113,7 @@ export class ActiveLanes {
   begin({ lane, groups }: { lane: string; groups: LaneGroups }, nowMs: number): number {
     const active = this.#lanes.get(lane);
     if (active !== undefined) {
+      if (active.inFlight === 0) this.#busy.set(lane, active);
       active.groups = groups;
       active.inFlight += 1;
       active.usedMs = nowMs;
@@ -107,7 +124,9 @@ export class ActiveLanes {
       return roomOf(throttle, nowMs) > 0 ? state.epoch : state.epoch - 1;
     }
     const state = { slots: this.usualSlots, epoch: 0 };
-    this.#lanes.set(lane, { ...unknown, groups, state, inFlight: 1, usedMs: nowMs });
+    const created = { ...unknown, groups, state, inFlight: 1, usedMs: nowMs };
+    this.#lanes.set(lane, created);
+    this.#busy.set(lane, created);
     return state.epoch;
   }
 
@@ -122,13 +141,11 @@ export class ActiveLanes {
     if (refusal !== undefined) refuse(active, { epoch, nowMs, pauseMs: refusal.pauseMs });
     if (verdict === 'overload') lose(active, { epoch, nowMs, mayRest: true });
     active.inFlight -= 1;
-    const isUsual =
-      active.state.slots === this.usualSlots &&
-      active.restUntilMs <= nowMs &&
-      active.throttle === undefined;
+    this.#note(lane, active);
     if (active.inFlight > 0) return;
     active.groups = undefined;
-    if (isUsual) this.#lanes.delete(lane);
+    this.#busy.delete(lane);
+    if (active.state.slots === this.usualSlots && !isSlowed(active, nowMs)) this.#forget(lane);
   }
 
   /** The pause that the receiver asked for is known to all workers now, and is over no later than this. */
@@ -143,7 +160,7 @@ export class ActiveLanes {
     const active = this.#lanes.get(lane);
     if (active === undefined && this.#lanes.size >= mostRemembered) return;
     const epoch = (active?.state.epoch ?? 0) + 1;
-    this.#lanes.set(lane, {
+    const started = {
       ...unknown,
       state: { slots: 1, epoch },
       groups: active?.groups,
@@ -151,7 +168,10 @@ export class ActiveLanes {
       inFlight: active?.inFlight ?? 0,
       usedMs: nowMs,
       isBehind: true,
-    });
+    };
+    this.#lanes.set(lane, started);
+    if (started.inFlight > 0) this.#busy.set(lane, started);
+    this.#note(lane, started);
   }
 
   /** Notes whether a lane works off a backlog: what it was given last had waited for long. */
@@ -170,24 +190,49 @@ export class ActiveLanes {
     }
   }
 
-  /** Lanes with fewer free slots than usual: the claim must not give a lane it discovers more than these. */
-  constrained(nowMs: number): Record<string, number> {
+  /**
+   * What a claim may give to lanes that it discovers itself. When thousands of lanes have fewer slots than usual, any lane gets one
+   * at first: to list them all took 8 ms a claim.
+   */
+  offer(nowMs: number): LaneOffer {
+    const isListed = this.#weak.size <= mostListed;
+    const usualSlots = isListed ? this.usualSlots : 1;
     const constrained: Record<string, number> = {};
-    for (const [lane, active] of this.#lanes) {
-      const slots = Math.max(0, free(active, nowMs));
-      if (slots >= this.usualSlots) continue;
-      constrained[lane] = slots;
+    for (const [lane, active] of this.#slowed) {
+      if (!isSlowed(active, nowMs)) this.#slowed.delete(lane);
     }
-    return constrained;
+    for (const lanes of [this.#busy, this.#slowed, ...(isListed ? [this.#weak] : [])]) {
+      for (const [lane, active] of lanes) {
+        const slots = Math.max(0, free(active, nowMs));
+        if (slots < usualSlots) constrained[lane] = slots;
+      }
+    }
+    return { constrained, usualSlots };
   }
 
   /** Forgets what was learnt about lanes that have been idle for ten minutes. */
   sweep(nowMs: number): void {
     for (const [lane, { inFlight, usedMs, throttle }] of this.#lanes) {
       const idleFromMs = Math.max(usedMs, throttle?.resumedAtMs ?? 0);
-      if (inFlight === 0 && nowMs - idleFromMs > forgetAfterMs) this.#lanes.delete(lane);
+      if (inFlight === 0 && nowMs - idleFromMs > forgetAfterMs) this.#forget(lane);
     }
   }
+
+  #note(lane: string, active: ActiveLane): void {
+    if (active.state.slots < this.usualSlots) this.#weak.set(lane, active);
+    else this.#weak.delete(lane);
+    if (active.restUntilMs > 0 || active.throttle !== undefined) this.#slowed.set(lane, active);
+    else this.#slowed.delete(lane);
+  }
+
+  #forget(lane: string): void {
+    for (const lanes of [this.#lanes, this.#weak, this.#slowed]) lanes.delete(lane);
+  }
+}
+
+/** Whether time has to pass, or may have to, before it uses all of its slots. */
+function isSlowed({ restUntilMs, throttle }: ActiveLane, nowMs: number): boolean {
+  return restUntilMs > nowMs || throttle !== undefined;
 }
 
 function free({ state, inFlight, restUntilMs, throttle }: ActiveLane, nowMs: number): number {

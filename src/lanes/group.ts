@@ -1,4 +1,4 @@
-import { easedGroupSlots, type GroupState } from '../domain/group-slots.ts';
+import { easedGroupSlots, failingAfter, type GroupState } from '../domain/group-slots.ts';
 import type { LaneGroups } from '../domain/lane.ts';
 import { ease } from '../domain/lane-slots.ts';
 import type { Timed } from './ready-times.ts';
@@ -10,6 +10,7 @@ export interface Group extends GroupState, SlotHolder, Timed {
   state: SlotHolder['state'];
   inFlight: number;
   answeredMs: number;
+  failing: number;
   busyFromMs: number;
   restUntilMs: number;
   usedMs: number;
@@ -33,6 +34,7 @@ export function createGroup(key: string, { slots }: { slots: number }): Group {
     state: { slots, epoch: 0 },
     inFlight: 0,
     answeredMs: Number.NEGATIVE_INFINITY,
+    failing: 0,
     busyFromMs: 0,
     restUntilMs: 0,
     readyAtMs: 0,
@@ -45,6 +47,14 @@ export function createGroup(key: string, { slots }: { slots: number }): Group {
     uses: 0,
     topUses: 0,
   };
+}
+
+export function noteAnswer(
+  group: Group,
+  { isOverload, nowMs }: { readonly isOverload: boolean; readonly nowMs: number },
+): void {
+  group.answeredMs = nowMs;
+  group.failing = failingAfter(group.failing, isOverload);
 }
 
 /** Something else has to wait for this group, which works off a backlog. */

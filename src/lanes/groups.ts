@@ -8,8 +8,8 @@ import {
 import type { LaneGroups } from '../domain/lane.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 import { AnsweringGroups } from './answering-groups.ts';
-import { createGroup, type Group, giveWay, topOf } from './group.ts';
-import { gain, lose } from './slot-holder.ts';
+import { createGroup, type Group, giveWay, noteAnswer, topOf } from './group.ts';
+import { forgetAfterMs, gain, lose, mostRemembered } from './slot-holder.ts';
 
 /** The epochs in which a request began. */
 export interface GroupEpochs {
@@ -22,15 +22,11 @@ export interface GroupEnd {
   readonly begun: GroupEpochs;
   /** The receiver gave an HTTP answer, whatever its status. */
   readonly answered: boolean;
-  /** It gave none, and that was not our own fault. */
-  readonly hasFailed: boolean;
+  /** It gave none, or one that says "too much", and that was not our own fault. */
+  readonly isOverload: boolean;
   readonly nowMs: number;
 }
 
-/** What was learnt about a lane or group that is not used is forgotten after this time. */
-export const forgetAfterMs = 600_000;
-/** How many lanes or groups without requests are remembered: any client that can notify can name as many as there are numbers. */
-export const mostRemembered = 20_000;
 /** How many groups a claim is told of because their answers entitle them to guarded slots. */
 const mostListed = 1_000;
 
@@ -252,10 +248,12 @@ export class Groups {
     const group = this.#known.get(key);
     if (group === undefined) return;
     if (end.answered) {
-      group.answeredMs = end.nowMs;
-      gain(group, { maxSlots: this.#mostOfGroup, strain: this.#strain, round: this.#round });
+      noteAnswer(group, end);
+      // What answers only with failures gets back what silence has cost it, but needs no more slots than any other.
+      const maxSlots = end.isOverload ? this.#initial : this.#mostOfGroup;
+      gain(group, { maxSlots, strain: this.#strain, round: this.#round });
       this.#answering.add(group, end.nowMs);
-    } else if (end.hasFailed) lose(group, end);
+    } else if (end.isOverload) lose(group, end);
     group.inFlight -= 1;
     if (end.isTop) group.held -= 1;
     group.usedMs = end.nowMs;

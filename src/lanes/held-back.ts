@@ -1,4 +1,10 @@
-import { freeGroupSlots, hasAnsweredLately, isSilent } from '../domain/group-slots.ts';
+import {
+  freeGroupSlots,
+  hasAnsweredLately,
+  isFailing,
+  isSilent,
+  slotsOfGroup,
+} from '../domain/group-slots.ts';
 import type { Group } from './group.ts';
 import type { Groups } from './groups.ts';
 import type { OwnedLanes } from './owned-lanes.ts';
@@ -8,12 +14,13 @@ import type { ShareRings, WaitingGroup } from './share-rings.ts';
  * Why a group with waiting webhooks may begin no more requests.
  *
  * - no_answer: it has requests in flight and answers none of them, or gave no answer with its last slot
+ * - failing: it has answered nothing but failures lately
  * - limit: a tenant uses all that its own limits allow
  * - slots: it uses all slots that it has earned
  * - share: the worker is nearly full, and it holds its equal share or more
  * - unproven: it has not answered lately, and groups like that hold all slots that they may have together
  */
-export type HeldBackReason = 'no_answer' | 'limit' | 'slots' | 'share' | 'unproven';
+export type HeldBackReason = 'no_answer' | 'failing' | 'limit' | 'slots' | 'share' | 'unproven';
 
 /** A tenant or an origin that is held back by this process. */
 export interface HeldBackGroup {
@@ -67,7 +74,7 @@ export class HeldBackGroups {
     const held: HeldBackGroup[] = [];
     const known = new Map<string, Known>();
     for (const group of this.#candidates()) {
-      const { key, inFlight, state } = group;
+      const { key, inFlight } = group;
       const before = this.#recent(key, now);
       const place = this.#rings.topGroup(key);
       const reason = this.#reasonOf(group, { ...now, place });
@@ -78,7 +85,8 @@ export class HeldBackGroups {
       const sinceMs = before?.sinceMs ?? now.nowMs;
       known.set(key, { sinceMs, seenMs: now.nowMs });
       const [level, lane] = [levelOf(place), laneIn(place)];
-      held.push({ key, level, reason, inFlight, slots: state.slots, lane, sinceMs });
+      const slots = slotsOfGroup(group, now.nowMs);
+      held.push({ key, level, reason, inFlight, slots, lane, sinceMs });
     }
     this.#known = known;
     const isBusy = ({ inFlight }: HeldBackGroup) => inFlight > 0;
@@ -110,8 +118,10 @@ export class HeldBackGroups {
     const { key, inFlight, uses } = group;
     // Each of its requests uses it once, and so does each place in the rings.
     if (uses === inFlight) return undefined;
-    if (freeGroupSlots(group, nowMs) <= 0)
-      return isUnanswered(group, nowMs) ? 'no_answer' : 'slots';
+    if (freeGroupSlots(group, nowMs) <= 0) {
+      if (isUnanswered(group, nowMs)) return 'no_answer';
+      return isFailing(group) ? 'failing' : 'slots';
+    }
     if (owned.room(key, { inFlight, nowMs }) <= 0) return 'limit';
     if (place === undefined) return undefined;
     if (this.#groups.shareRoom(group) <= 0) return 'share';

@@ -1,6 +1,6 @@
 import { type LaneGroups, ownGroup } from '../domain/lane.ts';
 import type { StrainLevel } from '../domain/strain.ts';
-import { ActiveLanes } from './active-lanes.ts';
+import { ActiveLanes, type LaneOffer } from './active-lanes.ts';
 import { type Claimed, ClaimYield } from './claim-yield.ts';
 import { Groups } from './groups.ts';
 import type { HeldBackGroup } from './held-back.ts';
@@ -163,8 +163,7 @@ export class LaneBook {
     const { begun, verdict, answered, refusal, tookMs, nowMs } = end;
     this.owned.noteTurn(lane, { isDelivered: verdict === 'ok', tookMs: tookMs ?? 0 });
     this.#active.end(lane, { epoch: begun.lane, verdict, refusal, nowMs });
-    const hasFailed = verdict === 'overload' && !answered;
-    this.#groups.end(groups, { begun, answered, hasFailed, nowMs });
+    this.#groups.end(groups, { begun, answered, isOverload: verdict === 'overload', nowMs });
     this.#waiting.free(lane);
     this.#freeGroup(groups.origin);
     if (groups.tenant !== null) this.#freeGroup(groups.tenant);
@@ -201,16 +200,17 @@ export class LaneBook {
   }
 
   /**
-   * The free slots of lanes that have fewer than usual, and of tenants and origins that have fewer or more: the claim must
-   * not give more than these to the lanes that it discovers itself.
+   * What the claim may give to lanes that it discovers itself: no more than the free slots of lanes that have fewer than usual, and of
+   * tenants and origins that have fewer or more.
    */
-  constrained(nowMs: number): Record<string, number> {
+  offer(nowMs: number): LaneOffer {
     const constrained = this.#groups.constrained(nowMs);
+    const lanes = this.#active.offer(nowMs);
     // A lane whose groups are not known has the key of its own group.
-    for (const [lane, slots] of Object.entries(this.#active.constrained(nowMs))) {
+    for (const [lane, slots] of Object.entries(lanes.constrained)) {
       constrained[lane] = Math.min(slots, constrained[lane] ?? slots);
     }
-    return constrained;
+    return { constrained, usualSlots: lanes.usualSlots };
   }
 
   /** The tenants and origins that have waiting lanes and no room; at most 50. */

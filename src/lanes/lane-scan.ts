@@ -4,10 +4,10 @@ import type { LaneHint } from '../cache/lane-hint.ts';
 import { runSql, sqlFile } from '../db/sql-file.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import type { LaneAccess, TenantAccess } from './lane.ts';
 import type { LaneBook } from './lane-book.ts';
 import type { LimitedLanes } from './limited-lanes.ts';
 import type { ProbeLanes } from './probe-lanes.ts';
+import { type OwnedRow, type ScannedRow, scanPages } from './scan-pages.ts';
 
 /*
  * Scans all lanes: the backstop of discovery.
@@ -29,26 +29,15 @@ interface LaneScanOptions {
   readonly cache: LaneCache | undefined;
   /** Between two scans, if they cost little. */
   readonly everyMs: number;
+  /** Called when there is something to note between claims. */
+  readonly found?: () => void;
 }
 
-/** As scan-owned.sql returns it. */
-interface OwnedRow {
-  lane: string;
-  priority: number;
-  due_ms: number;
-  origin: string | null;
-  tenant_key: string | null;
-}
-
-interface ScannedRow extends OwnedRow {
-  access: Exclude<LaneAccess, 'blocked'>;
-  tenant_access: TenantAccess;
-}
-
-const scanSql = sqlFile('scan-lanes');
 const scanOwnedSql = sqlFile('scan-owned');
 /** A scan may use this share of the time at most: it costs 8 µs a lane. */
 const share = 50;
+/** A flood of new webhooks asks for a scan with each second claim. */
+const leastPauseMs = 20;
 /** Hints taken at once. */
 const hintsAtOnce = 500;
 /** Lanes noted between two claims. */
@@ -77,19 +66,17 @@ export class LaneScan {
 
   /**
    * Notes some of what was found, and begins the next scan if it is due, without waiting for it: of 20,000 lanes it takes 200 ms, and
-   * what has just come must not wait for the lanes of others. `found` is called when there is more to note.
+   * what has just come must not wait for the lanes of others.
    */
-  async betweenClaims(workerNumber: number, found: () => void): Promise<void> {
-    void this.lookWhenDue(workerNumber).then((hasFound) => {
-      if (hasFound) found();
-    });
-    if (this.noteSome()) found();
+  async betweenClaims(workerNumber: number): Promise<void> {
+    void this.lookWhenDue(workerNumber);
+    if (this.noteSome()) this.#options.found?.();
     await this.#releaseIdle(workerNumber);
   }
 
-  /** Looks if it is time and nothing is left to note; whether that found anything. Never throws: only a backstop, and tried again. */
-  async lookWhenDue(workerNumber: number): Promise<boolean> {
-    if (this.#isUnderWay || this.#found.length > 0) return false;
+  /** Looks if it is time and nothing is left to note. Never throws: only a backstop, and tried again. */
+  async lookWhenDue(workerNumber: number): Promise<void> {
+    if (this.#isUnderWay || this.#found.length > 0) return;
     this.#isUnderWay = true;
     try {
       if (this.#isDue()) await this.#lookOrAsk(workerNumber);
@@ -98,7 +85,7 @@ export class LaneScan {
       this.#failed(error);
     }
     this.#isUnderWay = false;
-    return this.#found.length > 0;
+    if (this.#found.length > 0) this.#options.found?.();
   }
 
   async run(workerNumber: number): Promise<void> {
@@ -133,18 +120,28 @@ export class LaneScan {
     const { pool, book, events, cache } = this.#options;
     const startedMs = performance.now();
     this.#isWanted = false;
-    const rows = await runSql<ScannedRow>(pool, scanSql, { workerNumber });
-    this.#found = this.#found.concat(rows);
+    const forAnyone: LaneHint[] = [];
+    const probes: ScannedRow[] = [];
+    let lanes = 0;
+    for await (const rows of scanPages(pool, { workerNumber })) {
+      lanes += rows.length;
+      for (const row of rows) {
+        if (row.access === 'probe') probes.push(row);
+        else this.#found.push(row);
+        if (cache !== undefined && row.access === 'anyone' && row.tenant_access === 'anyone')
+          forAnyone.push(placeOf(row));
+      }
+      this.#options.found?.();
+    }
+    // From all pages alike, since the first lane of an origin is the one that is noted.
+    for (const probe of shuffled(probes)) this.#found.push(probe);
     book.sweep(performance.now());
     this.#mayBeIdle = true;
     this.#lastMs = performance.now();
     this.#costMs = this.#lastMs - startedMs;
-    events.emit('scanned', { lanes: rows.length, durationMs: this.#costMs });
+    events.emit('scanned', { lanes, durationMs: this.#costMs });
     // Not waited for: it is for the others.
-    const forAnyone = rows.filter(
-      (row) => row.access === 'anyone' && row.tenant_access === 'anyone',
-    );
-    void cache?.share(forAnyone.map(placeOf), { nextInMs: this.#pauseMs });
+    void cache?.share(forAnyone, { nextInMs: this.#pauseMs });
   }
 
   get #pauseMs(): number {
@@ -154,7 +151,7 @@ export class LaneScan {
   /** Scans on request take at most half of the time, because any client that can notify can ask for as many as it likes. */
   #isDue(): boolean {
     const restedMs = performance.now() - this.#lastMs;
-    return restedMs >= (this.#isWanted ? this.#costMs : this.#pauseMs);
+    return restedMs >= (this.#isWanted ? Math.max(this.#costMs, leastPauseMs) : this.#pauseMs);
   }
 
   /**
@@ -208,6 +205,13 @@ export class LaneScan {
     if (limited.admits(seen)) book.add(seen);
     else limited.wantTheirs(seen);
   }
+}
+
+function shuffled<Item>(items: readonly Item[]): Item[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ item }) => item);
 }
 
 function placeOf(row: OwnedRow): LaneHint {

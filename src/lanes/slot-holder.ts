@@ -1,6 +1,11 @@
 import { grow, halve, type LaneSlots, mayGrow, restMs } from '../domain/lane-slots.ts';
 import type { StrainLevel } from '../domain/strain.ts';
 
+/** What was learnt about a lane or group that is not used is forgotten after this time. */
+export const forgetAfterMs = 600_000;
+/** How many lanes or groups without requests are remembered: any client that can notify can name as many as there are numbers. */
+export const mostRemembered = 20_000;
+
 /** What has slots that it earns and loses: a lane, an origin or a tenant. */
 export interface SlotHolder {
   state: LaneSlots;

@@ -1,8 +1,8 @@
 // Pure: no I/O, no clock, no randomness.
 
+import { isThing, type Thing } from '../transaction/thing.ts';
+import type { Statement } from '../transaction/transaction.ts';
 import { RefusedError } from './refused-error.ts';
-import type { Statement } from './statements.ts';
-import { isThing, type Thing } from './thing.ts';
 
 /*
  * Libraries wrap Postgres's error in their own ways, and several write the statement's parameters into it: Knex and Drizzle

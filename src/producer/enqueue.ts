@@ -1,7 +1,7 @@
+import type { Transaction } from '../transaction/transaction.ts';
 import { webhookRow } from './rows.ts';
 import { rowsOf, run } from './run.ts';
 import { enqueueStatement } from './statements.ts';
-import type { Transaction } from './transaction.ts';
 import type { NewWebhook } from './webhook.ts';
 
 /**

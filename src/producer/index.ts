@@ -5,10 +5,10 @@
  * stays cheap in every program: test/architecture.test.ts checks the imports, tsconfig.cjs.json the language.
  */
 
+export type { Transaction } from '../transaction/transaction.ts';
 export { enqueue, enqueueMany } from './enqueue.ts';
 // All of it: an interface that is exported by name could not be extended from outside.
 export type * from './event.ts';
 export { publish, publishMany } from './publish.ts';
 export { RefusedError } from './refused-error.ts';
-export type { Transaction } from './transaction.ts';
 export type { NewWebhook, Priority } from './webhook.ts';

@@ -1,8 +1,8 @@
+import type { Transaction } from '../transaction/transaction.ts';
 import type { KnownEvents, NewEvent } from './event.ts';
 import { eventRow } from './rows.ts';
 import { rowsOf, run } from './run.ts';
 import { publishStatement } from './statements.ts';
-import type { Transaction } from './transaction.ts';
 
 /**
  * Publishes an event in your transaction, and returns its id.

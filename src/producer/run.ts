@@ -1,7 +1,6 @@
+import { rowsIn, runnerOf, type Statement, type Transaction } from '../transaction/transaction.ts';
 import { databaseError } from './database-error.ts';
 import type { Row } from './rows.ts';
-import type { Statement } from './statements.ts';
-import { runnerOf, type Transaction } from './transaction.ts';
 
 /**
  * Runs a statement for some rows in a transaction, and returns the ids of the rows, in their order.
@@ -41,11 +40,7 @@ function idsOf(
   result: unknown,
   { caller, count }: { readonly caller: string; readonly count: number },
 ): string[] {
-  // Most libraries resolve to the rows, some to an object that has them.
-  const rows = Array.isArray(result) ? result : (result as { rows?: unknown } | null)?.rows;
-  const ids = Array.isArray(rows)
-    ? rows.map((row: unknown) => (row as { id?: unknown } | null)?.id)
-    : [];
+  const ids = (rowsIn(result) ?? []).map((row) => (row as { id?: unknown } | null)?.id);
   if (ids.length === count && ids.every((id) => typeof id === 'string')) return ids;
   throw new TypeError(
     `${caller}() needs a transaction whose query resolves to rows with an id, or to { rows }, but it resolved to something else: what was stored is unknown`,

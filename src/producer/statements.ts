@@ -1,15 +1,11 @@
 // Pure: no I/O, no clock, no randomness.
 
+import type { Statement } from '../transaction/transaction.ts';
 import type { Row } from './rows.ts';
 
-/**
- * A statement with one parameter, a text with the rows in JSON. Every client can send one text as it is, while each has
- * its own ways with null, arrays, dates and jsonb. The statement has no other "$" or "?", which some clients replace.
+/*
+ * The one parameter of these statements is a text with the rows in JSON.
  */
-export interface Statement {
-  readonly text: string;
-  readonly parameter: string;
-}
 
 /** Builds the statement that enqueues webhooks and returns a row with the id of each, in their order. */
 export function enqueueStatement(webhooks: readonly Row[]): Statement {

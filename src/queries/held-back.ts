@@ -22,7 +22,9 @@ export const heldBackRow = z
     endpoint_id: uuid.nullable(),
     reason: z
       .string()
-      .describe('In the words of waits_for; no_answer, limit, slots, share, unproven, full.'),
+      .describe(
+        'In the words of waits_for; no_answer, failing, limit, slots, share, unproven, full.',
+      ),
     since: time.nullable(),
     until: time.nullable().describe('Null: until something happens.'),
     last_error: z.string().nullable(),

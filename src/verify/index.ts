@@ -1,10 +1,10 @@
+export type { Transaction } from '../transaction/transaction.ts';
 export {
   type Processed,
   type ProcessOnceOptions,
   processOnce,
   receivedWebhooksTable,
 } from './process-once.ts';
-export type { PostgresJsClient, PrismaClient, QueryClient, RunSql, SqlClient } from './run-sql.ts';
 export type { HeadersGiven, SignatureHeader } from './signature-headers.ts';
 export { type VerificationReason, WebhookVerificationError } from './verification-error.ts';
 export { type NodeRequest, verifyNodeRequest } from './verify-node-request.ts';

@@ -1,4 +1,4 @@
-import { rowsBy, type SqlClient } from './run-sql.ts';
+import { rowsIn, runnerOf, type Transaction } from '../transaction/transaction.ts';
 
 /** Makes the table of the ids that processOnce() has seen. Put it into a migration of your application. */
 export const receivedWebhooksTable = `create table received_webhooks (
@@ -23,12 +23,13 @@ export interface ProcessOnceOptions {
  *
  * When the same webhook comes twice at the same time, the second call waits until the first transaction has ended.
  *
- * @param client of an open transaction; a pool is refused, because what it does cannot be rolled back.
+ * @param tx your transaction, as posthorn/producer takes it. A pool, or a client outside of a transaction, is refused, because what
+ * it does cannot be rolled back.
  * @throws what the function throws: roll back then, and answer 5xx.
- * @throws TypeError when the client is in no transaction. Nothing is recorded then.
+ * @throws TypeError when it is no transaction. Nothing is recorded then.
  */
 export async function processOnce<Result>(
-  client: SqlClient,
+  tx: Transaction,
   id: string,
   work: () => PromiseLike<Result> | Result,
   options: ProcessOnceOptions = {},
@@ -40,15 +41,23 @@ export async function processOnce<Result>(
   if (typeof id !== 'string' || id === '') {
     throw new TypeError('The id must be the webhook-id of a verified request: it is not a text');
   }
-  const rows = rowsBy(client);
-  const isNew = `insert into ${table} (id) values ($1) on conflict do nothing returning id`;
-  if ((await rows(isNew, [id])).length === 0) return { isDuplicate: true };
+  const run = runnerOf('processOnce', tx);
+  const finds = async (text: string) => {
+    const rows = rowsIn(await run({ text, parameter: id }));
+    if (rows === undefined) {
+      throw new TypeError(
+        'processOnce() needs a transaction whose query resolves to rows, or to { rows }, but it resolved to something else',
+      );
+    }
+    return rows.length > 0;
+  };
+  if (!(await finds(`insert into ${table} (id) values ($1) on conflict do nothing returning id`)))
+    return { isDuplicate: true };
   // After an insert, a transaction has a number. If it has none, the insert was a transaction by itself.
-  const inTransaction = 'select 1 as one where txid_current_if_assigned() is not null';
-  if ((await rows(inTransaction, [])).length === 0) {
-    await rows(`delete from ${table} where id = $1 returning id`, [id]);
+  if (!(await finds('select $1::text as id where txid_current_if_assigned() is not null'))) {
+    await finds(`delete from ${table} where id = $1 returning id`);
     throw new TypeError(
-      'The client must be in a transaction, so that the id and the work are committed together: it is not. Begin one, and pass its client instead of a pool',
+      'processOnce() needs an open transaction, so that the id and the work are committed together, but got a pool, or a client that has begun none',
     );
   }
   return { isDuplicate: false, result: await work() };

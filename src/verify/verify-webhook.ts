@@ -102,7 +102,7 @@ async function checkSignatures(
     readonly body: Uint8Array;
   },
 ): Promise<void> {
-  const subtle = await webCrypto();
+  const subtle = webCrypto();
   const data = joined([utf8Of(head), body]);
   let hasTried = false;
   for (const { scheme, bytes: signature } of signatures) {

@@ -16,25 +16,18 @@ export interface Subtle {
 }
 
 /**
- * Web Crypto, which every runtime has as a global, except Node 18: there it is found in its module. The name of the module
- * is a variable and the comments name bundlers, so that no bundler looks for it.
+ * The Web Crypto of this runtime.
  *
- * @throws Error when the runtime has none, such as a page that was not loaded over https.
+ * Node 18 has it in a module alone. To import that here would trouble the bundlers of all the other runtimes, so that a program
+ * for Node 18 makes it a global itself.
+ *
+ * @throws TypeError when there is none.
  */
-export async function webCrypto(): Promise<Subtle> {
-  const here: unknown = globalThis.crypto?.subtle ?? (await cryptoOfNode());
-  if (typeof here === 'object' && here !== null) return here as Subtle;
-  throw new Error('This runtime has no Web Crypto: crypto.subtle is missing');
-}
-
-async function cryptoOfNode(): Promise<unknown> {
-  const name = 'node:crypto';
-  try {
-    const { webcrypto } = await import(
-      /* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ name
-    );
-    return webcrypto.subtle;
-  } catch {
-    return undefined;
-  }
+export function webCrypto(): Subtle {
+  const { crypto } = globalThis as { readonly crypto?: { readonly subtle?: unknown } };
+  const subtle = crypto?.subtle;
+  if (typeof subtle === 'object' && subtle !== null) return subtle as Subtle;
+  throw new TypeError(
+    'The runtime must have Web Crypto (crypto.subtle): this one has not. For Node 18: import { webcrypto } from "node:crypto"; globalThis.crypto ??= webcrypto. In a browser the page must come over https',
+  );
 }

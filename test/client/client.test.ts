@@ -24,8 +24,6 @@ beforeAll(async () => {
   client = createClient({ baseUrl: `${api.url}/` });
 });
 
-beforeEach(() => database.empty());
-
 afterAll(async () => {
   await api.close();
   await database.drop();
@@ -70,18 +68,22 @@ describe('a webhook', () => {
   });
 
   it('without one gets a key of its own, unless that is switched off', async () => {
-    await client.sendWebhook({ url, body: 1 });
-    await client.sendWebhook({ url, body: 1 });
+    const own = `${url}/keys`;
+    await client.sendWebhook({ url: own, body: 1 });
+    await client.sendWebhook({ url: own, body: 1 });
     const plain = createClient({ baseUrl: api.url, makesKeys: false });
-    await plain.sendWebhook({ url, body: 1 });
+    await plain.sendWebhook({ url: own, body: 1 });
     const { rows } = await database.pool.query(
-      'select count(idempotency_key)::int as keys, count(*)::int as webhooks from posthorn.outbox',
+      'select count(idempotency_key)::int as keys, count(*)::int as webhooks from posthorn.outbox where url = $1',
+      [own],
     );
     expect(rows).toEqual([{ keys: 2, webhooks: 3 }]);
   });
 });
 
 describe('a list', () => {
+  beforeEach(() => database.empty());
+
   it('is its first page when it is awaited, and all items when it is iterated', async () => {
     const sent = new Set<string>();
     for (let n = 0; n < 5; n += 1) sent.add((await client.sendWebhook({ url, body: n })).id);
@@ -178,6 +180,16 @@ describe('an error', () => {
     expect(error.message).toBe(`sendWebhook: 400 ${error.code}: ${error.detail}`);
   });
 
+  it('names events that are no list, and ignores parameters that are undefined', async () => {
+    const wrong = { events: 'all' } as unknown as Operations['publishEvents']['request'];
+    expect(await errorOf(client.publishEvents(wrong))).toMatchObject({
+      problem: 'invalid_event',
+      errors: [{ pointer: '/events' }],
+    });
+    const open = { limit: undefined, tenant: undefined } as unknown as { limit: number };
+    expect((await client.listWebhooks(open)).webhooks).toBeInstanceOf(Array);
+  });
+
   it('names an unknown query parameter, and a thing that does not exist', async () => {
     const strange = { stat: 'failed' } as unknown as Operations['listWebhooks']['request'];
     expect((await errorOf(client.listWebhooks(strange))).code).toBe('unknown_parameter');
@@ -191,7 +203,7 @@ describe('an error', () => {
       authentication: { auth: 'keys', environmentKey, rateLimitPerS: undefined },
     });
     const withKey = createClient({ baseUrl: closed.url, apiKey: environmentKey });
-    expect((await withKey.listWebhooks()).webhooks).toEqual([]);
+    expect((await withKey.listWebhooks({ event_type: 'none' })).webhooks).toEqual([]);
     const wrongKey = `phk_${'w'.repeat(43)}`;
     const refused = createClient({ baseUrl: closed.url, apiKey: wrongKey });
     const error = await errorOf(refused.listWebhooks());

@@ -83,6 +83,17 @@ describe('a webhook', () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  it('is not sent again because the caller throws when an answer is seen', async () => {
+    await using server = await answering([accepted]);
+    const onAnswer = () => {
+      throw new Error('of the caller');
+    };
+    await expect(clientOf(server).sendWebhook({ url, body: 1 }, { onAnswer })).rejects.toThrow(
+      'of the caller',
+    );
+    expect(server.requests).toHaveLength(1);
+  });
+
   it('is given up after the last retry', async () => {
     await using server = await answering([problem(503, 'too_busy')]);
     const error = await errorOf(clientOf(server, { retries: 3 }).sendWebhook({ url, body: 1 }));
@@ -236,10 +247,17 @@ describe('an answer that is not one of Posthorn', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('is text of metrics', async () => {
+  it('is text of metrics, and of nothing else', async () => {
     const headers = { 'content-type': 'text/plain; version=0.0.4' };
-    await using server = await answering([answer(200, { body: 'up 1\n', headers })]);
-    expect(await clientOf(server).showMetrics()).toBe('up 1\n');
+    await using server = await answering([
+      answer(200, { body: 'up 1\n', headers }),
+      answer(404, { body: 'nothing here', headers }),
+      answer(200, { body: 'hello', headers }),
+    ]);
+    const client = clientOf(server);
+    expect(await client.showMetrics()).toBe('up 1\n');
+    expect((await errorOf(client.showMetrics())).detail).toContain('404 with text/plain');
+    expect((await errorOf(client.listWebhooks())).detail).toContain('200 with text/plain');
   });
 });
 

@@ -41,12 +41,14 @@ describe('docs/cli.md', () => {
     expect(documented.map(([, name]) => name)).toEqual([
       'send',
       'list',
+      'report',
       'retry',
       'replay',
       'endpoints',
       'events',
       'status',
       'tail',
+      'listen',
     ]);
     for (const { name, transcript } of sessions) {
       const text = documented.find(([, known]) => known === name)?.[2] ?? '';

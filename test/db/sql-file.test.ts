@@ -58,6 +58,6 @@ describe('the values of a statement', () => {
 it('a statement is prepared under the name of its file', () => {
   expect(sqlFile('scan-lanes')).toMatchObject({
     name: 'posthorn_scan-lanes',
-    parameters: ['workerNumber'],
+    parameters: ['afterLane', 'afterPriority', 'maxHeads', 'workerNumber'],
   });
 });

@@ -32,7 +32,7 @@ describe('a lane that nobody told us about', () => {
       0,
     ]);
     expect(lanes.restUntilMs('a', 0)).toBe(0);
-    expect(lanes.constrained(0)).toEqual({});
+    expect(lanes.offer(0).constrained).toEqual({});
   });
 
   it('has one fewer free with each request that begins, and its own ones again', () => {
@@ -42,11 +42,11 @@ describe('a lane that nobody told us about', () => {
     expect([lanes.inFlight('a'), lanes.freeSlots('a', 0), lanes.freeSlots('b', 0)]).toEqual([
       2, 6, 8,
     ]);
-    expect(lanes.constrained(0)).toEqual({ a: 6 });
+    expect(lanes.offer(0).constrained).toEqual({ a: 6 });
     lanes.end('a', { epoch: 0, verdict: 'other', nowMs: 0 });
     lanes.end('a', { epoch: 0, verdict: 'other', nowMs: 0 });
     expect([lanes.inFlight('a'), lanes.freeSlots('a', 0)]).toEqual([0, 8]);
-    expect(lanes.constrained(0)).toEqual({});
+    expect(lanes.offer(0).constrained).toEqual({});
   });
 
   it('learns nothing from an answer that says nothing', () => {
@@ -58,7 +58,7 @@ describe('a lane that nobody told us about', () => {
   it('has none below zero for a claim to be told of', () => {
     const lanes = weakened();
     for (let n = 0; n < 3; n += 1) lanes.begin(of('a'), 5_000);
-    expect(lanes.constrained(5_000)).toEqual({ a: 0 });
+    expect(lanes.offer(5_000).constrained).toEqual({ a: 0 });
   });
 });
 
@@ -215,7 +215,7 @@ describe('a lane whose receiver refuses what is too much', () => {
     expect([lanes.restUntilMs('a', 990), lanes.restUntilMs('a', 1_000)]).toEqual([1_000, 0]);
     lanes.begin(of('a'), 1_000);
     expect([lanes.freeSlots('a', 1_000), lanes.restUntilMs('a', 1_500)]).toEqual([0, 2_000]);
-    expect(lanes.constrained(1_000)).toEqual({ a: 0 });
+    expect(lanes.offer(1_000).constrained).toEqual({ a: 0 });
   });
 
   it('takes the refusal of a request that was begun without a turn for none', () => {

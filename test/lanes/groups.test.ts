@@ -59,6 +59,21 @@ describe('an origin', () => {
     expect(roomOf(book, o, 2_100)).toBe(slots - others.length);
   });
 
+  it('has four while it answers nothing but failures, and its own again with a success', () => {
+    const book = bookWith([o]);
+    const fail = (flights: ReturnType<typeof beginIn>) => {
+      for (const { placed, begun } of flights)
+        book.end(placed, { begun, verdict: 'overload', answered: true, nowMs: 0 });
+    };
+    // 1 - 0.95 ** 59 is the first beyond 0.95.
+    for (let n = 0; n < 58; n += 1) fail(beginIn(book, o, { count: 1 }));
+    expect(roomOf(book, o, 0)).toBe(16);
+    fail(beginIn(book, o, { count: 1 }));
+    expect(roomOf(book, o, 0)).toBe(4);
+    endAll(book, beginIn(book, o, { count: 1 }), { answered: true });
+    expect(roomOf(book, o, 0)).toBe(16);
+  });
+
   it('begins with one slot when its breaker closes, and hears no more of failures from before', () => {
     const book = bookWith([o]);
     const before = beginIn(book, o, { count: 1 });
@@ -129,7 +144,7 @@ describe('the last quarter', () => {
     const share = Math.ceil(512 / 31);
     const wishes = book.choose(8, 10);
     expect(wishes.every(({ groups }) => groups.origin === 'o')).toBe(true);
-    expect(book.constrained(10)).toEqual(expect.objectContaining({ o: 16 - 8 }));
+    expect(book.offer(10).constrained).toEqual(expect.objectContaining({ o: 16 - 8 }));
     beginIn(book, o, { count: share, nowMs: 10 });
     expect(book.choose(1_000, 10)).toEqual([]);
     expect(book.choose(1_000, 60_002)).toEqual([]);
@@ -207,8 +222,8 @@ describe('what is known of groups', () => {
     expect(book.groupCount).toBe(20_000);
     endAll(book, beginIn(book, originOnly('new'), { count: 1 }), { answered: true });
     expect(book.groupCount).toBe(20_000);
-    expect(book.constrained(0)['0']).toBeUndefined();
-    expect(book.constrained(0)['1']).toBe(1);
+    expect(book.offer(0).constrained['0']).toBeUndefined();
+    expect(book.offer(0).constrained['1']).toBe(1);
   });
 
   it('is kept for a lane that waits or is in flight, and it is a group of its own otherwise', () => {

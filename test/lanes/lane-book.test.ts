@@ -162,7 +162,7 @@ describe('slots of a lane', () => {
     const burst = Array.from({ length: 8 }, () => book.begin(of('a'), 0));
     for (const begun of burst)
       book.end(of('a'), { begun, answered: true, verdict: 'overload', nowMs: 0 });
-    expect(book.constrained(0)).toEqual({ a: 0 });
+    expect(book.offer(0).constrained).toEqual({ a: 0 });
     for (let n = 0; n < 8; n += 1)
       book.end(of('a'), { begun: none, answered: true, verdict: 'other', nowMs: 0 });
     // 16 slots halved once.
@@ -194,7 +194,7 @@ describe('a lane that fails with its last slot', () => {
     for (const restMs of [125, 250, 500, 1_000, 2_000, 2_000]) {
       send('overload');
       expect(book.choose(10, nowMs + restMs - 1)).toEqual([]);
-      expect(book.constrained(nowMs + restMs - 1)).toEqual({ a: 0 });
+      expect(book.offer(nowMs + restMs - 1).constrained).toEqual({ a: 0 });
       expect(book.nextReadyMs).toBe(nowMs + restMs);
       nowMs += restMs;
     }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { LaneCache } from '../../src/cache/lane-cache.ts';
 import type { LaneHint } from '../../src/cache/lane-hint.ts';
 import { createEvents } from '../../src/events.ts';
@@ -55,10 +55,12 @@ function scanWith({
   pool = database.pool,
   cache,
   everyMs = 60_000,
+  found,
 }: {
   pool?: Pick<pg.Pool, 'query'>;
   cache?: Partial<LaneCache>;
   everyMs?: number;
+  found?: () => void;
 }): LaneScan {
   limited = new LimitedLanes({ pool: database.pool, book, log });
   return new LaneScan({
@@ -70,6 +72,7 @@ function scanWith({
     log,
     cache: cache as LaneCache | undefined,
     everyMs,
+    ...(found === undefined ? {} : { found }),
   });
 }
 
@@ -141,9 +144,11 @@ it('that fails is tried again after the usual pause', async () => {
 });
 
 it('that runs beside claims is noted between them, so that a claim that gave nothing forgets none of it', async () => {
-  const scan = scanWith({ everyMs: 0 });
+  const found = vi.fn();
+  const scan = scanWith({ everyMs: 0, found });
   await enqueue();
-  expect(await scan.lookWhenDue(1)).toBe(true);
+  await scan.lookWhenDue(1);
+  expect(found).toHaveBeenCalled();
   // A claim was under way meanwhile, and saw the queue before.
   expect(book.waitingCount).toBe(0);
   expect(scan.noteSome()).toBe(false);

@@ -18,6 +18,8 @@ interface Known {
   failures: number;
   restUntilMs: number;
   answeredMs: number;
+  /** The share of failures among its answers. */
+  failing: number;
   busyFromMs: number;
 }
 
@@ -84,8 +86,11 @@ export class PlainScheduler {
       const rests = key === flight.groups.origin;
       if (ending === 'timeout') this.#fail(key, { flight, nowMs, rests });
       if (ending !== 'delivered' && ending !== 'http_500') continue;
-      this.#grow(key, this.#mostOfGroup);
-      this.#of(key).answeredMs = nowMs;
+      // What answers only with failures gets back no more than it began with.
+      this.#grow(key, Math.min(ending === 'delivered' ? this.most : 16, this.#mostOfGroup));
+      const known = this.#of(key);
+      known.answeredMs = nowMs;
+      known.failing = 0.95 * known.failing + (ending === 'http_500' ? 0.05 : 0);
     }
     this.flights.splice(this.flights.indexOf(flight), 1);
     // A lane is forgotten when it has nothing in flight and nothing was learnt about it.
@@ -150,9 +155,10 @@ export class PlainScheduler {
   }
 
   #groupFree(key: string, nowMs: number): number {
-    const { slots, restUntilMs } = this.#of(key);
+    const { slots, restUntilMs, failing } = this.#of(key);
     if (restUntilMs > nowMs) return 0;
-    const most = this.#isSilent(key, nowMs) ? Math.min(slots, 16) : slots;
+    let most = this.#isSilent(key, nowMs) ? Math.min(slots, 16) : slots;
+    if (failing > 0.95) most = Math.min(slots, 4);
     return Math.max(0, most - this.#inFlight(key));
   }
 
@@ -214,7 +220,7 @@ export class PlainScheduler {
       ? Math.min(8, this.#mostOfLane)
       : Math.min(16, this.#mostOfGroup);
     const fresh = { slots, epoch: 0, failures: 0, restUntilMs: 0 };
-    const known = this.#known.get(key) ?? { ...fresh, answeredMs: -1e9, busyFromMs: 0 };
+    const known = this.#known.get(key) ?? { ...fresh, answeredMs: -1e9, failing: 0, busyFromMs: 0 };
     this.#known.set(key, known);
     return known;
   }

@@ -1,16 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import * as keda from '@kubernetes-models/keda/keda.sh/v1alpha1';
-import * as monitoring from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1';
-import * as apps from 'kubernetes-models/apps/v1';
-import * as policy from 'kubernetes-models/policy/v1';
-import * as core from 'kubernetes-models/v1';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { readConfig } from '../../src/config/config.ts';
 import { parseDurationMs } from '../../src/domain/duration.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { validateManifest } from '../support/kubernetes.ts';
 
 // The manifests against the schemas that Kubernetes, KEDA and the Prometheus operator publish, and against each other.
 
@@ -33,36 +29,21 @@ const manifests: Manifest[] = readdirSync(folder)
     }),
   );
 
-/** The schemas: apiVersion → kind → what validates it. */
-const models: Readonly<Record<string, object>> = {
-  v1: core,
-  'apps/v1': apps,
-  'policy/v1': policy,
-  'keda.sh/v1alpha1': keda,
-  'monitoring.coreos.com/v1': monitoring,
-};
-
-function validate(document: { apiVersion: string; kind: string }): void {
-  const model = Reflect.get(models[document.apiVersion] ?? {}, document.kind);
-  if (model === undefined) throw new Error(`No schema of ${document.apiVersion} ${document.kind}`);
-  new model(document).validate();
-}
-
 const of = (kind: string) => manifests.filter((manifest) => manifest.kind === kind);
 const deployments = of('Deployment').map(({ document }) => document);
 
 describe('each manifest', () => {
   it.each(manifests)('$file: $kind fits its schema', ({ document }) => {
-    validate(document);
+    validateManifest(document);
   });
 
   it('would be refused if it did not', () => {
     const broken = structuredClone(deployments[0]);
     broken.spec.replicas = 'two';
-    expect(() => validate(broken)).toThrow(/replicas/);
+    expect(() => validateManifest(broken)).toThrow(/replicas/);
     const misspelt = structuredClone(deployments[0]);
     misspelt.spec.template.spec.containers[0].livenessProbe.httpGet.port = undefined;
-    expect(() => validate(misspelt)).toThrow(/port/);
+    expect(() => validateManifest(misspelt)).toThrow(/port/);
   });
 
   it('is named by the kustomization, or is optional, or an example', () => {
@@ -142,6 +123,23 @@ describe.each(deployments)('the pods of $metadata.name', (deployment) => {
     // Of the API the second, which asks for no key.
     expect(ports).toContain(container.ports.at(-1).name);
   });
+});
+
+it('the network policies find the pods of each deployment, and let in who asks at a port that they have', () => {
+  const policies = of('NetworkPolicy').map(({ document }) => document);
+  expect(policies.map(({ metadata }) => metadata.name).toSorted()).toEqual(
+    deployments.map(({ metadata }) => metadata.name).toSorted(),
+  );
+  for (const { metadata, spec } of policies) {
+    const deployment = deployments.find((other) => other.metadata.name === metadata.name);
+    const pod = deployment.spec.template;
+    expect(spec.podSelector.matchLabels).toEqual(pod.metadata.labels);
+    const open = spec.ingress.map(
+      ({ ports }: { ports: readonly { port: string }[] }) => ports[0]?.port,
+    );
+    const ports = pod.spec.containers[0].ports.map(({ name }: { name: string }) => name);
+    expect(open).toEqual(ports);
+  }
 });
 
 it('the Service finds the pods of the API', () => {

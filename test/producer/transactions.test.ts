@@ -10,8 +10,8 @@ import {
   type Transaction,
 } from '../../src/producer/index.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type Library, libraries } from '../support/libraries.ts';
 import { createTestRoles, type TestRoles } from '../support/roles.ts';
-import { type Library, libraries } from './libraries.ts';
 
 // What enqueue() and publish() do in the transactions of each library, with the rights of a producer and no others.
 

@@ -3,6 +3,7 @@ import { type Claim, type ClaimRequest, claimWebhooks } from '../../src/deliver/
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { of } from '../support/placed.ts';
 import { ask, clear, idOf, inS, plant, plantQueue, runFile, whileHeld } from '../support/rows.ts';
+import { scanAll } from '../support/scan.ts';
 
 // Which lanes have work: what a claim discovers, what the scans find, and which webhooks a claim that failed may have met.
 
@@ -201,12 +202,7 @@ describe('the scan', () => {
       { n: 5, lane: 2, due_at: inS(3_600) },
       ...[21, 22, 23, 24, 25, 31, 32, 33, 34].map((lane) => ({ n: lane, lane })),
     ]);
-    const found = await runFile<{
-      lane: string;
-      priority: number;
-      due_ms: number;
-      access: string;
-    }>(database, 'scan-lanes', { workerNumber: 1 });
+    const found = await scanAll(database, 1);
     const said = found.map(({ lane, priority, access }) => `${lane} ${priority} ${access}`);
     expect(said.toSorted()).toEqual([
       ...['-5 0 anyone', '1 1 anyone', '1 2 anyone', '21 1 mine', '22 1 theirs', '23 1 unowned'],

@@ -188,7 +188,7 @@ describe.skipIf(!hasPsql)('the report', () => {
     expect(why(webhook)).toMatch(/^Its endpoint https:\/\/acme\.example\/hook has been paused/);
     await all(`update posthorn.endpoints set status = 'active' where id = $1`, [endpoint]);
     expect(why(event)).toBe(
-      'The event order.paid of acme went to 1 endpoint: 0 delivered, 0 failed, 0 cancelled, 1 not finished. sql/history/event.sql shows each.',
+      `The event order.paid of acme went to 1 endpoint: 0 delivered, 0 failed, 0 cancelled, 1 not finished. "posthorn report event --id ${event}" shows each.`,
     );
     const [unmatched = '', broadcast = ''] = await publishEvents(
       database,

@@ -225,6 +225,7 @@ describe.skipIf(!hasPsql)('the report', () => {
 
   it.each([
     ['no_answer', 'it has 16 requests in flight there, and gets no answer'],
+    ['failing', 'all answers lately were failures, so it keeps few slots'],
     ['limit', 'it uses all that its own limits allow'],
     ['slots', 'it uses all 16 slots that it has earned'],
     ['share', 'the worker is nearly full, and it has its share of it'],

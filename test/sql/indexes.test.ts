@@ -57,6 +57,7 @@ afterAll(async () => {
   await database.drop();
 });
 
+const scanValues = { workerNumber: '1', afterLane: '0', afterPriority: '0', maxHeads: '500' };
 const claimValues = {
   ...{ workerNumber: '1', maxWebhooks: '200', windowFromMs: '0', maxNewest: '200', leaseS: '90' },
   ...{ lanes: `'{7}'`, priorities: `'{1}'`, quotas: `'{5}'`, dueFromMs: `'{0}'`, ranks: `'{1}'` },
@@ -94,7 +95,7 @@ it('records by primary keys alone', async () => {
 });
 
 it('scans the lanes by queue_for_claim alone', async () => {
-  const plan = await explain('scan-lanes', { workerNumber: '1' });
+  const plan = await explain('scan-lanes', scanValues);
   expect(plan).toContain('queue_for_claim');
   expect(plan).not.toContain('Seq Scan');
 });
@@ -137,7 +138,7 @@ it.each(['as there are', 'as if there were none'])(
     }
     for (const [name, values] of [
       ['claim', claimValues],
-      ['scan-lanes', { workerNumber: '1' }],
+      ['scan-lanes', scanValues],
     ] as const) {
       const lines = (await explain(name, values)).split('\n');
       const reads = lines.flatMap((line, at) =>

@@ -5,6 +5,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { of } from '../support/placed.ts';
 import { ask, type Columns, clear, inS, plant, plantQueue, runFile } from '../support/rows.ts';
+import { scanAll } from '../support/scan.ts';
 
 // posthorn.lane_blocks defines why a lane is not sent to. The statements that send are planned around that question and say it
 // in their own words: here they are compared with the definition, over every rule with every breaker. A reason that is added to
@@ -124,7 +125,7 @@ it('the claim takes of every lane that has no block, and says "blocked" of every
 
 it('the scan finds every lane that has no block, and no other', async () => {
   const { lanes, blocks } = await plantAll();
-  const found = await runFile<{ lane: string }>(database, 'scan-lanes', { workerNumber: me });
+  const found = await scanAll(database, me);
   expect(sorted(found.map(({ lane }) => lane))).toEqual(
     lanes.filter((lane) => blocks.get(lane)?.length === 0),
   );

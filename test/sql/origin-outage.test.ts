@@ -8,7 +8,8 @@ import { classify } from '../../src/domain/classify.ts';
 import { createEvents } from '../../src/events.ts';
 import { createLog } from '../../src/log.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { ask, clear, runFile } from '../support/rows.ts';
+import { ask, clear } from '../support/rows.ts';
+import { scanAll } from '../support/scan.ts';
 import { forFile } from '../support/world.ts';
 
 // A host with a path for each webhook, as callback URLs have: it dies, is asked by one webhook per interval, and comes back. And a
@@ -68,8 +69,7 @@ const age = (seconds: number) =>
      set failing_since = failing_since - $1 * interval '1 second', open_until = open_until - $1 * interval '1 second'`,
     [seconds],
   );
-const scan = () =>
-  runFile<{ lane: string; access: string }>(database, 'scan-lanes', { workerNumber: 1 });
+const scan = () => scanAll(database, 1, { maxHeads: 500 });
 
 it('20,000 paths of a dead host have one row, are probed once an interval, and all come back', async () => {
   await clear(database);

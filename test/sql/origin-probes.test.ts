@@ -13,6 +13,7 @@ import {
   plantQueue,
   runFile,
 } from '../support/rows.ts';
+import { scanAll } from '../support/scan.ts';
 
 // An origin whose breaker is open: nothing of any of its lanes is claimed, and once its time has come, one webhook of one of
 // them is its probe.
@@ -47,8 +48,7 @@ const claim = (lanes: readonly string[], discover = true) =>
       groups: { tenant: null, origin },
     })),
   });
-const scan = () =>
-  runFile<{ lane: string; access: string }>(database, 'scan-lanes', { workerNumber: 1 });
+const scan = () => scanAll(database, 1, { maxHeads: 5_000 });
 const probe = (lane: string, { workerNumber = 1, of = origin } = {}) =>
   runFile<{ lane: string }>(database, 'probe', {
     ...{ workerNumber, maxProbes: 20, leaseS: 120, origins: [of], originLanes: [lane] },

@@ -160,7 +160,8 @@ async function leased(): Promise<number> {
 }
 
 async function scanLanes(): Promise<number> {
-  return (await run('scan-lanes', { workerNumber: 1 })).length;
+  const all = { afterLane: '-9223372036854775808', afterPriority: -1, maxHeads: 20_000 };
+  return (await run('scan-lanes', { workerNumber: 1, ...all })).length;
 }
 
 /** A third failed, a third delivered, a third to be retried; the first under a number that is not its own. */

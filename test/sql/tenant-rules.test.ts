@@ -3,6 +3,7 @@ import { claimWebhooks } from '../../src/deliver/claim.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { registerEndpoint } from '../support/endpoints.ts';
 import { ask, clear, inS, plant, plantQueue, runFile } from '../support/rows.ts';
+import { scanAll } from '../support/scan.ts';
 import { limitTenant } from '../support/tenants.ts';
 
 // The limits of a tenant in lane_rules, and what the statements of the worker make of them. Worker 1 asks; worker 2 works; 3 is frozen.
@@ -105,7 +106,7 @@ it.each(owners)('a scan says that a limited tenant is $is', async ({ owner, is }
   await endpointOf();
   await plantQueue(database, [{ n: 1, lane: 5, origin: 6, tenant_key: key }, { n: 2 }]);
   await own(1, limited);
-  const said = await runFile(database, 'scan-lanes', { workerNumber: 1 });
+  const said = await scanAll(database, 1);
   expect(said.map((row) => `${row['access']} ${row['tenant_access']}`).toSorted()).toEqual(
     [`anyone ${is}`, `anyone ${is}`, 'anyone anyone', `mine ${is}`].toSorted(),
   );

@@ -11,6 +11,7 @@ const workflows = readdirSync(directory).map((name) => {
   const text = readFileSync(directory + name, 'utf8');
   return { name, text, content: parse(text) as Workflow };
 });
+const publish = workflows.find(({ name }) => name === 'publish.yml');
 const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
   scripts: Record<string, string>;
 };
@@ -23,6 +24,7 @@ interface Workflow {
     {
       readonly permissions?: Record<string, string>;
       readonly 'timeout-minutes'?: number;
+      readonly needs?: string | readonly string[];
       readonly steps: readonly { readonly uses?: string; readonly run?: string }[];
     }
   >;
@@ -48,16 +50,24 @@ test.each(workflows)('$name: each command that it runs is there', ({ content }) 
     if (script !== undefined) expect(scripts, command).toHaveProperty(script);
     const file = /^(\.ci\/\S+)/.exec(command)?.[1];
     if (file !== undefined) accessSync(root + file, constants.X_OK);
+    const program = /\bnode (\.ci\/\S+)/.exec(command)?.[1];
+    if (program !== undefined) accessSync(root + program, constants.R_OK);
   }
 });
 
+/** What the jobs may do that do more than read. Only what publishes may, and only the job that needs it. */
+const rights: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  npm: { contents: 'read', 'id-token': 'write' },
+  image: { contents: 'read', packages: 'write', 'id-token': 'write', attestations: 'write' },
+  chart: { contents: 'read', packages: 'write', 'id-token': 'write', attestations: 'write' },
+  release: { contents: 'write', 'id-token': 'write', attestations: 'write' },
+};
+
 test.each(workflows)('$name: may read, and no more than it needs', ({ name, content }) => {
   expect(content.permissions).toEqual({ contents: 'read' });
-  for (const job of Object.values(content.jobs)) {
-    expect(job['timeout-minutes']).toBeGreaterThan(0);
-    if (job.permissions === undefined) continue;
-    expect(name).toBe('publish.yml');
-    expect(job.permissions).toEqual({ contents: 'read', 'id-token': 'write' });
+  for (const [job, { permissions, 'timeout-minutes': minutes }] of Object.entries(content.jobs)) {
+    expect(minutes).toBeGreaterThan(0);
+    expect(permissions, job).toEqual(name === 'publish.yml' ? rights[job] : undefined);
   }
 });
 
@@ -71,12 +81,37 @@ test.each(workflows)(
 );
 
 test('what is published has passed the gate, has a bill of materials and provenance', () => {
-  const publish = workflows.find(({ name }) => name === 'publish.yml');
-  const commands = stepsOf(publish?.content).map(({ run }) => run ?? '');
-  const at = (part: string) => commands.findIndex((command) => command.includes(part));
-  expect(at('.ci/run')).toBeGreaterThanOrEqual(0);
-  expect(at('npm run --silent sbom')).toBeGreaterThan(at('.ci/run'));
-  expect(at('npm publish --provenance')).toBeGreaterThan(at('npm run --silent sbom'));
+  const jobs = publish?.content.jobs ?? {};
+  const commandsOf = (job: string) => (jobs[job]?.steps ?? []).flatMap(({ run = '' }) => run);
+  const gate = commandsOf('gate');
+  const at = (part: string) => gate.findIndex((command) => command.includes(part));
+  expect(at('.ci/release.ts check')).toBeGreaterThanOrEqual(0);
+  expect(at('.ci/run')).toBeGreaterThan(at('.ci/release.ts check'));
+  for (const made of ['npm pack', 'helm package', 'npm run --silent sbom']) {
+    expect(at(made)).toBeGreaterThan(at('.ci/run'));
+  }
+  expect(commandsOf('npm').join()).toContain('npm publish "./release/npm/');
+  expect(commandsOf('npm').join()).toContain('--provenance');
+  expect(commandsOf('image').join()).toContain('--provenance=mode=max --sbom=true');
+  expect(commandsOf('release').join()).toContain('--notes-file release/notes.md');
+  for (const job of ['image', 'chart', 'release']) {
+    const attests = jobs[job]?.steps.map(({ uses = '' }) => uses.split('@')[0]);
+    expect(attests, job).toContain('actions/attest-build-provenance');
+  }
+});
+
+test('each part of a release waits for the parts before it', () => {
+  const needs = Object.entries(publish?.content.jobs ?? {}).map(([job, { needs = [] }]) => [
+    job,
+    [needs].flat(),
+  ]);
+  expect(Object.fromEntries(needs)).toEqual({
+    gate: [],
+    npm: ['gate'],
+    image: ['gate', 'npm'],
+    chart: ['gate', 'image'],
+    release: ['gate', 'npm', 'image', 'chart'],
+  });
 });
 
 function stepsOf(content: Workflow | undefined): Workflow['jobs'][string]['steps'] {
@@ -101,7 +136,6 @@ test('the package names a repository, from which alone it is published, and asks
     homepage: expect.stringMatching(/^https:\/\//),
     bugs: { url: expect.stringMatching(/^https:\/\//) },
   });
-  const publish = workflows.find(({ name }) => name === 'publish.yml');
   const runs = publish === undefined ? [] : stepsOf(publish.content).map(({ run = '' }) => run);
   const asks = runs.findIndex((run) => run.includes('repository.url'));
   expect(asks).toBeGreaterThan(-1);

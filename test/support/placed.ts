@@ -33,6 +33,6 @@ export function endAll(
   { answered, nowMs = 0 }: { answered: boolean; nowMs?: number },
 ): void {
   for (const { placed, begun } of flights) {
-    book.end(placed, { begun, verdict: 'overload', answered, nowMs });
+    book.end(placed, { begun, verdict: answered ? 'other' : 'overload', answered, nowMs });
   }
 }

@@ -3,8 +3,9 @@ import { skipMark } from '../../harness/can-run.ts';
 
 /**
  * Lists the tests that were skipped, and why. With POSTHORN_TEST_COMPLETE in the environment, which .ci/run sets, the run then fails: a
- * gate that loses a tool would else lose the tests that need it, and stay green. POSTHORN_TEST_WITHOUT names Debian packages, separated
- * by blanks, that this machine cannot have: tests that are skipped for want of them do not fail the run.
+ * gate that loses a tool would else lose the tests that need it, and stay green. POSTHORN_TEST_WITHOUT names Debian packages (and
+ * helm, which is not in Debian), separated by blanks, that this machine cannot have: tests that are skipped for want of them do not
+ * fail the run.
  *
  * A run of some tests by name (-t) skips all others on purpose.
  */
@@ -33,7 +34,9 @@ export default class SkippedReporter implements Reporter {
     if ((process.env['POSTHORN_TEST_COMPLETE'] ?? '') === '') return;
     const without = (process.env['POSTHORN_TEST_WITHOUT'] ?? '').split(' ');
     const isExcused = (reason: string) =>
-      without.includes(/Debian has it in (\S+)\.$/.exec(reason)?.[1] ?? '-');
+      without.includes(
+        /(?:Debian has it in|See CONTRIBUTING\.md for) (\S+)\.$/.exec(reason)?.[1] ?? '-',
+      );
     const isNoted = modules.some((module) => notesIn(module).length > 0);
     if (this.#reasons.size > 0 && [...this.#reasons].every(isExcused) && !isNoted) return;
     console.error('The run fails because POSTHORN_TEST_COMPLETE is set: no test may be skipped.');

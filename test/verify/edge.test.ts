@@ -10,6 +10,7 @@ import { type SignedAsSent, signedAsSent } from './signed.ts';
 
 const whsec = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const ed25519 = makeSecret('ed25519');
+let code: string;
 let runtime: EdgeVM;
 
 beforeAll(async () => {
@@ -27,7 +28,8 @@ beforeAll(async () => {
   expect(runtime.evaluate('typeof process + typeof Buffer + typeof require')).not.toContain(
     'function',
   );
-  runtime.evaluate(output[0].code);
+  code = output[0].code;
+  runtime.evaluate(code);
 });
 
 it.each([
@@ -37,6 +39,13 @@ it.each([
   const good = signedAsSent({ secrets: [signs] });
   expect(await verdictOf(good, secret)).toBe(good.headers['webhook-id']);
   expect(await verdictOf({ ...good, body: '{}' }, secret)).toBe('wrong_signature');
+});
+
+it('says what is missing where there is no Web Crypto, as in Node 18', async () => {
+  runtime = new EdgeVM();
+  runtime.evaluate(`Object.defineProperty(globalThis, "crypto", { value: undefined }); ${code}`);
+  const verdict = await verdictOf(signedAsSent({ secrets: [whsec] }), whsec);
+  expect(verdict).toMatch(/^TypeError: The runtime must have Web Crypto .* For Node 18: import/);
 });
 
 function verdictOf(request: SignedAsSent, secret: string): Promise<string> {

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
+import vm from 'node:vm';
 import type pg from 'pg';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { processOnce, receivedWebhooksTable, type SqlClient } from '../../src/verify/index.ts';
+import { processOnce, receivedWebhooksTable, type Transaction } from '../../src/verify/index.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { libraries } from '../support/libraries.ts';
 import { forFile } from '../support/world.ts';
 
 const database = forFile(createTestDatabase);
@@ -13,9 +15,31 @@ beforeAll(async () => {
   await database.pool.query('create table done (id text)');
 });
 
+const page = readFileSync(new URL('../../docs/receiving.md', import.meta.url), 'utf8');
+
 it('has the table that the documentation has', () => {
-  const page = readFileSync(new URL('../../docs/receiving.md', import.meta.url), 'utf8');
   expect(page).toContain(receivedWebhooksTable);
+});
+
+it('works as the documentation has it', async () => {
+  await database.pool.query(`create table orders (id int, state text)`);
+  await database.pool.query(`insert into orders values (1, 'new')`);
+  const [, code = ''] = /^```ts\nimport \{ processOnce \} .*\n([\s\S]*?)^```$/m.exec(page) ?? [];
+  const webhook = { id: 'documented', payload: { order: 1 } };
+  const said: unknown[] = [];
+  const run = () =>
+    vm.runInNewContext(`(async () => { ${code} })()`, {
+      ...{ processOnce, webhook, pool: database.pool },
+      console: { log: (...words: unknown[]) => said.push(words) },
+    });
+  await run();
+  await run();
+  expect(said).toEqual([
+    ['done', 'documented'],
+    ['seen before', 'documented'],
+  ]);
+  const { rows } = await database.pool.query('select state from orders');
+  expect(rows).toEqual([{ state: 'paid' }]);
 });
 
 describe('work for a webhook', () => {
@@ -67,7 +91,7 @@ describe('work for a webhook', () => {
     const processing = processOnce(database.pool, 'd', () => {
       isDone = true;
     });
-    await expect(processing).rejects.toThrow(/must be in a transaction/);
+    await expect(processing).rejects.toThrow(/needs an open transaction/);
     expect(isDone).toBe(false);
     expect((await committed('d')).isDuplicate).toBe(false);
   });
@@ -92,39 +116,19 @@ describe('work for a webhook', () => {
   });
 });
 
-describe('a client', () => {
-  const kinds: Readonly<Record<string, (client: pg.PoolClient) => SqlClient>> = {
-    'of pg': (client) => client,
-    'that gives rows': (client) => ({
-      query: async (text, values) => (await client.query(text, values)).rows,
-    }),
-    'that is a function': (client) => async (text, values) =>
-      (await client.query(text, values)).rows,
-    'like that of postgres.js': (client) =>
-      Object.assign(() => {}, {
-        unsafe: async (text: string, values: string[]) => (await client.query(text, values)).rows,
-      }) as unknown as SqlClient,
-    'like that of Prisma': (client) => ({
-      $queryRawUnsafe: async (text, ...values) => (await client.query(text, values)).rows,
-    }),
-  };
+it.each(Object.entries(libraries))('takes a transaction of %s', async (name, open) => {
+  await using library = await open(database.url);
+  const once = () => library.transaction((tx) => processOnce(tx, `by ${name}`, () => 1));
+  expect(await once()).toEqual({ isDuplicate: false, result: 1 });
+  expect(await once()).toEqual({ isDuplicate: true });
+});
 
-  it.each(Object.entries(kinds))('%s is taken', async (kind, wrap) => {
-    const once = () =>
-      inTransaction((client) => processOnce(wrap(client), `by a client ${kind}`, () => 1));
-    expect(await once()).toEqual({ isDuplicate: false, result: 1 });
-    expect(await once()).toEqual({ isDuplicate: true });
-  });
-
-  it.each<[string, unknown, RegExp]>([
-    ['nothing', undefined, /this is of type undefined/],
-    ['null', null, /this is null/],
-    ['an object of something else', new Map(), /an object \(Map\)/],
-    ['Knex', Object.assign(() => {}, { raw: () => {} }), /as in Knex/],
-    ['what gives no rows', async () => 1, /must resolve to rows/],
-  ])('that is none is refused: %s', async (_, client, message) => {
-    await expect(processOnce(client as SqlClient, 'x', () => 1)).rejects.toThrow(message);
-  });
+it.each<[string, unknown, RegExp]>([
+  ['nothing', undefined, /processOnce\(\) needs a transaction, but got undefined/],
+  ['an object of something else', new Map(), /an instance of Map/],
+  ['what gives no rows', { query: async () => 1 }, /resolves to rows/],
+])('what is no transaction is refused: %s', async (_, tx, message) => {
+  await expect(processOnce(tx as Transaction, 'x', () => 1)).rejects.toThrow(message);
 });
 
 function work(client: pg.PoolClient, id: string) {

@@ -130,6 +130,35 @@ describe('a request of fetch', () => {
     expect(await reasonOf(verifyRequest(unread, options))).toBe('body_too_large');
   });
 
+  it('may have as many bytes as the limit says', async () => {
+    const maxBytes = Buffer.byteLength(body);
+    const exact = { secret, maxBytes };
+    const less = { secret, maxBytes: maxBytes - 1 };
+    const whole = () => ({
+      headers: new Headers(signed.headers),
+      bodyUsed: false,
+      arrayBuffer: async () => new Uint8Array(Buffer.from(body)).buffer,
+    });
+    const inNode = () => ({ headers: signed.headers, body: Buffer.from(body) });
+    for (const ask of [
+      (options: typeof exact) => verifyRequest(request({ body }), options),
+      (options: typeof exact) => verifyRequest(whole(), options),
+      (options: typeof exact) => verifyNodeRequest(inNode(), options),
+    ]) {
+      expect((await ask(exact)).id).toBe(id);
+      expect(await reasonOf(ask(less))).toBe('body_too_large');
+    }
+    const announced = { headers: { 'content-length': String(maxBytes) } };
+    expect(await reasonOf(verifyNodeRequest(announced, less))).toBe('body_too_large');
+  });
+
+  it('that somebody reads already is reported', async () => {
+    const being = request({ body });
+    being.body?.getReader();
+    expect(being.bodyUsed).toBe(false);
+    expect(await reasonOf(verifyRequest(being, { secret }))).toBe('body_already_read');
+  });
+
   it('that breaks off is not taken for a whole one', async () => {
     const stream = pieces([new Uint8Array(3)], (to) => to.error(new Error('reset')));
     expect(await reasonOf(verifyRequest(request({ body: stream }), { secret }))).toBe(

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
 import { Webhook as SvixWebhook } from 'svix';
@@ -86,6 +87,18 @@ describe('a webhook that Posthorn has signed', () => {
     expect(payload).toBe('a=1&b=2');
     expect(await reasonOf(request, { secret: whsec })).toBe('unreadable_body');
   });
+
+  it('has to be UTF-8', async () => {
+    const bytes = Uint8Array.of(0x22, 0xff, 0x22);
+    const t = String(nowS());
+    const hmac = createHmac('sha256', 'x').update(`${id}.${t}.`).update(bytes).digest('base64');
+    const made = { 'webhook-id': id, 'webhook-timestamp': t, 'webhook-signature': `v1,${hmac}` };
+    const refusal = await refusalOf({ headers: made, body: bytes }, { secret: 'x' });
+    expect([refusal.reason, refusal.message]).toEqual([
+      'unreadable_body',
+      'The signature is right, but the body must be UTF-8: it is not',
+    ]);
+  });
 });
 
 describe('the test vectors of Standard Webhooks', () => {
@@ -150,7 +163,7 @@ describe('the published libraries', () => {
           expect(ours === 'accepted').toBe(theirs);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 });
@@ -195,12 +208,59 @@ describe('a request that is not genuine', () => {
     expect(await reasonOf(request, { secret: whsec })).toBe(reason);
   });
 
+  it.each<[string, VerificationReason]>([
+    ['nonsense', 'malformed_header'],
+    ['t=now,v1=00', 'malformed_header'],
+    [`t=${nowS()}`, 'malformed_header'],
+    [`t=${nowS()},v1=é,v2=00,v1=000`, 'malformed_header'],
+    [`t=${nowS()},v1=00,v1=`, 'wrong_signature'],
+    [`t=${nowS()}${',v1=00'.repeat(11)}`, 'malformed_header'],
+  ])('is refused with a reason when X-Webhook-Signature is %s', async (value, reason) => {
+    const options = { secret: whsec, header: 'x-webhook-signature' } as const;
+    expect(await reasonOf(withHeader('x-webhook-signature', value), options)).toBe(reason);
+  });
+
+  it('is refused by a WebhookVerificationError and nothing else, whatever it holds', async () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('v1,', 'v1a,AAAA', `v1a,${'A'.repeat(86)}==`, `t=${nowS()},v1=00`),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({
+          'webhook-id': text,
+          'webhook-timestamp': fc.oneof(text, fc.constant(String(nowS()))),
+          'webhook-signature': text,
+          'x-webhook-signature': text,
+        }),
+        text,
+        fc.constantFrom('webhook-signature' as const, 'x-webhook-signature' as const),
+        async (headers, given, header) => {
+          const options = { secret: [whsec, whpk], header };
+          expect(await reasonOf({ headers, body: given }, options)).not.toBe('accepted');
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
   it('is refused with words that hold no secret, and a status that makes Posthorn retry what may pass', async () => {
     const error = await refusalOf(signedAsSent({ secrets: [ed25519] }), { secret: whsec });
     expect(error).toMatchObject({ name: 'WebhookVerificationError', status: 401 });
     expect(error.message).toBe(
       'No signature in webhook-signature fits: they are Ed25519 signatures (v1a), which need the public key (whpk_…)',
     );
+    const parts = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map(async (name) => {
+      const { message } = await refusalOf(without(name), { secret: whsec });
+      return message;
+    });
+    const removed =
+      'is missing: the request does not come from Posthorn, or something on the way has removed it';
+    expect(await Promise.all(parts)).toEqual([
+      `webhook-id ${removed}`,
+      `webhook-timestamp ${removed}`,
+      'webhook-signature is missing: the webhook has no secret, or the request does not come from Posthorn',
+    ]);
     const old = await refusalOf(signedAsSent({ secrets: [whsec], ageS: 400 }), { secret: whsec });
     expect(old.status).toBe(503);
     expect(old.message).toMatch(

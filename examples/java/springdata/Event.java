@@ -27,6 +27,7 @@ class Event {
   String eventType;
 
   @JdbcTypeCode(SqlTypes.JSON)
+  @Column(columnDefinition = "text")
   Map<String, Object> body;
 
   protected Event() {}

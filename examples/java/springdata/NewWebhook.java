@@ -12,6 +12,7 @@ abstract class NewWebhook {
   String url;
 
   @JdbcTypeCode(SqlTypes.JSON)
+  @Column(columnDefinition = "text")
   Map<String, Object> body;
 
   @JdbcTypeCode(SqlTypes.JSON)

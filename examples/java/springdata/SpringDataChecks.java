@@ -7,6 +7,9 @@ import checks.Database;
 import jakarta.persistence.EntityManagerFactory;
 import java.io.StringWriter;
 import java.math.BigDecimal;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.Statement;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -18,13 +21,16 @@ import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.dao.DataIntegrityViolationException;
-import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.transaction.support.TransactionTemplate;
 
 @SpringBootApplication
 public class SpringDataChecks {
   public static void main(String[] names) throws Exception {
     Database database = Database.fromEnvironment();
+    try (Connection db = DriverManager.getConnection(database.url(), database.user(), database.password());
+        Statement statement = db.createStatement()) {
+      statement.execute(Checks.ORDERS);
+    }
     try (ConfigurableApplicationContext shop = new SpringApplicationBuilder(SpringDataChecks.class)
         .web(WebApplicationType.NONE)
         .logStartupInfo(false)
@@ -34,10 +40,9 @@ public class SpringDataChecks {
             "spring.datasource.url", database.url(),
             "spring.datasource.username", database.user(),
             "spring.datasource.password", database.password(),
-            "spring.jpa.hibernate.ddl-auto", "none",
+            "spring.jpa.hibernate.ddl-auto", "validate",
             "spring.jpa.properties.hibernate.jdbc.batch_size", "500"))
         .run()) {
-      shop.getBean(JdbcTemplate.class).execute(Checks.ORDERS);
       checks(shop, database).run(names);
     }
   }

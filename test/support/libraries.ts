@@ -5,7 +5,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import postgres from 'postgres';
 import { createPool } from 'slonik';
-import type { Transaction } from '../../src/producer/index.ts';
+import type { Transaction } from '../../src/transaction/transaction.ts';
 
 // The libraries by which programs talk to Postgres, each with a transaction of its own kind.
 

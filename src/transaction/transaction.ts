@@ -1,6 +1,5 @@
 // Pure: no I/O, no clock, no randomness.
 
-import type { Statement } from './statements.ts';
 import { call, has, isThing, type Thing } from './thing.ts';
 import { unknownTransaction } from './unknown-transaction.ts';
 
@@ -65,6 +64,15 @@ interface MikroOrm {
   getConnection(): object;
 }
 
+/**
+ * A statement with one parameter, a text. Every client can send one text as it is, while each has its own ways with null,
+ * arrays, dates and jsonb. The statement has no other "$" or "?", which some clients replace.
+ */
+export interface Statement {
+  readonly text: string;
+  readonly parameter: string;
+}
+
 /** Runs a statement in a transaction. The result is as the library gives it. */
 export type Run = (statement: Statement) => unknown;
 
@@ -80,6 +88,12 @@ export function runnerOf(caller: string, given: unknown): Run {
     if (kind !== undefined) return (statement) => kind.run(given, statement, caller);
   }
   throw unknownTransaction(caller, given);
+}
+
+/** The rows in a result; undefined if there are none. Most libraries resolve to the rows, some to an object that has them. */
+export function rowsIn(result: unknown): readonly unknown[] | undefined {
+  const rows = Array.isArray(result) ? result : (result as { rows?: unknown } | null)?.rows;
+  return Array.isArray(rows) ? rows : undefined;
 }
 
 interface Kind {
