@@ -1961,6 +1961,11 @@ CREATE OR REPLACE FUNCTION posthorn.insert_new_event()
 AS $function$
 declare
   new_id uuid := case when new.id is null then posthorn.uuid_v7() else posthorn.id_to_take(new.id) end;
+  -- The client sends the same row again, with its own id and its key.
+  is_again boolean := new.id is not null and new.idempotency_key is not null and exists (
+    select
+    from posthorn.idempotency_keys as k
+    where k.tenant = coalesce(new.tenant, '') and k.key = new.idempotency_key and k.outbox_id = new.id);
 begin
   new.tenant := coalesce(new.tenant, '');
   new.content_type := coalesce(new.content_type, 'application/json');
@@ -1971,7 +1976,7 @@ begin
 
   if new.idempotency_key is not null then
     new.id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
-    if new.id <> new_id then
+    if is_again or new.id <> new_id then
       new.created_at := posthorn.uuid_time(new.id);
       return new;
     end if;
@@ -1998,6 +2003,11 @@ CREATE OR REPLACE FUNCTION posthorn.insert_new_webhook()
 AS $function$
 declare
   new_id uuid := case when new.id is null then posthorn.uuid_v7() else posthorn.id_to_take(new.id) end;
+  -- The client sends the same row again, with its own id and its key.
+  is_again boolean := new.id is not null and new.idempotency_key is not null and exists (
+    select
+    from posthorn.idempotency_keys as k
+    where k.tenant = coalesce(new.tenant, '') and k.key = new.idempotency_key and k.outbox_id = new.id);
 begin
   new.tenant := coalesce(new.tenant, '');
   new.content_type := coalesce(new.content_type, 'application/json');
@@ -2008,7 +2018,7 @@ begin
 
   if new.idempotency_key is not null then
     new.id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
-    if new.id <> new_id then
+    if is_again or new.id <> new_id then
       new.created_at := posthorn.uuid_time(new.id);
       return new;
     end if;

@@ -137,6 +137,13 @@ describe.each(views)('%s', (view, needed) => {
     expect(rows).toEqual([{ n: 1 }]);
   });
 
+  it('inserts nothing for the same row again, with the id of the client', async () => {
+    const given = { ...needed, id: await uuidV7(), idempotency_key: `${view} with an id` };
+    const first = await insert(view, given);
+    expect(first['id']).toBe(given.id);
+    expect(await insert(view, given)).toMatchObject({ id: given.id });
+  });
+
   it('takes many rows in a statement, and a key twice among them', async () => {
     const names = Object.keys(needed);
     const { rows } = await shop.query<{ id: string }>(
