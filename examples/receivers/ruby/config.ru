@@ -11,7 +11,7 @@ max_bytes = 1024 * 1024
 run(lambda do |env|
   request = Rack::Request.new(env)
   # The body as it came: what is signed is the bytes, not the JSON.
-  body = request.body.read(max_bytes + 1).to_s
+  body = request.body&.read(max_bytes + 1).to_s
   next [413, {}, []] if body.bytesize > max_bytes
 
   headers = %w[webhook-id webhook-timestamp webhook-signature].to_h do |name|
