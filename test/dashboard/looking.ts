@@ -8,12 +8,16 @@ export async function holds(page: Page, condition: string): Promise<void> {
   await eventually(async () => await page.evaluate<boolean>(condition), condition);
 }
 
-/** Opens all that can be opened, by one call and not by a click of the mouse for each. */
+/** Opens all that can be opened, also what appears meanwhile, by one call and not by a click of the mouse for each. */
 export async function openAll(page: Page): Promise<void> {
-  await page.evaluate(
-    `{ for (const summary of document.querySelectorAll('details:not([open]) > summary')) summary.click(); } undefined`,
+  await holds(
+    page,
+    `(() => {
+      const closed = [...document.querySelectorAll('details:not([open]) > summary')];
+      for (const summary of closed) summary.click();
+      return closed.length === 0;
+    })()`,
   );
-  await holds(page, `document.querySelector('details:not([open])') === null`);
 }
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8');
