@@ -1961,6 +1961,7 @@ CREATE OR REPLACE FUNCTION posthorn.insert_new_event()
 AS $function$
 declare
   new_id uuid := case when new.id is null then posthorn.uuid_v7() else posthorn.id_to_take(new.id) end;
+  known_id uuid;
 begin
   new.tenant := coalesce(new.tenant, '');
   new.content_type := coalesce(new.content_type, 'application/json');
@@ -1970,8 +1971,9 @@ begin
   end if;
 
   if new.idempotency_key is not null then
-    new.id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
-    if new.id <> new_id then
+    known_id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
+    if known_id is distinct from new_id then
+      new.id := coalesce(known_id, new_id);
       new.created_at := posthorn.uuid_time(new.id);
       return new;
     end if;
@@ -1998,6 +2000,7 @@ CREATE OR REPLACE FUNCTION posthorn.insert_new_webhook()
 AS $function$
 declare
   new_id uuid := case when new.id is null then posthorn.uuid_v7() else posthorn.id_to_take(new.id) end;
+  known_id uuid;
 begin
   new.tenant := coalesce(new.tenant, '');
   new.content_type := coalesce(new.content_type, 'application/json');
@@ -2007,8 +2010,9 @@ begin
   end if;
 
   if new.idempotency_key is not null then
-    new.id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
-    if new.id <> new_id then
+    known_id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
+    if known_id is distinct from new_id then
+      new.id := coalesce(known_id, new_id);
       new.created_at := posthorn.uuid_time(new.id);
       return new;
     end if;
@@ -4240,6 +4244,11 @@ AS $function$
 declare
   known_id uuid;
 begin
+  -- No index could hold it. The rules of the outbox refuse the row, and say why.
+  if octet_length(use_idempotency_key.key) > 255 or octet_length(use_idempotency_key.tenant) > 255 then
+    return new_id;
+  end if;
+
   loop
     insert into posthorn.idempotency_keys as k (tenant, key, outbox_id, expires_at)
     values (use_idempotency_key.tenant, use_idempotency_key.key, new_id, now() + interval '7 days')
@@ -4255,7 +4264,7 @@ begin
     where k.tenant = use_idempotency_key.tenant and k.key = use_idempotency_key.key;
     -- If the key was pruned in between, it is not found, and is free.
     if found then
-      return known_id;
+      return nullif(known_id, new_id);
     end if;
   end loop;
 end

@@ -137,6 +137,15 @@ describe.each(views)('%s', (view, needed) => {
     expect(rows).toEqual([{ n: 1 }]);
   });
 
+  it('inserts nothing for a known idempotency key that comes with the id of the first', async () => {
+    const given = { ...needed, id: await uuidV7(), idempotency_key: `${view} same id` };
+    await insert(view, given);
+    expect(await insert(view, given, { rest: 'on conflict do nothing' })).toMatchObject(given);
+    // The id alone is not enough: this is another row.
+    const other = { ...given, idempotency_key: `${view} other key` };
+    await expect(insert(view, other)).rejects.toMatchObject({ code: '23505' });
+  });
+
   it('takes many rows in a statement, and a key twice among them', async () => {
     const names = Object.keys(needed);
     const { rows } = await shop.query<{ id: string }>(
@@ -251,6 +260,24 @@ it('a key is the same in new_webhooks, enqueue() and the outbox', async () => {
     message: 'duplicate key value violates unique constraint "outbox_idempotency_key_is_unique"',
     detail: 'Key (tenant, idempotency_key)=(, everywhere) already exists.',
   });
+});
+
+it('a key, or its tenant, that no index could hold is refused by the rule', async () => {
+  // Postgres does not compress it to the size that an index takes.
+  const long = Array.from({ length: 3_000 }, (_, n) => ((n * 7_919) % 1e6).toString(36)).join('');
+  for (const [constraint, given] of [
+    ['outbox_idempotency_key_is_1_to_255_printable_ascii', { idempotency_key: long }],
+    ['outbox_tenant_is_at_most_255_bytes', { tenant: long, idempotency_key: 'a' }],
+  ] as const) {
+    const refused = { code: '23514', constraint };
+    await expect(insert('new_webhooks', { url, body, ...given })).rejects.toMatchObject(refused);
+    const { tenant = '', idempotency_key: key } = { tenant: undefined, ...given };
+    const enqueued = shop.query(
+      'select posthorn.enqueue(url => $1, body => $2, tenant => $3, idempotency_key => $4)',
+      [url, body, tenant, key],
+    );
+    await expect(enqueued).rejects.toMatchObject(refused);
+  }
 });
 
 it('an event of new_events goes to those who subscribe, and of the tenant "*" to all', async () => {

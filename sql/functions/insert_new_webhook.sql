@@ -7,6 +7,7 @@ create or replace function posthorn.insert_new_webhook() returns trigger
   as $$
 declare
   new_id uuid := case when new.id is null then posthorn.uuid_v7() else posthorn.id_to_take(new.id) end;
+  known_id uuid;
 begin
   new.tenant := coalesce(new.tenant, '');
   new.content_type := coalesce(new.content_type, 'application/json');
@@ -16,8 +17,9 @@ begin
   end if;
 
   if new.idempotency_key is not null then
-    new.id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
-    if new.id <> new_id then
+    known_id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
+    if known_id is distinct from new_id then
+      new.id := coalesce(known_id, new_id);
       new.created_at := posthorn.uuid_time(new.id);
       return new;
     end if;
