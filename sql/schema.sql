@@ -1963,6 +1963,14 @@ declare
   new_id uuid := case when new.id is null then posthorn.uuid_v7() else posthorn.id_to_take(new.id) end;
   known_id uuid;
 begin
+  -- An endpoint that is enabled again reads what it has missed by ids, from a minute before it was disabled on. It would pass an
+  -- event with an older id. An id that is there already stays, so that it is refused.
+  if posthorn.uuid_time(new_id) < clock_timestamp() - interval '30 seconds'
+    and not exists (select from posthorn.outbox as o where o.id = new_id)
+  then
+    new_id := posthorn.uuid_v7();
+  end if;
+
   new.tenant := coalesce(new.tenant, '');
   new.content_type := coalesce(new.content_type, 'application/json');
   new.priority := coalesce(new.priority, 'normal');
@@ -5345,7 +5353,7 @@ comment on column posthorn.new_events.event_type is 'Words with dots between the
 
 comment on column posthorn.new_events.headers is 'Request headers: a JSON object of strings. NULL, JSON null and [] mean none.';
 
-comment on column posthorn.new_events.id is 'Leave it out or NULL. A UUID v7 of today is taken; any other id is replaced, and RETURNING shows which it became.';
+comment on column posthorn.new_events.id is 'Leave it out or NULL. A UUID v7 of the last 30 seconds is taken; any other id is replaced, and RETURNING shows which it became.';
 
 comment on column posthorn.new_events.idempotency_key is 'At most one webhook or event per key of a tenant, for 7 days: a known key inserts nothing, and RETURNING shows the id of the first.';
 

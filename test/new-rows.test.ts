@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
-import { recipientsOf, subscriber } from './support/events.ts';
+import { catchUpAll, recipientsOf, subscriber } from './support/events.ts';
 import { createTestRoles, type TestRoles } from './support/roles.ts';
 import { forEachTest } from './support/world.ts';
 
@@ -49,10 +49,15 @@ async function insert(
   return rows[0];
 }
 
-const uuidV7 = async () => {
-  const { rows } = await database.pool.query<{ id: string }>('select posthorn.uuid_v7() as id');
+/** As a client makes it that has made it some time ago. */
+async function uuidV7(ageMs = 0): Promise<string> {
+  const { rows } = await database.pool.query<{ id: string }>(
+    `select overlay(posthorn.uuid_v7()::text
+       placing left(posthorn.uuid_floor(clock_timestamp() - make_interval(secs => $1))::text, 13) from 1)::uuid as id`,
+    [ageMs / 1_000],
+  );
   return rows[0]?.id ?? '';
-};
+}
 
 async function inOutbox(id: unknown): Promise<Record<string, unknown> | undefined> {
   const { rows } = await database.pool.query('select * from posthorn.outbox where id = $1', [id]);
@@ -110,6 +115,13 @@ describe.each(views)('%s', (view, needed) => {
       expect(returned['id']).not.toBe(id);
       expect(await inOutbox(returned['id'])).toMatchObject({ body });
     }
+  });
+
+  it('takes a UUID v7 of a minute ago for a webhook, and not for an event', async () => {
+    const id = await uuidV7(60_000);
+    const returned = await insert(view, { ...needed, id });
+    expect(returned['id'] === id).toBe(view === 'new_webhooks');
+    expect(await inOutbox(returned['id'])).toMatchObject({ body });
   });
 
   it('refuses an id that is there already', async () => {
@@ -278,6 +290,33 @@ it('a key, or its tenant, that no index could hold is refused by the rule', asyn
     );
     await expect(enqueued).rejects.toMatchObject(refused);
   }
+});
+
+it('an event of new_events with an id from before its endpoint was disabled is caught up with', async () => {
+  const endpoint = await subscriber(database, { tenant: 'cedar' });
+  await endpoint.set({ status: 'disabled' });
+  const id = await uuidV7(3_600_000);
+  const event = await insert('new_events', { tenant: 'cedar', event_type: 'a', body, id });
+  expect(await recipientsOf(database, String(event['id']))).toEqual([]);
+  await endpoint.set({ status: 'active' });
+  await catchUpAll(database.pool);
+  expect(await recipientsOf(database, String(event['id']))).toEqual([endpoint.id]);
+});
+
+it('an event of new_events that is there already is refused, or known by its key, however old its id is', async () => {
+  const event = {
+    event_type: 'a',
+    body,
+    id: await uuidV7(60_000),
+    idempotency_key: 'a minute ago',
+  };
+  await database.pool.query(
+    'insert into posthorn.outbox (id, event_type, body, idempotency_key) values ($1, $2, $3, $4)',
+    [event.id, event.event_type, body, event.idempotency_key],
+  );
+  expect(await insert('new_events', event)).toMatchObject({ id: event.id });
+  const withoutKey = insert('new_events', { ...event, idempotency_key: null });
+  await expect(withoutKey).rejects.toMatchObject({ code: '23505' });
 });
 
 it('an event of new_events goes to those who subscribe, and of the tenant "*" to all', async () => {
