@@ -1961,12 +1961,16 @@ CREATE OR REPLACE FUNCTION posthorn.insert_new_event()
 AS $function$
 declare
   new_id uuid := case when new.id is null then posthorn.uuid_v7() else posthorn.id_to_take(new.id) end;
-  -- The client sends the same row again, with its own id and its key.
-  is_again boolean := new.id is not null and new.idempotency_key is not null and exists (
-    select
-    from posthorn.idempotency_keys as k
-    where k.tenant = coalesce(new.tenant, '') and k.key = new.idempotency_key and k.outbox_id = new.id);
+  known_id uuid;
 begin
+  -- An endpoint that is enabled again reads what it has missed by ids, from a minute before it was disabled on. It would pass an
+  -- event with an older id. An id that is there already stays, so that it is refused.
+  if posthorn.uuid_time(new_id) < clock_timestamp() - interval '30 seconds'
+    and not exists (select from posthorn.outbox as o where o.id = new_id)
+  then
+    new_id := posthorn.uuid_v7();
+  end if;
+
   new.tenant := coalesce(new.tenant, '');
   new.content_type := coalesce(new.content_type, 'application/json');
   new.priority := coalesce(new.priority, 'normal');
@@ -1975,8 +1979,9 @@ begin
   end if;
 
   if new.idempotency_key is not null then
-    new.id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
-    if is_again or new.id <> new_id then
+    known_id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
+    if known_id is distinct from new_id then
+      new.id := coalesce(known_id, new_id);
       new.created_at := posthorn.uuid_time(new.id);
       return new;
     end if;
@@ -2003,11 +2008,7 @@ CREATE OR REPLACE FUNCTION posthorn.insert_new_webhook()
 AS $function$
 declare
   new_id uuid := case when new.id is null then posthorn.uuid_v7() else posthorn.id_to_take(new.id) end;
-  -- The client sends the same row again, with its own id and its key.
-  is_again boolean := new.id is not null and new.idempotency_key is not null and exists (
-    select
-    from posthorn.idempotency_keys as k
-    where k.tenant = coalesce(new.tenant, '') and k.key = new.idempotency_key and k.outbox_id = new.id);
+  known_id uuid;
 begin
   new.tenant := coalesce(new.tenant, '');
   new.content_type := coalesce(new.content_type, 'application/json');
@@ -2017,8 +2018,9 @@ begin
   end if;
 
   if new.idempotency_key is not null then
-    new.id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
-    if is_again or new.id <> new_id then
+    known_id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
+    if known_id is distinct from new_id then
+      new.id := coalesce(known_id, new_id);
       new.created_at := posthorn.uuid_time(new.id);
       return new;
     end if;
@@ -4250,6 +4252,11 @@ AS $function$
 declare
   known_id uuid;
 begin
+  -- No index could hold it. The rules of the outbox refuse the row, and say why.
+  if octet_length(use_idempotency_key.key) > 255 or octet_length(use_idempotency_key.tenant) > 255 then
+    return new_id;
+  end if;
+
   loop
     insert into posthorn.idempotency_keys as k (tenant, key, outbox_id, expires_at)
     values (use_idempotency_key.tenant, use_idempotency_key.key, new_id, now() + interval '7 days')
@@ -4265,7 +4272,7 @@ begin
     where k.tenant = use_idempotency_key.tenant and k.key = use_idempotency_key.key;
     -- If the key was pruned in between, it is not found, and is free.
     if found then
-      return known_id;
+      return nullif(known_id, new_id);
     end if;
   end loop;
 end
@@ -5346,7 +5353,7 @@ comment on column posthorn.new_events.event_type is 'Words with dots between the
 
 comment on column posthorn.new_events.headers is 'Request headers: a JSON object of strings. NULL, JSON null and [] mean none.';
 
-comment on column posthorn.new_events.id is 'Leave it out or NULL. A UUID v7 of today is taken; any other id is replaced, and RETURNING shows which it became.';
+comment on column posthorn.new_events.id is 'Leave it out or NULL. A UUID v7 of the last 30 seconds is taken; any other id is replaced, and RETURNING shows which it became.';
 
 comment on column posthorn.new_events.idempotency_key is 'At most one webhook or event per key of a tenant, for 7 days: a known key inserts nothing, and RETURNING shows the id of the first.';
 

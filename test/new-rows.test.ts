@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
-import { recipientsOf, subscriber } from './support/events.ts';
+import { catchUpAll, recipientsOf, subscriber } from './support/events.ts';
 import { createTestRoles, type TestRoles } from './support/roles.ts';
 import { forEachTest } from './support/world.ts';
 
@@ -49,10 +49,15 @@ async function insert(
   return rows[0];
 }
 
-const uuidV7 = async () => {
-  const { rows } = await database.pool.query<{ id: string }>('select posthorn.uuid_v7() as id');
+/** As a client makes it that has made it some time ago. */
+async function uuidV7(ageMs = 0): Promise<string> {
+  const { rows } = await database.pool.query<{ id: string }>(
+    `select overlay(posthorn.uuid_v7()::text
+       placing left(posthorn.uuid_floor(clock_timestamp() - make_interval(secs => $1))::text, 13) from 1)::uuid as id`,
+    [ageMs / 1_000],
+  );
   return rows[0]?.id ?? '';
-};
+}
 
 async function inOutbox(id: unknown): Promise<Record<string, unknown> | undefined> {
   const { rows } = await database.pool.query('select * from posthorn.outbox where id = $1', [id]);
@@ -112,6 +117,13 @@ describe.each(views)('%s', (view, needed) => {
     }
   });
 
+  it('takes a UUID v7 of a minute ago for a webhook, and not for an event', async () => {
+    const id = await uuidV7(60_000);
+    const returned = await insert(view, { ...needed, id });
+    expect(returned['id'] === id).toBe(view === 'new_webhooks');
+    expect(await inOutbox(returned['id'])).toMatchObject({ body });
+  });
+
   it('refuses an id that is there already', async () => {
     const id = await uuidV7();
     await insert(view, { ...needed, id });
@@ -137,11 +149,13 @@ describe.each(views)('%s', (view, needed) => {
     expect(rows).toEqual([{ n: 1 }]);
   });
 
-  it('inserts nothing for the same row again, with the id of the client', async () => {
-    const given = { ...needed, id: await uuidV7(), idempotency_key: `${view} with an id` };
-    const first = await insert(view, given);
-    expect(first['id']).toBe(given.id);
-    expect(await insert(view, given)).toMatchObject({ id: given.id });
+  it('inserts nothing for a known idempotency key that comes with the id of the first', async () => {
+    const given = { ...needed, id: await uuidV7(), idempotency_key: `${view} same id` };
+    await insert(view, given);
+    expect(await insert(view, given, { rest: 'on conflict do nothing' })).toMatchObject(given);
+    // The id alone is not enough: this is another row.
+    const other = { ...given, idempotency_key: `${view} other key` };
+    await expect(insert(view, other)).rejects.toMatchObject({ code: '23505' });
   });
 
   it('takes many rows in a statement, and a key twice among them', async () => {
@@ -258,6 +272,51 @@ it('a key is the same in new_webhooks, enqueue() and the outbox', async () => {
     message: 'duplicate key value violates unique constraint "outbox_idempotency_key_is_unique"',
     detail: 'Key (tenant, idempotency_key)=(, everywhere) already exists.',
   });
+});
+
+it('a key, or its tenant, that no index could hold is refused by the rule', async () => {
+  // Postgres does not compress it to the size that an index takes.
+  const long = Array.from({ length: 3_000 }, (_, n) => ((n * 7_919) % 1e6).toString(36)).join('');
+  for (const [constraint, given] of [
+    ['outbox_idempotency_key_is_1_to_255_printable_ascii', { idempotency_key: long }],
+    ['outbox_tenant_is_at_most_255_bytes', { tenant: long, idempotency_key: 'a' }],
+  ] as const) {
+    const refused = { code: '23514', constraint };
+    await expect(insert('new_webhooks', { url, body, ...given })).rejects.toMatchObject(refused);
+    const { tenant = '', idempotency_key: key } = { tenant: undefined, ...given };
+    const enqueued = shop.query(
+      'select posthorn.enqueue(url => $1, body => $2, tenant => $3, idempotency_key => $4)',
+      [url, body, tenant, key],
+    );
+    await expect(enqueued).rejects.toMatchObject(refused);
+  }
+});
+
+it('an event of new_events with an id from before its endpoint was disabled is caught up with', async () => {
+  const endpoint = await subscriber(database, { tenant: 'cedar' });
+  await endpoint.set({ status: 'disabled' });
+  const id = await uuidV7(3_600_000);
+  const event = await insert('new_events', { tenant: 'cedar', event_type: 'a', body, id });
+  expect(await recipientsOf(database, String(event['id']))).toEqual([]);
+  await endpoint.set({ status: 'active' });
+  await catchUpAll(database.pool);
+  expect(await recipientsOf(database, String(event['id']))).toEqual([endpoint.id]);
+});
+
+it('an event of new_events that is there already is refused, or known by its key, however old its id is', async () => {
+  const event = {
+    event_type: 'a',
+    body,
+    id: await uuidV7(60_000),
+    idempotency_key: 'a minute ago',
+  };
+  await database.pool.query(
+    'insert into posthorn.outbox (id, event_type, body, idempotency_key) values ($1, $2, $3, $4)',
+    [event.id, event.event_type, body, event.idempotency_key],
+  );
+  expect(await insert('new_events', event)).toMatchObject({ id: event.id });
+  const withoutKey = insert('new_events', { ...event, idempotency_key: null });
+  await expect(withoutKey).rejects.toMatchObject({ code: '23505' });
 });
 
 it('an event of new_events goes to those who subscribe, and of the tenant "*" to all', async () => {

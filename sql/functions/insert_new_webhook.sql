@@ -7,11 +7,7 @@ create or replace function posthorn.insert_new_webhook() returns trigger
   as $$
 declare
   new_id uuid := case when new.id is null then posthorn.uuid_v7() else posthorn.id_to_take(new.id) end;
-  -- The client sends the same row again, with its own id and its key.
-  is_again boolean := new.id is not null and new.idempotency_key is not null and exists (
-    select
-    from posthorn.idempotency_keys as k
-    where k.tenant = coalesce(new.tenant, '') and k.key = new.idempotency_key and k.outbox_id = new.id);
+  known_id uuid;
 begin
   new.tenant := coalesce(new.tenant, '');
   new.content_type := coalesce(new.content_type, 'application/json');
@@ -21,8 +17,9 @@ begin
   end if;
 
   if new.idempotency_key is not null then
-    new.id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
-    if is_again or new.id <> new_id then
+    known_id := posthorn.use_idempotency_key(new.tenant, new.idempotency_key, new_id);
+    if known_id is distinct from new_id then
+      new.id := coalesce(known_id, new_id);
       new.created_at := posthorn.uuid_time(new.id);
       return new;
     end if;

@@ -16,7 +16,7 @@ select
 where false;
 
 comment on view posthorn.new_events is 'For ORMs: INSERT events here, in your own transaction. Shows no rows; read posthorn.events.';
-comment on column posthorn.new_events.id is 'Leave it out or NULL. A UUID v7 of today is taken; any other id is replaced, and RETURNING shows which it became.';
+comment on column posthorn.new_events.id is 'Leave it out or NULL. A UUID v7 of the last 30 seconds is taken; any other id is replaced, and RETURNING shows which it became.';
 comment on column posthorn.new_events.tenant is 'Your own id of the customer whose endpoints receive it; * is all tenants. NULL or empty: the application itself.';
 comment on column posthorn.new_events.event_type is 'Words with dots between them, such as order.paid. Required.';
 comment on column posthorn.new_events.body is 'What is sent, byte for byte: text up to 1 MiB. Required.';

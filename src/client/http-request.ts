@@ -68,22 +68,27 @@ function queryOf(fields: Fields): string {
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
 }
 
-/** A key of the caller stays. One that is made up for a single webhook or event is a header. */
+/**
+ * A key of the caller stays, also one that the API refuses: with another in its place, what the caller sends twice would be two.
+ * One that is made up for a single webhook or event is a header.
+ */
 function withKeys(
   operation: Operation,
   { fields, makeKey }: { readonly fields: Fields; readonly makeKey: (() => string) | undefined },
 ): { readonly key?: string; readonly body: Fields } {
   if (operation.keys === undefined || makeKey === undefined) return { body: fields };
   if (operation.keys === 'one') {
-    return isKey(fields['idempotency_key']) ? { body: fields } : { key: makeKey(), body: fields };
+    return isMissing(fields['idempotency_key'])
+      ? { key: makeKey(), body: fields }
+      : { body: fields };
   }
   const { events } = fields;
   if (!Array.isArray(events)) return { body: fields };
   const made = makeKey();
   const withKey = (event: unknown, index: number) =>
-    isKey(Object(event).idempotency_key)
-      ? event
-      : { ...Object(event), idempotency_key: `${made}-${index}` };
+    typeof event === 'object' && event !== null && isMissing(Reflect.get(event, 'idempotency_key'))
+      ? { ...event, idempotency_key: `${made}-${index}` }
+      : event;
   return { body: { ...fields, events: events.map(withKey) } };
 }
 
@@ -95,6 +100,10 @@ function hasKeys({ keys }: Operation, fields: Fields): boolean {
     Array.isArray(events) &&
     events.every((event) => isKey(Object(event).idempotency_key))
   );
+}
+
+function isMissing(value: unknown): boolean {
+  return value === undefined || value === null;
 }
 
 function isKey(value: unknown): boolean {

@@ -66,7 +66,9 @@ function refusalIn(
   // The innermost is closest to what Postgres said. Prisma has the code of an adapter's error as originalCode.
   const innermost = [...chain].reverse();
   const [code, link] = firstOf(innermost, (one) =>
-    [one['originalCode'], one['code']].find((value) => refusing.test(`${value}`)),
+    [one['originalCode'], one['code'], slonikCodeOf(one)].find((value) =>
+      refusing.test(`${value}`),
+    ),
   );
   if (link === undefined) return undefined;
   const said = hide(textOf(link['originalMessage']) ?? textOf(link['message']) ?? '');
@@ -81,6 +83,11 @@ function refusalIn(
     constraint: named ?? quoted?.[1] ?? quoted?.[2],
     hint,
   });
+}
+
+/** Of a malformed value, Slonik keeps the message and no code. */
+function slonikCodeOf({ constructor: kind }: Thing): string | undefined {
+  return isThing(kind) && kind['name'] === 'InvalidInputError' ? '22P02' : undefined;
 }
 
 function firstOf<Value>(

@@ -124,8 +124,15 @@ function integer(name: string, value: unknown): number {
 }
 
 function dateText(sendAt: unknown): string {
-  if (sendAt instanceof Date && !Number.isNaN(sendAt.getTime())) return sendAt.toISOString();
-  throw new TypeError('The sendAt must be a valid Date: this is not one');
+  if (!(sendAt instanceof Date) || Number.isNaN(sendAt.getTime())) {
+    throw new TypeError('The sendAt must be a valid Date: this is not one');
+  }
+  const date = sendAt.toISOString();
+  // Postgres would take the digits of other years, +058885-…, for a time zone.
+  if (/^\d{4}-/.test(date)) return date;
+  throw new TypeError(
+    'The sendAt must be a Date of the years 0 to 9999: this is not one. Was it made of milliseconds?',
+  );
 }
 
 function kindOf(value: unknown): string {

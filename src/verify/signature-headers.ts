@@ -31,6 +31,7 @@ const mostSignatures = 10;
 /** Reads the signatures of a request. @throws WebhookVerificationError when there is none, or they cannot be read. */
 export function readSignatures(headers: HeadersGiven, header: SignatureHeader): Signed {
   const id = needed(headers, 'webhook-id');
+  checkId(id);
   const value = needed(headers, header);
   const signed =
     header === 'webhook-signature'
@@ -41,6 +42,18 @@ export function readSignatures(headers: HeadersGiven, header: SignatureHeader): 
   }
   if (signed.signatures.length > 0) return signed;
   throw malformed(`${header} must hold a signature of a kind that is known here: it does not`);
+}
+
+/**
+ * What is signed has no marks between id, time and body but dots. If the body begins with a number and a dot, all of it could be read
+ * with a part of the body as the time: as `<id>.<time>` and the rest, or, of x-webhook-signature, as `<time>` and the rest. No id of
+ * Posthorn is like that.
+ */
+function checkId(id: string): void {
+  if (!id.includes('.') && !/^\d+$/.test(id)) return;
+  throw malformed(
+    'webhook-id must have no dot, and be no number alone: the id is not one of Posthorn',
+  );
 }
 
 /** `v1,<base64> v1a,<base64>` over id.timestamp.body. Kinds that a later version of the standard may add are passed over. */

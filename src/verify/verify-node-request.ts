@@ -105,5 +105,7 @@ function readStream(stream: Stream, maxBytes: number): Promise<Uint8Array> {
       return;
     }
     for (const [event, listener] of Object.entries(listeners)) stream.on(event, listener);
+    // One that was paused, as by a middleware that waits for something, stays so until it is told.
+    stream.resume();
   });
 }

@@ -62,8 +62,8 @@ async function readFetchBody(request: FetchRequest, maxBytes: number): Promise<U
     const piece = value as Uint8Array;
     size += piece.byteLength;
     if (size > maxBytes) {
-      // Where that fails the request is gone already.
-      await reader.cancel().catch(() => {});
+      // Not awaited: a source may take as long as it likes. Where that fails the request is gone already.
+      reader.cancel().catch(() => {});
       throw tooLarge(maxBytes);
     }
     pieces.push(piece);

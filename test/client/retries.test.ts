@@ -6,7 +6,12 @@ import {
   type ReceivedRequest,
   startReceiver,
 } from '../../harness/receivers.ts';
-import { type ClientOptions, createClient, PosthornError } from '../../src/client/index.ts';
+import {
+  type ClientOptions,
+  createClient,
+  type Operations,
+  PosthornError,
+} from '../../src/client/index.ts';
 import { pause, retryDelayMs } from '../../src/client/retry.ts';
 import { serveTestApi, type TestApi } from '../api/served-api.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -121,6 +126,19 @@ it('events of a batch get a key each, and keep those that they have', async () =
   await using other = await answering([null]);
   await errorOf(clientOf(other, { makesKeys: false }).publishEvents({ events }));
   expect(other.requests).toHaveLength(1);
+});
+
+it('what the API will refuse as an event or a key is sent as it is, and gets no key of the client', async () => {
+  await using server = await answering([
+    answer(202, { body: JSON.stringify({ ids: [] }), headers: json }),
+  ]);
+  const event = { event_type: 'order.paid', body: 1 };
+  const events = [{ ...event, idempotency_key: 42 }, { ...event, idempotency_key: '' }, 'x', null];
+  const wrong = { events } as unknown as Operations['publishEvents']['request'];
+  await clientOf(server).publishEvents(wrong);
+  expect(server.requests.map(bodyOf)).toEqual([{ events }]);
+  await clientOf(server).sendWebhook({ url, body: 1, idempotency_key: '' });
+  expect(server.requests[1]?.headers['idempotency-key']).toBeUndefined();
 });
 
 it('what would do harm twice is not sent twice, except after a 429', async () => {

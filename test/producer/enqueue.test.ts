@@ -196,6 +196,8 @@ describe('is refused, and the transaction goes on,', () => {
     ['a BigInt in the body', { body: { a: 1n } }, 'body must be a JSON value'],
     ['a cycle in the body', { body: cycle }, 'body must be a JSON value'],
     ['an invalid date', { sendAt: new Date('no') }, 'sendAt must be a valid Date'],
+    ['a date of microseconds', { sendAt: new Date(1.8e15) }, 'Was it made of milliseconds?'],
+    ['a year before Christ', { sendAt: new Date(-1e14) }, 'of the years 0 to 9999'],
     ['NaN attempts', { maxAttempts: Number.NaN }, 'maxAttempts must be an integer'],
     ['a list of headers', { headers: [] }, 'headers must be an object: this is an array'],
   ])('%s', async (_what, part, message) => {

@@ -119,6 +119,20 @@ describe.each(Object.entries(libraries))('%s', (name, open) => {
     }
   });
 
+  it('says that a value is malformed', async () => {
+    for (const [part, code] of [
+      [{ endpointId: 'none' }, '22P02'],
+      [{ url, maxAttempts: 1e12 }, '22003'],
+    ] as const) {
+      const webhook = { ...part, body: `card 4111 ${odd}`, secret };
+      const refused = library.transaction((tx) => enqueue(tx, webhook));
+      const error: unknown = await refused.catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(RefusedError);
+      expect(error).toMatchObject({ code, constraint: undefined });
+      expect(whole(error)).not.toMatch(/4111|whsec_|dGhpcyB|json_to_recordset/);
+    }
+  });
+
   it("passes on the library's own errors, without the body and the secret", async () => {
     const outcome = library.transaction(async (tx) => {
       await enqueue(tx, { url: 'ftp://x', body: '1' }).catch(() => {});

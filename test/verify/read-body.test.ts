@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { Readable } from 'node:stream';
 import { serve } from '@hono/node-server';
 import express from 'express';
 import Fastify from 'fastify';
@@ -130,6 +131,15 @@ describe('a request of fetch', () => {
     expect(await reasonOf(verifyRequest(unread, options))).toBe('body_too_large');
   });
 
+  it('that is too large is refused, also if its source does not let itself be ended', async () => {
+    const stubborn = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(1_000)),
+      cancel: () => new Promise(() => {}),
+    });
+    const refused = verifyRequest(request({ body: stubborn }), { secret, maxBytes: 10 });
+    expect(await reasonOf(refused)).toBe('body_too_large');
+  });
+
   it('may have as many bytes as the limit says', async () => {
     const maxBytes = Buffer.byteLength(body);
     const exact = { secret, maxBytes };
@@ -192,6 +202,13 @@ describe('a request of Node', () => {
       socket.destroy(),
     );
     expect(await reason.promise).toBe('incomplete_body');
+  });
+
+  it('that was paused is read', async () => {
+    const signed = signedAsSent({ secrets: [secret] });
+    const request = Object.assign(Readable.from([Buffer.from(body)]), { headers: signed.headers });
+    request.pause();
+    expect((await verifyNodeRequest(request, { secret })).id).toBe(id);
   });
 
   it('that is no request is a TypeError', async () => {

@@ -208,6 +208,21 @@ describe('a request that is not genuine', () => {
     expect(await reasonOf(request, { secret: whsec })).toBe(reason);
   });
 
+  it('is refused when a part of the body is passed off as its time', async () => {
+    const later = nowS() + 86_400;
+    const { headers: sent } = signedAsSent({ secrets: [whsec], text: `${later}.text` });
+    const time = sent['webhook-timestamp'] ?? '';
+    const dated = Buffer.from(sent['x-webhook-signature']?.split('v1=')[1] ?? '', 'hex');
+    for (const forged of [
+      { 'webhook-id': `${id}.${time}`, 'webhook-signature': sent['webhook-signature'] },
+      { 'webhook-id': time, 'webhook-signature': `v1,${dated.toString('base64')}` },
+    ]) {
+      const request = { headers: { ...forged, 'webhook-timestamp': `${later}` }, body: 'text' };
+      const options = { secret: whsec, json: false, nowMs: () => later * 1_000 };
+      expect(await reasonOf(request, options)).toBe('malformed_header');
+    }
+  });
+
   it.each<[string, VerificationReason]>([
     ['nonsense', 'malformed_header'],
     ['t=now,v1=00', 'malformed_header'],
