@@ -135,6 +135,20 @@ describe('the last quarter', () => {
     expect(book.choose(1_000, 10)).toEqual([]);
     expect(book.usualGroupSlots).toBe(0);
     expect(book.limitOf([], 100)).toBe(0);
+    expect(book.offer(10).maxFound).toBe(0);
+  });
+
+  it('is not for what a claim finds in the place of what it wishes for', () => {
+    const book = bookWith([...hanging, o]);
+    endAll(book, beginIn(book, o, { count: 1 }), { answered: true });
+    for (const groups of hanging.slice(0, 23)) beginIn(book, groups, { count: 16 });
+    const wishes = book.choose(40, 10);
+    const wished = (isTrusted: boolean) =>
+      wishes
+        .filter(({ groups }) => (groups.origin === 'o') === isTrusted)
+        .reduce((sum, { quota }) => sum + quota, 0);
+    expect(wished(true)).toBeGreaterThan(0);
+    expect(book.offer(10).maxFound).toBe(16 - wished(false));
   });
 
   it('is for those that have answered lately, up to an equal share', () => {

@@ -118,7 +118,13 @@ describe('a claim', () => {
 });
 
 describe('a claim gives lanes that it discovers', () => {
-  const sevenEach = (places: readonly { lane: number; origin: number; tenant_key?: number }[]) =>
+  interface Planted {
+    readonly lane: number;
+    readonly origin: number;
+    readonly tenant_key?: number;
+    readonly priority?: number;
+  }
+  const sevenEach = (places: readonly Planted[]) =>
     plantQueue(
       database,
       places.flatMap((place) =>
@@ -160,9 +166,31 @@ describe('a claim gives lanes that it discovers', () => {
       { lane: 1, origin: 50, tenant_key: 60 },
       { lane: 2, origin: 51, tenant_key: 60 },
       { lane: 3, origin: 52, tenant_key: 60 },
-      { lane: 4, origin: 50, tenant_key: 61 },
+      { lane: 4, origin: 53, tenant_key: 61 },
     ]);
     expect(await claim({ usualGroupSlots: 6 })).toEqual({ '1': 5, '2': 1, '4': 5 });
+  });
+
+  it('no more than the free slots of an origin, however many tenants send to it', async () => {
+    await sevenEach([
+      { lane: 1, origin: 50, tenant_key: 60 },
+      { lane: 2, origin: 50, tenant_key: 61 },
+      { lane: 3, origin: 50 },
+      { lane: 4, origin: 51, tenant_key: 62 },
+    ]);
+    expect(await claim({ usualGroupSlots: 6 })).toEqual({ '1': 5, '2': 1, '4': 5 });
+  });
+
+  it('no more than it may take of all of them, which leaves what it wishes for its place', async () => {
+    await sevenEach([
+      { lane: 1, origin: 50, priority: 0 },
+      { lane: 2, origin: 50, priority: 0 },
+      { lane: 3, origin: 51, priority: 0 },
+      { lane: 4, origin: 52 },
+    ]);
+    const wish = { ...of('4'), priority: 1, quota: 7, dueFromMs: 0, rank: 1, isOwned: false };
+    const request = { usualGroupSlots: 6, limit: 15, maxFound: 8, wishes: [wish] };
+    expect(await claim(request)).toEqual({ '1': 5, '2': 1, '3': 2, '4': 7 });
   });
 
   it('as many as a group that is known to have more can take', async () => {
