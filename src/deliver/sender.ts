@@ -125,6 +125,7 @@ export class Sender {
       const options = {
         begin: (webhook: ClaimedWebhook) => this.#turnOf(webhook, from),
         giveBack: (some: readonly ClaimedWebhook[]) => this.#giveBackRest(some, from),
+        noteWaiting: (change: number) => book.owned.noteAwaited(train[0].groups.tenant, change),
       };
       void this.#trains.send(train, options).then(() => this.#tellIdle());
     }

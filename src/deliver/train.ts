@@ -34,6 +34,8 @@ interface TrainOptions {
   begin(webhook: ClaimedWebhook): Turn;
   /** Gives back what was not sent. Never throws. */
   giveBack(webhooks: readonly ClaimedWebhook[]): Promise<void>;
+  /** So many more of its webhooks wait for their turn; less than 0: fewer. */
+  noteWaiting(change: number): void;
 }
 
 /** So many webhooks of a lane are sent again in the worst case, when their worker dies. */
@@ -56,6 +58,7 @@ class Train {
     this.#claimedMs = first.claimed.toMs;
     this.#options = options;
     this.#left = [first, ...others];
+    options.noteWaiting(this.#left.length);
   }
 
   /** What was claimed and not begun, and was not given back yet. */
@@ -109,11 +112,14 @@ class Train {
   #take(): ClaimedWebhook | undefined {
     const [next, ...left] = this.#left;
     this.#left = left;
+    if (next !== undefined) this.#options.noteWaiting(-1);
     return next;
   }
 
   async #giveBack(): Promise<void> {
-    if (this.#left.length > 0) await this.#options.giveBack(this.#left);
+    if (this.#left.length === 0) return;
+    await this.#options.giveBack(this.#left);
+    this.#options.noteWaiting(-this.#left.length);
     this.#left = [];
   }
 

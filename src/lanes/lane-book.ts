@@ -84,7 +84,7 @@ export class LaneBook {
         Math.min(this.owned.ahead(lane, nowMs), this.#active.acceptedNow(lane, nowMs)),
     });
     this.#turns.divide(choice, { room, isShared: this.#active.isShared });
-    return choice.end();
+    return this.owned.withinRates(choice.end(), nowMs);
   }
 
   /**

@@ -29,6 +29,7 @@ function send(trains: Trains, webhooks: ReturnType<typeof line>, failing: readon
     ended: [] as number[],
     returned: [] as number[],
     records: [] as Settling[],
+    waiting: 0,
     isFree: false,
   };
   const done = trains.send(webhooks, {
@@ -49,6 +50,9 @@ function send(trains: Trains, webhooks: ReturnType<typeof line>, failing: readon
     giveBack: async (some) => {
       seen.returned.push(...some.map(({ webhookId }) => Number(webhookId)));
     },
+    noteWaiting: (change) => {
+      seen.waiting += change;
+    },
   });
   const settle = () => {
     for (const { onSettled } of seen.records.splice(0)) onSettled?.();
@@ -62,6 +66,18 @@ const upTo = (most: number, from = 1) =>
   Array.from({ length: most - from + 1 }, (_, at) => from + at);
 
 describe('a train', () => {
+  it('says how many of its webhooks wait for their turn, until they are sent or given back', async () => {
+    const { seen, done, settle } = send(new Trains(), line(20), [18]);
+    expect([seen.begun, seen.waiting]).toEqual([[1], 19]);
+    await turnOfEvents();
+    expect(seen.waiting).toBe(20 - mostUnrecorded);
+    settle();
+    await turnOfEvents();
+    settle();
+    await done;
+    expect([seen.returned, seen.waiting]).toEqual([[19, 20], 0]);
+  });
+
   it('waits while sixteen results are not recorded, and hurries for the sixteenth', async () => {
     const { seen, done, settle } = send(new Trains(), line(20));
     await turnOfEvents();
