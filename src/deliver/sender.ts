@@ -131,10 +131,10 @@ export class Sender {
     }
   }
 
-  /** The rules of a lane have changed, so nothing more is sent of what was claimed before. All lanes if none is named. */
-  endTrains(lane?: string): void {
-    if (lane === undefined) this.#trains.endAll();
-    else this.#trains.end(lane);
+  /** The rules of a lane or tenant have changed: nothing more is sent of what was claimed before. All lanes if none is named. */
+  endTrains(key?: string): void {
+    if (key === undefined) this.#trains.endAll();
+    else this.#trains.end(key);
   }
 
   /** Gives back the rest of a train, whose lane is looked at again. */

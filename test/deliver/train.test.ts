@@ -14,7 +14,8 @@ import type { Attempted } from '../../src/events.ts';
 function webhook(n: number, fields: Partial<ClaimedWebhook> = {}): ClaimedWebhook {
   const nowMs = performance.now();
   const claimed = { fromMs: nowMs, toMs: nowMs };
-  return { webhookId: `${n}`, lane: '1', dueMs: n, claimed, ...fields } as ClaimedWebhook;
+  const groups = { tenant: 'acme', origin: 'o' };
+  return { webhookId: `${n}`, lane: '1', groups, dueMs: n, claimed, ...fields } as ClaimedWebhook;
 }
 
 function line(count: number, fields: Partial<ClaimedWebhook> = {}) {
@@ -136,7 +137,22 @@ describe('a train', () => {
     expect([seen.begun, trains.waiting, trains.size]).toEqual([[1], [], 0]);
   });
 
+  it('ends at once when the limits of its tenant have changed', async () => {
+    const trains = new Trains();
+    const [of, ofNobody] = [
+      send(trains, line(3)),
+      send(trains, line(3, { lane: '2', groups: { tenant: null, origin: 'o' } })),
+    ];
+    trains.end('acme');
+    expect([of.seen.returned, ofNobody.seen.returned]).toEqual([[2, 3], []]);
+    trains.endAll();
+    await turnOfEvents();
+    for (const { settle } of [of, ofNobody]) settle();
+    await Promise.all([of.done, ofNobody.done]);
+  });
+
   it.each([
+    { what: 'its tenant was called', call: (trains: Trains) => trains.end('acme') },
     { what: 'its lane was called', call: (trains: Trains) => trains.end('1') },
     { what: 'all were ended', call: (trains: Trains) => trains.endAll() },
     {
