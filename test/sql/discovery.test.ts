@@ -313,10 +313,32 @@ it('the suspects of a claim that failed are what it may have taken, discovered o
   const found = await runFile<{ webhook_id: string }>(database, 'suspects', {
     ...{ lanes: [1], priorities: [1], quotas: [2], dueFromMs: [from.getTime()] },
     windowFromMs: window.getTime(),
+    maxNewest: 64,
     probeLanes: [8],
   });
   expect(found.map(({ webhook_id }) => webhook_id).toSorted()).toEqual(
     [1, 2, 3, 4, 5, 6, 7, 8].map(idOf),
+  );
+});
+
+it('the suspects are also what came last, and what a lane has between that and the window', async () => {
+  await plantQueue(
+    database,
+    Array.from({ length: 400 }, (_, at) => ({
+      n: at + 1,
+      lane: at === 0 || at === 300 || at === 399 ? 1 : at + 2,
+      due_at: inS(-500 + at),
+    })),
+  );
+  const found = await runFile<{ webhook_id: string }>(database, 'suspects', {
+    ...{ lanes: [], priorities: [], quotas: [], dueFromMs: [], probeLanes: [] },
+    ...{ windowFromMs: 0, maxNewest: 64 },
+  });
+  const between = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, at) => from + at);
+  // Of lane 1 a claim takes the first two, for it has seen the first and the last.
+  expect(found.map(({ webhook_id }) => webhook_id).toSorted()).toEqual(
+    [...between(1, 250), 301, ...between(337, 399)].map(idOf),
   );
 });
 
