@@ -5,7 +5,7 @@
 --   -v worker_number=1 -v max_webhooks=10 -v window_from_ms=0 -v lanes='{1}' -v priorities='{1}' -v quotas='{5}' \
 --   -v due_from_ms='{0}' -v ranks='{1}' -v free_slots='{}' -v usual_slots=8 -v usual_group_slots=16 -v lease_s=90 \
 --   -v are_owned='{false}' -v origins='{1}' -v tenants='{null}' -v aheads='{1}' \
---   -v max_newest=0
+--   -v max_newest=0 -v max_found=100
 --
 -- window_from_ms: the start of the discovery window; 'infinity' means no discovery. max_newest: how many of the latest webhooks to look
 -- at beyond the window, if it sees as many as it can.
@@ -14,7 +14,8 @@
 -- tenants: as the worker knows them; those of an endpoint are read here, because they can change. aheads: how many webhooks to take
 -- from it if it is ordered, whatever its quota.
 -- free_slots: { key: slots } for lanes with fewer free slots than usual, and for groups with fewer or more. A group is a tenant, or an
--- origin. usual_slots: what all other lanes have. usual_group_slots: what all other groups have.
+-- origin. usual_slots: what all other lanes have. usual_group_slots: what all other groups have. max_found: how many webhooks to take
+-- from all the lanes together that are discovered here.
 --
 -- Returns a row per claimed webhook, and one last row whose "discovered" is a JSON object:
 -- { now: ms, xmin, xmax: those of the snapshot, age: of transaction 3, from which the next transaction's id follows,
@@ -86,7 +87,8 @@ offered as (
   select
     d.*,
     sum(d.wanted) over (partition by coalesce(d.tenant_key, d.origin) order by d.priority, d.first_due, d.lane) as with_group,
-    sum(d.wanted) over (partition by d.tenant_key, d.origin order by d.priority, d.first_due, d.lane) as with_origin
+    -- Of all tenants: an origin has its slots once, however many send to it.
+    sum(d.wanted) over (partition by d.origin order by d.priority, d.first_due, d.lane) as with_origin
   from (
     select
       *,
@@ -95,6 +97,27 @@ offered as (
   ) as d
   where d.wanted > 0
     and not coalesce((select names from known_names) ? (d.lane || ':' || d.priority), false)
+),
+-- And all together no more than max_found, which may be less than what the claim gives: what it finds must not take the room of what
+-- it wishes for.
+found as (
+  select
+    g.lane,
+    g.priority,
+    g.wanted,
+    g.first_due,
+    g.origin,
+    g.tenant_key,
+    g.missing + greatest(0, sum(g.wanted - g.missing) over (order by g.priority, g.first_due, g.lane) - :'max_found'::integer) as missing
+  from (
+    select
+      o.*,
+      least(o.wanted, greatest(
+        0,
+        o.with_group - coalesce((:'free_slots'::jsonb ->> coalesce(o.tenant_key, o.origin)::text)::integer, :'usual_group_slots'::integer),
+        o.with_origin - coalesce((:'free_slots'::jsonb ->> o.origin::text)::integer, :'usual_group_slots'::integer))) as missing
+    from offered as o
+  ) as g
 ),
 asked as (
   select
@@ -111,15 +134,9 @@ asked as (
     as k (lane, priority, quota, due_from, rank, is_owned, origin, tenant_key, ahead)
   left join lateral (select e.origin, e.tenant_key from posthorn.endpoints as e where e.lane = k.lane limit 1) as e on true
   union all
-  select o.lane, o.priority, o.wanted - room.missing, 1::smallint, o.first_due, false, 1, o.origin, o.tenant_key
-  from offered as o
-  cross join lateral (
-    select greatest(
-      0,
-      o.with_group - coalesce((:'free_slots'::jsonb ->> coalesce(o.tenant_key, o.origin)::text)::integer, :'usual_group_slots'::integer),
-      o.with_origin - coalesce((:'free_slots'::jsonb ->> o.origin::text)::integer, :'usual_group_slots'::integer)) as missing
-  ) as room
-  where room.missing < o.wanted
+  select f.lane, f.priority, f.wanted - f.missing, 1::smallint, f.first_due, false, 1, f.origin, f.tenant_key
+  from found as f
+  where f.missing < f.wanted
 ),
 wanted as materialized (
   select a.*, coalesce(r.is_ordered, false) as is_ordered

@@ -1,7 +1,8 @@
 -- The webhooks that a failed claim or probe would have taken: one of them may be at fault. Run only after such a failure.
 --
 -- psql "$DATABASE_URL" -c begin -f sql/suspects.sql -c rollback \
---   -v lanes='{1}' -v priorities='{1}' -v quotas='{5}' -v due_from_ms='{0}' -v window_from_ms=0 -v probe_lanes='{}'
+--   -v lanes='{1}' -v priorities='{1}' -v quotas='{5}' -v due_from_ms='{0}' -v window_from_ms=0 -v max_newest=64 \
+--   -v probe_lanes='{}'
 --
 -- The parameters are those of claim.sql. probe_lanes: lanes that were to be probed for their origins. Reads only ids, so that no value of a row can make it fail.
 select wished.webhook_id
@@ -19,17 +20,47 @@ cross join lateral (
   limit w.quota
 ) as wished
 union
-select webhook_id
+-- As many of each lane that the window saw as it saw of it: those may lie between the window and the newest.
+select found.webhook_id
 from (
+  select lane, priority, count(*) as waiting, min(due_at) as first_due
+  from (
+    (
+      select lane, priority, due_at, webhook_id
+      from posthorn.queue
+      where priority > -1
+        and (lease_until is null or lease_until < now())
+        and due_at >= to_timestamp(:'window_from_ms'::float8 / 1000)
+        and due_at <= now()
+      order by due_at
+      limit 250
+    )
+    union
+    (
+      select lane, priority, due_at, webhook_id
+      from posthorn.queue
+      where priority > -1
+        and (lease_until is null or lease_until < now())
+        and due_at >= to_timestamp(:'window_from_ms'::float8 / 1000)
+        and due_at <= now()
+      order by due_at desc
+      limit :'max_newest'::integer
+    )
+  ) as seen
+  group by lane, priority
+) as discovered
+cross join lateral (
   select webhook_id
   from posthorn.queue
-  where priority > -1
+  where priority < 1000
     and (lease_until is null or lease_until < now())
-    and due_at >= to_timestamp(:'window_from_ms'::float8 / 1000)
+    and lane = discovered.lane
+    and priority = discovered.priority
+    and due_at >= discovered.first_due
     and due_at <= now()
   order by due_at
-  limit 1000
-) as discovered
+  limit discovered.waiting
+) as found
 union
 select first.webhook_id
 from (

@@ -58,6 +58,8 @@ export interface ClaimRequest {
   readonly usualSlots: number;
   /** The same for tenants and origins. */
   readonly usualGroupSlots: number;
+  /** Of all lanes together that are discovered; as many as the limit if it is not said. */
+  readonly maxFound?: number;
   readonly leaseS: number;
 }
 
@@ -126,6 +128,7 @@ export async function claimWebhooks(pool: Pool, request: ClaimRequest): Promise<
     maxWebhooks: request.limit,
     windowFromMs: request.windowFromMs ?? Number.POSITIVE_INFINITY,
     maxNewest: request.maxNewest ?? 0,
+    maxFound: request.maxFound ?? request.limit,
     lanes: plainArray(wishes.map((wish) => wish.lane)),
     priorities: plainArray(wishes.map((wish) => wish.priority)),
     quotas: plainArray(wishes.map((wish) => wish.quota)),

@@ -4,6 +4,7 @@ import { plainArray } from '../db/plain-array.ts';
 import { queryOf, runSql, sqlFile } from '../db/sql-file.ts';
 import { isFaultOfContent, isFaultOfRow } from '../db/sqlstate.ts';
 import type { Events } from '../events.ts';
+import { mostNewest } from '../lanes/discovery-window.ts';
 import type { LaneBook } from '../lanes/lane-book.ts';
 import type { LaneWish } from '../lanes/lane-wish.ts';
 import type { ProbeLane } from '../lanes/probe-lanes.ts';
@@ -89,6 +90,7 @@ export class Isolation {
       quotas: plainArray(wishes.map(({ quota, ahead }) => Math.max(quota, ahead ?? 1))),
       dueFromMs: plainArray(wishes.map((wish) => wish.dueFromMs)),
       windowFromMs: windowFromMs ?? Number.POSITIVE_INFINITY,
+      maxNewest: mostNewest,
       probeLanes: plainArray(probeLanes.map(({ lane }) => lane)),
     });
     const found = await this.#try(suspects.map((row) => row.webhook_id));

@@ -125,15 +125,16 @@ export class Sender {
       const options = {
         begin: (webhook: ClaimedWebhook) => this.#turnOf(webhook, from),
         giveBack: (some: readonly ClaimedWebhook[]) => this.#giveBackRest(some, from),
+        noteWaiting: (change: number) => book.owned.noteAwaited(train[0].groups.tenant, change),
       };
       void this.#trains.send(train, options).then(() => this.#tellIdle());
     }
   }
 
-  /** The rules of a lane have changed, so nothing more is sent of what was claimed before. All lanes if none is named. */
-  endTrains(lane?: string): void {
-    if (lane === undefined) this.#trains.endAll();
-    else this.#trains.end(lane);
+  /** The rules of a lane or tenant have changed: nothing more is sent of what was claimed before. All lanes if none is named. */
+  endTrains(key?: string): void {
+    if (key === undefined) this.#trains.endAll();
+    else this.#trains.end(key);
   }
 
   /** Gives back the rest of a train, whose lane is looked at again. */

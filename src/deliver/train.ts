@@ -34,6 +34,8 @@ interface TrainOptions {
   begin(webhook: ClaimedWebhook): Turn;
   /** Gives back what was not sent. Never throws. */
   giveBack(webhooks: readonly ClaimedWebhook[]): Promise<void>;
+  /** So many more of its webhooks wait for their turn; less than 0: fewer. */
+  noteWaiting(change: number): void;
 }
 
 /** So many webhooks of a lane are sent again in the worst case, when their worker dies. */
@@ -42,7 +44,8 @@ export const mostUnrecorded = 16;
 export const mostAgeMs = 2_000;
 
 class Train {
-  readonly lane: string;
+  /** Its lane, and the tenant: those whose rules it keeps to. */
+  readonly keys: readonly string[];
   readonly #options: TrainOptions;
   readonly #claimedMs: number;
   #left: readonly ClaimedWebhook[];
@@ -52,10 +55,12 @@ class Train {
   #noteSettled = () => {};
 
   constructor([first, ...others]: Claimed, options: TrainOptions) {
-    this.lane = first.lane;
+    const { tenant } = first.groups;
+    this.keys = tenant === null ? [first.lane] : [first.lane, tenant];
     this.#claimedMs = first.claimed.toMs;
     this.#options = options;
     this.#left = [first, ...others];
+    options.noteWaiting(this.#left.length);
   }
 
   /** What was claimed and not begun, and was not given back yet. */
@@ -109,11 +114,14 @@ class Train {
   #take(): ClaimedWebhook | undefined {
     const [next, ...left] = this.#left;
     this.#left = left;
+    if (next !== undefined) this.#options.noteWaiting(-1);
     return next;
   }
 
   async #giveBack(): Promise<void> {
-    if (this.#left.length > 0) await this.#options.giveBack(this.#left);
+    if (this.#left.length === 0) return;
+    await this.#options.giveBack(this.#left);
+    this.#options.noteWaiting(-this.#left.length);
     this.#left = [];
   }
 
@@ -135,13 +143,13 @@ type Claimed = readonly [ClaimedWebhook, ...ClaimedWebhook[]];
 
 const mostPerClaim = 200;
 const mostWaiting = 512;
-/** Calls of lanes that are remembered. */
+/** Calls of lanes and tenants that are remembered. */
 const mostCalls = 1_000;
 
 /** The trains that this process sends. */
 export class Trains {
   readonly #underWay = new Set<Train>();
-  /** When lanes were told to end their trains, because a claim under way may have read what was before. */
+  /** When lanes and tenants were told to end their trains, because a claim under way may have read what was before. */
   readonly #endedMs = new Map<string, number>();
   #allEndedMs = Number.NEGATIVE_INFINITY;
 
@@ -163,18 +171,19 @@ export class Trains {
   async send(webhooks: Claimed, options: TrainOptions): Promise<void> {
     const train = new Train(webhooks, options);
     this.#underWay.add(train);
-    const endedMs = Math.max(this.#allEndedMs, this.#endedMs.get(train.lane) ?? -1);
+    const ended = train.keys.map((key) => this.#endedMs.get(key) ?? -1);
+    const endedMs = Math.max(this.#allEndedMs, ...ended);
     const run = train.run();
     if (webhooks[0].claimed.fromMs <= endedMs) train.end();
     await run;
     this.#underWay.delete(train);
   }
 
-  /** The rules of a lane have changed: what was claimed before is not sent. */
-  end(lane: string): void {
+  /** The rules of a lane or a tenant have changed: what was claimed before is not sent. */
+  end(key: string): void {
     if (this.#endedMs.size >= mostCalls) this.endAll();
-    this.#endedMs.set(lane, performance.now());
-    for (const train of this.#underWay) if (train.lane === lane) train.end();
+    this.#endedMs.set(key, performance.now());
+    for (const train of this.#underWay) if (train.keys.includes(key)) train.end();
   }
 
   endAll(): void {

@@ -40,8 +40,9 @@ export interface LaneOffer {
   readonly usualSlots: number;
 }
 
-/** How many lanes with fewer slots than usual a claim is told of. */
+/** How many lanes with fewer slots than usual a claim is told of, and how many of those that are slowed. */
 const mostListed = 256;
+const mostSlowed = 1_000;
 
 const unknown = {
   groups: undefined,
@@ -58,9 +59,13 @@ export class ActiveLanes {
   readonly #lanes = new Map<string, ActiveLane>();
   /** Those with requests in flight. */
   readonly #busy = new Map<string, ActiveLane>();
+  /** Remembered without requests in flight, longest first: a host that fails can have any number of paths. */
+  readonly #idle = new Map<string, ActiveLane>();
   /** Those that have fewer slots than usual. */
   readonly #weak = new Map<string, ActiveLane>();
-  /** Those that rest, or whose receiver has said that it gets too many requests; some of them no longer. */
+  /** Those that have more slots than a lane has at first. */
+  readonly #strong = new Map<string, ActiveLane>();
+  /** Those that rest, or whose receiver has said that it gets too many requests, the last ones at the end; some of them no longer. */
   readonly #slowed = new Map<string, ActiveLane>();
   #strain: StrainLevel = 'none';
   #round = 0;
@@ -113,7 +118,10 @@ export class ActiveLanes {
   begin({ lane, groups }: { lane: string; groups: LaneGroups }, nowMs: number): number {
     const active = this.#lanes.get(lane);
     if (active !== undefined) {
-      if (active.inFlight === 0) this.#busy.set(lane, active);
+      if (active.inFlight === 0) {
+        this.#busy.set(lane, active);
+        this.#idle.delete(lane);
+      }
       active.groups = groups;
       active.inFlight += 1;
       active.usedMs = nowMs;
@@ -146,6 +154,7 @@ export class ActiveLanes {
     active.groups = undefined;
     this.#busy.delete(lane);
     if (active.state.slots === this.usualSlots && !isSlowed(active, nowMs)) this.#forget(lane);
+    else this.#remember(lane, active);
   }
 
   /** The pause that the receiver asked for is known to all workers now, and is over no later than this. */
@@ -158,7 +167,7 @@ export class ActiveLanes {
   /** The lane is well again after its breaker was open: one request at first, and then as many more as succeed. */
   slowStart(lane: string, nowMs: number): void {
     const active = this.#lanes.get(lane);
-    if (active === undefined && this.#lanes.size >= mostRemembered) return;
+    if (active === undefined && this.#idle.size >= mostRemembered) return;
     const epoch = (active?.state.epoch ?? 0) + 1;
     const started = {
       ...unknown,
@@ -171,6 +180,7 @@ export class ActiveLanes {
     };
     this.#lanes.set(lane, started);
     if (started.inFlight > 0) this.#busy.set(lane, started);
+    else this.#remember(lane, started);
     this.#note(lane, started);
   }
 
@@ -185,23 +195,24 @@ export class ActiveLanes {
     this.#strain = level;
     this.#round += 1;
     if (level !== 'high') return;
-    for (const active of this.#lanes.values()) {
+    for (const active of this.#strong.values()) {
       if (active.isBehind) active.state = ease(active.state, initialSlots);
     }
   }
 
   /**
-   * What a claim may give to lanes that it discovers itself. When thousands of lanes have fewer slots than usual, any lane gets one
-   * at first: to list them all took 8 ms a claim.
+   * What a claim may give to lanes that it discovers itself. When thousands of lanes have fewer slots than usual, or are slowed, any
+   * lane gets one at first: to list them all took 8 ms a claim.
    */
   offer(nowMs: number): LaneOffer {
-    const isListed = this.#weak.size <= mostListed;
+    const isListed = this.#weak.size <= mostListed && this.#slowed.size <= mostSlowed;
     const usualSlots = isListed ? this.usualSlots : 1;
     const constrained: Record<string, number> = {};
     for (const [lane, active] of this.#slowed) {
       if (!isSlowed(active, nowMs)) this.#slowed.delete(lane);
     }
-    for (const lanes of [this.#busy, this.#slowed, ...(isListed ? [this.#weak] : [])]) {
+    const slowed = [...this.#slowed].slice(-mostSlowed);
+    for (const lanes of [this.#busy, slowed, ...(isListed ? [this.#weak] : [])]) {
       for (const [lane, active] of lanes) {
         const slots = Math.max(0, free(active, nowMs));
         if (slots < usualSlots) constrained[lane] = slots;
@@ -212,21 +223,30 @@ export class ActiveLanes {
 
   /** Forgets what was learnt about lanes that have been idle for ten minutes. */
   sweep(nowMs: number): void {
-    for (const [lane, { inFlight, usedMs, throttle }] of this.#lanes) {
+    for (const [lane, { usedMs, throttle }] of this.#idle) {
       const idleFromMs = Math.max(usedMs, throttle?.resumedAtMs ?? 0);
-      if (inFlight === 0 && nowMs - idleFromMs > forgetAfterMs) this.#forget(lane);
+      if (nowMs - idleFromMs > forgetAfterMs) this.#forget(lane);
     }
   }
 
   #note(lane: string, active: ActiveLane): void {
-    if (active.state.slots < this.usualSlots) this.#weak.set(lane, active);
-    else this.#weak.delete(lane);
+    const { slots } = active.state;
+    for (const lanes of [this.#weak, this.#strong, this.#slowed]) lanes.delete(lane);
+    if (slots < this.usualSlots) this.#weak.set(lane, active);
+    if (slots > initialSlots) this.#strong.set(lane, active);
     if (active.restUntilMs > 0 || active.throttle !== undefined) this.#slowed.set(lane, active);
-    else this.#slowed.delete(lane);
+  }
+
+  #remember(lane: string, active: ActiveLane): void {
+    this.#idle.delete(lane);
+    this.#idle.set(lane, active);
+    const [oldest] = this.#idle.size > mostRemembered ? this.#idle.keys() : [];
+    if (oldest !== undefined) this.#forget(oldest);
   }
 
   #forget(lane: string): void {
-    for (const lanes of [this.#lanes, this.#weak, this.#slowed]) lanes.delete(lane);
+    for (const lanes of [this.#lanes, this.#idle, this.#weak, this.#strong, this.#slowed])
+      lanes.delete(lane);
   }
 }
 

@@ -5,7 +5,8 @@ import { discoveryPage, type Look } from './lane.ts';
 const lateCommitLimitMs = 10_000;
 /** After so many full pages a scan of all lanes finds the rest with less work: a lane costs it what a webhook costs a page. */
 const mostPages = 2;
-const mostNewest = 64;
+/** Of what has just come, beside a page after one that was full. */
+export const mostNewest = 64;
 
 /** From when on the next claim looks at the queue, so that it sees whatever may have appeared since the last one. */
 export class DiscoveryWindow {

@@ -10,6 +10,7 @@ import type { StrainLevel } from '../domain/strain.ts';
 import { AnsweringGroups } from './answering-groups.ts';
 import { createGroup, type Group, giveWay, noteAnswer, topOf } from './group.ts';
 import { forgetAfterMs, gain, lose, mostRemembered } from './slot-holder.ts';
+import { mostListed, UnusualGroups } from './unusual-groups.ts';
 
 /** The epochs in which a request began. */
 export interface GroupEpochs {
@@ -27,9 +28,6 @@ export interface GroupEnd {
   readonly nowMs: number;
 }
 
-/** How many groups a claim is told of because their answers entitle them to guarded slots. */
-const mostListed = 1_000;
-
 /**
  * How much each tenant and each origin may have in flight and has, as this process has learnt it.
  *
@@ -44,7 +42,7 @@ export class Groups {
   readonly #idle = new Set<Group>();
   readonly inFlightNow = new Set<Group>();
   /** Others that have other slots than usual. */
-  readonly #unusual = new Set<Group>();
+  readonly #unusual = new UnusualGroups();
   readonly #answering = new AnsweringGroups();
   #wishedFor: Group[] = [];
   #wished = 0;
@@ -64,9 +62,12 @@ export class Groups {
     return this.#known.size;
   }
 
-  /** How many slots a group has that is not known yet; fewer if those that have not answered lately hold too many. */
+  /**
+   * How many slots a group has that a claim is not told of. Fewer than at first if those that have not answered lately hold too many;
+   * one at most if many groups have fewer.
+   */
   get usualSlots(): number {
-    return Math.min(this.#initial, this.untrustedRoom);
+    return Math.min(this.#unusual.areMany ? 1 : this.#initial, this.untrustedRoom);
   }
 
   /** How many more requests top groups may begin that have not answered lately. */
@@ -201,7 +202,7 @@ export class Groups {
     const constrained: Record<string, number> = {};
     const usual = this.usualSlots;
     const trusted = usual < this.#initial ? this.#answering.latest(mostListed) : [];
-    for (const groups of [trusted, this.#wishedFor, this.#unusual, this.inFlightNow]) {
+    for (const groups of [trusted, this.#wishedFor, this.#unusual.listed, this.inFlightNow]) {
       for (const group of groups) {
         const slots = Math.max(0, this.#roomOf(group, nowMs));
         if (slots !== usual) constrained[group.key] = slots;

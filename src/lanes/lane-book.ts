@@ -84,7 +84,7 @@ export class LaneBook {
         Math.min(this.owned.ahead(lane, nowMs), this.#active.acceptedNow(lane, nowMs)),
     });
     this.#turns.divide(choice, { room, isShared: this.#active.isShared });
-    return choice.end();
+    return this.owned.withinRates(choice.end(), nowMs);
   }
 
   /**
@@ -201,16 +201,16 @@ export class LaneBook {
 
   /**
    * What the claim may give to lanes that it discovers itself: no more than the free slots of lanes that have fewer than usual, and of
-   * tenants and origins that have fewer or more.
+   * tenants and origins that have fewer or more. Together no more than groups may begin that have not answered lately.
    */
-  offer(nowMs: number): LaneOffer {
+  offer(nowMs: number): LaneOffer & { readonly maxFound: number } {
     const constrained = this.#groups.constrained(nowMs);
     const lanes = this.#active.offer(nowMs);
     // A lane whose groups are not known has the key of its own group.
     for (const [lane, slots] of Object.entries(lanes.constrained)) {
       constrained[lane] = Math.min(slots, constrained[lane] ?? slots);
     }
-    return { constrained, usualSlots: lanes.usualSlots };
+    return { constrained, usualSlots: lanes.usualSlots, maxFound: this.#groups.untrustedRoom };
   }
 
   /** The tenants and origins that have waiting lanes and no room; at most 50. */

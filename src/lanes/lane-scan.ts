@@ -38,6 +38,8 @@ const scanOwnedSql = sqlFile('scan-owned');
 const share = 50;
 /** A flood of new webhooks asks for a scan with each second claim. */
 const leastPauseMs = 20;
+/** After one that failed. */
+const failedPauseMs = 500;
 /** Hints taken at once. */
 const hintsAtOnce = 500;
 /** Lanes noted between two claims. */
@@ -83,6 +85,9 @@ export class LaneScan {
       else if (this.#hasHints) await this.#takeHints();
     } catch (error) {
       this.#failed(error);
+      // Nothing else finds what it was asked for: the window has passed by it.
+      this.#isWanted = true;
+      this.#costMs = Math.max(this.#costMs, failedPauseMs);
     }
     this.#isUnderWay = false;
     if (this.#found.length > 0) this.#options.found?.();

@@ -1,5 +1,6 @@
 import { type Ahead, delivered, lengthOf, undelivered, unknownAhead } from '../domain/ahead.ts';
 import { allowedBy, createPace, type Pace, readyAtMs, spend, usedUp } from '../domain/pace.ts';
+import type { LaneWish } from './lane-wish.ts';
 
 /** What this process must keep to with a lane or a tenant that it owns. */
 export interface LaneRule {
@@ -24,6 +25,8 @@ interface OwnedLane {
   heldUntilMs: number;
   orderedFromMs: number | undefined;
   ahead: Ahead;
+  /** Of a tenant: webhooks of its ordered lanes that were claimed and are sent soon. Its rate is used up for them. */
+  awaited: number;
   usedMs: number;
 }
 
@@ -77,6 +80,7 @@ export class OwnedLanes {
       heldUntilMs: nowMs + rule.retryInMs,
       orderedFromMs: rule.isOrdered ? 0 : undefined,
       ahead: known?.ahead ?? unknownAhead,
+      awaited: known?.awaited ?? 0,
       usedMs: nowMs,
     });
     if (rule.isTenant === true) this.#tenants += 1;
@@ -99,7 +103,7 @@ export class OwnedLanes {
     if (owned === undefined) return Number.POSITIVE_INFINITY;
     if (owned.heldUntilMs > nowMs || this.#leaving.has(lane)) return 0;
     const slots = owned.maxInFlight - inFlight;
-    return owned.pace === undefined ? slots : Math.min(slots, allowedBy(owned.pace, nowMs));
+    return Math.min(slots, allowedNow(owned, nowMs));
   }
 
   /** When time alone will give the lane room again; 0 when it is not time that it waits for. */
@@ -131,13 +135,37 @@ export class OwnedLanes {
     return this.#lanes.get(lane)?.orderedFromMs;
   }
 
+  /** Webhooks of an ordered lane of this tenant were claimed and wait for their turn; less than 0: they do not any more. */
+  noteAwaited(tenant: string | null, change: number): void {
+    const owned = tenant === null ? undefined : this.#lanes.get(tenant);
+    if (owned !== undefined) owned.awaited = Math.max(0, owned.awaited + change);
+  }
+
   /** How many webhooks a claim may take from an ordered lane, to be sent one after another at once. */
   ahead(lane: string, nowMs: number): number {
     const owned = this.#lanes.get(lane);
     if (owned?.orderedFromMs === undefined) return 1;
-    const ofTenant = owned.tenant === null ? undefined : this.#lanes.get(owned.tenant);
-    const paces = [owned.pace, ofTenant?.pace].filter((pace) => pace !== undefined);
-    return Math.min(lengthOf(owned.ahead), ...paces.map((pace) => allowedBy(pace, nowMs)));
+    return Math.max(1, Math.min(lengthOf(owned.ahead), allowedNow(owned, nowMs)));
+  }
+
+  /** Cuts what the lanes of a tenant take ahead, so that all of them together begin no more than its rate allows. */
+  withinRates(wishes: readonly LaneWish[], nowMs: number): LaneWish[] {
+    const left = new Map<string, number>();
+    for (const { groups, quota } of wishes) {
+      const { tenant } = groups;
+      const owned = tenant === null ? undefined : this.#lanes.get(tenant);
+      if (tenant === null || owned?.pace === undefined) continue;
+      left.set(tenant, (left.get(tenant) ?? allowedNow(owned, nowMs)) - quota);
+    }
+    if (left.size === 0) return [...wishes];
+    return wishes.map((wish) => {
+      const { ahead = 1, groups } = wish;
+      const room = groups.tenant === null ? undefined : left.get(groups.tenant);
+      if (groups.tenant === null || room === undefined || ahead <= 1) return wish;
+      const more = Math.min(ahead - 1, Math.max(0, room));
+      left.set(groups.tenant, room - more);
+      return { ...wish, ahead: more + 1 };
+    });
   }
 
   /** A request of an ordered lane ended. */
@@ -163,6 +191,11 @@ export class OwnedLanes {
     if (owned.isTenant && this.lanesOf(lane).length > 0) return false;
     return owned.pace === undefined || owned.pace.nextMs <= nowMs;
   }
+}
+
+/** How many requests the rate allows now, besides those that are awaited. */
+function allowedNow({ pace, awaited }: OwnedLane, nowMs: number): number {
+  return pace === undefined ? Number.POSITIVE_INFINITY : allowedBy(pace, nowMs) - awaited;
 }
 
 function paceOf(

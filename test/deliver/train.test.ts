@@ -14,7 +14,8 @@ import type { Attempted } from '../../src/events.ts';
 function webhook(n: number, fields: Partial<ClaimedWebhook> = {}): ClaimedWebhook {
   const nowMs = performance.now();
   const claimed = { fromMs: nowMs, toMs: nowMs };
-  return { webhookId: `${n}`, lane: '1', dueMs: n, claimed, ...fields } as ClaimedWebhook;
+  const groups = { tenant: 'acme', origin: 'o' };
+  return { webhookId: `${n}`, lane: '1', groups, dueMs: n, claimed, ...fields } as ClaimedWebhook;
 }
 
 function line(count: number, fields: Partial<ClaimedWebhook> = {}) {
@@ -29,6 +30,7 @@ function send(trains: Trains, webhooks: ReturnType<typeof line>, failing: readon
     ended: [] as number[],
     returned: [] as number[],
     records: [] as Settling[],
+    waiting: 0,
     isFree: false,
   };
   const done = trains.send(webhooks, {
@@ -49,6 +51,9 @@ function send(trains: Trains, webhooks: ReturnType<typeof line>, failing: readon
     giveBack: async (some) => {
       seen.returned.push(...some.map(({ webhookId }) => Number(webhookId)));
     },
+    noteWaiting: (change) => {
+      seen.waiting += change;
+    },
   });
   const settle = () => {
     for (const { onSettled } of seen.records.splice(0)) onSettled?.();
@@ -62,6 +67,18 @@ const upTo = (most: number, from = 1) =>
   Array.from({ length: most - from + 1 }, (_, at) => from + at);
 
 describe('a train', () => {
+  it('says how many of its webhooks wait for their turn, until they are sent or given back', async () => {
+    const { seen, done, settle } = send(new Trains(), line(20), [18]);
+    expect([seen.begun, seen.waiting]).toEqual([[1], 19]);
+    await turnOfEvents();
+    expect(seen.waiting).toBe(20 - mostUnrecorded);
+    settle();
+    await turnOfEvents();
+    settle();
+    await done;
+    expect([seen.returned, seen.waiting]).toEqual([[19, 20], 0]);
+  });
+
   it('waits while sixteen results are not recorded, and hurries for the sixteenth', async () => {
     const { seen, done, settle } = send(new Trains(), line(20));
     await turnOfEvents();
@@ -120,7 +137,22 @@ describe('a train', () => {
     expect([seen.begun, trains.waiting, trains.size]).toEqual([[1], [], 0]);
   });
 
+  it('ends at once when the limits of its tenant have changed', async () => {
+    const trains = new Trains();
+    const [of, ofNobody] = [
+      send(trains, line(3)),
+      send(trains, line(3, { lane: '2', groups: { tenant: null, origin: 'o' } })),
+    ];
+    trains.end('acme');
+    expect([of.seen.returned, ofNobody.seen.returned]).toEqual([[2, 3], []]);
+    trains.endAll();
+    await turnOfEvents();
+    for (const { settle } of [of, ofNobody]) settle();
+    await Promise.all([of.done, ofNobody.done]);
+  });
+
   it.each([
+    { what: 'its tenant was called', call: (trains: Trains) => trains.end('acme') },
     { what: 'its lane was called', call: (trains: Trains) => trains.end('1') },
     { what: 'all were ended', call: (trains: Trains) => trains.endAll() },
     {

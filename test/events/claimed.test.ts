@@ -28,6 +28,7 @@ const claim = () =>
     tenants: [],
     usualGroupSlots: 500,
     maxNewest: 0,
+    maxFound: 10,
     ...{ freeSlots: '{}', usualSlots: 10 },
   });
 

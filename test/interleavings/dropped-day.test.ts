@@ -108,6 +108,7 @@ function claiming(): Step {
         tenants: [],
         usualGroupSlots: 500,
         maxNewest: 0,
+        maxFound: 100,
         ...{ freeSlots: '{}', usualSlots: 10 },
       });
     },

@@ -49,7 +49,7 @@ const claim: Step = {
       ...{ workerNumber: worker, maxWebhooks: 10, windowFromMs: 'infinity', leaseS: 120 },
       ...{ lanes: [lane], priorities: [1], quotas: [1], dueFromMs: [0], ranks: [1] },
       ...{ areOwned: [false], aheads: [1], origins: [1], tenants: [null], freeSlots: '{}' },
-      ...{ usualSlots: 8, usualGroupSlots: 500, maxNewest: 0 },
+      ...{ usualSlots: 8, usualGroupSlots: 500, maxNewest: 0, maxFound: 100 },
     }),
 };
 

@@ -68,7 +68,7 @@ const claims =
           tenants: [null],
           freeSlots: '{}',
         },
-        ...{ usualSlots: 8, usualGroupSlots: 500, maxNewest: 0 },
+        ...{ usualSlots: 8, usualGroupSlots: 500, maxNewest: 0, maxFound: 100 },
       };
       return stage.names(idsOf(await rowsOf(client, 'claim', values)));
     },

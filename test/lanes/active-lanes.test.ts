@@ -84,6 +84,21 @@ describe('a lane that fails', () => {
     expect(lanes.freeSlots('a', 601_001)).toBe(8);
   });
 
+  it('is remembered among the last 20,000 such lanes: a host can have a path for each webhook', () => {
+    const lanes = new ActiveLanes(64);
+    const fail = (lane: string) =>
+      lanes.end(lane, { epoch: lanes.begin(of(lane), 0), verdict: 'overload', nowMs: 0 });
+    for (let n = 0; n < 20_000; n += 1) fail(`${n}`);
+    fail('0');
+    const epoch = lanes.begin(of('1'), 0);
+    fail('20000');
+    fail('20001');
+    const slots = ['0', '2', '3', '20001'].map((lane) => lanes.freeSlots(lane, 0));
+    expect(slots).toEqual([2, 8, 4, 4]);
+    expect([lanes.inFlight('1'), lanes.freeSlots('1', 0)]).toEqual([1, 3]);
+    lanes.end('1', { epoch, verdict: 'other', nowMs: 0 });
+  });
+
   it('is not forgotten while a request is under way', () => {
     const lanes = weakened();
     lanes.begin(of('a'), 0);
@@ -216,6 +231,22 @@ describe('a lane whose receiver refuses what is too much', () => {
     lanes.begin(of('a'), 1_000);
     expect([lanes.freeSlots('a', 1_000), lanes.restUntilMs('a', 1_500)]).toEqual([0, 2_000]);
     expect(lanes.offer(1_000).constrained).toEqual({ a: 0 });
+  });
+
+  it('is told to a claim with a thousand like it, and any other lane has one slot then', () => {
+    const lanes = new ActiveLanes(64);
+    const refuse = (from: number, to: number) => {
+      for (let n = from; n < to; n += 1) {
+        const epoch = lanes.begin(of(`${n}`), 0);
+        lanes.end(`${n}`, { epoch, verdict: 'other', refusal, nowMs: 0 });
+      }
+    };
+    refuse(0, 1_000);
+    expect([lanes.offer(0).usualSlots, lanes.offer(0).constrained['0']]).toEqual([8, 0]);
+    refuse(1_000, 1_010);
+    const { constrained, usualSlots } = lanes.offer(0);
+    expect([constrained['9'], constrained['10'], constrained['1009']]).toEqual([undefined, 0, 0]);
+    expect(usualSlots).toBe(1);
   });
 
   it('takes the refusal of a request that was begun without a turn for none', () => {

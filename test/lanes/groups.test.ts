@@ -135,6 +135,20 @@ describe('the last quarter', () => {
     expect(book.choose(1_000, 10)).toEqual([]);
     expect(book.usualGroupSlots).toBe(0);
     expect(book.limitOf([], 100)).toBe(0);
+    expect(book.offer(10).maxFound).toBe(0);
+  });
+
+  it('is not for what a claim finds in the place of what it wishes for', () => {
+    const book = bookWith([...hanging, o]);
+    endAll(book, beginIn(book, o, { count: 1 }), { answered: true });
+    for (const groups of hanging.slice(0, 23)) beginIn(book, groups, { count: 16 });
+    const wishes = book.choose(40, 10);
+    const wished = (isTrusted: boolean) =>
+      wishes
+        .filter(({ groups }) => (groups.origin === 'o') === isTrusted)
+        .reduce((sum, { quota }) => sum + quota, 0);
+    expect(wished(true)).toBeGreaterThan(0);
+    expect(book.offer(10).maxFound).toBe(16 - wished(false));
   });
 
   it('is for those that have answered lately, up to an equal share', () => {
@@ -222,8 +236,27 @@ describe('what is known of groups', () => {
     expect(book.groupCount).toBe(20_000);
     endAll(book, beginIn(book, originOnly('new'), { count: 1 }), { answered: true });
     expect(book.groupCount).toBe(20_000);
-    expect(book.offer(0).constrained['0']).toBeUndefined();
-    expect(book.offer(0).constrained['1']).toBe(1);
+    book.add({ lane: 'a', priority: 1, dueMs: 1, groups: originOnly('0') });
+    book.add({ lane: 'b', priority: 1, dueMs: 1, groups: originOnly('2') });
+    const quotas = book.choose(100, 0).map(({ lane, quota }) => [lane, quota]);
+    expect(quotas).toEqual([
+      ['a', 8],
+      ['b', 1],
+    ]);
+  });
+
+  it('is told to a claim of a thousand that have other slots than usual, and the others have one', () => {
+    const book = new LaneBook({ most: 512 });
+    const fail = (from: number, to: number) => {
+      for (let n = from; n < to; n += 1)
+        endAll(book, beginIn(book, originOnly(`${n}`), { count: 1 }), { answered: false });
+    };
+    fail(0, 1_000);
+    expect([book.usualGroupSlots, book.offer(0).constrained['0']]).toEqual([16, 8]);
+    fail(1_000, 1_010);
+    const { constrained } = book.offer(0);
+    expect([constrained['9'], constrained['10'], constrained['1009']]).toEqual([undefined, 8, 8]);
+    expect(book.usualGroupSlots).toBe(1);
   });
 
   it('is kept for a lane that waits or is in flight, and it is a group of its own otherwise', () => {

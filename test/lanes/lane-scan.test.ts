@@ -130,7 +130,23 @@ it('of another worker gives hints, and the lanes of this worker are looked at as
   expect(found).toEqual(['2', '9']);
 });
 
-it('that fails is tried again after the usual pause', async () => {
+it('that fails is tried again soon, because nothing else finds what it was asked for', async () => {
+  await enqueue();
+  let asked = 0;
+  const query = ((...given: Parameters<pg.Pool['query']>) => {
+    asked += 1;
+    if (asked === 1) return Promise.reject(new Error('the connection is gone'));
+    return database.pool.query(...given);
+  }) as pg.Pool['query'];
+  const scan = scanWith({ pool: { query } });
+  await eventually(async () => {
+    await runWhenDue(scan);
+    return lanesOfBook().length === 2;
+  }, 'the lanes are found');
+  expect(asked).toBe(2);
+});
+
+it('that fails is not tried again at once', async () => {
   let asked = 0;
   const query = () => {
     asked += 1;

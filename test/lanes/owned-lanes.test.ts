@@ -130,6 +130,45 @@ describe('an ordered lane', () => {
   });
 });
 
+describe('the rate of a tenant', () => {
+  const wish = (lane: string, { quota = 1, ahead = 1, tenant = 'a' as string | null } = {}) => ({
+    ...{ lane, priority: 1, quota, ahead, dueFromMs: 0, rank: 1, isOwned: true },
+    groups: { tenant, origin: 'o' },
+  });
+  const aheadsOf = (lanes: OwnedLanes, wishes: Parameters<OwnedLanes['withinRates']>[0]) =>
+    lanes.withinRates(wishes, 0).map(({ ahead }) => ahead);
+
+  it('bounds what all of its ordered lanes take ahead, besides all else that it is sent', () => {
+    const lanes = owning({ isTenant: true, ratePerS: 100 });
+    const wishes = [
+      wish('1', { ahead: 5 }),
+      wish('2', { quota: 2 }),
+      wish('3', { ahead: 5 }),
+      wish('4', { ahead: 5 }),
+      wish('5', { ahead: 5, tenant: null }),
+      wish('6', { ahead: 5, tenant: 'b' }),
+    ];
+    expect(aheadsOf(lanes, wishes)).toEqual([5, 1, 2, 1, 5, 5]);
+  });
+
+  it('is used up for what was claimed and waits for its turn', () => {
+    const lanes = owning({ isTenant: true, ratePerS: 100 });
+    lanes.noteAwaited('a', 8);
+    expect([room(lanes, 0), aheadsOf(lanes, [wish('1', { ahead: 5 })])]).toEqual([2, [2]]);
+    lanes.own('a', { rule: rule({ isTenant: true, ratePerS: 50 }), nowMs: 0 });
+    expect(room(lanes, 0)).toBeLessThanOrEqual(0);
+    lanes.noteAwaited('a', -8);
+    lanes.noteAwaited('a', -1);
+    expect(room(lanes, 0)).toBe(5);
+  });
+
+  it('does not matter without one', () => {
+    const lanes = owning({ isTenant: true, maxInFlight: 3 });
+    lanes.noteAwaited('a', 8);
+    expect([room(lanes, 0), aheadsOf(lanes, [wish('1', { ahead: 5 })])]).toEqual([3, [5]]);
+  });
+});
+
 describe('an idle lane', () => {
   const afterMs = 5_000;
 

@@ -118,7 +118,13 @@ describe('a claim', () => {
 });
 
 describe('a claim gives lanes that it discovers', () => {
-  const sevenEach = (places: readonly { lane: number; origin: number; tenant_key?: number }[]) =>
+  interface Planted {
+    readonly lane: number;
+    readonly origin: number;
+    readonly tenant_key?: number;
+    readonly priority?: number;
+  }
+  const sevenEach = (places: readonly Planted[]) =>
     plantQueue(
       database,
       places.flatMap((place) =>
@@ -160,9 +166,31 @@ describe('a claim gives lanes that it discovers', () => {
       { lane: 1, origin: 50, tenant_key: 60 },
       { lane: 2, origin: 51, tenant_key: 60 },
       { lane: 3, origin: 52, tenant_key: 60 },
-      { lane: 4, origin: 50, tenant_key: 61 },
+      { lane: 4, origin: 53, tenant_key: 61 },
     ]);
     expect(await claim({ usualGroupSlots: 6 })).toEqual({ '1': 5, '2': 1, '4': 5 });
+  });
+
+  it('no more than the free slots of an origin, however many tenants send to it', async () => {
+    await sevenEach([
+      { lane: 1, origin: 50, tenant_key: 60 },
+      { lane: 2, origin: 50, tenant_key: 61 },
+      { lane: 3, origin: 50 },
+      { lane: 4, origin: 51, tenant_key: 62 },
+    ]);
+    expect(await claim({ usualGroupSlots: 6 })).toEqual({ '1': 5, '2': 1, '4': 5 });
+  });
+
+  it('no more than it may take of all of them, which leaves what it wishes for its place', async () => {
+    await sevenEach([
+      { lane: 1, origin: 50, priority: 0 },
+      { lane: 2, origin: 50, priority: 0 },
+      { lane: 3, origin: 51, priority: 0 },
+      { lane: 4, origin: 52 },
+    ]);
+    const wish = { ...of('4'), priority: 1, quota: 7, dueFromMs: 0, rank: 1, isOwned: false };
+    const request = { usualGroupSlots: 6, limit: 15, maxFound: 8, wishes: [wish] };
+    expect(await claim(request)).toEqual({ '1': 5, '2': 1, '3': 2, '4': 7 });
   });
 
   it('as many as a group that is known to have more can take', async () => {
@@ -285,10 +313,32 @@ it('the suspects of a claim that failed are what it may have taken, discovered o
   const found = await runFile<{ webhook_id: string }>(database, 'suspects', {
     ...{ lanes: [1], priorities: [1], quotas: [2], dueFromMs: [from.getTime()] },
     windowFromMs: window.getTime(),
+    maxNewest: 64,
     probeLanes: [8],
   });
   expect(found.map(({ webhook_id }) => webhook_id).toSorted()).toEqual(
     [1, 2, 3, 4, 5, 6, 7, 8].map(idOf),
+  );
+});
+
+it('the suspects are also what came last, and what a lane has between that and the window', async () => {
+  await plantQueue(
+    database,
+    Array.from({ length: 400 }, (_, at) => ({
+      n: at + 1,
+      lane: at === 0 || at === 300 || at === 399 ? 1 : at + 2,
+      due_at: inS(-500 + at),
+    })),
+  );
+  const found = await runFile<{ webhook_id: string }>(database, 'suspects', {
+    ...{ lanes: [], priorities: [], quotas: [], dueFromMs: [], probeLanes: [] },
+    ...{ windowFromMs: 0, maxNewest: 64 },
+  });
+  const between = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, at) => from + at);
+  // Of lane 1 a claim takes the first two, for it has seen the first and the last.
+  expect(found.map(({ webhook_id }) => webhook_id).toSorted()).toEqual(
+    [...between(1, 250), 301, ...between(337, 399)].map(idOf),
   );
 });
 

@@ -59,7 +59,14 @@ afterAll(async () => {
 
 const scanValues = { workerNumber: '1', afterLane: '0', afterPriority: '0', maxHeads: '500' };
 const claimValues = {
-  ...{ workerNumber: '1', maxWebhooks: '200', windowFromMs: '0', maxNewest: '200', leaseS: '90' },
+  ...{
+    workerNumber: '1',
+    maxWebhooks: '200',
+    windowFromMs: '0',
+    maxNewest: '200',
+    maxFound: '200',
+    leaseS: '90',
+  },
   ...{ lanes: `'{7}'`, priorities: `'{1}'`, quotas: `'{5}'`, dueFromMs: `'{0}'`, ranks: `'{1}'` },
   ...{ areOwned: `'{false}'`, aheads: `'{1}'`, freeSlots: `'{}'`, usualSlots: '8' },
   ...{ usualGroupSlots: '16', origins: `'{7}'`, tenants: `'{8}'` },

@@ -139,6 +139,7 @@ async function claim(): Promise<{ webhook_id: string; number: number; lane: stri
     usualSlots: 8,
     usualGroupSlots: 512,
     maxNewest: 0,
+    maxFound: 100,
     origins: lanes,
     tenants: lanes.map(() => null),
     leaseS: 90,

@@ -280,6 +280,7 @@ it('what a probe gives is what a claim gives', async () => {
       usualSlots: 9,
       usualGroupSlots: 99,
       maxNewest: 0,
+      maxFound: 100,
       origins: [],
       tenants: [],
       leaseS: 300,
