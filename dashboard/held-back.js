@@ -40,14 +40,19 @@ export function HeldBack() {
 
 /** @param {{ row: Row }} props */
 function Line({ row }) {
-  const { level, reason, since, until, last_error: error, in_flight: inFlight, slots } = row;
+  const { level, reason, since, until, last_error: error } = row;
   return html`<tr>
     <th scope="row" class="url"><${Badge} status="held">${level}</${Badge}> <${Name} row=${row} /></th>
     <td>${reasons[reason] ?? reason}${error !== null && html` <span class="muted">(${error})</span>`}</td>
     <td title=${clock(since)}>${age(since)}</td>
     <td>${until === null ? '' : html`<span title=${clock(until)}>${isProbed.has(reason) ? 'next probe ' : ''}${dueIn(until)}</span>`}</td>
-    <td class="number">${inFlight === null ? '' : `${count(inFlight)} of ${count(slots)}`}</td>
+    <td class="number">${load(row)}</td>
   </tr>`;
+}
+
+/** Each worker has slots of its own, so what several of them hold back is listed several times. @param {Row} row */
+function load({ in_flight: inFlight, slots, worker }) {
+  return worker === null ? '' : `${count(inFlight)} of ${count(slots)} on worker ${worker}`;
 }
 
 /** @param {{ row: Row }} props */

@@ -77,9 +77,11 @@ export function verdictOf(stats) {
     });
   }
   for (const alert of stats.alerts.filter(({ rule }) => !told.has(rule))) {
+    // Its summary is of the time when it was so. Afterwards it must not be read as what is wrong now.
+    const isOver = alert.clear_since !== null;
     findings.push({
-      level: alert.severity === 'critical' ? 'bad' : 'warning',
-      what: alert.summary,
+      level: alert.severity === 'critical' && !isOver ? 'bad' : 'warning',
+      what: isOver ? `No longer so: ${alert.summary}` : alert.summary,
       todo: `${sinceOf(alert)} docs/alerts.md says what to do about ${alert.rule}.`,
     });
   }

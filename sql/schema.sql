@@ -4517,11 +4517,11 @@ UNION ALL
  SELECT g.level,
     COALESCE(g.name,
         CASE g.level
-            WHEN 'tenant'::text THEN n.tenant
+            WHEN 'tenant'::text THEN COALESCE(t.id, n.tenant)
             ELSE lower("substring"(n.url, '^[^/]*//[^/?]*'::text))
         END) AS name,
         CASE g.level
-            WHEN 'tenant'::text THEN COALESCE(g.name, n.tenant)
+            WHEN 'tenant'::text THEN COALESCE(g.name, t.id, n.tenant)
             ELSE NULL::text
         END AS tenant,
     NULL::uuid AS endpoint_id,
@@ -4532,9 +4532,10 @@ UNION ALL
     g.in_flight,
     g.slots,
     w.number AS worker
-   FROM (((posthorn.workers w
+   FROM ((((posthorn.workers w
      JOIN posthorn.live_workers v ON ((v.number = w.number)))
-     CROSS JOIN LATERAL jsonb_to_recordset(w.held_back) g(level text, reason text, name text, lane bigint, since timestamp with time zone, in_flight integer, slots integer))
+     CROSS JOIN LATERAL jsonb_to_recordset(w.held_back) g(key bigint, level text, reason text, name text, lane bigint, since timestamp with time zone, in_flight integer, slots integer))
+     LEFT JOIN posthorn.tenants t ON (((g.name IS NULL) AND (g.level = 'tenant'::text) AND (t.key = g.key))))
      LEFT JOIN LATERAL ( SELECT e.tenant,
             e.url
            FROM posthorn.endpoints e

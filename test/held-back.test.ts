@@ -5,6 +5,7 @@ import { runHere } from './support/command-here.ts';
 import { createTestDatabase } from './support/database.ts';
 import { startEngine } from './support/engine.ts';
 import { eventually } from './support/eventually.ts';
+import { plantWorker, reported } from './support/held-worker.ts';
 import { ask } from './support/rows.ts';
 import { forEachTest, forFile } from './support/world.ts';
 
@@ -103,6 +104,20 @@ it('says it of a tenant, whose other origins wait with it', async () => {
     `select distinct waits_for from posthorn.webhooks where status = 'pending'`,
   );
   expect(waiting).toEqual([{ waits_for: 'tenant_slots' }]);
+});
+
+it('names a tenant with limits also while nothing of it is in flight and what waited is gone', async () => {
+  const [tenant] = await ask<{ key: string }>(
+    database,
+    `insert into posthorn.tenants (id, rate_limit_per_s) values ('acme', 1) returning key::text`,
+  );
+  const since = new Date().toISOString();
+  const limited = { level: 'tenant', reason: 'limit', name: null, in_flight: 0, since } as const;
+  await using _worker = await plantWorker(database, {
+    number: 2,
+    heldBack: [reported({ ...limited, key: tenant?.key ?? '', lane: '7' })],
+  });
+  expect(await heldBack()).toMatchObject([{ level: 'tenant', name: 'acme', tenant: 'acme' }]);
 });
 
 it('says of a receiver that asks to be left alone since when, and until when', async () => {

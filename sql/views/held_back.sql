@@ -43,8 +43,8 @@ where full_since is not null
 union all
 select
   g.level,
-  coalesce(g.name, case g.level when 'tenant' then n.tenant else lower(substring(n.url from '^[^/]*//[^/?]*')) end),
-  case g.level when 'tenant' then coalesce(g.name, n.tenant) end,
+  coalesce(g.name, case g.level when 'tenant' then coalesce(t.id, n.tenant) else lower(substring(n.url from '^[^/]*//[^/?]*')) end),
+  case g.level when 'tenant' then coalesce(g.name, t.id, n.tenant) end,
   null,
   g.reason,
   g.since,
@@ -56,8 +56,10 @@ select
 from posthorn.workers as w
 join posthorn.live_workers as v on v.number = w.number
 cross join lateral jsonb_to_recordset(w.held_back) as g (
-  level text, reason text, name text, lane bigint, since timestamptz, in_flight integer, slots integer
+  key bigint, level text, reason text, name text, lane bigint, since timestamptz, in_flight integer, slots integer
 )
+-- A tenant with limits has a row with its id. Of a slow one, a worker seldom has a request in flight that says it.
+left join posthorn.tenants as t on g.name is null and g.level = 'tenant' and t.key = g.key
 -- What waits for the group says its name, if the worker has not sent anything there yet.
 left join lateral (
   select e.tenant, e.url

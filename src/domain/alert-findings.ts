@@ -157,9 +157,11 @@ function tenantFull({
   refuses,
 }: AlertFacts['fullTenants'][number]): Finding {
   const meanwhile = refuses ? 'its producers are refused' : 'it takes more all the same';
+  // It may have become full a moment ago.
+  const since = fullMs < 1_000 ? 'is full' : `has been full for ${spoken(fullMs)}`;
   return finding('tenant_full', {
     subject: id,
-    summary: `The tenant "${id}" has been full for ${spoken(fullMs)}, with ${maxWaiting} webhooks or more that are unfinished: ${meanwhile}.`,
+    summary: `The tenant "${id}" ${since}, with ${maxWaiting} webhooks or more that are unfinished: ${meanwhile}.`,
     detail: { full_s: seconds(fullMs), max_waiting: maxWaiting, refuses },
   });
 }

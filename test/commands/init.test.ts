@@ -61,7 +61,7 @@ const stacks: Readonly<Record<StackName, { files: Record<string, string>; migrat
     migration: /^migrations\/\d{14}-posthorn-producer\.cjs$/,
   },
   kysely: {
-    files: { 'package.json': npm('kysely', 'pg'), 'tsconfig.json': '{}' },
+    files: { 'package.json': npm('kysely', 'kysely-ctl', 'pg'), 'tsconfig.json': '{}' },
     migration: /^migrations\/\d{14}_posthorn_producer\.ts$/,
   },
   knex: {
@@ -411,6 +411,13 @@ describe('a file that is there', () => {
     expect(readFileSync(join(folder, 'docker-compose.posthorn.yml'), 'utf8')).toBe(compose);
     expect(readFileSync(join(folder, 'posthorn.env'), 'utf8')).toBe(env);
   });
+});
+
+it('uses no command of kysely-ctl where that is not installed', async () => {
+  const folder = await folderWith('kysely-alone', { 'package.json': npm('kysely', 'pg') });
+  expect((await answerOf(folder, '--dry-run')).next[1]).toBe(
+    'psql "$DATABASE_URL" -f posthorn/producer-login.sql',
+  );
 });
 
 it('says what it wrote, and the next three commands', async () => {

@@ -105,9 +105,9 @@ describe.skipIf(typeof started === 'string')('held back', { timeout: 120_000 }, 
       await page.goto(engine.address);
       expect(await lines(page)).toEqual(
         [
-          /^tenant acme \| uses all slots that it has earned \| 1 min \d+ s \| {2}\| 96 of 96$/,
+          /^tenant acme \| uses all slots that it has earned \| 1 min \d+ s \| {2}\| 96 of 96 on worker 1$/,
           /^origin https:\/\/gone\.example \| nothing there answered .* \(connection_refused\) \| 2 h.* \| next probe now \| $/,
-          /^origin https:\/\/hangs\.example \| gives no answer, .* \| 1 min \d+ s \| {2}\| 16 of 16$/,
+          /^origin https:\/\/hangs\.example \| gives no answer, .* \| 1 min \d+ s \| {2}\| 16 of 16 on worker 1$/,
           /^endpoint Orders of <b>shop 7<\/b> \| paused by you \| .* \| {2}\| $/,
           /^url https:\/\/down\.example\/hook \| failed .* \(http_503\) \| 1\d min.* \| next probe in 1 h .* \| $/,
           /^url https:\/\/slow\.example\/ \| told Posthorn to wait .* \| .* \| in 1\d min.* \| $/,

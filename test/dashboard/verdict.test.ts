@@ -70,3 +70,20 @@ it('tells once of what a figure and alerts both say: as it is now, and since whe
     alerts.map(({ rule }) => `the text of ${rule}`).toSorted(),
   );
 });
+
+it('does not say of what an alert told, and is over, that it is so', () => {
+  const minuteAgo = new Date(Date.now() - 60_000).toISOString();
+  const held = { rule: 'held', severity: 'critical', summary: 'Nothing is sent.' };
+  const times = { fired_at: minuteAgo, clear_since: minuteAgo };
+  const verdict = verdictOf({ ...calm, alerts: [{ ...held, ...times }] });
+  expect([verdict.level, verdict.headline]).toEqual([
+    'warning',
+    'Working, but something needs your attention',
+  ]);
+  expect(verdict.findings).toMatchObject([
+    {
+      what: 'No longer so: Nothing is sent.',
+      todo: expect.stringContaining('It has been better for 1 min'),
+    },
+  ]);
+});

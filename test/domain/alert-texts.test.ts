@@ -152,6 +152,8 @@ describe('our own trouble', () => {
       ['acme', `${said} that are unfinished: its producers are refused.`],
       ['acme', `${said} that are unfinished: it takes more all the same.`],
     ]);
+    const [fresh] = find({ fullTenants: [{ ...tenant, fullMs: 40, refuses: false }] });
+    expect(fresh?.summary).toMatch(/^The tenant "acme" is full, with 500 webhooks or more/);
   });
 
   it('a missing key and a missing partition are named, each of them', () => {

@@ -72,6 +72,7 @@ function text(options: {
     'Next:',
     ...next.map((command, at) => `  ${at + 1}. ${command}`),
     '',
-    'Without Docker: set DATABASE_URL, then run "posthorn migrate", "posthorn roles" and "posthorn start" in place of the first command.',
+    'Without Docker: in place of the first command, set DATABASE_URL, set WEBHOOK_URL to your receiver, and POSTHORN_ALLOW_NETWORKS=127.0.0.1',
+    'if it is on this machine. Then run "posthorn migrate", "posthorn roles" and "posthorn start", unless Posthorn runs already.',
   ].join('\n');
 }

@@ -85,6 +85,8 @@ module.exports = {
       'npx sequelize-cli db:migrate',
     ),
   kysely: ({ project, moment }) => {
+    // The command "kysely" comes with kysely-ctl. Without it, nothing here knows how the migrations are run.
+    if (project.packages?.['kysely-ctl'] === undefined) return plainSql();
     const type = project.isTypeScript;
     return one(
       known(project, 'migrations', `${moment.stamp}_posthorn_producer.${type ? 'ts' : 'mjs'}`),
