@@ -50,9 +50,15 @@ function Line({ row }) {
   </tr>`;
 }
 
-/** Each worker has slots of its own, so what several of them hold back is listed several times. @param {Row} row */
-function load({ in_flight: inFlight, slots, worker }) {
-  return worker === null ? '' : `${count(inFlight)} of ${count(slots)} on worker ${worker}`;
+/**
+ * Each worker has slots of its own, so what several of them hold back is listed several times. A tenant that is at its own limits has
+ * slots left, which would mislead.
+ *
+ * @param {Row} row
+ */
+function load({ reason, in_flight: inFlight, slots, worker }) {
+  if (worker === null) return '';
+  return `${count(inFlight)}${reason === 'limit' ? '' : ` of ${count(slots)}`} on worker ${worker}`;
 }
 
 /** @param {{ row: Row }} props */

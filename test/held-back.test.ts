@@ -118,6 +118,8 @@ it('names a tenant with limits also while nothing of it is in flight and what wa
     heldBack: [reported({ ...limited, key: tenant?.key ?? '', lane: '7' })],
   });
   expect(await heldBack()).toMatchObject([{ level: 'tenant', name: 'acme', tenant: 'acme' }]);
+  const { stdout } = await runHere(['held-back'], { DATABASE_URL: database.url });
+  expect(stdout).toMatch(/^tenant +limit .* 0 on worker 2 +acme$/m);
 });
 
 it('says of a receiver that asks to be left alone since when, and until when', async () => {

@@ -17,6 +17,8 @@ export async function heldBackCommand(given: Given): Promise<void> {
 
 function cellsOf(row: HeldBackRow): Cell[] {
   const { level, reason, since, until, in_flight, slots, last_error, worker, name } = row;
-  const load = worker === null ? '' : `${in_flight} of ${slots} on worker ${worker}`;
+  // A tenant that is at its own limits has slots left, which would mislead.
+  const of = reason === 'limit' ? '' : ` of ${slots}`;
+  const load = worker === null ? '' : `${in_flight}${of} on worker ${worker}`;
   return [level, reason, timeText(since), timeText(until), load, last_error ?? '', name ?? ''];
 }

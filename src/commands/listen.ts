@@ -227,7 +227,7 @@ function lineOf({ webhook, result }: Forwarded): string {
   return [
     paint(timeText(new Date().toISOString()), 'faint', hasColours),
     webhook.webhook_id,
-    oneLine(webhook.event_type ?? '-'),
+    oneLine(webhook.event_type ?? '-').padEnd(20),
     paint(what.padEnd(18), isGood ? 'green' : 'red', hasColours),
     spanText(result.durationMs / 1_000).padStart(7),
     oneLine(isGood ? webhook.url : said),

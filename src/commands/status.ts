@@ -125,11 +125,12 @@ function statusText(facts: Facts, terminal: Terminal): string {
 
 function alertLines({ alerts }: Overview, terminal: Terminal): string[] {
   if (alerts.length === 0) return [];
-  const rows = alerts.map(({ rule, severity, summary, fired_at }) => [
-    [severity, severity === 'critical' ? 'red' : 'yellow'] satisfies Cell,
+  const rows = alerts.map(({ rule, severity, summary, fired_at, clear_since }) => [
+    [severity, severity === 'critical' && clear_since === null ? 'red' : 'yellow'] satisfies Cell,
     rule,
     timeText(new Date(fired_at).toISOString()),
-    summary,
+    // An alert outlives its cause by some minutes.
+    clear_since === null ? summary : `No longer so: ${summary}`,
   ]);
   return ['', table(['ALERT', 'RULE', 'SINCE', 'WHAT'], rows, terminal)];
 }

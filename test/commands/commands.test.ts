@@ -191,6 +191,17 @@ it('send reads the body from standard input, byte for byte', async () => {
   expect(rows).toEqual([{ body: '\uFEFF{"n":  1.0}\n', headers: { 'X-A': 'b: c' } }]);
 });
 
+it('status says of an alert that outlives its cause that it is no longer so', async () => {
+  await database.pool.query(
+    `insert into posthorn.alerts (rule, severity, summary, step, fired_at, clear_since)
+     values ('held', 'critical', 'Nothing is sent.', 1, now(), now()), ('backlog', 'warning', 'Many wait.', 1, now(), null)`,
+  );
+  const { stdout } = await posthorn('status');
+  expect(stdout).toMatch(/ {2}No longer so: Nothing is sent\.$/m);
+  expect(stdout).toMatch(/backlog .*\d {2}Many wait\.$/m);
+  await database.pool.query('delete from posthorn.alerts');
+});
+
 describe('the help', () => {
   it.each(commands.map((command) => ({ name: command.name, command })))(
     'of "$name" explains each option',
