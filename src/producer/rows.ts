@@ -69,11 +69,37 @@ function requireObject(name: string, value: unknown): void {
 
 function bodyText(body: unknown): string {
   if (typeof body === 'string') return text('body', body);
+  const lost = nameOfLost(body);
+  if (lost !== undefined) {
+    throw new TypeError(
+      `The body must be a string or a JSON value: this is a ${lost}, of which JSON does not have the contents`,
+    );
+  }
   const json = stringify(body);
   if (json === undefined) {
     throw new TypeError(`The body must be a string or a JSON value: this is ${kindOf(body)}`);
   }
   return json;
+}
+
+/**
+ * The name of an object of which JSON.stringify() makes something else without a word: {} of a promise or a Map, a list of
+ * numbers of bytes. Undefined: it is none of these.
+ */
+function nameOfLost(body: unknown): string | undefined {
+  if (typeof body !== 'object' || body === null) return undefined;
+  // A query that nobody has awaited has a then(), too.
+  if (typeof Reflect.get(body, 'then') === 'function') return 'Promise';
+  const name = tagOf(body);
+  return lostNames.test(name) ? name : undefined;
+}
+
+const lostNames =
+  /^(?:Map|Set|\w+Array|ArrayBuffer|SharedArrayBuffer|DataView|Blob|File|FormData|URLSearchParams|ReadableStream)$/;
+
+/** The kind of a built-in object, such as Map, also of another realm. "Object" if it is plain, or of a class of a program. */
+function tagOf(value: object): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1);
 }
 
 /** Undefined for functions, symbols and undefined itself, although TypeScript says otherwise. */
@@ -90,6 +116,12 @@ function stringify(body: unknown): string | undefined {
 
 function checkedHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   requireObject('headers', headers);
+  // The entries of a Headers or a Map are no properties: they would be lost.
+  if (tagOf(headers) !== 'Object') {
+    throw new TypeError(
+      `The headers must be a plain object: this is a ${tagOf(headers)}. Object.fromEntries() makes one of it`,
+    );
+  }
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [
       text('header name', name),

@@ -54,7 +54,8 @@ export function rowsOf<Given>(
   rowOf: (given: Given) => Row,
 ): Row[] {
   if (!Array.isArray(list)) throw new TypeError(`The ${name} must be an array`);
-  return list.map((one, index) => {
+  // Unlike map(), it does not pass over what is missing in the list.
+  return Array.from(list, (one, index) => {
     try {
       return rowOf(one);
     } catch (error) {

@@ -432,6 +432,24 @@ it('says what it wrote, and the next three commands', async () => {
   expect(stdout).not.toMatch(/POSTHORN_ENCRYPTION_KEYS/);
 });
 
+it('asks for quotes if the shell would not read the DATABASE_URL of .env as it is', async () => {
+  const url = 'postgres://shop@db/shop?schema=public&sslmode=disable';
+  for (const [place, given, asks] of [
+    ['unquoted', url, true],
+    ['quoted', `'${url}'`, false],
+    ['plain', 'postgres://shop@db/shop?schema=public  # ours (and theirs)', false],
+  ] as const) {
+    const folder = await folderWith(place, { '.env': `A=1\nDATABASE_URL=${given}\n` });
+    const { next } = await answerOf(folder);
+    expect(next[0]?.includes('# first put DATABASE_URL in .env into single quotes')).toBe(asks);
+    const read = await run('bash', ['-c', 'set -a; . ./.env; printf %s "$DATABASE_URL"'], {
+      cwd: folder,
+      env: {},
+    });
+    expect(read.stdout === '').toBe(asks);
+  }
+});
+
 it('takes the stack that is named, and asks if there are several', async () => {
   const folder = await folderWith('several', {
     'package.json': npm('pg'),

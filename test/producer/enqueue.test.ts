@@ -195,6 +195,11 @@ describe('is refused, and the transaction goes on,', () => {
     ['a function as the body', { body: () => 1 }, 'body must be a string or a JSON value'],
     ['a BigInt in the body', { body: { a: 1n } }, 'body must be a JSON value'],
     ['a cycle in the body', { body: cycle }, 'body must be a JSON value'],
+    ['bytes as the body', { body: Buffer.from('{}') }, 'this is a Uint8Array'],
+    ['a Map as the body', { body: new Map([['a', 1]]) }, 'this is a Map'],
+    ['a promise as the body', { body: Promise.resolve('{}') }, 'this is a Promise'],
+    ['Headers', { headers: new Headers({ a: 'b' }) }, 'must be a plain object: this is a Headers'],
+    ['a Map of headers', { headers: new Map([['a', 'b']]) }, 'plain object: this is a Map'],
     ['an invalid date', { sendAt: new Date('no') }, 'sendAt must be a valid Date'],
     ['a date of microseconds', { sendAt: new Date(1.8e15) }, 'Was it made of milliseconds?'],
     ['a year before Christ', { sendAt: new Date(-1e14) }, 'of the years 0 to 9999'],
@@ -315,6 +320,10 @@ describe('many webhooks', () => {
     ];
     await expect(enqueueMany(database.pool, wrong)).rejects.toThrow(
       'webhooks[1]: The maxAttempts must be an integer',
+    );
+    const holes = Object.assign(new Array<NewWebhook>(2), { 0: { url, body: '1' } });
+    await expect(enqueueMany(database.pool, holes)).rejects.toThrow(
+      'webhooks[1]: The webhook must be an object: this is of type undefined',
     );
     const all = { url, body: '1' } as unknown as NewWebhook[];
     await expect(enqueueMany(database.pool, all)).rejects.toThrow('The webhooks must be an array');

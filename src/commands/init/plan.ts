@@ -25,7 +25,9 @@ export function planFor(
     key,
   }: { readonly project: Project; readonly moment: Moment; readonly key: string },
 ): Plan {
-  const hasDatabase = /^\s*(export\s+)?DATABASE_URL\s*=\s*\S/m.test(project.read('.env') ?? '');
+  const [, database] =
+    /^\s*(?:export\s+)?DATABASE_URL\s*=\s*(\S.*)$/m.exec(project.read('.env') ?? '') ?? [];
+  const hasDatabase = database !== undefined;
   const compose = planCompose({ version: moment.version, hasDatabase });
   const migration = planMigration(stack, { project, moment });
   const producer = planProducer(stack, project);
@@ -33,11 +35,18 @@ export function planFor(
   return {
     files: [compose, planEnv({ key, hasDatabase }), ...migration.files, producer.file],
     next: [
-      `set -a; ${settings.join('; ')}; set +a; docker compose -f ${compose.path} up -d`,
+      `set -a; ${settings.join('; ')}; set +a; docker compose -f ${compose.path} up -d${quoting(database)}`,
       migration.command,
       producer.command,
     ],
   };
+}
+
+/** The shell ends a value at an "&" that is not quoted, and leaves the variable empty. Other readers of a .env do not. */
+function quoting(value: string | undefined): string {
+  return value !== undefined && /^[^'"\s]*[&;|<>()`$]/.test(value)
+    ? '   # first put DATABASE_URL in .env into single quotes: it has characters of the shell'
+    : '';
 }
 
 function planProducer(stack: StackName, project: Project): PlannedProducer {
