@@ -18,6 +18,7 @@ import type { DatabaseClock } from './database-clock.ts';
 import { giveBackPatiently, giveBackWebhooks } from './give-back.ts';
 import { inHaste } from './haste.ts';
 import type { Recorder } from './recorder.ts';
+import { largeBody, SingleFile } from './single-file.ts';
 import type { AttemptTrace, Tracing } from './tracing.ts';
 import { inTrains, type Settling, Trains, type Turn } from './train.ts';
 import { triedForMs } from './tried-for.ts';
@@ -72,6 +73,7 @@ export class Sender {
   readonly #options: SenderOptions;
   readonly #inFlight = new Map<string, ClaimedWebhook>();
   readonly #trains = new Trains();
+  readonly #large = new SingleFile();
   readonly #credentials: CredentialStore;
   #isStopped = false;
   #idle: { resolve: () => void }[] = [];
@@ -200,9 +202,10 @@ export class Sender {
     if (webhook.isEndpointDeleted) return { result: endpointDeleted, traceparent: null };
     // No CHECK lets an empty one in: it stands for a row of the outbox that is not there any more.
     if (webhook.url === '') return { result: payloadGone, traceparent: null };
+    const { url, body, timeoutMs } = webhook;
+    if (body.length >= largeBody) await this.#large.turn();
     const traceparent = trace === undefined ? webhook.traceparent : trace.request();
     try {
-      const { url, body, timeoutMs } = webhook;
       const credentials = this.#credentials.of(webhook, this.#options.clock.nowMs());
       if ('kind' in credentials) return { result: credentials, traceparent };
       const headers = this.#headers(webhook, { traceparent, credentials });
