@@ -104,10 +104,12 @@ describe.each(Object.entries(libraries))('%s', (name, open) => {
   it('says which rule is broken, and shows neither body nor secret', async () => {
     const webhook = { url: 'ftp://x', body: `card 4111 ${odd}`, secret };
     for (const refused of [
-      library.transaction((tx) => enqueue(tx, webhook)),
-      library.transaction((tx) => enqueueMany(tx, [{ url, body: '1' }, webhook])),
+      (tx: Transaction) => enqueue(tx, webhook),
+      (tx: Transaction) => enqueueMany(tx, [{ url, body: '1' }, webhook]),
     ]) {
-      const error: unknown = await refused.catch((reason: unknown) => reason);
+      const error: unknown = await library
+        .transaction<unknown>(refused)
+        .catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(RefusedError);
       expect(error).toMatchObject({
         name: 'RefusedError',
