@@ -4,7 +4,7 @@ import { Progress } from '../harness/progress.ts';
 import { abortedBySignals } from '../harness/stopping.ts';
 import { chosen, type Example, findExamples, missingTool } from './runner/example.ts';
 import type { Verdict, Verdicts } from './runner/judge.ts';
-import { endPrograms, install } from './runner/program.ts';
+import { endPrograms, install, isUnreachable } from './runner/program.ts';
 import { checkReceiver } from './runner/receiver-check.ts';
 import { checkSender } from './runner/sender-check.ts';
 import { asText, type Row, withRows } from './runner/table.ts';
@@ -59,7 +59,7 @@ async function main(args: readonly string[]): Promise<number> {
       for (const { name, title } of wanted) console.log(`${name.padEnd(24)}${title}`);
       return 0;
     }
-    const results = await runAll(wanted, signal);
+    const results = await runAll(wanted, { mayMiss: !values.all, signal });
     report(results, wanted.length - results.length);
     if (values.write) await writePage(results, examples);
     return results.some(hasFailed) ? 1 : 0;
@@ -70,7 +70,11 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function runAll(examples: readonly Example[], signal: AbortSignal): Promise<Result[]> {
+/** @param mayMiss without a registry's packages an example is skipped, as without a tool; else it has failed. */
+async function runAll(
+  examples: readonly Example[],
+  { mayMiss, signal }: { mayMiss: boolean; signal: AbortSignal },
+): Promise<Result[]> {
   await using world = await openWorld(signal);
   const results: Result[] = [];
   for (const example of examples) {
@@ -83,6 +87,11 @@ async function runAll(examples: readonly Example[], signal: AbortSignal): Promis
     progress.now(example.name);
     const startedAt = performance.now();
     const result = await runOne(example, world);
+    const unreachable = mayMiss ? whyUnreachable(result) : undefined;
+    if (unreachable !== undefined) {
+      progress.done(`–  ${example.name}: its packages cannot be had here: ${unreachable}`);
+      continue;
+    }
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
     progress.done(`${hasFailed(result) ? '✘' : '✔'}  ${example.name} (${seconds} s)`);
     results.push(result);
@@ -103,6 +112,13 @@ async function runOne(example: Example, world: World): Promise<Result> {
   return example.receiver
     ? { example, verdict: await checkReceiver(example, world) }
     : { example, verdicts: await checkSender(example, world) };
+}
+
+/** Why an example could not be installed, if its registry could not be reached. */
+function whyUnreachable(result: Result): string | undefined {
+  const verdict = 'verdict' in result ? result.verdict : result.verdicts.commit;
+  const isInstall = verdict?.kind === 'bad' && verdict.why.startsWith('Cannot install');
+  return isInstall && isUnreachable(verdict.why) ? verdict.why : undefined;
 }
 
 function hasFailed(result: Result): boolean {

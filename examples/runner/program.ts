@@ -109,6 +109,13 @@ function isInstalled(folder: string): boolean {
   return statSync(list).mtimeMs >= statSync(join(folder, 'package-lock.json')).mtimeMs;
 }
 
+/** Whether a package manager says that its registry cannot be reached. */
+export function isUnreachable(said: string): boolean {
+  return /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT)\b|could not resolve|name resolution|no such host|connection refused|i\/o timeout|unknown host/i.test(
+    said,
+  );
+}
+
 async function mustRun(command: readonly string[], example: Example, cwd: string): Promise<void> {
   const ended = await runToEnd(command, { example, env: {}, cwd, withinMs: installMs });
   if (ended.trouble === undefined) return;

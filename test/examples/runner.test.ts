@@ -10,6 +10,7 @@ import {
   judgeRepeated,
   secret,
 } from '../../examples/runner/judge.ts';
+import { isUnreachable } from '../../examples/runner/program.ts';
 import { asText, withRows } from '../../examples/runner/table.ts';
 
 // The parts of `npm run examples` whose mistakes would be taken for examples that work.
@@ -164,4 +165,15 @@ describe('the examples', () => {
       if (!receiver) expect(text).toContain(`| ${title} |`);
     }
   });
+});
+
+it.each([
+  ['npm error code ENOTFOUND', true],
+  ['dial tcp 127.0.0.1:9: connect: connection refused', true],
+  ['[ERROR] Could not transfer artifact: Unknown host', true],
+  ['Temporary failure in name resolution', true],
+  ['checks.go:12:2: undefined: url', false],
+  ["ModuleNotFoundError: No module named 'psycopg'", false],
+])('tells a registry that cannot be reached from a fault of the example: %s', (said, is) => {
+  expect(isUnreachable(said)).toBe(is);
 });
