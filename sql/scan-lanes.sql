@@ -1,11 +1,11 @@
 -- The next lanes that have work, found by a loose index scan: one index descent per (lane, priority), about 8 us each. This is the
--- backstop of discovery: all lanes are scanned page by page at start, every 5 s or less often, and after a rescue. It finds what a producer committed long after
--- its insert, webhooks that were given back, and lanes that are no longer throttled. It leaves out lanes whose breaker is open and
--- lanes that are held. Of an origin whose breaker is open and whose probe is due, a page names three lanes at random: a probe can be
+-- backstop of discovery: all lanes are scanned page by page at start, every 5 s or less often, and after a rescue. It finds what a
+-- producer committed long after its insert, webhooks that were given back, and lanes that are no longer throttled. It leaves out
+-- lanes whose breaker is open and lanes that are held. Of an origin whose breaker is open and whose probe is due, a page names three lanes at random: a probe can be
 -- sent to one of them, and one that never answers cannot speak for the others for ever.
 --
 -- psql "$DATABASE_URL" -c begin -f sql/scan-lanes.sql -c rollback \
---   -v worker_number=1 -v after_lane=-9223372036854775808 -v after_priority=0 -v max_heads=500
+--   -v worker_number=1 -v after_lane=-9223372036854775808 -v after_priority=-1 -v max_heads=500
 --
 -- after_lane, after_priority: where the page before this one ended. max_heads: how many (lane, priority) the page has at most, one
 -- webhook each. In one statement, 20,000 lanes took 290 ms, and reading its answer kept the worker from all else for 100 ms.

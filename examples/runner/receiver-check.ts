@@ -10,7 +10,7 @@ import type { World } from './world.ts';
 const listensWithinMs = 60_000;
 
 /**
- * Starts a receiver, and sends it a webhook by Posthorn, one with a signature of nobody, and one whose body was changed on its
+ * Starts a receiver, and sends it a webhook by Posthorn, one with a wrong signature, and one whose body was changed on its
  * way. It must accept the first and refuse the others.
  */
 export async function checkReceiver(example: Example, world: World): Promise<Verdict> {
@@ -32,7 +32,7 @@ export async function checkReceiver(example: Example, world: World): Promise<Ver
     sent: '{}',
     key: randomBytes(24).toString('base64'),
   });
-  if (strange !== 401) return bad(`It answers ${strange} to a signature of nobody, not 401`);
+  if (strange !== 401) return bad(`It answers ${strange} to a wrong signature, not 401`);
   const changed = await post(url, { signed: '{"total": 1}', sent: '{"total": 1000}', key });
   if (changed !== 401) return bad(`It answers ${changed} to a changed body, not 401`);
   return { kind: 'good' };

@@ -217,10 +217,6 @@ export const graphileRights = {
   table: { worker: anyRow },
   view: { worker: ['select'] },
   migrations: { worker: ['select'], reader: ['select'] },
-  // Written by drop_partitions() alone.
-  history: { worker: ['select'], reader: ['select'] },
-  // Written by watch_clock() alone.
-  clock: { worker: ['select'], reader: ['select'] },
 } as const satisfies Readonly<Record<string, Rights>>;
 
 /** The names of the roles with this prefix. */

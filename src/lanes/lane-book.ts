@@ -50,11 +50,6 @@ export class LaneBook {
     return this.#waiting.size;
   }
 
-  /** How many slots a lane has that is not known yet. */
-  get usualSlots(): number {
-    return this.#active.usualSlots;
-  }
-
   /** How many slots a tenant or an origin has that is not known yet: none when those that do not answer hold three quarters of all. */
   get usualGroupSlots(): number {
     return this.#groups.usualSlots;

@@ -61,7 +61,7 @@ describe('choosing lanes', () => {
       book.add({ lane: 'a', priority, dueMs: 5, groups: ownGroup('a') });
     for (let n = 0; n < 5; n += 1) book.begin(of('a'), 0);
     const total = book.choose(50, 0).reduce((sum, { quota }) => sum + quota, 0);
-    expect(total).toBe(book.usualSlots - 5);
+    expect(total).toBe(book.offer(0).usualSlots - 5);
   });
 
   it('puts high before normal before low, and yet one in ten goes to the others', () => {
@@ -83,7 +83,9 @@ describe('choosing lanes', () => {
   it('gives everything to low when nothing else waits', () => {
     const book = new LaneBook({ most: 800 });
     book.add({ lane: 'c', priority: 2, dueMs: 1, groups: ownGroup('c') });
-    expect(book.choose(200, 0)).toMatchObject([{ lane: 'c', quota: book.usualSlots, rank: 1 }]);
+    expect(book.choose(200, 0)).toMatchObject([
+      { lane: 'c', quota: book.offer(0).usualSlots, rank: 1 },
+    ]);
   });
 
   it('never asks for more than there is room for, nor twice for the same lane and priority', () => {
@@ -106,7 +108,7 @@ describe('choosing lanes', () => {
           for (const lane of new Set(wishes.map((wish) => wish.lane))) {
             const ofLane = wishes.filter((wish) => wish.lane === lane);
             expect(ofLane.reduce((sum, { quota }) => sum + quota, 0)).toBeLessThanOrEqual(
-              book.usualSlots,
+              book.offer(0).usualSlots,
             );
           }
         },
@@ -229,10 +231,10 @@ describe('while what has just arrived has to wait', () => {
     expect([slotsOf('behind'), slotsOf('fresh')]).toEqual([48, 64]);
     for (let round = 0; round < 20; round += 1) book.setStrain('high');
     serve('behind', { isBehind: true });
-    expect([slotsOf('behind'), slotsOf('fresh')]).toEqual([book.usualSlots, 64]);
+    expect([slotsOf('behind'), slotsOf('fresh')]).toEqual([book.offer(0).usualSlots, 64]);
     book.setStrain('shared');
     serve('behind', { isBehind: true });
-    expect(slotsOf('behind')).toBe(book.usualSlots + 1);
+    expect(slotsOf('behind')).toBe(book.offer(0).usualSlots + 1);
     book.setStrain('none');
     serve('behind', { isBehind: true });
     expect(slotsOf('behind')).toBe(64);

@@ -128,7 +128,7 @@ export function planEnv({
     isPrivate: true,
     text: `# ${mark} Settings for development: keep this file out of version control, because it has a key.
 ${database}
-# Seals the secrets of endpoints. Whoever loses it must give the endpoints new secrets.
+# Seals the secrets of endpoints. If you lose it, you must give the endpoints new secrets.
 POSTHORN_ENCRYPTION_KEYS=development:${key}
 
 # Private networks that webhooks may go to: this machine, and containers on it. Production needs none.
